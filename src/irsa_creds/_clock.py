@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Clock", "SystemClock"]
 
@@ -19,21 +23,29 @@ class Clock(Protocol):
         """Return seconds since the epoch, as the pod believes."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks."""
 
     def __init__(self) -> None:
         # Bound once: the hot path calls `now` on every read.
-        self.now = boottime if hasattr(time, "CLOCK_BOOTTIME") else _LargerClock().now
+        self.now: Callable[[], float] = _boottime() or _LargerClock().now
 
     def wall(self) -> float:
         return time.time()
 
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
-def boottime() -> float:
-    """Return seconds since boot, suspend included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+def _boottime() -> Callable[[], float] | None:
+    """Return the clock that counts suspend and ignores NTP, as one C call; None elsewhere."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return None if clock is None else functools.partial(time.clock_gettime, clock)
 
 
 class _LargerClock:

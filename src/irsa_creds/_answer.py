@@ -1,0 +1,276 @@
+"""What STS said: credentials out of its XML, or one `Failure` that tells what is wrong.
+
+Imports inside functions are of modules that `_lazy` has loaded before: only an exchange pays.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+from irsa_creds import _advice
+from irsa_creds._credentials import Credentials
+from irsa_creds._errors import Failure, mask
+from irsa_creds._http import BODY_LIMIT, NoReply, Reply
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from irsa_creds._token import Token
+
+__all__ = ["Answer", "Asked", "bare_url", "failure_of", "judge"]
+
+_OK = 200
+_REDIRECTS = range(300, 400)
+_RETRY_AFTER_LIMIT = 3600.0
+_CODE = re.compile(r"[A-Za-z0-9._:]{1,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SECONDS = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*", re.ASCII)
+_ARN_PARTS = 6
+_FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Credentials, and when STS gave them by its own clock (None where it did not say)."""
+
+    credentials: Credentials
+    date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of whom: the facts that a failure quotes."""
+
+    role_arn: str
+    endpoint: str
+    duration: int | None
+    token: Token
+
+    def mask(self, text: str) -> str:
+        """Return `text` without the token, plain or in a form, and without other secrets."""
+        return mask(text, self.token.value, quote_plus(self.token.value))
+
+
+class _MalformedError(Exception):
+    """The answer is none of STS's; the text is the predicate of a sentence."""
+
+
+def judge(reply: Reply, asked: Asked) -> Answer | Failure:
+    """Return the credentials of an answer, or the failure that it tells of.
+
+    Args:
+        reply: any answer of any server.
+        asked: what it answers.
+    """
+    root, trouble = _parse(reply.body)
+    refusal = None if root is None else _refusal(root)
+    if refusal is not None or reply.status != _OK:
+        return _refused(reply, asked, root, *(refusal or ("", "")))
+    if root is not None:
+        try:
+            return Answer(_credentials(root), _date(reply.headers.get("Date")))
+        except _MalformedError as error:
+            trouble = str(error)
+    endpoint = bare_url(asked.endpoint)
+    return Failure(
+        kind="exchange",
+        code="MalformedAnswer",
+        message=f"The answer of {endpoint} {trouble}.",
+        advice=_advice.advice("MalformedAnswer", endpoint=endpoint),
+        status=reply.status,
+        endpoint=endpoint,
+        role_arn=asked.role_arn,
+    )
+
+
+def failure_of(broken: NoReply, asked: Asked) -> Failure:
+    """Return the failure of a POST that brought no answer.
+
+    Args:
+        broken: why.
+        asked: what was sent.
+    """
+    endpoint = bare_url(asked.endpoint)
+    reason = asked.mask(broken.reason)
+    return Failure(
+        kind="exchange",
+        code=broken.code,
+        message=f"STS at {endpoint} did not answer ({broken.code}: {reason}).",
+        advice=_advice.advice(broken.code, endpoint=endpoint),
+        unreachable=True,
+        endpoint=endpoint,
+        role_arn=asked.role_arn,
+    )
+
+
+def bare_url(url: str) -> str:
+    """Return a URL without the user and password that it may hold."""
+    return re.sub(r"(?<=//)[^/]*@", "", url)
+
+
+def _parse(body: bytes) -> tuple[Element | None, str]:
+    """Return the document's root, or None and what is wrong with it."""
+    from xml.etree import ElementTree as ET  # noqa: PLC0415
+
+    if len(body) > BODY_LIMIT:
+        return None, "is longer than 1 MiB"
+    if not body.strip():
+        return None, "is empty"
+    try:
+        text = body.decode()
+        # Entities, which grow without bound, can be declared in a DOCTYPE only.
+        if "<!doctype" in text.lower():
+            return None, "has a DOCTYPE, as web pages have"
+        return ET.fromstring(text), ""  # noqa: S314 - no DOCTYPE, no entities
+    except UnicodeDecodeError:
+        return None, "is not UTF-8 text"
+    except ET.ParseError:
+        return None, "is not well-formed XML, or was cut off"
+
+
+def _refusal(root: Element) -> tuple[str, str] | None:
+    """Return code and message of an error document; None of any other.
+
+    AWS's root is `ErrorResponse` with an `Error` in it, Ceph's is `Error` itself.
+    """
+    name = _name(root)
+    error = root if name == "Error" else _find(root, "Error") if name == "ErrorResponse" else None
+    if error is None:
+        return None
+    code = _text(error, "Code")
+    return code if _CODE.fullmatch(code) else "", _text(error, "Message")
+
+
+def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words: str) -> Failure:
+    status = reply.status
+    date = _date(reply.headers.get("Date"))
+    endpoint = bare_url(asked.endpoint)
+    code = asked.mask(code) or f"HTTP{status}"
+    words = asked.mask(words)
+    if status in _REDIRECTS:
+        words = words or "a redirect, which is not followed"
+    meaning = _advice.meaning(code, words, status)
+    return Failure(
+        kind="exchange",
+        code=code,
+        message=f"STS answered {code}{': ' if words else ''}{words.rstrip('.')}.",
+        advice=_advice.advice(
+            code,
+            words,
+            role_arn=asked.role_arn,
+            claims=asked.token.claims,
+            endpoint=endpoint,
+            duration=asked.duration,
+            status=status,
+            shape=asked.token.shape(),
+            written=asked.token.written,
+            skew=(date - datetime.now(UTC)).total_seconds() if date else None,
+        ),
+        retryable=meaning.retryable,
+        throttled=meaning.throttled,
+        bad_token=meaning.bad_token,
+        attempts=meaning.attempts,
+        status=status,
+        request_id=_request_id(reply, root, asked),
+        retry_after=_retry_after(reply.headers.get("Retry-After"), date),
+        endpoint=endpoint,
+        role_arn=asked.role_arn,
+    )
+
+
+def _request_id(reply: Reply, root: Element | None, asked: Asked) -> str | None:
+    found = [reply.headers.get("x-amzn-requestid") or ""]
+    if root is not None:
+        found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
+    # Anything else than an id is not shown: a server may echo what it was sent.
+    return next(
+        (id_ for id_ in found if _REQUEST_ID.fullmatch(id_) and asked.token.value not in id_), None
+    )
+
+
+def _retry_after(text: str | None, date: datetime | None) -> float | None:
+    """Return the header Retry-After in seconds, whether it has seconds or a date."""
+    if text is None:
+        return None
+    seconds = _SECONDS.fullmatch(text)
+    until = _date(text)
+    if seconds:
+        wait = float(seconds[1])
+    elif until:
+        wait = (until - (date or datetime.now(UTC))).total_seconds()
+    else:
+        return None
+    return min(max(wait, 0.0), _RETRY_AFTER_LIMIT)
+
+
+def _date(text: str | None) -> datetime | None:
+    """Return an HTTP date; None where it is missing or none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    try:
+        date = parsedate_to_datetime(text or "")
+        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _credentials(root: Element) -> Credentials:
+    found = next((e for e in root.iter() if _name(e) == "Credentials"), None)
+    values = {name: "" if found is None else _text(found, name) for name in _FIELDS}
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise _MalformedError(f"lacks {', '.join(missing)}")
+    # They go into headers, and an error about a broken header quotes it.
+    broken = [name for name, value in values.items() if not value.isprintable()]
+    if broken:
+        raise _MalformedError(f"has characters that do not print in {', '.join(broken)}")
+    user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
+    arn = "" if user is None else _text(user, "Arn")
+    return Credentials(
+        access_key_id=values["AccessKeyId"],
+        secret_access_key=values["SecretAccessKey"],
+        session_token=values["SessionToken"],
+        expiration=_expiration(values["Expiration"]),
+        account_id=_account(arn),
+        assumed_role_arn=arn or None,
+    )
+
+
+def _expiration(text: str) -> datetime:
+    """Return an ISO 8601 date with up to nanoseconds (Ceph), UTC where it names no offset."""
+    try:
+        date = datetime.fromisoformat(text)
+        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _MalformedError("has an Expiration that is not a date")
+
+
+def _account(arn: str) -> str | None:
+    """Return the account in an ARN, as BaseAssumeRoleCredentialFetcher does (botocore 1.44.8)."""
+    parts = arn.split(":", _ARN_PARTS - 1)
+    if parts[0] != "arn" or len(parts) != _ARN_PARTS:
+        return None
+    return parts[4] or None
+
+
+def _find(element: Element, *names: str) -> Element | None:
+    """Return the first descendant along `names`, whatever their namespace."""
+    found: Element | None = element
+    for name in names:
+        if found is not None:
+            found = next((child for child in found if _name(child) == name), None)
+    return found
+
+
+def _text(element: Element, *names: str) -> str:
+    found = _find(element, *names)
+    return "" if found is None else (found.text or "").strip()
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]

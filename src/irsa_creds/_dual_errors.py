@@ -1,0 +1,105 @@
+"""Our errors once more, as botocore's families: what code around a boto3 call catches today.
+
+    BotocoreConfigError       ConfigError, InvalidConfigError
+    BotocoreTokenError        TokenError
+    BotocoreRefreshTimeout    RefreshTimeout
+    BotocoreExchangeError     ExchangeError
+    ├── RefusedError          ClientError: STS answered
+    └── UnreachableError      EndpointConnectionError: no answer came
+
+All of them are `CredentialRetrievalError` as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    InvalidConfigError,
+)
+
+from irsa_creds._errors import (
+    ConfigError,
+    ExchangeError,
+    IrsaError,
+    RefreshTimeout,
+    TokenError,
+)
+
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
+
+__all__ = ["dual"]
+
+
+class _BotocoreError(IrsaError, CredentialRetrievalError):
+    """What botocore's handlers read from its own errors."""
+
+    def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
+        super().__init__(message, failure=failure)
+        self.kwargs: dict[str, Any] = {"provider": "irsa-creds", "error_msg": message}
+
+
+class BotocoreConfigError(ConfigError, _BotocoreError, InvalidConfigError):
+    """IRSA is set up wrong."""
+
+
+class BotocoreTokenError(TokenError, _BotocoreError):
+    """The web identity token could not be had, or is not one."""
+
+
+class BotocoreRefreshTimeout(RefreshTimeout, _BotocoreError):  # noqa: N818 - as its base
+    """No credentials came before the deadline."""
+
+
+class BotocoreExchangeError(ExchangeError, _BotocoreError):
+    """STS's answer was no use."""
+
+
+class UnreachableError(BotocoreExchangeError, EndpointConnectionError):
+    """STS could not be reached."""
+
+
+class RefusedError(BotocoreExchangeError, ClientError):
+    """STS answered with an error.
+
+    Attributes:
+        response: as a botocore client has it: `Error` and `ResponseMetadata`.
+        operation_name: "AssumeRoleWithWebIdentity".
+    """
+
+    def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
+        super().__init__(message, failure=failure)
+        self.operation_name = "AssumeRoleWithWebIdentity"
+        self.response: dict[str, Any] = {
+            "Error": {"Code": self.code, "Message": failure.message if failure else message},
+            "ResponseMetadata": {
+                "RequestId": self.request_id or "",
+                "HTTPStatusCode": failure.status if failure else None,
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        }
+
+
+def dual(error: IrsaError) -> IrsaError:
+    """Return `error` as the subclass of it that botocore's callers know as well."""
+    failure = error.failure
+    cls: type[IrsaError]
+    if isinstance(error, ExchangeError):
+        if failure is not None and failure.unreachable:
+            cls = UnreachableError
+        elif failure is not None and failure.status is not None:
+            cls = RefusedError
+        else:
+            cls = BotocoreExchangeError
+    elif isinstance(error, TokenError):
+        cls = BotocoreTokenError
+    elif isinstance(error, ConfigError):
+        cls = BotocoreConfigError
+    else:
+        cls = BotocoreRefreshTimeout
+    return cls(str(error), failure=failure)

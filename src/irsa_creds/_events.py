@@ -1,0 +1,181 @@
+"""What a provider tells of itself: events to subscribers, and its status."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from irsa_creds._errors import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+__all__ = [
+    "Event",
+    "LastFailure",
+    "RefreshFailed",
+    "RefreshStarted",
+    "RefreshSucceeded",
+    "Status",
+    "TokenRotated",
+]
+
+_log = logging.getLogger("irsa_creds")
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshStarted:
+    """A flight took off.
+
+    Attributes:
+        role_arn: the role that is assumed.
+        blocking: whether readers wait for it, because nothing valid was there.
+    """
+
+    role_arn: str
+    blocking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshSucceeded:
+    """A flight brought credentials.
+
+    Attributes:
+        role_arn: the role that was assumed.
+        attempt: which attempt of the flight it was, from 1.
+        latency: seconds from the flight's start.
+        expiration: STS's own value.
+    """
+
+    role_arn: str
+    attempt: int
+    latency: float
+    expiration: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshFailed:
+    """An attempt of a flight failed.
+
+    Attributes:
+        role_arn: the role that was to be assumed.
+        code: STS's error code, or the kind of the failure where STS said none.
+        attempt: which attempt of the flight it was, from 1.
+        latency: seconds from the flight's start.
+    """
+
+    role_arn: str
+    code: str
+    attempt: int
+    latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRotated:
+    """The token differs from the one sent before.
+
+    Attributes:
+        role_arn: the role it is for.
+    """
+
+    role_arn: str
+
+
+Event = RefreshStarted | RefreshSucceeded | RefreshFailed | TokenRotated
+
+
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The last failed refresh.
+
+    Attributes:
+        code: STS's error code, or the kind of the failure where STS said none.
+        at: when, by the pod's wall clock (aware, UTC).
+        in_a_row: how many flights have failed since the last success.
+    """
+
+    code: str
+    at: datetime
+    in_a_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A provider at one instant; suits a readiness probe (`state` is "fresh" or "stale": ready).
+
+    Attributes:
+        state: "empty" before the first credentials; "stale" is served, with a refresh due.
+        seconds_left: seconds to the end of use; 0.0 where nothing is valid.
+        next_refresh_in: seconds to the next refresh or try; None where the next read starts one.
+        last_success_at: when the credentials in use were asked for (aware, UTC); None before.
+        last_failure: None where none ever failed; its `in_a_row` is 0 after a success.
+        flights: refreshes started in this process.
+        sts_calls: requests sent to STS in this process.
+    """
+
+    state: Literal["empty", "fresh", "stale", "expired"]
+    seconds_left: float
+    next_refresh_in: float | None
+    last_success_at: datetime | None
+    last_failure: LastFailure | None
+    flights: int
+    sts_calls: int
+
+
+class Channel:
+    """The way of events to the subscribers: in order, one at a time, never in a reader's way."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[Event], object]] = []
+        self._queue: deque[Event] = deque(maxlen=1000)
+        self._delivering = threading.Lock()
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Add `callback`; return what removes it again."""
+        self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+        return unsubscribe
+
+    def put(self, event: Event) -> None:
+        """Keep `event` for the next delivery."""
+        if self._callbacks:
+            self._queue.append(event)
+
+    def deliver(self) -> None:
+        """Call the subscribers; where a slow one is still being called, its thread goes on."""
+        while self._queue and self._delivering.acquire(blocking=False):
+            try:
+                while self._queue:
+                    self._tell(self._queue.popleft())
+            finally:
+                self._delivering.release()
+
+    def _tell(self, event: Event) -> None:
+        for callback in list(self._callbacks):
+            complaint = _complaint(callback, event)
+            if complaint:
+                _log.warning(
+                    "A subscriber to irsa_creds raised %s; it stays subscribed.", complaint
+                )
+
+    def reset_after_fork(self) -> None:
+        """Forget a delivery that only the parent's thread would have ended."""
+        self._delivering = threading.Lock()
+        self._queue.clear()
+
+
+def _complaint(callback: Callable[[Event], object], event: Event) -> str:
+    """Call `callback`; return what it raised, without its traceback: that is not ours to log."""
+    try:
+        callback(event)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises changes nothing
+        return mask(f"{type(error).__name__}: {error}")
+    return ""

@@ -1,0 +1,118 @@
+"""Single flight: one exchange under way, on a daemon thread that belongs to nobody."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import Failure
+from irsa_creds._freshness import OVERDUE_FEW, OVERDUE_INTERVAL, OVERDUE_LIMIT, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds._clock import Clock
+
+__all__ = ["Flight", "Hangar"]
+
+Outcome = Snapshot | Failure
+
+
+def _shared_future() -> Future[Outcome]:
+    future: Future[Outcome] = Future()
+    # Else one cancelled task would cancel it for all who wait.
+    future.set_running_or_notify_cancel()
+    return future
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Flight:
+    """One exchange: many wait on its future, which holds an outcome and never an exception."""
+
+    blocking: bool
+    started_at: float
+    deadline: float
+    future: Future[Outcome] = field(default_factory=_shared_future)
+    # The thread that is to run it itself, where none of ours could start.
+    pilot: int | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Release all waiters; a flight that was disowned has released its own already."""
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class Hangar:
+    """A provider's flights: the one under way, and the overdue ones whose threads still hang.
+
+    Nothing here takes a lock: the provider calls it under its own.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._threads: dict[Flight, threading.Thread] = {}
+        self.current: Flight | None = None
+        self.started = 0
+        self._last_start = -OVERDUE_INTERVAL
+
+    def disown_overdue(self) -> Failure | None:
+        """Let go of a flight past its deadline: a hung DNS or a header drip blocks nobody."""
+        flight = self.current
+        if flight is None or self._clock.now() < flight.deadline:
+            return None
+        self.current = None
+        seconds = flight.deadline - flight.started_at
+        failure = Failure(
+            kind="timeout",
+            code="RefreshTimeout",
+            message=f"The refresh of the credentials did not end within {seconds:.0f} s.",
+            advice="Look for a hanging DNS server, proxy or token callable.",
+        )
+        flight.settle(failure)
+        return failure
+
+    def may_start(self) -> bool:
+        """Whether one more thread is bearable, given how many hang."""
+        hanging = sum(thread.is_alive() for thread in self._threads.values())
+        if hanging >= OVERDUE_LIMIT:
+            return False
+        return hanging < OVERDUE_FEW or self._clock.now() - self._last_start >= OVERDUE_INTERVAL
+
+    def start(self, flight: Flight, body: Callable[[Flight], None]) -> bool:
+        """Start `flight` on a daemon thread; False where no thread can start."""
+        self._threads = {f: t for f, t in self._threads.items() if t.is_alive()}
+        thread = threading.Thread(
+            target=body, args=(flight,), name="irsa-creds-refresh", daemon=True
+        )
+        self.board(flight)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The limit of threads, or the interpreter's exit: neither is ours to raise.
+            self.current = None
+            self.started -= 1
+            return False
+        self._threads[flight] = thread
+        return True
+
+    def board(self, flight: Flight) -> None:
+        """Make `flight` the one under way, whoever's thread runs it."""
+        self.current = flight
+        self.started += 1
+        self._last_start = flight.started_at
+
+    def land(self, flight: Flight) -> bool:
+        """Take note that `flight` has ended; False where it was disowned before."""
+        self._threads.pop(flight, None)
+        if self.current is not flight:
+            return False
+        self.current = None
+        return True
+
+    def forget(self) -> None:
+        """Drop all: in a forked child none of these threads exists."""
+        self._threads = {}
+        self.current = None
+        self.started = 0

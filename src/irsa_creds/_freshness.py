@@ -1,0 +1,208 @@
+"""When credentials are fresh, stale or expired, and when to try again: pure functions.
+
+Every instant is in seconds of one `Clock.now`; `left` is the time to the end of use.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from irsa_creds._credentials import Credentials
+    from irsa_creds._errors import Failure
+
+__all__ = ["Snapshot", "State"]
+
+MINUTE = 60.0
+#: What a wall clock may be ahead of BOOTTIME before the snapshot is doubted.
+WALL_TOLERANCE = 5.0
+#: Connect and read timeouts of one attempt, before its own deadline shortens them.
+CONNECT_TIMEOUT = 3.0
+READ_TIMEOUT = 10.0
+ATTEMPT_SECONDS = 15.0
+BLOCKING_ATTEMPTS = 4
+BLOCKING_SECONDS = 30.0
+WAITER_SECONDS = 35.0
+#: Between two flights that `min_ttl` starts; a key younger than this is not doubted.
+DEMAND_INTERVAL = MINUTE
+#: While this many overdue flights live, one new flight a minute may start; past the limit none.
+OVERDUE_FEW = 2
+OVERDUE_LIMIT = 16
+OVERDUE_INTERVAL = MINUTE
+#: How often a token that was refused is looked at again.
+TOKEN_WATCH_INTERVAL = 1.0
+#: `Date` has whole seconds: the answer may be this much younger than it says.
+DATE_RESOLUTION = 1.0
+LIFETIME_TOLERANCE = MINUTE
+
+
+class Draw(Protocol):
+    """`random.uniform` in shape."""
+
+    def __call__(self, low: float, high: float, /) -> float: ...
+
+
+#: Not `random.uniform`: a program that seeds it alike in all pods would undo the spread.
+DRAW: Draw = random.SystemRandom().uniform
+
+
+class State(enum.Enum):
+    """What a reader does with a snapshot."""
+
+    FRESH = "fresh"  # serve
+    STALE = "stale"  # serve, and see that a flight is due
+    EXPIRED = "expired"  # wait for the flight
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Snapshot:
+    """Credentials with their timeline; replaced as a whole, read without a lock.
+
+    Only `check_at`, `was_read`, `adapted` and `wall_tried` ever change: each is one store of one
+    value, so a reader sees the old or the new one.
+    """
+
+    credentials: Credentials
+    sent_at: float
+    wall_at: float
+    lifetime: float
+    refresh_at: float
+    # The hot path serves before this instant. It is `refresh_at` at first, and moved on while a
+    # flight or its back-off runs: reads stay fast during a refresh.
+    check_at: float = field(init=False)
+    was_read: bool = False
+    # The adapter's own form of these credentials, made once.
+    adapted: Any = None
+    # The one flight that a wall clock past the end makes readers wait for has been made.
+    wall_tried: bool = False
+
+    def __post_init__(self) -> None:
+        self.check_at = self.refresh_at
+
+    @property
+    def expires_at(self) -> float:
+        """The instant of expiry, from the moment of sending."""
+        return self.sent_at + self.lifetime
+
+    @property
+    def end_of_use(self) -> float:
+        """The last instant to sign with them: a request signed later arrives expired."""
+        return self.expires_at - min(5.0, self.lifetime / 10)
+
+    def left(self, now: float) -> float:
+        """Seconds to the end of use."""
+        return self.end_of_use - now
+
+    def wall_ahead(self, now: float, wall: float) -> bool:
+        """Whether the wall clock ran ahead: a paused or restored VM does not count in BOOTTIME."""
+        return (wall - self.wall_at) - (now - self.sent_at) > WALL_TOLERANCE
+
+    def wall_past_end(self, now: float, wall: float) -> bool:
+        """Whether the wall clock alone says that these are past use, and was not heard yet."""
+        return (
+            not self.wall_tried
+            and self.wall_ahead(now, wall)
+            and wall - self.wall_at >= self.end_of_use - self.sent_at
+        )
+
+
+def state(snapshot: Snapshot, now: float, wall: float | None = None) -> State:
+    """Return what `snapshot` is at `now`; with `wall` the wall clock is heard as well."""
+    if now >= snapshot.end_of_use:
+        return State.EXPIRED
+    if wall is not None and snapshot.wall_ahead(now, wall):
+        return State.EXPIRED if snapshot.wall_past_end(now, wall) else State.STALE
+    return State.FRESH if now < snapshot.refresh_at else State.STALE
+
+
+def lifetime(expiration: datetime, date: datetime | None, wall: float, ceiling: float) -> float:
+    """Return the credentials' seconds from the moment of sending.
+
+    STS's own `Date` makes a skewed pod clock harmless; where it is missing or foolish the local
+    clock stands in, and never for more than was asked for.
+    """
+    if date is not None:
+        seconds = (expiration - date).total_seconds() - DATE_RESOLUTION
+        if 0 < seconds <= ceiling + LIFETIME_TOLERANCE:
+            return seconds
+    return min(expiration.timestamp() - wall, ceiling)
+
+
+def refresh_window(lifetime: float) -> float:
+    """Return window A, AWS's table clamped: unclamped, a short lifetime refreshes on every call."""
+    if lifetime <= 20 * MINUTE:
+        window = 5 * MINUTE
+    elif lifetime < 90 * MINUTE:
+        window = 15 * MINUTE
+    else:
+        window = 60 * MINUTE
+    return min(window, lifetime / 2)
+
+
+def first_refresh(lifetime: float, draw: Draw) -> float:
+    """Return the age of the first refresh of a process: a roll-out spreads at once."""
+    return draw(0.1 * lifetime, lifetime - refresh_window(lifetime))
+
+
+def later_refresh(lifetime: float, draw: Draw) -> float:
+    """Return the age of any later refresh: and stays spread."""
+    return lifetime - refresh_window(lifetime) - draw(0, min(5 * MINUTE, lifetime / 12))
+
+
+def after_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
+    """Return the child's own snapshot: else all workers of a preloaded server refresh at once."""
+    age = now - snapshot.sent_at
+    low = max(age, 0.1 * snapshot.lifetime)
+    high = snapshot.lifetime - refresh_window(snapshot.lifetime)
+    if low < high:
+        at = snapshot.sent_at + draw(low, high)
+    else:
+        at = now + draw(0, max(0.0, snapshot.left(now)) / 3)
+    return replace(snapshot, refresh_at=at)
+
+
+def background_seconds(left: float) -> float:
+    """Return the budget of a background flight: it is over before the credentials are."""
+    return min(ATTEMPT_SECONDS, max(1.0, left / 4))
+
+
+def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -> float:
+    """Return the seconds to the next flight after `failure` while credentials are valid.
+
+    Args:
+        failure: why the last flight failed.
+        in_a_row: how many have failed since the last success, this one included.
+        left: seconds to the end of use: the ceiling left/3 makes it denser as expiry nears.
+        draw: the source of chance.
+    """
+    ceiling = left / 3
+    if not failure.retryable:
+        return max(5.0, min(60.0, ceiling))
+    floor = 5.0 if failure.throttled else 1.0
+    if failure.retry_after is not None:
+        pause = min(300.0, max(floor, failure.retry_after))
+    else:
+        pause = min(120.0, max(floor, _doubled(2.0, in_a_row) * draw(0.5, 1)))
+    return max(0.2, min(pause, ceiling))
+
+
+def record_seconds(failure: Failure, in_a_row: int) -> float:
+    """Return how long a failure with nothing valid answers for STS: nobody stampedes."""
+    if not failure.retryable:
+        return min(60.0, _doubled(5.0, in_a_row))
+    return max(min(15.0, _doubled(1.0, in_a_row)), min(15.0, failure.retry_after or 0.0))
+
+
+def blocking_pause(failure: Failure, attempt: int, draw: Draw) -> float:
+    """Return the seconds between two attempts of a blocking flight; `attempt` is the one past."""
+    return max(draw(0, _doubled(0.5, attempt)), min(15.0, failure.retry_after or 0.0))
+
+
+def _doubled(seconds: float, times: int) -> float:
+    # The exponent is bounded: an outage of a week must not overflow a float.
+    return seconds * float(2 ** min(times - 1, 10))

@@ -1,0 +1,111 @@
+"""What has failed since the last success, and until when that answers for STS."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from irsa_creds import _freshness as fresh
+from irsa_creds._events import LastFailure
+
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
+
+__all__ = ["Outage"]
+
+_log = logging.getLogger("irsa_creds")
+_NEVER = float("-inf")
+
+
+class Outage:
+    """The back-off of one engine, which calls it under its own lock."""
+
+    def __init__(self, draw: fresh.Draw) -> None:
+        self._draw = draw
+        self._in_a_row = 0
+        # Told apart: how long the background has failed must not slow down the first recovery.
+        self._blocking_in_a_row = 0
+        self._failure: Failure | None = None
+        self._failed_at = 0.0
+        #: No background flight before this instant.
+        self.not_before = _NEVER
+        #: Until this instant the failure answers to whoever finds nothing valid.
+        self.record_until = _NEVER
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the last flight failed; None after one that did not."""
+        return self._failure if self._in_a_row else None
+
+    @property
+    def bad_token(self) -> bool:
+        """Whether a new token would end this."""
+        return self.failure is not None and self.failure.bad_token
+
+    @property
+    def last_failure(self) -> LastFailure | None:
+        """The last failure, as `status()` shows it."""
+        if self._failure is None:
+            return None
+        at = datetime.fromtimestamp(self._failed_at, UTC)
+        return LastFailure(self._failure.code, at, self._in_a_row)
+
+    def recorded(self, now: float) -> Failure | None:
+        """Return the failure that whoever finds nothing valid gets instead of a flight."""
+        return self.failure if now < self.record_until else None
+
+    def backed_off(self, now: float) -> Failure | None:
+        """Return the failure after which no background flight starts yet."""
+        return self.failure if now < self.not_before else None
+
+    def begin(
+        self, failure: Failure, *, left: float, blocking: bool, now: float, wall: float
+    ) -> None:
+        """Take note of a flight that failed.
+
+        Args:
+            failure: what the flight brought.
+            left: seconds to the end of use of what is being served; none are valid below 0.
+            blocking: whether readers waited for that flight.
+            now: the instant of the failure.
+            wall: the same by the wall clock.
+        """
+        repeated = self._in_a_row > 0 and failure.code == (self._failure and self._failure.code)
+        self._in_a_row += 1
+        self._failure = failure
+        self._failed_at = wall
+        if left > 0:
+            pause = fresh.background_pause(failure, self._in_a_row, left, self._draw)
+            self.not_before = now + pause
+        elif blocking:
+            self._blocking_in_a_row += 1
+            self.record_until = now + fresh.record_seconds(failure, self._blocking_in_a_row)
+        if not repeated:
+            # One line per outage, not per try: the events and the status tell of each.
+            _log_failure(failure, left)
+
+    def retry_now(self, now: float) -> None:
+        """End the waiting, for its cause is gone; the count of failures stays."""
+        self.not_before = self.record_until = now
+
+    def postpone(self, until: float) -> None:
+        """Let no background flight start before `until`."""
+        self.not_before = until
+
+    def end(self) -> None:
+        """Take note of a success."""
+        if self._in_a_row:
+            _log.info("AWS credentials are refreshed again, after %d failures.", self._in_a_row)
+        self._in_a_row = self._blocking_in_a_row = 0
+        self.not_before = self.record_until = _NEVER
+
+
+def _log_failure(failure: Failure, left: float) -> None:
+    _log.log(
+        logging.WARNING if failure.retryable else logging.ERROR,
+        "Refreshing AWS credentials failed (%s), %s. %s",
+        failure.code,
+        f"those in use last {left:.0f} s more" if left > 0 else "and none are valid",
+        failure.text(),
+    )

@@ -1,0 +1,170 @@
+"""One flight from start to end: token, STS, credentials, and the retries of a blocking one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from irsa_creds import _freshness as fresh
+from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, mask
+from irsa_creds._events import Channel, RefreshFailed, RefreshSucceeded, TokenRotated
+from irsa_creds._freshness import Snapshot
+from irsa_creds._lazy import load_exchange_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds._clock import Clock
+    from irsa_creds._flight import Flight
+    from irsa_creds._sts import Answer
+    from irsa_creds._token import Token
+
+    class Source(Protocol):
+        """Where the token comes from."""
+
+        def read(self) -> Token: ...
+        def signature(self) -> object | None: ...
+
+    class Asking(Protocol):
+        """What is asked of an exchange with STS."""
+
+        @property
+        def calls(self) -> int: ...
+        def attempt(self, token: Token, seconds: float) -> Answer | Failure: ...
+        def close(self) -> None: ...
+
+
+__all__ = ["Pilot"]
+
+
+class Pilot:
+    """Flies one identity's flights; all state here is about the token and the connection."""
+
+    def __init__(
+        self,
+        role_arn: str,
+        source: Source,
+        make_exchange: Callable[[], Asking],
+        *,
+        ceiling: float,
+        clock: Clock,
+        channel: Channel,
+        draw: fresh.Draw,
+    ) -> None:
+        self.role_arn = role_arn
+        self._source = source
+        self._make_exchange = make_exchange
+        self._exchange = make_exchange()
+        self._calls_before = 0
+        self._ceiling = ceiling
+        self._clock = clock
+        self._channel = channel
+        self._draw = draw
+        # The last token sent, and the one whose flight is the latest: "" where none could be read.
+        self._sent = ""
+        self._tried = ""
+        self._signature: object | None = None
+        self._watched_at = float("-inf")
+
+    @property
+    def calls(self) -> int:
+        """Requests sent to STS."""
+        return self._calls_before + self._exchange.calls
+
+    def fly(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+        """Bring credentials, or say why not; a blocking flight tries a few times.
+
+        Args:
+            flight: its deadline bounds all.
+            first: whether the process has had no credentials yet.
+        """
+        attempt = 1
+        while True:
+            outcome = self._attempt_safely(flight, first=first)
+            latency = self._clock.now() - flight.started_at
+            if isinstance(outcome, Snapshot):
+                expiration = outcome.credentials.expiration
+                self._channel.put(RefreshSucceeded(self.role_arn, attempt, latency, expiration))
+                return outcome
+            self._channel.put(RefreshFailed(self.role_arn, outcome.code, attempt, latency))
+            if not flight.blocking or not outcome.retryable:
+                return outcome
+            if attempt >= (outcome.attempts or fresh.BLOCKING_ATTEMPTS):
+                return outcome
+            pause = fresh.blocking_pause(outcome, attempt, self._draw)
+            if self._clock.now() + pause >= flight.deadline:
+                return outcome
+            self._clock.sleep(pause)
+            attempt += 1
+
+    def _attempt_safely(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+        try:
+            return self._attempt(flight, first=first)
+        except IrsaError as error:
+            code, message, failure = type(error).__name__, str(error), error.failure
+        except Exception as error:  # noqa: BLE001 - a defect here must not leave waiters waiting
+            code, failure = type(error).__name__, None
+            message = f"The refresh failed with {code}: {mask(str(error))}"
+        return failure or Failure(
+            kind="exchange",
+            code=code,
+            message=message,
+            retryable=code != ConfigError.__name__,
+            role_arn=self.role_arn,
+        )
+
+    def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+        load_exchange_modules()
+        self._signature = self._source.signature()
+        self._tried = ""
+        token = self._source.read()
+        if self._sent not in ("", token.fingerprint):
+            self._channel.put(TokenRotated(self.role_arn))
+        self._tried = self._sent = token.fingerprint
+        sent_at, wall_at = self._clock.now(), self._clock.wall()
+        seconds = min(fresh.ATTEMPT_SECONDS, flight.deadline - sent_at)
+        answer = self._exchange.attempt(token, seconds)
+        if isinstance(answer, Failure):
+            return answer
+        credentials = answer.credentials
+        lifetime = fresh.lifetime(credentials.expiration, answer.date, wall_at, self._ceiling)
+        refresh = fresh.first_refresh if first else fresh.later_refresh
+        snapshot = Snapshot(
+            credentials, sent_at, wall_at, lifetime, sent_at + refresh(lifetime, self._draw)
+        )
+        if lifetime > 0 and self._clock.now() < snapshot.end_of_use:
+            return snapshot
+        return Failure(
+            kind="exchange",
+            code="ExpiredCredentials",
+            message=f"STS answered with credentials that expired {credentials.expiration:%FT%TZ}.",
+            advice="Compare the pod's clock and STS's.",
+            role_arn=self.role_arn,
+        )
+
+    def token_changed(self) -> bool:
+        """Whether the token's content differs from what was sent last; looks once a second."""
+        now = self._clock.now()
+        if now - self._watched_at < fresh.TOKEN_WATCH_INTERVAL:
+            return False
+        self._watched_at = now
+        signature = self._source.signature()
+        if signature is None or signature == self._signature:
+            return False
+        try:
+            return self._source.read().fingerprint != self._tried
+        except TokenError:
+            return False
+
+    def abandon(self) -> None:
+        """Leave the connection to a thread that hangs on it; the next flight opens another."""
+        self._calls_before += self._exchange.calls
+        self._exchange = self._make_exchange()
+
+    def reset_after_fork(self) -> None:
+        """Use no connection of the parent's: a shared TLS socket corrupts both."""
+        self._calls_before = 0
+        self._exchange = self._make_exchange()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._exchange.close()

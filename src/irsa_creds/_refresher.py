@@ -1,0 +1,110 @@
+"""The timer: one daemon thread a process that wakes each engine when its refresh is due."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from irsa_creds._freshness import WALL_TOLERANCE
+
+if TYPE_CHECKING:
+    from irsa_creds._clock import Clock
+
+    class Ticking(Protocol):
+        """What the refresher wakes."""
+
+        def tick(self) -> None: ...
+
+
+__all__ = ["Refresher"]
+
+# A paused VM stops the timer as well: it looks at the clocks this often, and not oftener.
+_LONGEST_SLEEP = 60.0
+_FORK_PATIENCE = 0.05
+
+
+class Refresher:
+    """Nothing depends on its being alive: a read past the refresh starts the flight as well."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._condition = threading.Condition(threading.Lock())
+        self._agenda: weakref.WeakKeyDictionary[Ticking, float] = weakref.WeakKeyDictionary()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = float("inf")
+        # The wall's lead over `now`: a jump means that the machine was paused or set.
+        self._lead = clock.wall() - clock.now()
+
+    def schedule(self, engine: Ticking, at: float) -> None:
+        """Wake `engine` at the instant `at`, instead of when it was to be woken before."""
+        with self._condition:
+            self._agenda[engine] = at
+            if self._thread is None:
+                self._start()
+            elif at < self._wakes_at:
+                self._condition.notify()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="irsa-creds-refresher", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread to be had: reads alone start flights until one can start.
+            self._thread = None
+
+    def _run(self) -> None:
+        me = threading.current_thread()
+        while True:
+            with self._condition:
+                if self._thread is not me:
+                    return
+                due = self.take_due()
+                if not due:
+                    self._sleep()
+                    continue
+            for engine in due:
+                engine.tick()
+            # No reference is kept while asleep: a provider that nobody holds may go.
+            del due, engine
+
+    def take_due(self) -> list[Ticking]:
+        """Take from the agenda who is due; all are when the wall clock jumped."""
+        now = self._clock.now()
+        lead = self._clock.wall() - now
+        jumped = abs(lead - self._lead) > WALL_TOLERANCE
+        self._lead = lead
+        due = [engine for engine, at in list(self._agenda.items()) if jumped or at <= now]
+        for engine in due:
+            del self._agenda[engine]
+        return due
+
+    def _sleep(self) -> None:
+        self._wakes_at = min(self._agenda.values(), default=float("inf"))
+        seconds = min(_LONGEST_SLEEP, self._wakes_at - self._clock.now())
+        # With an empty agenda there is nothing to look at: no timeout, no CPU.
+        self._condition.wait(max(0.0, seconds) if self._agenda else None)
+
+    def pause(self) -> bool:
+        """End the thread before a fork, which a second thread makes a DeprecationWarning.
+
+        Returns:
+            whether it was running; the next `schedule` starts another.
+        """
+        with self._condition:
+            thread, self._thread = self._thread, None
+            self._condition.notify_all()
+        if thread is None:
+            return False
+        with contextlib.suppress(RuntimeError):
+            # The refresher itself may fork, in a subscriber of an inline flight: no joining then.
+            thread.join(_FORK_PATIENCE)
+        return True
+
+    def reset_after_fork(self) -> None:
+        """Make this the child's own."""
+        self._condition = threading.Condition(threading.Lock())
+        self._agenda = weakref.WeakKeyDictionary()
+        self._thread = None

@@ -1,0 +1,151 @@
+"""The process's providers, one per identity, its refresher, and what a fork does to them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, cast
+
+from cachetools import LRUCache
+
+from irsa_creds._clock import SystemClock
+from irsa_creds._config import Config, EnvironSettings
+from irsa_creds._errors import TokenError
+from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._provider import Provider, engine_of
+from irsa_creds._refresher import Refresher
+from irsa_creds._token import TokenFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from irsa_creds._clock import Clock
+
+__all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
+
+_STRONG_REFERENCES = 1024
+
+
+class Registry:
+    """Providers by identity: weakly, and strongly for those lately asked for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._refresher = Refresher(clock)
+        self._refresher_ran = False
+        self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
+        self._recent: LRUCache[Config, Provider] = LRUCache(_STRONG_REFERENCES)
+
+    def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+        """Return the provider of that identity; the first one asked for makes it."""
+        with self._lock:
+            found = self._known.get(config)
+            if found is None:
+                background = os.environ.get("IRSA_CREDS_BACKGROUND") != "0"
+                agenda = self._refresher if background else None
+                found = Provider(config, arguments, clock=self._clock, agenda=agenda)
+                self._known[config] = found
+            self._recent[config] = found
+            return found
+
+    def reset(self) -> None:
+        """Forget and close every provider."""
+        with self._lock:
+            providers = list(self._known.values())
+            self._known.clear()
+            self._recent.clear()
+        self._refresher.pause()
+        for each in providers:
+            each.close()
+
+    def before_fork(self) -> None:
+        """Leave nothing half done that a child would inherit: no import, no sleeping thread."""
+        IMPORT_LOCK.acquire()
+        self._refresher_ran = self._refresher.pause()
+
+    def after_in_parent(self) -> None:
+        """Go on; the next read starts the refresher again."""
+        IMPORT_LOCK.release()
+        if self._refresher_ran:
+            for each in list(self._known.values()):
+                engine_of(each).rouse()
+
+    def after_in_child(self) -> None:
+        """Make the providers the child's own."""
+        IMPORT_LOCK.release()
+        self._lock = threading.Lock()
+        self._refresher.reset_after_fork()
+        for each in list(self._known.values()):
+            engine_of(each).reset_after_fork()
+
+
+REGISTRY = Registry(SystemClock())
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(
+        before=REGISTRY.before_fork,
+        after_in_parent=REGISTRY.after_in_parent,
+        after_in_child=REGISTRY.after_in_child,
+    )
+
+
+def issuer_of_file(path: str) -> str | None:
+    """Return who issued the token in a file; None where there is none to be read."""
+    try:
+        claims = TokenFile(path).read().claims or {}
+    except TokenError:
+        return None
+    issuer = claims.get("iss")
+    return issuer if isinstance(issuer, str) else None
+
+
+def provider(
+    *,
+    role_arn: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    token: Callable[[], str] | None = None,
+    session_name: str | None = None,
+    duration_seconds: int | None = None,
+    policy: str | Mapping[str, Any] | None = None,
+    policy_arns: Sequence[str] | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    profile: str | None = None,
+    keep_warm: bool = False,
+) -> Provider:
+    """Return the process's shared provider for these arguments and this environment.
+
+    Args:
+        role_arn: the role to assume; None: `AWS_ROLE_ARN` or the profile's.
+        token_file: the path of the web identity token; None: `AWS_WEB_IDENTITY_TOKEN_FILE` or the
+            profile's.
+        token: a callable that returns the token (a JWT), in place of a file.
+        session_name: 2 to 64 characters; None: `AWS_ROLE_SESSION_NAME`, the profile's, or the
+            host's name.
+        duration_seconds: the lifetime to ask for, 900 to 43200 at AWS's endpoints.
+        policy: a session policy, at most 2,048 characters of JSON, or a mapping.
+        policy_arns: managed session policies, at most 10.
+        region: the region whose STS is asked.
+        endpoint_url: an STS endpoint in place of AWS's own.
+        profile: a profile to read; like in botocore it switches the variables off.
+        keep_warm: refresh in the background even while nobody reads.
+
+    Raises:
+        ConfigError: a value is malformed, or IRSA is not configured.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    arguments = {k: v for k, v in given.items() if k not in {"profile", "keep_warm"}}
+    settings = EnvironSettings(os.environ, profile)
+    config = Config.resolve(settings, **arguments, issuer=issuer_of_file, strict=True)
+    # Under `strict` it raises instead of returning None.
+    found = REGISTRY.of(cast("Config", config), given)
+    if keep_warm:
+        engine_of(found).keep_warm = True
+    return found
+
+
+def reset() -> None:
+    """Forget every provider of the process, for tests."""
+    REGISTRY.reset()

@@ -1,0 +1,157 @@
+"""The exchange: one token for one set of credentials, in one POST."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from irsa_creds._answer import Answer, Asked, failure_of, judge
+from irsa_creds._endpoint import API_VERSION, endpoint_url
+from irsa_creds._errors import ConfigError, Failure
+from irsa_creds._http import HttpClient, Reply, Request
+from irsa_creds._lazy import load_exchange_modules
+from irsa_creds._version import __version__
+
+if TYPE_CHECKING:
+    from irsa_creds._config import Config
+    from irsa_creds._token import Token
+
+__all__ = ["Answer", "Exchange"]
+
+_log = logging.getLogger("irsa_creds")
+
+# How STS and Ceph say that a parameter, perhaps the duration, does not please them.
+_VALIDATION = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
+
+
+class Exchange:
+    """Asks STS for the credentials of one identity.
+
+    Args:
+        config: who asks for what, and where.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._http = HttpClient(config.http)
+        self._duration = config.duration_seconds
+
+    @property
+    def calls(self) -> int:
+        """How many POSTs were made."""
+        return self._http.posts
+
+    @cached_property
+    def url(self) -> str:
+        """STS's endpoint.
+
+        Raises:
+            ConfigError: there is none for this region with these options.
+        """
+        return endpoint_url(self._config)
+
+    def attempt(
+        self, token: Token, seconds: float, *, connect: float = 3.0, read: float = 10.0
+    ) -> Answer | Failure:
+        """Return credentials for `token`, or why there are none; network and STS never raise.
+
+        Args:
+            token: it was read for this attempt.
+            seconds: for all of it, imports and a second POST included.
+            connect: to connect, in seconds.
+            read: for each wait for an answer, in seconds.
+        """
+        deadline = time.monotonic() + seconds
+        load_exchange_modules()
+        try:
+            url = self.url
+        except ConfigError as error:
+            return _unresolved(error, self._config)
+
+        def ask(duration: int | None) -> Answer | Failure:
+            return self._ask(
+                url, token, duration, deadline - time.monotonic(), connect=connect, read=read
+            )
+
+        outcome = ask(self._duration)
+        if not (self._config.duration_optional and self._duration and _rejected(outcome)):
+            return outcome
+        second = ask(None)
+        if isinstance(second, Answer):
+            _log.warning(
+                "STS does not give the duration_seconds = %d of the profile for %s, which botocore "
+                "ignores: it is left out from now on.",
+                self._duration,
+                self._config.role_arn,
+            )
+            self._duration = None
+        return second
+
+    def reset_after_fork(self) -> None:
+        """Forget the connection in a child: closing it in words would end the parent's."""
+        self._http.forget()
+
+    def close(self) -> None:
+        """Close the connection that was kept for the next attempt; there may still be one."""
+        self._http.close()
+
+    def _ask(
+        self,
+        url: str,
+        token: Token,
+        duration: int | None,
+        seconds: float,
+        *,
+        connect: float,
+        read: float,
+    ) -> Answer | Failure:
+        asked = Asked(self._config.role_arn, url, duration, token)
+        body = urlencode(_form(self._config, token, duration)).encode()
+        request = Request(url, _headers(), body)
+        reply = self._http.post(request, seconds=seconds, connect=connect, read=read)
+        return judge(reply, asked) if isinstance(reply, Reply) else failure_of(reply, asked)
+
+
+def _form(config: Config, token: Token, duration: int | None) -> dict[str, str]:
+    """Return the fields as botocore's QuerySerializer writes them (1.44.8, serialize.py)."""
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": API_VERSION,
+        "RoleArn": config.role_arn,
+        "RoleSessionName": config.session_name,
+        "WebIdentityToken": token.value,
+    }
+    if duration is not None:
+        form["DurationSeconds"] = str(duration)
+    if config.policy is not None:
+        form["Policy"] = config.policy
+    for number, arn in enumerate(config.policy_arns, 1):
+        form[f"PolicyArns.member.{number}.arn"] = arn
+    return form
+
+
+def _headers() -> dict[str, str]:
+    import botocore  # noqa: PLC0415 - 9 ms that only an exchange pays
+
+    return {
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        "User-Agent": f"irsa-creds/{__version__} Botocore/{botocore.__version__}",
+    }
+
+
+def _rejected(outcome: Answer | Failure) -> bool:
+    return isinstance(outcome, Failure) and outcome.code.removesuffix("Exception") in _VALIDATION
+
+
+def _unresolved(error: ConfigError, config: Config) -> Failure:
+    return Failure(
+        kind="exchange",
+        code="EndpointUnresolved",
+        message=str(error),
+        advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
+        retryable=False,
+        role_arn=config.role_arn,
+    )

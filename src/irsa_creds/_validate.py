@@ -1,0 +1,255 @@
+"""What AWS and botocore accept, as pure checks: each returns a clean value or says what is wrong.
+
+Every check takes the value and its source: the variable, profile key or argument that it came from,
+as the message shall name it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from irsa_creds._errors import ConfigError
+
+__all__ = [
+    "as_text",
+    "boolean",
+    "ca_bundle",
+    "duration",
+    "endpoint_url",
+    "is_aws_endpoint",
+    "legacy",
+    "policy",
+    "region",
+    "session_name",
+    "shown",
+    "token_callable",
+    "token_file",
+]
+
+# The DNS suffixes of all partitions, plain and dual stack (botocore 1.44.8, data/partitions.json).
+AWS_SUFFIXES = (
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "api.aws.ic.gov",
+    "api.aws.scloud",
+    "api.cloud-aws.adc-e.uk",
+    "api.aws.hci.ic.gov",
+)
+DURATIONS = range(900, 43_200 + 1)  # STS's API reference, DurationSeconds
+MAX_POLICY_CHARACTERS = 2_048  # STS's API reference, Policy
+
+_SHOWN_LIMIT = 160
+_SECRETS = re.compile(
+    r"""
+      (?<=//)[^/\s]*@                     # https://user:password@host
+    | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}       # a JWT where something else should stand
+    """,
+    re.VERBOSE,
+)
+_JWT = re.compile(r"\s*eyJ[\w-]{6,}\.[\w-]+\.[\w-]*\s*", re.ASCII)
+
+# botocore.utils.validate_region_name and is_valid_endpoint_url (1.44.8).
+_REGION = re.compile(r"(?![0-9]+\Z)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
+_HOST = re.compile(r"(?:(?!-)[a-z\d-]{1,63}(?<!-)\.)*(?!-)[a-z\d-]{1,63}(?<!-)\.?", re.ASCII)
+_IPV6 = re.compile(r"[0-9a-f:.]+(?:%[\w.~-]+)?", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)  # STS's API reference
+
+
+def shown(value: object) -> str:
+    """Return `value` as a message may show it: quoted, bounded, without passwords or tokens."""
+    text = _SECRETS.sub(lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
+    return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
+
+
+def session_name(value: object, source: str) -> str:
+    """Return the name of the role session: 2 to 64 letters, digits or characters of _+=,.@-."""
+    advice = "a role session's name has 2 to 64 letters, digits or characters of _+=,.@-"
+    name = as_text(value, source, advice)
+    if not _SESSION_NAME.fullmatch(name):
+        raise ConfigError(f"{source} is {shown(name)}, but {advice}.")
+    return name
+
+
+def session_name_from(host: str) -> str:
+    """Return the host's name made a valid name of a role session, always the same."""
+    name = re.sub(r"[^\w+=,.@-]", "-", host, flags=re.ASCII)[:64]
+    return name if len(name) > 1 else f"{name}-irsa".lstrip("-")
+
+
+def duration(value: object, source: str, *, aws: bool) -> int:
+    """Return the lifetime in seconds: 900 to 43,200 at AWS's endpoints, positive at any other."""
+    seconds = value
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value, re.ASCII):
+        seconds = int(value)
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        raise ConfigError(f"{source} is {shown(value)}, but it must be a whole number of seconds.")
+    if aws and seconds not in DURATIONS:
+        raise ConfigError(
+            f"{source} is {seconds}, but STS gives credentials for {DURATIONS[0]} to "
+            f"{DURATIONS[-1]} seconds; give a number between them."
+        )
+    if seconds <= 0:
+        raise ConfigError(f"{source} is {seconds}, but it must be a positive number of seconds.")
+    return seconds
+
+
+def policy(value: object, source: str) -> str:
+    """Return the session policy as JSON: text as it was given, a mapping in its shortest form."""
+    if isinstance(value, Mapping):
+        text = _json_of(value, source)
+    else:
+        text = as_text(value, source, "give an IAM policy as JSON text or as a dict")
+        _expect_json_object(text, source)
+    if foreign := re.search(r"[^\t\n\r\x20-\xff]", text):
+        raise ConfigError(
+            f"{source} holds {foreign[0]!a}, but STS takes characters up to U+00FF; "
+            "write it as a JSON escape."
+        )
+    if len(text) > MAX_POLICY_CHARACTERS:
+        raise ConfigError(
+            f"{source} has {len(text):,} characters, but STS takes {MAX_POLICY_CHARACTERS:,}; "
+            "shorten it, or make it a managed policy and give its ARN in policy_arns."
+        )
+    return text
+
+
+def _json_of(document: Mapping[Any, Any], source: str) -> str:
+    trouble = ""
+    try:
+        return json.dumps(dict(document), sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        trouble = str(error)
+    raise ConfigError(f"{source} cannot be written as JSON ({trouble}); give an IAM policy.")
+
+
+def _expect_json_object(text: str, source: str) -> None:
+    trouble = "it is no JSON object"
+    try:
+        if isinstance(json.loads(text), dict):
+            return
+    except (ValueError, RecursionError) as error:
+        trouble = f"it is not JSON ({error})"
+    raise ConfigError(f"{source} is {shown(text)}, but {trouble}; give an IAM policy as JSON.")
+
+
+def token_file(value: object, source: str) -> str:
+    """Return the path of the token's file; whether it is there is asked at every refresh."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    path = as_text(path, source, "give the path of the file that holds the web identity token")
+    if not path or "\0" in path:
+        raise ConfigError(
+            f"{source} is {shown(path)}, which is no path; "
+            "give the path of the file that holds the web identity token."
+        )
+    if _JWT.fullmatch(path):
+        raise ConfigError(
+            f"{source} holds a token itself; give the path of the file that holds it "
+            "(or hand a callable that returns it to the argument token)."
+        )
+    return path
+
+
+def token_callable(value: object, source: str) -> Callable[[], str]:
+    """Return the callable that brings the token; it is itself part of the provider's identity."""
+    if not callable(value):
+        raise ConfigError(
+            f"{source} is a {type(value).__name__}, but it must be a callable without arguments "
+            "that returns the token; give the path of a file to token_file instead."
+        )
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
+        raise ConfigError(
+            f"{source} is a coroutine function, but the token is read on a thread of its own; "
+            "give an ordinary function."
+        )
+    if type(value).__hash__ is None:
+        raise ConfigError(
+            f"{source} is a {type(value).__name__}, which cannot be hashed, but providers are "
+            "told apart by it; give a function or a bound method."
+        )
+    return value
+
+
+def region(value: object, source: str) -> str:
+    """Return the region's name: any valid host label, as botocore takes it."""
+    name = as_text(value, source, "give a region's name, like eu-central-1")
+    if not _REGION.fullmatch(name):
+        raise ConfigError(
+            f"{source} is {shown(name)}, which cannot be a region's name; "
+            "give one like eu-central-1, without blanks or quotes."
+        )
+    return name
+
+
+def endpoint_url(value: object, source: str) -> str:
+    """Return the endpoint's URL: http or https with a host, as botocore takes it."""
+    url = as_text(value, source, "give a URL like https://sts.example.com")
+    if not _is_http_url(url):
+        raise ConfigError(
+            f"{source} is {shown(url)}, which is not the URL of an endpoint; "
+            "give one that begins with http:// or https:// and names a host."
+        )
+    return url
+
+
+def _is_http_url(url: str) -> bool:
+    if not re.fullmatch(r"[\x21-\x7e]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    shape = _IPV6 if ":" in host else _HOST
+    return parts.scheme in {"http", "https"} and len(host) < 256 and bool(shape.fullmatch(host))  # noqa: PLR2004 - RFC 1035's limit
+
+
+def is_aws_endpoint(url: str) -> bool:
+    """Return whether `url` is an STS of AWS itself, interface VPC endpoints included."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    service = {"sts", "sts-fips"}.intersection(host.split("."))
+    return bool(service) and host.endswith(tuple(f".{suffix}" for suffix in AWS_SUFFIXES))
+
+
+def ca_bundle(value: object, source: str) -> bool | str:
+    """Return the path of a CA bundle, or the bool that switches verification (session's own)."""
+    if isinstance(value, bool):
+        return value
+    path = as_text(value, source, "give the path of a CA bundle")
+    # Older botocores (1.40.61) take an empty one as "do not verify".
+    if not path.strip():
+        raise ConfigError(
+            f"{source} is {shown(path)}, which is no path; name a CA bundle or unset it."
+        )
+    return path
+
+
+def legacy(value: object, source: str) -> bool:
+    """Return whether `sts_regional_endpoints` is "legacy"; empty is the default, "regional"."""
+    if value not in (None, "", "regional", "legacy"):
+        raise ConfigError(f"{source} is {shown(value)}, but it must be 'regional' or 'legacy'.")
+    return value == "legacy"
+
+
+def boolean(value: object) -> bool:
+    """Return what botocore.utils.ensure_boolean (1.44.8) makes of a setting: only "true" is."""
+    return value.lower() == "true" if isinstance(value, str) else value is True
+
+
+def as_text(value: object, source: str, advice: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{source} is {shown(value)}, which is no text; {advice}.")
+    return value

@@ -1,0 +1,200 @@
+"""botocore's credentials object and chain provider, on our engine."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from botocore.credentials import (
+    AssumeRoleWithWebIdentityProvider,
+    ReadOnlyCredentials,
+    RefreshableCredentials,
+)
+
+from irsa_creds._dual_errors import dual
+from irsa_creds._errors import IrsaError
+from irsa_creds._expired_hook import watch_for_expired
+from irsa_creds._freshness import State, state
+from irsa_creds._private import last_client_region
+from irsa_creds._provider import engine_of
+from irsa_creds._registry import REGISTRY
+from irsa_creds._session_settings import SessionSettings
+from irsa_creds._waiting import acquire
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from irsa_creds._freshness import Snapshot
+    from irsa_creds._provider import Provider
+
+    class Frozen(Protocol):
+        """botocore's ReadOnlyCredentials."""
+
+        access_key: str
+        secret_key: str
+        token: str
+        account_id: str | None
+
+
+__all__ = ["IrsaCredentials", "IrsaProvider"]
+
+_METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
+
+
+class IrsaCredentials(RefreshableCredentials):
+    """botocore's credentials object, as thin as can be: all state is the provider's.
+
+    Args:
+        provider: whose credentials these are.
+    """
+
+    # The base's constructor wants credentials: these come when somebody reads.
+    def __init__(self, provider: Provider) -> None:
+        self.method = _METHOD
+        self.provider = provider
+        self._engine = engine_of(provider)
+        self._now = self._engine.now
+        self._taken = threading.local()
+
+    def get_frozen_credentials(self) -> Frozen:
+        """Return key, secret and token of one answer of STS; while some are valid, at once.
+
+        Raises:
+            CredentialRetrievalError: none are valid, and none could be had. It is an `IrsaError`
+                as well, and a `ClientError` where STS refused.
+        """
+        snapshot = self._engine.snapshot
+        # `_freshness.state` inlined: one comparison decides for nearly every request.
+        if self._now() < snapshot.check_at:
+            snapshot.was_read = True
+            frozen: Frozen = snapshot.adapted or _adapted(snapshot)
+            return frozen
+        return _adapted(self._acquire())
+
+    def _acquire(self) -> Snapshot:
+        try:
+            return acquire(self._engine)
+        except IrsaError as error:
+            caught = error
+        # Out here it has no context: one traceback, ours.
+        raise dual(caught)
+
+    @property
+    def access_key(self) -> str:
+        """The key id; it takes a set for this thread, and the other three belong to it."""
+        return self._take().access_key
+
+    @property
+    def secret_key(self) -> str:
+        """The secret key of the set that this thread took with `access_key`."""
+        return self._taken_set().secret_key
+
+    @property
+    def token(self) -> str:
+        """The session token of the set that this thread took with `access_key`."""
+        return self._taken_set().token
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the set that this thread took with `access_key`."""
+        return self._taken_set().account_id
+
+    def _take(self) -> Frozen:
+        snapshot = self._engine.snapshot
+        if self._now() >= snapshot.check_at:
+            snapshot = self._acquire()
+        self._taken.snapshot = snapshot
+        return _adapted(snapshot)
+
+    def _taken_set(self) -> Frozen:
+        snapshot = getattr(self._taken, "snapshot", None)
+        if snapshot is None or self._now() >= snapshot.end_of_use:
+            return self._take()
+        return _adapted(snapshot)
+
+    @property
+    def _expiry_time(self) -> datetime | None:
+        snapshot = self._engine.snapshot
+        if not snapshot.lifetime:
+            return None
+        return datetime.fromtimestamp(snapshot.wall_at + snapshot.lifetime, UTC)
+
+    def refresh_needed(self, refresh_in: float | None = None) -> bool:
+        """Say whether a refresh is due.
+
+        Args:
+            refresh_in: seconds before the end from which it is; None: the engine's own plan.
+        """
+        snapshot, now = self._engine.snapshot, self._now()
+        if refresh_in is None:
+            return state(snapshot, now) is not State.FRESH
+        return snapshot.left(now) < refresh_in
+
+    def _refresh(self) -> None:
+        self.get_frozen_credentials()
+
+    def __repr__(self) -> str:
+        return f"<IrsaCredentials of {self.provider.role_arn}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Credentials do not pickle: secrets must not travel. Pickle the provider, or a "
+            "session of irsa_creds.boto3_session()."
+        )
+
+
+def _adapted(snapshot: Snapshot) -> Frozen:
+    """Return botocore's form of a snapshot, made once for all who read it."""
+    if snapshot.adapted is None:
+        given = snapshot.credentials
+        snapshot.adapted = ReadOnlyCredentials(
+            given.access_key_id, given.secret_access_key, given.session_token, given.account_id
+        )
+    frozen: Frozen = snapshot.adapted
+    return frozen
+
+
+class IrsaProvider(AssumeRoleWithWebIdentityProvider):
+    """The place in botocore's chain, under the name that its own provider has there.
+
+    Args:
+        session: the session whose chain it is.
+        profile_name: the profile that names role and token.
+        disable_env_vars: whether the web identity variables are off, because code named a profile.
+        strict: take it as an error when IRSA is not configured.
+    """
+
+    METHOD = _METHOD
+    CANONICAL_NAME = "custom-irsa-creds"
+
+    # The base's constructor wants what makes an STS client; there is none here.
+    def __init__(
+        self, session: Any, profile_name: str, *, disable_env_vars: bool, strict: bool = False
+    ) -> None:
+        self._session = session
+        self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
+        self._profile = profile_name if disable_env_vars else None
+        self._strict = strict
+
+    def load(self) -> IrsaCredentials | None:
+        """Return the credentials object; None where IRSA is not configured: the chain goes on.
+
+        Raises:
+            InvalidConfigError: a value is malformed, or something is half set; a `ConfigError`
+                as well.
+        """
+        try:
+            config = self._settings.config(
+                strict=self._strict,
+                client_region=last_client_region(self._session),
+            )
+        except IrsaError as error:
+            caught = error
+        else:
+            if config is None:
+                return None
+            provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
+            watch_for_expired(self._session, engine_of(provider))
+            return IrsaCredentials(provider)
+        raise dual(caught)

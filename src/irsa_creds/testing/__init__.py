@@ -1,0 +1,35 @@
+"""IRSA on one machine, for tests: an issuer, a projected volume, an STS that verifies, S3.
+
+    from irsa_creds.testing import Sandbox
+
+    with Sandbox() as sandbox:
+        pod = sandbox.deploy(bucket="data")
+        os.environ.update(pod.environ)
+        boto3.Session().client("s3").put_object(Bucket="data", Key="hello", Body=b"world")
+        sandbox.faults.outage = "black hole"
+        pod.rotate_token(lifetime=600)
+
+Needs the extra `testing`. It imports nothing of the rest of the library.
+"""
+
+from __future__ import annotations
+
+from irsa_creds.testing._faults import OUTAGES, Faults
+from irsa_creds.testing._issuer import Issuer
+from irsa_creds.testing._log import S3Call, StsCall
+from irsa_creds.testing._pod import Pod
+from irsa_creds.testing._policy import UnsupportedPolicyError
+from irsa_creds.testing._sandbox import Sandbox
+from irsa_creds.testing._volume import ProjectedVolume
+
+__all__ = [
+    "OUTAGES",
+    "Faults",
+    "Issuer",
+    "Pod",
+    "ProjectedVolume",
+    "S3Call",
+    "Sandbox",
+    "StsCall",
+    "UnsupportedPolicyError",
+]

@@ -1,0 +1,141 @@
+"""The administrator's part of IRSA, by ordinary boto3 calls."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3.session
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds.testing._identity import Identity
+
+__all__ = ["Administrator"]
+
+# IAM wants a SHA-1 of the issuer's certificate; AWS no longer looks at it, and neither do we.
+_THUMBPRINT = "0" * 40
+
+
+class Administrator:
+    """Makes providers, roles and buckets with clients that no environment variable bends.
+
+    Args:
+        region: of the clients.
+    """
+
+    endpoint_url: str
+
+    def __init__(self, region: str) -> None:
+        nothing = (None, None, None, None)
+        self._region = region
+        self._clients: dict[tuple[str, str], Any] = {}
+        core = botocore.session.Session(
+            session_vars={
+                "profile": nothing,
+                "config_file": nothing,
+                "credentials_file": nothing,
+                "ca_bundle": nothing,
+                "use_fips_endpoint": nothing,
+                "use_dualstack_endpoint": nothing,
+            }
+        )
+        self.partition: str = core.get_partition_for_region(region)
+        self._session = boto3.session.Session(botocore_session=core)
+
+    def client(self, service: str, identity: Identity) -> Any:
+        """Return a boto3 client, the same one for the same service and account."""
+        key = service, identity.account_id
+        if key not in self._clients:
+            self._clients[key] = self._session.client(
+                service,
+                region_name=self._region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=identity.access_key_id,
+                aws_secret_access_key=identity.secret_access_key,
+                # An empty mapping, unlike None, keeps HTTP_PROXY out.
+                config=Config(proxies={}, max_pool_connections=50),
+            )
+        return self._clients[key]
+
+    def close(self) -> None:
+        """Close the clients' connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def ensure_provider(self, iam: Any, url: str, audience: str) -> str:
+        """Return the ARN of the issuer's OIDC provider, made or widened where needed."""
+        host_and_path = url.split("://", 1)[-1]
+        for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            arn: str = entry["Arn"]
+            if arn.endswith(f":oidc-provider/{host_and_path}"):
+                iam.add_client_id_to_open_id_connect_provider(
+                    OpenIDConnectProviderArn=arn, ClientID=audience
+                )
+                return arn
+        made = iam.create_open_id_connect_provider(
+            Url=url, ClientIDList=[audience], ThumbprintList=[_THUMBPRINT]
+        )
+        return str(made["OpenIDConnectProviderArn"])
+
+    def create_role(
+        self, iam: Any, name: str, trust_policy: Mapping[str, Any], max_session_duration: int
+    ) -> str:
+        """Return the ARN of a new role."""
+        made = iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(trust_policy),
+            MaxSessionDuration=max_session_duration,
+        )
+        return str(made["Role"]["Arn"])
+
+    def permit(self, iam: Any, role: str, policy: Mapping[str, Any]) -> None:
+        """Attach an inline permission policy to a role."""
+        iam.put_role_policy(
+            RoleName=role, PolicyName="permissions", PolicyDocument=json.dumps(policy)
+        )
+
+    def ensure_bucket(self, s3: Any, bucket: str) -> None:
+        """Make a bucket unless this account has it."""
+        owned = {entry["Name"] for entry in s3.list_buckets()["Buckets"]}
+        if bucket in owned:
+            return
+        if self._region == "us-east-1":  # S3 takes no location for its oldest region
+            s3.create_bucket(Bucket=bucket)
+        else:
+            s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self._region}
+            )
+
+    def trust_policy(self, provider_arn: str, audience: str, subject: str) -> dict[str, Any]:
+        """Return the trust policy of the EKS User Guide."""
+        issuer = provider_arn.split(":oidc-provider/", 1)[-1]
+        return _policy(
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": provider_arn},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subject}
+                },
+            }
+        )
+
+    def bucket_policy(self, bucket: str) -> dict[str, Any]:
+        """Return a permission policy for one bucket."""
+        arn = f"arn:{self.partition}:s3:::{bucket}"
+        return _policy(
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn},
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                "Resource": f"{arn}/*",
+            },
+        )
+
+
+def _policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

@@ -1,0 +1,128 @@
+"""What AWS's services say, as they say it: errors and documents in their XML."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, TypeAlias
+from xml.sax.saxutils import escape
+
+from irsa_creds.testing._server import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["AwsError", "Tree", "default_status", "query_error", "query_result", "s3_error"]
+
+Tree: TypeAlias = "str | Mapping[str, Tree]"
+
+_NAMESPACES = {
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+}
+_STATUSES = {
+    "AccessDenied": 403,
+    "IDPRejectedClaim": 403,
+    "InvalidAccessKeyId": 403,
+    "InvalidClientTokenId": 403,
+    "MissingAuthenticationToken": 403,
+    "RegionDisabledException": 403,
+    "SignatureDoesNotMatch": 403,
+    "InternalFailure": 500,
+    "InternalError": 500,
+    "NotImplemented": 501,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+}
+
+
+class AwsError(Exception):
+    """A refusal, before it is dressed in a service's XML.
+
+    Args:
+        code: AWS's error code.
+        message: AWS's message.
+        status: of HTTP; None takes AWS's own for that code.
+        headers: to be sent as well.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = default_status(code) if status is None else status
+        self.headers = headers or {}
+
+
+def default_status(code: str) -> int:
+    """Return AWS's HTTP status for an error code; source: the STS API reference."""
+    return _STATUSES.get(code, 400)
+
+
+def query_error(service: str, error: AwsError) -> Reply:
+    """Return an error of the query protocol, which STS and IAM speak."""
+    request_id = str(uuid.uuid4())
+    details = {
+        "Type": "Sender" if error.status < 500 else "Receiver",  # noqa: PLR2004 - HTTP's classes
+        "Code": error.code,
+        "Message": error.message,
+    }
+    body = _document(
+        "ErrorResponse", {"Error": details, "RequestId": request_id}, _NAMESPACES[service]
+    )
+    return Reply(error.status, {**_headers(request_id), **error.headers}, body)
+
+
+def query_result(service: str, action: str, result: Mapping[str, Tree]) -> Reply:
+    """Return a success of the query protocol."""
+    request_id = str(uuid.uuid4())
+    tree: Mapping[str, Tree] = {
+        f"{action}Result": result,
+        "ResponseMetadata": {"RequestId": request_id},
+    }
+    return Reply(
+        200, _headers(request_id), _document(f"{action}Response", tree, _NAMESPACES[service])
+    )
+
+
+def s3_error(error: AwsError) -> Reply:
+    """Return an error as S3 words it: a bare `Error`, without namespace."""
+    request_id = uuid.uuid4().hex[:16].upper()
+    tree = {
+        "Code": error.code,
+        "Message": error.message,
+        "RequestId": request_id,
+        "HostId": uuid.uuid4().hex,
+    }
+    headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id}
+    return Reply(
+        error.status,
+        headers,
+        b'<?xml version="1.0" encoding="UTF-8"?>\n' + _document("Error", tree),
+    )
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {"x-amzn-RequestId": request_id, "Content-Type": "text/xml"}
+
+
+def _document(name: str, tree: Mapping[str, Tree], namespace: str | None = None) -> bytes:
+    attribute = f' xmlns="{namespace}"' if namespace else ""
+    return f"<{name}{attribute}>\n{_elements(tree, 1)}</{name}>\n".encode()
+
+
+def _elements(tree: Mapping[str, Tree], depth: int) -> str:
+    indent = "  " * depth
+    parts = []
+    for name, value in tree.items():
+        if isinstance(value, str):
+            parts.append(f"{indent}<{name}>{escape(value)}</{name}>\n")
+        else:
+            parts.append(f"{indent}<{name}>\n{_elements(value, depth + 1)}{indent}</{name}>\n")
+    return "".join(parts)

@@ -1,0 +1,192 @@
+"""Faults on command: what a test can make the sandbox's STS do wrong."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from irsa_creds.testing._answers import AwsError, default_status
+from irsa_creds.testing._server import Delivery, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["OUTAGES", "Faults"]
+
+_OVERSIZE = 10 * 1024 * 1024
+_DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>\n'
+
+_XML, _HTML = {"Content-Type": "text/xml"}, {"Content-Type": "text/html"}
+# What answers without a look at the request.
+_DEAF = {
+    "black hole": Reply(200, _XML, b"", Delivery.SILENCE),
+    "reset": Reply(200, _XML, b"", Delivery.RESET),
+    "refuse": Reply(200, _XML, b"", Delivery.RESET),
+    "garbage": Reply(200, _XML, bytes(range(256)) * 4),
+    "html": Reply(200, _HTML, b"<!DOCTYPE html><html><body>Please sign in</body></html>"),
+    "bad gateway": Reply(502, _HTML, b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
+    "redirect": Reply(307, {"Location": "/elsewhere"}, b""),
+}
+_DRIPS = {"slow drip": Delivery.BODY_DRIP, "header drip": Delivery.HEADER_DRIP}
+
+OUTAGES = (
+    "500",
+    "bad gateway",
+    "black hole",
+    "slow drip",
+    "header drip",
+    "reset",
+    "refuse",
+    "garbage",
+    "oversize",
+    "html",
+    "truncated",
+    "missing fields",
+    "doctype",
+    "redirect",
+    "expired",
+)
+"""The modes of `Faults.outage`."""
+
+_DEFAULT_MESSAGES = {
+    "AccessDenied": "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    "Throttling": "Rate exceeded",
+    "ThrottlingException": "Rate exceeded",
+    "RequestLimitExceeded": "Request limit exceeded.",
+    "IDPCommunicationError": "There was an error when trying to talk to the identity provider.",
+    "ServiceUnavailable": "The service is unavailable. Please try again shortly.",
+    "InternalFailure": "We encountered an internal error. Please try again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: AwsError
+    left: int | None
+
+
+class Faults:
+    """What goes wrong with STS; may be changed at any moment, from any thread.
+
+    Attributes:
+        latency: seconds before STS answers.
+        clock_skew: seconds that the server's clock seems ahead, in `Date` and `Expiration`; what
+            it verifies goes by the true clock.
+        date_header: "now", None for no `Date` header at all, or any text to send in its place.
+        drip_interval: seconds between two bytes of a drip.
+    """
+
+    def __init__(self, on_refuse: Callable[[bool], None] | None = None) -> None:
+        self._on_refuse = on_refuse or (lambda _: None)
+        self._lock = threading.Lock()
+        self._failures: list[_Failure] = []
+        self._outage: str | None = None
+        self.latency = 0.0
+        self.clock_skew = 0.0
+        self.date_header: str | None = "now"
+        self.drip_interval = 1.0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Faults latency={self.latency} outage={self._outage!r} "
+            f"failures={[failure.error.code for failure in self._failures]}>"
+        )
+
+    @property
+    def outage(self) -> str | None:
+        """How STS is broken: one of `OUTAGES`, None for not at all; True means "500".
+
+        - "500", "bad gateway": an error of AWS's, and one of a load balancer's.
+        - "black hole": takes the request and never answers, even after the fault is cleared.
+        - "slow drip", "header drip": a good answer, a byte every `drip_interval`.
+        - "reset": the connection is reset once the request is read.
+        - "refuse": nobody listens at `Sandbox.sts_url`; at the common URL it is a reset.
+        - "garbage", "oversize" (10 MB), "html", "truncated", "missing fields", "doctype": status
+          200 and a body that no client should take.
+        - "redirect": 307 to another path of the sandbox.
+        - "expired": credentials that ended a minute ago.
+        """
+        return self._outage
+
+    @outage.setter
+    def outage(self, mode: str | bool | None) -> None:
+        mode = "500" if mode is True else mode or None
+        if mode is not None and mode not in OUTAGES:
+            raise ValueError(f"No outage is called {mode!r}; there are {', '.join(OUTAGES)}.")
+        with self._lock:
+            before, self._outage = self._outage, mode
+            if "refuse" in (before, mode) and before != mode:
+                self._on_refuse(mode == "refuse")
+
+    def fail(
+        self,
+        code: str,
+        *,
+        status: int | None = None,
+        message: str | None = None,
+        times: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Let STS answer with an error; several wait their turn in the order they came.
+
+        Args:
+            code: such as "AccessDenied" or "Throttling".
+            status: of HTTP; None takes AWS's own for that code.
+            message: None takes AWS's own where it is known.
+            times: calls that get it; None is all until `clear`.
+            retry_after: seconds, for a `Retry-After` header.
+        """
+        error = AwsError(
+            code,
+            message if message is not None else _DEFAULT_MESSAGES.get(code, f"Fault: {code}"),
+            status=default_status(code) if status is None else status,
+            headers={} if retry_after is None else {"Retry-After": f"{retry_after:g}"},
+        )
+        with self._lock:
+            self._failures.append(_Failure(error, times))
+
+    def clear(self) -> None:
+        """Let everything be well again, the clock and its header included."""
+        with self._lock:
+            self._failures.clear()
+        self.outage = None
+        self.latency = self.clock_skew = 0.0
+        self.date_header = "now"
+        self.drip_interval = 1.0
+
+    def take_failure(self) -> AwsError | None:
+        """Return the error that the next call gets, and count it."""
+        if self._outage == "500":
+            return AwsError("InternalFailure", _DEFAULT_MESSAGES["InternalFailure"])
+        with self._lock:
+            while self._failures:
+                failure = self._failures[0]
+                if failure.left is None:
+                    return failure.error
+                if failure.left > 0:
+                    self._failures[0] = replace(failure, left=failure.left - 1)
+                    return failure.error
+                self._failures.pop(0)
+        return None
+
+    def total_failure(self, mode: str) -> Reply | None:
+        """Return what an outage answers without looking at the request; None if it does look."""
+        return _DEAF.get(mode)
+
+    def spoil(self, mode: str, reply: Reply) -> Reply:
+        """Return a good reply made bad in the way of the outage."""
+        if drip := _DRIPS.get(mode):
+            return replace(reply, delivery=drip, interval=self.drip_interval)
+        body = reply.body
+        match mode:
+            case "oversize":
+                body += b"<!--" + b" " * _OVERSIZE + b"-->"
+            case "truncated":
+                body = body[: len(body) // 2]
+            case "missing fields":
+                body = re.sub(rb"<(SecretAccessKey|SessionToken)>.*?</\1>", b"", body)
+            case "doctype":
+                body = _DOCTYPE + body
+        return replace(reply, body=body)

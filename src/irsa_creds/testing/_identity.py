@@ -1,0 +1,171 @@
+"""Whose key signed a request: the administrators, and the sessions that STS opened."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import secrets
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from irsa_creds.testing._answers import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds.testing._server import Request
+    from irsa_creds.testing._sigv4 import Signature
+
+__all__ = ["Identities", "Identity"]
+
+_ADMIN_KEY = re.compile(r"AKIA(\d{12})ROOT")
+_ADMIN_SECRET = "sandbox-admin"  # noqa: S105 - opens nothing but a sandbox on the loopback
+# Per service: code, message, status. Sources: S3's list of error codes; STS's common errors.
+_WRONG_SIGNATURE = (
+    "The request signature we calculated does not match the signature you provided. "
+    "Check your key and signing method."
+)
+_INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a message
+_REFUSALS = {
+    "s3": {
+        "unknown": (
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            403,
+        ),
+        "token": ("InvalidToken", "The provided token is malformed or otherwise invalid.", 400),
+        "expired": ("ExpiredToken", "The provided token has expired.", 400),
+        "signature": ("SignatureDoesNotMatch", _WRONG_SIGNATURE, 403),
+        "late": ("AccessDenied", "Request has expired", 403),
+    },
+    "query": {
+        "unknown": ("InvalidClientTokenId", _INVALID_TOKEN, 403),
+        "token": ("InvalidClientTokenId", _INVALID_TOKEN, 403),
+        "expired": ("ExpiredToken", "The security token included in the request is expired", 403),
+        "signature": ("SignatureDoesNotMatch", _WRONG_SIGNATURE, 403),
+        "late": ("SignatureDoesNotMatch", "Signature expired", 403),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A key that signs requests, and whose it is.
+
+    Attributes:
+        access_key_id: the key's public half.
+        secret_access_key: its secret half.
+        session_token: what must come with it; None for a static key.
+        arn: who AWS says that is.
+        user_id: as GetCallerIdentity tells it.
+        account_id: twelve digits.
+        role: ARN of the role that was assumed; None for an administrator.
+        expires_at: seconds since the epoch by the true clock; None for never.
+        session_policies: JSON documents that narrow what the role may do.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    arn: str
+    user_id: str
+    account_id: str
+    role: str | None = None
+    expires_at: float | None = None
+    session_policies: tuple[str, ...] = ()
+
+
+class Identities:
+    """All keys of a sandbox: one administrator per account, and the sessions that STS opened.
+
+    Args:
+        clock: seconds since the epoch.
+        partition: such as "aws", for the administrators' ARNs.
+    """
+
+    def __init__(self, clock: Callable[[], float], partition: str) -> None:
+        self._clock = clock
+        self._partition = partition
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Identity] = {}
+
+    def admin(self, account_id: str) -> Identity:
+        """Return the administrator of an account."""
+        return Identity(
+            access_key_id=f"AKIA{account_id}ROOT",
+            secret_access_key=_ADMIN_SECRET,
+            session_token=None,
+            arn=f"arn:{self._partition}:iam::{account_id}:root",
+            user_id=account_id,
+            account_id=account_id,
+        )
+
+    def open_session(
+        self,
+        *,
+        role: str,
+        role_id: str,
+        session_name: str,
+        expires_at: float,
+        session_policies: tuple[str, ...] = (),
+    ) -> Identity:
+        """Make credentials for a role and remember them."""
+        _, partition, _, _, account_id, resource = role.split(":")
+        role_name = resource.rsplit("/", 1)[-1]
+        identity = Identity(
+            access_key_id="ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
+            secret_access_key=base64.b64encode(secrets.token_bytes(30)).decode(),
+            session_token="IQoJb3JpZ2luX2Vj" + base64.b64encode(secrets.token_bytes(400)).decode(),
+            arn=f"arn:{partition}:sts::{account_id}:assumed-role/{role_name}/{session_name}",
+            user_id=f"{role_id}:{session_name}",
+            account_id=account_id,
+            role=role,
+            expires_at=expires_at,
+            session_policies=session_policies,
+        )
+        with self._lock:
+            self._sessions[identity.access_key_id] = identity
+        return identity
+
+    def expire_all(self) -> None:
+        """End every session now, whatever its credentials say of themselves."""
+        now = self._clock()
+        with self._lock:
+            self._sessions = {
+                key: replace(identity, expires_at=now) for key, identity in self._sessions.items()
+            }
+
+    def authenticate(self, request: Request, signature: Signature) -> Identity:
+        """Return who signed.
+
+        Raises:
+            AwsError: the key is unknown, the session token is not its own, it has expired, or
+                the signature is wrong; in the words of the service that was asked.
+        """
+        identity = self._known(signature.access_key_id)
+        now = self._clock()
+        if identity is None:
+            raise _refusal(signature, "unknown")
+        if identity.session_token != signature.session_token:
+            raise _refusal(signature, "token")
+        if identity.expires_at is not None and now >= identity.expires_at:
+            raise _refusal(signature, "expired")
+        expected = signature.expected(request, identity.secret_access_key)
+        if not hmac.compare_digest(expected, signature.value):
+            raise _refusal(signature, "signature")
+        if signature.valid_until is not None and now >= signature.valid_until:
+            raise _refusal(signature, "late")
+        return identity
+
+    def _known(self, access_key_id: str) -> Identity | None:
+        if match := _ADMIN_KEY.fullmatch(access_key_id):
+            return self.admin(match[1])
+        with self._lock:
+            return self._sessions.get(access_key_id)
+
+
+def _refusal(signature: Signature, why: str) -> AwsError:
+    code, message, status = _REFUSALS["s3" if signature.service == "s3" else "query"][why]
+    return AwsError(code, message, status=status)

@@ -1,0 +1,139 @@
+"""What the sandbox saw, for tests to look at afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds.testing._server import Request
+
+__all__ = ["CallLog", "S3Call", "StsCall"]
+
+_SECRET_HEADERS = {"authorization", "x-amz-security-token"}
+_S3_BOUND = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StsCall:
+    """One request that reached STS; the token itself and all secrets are left out.
+
+    Attributes:
+        at: `time.monotonic()` when it came.
+        action: such as "AssumeRoleWithWebIdentity".
+        role_arn: as asked, or None.
+        session_name: as asked, or None.
+        outcome: "OK", an error code, the name of an outage, or "pending".
+        params: the form, but for the token.
+        token_sha256: of the web identity token, in hex; None where there was none.
+        claims: of the token, not verified; empty where it is no JWT.
+        headers: as sent, but for signatures and session tokens.
+        access_key_id: whose key was handed out; None where none was.
+    """
+
+    at: float
+    action: str
+    role_arn: str | None
+    session_name: str | None
+    outcome: str
+    params: Mapping[str, str]
+    token_sha256: str | None
+    claims: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    access_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Call:
+    """One request that reached S3, and whom S3 took its sender for.
+
+    Attributes:
+        at: `time.monotonic()` when it was answered.
+        access_key_id: as sent; None where the request was not signed.
+        arn: whose key that is; None where S3 did not accept it.
+        method: of HTTP.
+        path: bucket and key, percent-encoded.
+        status: of HTTP.
+    """
+
+    at: float
+    access_key_id: str | None
+    arn: str | None
+    method: str
+    path: str
+    status: int
+
+
+class CallLog:
+    """Thread-safe lists of both."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._sts: dict[int, StsCall] = {}
+        self._s3: deque[S3Call] = deque(maxlen=_S3_BOUND)
+
+    def begin(self, request: Request, form: Mapping[str, str]) -> int:
+        """Note a call to STS as it comes; return the number to finish it by."""
+        token = form.get("WebIdentityToken")
+        call = StsCall(
+            at=time.monotonic(),
+            action=form.get("Action", ""),
+            role_arn=form.get("RoleArn"),
+            session_name=form.get("RoleSessionName"),
+            outcome="pending",
+            params={name: value for name, value in form.items() if name != "WebIdentityToken"},
+            token_sha256=hashlib.sha256(token.encode()).hexdigest() if token else None,
+            claims=_claims(token),
+            headers={
+                name: value
+                for name, value in request.headers.items()
+                if name.lower() not in _SECRET_HEADERS
+            },
+        )
+        with self._lock:
+            self._count += 1
+            self._sts[self._count] = call
+            return self._count
+
+    def finish(self, number: int, outcome: str, access_key_id: str | None) -> None:
+        """Note what became of it."""
+        with self._lock:
+            if call := self._sts.get(number):
+                self._sts[number] = replace(call, outcome=outcome, access_key_id=access_key_id)
+
+    def saw_s3(self, call: S3Call) -> None:
+        """Note a request to S3."""
+        with self._lock:
+            self._s3.append(call)
+
+    def sts_calls(self) -> list[StsCall]:
+        """Return the calls to STS, oldest first."""
+        with self._lock:
+            return list(self._sts.values())
+
+    def s3_calls(self) -> list[S3Call]:
+        """Return the last requests to S3, oldest first."""
+        with self._lock:
+            return list(self._s3)
+
+    def reset(self) -> None:
+        """Forget all calls."""
+        with self._lock:
+            self._sts.clear()
+            self._s3.clear()
+
+
+def _claims(token: str | None) -> dict[str, Any]:
+    try:
+        return jwt.decode(token or "", options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return {}

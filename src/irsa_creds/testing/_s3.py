@@ -1,0 +1,85 @@
+"""Which IAM action an S3 request asks for, as the Service Authorization Reference has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote
+
+from irsa_creds.testing._policy import UnsupportedPolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from irsa_creds.testing._server import Request
+
+__all__ = ["s3_permissions"]
+
+_BUCKET = {
+    "GET": "ListBucket",
+    "HEAD": "ListBucket",
+    "PUT": "CreateBucket",
+    "DELETE": "DeleteBucket",
+}
+_OBJECT = {
+    "GET": "GetObject",
+    "HEAD": "GetObject",
+    "PUT": "PutObject",
+    "POST": "PutObject",
+    "DELETE": "DeleteObject",
+}
+# Query parameters that name another thing than the bucket or object itself.
+_SUBRESOURCES = {
+    "accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering",
+    "inventory", "legal-hold", "lifecycle", "location", "logging", "metrics", "notification",
+    "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
+    "replication", "requestPayment", "restore", "retention", "select", "session", "tagging",
+    "torrent", "uploadId", "uploads", "versioning", "versions", "website", "delete",
+}  # fmt: skip
+_SUB_ACTIONS = {
+    ("bucket", "GET", "location"): "GetBucketLocation",
+    ("bucket", "GET", "versioning"): "GetBucketVersioning",
+    ("bucket", "GET", "versions"): "ListBucketVersions",
+    ("bucket", "GET", "uploads"): "ListBucketMultipartUploads",
+    ("object", "POST", "uploads"): "PutObject",
+    ("object", "PUT", "uploadId"): "PutObject",
+    ("object", "POST", "uploadId"): "PutObject",
+    ("object", "GET", "uploadId"): "ListMultipartUploadParts",
+    ("object", "DELETE", "uploadId"): "AbortMultipartUpload",
+    ("object", "GET", "tagging"): "GetObjectTagging",
+    ("object", "PUT", "tagging"): "PutObjectTagging",
+    ("object", "DELETE", "tagging"): "DeleteObjectTagging",
+    ("object", "GET", "attributes"): "GetObjectAttributes",
+}
+
+
+def s3_permissions(request: Request, partition: str) -> Iterator[tuple[str, str]]:
+    """Yield the (action, resource ARN) pairs that a caller needs for this request.
+
+    Raises:
+        UnsupportedPolicyError: the sandbox does not know what the request asks for.
+    """
+    bucket, _, key = unquote(request.path).lstrip("/").partition("/")
+    arn = f"arn:{partition}:s3:::{bucket}"
+    names = {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
+    asked = names & _SUBRESOURCES
+    if not bucket:
+        yield "s3:ListAllMyBuckets", "*"
+    elif asked == {"delete"} and request.method == "POST":
+        yield "s3:DeleteObject", f"{arn}/*"
+    else:
+        kind = "object" if key else "bucket"
+        yield f"s3:{_action(kind, request.method, asked)}", f"{arn}/{key}" if key else arn
+    if source := request.headers.get("x-amz-copy-source"):
+        path = unquote(source).lstrip("/").partition("?")[0]
+        yield "s3:GetObject", f"arn:{partition}:s3:::{path}"
+
+
+def _action(kind: str, method: str, asked: set[str]) -> str:
+    plain = (_OBJECT if kind == "object" else _BUCKET).get(method)
+    known = [_SUB_ACTIONS.get((kind, method, name)) for name in asked] if asked else [plain]
+    for action in filter(None, known):
+        return action
+    raise UnsupportedPolicyError(
+        f"The sandbox does not know the IAM action of {method} {kind}?{'&'.join(sorted(asked))}; "
+        "make this call with an administrator's client."
+    )

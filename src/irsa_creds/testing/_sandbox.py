@@ -1,0 +1,245 @@
+"""The IRSA story on one machine: issuer, STS, IAM and S3 on 127.0.0.1, and pods."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from irsa_creds.testing._admin import Administrator
+from irsa_creds.testing._faults import Faults
+from irsa_creds.testing._identity import Identities
+from irsa_creds.testing._issuer import Issuer
+from irsa_creds.testing._log import CallLog
+from irsa_creds.testing._moto import Moto
+from irsa_creds.testing._pod import Pod
+from irsa_creds.testing._server import LoopbackServer
+from irsa_creds.testing._services import Services
+from irsa_creds.testing._sts import Sts
+from irsa_creds.testing._volume import ProjectedVolume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from irsa_creds.testing._log import S3Call, StsCall
+
+__all__ = ["Sandbox"]
+
+# moto's state is one per process, so one sandbox may be open at a time.
+_OPEN = threading.Lock()
+
+
+class Sandbox:
+    """A verifying STS, an OIDC issuer, IAM and S3 on the loopback, for as long as it is entered.
+
+    Everything is real HTTP, so other processes may use it as well. IAM and S3 are moto's.
+
+    Args:
+        region: what pods and administrators are told.
+        account_id: the default account, twelve digits.
+        issuer: the cluster's OIDC issuer; None makes one whose URL is its loopback address.
+        clock: seconds since the epoch, by which tokens are signed and credentials end.
+
+    Attributes:
+        faults: what goes wrong with STS.
+        endpoint_url: one address for STS, IAM and S3.
+        sts_url: an address for STS alone, which is the one that "refuse" closes.
+    """
+
+    endpoint_url: str
+    sts_url: str
+
+    def __init__(
+        self,
+        *,
+        region: str = "us-east-1",
+        account_id: str = "123456789012",
+        issuer: Issuer | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.region = region
+        self.account_id = account_id
+        self.issuer = issuer or Issuer(clock=clock)
+        self.faults = Faults(self._refuse)
+        self._admin = Administrator(region)
+        self._issuers: dict[str, Issuer] = {}
+        self._log = CallLog()
+        self._closing = threading.Event()
+        self._exit = ExitStack()
+        self._moto = Moto()
+        self._identities = Identities(clock, self._admin.partition)
+        self._sts = Sts(
+            moto=self._moto,
+            identities=self._identities,
+            issuers=self._issuers,
+            faults=self.faults,
+            clock=clock,
+        )
+        self._services = Services(
+            sts=self._sts,
+            moto=self._moto,
+            identities=self._identities,
+            faults=self.faults,
+            log=self._log,
+            clock=clock,
+            closing=self._closing,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {getattr(self, 'endpoint_url', '(closed)')}>"
+
+    def __enter__(self) -> Self:
+        if not _OPEN.acquire(blocking=False):
+            raise RuntimeError(
+                "Another Sandbox is open in this process; moto's state is one, so share that one."
+            )
+        with ExitStack() as stack:
+            stack.callback(_OPEN.release)
+            self._moto.reset()
+            stack.callback(self._moto.reset)
+            self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            common = stack.enter_context(LoopbackServer(self._services.any))
+            self._sts_server = stack.enter_context(LoopbackServer(self._services.sts))
+            self.endpoint_url, self.sts_url = common.url, self._sts_server.url
+            self._admin.endpoint_url = self.endpoint_url
+            stack.callback(self._admin.close)
+            # Callbacks run last to first: whoever still waits for a slow answer is freed first.
+            stack.callback(self._closing.set)
+            stack.callback(self.faults.clear)
+            self._exit = stack.pop_all()
+        self.add_issuer(self.issuer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds that new credentials last, whatever was asked; None is as asked."""
+        return self._sts.lifetime
+
+    @lifetime.setter
+    def lifetime(self, seconds: float | None) -> None:
+        self._sts.lifetime = seconds
+
+    @property
+    def sts_calls(self) -> list[StsCall]:
+        """Every request that reached STS since the start or `reset_calls`, oldest first."""
+        return self._log.sts_calls()
+
+    @property
+    def s3_identities(self) -> list[S3Call]:
+        """The last 10,000 requests that reached S3, each with the identity that S3 saw."""
+        return self._log.s3_calls()
+
+    def reset_calls(self) -> None:
+        """Empty `sts_calls` and `s3_identities`."""
+        self._log.reset()
+
+    def expire_credentials(self) -> None:
+        """End all credentials that STS gave out until now, whatever they say of themselves."""
+        self._identities.expire_all()
+
+    def add_issuer(self, issuer: Issuer) -> Issuer:
+        """Serve the issuer until the sandbox ends, and let STS find its keys.
+
+        Args:
+            issuer: of another cluster, or of a CI system.
+        """
+        self._exit.enter_context(issuer.serve())
+        self._issuers[issuer.url] = issuer
+        return issuer
+
+    def client(self, service: str, *, account_id: str | None = None) -> Any:
+        """Return an ordinary boto3 client with an administrator's static keys.
+
+        Args:
+            service: "iam", "s3" or "sts".
+            account_id: None is the default account.
+        """
+        return self._admin.client(service, self._identities.admin(account_id or self.account_id))
+
+    def deploy(
+        self,
+        namespace: str = "default",
+        service_account: str = "app",
+        role: str = "app-role",
+        bucket: str | None = "data",
+        *,
+        account_id: str | None = None,
+        issuer: Issuer | None = None,
+        audience: str = "sts.amazonaws.com",
+        token_lifetime: float = 86_400,
+        max_session_duration: int = 3600,
+        trust_policy: Mapping[str, Any] | None = None,
+        permissions: Mapping[str, Any] | None = None,
+    ) -> Pod:
+        """Set IRSA up for one service account, step by step as its user would, and start a pod.
+
+        Source of the steps: "IAM roles for service accounts", Amazon EKS User Guide.
+
+        Args:
+            namespace: of the service account.
+            service_account: its name.
+            role: name of the role to make.
+            bucket: made where it is missing; None for a role that may do nothing.
+            account_id: the role's account; None is the default one.
+            issuer: of the pod's token; None is the sandbox's.
+            audience: of the pod's token and of the trust policy.
+            token_lifetime: seconds.
+            max_session_duration: of the role, in seconds.
+            trust_policy: in place of the one with `StringEquals` on `aud` and `sub`.
+            permissions: in place of the policy for that one bucket.
+        """
+        issuer = issuer or self.issuer
+        iam = self.client("iam", account_id=account_id)
+        provider_arn = self._admin.ensure_provider(iam, issuer.url, audience)
+        subject = f"system:serviceaccount:{namespace}:{service_account}"
+        role_arn = self._admin.create_role(
+            iam,
+            role,
+            trust_policy or self._admin.trust_policy(provider_arn, audience, subject),
+            max_session_duration,
+        )
+        if bucket is not None:
+            self._admin.ensure_bucket(self.client("s3", account_id=account_id), bucket)
+            permissions = permissions or self._admin.bucket_policy(bucket)
+        if permissions is not None:
+            self._admin.permit(iam, role, permissions)
+        pod = Pod(
+            namespace=namespace,
+            service_account=service_account,
+            role_arn=role_arn,
+            provider_arn=provider_arn,
+            bucket=bucket,
+            audience=audience,
+            issuer=issuer,
+            volume=ProjectedVolume(tempfile.mkdtemp(prefix="pod-", dir=self._directory)),
+            environ={},
+        )
+        pod.environ.update(self._environ(role_arn, str(pod.token_file)))
+        pod.rotate_token(lifetime=token_lifetime)
+        return pod
+
+    def _environ(self, role_arn: str, token_file: str) -> dict[str, str]:
+        return {
+            # What the pod identity webhook injects.
+            "AWS_ROLE_ARN": role_arn,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+            # What leads to the sandbox, and nowhere else.
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_STS": self.sts_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _refuse(self, on: bool) -> None:  # noqa: FBT001 - a callback's only argument
+        if on:
+            self._sts_server.refuse()
+        else:
+            self._sts_server.listen()

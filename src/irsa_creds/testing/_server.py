@@ -1,0 +1,213 @@
+"""A small HTTP server on the loopback that can also answer badly."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from email.message import Message
+
+__all__ = ["Delivery", "LoopbackServer", "Reply", "Request"]
+
+_HOST = "127.0.0.1"
+_LOG = logging.getLogger("irsa_creds.testing")
+# A thousand threads may knock at the same moment.
+_BACKLOG = 1024
+
+
+class Delivery(Enum):
+    """How a reply leaves the server."""
+
+    WHOLE = auto()
+    BODY_DRIP = auto()
+    HEADER_DRIP = auto()
+    SILENCE = auto()
+    RESET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came: the path and the query still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Message[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer; `Content-Length` is added where it is missing."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    delivery: Delivery = Delivery.WHOLE
+    interval: float = 1.0
+
+    def head(self) -> bytes:
+        """Return status line and headers as bytes."""
+        phrases = {int(status): status.phrase for status in HTTPStatus}
+        lines = [f"HTTP/1.1 {self.status} {phrases.get(self.status, 'Unknown')}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if not any(name.lower() == "content-length" for name in self.headers):
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class LoopbackServer:
+    """Serve `respond` on 127.0.0.1, one daemon thread per connection, HTTP/1.1 kept alive.
+
+    Args:
+        respond: makes the reply to a request; called on many threads.
+        port: 0 for one that the system chooses.
+    """
+
+    def __init__(self, respond: Callable[[Request], Reply], port: int = 0) -> None:
+        self.respond = respond
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._listener = _bound(port)
+        self._acceptor: threading.Thread | None = None
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://{_HOST}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._hang_up()
+        self._listener.close()
+
+    def listen(self) -> None:
+        """Take connections, for the first time or again after `refuse`."""
+        if self._acceptor is None:
+            self._listener.listen(_BACKLOG)
+            self._acceptor = threading.Thread(
+                target=self._accept, name=f"irsa-sandbox-{self.port}", daemon=True
+            )
+            self._acceptor.start()
+
+    def refuse(self) -> None:
+        """Cut every connection and let new ones be refused, while the port stays ours."""
+        if self._acceptor is not None:
+            self._hang_up()
+            self._listener.close()
+            # Bound but not listening: the kernel refuses, and nobody else can take the port.
+            self._listener = _bound(self.port)
+
+    def _hang_up(self) -> None:
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is None:
+            return
+        # A connection of our own is what wakes a blocked accept() on every platform.
+        socket.create_connection((_HOST, self.port), timeout=5).close()
+        acceptor.join()
+        with self._lock:
+            connections = dict(self._connections)
+        for connection in connections.values():
+            with suppress(OSError):  # its thread may have closed it by now
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in connections:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            connection, address = self._listener.accept()
+            if self._acceptor is not threading.current_thread():
+                connection.close()
+                return
+            thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
+            with self._lock:
+                self._connections[thread] = connection
+            thread.start()
+
+    def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        try:
+            with suppress(OSError):  # clients hang up as they like
+                _Handler(connection, address, self)  # type: ignore[arg-type]  # quacks enough
+        finally:
+            connection.close()
+            with self._lock:
+                del self._connections[threading.current_thread()]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads requests with the standard library's parser, writes replies in one piece."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LoopbackServer  # type: ignore[assignment]
+
+    def _exchange(self) -> None:
+        path, _, query = self.path.partition("?")
+        request = Request(self.command, path, query, self.headers, self._body())
+        try:
+            reply = self.server.respond(request)
+        except Exception:  # noqa: BLE001 - a bug of ours must not look like a network failure
+            _LOG.exception("The sandbox failed to answer %s %s", self.command, path)
+            reply = Reply(500, {"Content-Type": "text/plain"}, b"the sandbox failed: see its log")
+        self._send(reply)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = do_PATCH = _exchange  # noqa: N815
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(chunks)
+
+    def _send(self, reply: Reply) -> None:
+        body = b"" if self.command == "HEAD" else reply.body
+        if reply.headers.get("Connection") == "close" or reply.delivery is not Delivery.WHOLE:
+            self.close_connection = True
+        match reply.delivery:
+            case Delivery.WHOLE:
+                self.wfile.write(reply.head() + body)
+            case Delivery.BODY_DRIP:
+                self.wfile.write(reply.head())
+                self._drip(body, reply.interval)
+            case Delivery.HEADER_DRIP:
+                self._drip(reply.head() + body, reply.interval)
+            case Delivery.SILENCE:
+                # Returns when the client gives up, or when the server stops.
+                self.rfile.read()
+            case Delivery.RESET:
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+
+    def _drip(self, data: bytes, interval: float) -> None:
+        for position in range(len(data)):
+            self.wfile.write(data[position : position + 1])
+            if self.server.closing.wait(interval):
+                return
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet: tests read `sts_calls` instead."""
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((_HOST, port))
+    return listener

@@ -1,0 +1,138 @@
+"""AWS's Signature Version 4, read back: by botocore's own arithmetic."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from irsa_creds.testing._answers import AwsError
+
+if TYPE_CHECKING:
+    from irsa_creds.testing._server import Request
+
+__all__ = ["Signature", "read_signature"]
+
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^,]+), *"
+    r"SignedHeaders=(?P<headers>[^,]+), *Signature=(?P<signature>[0-9a-f]+)"
+)
+_SCOPE_PARTS = 5
+_TIMESTAMP = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The parts of a signature, from the header or from a presigned URL.
+
+    Attributes:
+        access_key_id: whose key signed.
+        region: of the scope.
+        service: of the scope, such as "s3".
+        signed_headers: their names, in lower case.
+        timestamp: when it was signed, as sent.
+        value: the signature, in hex.
+        session_token: sent with it, or None.
+        valid_until: seconds since the epoch for a presigned URL, else None.
+    """
+
+    access_key_id: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    timestamp: str
+    value: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    valid_until: float | None = None
+
+    def expected(self, request: Request, secret_access_key: str) -> str:
+        """Return the signature that this request would carry with that secret."""
+        kinds = (
+            (S3SigV4Auth, S3SigV4QueryAuth) if self.service == "s3" else (SigV4Auth, SigV4QueryAuth)
+        )
+        signer = kinds[self.valid_until is not None](
+            Credentials(self.access_key_id, secret_access_key), self.service, self.region
+        )
+        query = "&".join(
+            part for part in request.query.split("&") if not part.startswith("X-Amz-Signature=")
+        )
+        rebuilt = AWSRequest(
+            method=request.method,
+            url=f"http://{request.headers['Host']}{request.path}?{query}",
+            headers={name: request.headers.get(name, "") for name in self.signed_headers},
+            data=request.body,
+        )
+        rebuilt.context["timestamp"] = self.timestamp
+        to_sign = signer.string_to_sign(rebuilt, signer.canonical_request(rebuilt))
+        value: str = signer.signature(to_sign, rebuilt)
+        return value
+
+
+def read_signature(request: Request) -> Signature | None:
+    """Return the request's signature; None where there is none.
+
+    Raises:
+        AwsError: there is one, of a kind that is not understood.
+    """
+    query = parse_qs(request.query)
+    if "X-Amz-Signature" in query:
+        return _presigned({name: values[0] for name, values in query.items()})
+    if "Authorization" not in request.headers:
+        return None
+    match = _AUTHORIZATION.fullmatch(request.headers["Authorization"])
+    if match is None:
+        raise AwsError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. "
+            "Please use AWS4-HMAC-SHA256.",
+        )
+    key, region, service = _scope(match["credential"])
+    return Signature(
+        access_key_id=key,
+        region=region,
+        service=service,
+        signed_headers=tuple(match["headers"].split(";")),
+        timestamp=request.headers.get("X-Amz-Date", ""),
+        value=match["signature"],
+        session_token=request.headers.get("X-Amz-Security-Token"),
+    )
+
+
+def _presigned(query: dict[str, str]) -> Signature:
+    key, region, service = _scope(query.get("X-Amz-Credential", ""))
+    timestamp = query.get("X-Amz-Date", "")
+    try:
+        signed_at = datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
+        valid_until = signed_at + timedelta(seconds=int(query.get("X-Amz-Expires", "")))
+    except ValueError:
+        raise _malformed() from None
+    return Signature(
+        access_key_id=key,
+        region=region,
+        service=service,
+        signed_headers=tuple(query.get("X-Amz-SignedHeaders", "host").split(";")),
+        timestamp=timestamp,
+        value=query["X-Amz-Signature"],
+        session_token=query.get("X-Amz-Security-Token"),
+        valid_until=valid_until.timestamp(),
+    )
+
+
+def _scope(credential: str) -> tuple[str, str, str]:
+    parts = credential.split("/")
+    if len(parts) != _SCOPE_PARTS:
+        raise _malformed()
+    key, _, region, service, _ = parts
+    return key, region, service
+
+
+def _malformed() -> AwsError:
+    return AwsError(
+        "AuthorizationQueryParametersError", "The scope or the date of the signature is malformed."
+    )

@@ -1,0 +1,64 @@
+"""A projected volume that changes as kubelet changes it: by one rename of `..data`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+__all__ = ["ProjectedVolume"]
+
+
+class ProjectedVolume:
+    """A directory laid out by the rules of kubelet's atomic writer.
+
+        token -> ..data/token
+        ..data -> ..2026_11_25_12_50_00.123456789
+        ..2026_11_25_12_50_00.123456789/token
+
+    Source: `AtomicWriter` in Kubernetes' pkg/volume/util/atomic_writer.go.
+
+    Args:
+        directory: made where it is missing.
+        filename: of the token in it.
+        mode: of the token's file; kubelet's is 0644, or 0600 where the pod sets `runAsUser`.
+    """
+
+    def __init__(
+        self, directory: str | Path, *, filename: str = "token", mode: int = 0o644
+    ) -> None:
+        self.directory = Path(directory)
+        self.token_file = self.directory / filename
+        self.mode = mode
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._data = self.directory / "..data"
+
+    def __repr__(self) -> str:
+        return f"<ProjectedVolume {self.directory}>"
+
+    def write(self, content: str | bytes) -> None:
+        """Put the token in place: a reader sees the old content or the new, never a part.
+
+        As with kubelet, nothing happens where the content is the same.
+
+        Args:
+            content: the token, or whatever a test wants there.
+        """
+        data = content.encode() if isinstance(content, str) else content
+        if self._data.is_symlink() and self.token_file.read_bytes() == data:
+            return
+        old = self._data.readlink() if self._data.is_symlink() else None
+        prefix = datetime.now(UTC).strftime("..%Y_%m_%d_%H_%M_%S.")
+        payload = Path(tempfile.mkdtemp(prefix=prefix, dir=self.directory))
+        payload.chmod(0o755)
+        file = payload / self.token_file.name
+        file.write_bytes(data)
+        file.chmod(self.mode)
+        swap = self.directory / "..data_tmp"
+        swap.symlink_to(payload.name)
+        swap.rename(self._data)
+        if not self.token_file.is_symlink():
+            self.token_file.symlink_to(Path("..data") / self.token_file.name)
+        if old is not None:
+            shutil.rmtree(self.directory / old)

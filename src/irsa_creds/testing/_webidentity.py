@@ -1,0 +1,128 @@
+"""What AWS looks at in a web identity token, in AWS's order and words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from irsa_creds.testing._answers import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds.testing._issuer import Issuer
+    from irsa_creds.testing._moto import Moto
+
+__all__ = ["VerifiedToken", "verify_token"]
+
+# EKS signs with RS256; source for the list: "Creating OpenID Connect identity providers", IAM.
+_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+_REQUIRED = ("sub", "aud", "exp", "iat")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token that is genuine, and the IAM provider that vouches for it.
+
+    Attributes:
+        subject: the `sub` claim.
+        audiences: the `aud` claim as a list.
+        audience: the one that is among the provider's client ids.
+        provider_arn: of the IAM OIDC provider.
+        provider_url: as condition keys begin: host, port and path.
+    """
+
+    subject: str
+    audiences: tuple[str, ...]
+    audience: str
+    provider_arn: str
+    provider_url: str
+
+
+def verify_token(
+    token: str, role_arn: str, *, moto: Moto, issuers: Mapping[str, Issuer], now: float
+) -> VerifiedToken:
+    """Return the token's content once all of it is found right.
+
+    Args:
+        token: the JWT.
+        role_arn: names the account whose IAM providers count.
+        moto: where these are.
+        issuers: by URL, those whose keys can be fetched.
+        now: seconds since the epoch.
+
+    Raises:
+        AwsError: with the code and the message that AWS gives.
+    """
+    issuer = _issuer(token)
+    provider = moto.provider(role_arn, issuer)
+    if provider is None:
+        raise _invalid(f"No OpenIDConnect provider found in your account for {issuer}")
+    claims = _verified_claims(token, issuers.get(issuer))
+    for name in _REQUIRED:
+        if name not in claims:
+            raise _invalid(f"Missing a required claim: {name}")
+    _check_times(claims, now)
+    audiences = tuple(claims["aud"]) if isinstance(claims["aud"], list) else (claims["aud"],)
+    accepted = [audience for audience in audiences if audience in provider.client_id_list]
+    if not accepted:
+        raise _invalid("Incorrect token audience")
+    return VerifiedToken(
+        subject=claims["sub"],
+        audiences=audiences,
+        audience=accepted[0],
+        provider_arn=provider.arn,
+        provider_url=provider.url,
+    )
+
+
+def _issuer(token: str) -> str:
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        raise _invalid(
+            "The ID Token provided is not a valid JWT. "
+            "(You may see this error if you sent an Access Token)"
+        ) from None
+    if "iss" not in claims:
+        raise _invalid("Missing a required claim: iss")
+    return str(claims["iss"])
+
+
+def _verified_claims(token: str, issuer: Issuer | None) -> dict[str, Any]:
+    kid = jwt.get_unverified_header(token).get("kid")
+    keys = issuer.jwks()["keys"] if issuer is not None and issuer.reachable else []
+    key = next((key for key in keys if key["kid"] == kid), None)
+    if key is None:
+        # The double space is AWS's own.
+        raise _invalid(
+            "Couldn't retrieve verification key from your identity provider,  please reference "
+            "AssumeRoleWithWebIdentity documentation for requirements"
+        )
+    try:
+        signed = jwt.api_jws.decode(token, jwt.PyJWK(key), algorithms=_ALGORITHMS)
+    except jwt.PyJWTError:
+        # No public record of AWS's own words for this was found.
+        raise _invalid("The signature of the ID Token is invalid") from None
+    # Times and audience are looked at apart: AWS has its own words for each.
+    claims: dict[str, Any] = json.loads(signed)
+    return claims
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
+    if now >= claims["exp"]:
+        raise AwsError(
+            "ExpiredTokenException",
+            f"Token expired: current date/time {int(now)} must be before the expiration "
+            f"date/time {int(claims['exp'])}",
+        )
+    if now < claims.get("nbf", now):
+        # No public record of AWS's own words for this was found either.
+        raise _invalid(f"Token is not valid before date/time {int(claims['nbf'])}")
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidIdentityToken", message)

@@ -1,0 +1,265 @@
+"""A Ceph RADOS Gateway of our own: an STS and an S3 server that nobody here wrote.
+
+One monitor, one OSD that keeps everything in memory, one gateway: all on 127.0.0.1, all in one
+temporary directory. Whoever leaves the `Cluster` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
+__all__ = ["ACCOUNT", "REASONS", "REGION", "Cluster", "ClusterError"]
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+_PROGRAMS = ("setpriv", "monmaptool", "ceph-mon", "ceph-osd", "radosgw-admin", "radosgw")
+_FSID = "6d0fca6b-4a2c-4c3e-9b2e-0d5c5e1f7a11"
+_GATEWAY = "client.rgw"
+_PATIENCE = 60.0  # seconds for one step; each takes less than one on an idle machine
+_CONF = Path(__file__).with_name("ceph.conf.in")
+
+# As the gateway words them, by what is wrong with the request.
+REASONS = {
+    "audience": "Client id in token doesn't match",
+    "duration": "Incorrect value of duration",
+    "expired": "token verification failed: token expired",
+    "issuer": "Couldn't get oidc provider info",
+    "role": "Role not found",
+    "signature": "evp verify final failed",
+    "trust policy": "returned deny",
+}
+_REASON = re.compile("|".join(map(re.escape, REASONS.values())))
+
+
+class ClusterError(Exception):
+    """The gateway could not be brought up; the message says what to do, or ends with its log."""
+
+
+class Cluster:
+    """A running gateway, its administrator's clients, and the levers to kill and start it.
+
+    Each daemon ends with the thread that started it, however that ends: start them from one that
+    lives as long as they shall.
+    """
+
+    def __init__(self) -> None:
+        self._port, self._mon_port = _free_ports(2)
+        self.endpoint_url = f"http://127.0.0.1:{self._port}"
+        self._exits = ExitStack()
+        self._gateway: subprocess.Popen[bytes] | None = None
+        self._log_offset = 0
+        self._keys: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Build a new cluster and return once its gateway answers."""
+        _require_programs()
+        with self._exits:
+            directory = tempfile.TemporaryDirectory(prefix="rgw-", ignore_cleanup_errors=True)
+            self._work = Path(self._exits.enter_context(directory))
+            self._start_storage()
+            self._keys = self._create_admin()
+            self._exits.callback(self.kill_gateway)
+            self.start_gateway()
+            # All went well: what is to be undone is kept for `stop`.
+            self._exits = self._exits.pop_all()
+
+    def stop(self) -> None:
+        """End all daemons, the last started first, and remove their directory."""
+        self._exits.close()
+
+    def start_gateway(self) -> None:
+        """Start the gateway and return once it answers."""
+        self._gateway = self._spawn("radosgw", "--name", _GATEWAY)
+        self._await_gateway(self._gateway)
+
+    def kill_gateway(self) -> None:
+        """End the gateway as the kernel's OOM killer would; nothing to do when it is down."""
+        if self._gateway is not None:
+            _kill(self._gateway)
+            self._gateway = None
+
+    def refusals(self, *, within: float = 5) -> list[str]:
+        """Return the reasons of `REASONS` that the gateway has logged since the last call.
+
+        The log is written a moment after the answer: where there is no reason yet, wait for one.
+        """
+        deadline = time.monotonic() + within
+        while not (found := _REASON.findall(self._new_log_lines())):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        return found
+
+    def _new_log_lines(self) -> str:
+        with (self._work / f"{_GATEWAY}.log").open("rb") as log:
+            log.seek(self._log_offset)
+            whole, newline, _ = log.read().rpartition(b"\n")
+        self._log_offset += len(whole + newline)
+        return whole.decode(errors="replace")
+
+    @cached_property
+    def iam(self) -> Any:
+        """IAM as the administrator of the tenant."""
+        return self._client("iam", **self._keys)
+
+    @cached_property
+    def s3(self) -> Any:
+        """S3 as the administrator of the tenant."""
+        return self._client("s3", **self._keys)
+
+    @cached_property
+    def sts(self) -> Any:
+        """STS as nobody: AssumeRoleWithWebIdentity is not signed."""
+        # Unvalidated: in AWS's model no session is shorter than 900 s.
+        config = Config(signature_version=UNSIGNED, parameter_validation=False)
+        return self._client("sts", config=config)
+
+    def _client(self, service: str, **settings: Any) -> Any:
+        session = boto3.session.Session(region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint_url, **settings)
+
+    def _start_storage(self) -> None:
+        for name in ("mon", "osd", "rgw"):
+            (self._work / name).mkdir()
+        mon_address = f"[v2:127.0.0.1:{self._mon_port}]"
+        conf = _CONF.read_text().format(
+            fsid=_FSID,
+            work=self._work,
+            mon_address=mon_address,
+            classes=_class_directory(),
+            gateway=_GATEWAY,
+            port=self._port,
+        )
+        (self._work / "ceph.conf").write_text(conf)
+        monmap = str(self._work / "monmap")
+        self._run("monmaptool", "--create", "--fsid", _FSID, "--addv", "a", mon_address, monmap)
+        self._run("ceph-mon", "--id", "a", "--mkfs", "--monmap", monmap)
+        self._exits.callback(_kill, self._spawn("ceph-mon", "--id", "a"))
+        self._run("ceph-osd", "--id", "0", "--mkfs", "--osd-uuid", _FSID)
+        self._exits.callback(_kill, self._spawn("ceph-osd", "--id", "0"))
+
+    def _create_admin(self) -> dict[str, str]:
+        user = self._run(
+            "radosgw-admin", "--name", _GATEWAY, "user", "create",
+            "--tenant", ACCOUNT, "--uid", "admin", "--display-name", "Administrator",
+            "--caps", "roles=*;oidc-provider=*;user-policy=*",
+        )  # fmt: skip
+        key = json.loads(user)["keys"][0]
+        return {
+            "aws_access_key_id": key["access_key"],
+            "aws_secret_access_key": key["secret_key"],
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "CEPH_CONF": str(self._work / "ceph.conf")}
+
+    def _run(self, *command: str) -> str:
+        """Run one of Ceph's tools to its end and return its output."""
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=True,
+            )
+        except subprocess.SubprocessError as error:
+            raise ClusterError(f"{error}\n{self._last_words()}") from error
+        return done.stdout
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        # The parent-death signal: a test run that is itself killed must not leave daemons.
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *command, "-f"],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _await_gateway(self, gateway: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not self._answers():
+            if gateway.poll() is not None or time.monotonic() > deadline:
+                raise ClusterError(
+                    f"radosgw does not answer (exit status {gateway.poll()}).\n{self._last_words()}"
+                )
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=1)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _last_words(self) -> str:
+        logs = sorted(self._work.glob("*.log"))
+        return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-800:]}" for log in logs)
+
+
+def _kill(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.kill()
+    daemon.wait(timeout=30)
+
+
+def _free_ports(count: int) -> list[int]:
+    # Outside the ephemeral range: a client that knocks at a dead gateway in that range may be given
+    # the gateway's own port, and hold it when the gateway comes back.
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = range(10_000, 65_536)
+    candidates = [port for port in ports if not first <= port <= last] or list(ports)
+    free: list[int] = []
+    for port in random.sample(candidates, len(candidates)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise ClusterError("No port is free on 127.0.0.1.")
+
+
+def _require_programs() -> None:
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+    if missing:
+        raise ClusterError(
+            f"Ceph is not installed here ({', '.join(missing)} missing): "
+            "run tests/rgw/install.sh as root, or make test-real, which does."
+        )
+
+
+def _class_directory() -> Path:
+    for directory in Path("/usr/lib").glob("*/rados-classes"):
+        return directory
+    raise ClusterError("No /usr/lib/*/rados-classes: run tests/rgw/install.sh as root.")

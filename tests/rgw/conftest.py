@@ -1,0 +1,121 @@
+"""The gateway once for all tests; an issuer, a role, a bucket and a token for each."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+import irsa_creds
+from irsa_creds.testing import Issuer, ProjectedVolume
+from rgw.ceph import REASONS, Cluster, ClusterError
+from rgw.pod import (
+    AUDIENCE,
+    CONTENT,
+    KEY,
+    SUBJECT,
+    BadToken,
+    Pod,
+    bucket_policy,
+    trust_policy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[Cluster]:
+    cluster = Cluster()
+    try:
+        cluster.start()
+    except ClusterError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(autouse=True)
+def bare_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Leave nothing of the machine's own AWS settings, and nothing of a test to the next one."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "IRSA_CREDS_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    yield
+    irsa_creds.uninstall()
+    irsa_creds.reset()
+
+
+@pytest.fixture
+def issuer(ceph: Cluster) -> Iterator[Issuer]:
+    with Issuer().serve() as issuer:
+        provider = ceph.iam.create_open_id_connect_provider(
+            Url=issuer.url, ClientIDList=[AUDIENCE], ThumbprintList=["0" * 40]
+        )
+        yield issuer
+        ceph.iam.delete_open_id_connect_provider(
+            OpenIDConnectProviderArn=provider["OpenIDConnectProviderArn"]
+        )
+
+
+@pytest.fixture
+def pod(ceph: Cluster, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    bucket = _create_bucket(ceph)
+    role = _create_role(ceph, trust_policy(issuer), bucket_policy(bucket))
+    volume = ProjectedVolume(tmp_path / "token")
+    pod = Pod(ceph, issuer, volume, tmp_path / "config", role, bucket)
+    pod.rotate_token()
+    for name, value in pod.environment.items():
+        monkeypatch.setenv(name, value)
+    ceph.refusals(within=0)  # what other tests left
+    return pod
+
+
+def _create_bucket(ceph: Cluster) -> str:
+    name = f"lake-{uuid.uuid4()}"
+    ceph.s3.create_bucket(Bucket=name)
+    ceph.s3.put_object(Bucket=name, Key=KEY, Body=CONTENT)
+    return name
+
+
+def _create_role(ceph: Cluster, trust: str, permission: str) -> str:
+    name = f"reader-{uuid.uuid4()}"
+    ceph.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    ceph.iam.put_role_policy(RoleName=name, PolicyName="bucket", PolicyDocument=permission)
+    return name
+
+
+_BAD_TOKENS: dict[str, tuple[Callable[[Issuer], str], str]] = {
+    "of another service account": (
+        lambda issuer: issuer.token("system:serviceaccount:data:writer"),
+        REASONS["trust policy"],
+    ),
+    "for another audience": (
+        lambda issuer: issuer.token(SUBJECT, audience=["vault"]),
+        REASONS["audience"],
+    ),
+    "expired": (
+        lambda issuer: issuer.token(SUBJECT, lifetime=-1),
+        REASONS["expired"],
+    ),
+    "forged": (
+        lambda issuer: issuer.forged_token(SUBJECT),
+        REASONS["signature"],
+    ),
+    "of an unknown issuer": (
+        lambda issuer: issuer.token(SUBJECT, iss="http://127.0.0.1/nobody"),
+        REASONS["issuer"],
+    ),
+}
+
+
+@pytest.fixture(params=_BAD_TOKENS.values(), ids=list(_BAD_TOKENS))
+def bad_token(request: pytest.FixtureRequest, pod: Pod) -> BadToken:
+    make, reason = request.param
+    return BadToken(make(pod.issuer), reason)

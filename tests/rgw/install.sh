@@ -1,0 +1,24 @@
+#!/bin/sh
+# Brings Ceph's monitor, OSD and RADOS Gateway onto Debian; quick where they are already there.
+set -eu
+
+packages="ceph-mon ceph-osd radosgw openssl ca-certificates"
+
+# Asking dpkg, not the PATH: an interrupted installation leaves programs without their setup.
+installed() {
+    # shellcheck disable=SC2086 # one word for each package
+    [ "$(dpkg-query --show --showformat '${db:Status-Status}\n' $packages 2>/dev/null | grep -cx installed)" = 5 ]
+}
+
+if installed; then
+    exit 0
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "install.sh: run as root to install: $packages" >&2
+    exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # one word for each package
+apt-get install -y -qq --no-install-recommends $packages </dev/null >/dev/null

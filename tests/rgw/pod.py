@@ -1,0 +1,128 @@
+"""A pod with IRSA as these tests see it: an issuer, a projected token, a role and a bucket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from rgw.ceph import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from irsa_creds import Credentials
+    from irsa_creds.testing import Issuer, ProjectedVolume
+    from rgw.ceph import Cluster
+
+__all__ = [
+    "AUDIENCE",
+    "CONTENT",
+    "KEY",
+    "SESSION_NAME",
+    "SUBJECT",
+    "BadToken",
+    "Pod",
+    "bucket_policy",
+    "trust_policy",
+]
+
+AUDIENCE = "sts.amazonaws.com"
+SUBJECT = "system:serviceaccount:data:reader"
+SESSION_NAME = "reader-0"
+KEY = "greeting.txt"
+CONTENT = b"Good morning."
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What belongs to one test.
+
+    Attributes:
+        ceph: the gateway, and its administrator's clients.
+        issuer: registered at the gateway, its audience `AUDIENCE`.
+        volume: holds a good token of `SUBJECT`.
+        config_file: AWS's; not there yet.
+        role: trusts `SUBJECT`, may do everything with `bucket`.
+        bucket: holds `CONTENT` at `KEY`.
+    """
+
+    ceph: Cluster
+    issuer: Issuer
+    volume: ProjectedVolume
+    config_file: Path
+    role: str
+    bucket: str
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the pod identity webhook injects, and where the gateway is."""
+        return {
+            "AWS_ROLE_ARN": self.role_arn,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.volume.token_file),
+            "AWS_ROLE_SESSION_NAME": SESSION_NAME,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.ceph.endpoint_url,
+        }
+
+    def set_lifetime(self, seconds: int) -> None:
+        """Let the credentials of unchanged boto3 programs last so long."""
+        self.config_file.write_text(f"[default]\nduration_seconds = {seconds}\n")
+
+    def rotate_token(self, **arguments: Any) -> None:
+        """Let kubelet replace the token by a new one, signed by the issuer's newest key."""
+        self.volume.write(self.issuer.token(SUBJECT, **arguments))
+
+    def read(self, s3: Any) -> bytes:
+        """Read the object."""
+        content: bytes = s3.get_object(Bucket=self.bucket, Key=KEY)["Body"].read()
+        return content
+
+    def write(self, s3: Any, content: bytes) -> None:
+        """Write the object."""
+        s3.put_object(Bucket=self.bucket, Key=KEY, Body=content)
+
+    def s3_with(self, credentials: Credentials) -> Any:
+        """Return an S3 client that signs with these credentials for ever."""
+        return self.s3_signing(
+            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
+        )
+
+    def s3_signing(self, key_id: str, secret: str, token: str) -> Any:
+        """Return an S3 client that signs with this key for ever."""
+        return boto3.session.Session(key_id, secret, token).client("s3")
+
+
+@dataclass(frozen=True, slots=True)
+class BadToken:
+    """A token that the gateway refuses, and the reason that its log gives."""
+
+    token: str
+    reason: str
+
+
+def trust_policy(issuer: Issuer, subject: str = SUBJECT) -> str:
+    """Return the trust policy that every IRSA guide shows, as JSON."""
+    host = issuer.url.removeprefix("http://")
+    return _policy(
+        Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
+        Action="sts:AssumeRoleWithWebIdentity",
+        Condition={"StringEquals": {f"{host}:aud": AUDIENCE, f"{host}:sub": subject}},
+    )
+
+
+def bucket_policy(bucket: str, action: str = "s3:*") -> str:
+    """Return a permission for one bucket and all in it, as JSON."""
+    arn = f"arn:aws:s3:::{bucket}"
+    return _policy(Action=action, Resource=[arn, f"{arn}/*"])
+
+
+def _policy(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})

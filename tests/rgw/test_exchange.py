@@ -1,0 +1,123 @@
+"""From a pod's token to S3, and what becomes of a refusal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import irsa_creds
+from rgw.ceph import ACCOUNT, REASONS
+from rgw.pod import CONTENT, SESSION_NAME, bucket_policy, trust_policy
+
+if TYPE_CHECKING:
+    from rgw.pod import BadToken, Pod
+
+pytestmark = pytest.mark.real
+
+
+def test_a_token_becomes_credentials_that_s3_takes(pod: Pod) -> None:
+    credentials = irsa_creds.provider().get()
+    assert credentials.account_id == ACCOUNT
+    assert credentials.assumed_role_arn == (
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/{pod.role}/{SESSION_NAME}"
+    )
+    s3 = pod.s3_with(credentials)
+    pod.write(s3, b"by our key")
+    assert pod.read(s3) == b"by our key"
+
+
+def test_a_session_of_ours_reads_and_writes(pod: Pod) -> None:
+    s3 = irsa_creds.boto3_session().client("s3")
+    pod.write(s3, b"by our session")
+    assert pod.read(s3) == b"by our session"
+
+
+def test_install_lets_all_sessions_of_boto3_share_one_exchange(pod: Pod) -> None:
+    irsa_creds.install()
+    for _ in range(3):
+        assert pod.read(boto3.session.Session().client("s3")) == CONTENT
+    assert irsa_creds.provider().status().sts_calls == 1
+
+
+def test_one_refusal_is_told_and_not_repeated_for_a_token_that_is(
+    bad_token: BadToken, pod: Pod
+) -> None:
+    pod.volume.write(bad_token.token)
+    with pytest.raises(irsa_creds.ExchangeError) as caught:
+        irsa_creds.provider().get()
+    assert caught.value.code == "AccessDenied"
+    assert not caught.value.retryable
+    assert caught.value.request_id is not None
+    assert bad_token.token not in str(caught.value)
+    assert pod.ceph.refusals() == [bad_token.reason]
+
+
+def test_a_refusal_reaches_boto3s_user_as_a_client_error_of_botocores(
+    bad_token: BadToken, pod: Pod
+) -> None:
+    pod.volume.write(bad_token.token)
+    with pytest.raises(ClientError) as caught:
+        pod.read(irsa_creds.boto3_session().client("s3"))
+    error: Any = caught.value  # botocore declares no types
+    assert isinstance(error, irsa_creds.ExchangeError)
+    assert error.response["Error"]["Code"] == "AccessDenied"
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert error.operation_name == "AssumeRoleWithWebIdentity"
+
+
+def test_a_role_that_is_not_there_is_refused(pod: Pod) -> None:
+    with pytest.raises(irsa_creds.ExchangeError) as caught:
+        irsa_creds.provider(role_arn=f"{pod.role_arn}-typo").get()
+    assert caught.value.code == "AccessDenied"
+    assert pod.ceph.refusals() == [REASONS["role"]]
+
+
+def test_a_corrected_trust_policy_heals_the_provider(pod: Pod) -> None:
+    _trust(pod, "system:serviceaccount:data:reader-typo")
+    provider = irsa_creds.provider()
+    with pytest.raises(irsa_creds.ExchangeError):
+        provider.get()
+    _trust(pod, "system:serviceaccount:data:reader")
+    deadline = time.monotonic() + 10
+    while provider.status().state != "fresh" and time.monotonic() < deadline:
+        time.sleep(0.2)
+        provider.prefetch()
+    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+
+
+def test_a_session_policy_takes_rights_away(pod: Pod) -> None:
+    policy = bucket_policy(pod.bucket, "s3:GetObject")
+    s3 = pod.s3_with(irsa_creds.provider(policy=policy).get())
+    assert pod.read(s3) == CONTENT
+    with pytest.raises(ClientError, match="AccessDenied"):
+        pod.write(s3, b"more than the policy allows")
+    assert pod.read(s3) == CONTENT
+
+
+def test_a_duration_over_the_roles_maximum_is_refused(pod: Pod) -> None:
+    with pytest.raises(irsa_creds.ExchangeError, match="7200") as caught:
+        irsa_creds.provider(duration_seconds=7200).get()
+    assert caught.value.code == "InvalidArgument"
+    assert caught.value.failure is not None
+    assert caught.value.failure.status == 400
+    assert pod.ceph.refusals() == [REASONS["duration"]]
+
+
+def test_a_profiles_duration_over_the_roles_maximum_is_left_out(
+    pod: Pod, caplog: pytest.LogCaptureFixture
+) -> None:
+    pod.set_lifetime(7200)
+    provider = irsa_creds.provider()
+    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+    assert provider.status().sts_calls == 2
+    assert "duration_seconds = 7200" in caplog.text
+
+
+def _trust(pod: Pod, subject: str) -> None:
+    pod.ceph.iam.update_assume_role_policy(
+        RoleName=pod.role, PolicyDocument=trust_policy(pod.issuer, subject)
+    )

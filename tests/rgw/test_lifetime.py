@@ -1,0 +1,90 @@
+"""Credentials that really expire, and tokens and keys that are replaced meanwhile."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+import irsa_creds
+from rgw.pod import CONTENT
+
+if TYPE_CHECKING:
+    from irsa_creds import Provider
+    from rgw.pod import Pod
+
+pytestmark = pytest.mark.real
+
+LIFETIME = 2
+
+
+def test_s3_refuses_the_old_credentials_when_ours_have_long_been_refreshed(pod: Pod) -> None:
+    provider = irsa_creds.provider(duration_seconds=LIFETIME)
+    old = provider.get()
+    s3_of_old = pod.s3_with(old)
+    assert pod.read(s3_of_old) == CONTENT
+    waits = _read_until_past(provider, old.expiration)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        pod.read(s3_of_old)
+    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+    assert max(waits) < 0.05
+
+
+def test_a_boto3_client_reads_on_over_many_lifetimes(pod: Pod) -> None:
+    pod.set_lifetime(LIFETIME)
+    session = irsa_creds.boto3_session()
+    s3 = session.client("s3")
+    keys = set()
+    end = time.monotonic() + 3 * LIFETIME
+    while time.monotonic() < end:
+        assert pod.read(s3) == CONTENT
+        keys.add(session.get_credentials().get_frozen_credentials().access_key)
+    assert len(keys) > 3
+
+
+def test_the_refresh_takes_the_token_that_is_in_the_file_by_then(pod: Pod) -> None:
+    pod.rotate_token(lifetime=1)
+    provider = irsa_creds.provider(duration_seconds=LIFETIME)
+    old = provider.get()
+    pod.rotate_token()
+    time.sleep(1)  # the first token is past now: no refresh can come from it
+    _read_until_past(provider, old.expiration)
+    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+    assert provider.status().last_failure is None
+
+
+def test_a_new_key_of_the_issuer_needs_nothing_but_a_new_token(pod: Pod) -> None:
+    provider = irsa_creds.provider(duration_seconds=LIFETIME)
+    old = provider.get()
+    pod.issuer.rotate(keep_old=False)
+    pod.rotate_token()
+    _read_until_past(provider, old.expiration)
+    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+
+
+def test_a_refused_refresh_is_noticed_only_when_the_credentials_end(pod: Pod) -> None:
+    provider = irsa_creds.provider(duration_seconds=2 * LIFETIME)
+    only = provider.get()
+    pod.rotate_token(lifetime=-1)
+    # L loses up to a second to the whole seconds of `Date`, and a tenth for the end of use.
+    _read_until_past(provider, only.expiration - timedelta(seconds=1.5))
+    assert provider.get() == only
+    failure = provider.status().last_failure
+    assert failure is not None
+    assert failure.code == "AccessDenied"
+    with pytest.raises(irsa_creds.ExchangeError):
+        _read_until_past(provider, only.expiration)
+
+
+def _read_until_past(provider: Provider, instant: datetime) -> list[float]:
+    """Read credentials until then and return how long each read took."""
+    waits = []
+    while datetime.now(UTC) <= instant:
+        began = time.perf_counter()
+        provider.get()
+        waits.append(time.perf_counter() - began)
+        time.sleep(0.01)
+    return waits

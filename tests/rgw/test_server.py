@@ -1,0 +1,55 @@
+"""The gateway and the fixtures themselves, with botocore alone: what ours is tested against."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from rgw.pod import BadToken, Pod
+
+pytestmark = pytest.mark.real
+
+
+def test_botocores_own_provider_reads_and_writes_with_the_token(pod: Pod) -> None:
+    s3 = boto3.session.Session().client("s3")
+    pod.write(s3, b"by botocore")
+    assert pod.read(s3) == b"by botocore"
+
+
+def test_the_gateway_refuses_a_token_that_is(bad_token: BadToken, pod: Pod) -> None:
+    with pytest.raises(ClientError) as caught:
+        _assume(pod, bad_token.token)
+    assert caught.value.response["Code"] == "AccessDenied"
+    assert pod.ceph.refusals() == [bad_token.reason]
+
+
+def test_the_gateway_refuses_the_issuers_old_key_after_a_rotation(pod: Pod) -> None:
+    old = pod.volume.token_file.read_text()
+    pod.issuer.rotate()
+    with pytest.raises(ClientError):
+        _assume(pod, old)
+    pod.rotate_token()
+    _assume(pod, pod.volume.token_file.read_text())
+
+
+def test_s3_refuses_credentials_that_are_past(pod: Pod) -> None:
+    key = _assume(pod, pod.volume.token_file.read_text(), DurationSeconds=1)
+    s3 = pod.s3_signing(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    assert pod.read(s3)
+    time.sleep(max(0.0, (key["Expiration"] - datetime.now(UTC)).total_seconds()))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        pod.read(s3)
+
+
+def _assume(pod: Pod, token: str, **parameters: Any) -> dict[str, Any]:
+    answer = pod.ceph.sts.assume_role_with_web_identity(
+        RoleArn=pod.role_arn, RoleSessionName="pod", WebIdentityToken=token, **parameters
+    )
+    key: dict[str, Any] = answer["Credentials"]
+    return key
