@@ -1,0 +1,182 @@
+"""What the engine's tests share: a clock moved by hand, an STS of a script, an engine on both."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._credentials import Credentials
+from irsa_creds._engine import Engine
+from irsa_creds._errors import Failure
+from irsa_creds._events import Channel
+from irsa_creds._pilot import Pilot
+from irsa_creds._sts import Answer
+from irsa_creds._token import Token
+
+if TYPE_CHECKING:
+    from irsa_creds._engine import Agenda
+    from irsa_creds._flight import Flight
+    from irsa_creds._freshness import Draw, Snapshot
+
+EPOCH = 1_800_000_000.0
+ROLE = "arn:aws:iam::123456789012:role/app"
+
+
+class FakeClock:
+    """BOOTTIME and the wall, moved by hand; `sleep` moves both and returns at once."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._wall = EPOCH
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._wall
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for both clocks."""
+        self._now += seconds
+        self._wall += seconds
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the wall clock alone: NTP, an operator, or a VM that was paused."""
+        self._wall += seconds
+
+
+@dataclass
+class FakeToken:
+    """A token source whose content tests change."""
+
+    value: str = "token-1"
+    failure: Failure | None = None
+    reads: int = 0
+
+    def read(self) -> Token:
+        self.reads += 1
+        if self.failure is not None:
+            raise self.failure.error()
+        return Token.of(self.value)
+
+    def signature(self) -> object | None:
+        return (self.value, self.failure is None)
+
+    def rotate(self) -> None:
+        """Put another token in its place."""
+        self.value += "'"
+        self.failure = None
+
+
+@dataclass
+class FakeSts:
+    """An STS that answers from a script; beyond its end it succeeds.
+
+    Attributes:
+        lifetime: seconds, by its own clock, of what it gives.
+        hold: cleared, answers wait until it is set (10 s at most): a flight stays in the air.
+    """
+
+    clock: FakeClock
+    lifetime: float = 3600.0
+    script: deque[Failure] = field(default_factory=deque)
+    down: Failure | None = None
+    date: bool = True
+    skew: float = 0.0
+    hold: threading.Event = field(default_factory=threading.Event)
+    calls: int = 0
+    budgets: list[float] = field(default_factory=list)
+    closed: int = 0
+    _serial: Any = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+
+    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+        del token
+        self.calls += 1
+        self.budgets.append(seconds)
+        assert self.hold.wait(10), "nobody released the answer"
+        if self.script:
+            return self.script.popleft()
+        if self.down is not None:
+            return self.down
+        date = datetime.fromtimestamp(self.clock.wall() + self.skew, UTC)
+        number = next(self._serial)
+        credentials = Credentials(
+            f"ASIA{number:016d}",
+            f"secret-{number}",
+            f"session-{number}",
+            # `Date` is taken as one second younger: STS's own resolution.
+            date + timedelta(seconds=self.lifetime + 1),
+            "123456789012",
+            "arn:aws:sts::123456789012:assumed-role/app/pod",
+        )
+        return Answer(credentials, date if self.date else None)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def failure(code: str = "ServiceUnavailable", **fields: Any) -> Failure:
+    """Return an exchange's failure."""
+    given = {"kind": "exchange", "message": f"STS said {code}.", "retryable": True, **fields}
+    return Failure(code=code, **given)
+
+
+def low(low: float, high: float) -> float:
+    """Draw the lower end: the earliest refresh, the shortest pause."""
+    del high
+    return low
+
+
+def high(low: float, high: float) -> float:
+    """Draw the upper end."""
+    del low
+    return high
+
+
+@dataclass
+class Rig:
+    """An engine with all that it stands on."""
+
+    clock: FakeClock
+    token: FakeToken
+    sts: FakeSts
+    channel: Channel
+    pilot: Pilot
+    engine: Engine
+
+    def settle(self) -> None:
+        """Wait until the flight under way, if any, has landed."""
+        flight = self.flight
+        if flight is not None:
+            flight.future.result(10)
+
+    @property
+    def flight(self) -> Flight | None:
+        """The flight under way."""
+        return self.engine._hangar.current
+
+    def read(self) -> Snapshot | Flight:
+        """Look once, as a reader does."""
+        return self.engine.look()
+
+
+def rig(*, draw: Draw = low, agenda: Agenda | None = None, ceiling: float = 3600.0) -> Rig:
+    """Return an engine on a fake clock, token and STS."""
+    clock = FakeClock()
+    token, sts, channel = FakeToken(), FakeSts(clock), Channel()
+    pilot = Pilot(
+        ROLE, token, lambda: sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw
+    )
+    return Rig(clock, token, sts, channel, pilot, Engine(pilot, clock, agenda, channel, draw))
