@@ -1,20 +1,86 @@
 # `make demo` and `make test` need python3 >= 3.11 and nothing else: the rest comes into .venv.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+# Beside the newest, which requirements/dev.txt has.
+BOTOCORES := 1.40.61 1.43.117
+# What touches botocore's own names.
+BOTOCORE_TESTS := tests/adapters tests/sts
+OTHER_PYTHONS := python3.12 python3.13
+PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test test-real lint format lock clean
+.PHONY: help demo test test-unit test-botocores test-pythons test-real bench lint format lock clean
+
+help:
+	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
+	@echo 'make test            the hermetic suite, with each botocore'
+	@echo 'make test-pythons    the same suite on every other Python that is here'
+	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages)'
+	@echo 'make bench           what we promise to reach, measured beside botocore'
+	@echo 'make lint            ruff and mypy'
+	@echo 'make lock            pin all packages anew (needs uv)'
+
+demo: $(VENV)/ready
+	$(BIN)/python -m demo
+
+test: test-unit test-botocores
+
+test-unit: $(VENV)/ready
+	$(PYTEST) -m 'not real' --cov --cov-report=term-missing:skip-covered
+
+test-botocores: $(BOTOCORES:%=$(VENV)/botocore-%/ready)
+	@for version in $(BOTOCORES); do \
+	  echo "botocore $$version:"; \
+	  PYTHONPATH=$(VENV)/botocore-$$version $(PYTEST) $(BOTOCORE_TESTS) || exit 1; \
+	done
+
+test-pythons:
+	@for python in $(OTHER_PYTHONS); do \
+	  $$python -c '' 2>/dev/null || { echo "$$python is not here"; continue; }; \
+	  $(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$python test-on-this || exit 1; \
+	done
+
+# Coverage is the main suite's to judge: what a version of Python lacks is not reached everywhere.
+test-on-this: $(VENV)/ready
+	@$(BIN)/python --version
+	$(PYTEST) -m 'not real'
+
+test-real: $(VENV)/ready
+	bash tests/rgw/install.sh
+	$(BIN)/python -m pytest -q -m real tests/rgw
+
+bench: $(VENV)/ready
+	$(BIN)/python -m benchmarks
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Pins every package with its hashes, for all Pythons and platforms at once, without index addresses.
+$(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
+	rm -rf $(@D)
+	$(PIP) --require-hashes --target $(@D) -r $<
+	touch $@
+
+# Every package with its hashes, for all Pythons and platforms at once, without index addresses.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
+	for version in $(BOTOCORES); do \
+	  $(LOCK) requirements/botocore-$$version.in --output-file requirements/botocore-$$version.txt; \
+	done
 
 clean:
 	rm -rf .venv* build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeo
 _MESSAGE_LIMIT = 600
 _SECRET_SHAPES = re.compile(
     r"""
-      (?P<userinfo>(?<=://)[^/\s@]*@)            # http://user:password@proxy
+      (?P<userinfo>(?<=://)[^/\s]*@)             # http://user:pass@word@proxy
     | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}              # a JWT, whole or torn
     | [A-Za-z0-9+/=_%-]{40,}                     # secret keys and session tokens
     """,

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import irsa_creds
+
+SOURCE = Path(irsa_creds.__file__).parent
+
+# From the ground floor up: each file imports only from those before it.
+ROOMS = [
+    "_version",
+    "_lazy",
+    "_errors",
+    "_advice",
+    "_credentials",
+    "_validate",
+    "_arn",
+    "_settings",
+    "_place",
+    "_config",
+    "_token",
+    "_clock",
+    "_freshness",
+    "_endpoint",
+    "_http",
+    "_answer",
+    "_sts",
+    "_events",
+    "_outage",
+    "_flight",
+    "_pilot",
+    "_engine",
+    "_waiting",
+    "_refresher",
+    "_provider",
+    "_registry",
+    "_private",
+    "_dual_errors",
+    "_session_settings",
+    "_expired_hook",
+    "botocore",
+    "_install",
+    "_boto3",
+    "__init__",
+]
+# Imported inside a function, at a moment when the upper room exists.
+UPWARD = {("_provider", "_registry"), ("_install", "_boto3")}
+ADAPTERS = {"_private", "_dual_errors", "botocore", "_install", "_boto3"}
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Return all modules that `tree` imports, by their whole names."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def running(tree: ast.Module) -> ast.Module:
+    """Return `tree` without what only type checkers run."""
+
+    class Runtime(ast.NodeTransformer):
+        def visit_If(self, node: ast.If) -> ast.AST | None:
+            name = node.test.id if isinstance(node.test, ast.Name) else ""
+            return None if name == "TYPE_CHECKING" else self.generic_visit(node)
+
+    kept = Runtime().visit(tree)
+    assert isinstance(kept, ast.Module)
+    return kept
+
+
+def parsed(room: str) -> ast.Module:
+    return running(ast.parse((SOURCE / f"{room}.py").read_text()))
+
+
+def test_every_file_of_the_library_has_its_place_in_the_order() -> None:
+    assert sorted(ROOMS) == sorted(path.stem for path in SOURCE.glob("*.py"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_file_imports_only_from_those_below_it(room: str) -> None:
+    below = set(ROOMS[: ROOMS.index(room)])
+    ours = {
+        name.removeprefix("irsa_creds.").split(".")[0]
+        for name in imports(parsed(room))
+        if name.startswith("irsa_creds.")
+    } & set(ROOMS)
+    upward = {target for source, target in UPWARD if source == room}
+    assert ours - below <= upward
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ADAPTERS])
+def test_the_core_imports_botocore_and_filelock_late(room: str) -> None:
+    at_import = {
+        name.split(".")[0]
+        for statement in parsed(room).body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for name in imports(statement)
+    }
+    assert not at_import & {"boto3", "botocore", "filelock", "urllib3"}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.name)
+def test_no_file_grows_beyond_what_one_can_hold_in_the_head(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 350
