@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3.session
@@ -30,21 +31,10 @@ class Administrator:
     endpoint_url: str
 
     def __init__(self, region: str) -> None:
-        nothing = (None, None, None, None)
         self._region = region
         self._clients: dict[tuple[str, str], Any] = {}
-        core = botocore.session.Session(
-            session_vars={
-                "profile": nothing,
-                "config_file": nothing,
-                "credentials_file": nothing,
-                "ca_bundle": nothing,
-                "use_fips_endpoint": nothing,
-                "use_dualstack_endpoint": nothing,
-            }
-        )
+        self._session, core = _sessions()
         self.partition: str = core.get_partition_for_region(region)
-        self._session = boto3.session.Session(botocore_session=core)
 
     def client(self, service: str, identity: Identity) -> Any:
         """Return a boto3 client, the same one for the same service and account."""
@@ -68,16 +58,19 @@ class Administrator:
 
     def ensure_provider(self, iam: Any, url: str, audience: str) -> str:
         """Return the ARN of the issuer's OIDC provider, made or widened where needed."""
-        host_and_path = url.split("://", 1)[-1]
+        host_and_path = url.rpartition("://")[2]
+        audiences = [audience]
         for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
             arn: str = entry["Arn"]
-            if arn.endswith(f":oidc-provider/{host_and_path}"):
-                iam.add_client_id_to_open_id_connect_provider(
-                    OpenIDConnectProviderArn=arn, ClientID=audience
-                )
-                return arn
+            if arn.partition(":oidc-provider/")[2] == host_and_path:
+                known = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+                if audience in known["ClientIDList"]:
+                    return arn
+                # moto has no AddClientIDToOpenIDConnectProvider.
+                iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+                audiences = [*known["ClientIDList"], audience]
         made = iam.create_open_id_connect_provider(
-            Url=url, ClientIDList=[audience], ThumbprintList=[_THUMBPRINT]
+            Url=url, ClientIDList=audiences, ThumbprintList=[_THUMBPRINT]
         )
         return str(made["OpenIDConnectProviderArn"])
 
@@ -135,6 +128,18 @@ class Administrator:
                 "Resource": f"{arn}/*",
             },
         )
+
+
+@cache
+def _sessions() -> tuple[boto3.session.Session, botocore.session.Session]:
+    """Return the sessions that all sandboxes share: reading the service models takes a while."""
+    nothing = (None, None, None, None)
+    names = (
+        "profile", "config_file", "credentials_file", "ca_bundle", "use_fips_endpoint",
+        "use_dualstack_endpoint",
+    )  # fmt: skip
+    core = botocore.session.Session(session_vars=dict.fromkeys(names, nothing))
+    return boto3.session.Session(botocore_session=core), core
 
 
 def _policy(*statements: Mapping[str, Any]) -> dict[str, Any]:

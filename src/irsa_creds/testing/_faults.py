@@ -72,8 +72,8 @@ class Faults:
 
     Attributes:
         latency: seconds before STS answers.
-        clock_skew: seconds that the server's clock seems ahead, in `Date` and `Expiration`; what
-            it verifies goes by the true clock.
+        clock_skew: seconds that the server's clock seems ahead, in `Date` (S3's as well) and
+            `Expiration`; what it verifies goes by the true clock.
         date_header: "now", None for no `Date` header at all, or any text to send in its place.
         drip_interval: seconds between two bytes of a drip.
     """

@@ -13,12 +13,13 @@ import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.message import Message
 
     from irsa_creds.testing._server import Request
 
 __all__ = ["CallLog", "S3Call", "StsCall"]
 
-_SECRET_HEADERS = {"authorization", "x-amz-security-token"}
+_SECRETS = {"authorization", "webidentitytoken", "x-amz-security-token", "x-amz-signature"}
 _S3_BOUND = 10_000
 
 
@@ -32,7 +33,7 @@ class StsCall:
         role_arn: as asked, or None.
         session_name: as asked, or None.
         outcome: "OK", an error code, the name of an outage, or "pending".
-        params: the form, but for the token.
+        params: the form or the query, but for tokens and signatures.
         token_sha256: of the web identity token, in hex; None where there was none.
         claims: of the token, not verified; empty where it is no JWT.
         headers: as sent, but for signatures and session tokens.
@@ -90,14 +91,10 @@ class CallLog:
             role_arn=form.get("RoleArn"),
             session_name=form.get("RoleSessionName"),
             outcome="pending",
-            params={name: value for name, value in form.items() if name != "WebIdentityToken"},
+            params=_public(form),
             token_sha256=hashlib.sha256(token.encode()).hexdigest() if token else None,
             claims=_claims(token),
-            headers={
-                name: value
-                for name, value in request.headers.items()
-                if name.lower() not in _SECRET_HEADERS
-            },
+            headers=_public(request.headers),
         )
         with self._lock:
             self._count += 1
@@ -130,6 +127,10 @@ class CallLog:
         with self._lock:
             self._sts.clear()
             self._s3.clear()
+
+
+def _public(fields: Mapping[str, str] | Message[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if name.lower() not in _SECRETS}
 
 
 def _claims(token: str | None) -> dict[str, Any]:

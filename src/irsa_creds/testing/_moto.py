@@ -47,13 +47,13 @@ class Moto:
     def role(self, arn: str) -> Role | None:
         """Return the role of that ARN as IAM has it, or None."""
         name = arn.rpartition("/")[2]
-        roles = self._iam(arn).roles.values()
+        roles = list(self._iam(arn).roles.values())
         return next((role for role in roles if role.name == name and role.arn == arn), None)
 
     def provider(self, role_arn: str, issuer: str) -> OpenIDConnectProvider | None:
         """Return the OIDC provider of an issuer in the role's account, or None."""
         url = issuer.rpartition("://")[2].rstrip("/")
-        providers = self._iam(role_arn).open_id_providers.values()
+        providers = list(self._iam(role_arn).open_id_providers.values())
         return next((found for found in providers if found.url.rstrip("/") == url), None)
 
     def permissions(self, role_arn: str) -> list[str]:

@@ -52,6 +52,8 @@ class Sandbox:
     endpoint_url: str
     sts_url: str
 
+    _sts_server: LoopbackServer | None = None
+
     def __init__(
         self,
         *,
@@ -89,7 +91,7 @@ class Sandbox:
         )
 
     def __repr__(self) -> str:
-        return f"<Sandbox {getattr(self, 'endpoint_url', '(closed)')}>"
+        return f"<Sandbox {self.endpoint_url if self._sts_server else '(closed)'}>"
 
     def __enter__(self) -> Self:
         if not _OPEN.acquire(blocking=False):
@@ -105,6 +107,8 @@ class Sandbox:
             self._sts_server = stack.enter_context(LoopbackServer(self._services.sts))
             self.endpoint_url, self.sts_url = common.url, self._sts_server.url
             self._admin.endpoint_url = self.endpoint_url
+            if self.faults.outage == "refuse":
+                self._refuse(True)
             stack.callback(self._admin.close)
             # Callbacks run last to first: whoever still waits for a slow answer is freed first.
             stack.callback(self._closing.set)
@@ -115,6 +119,7 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+        self._sts_server = None
 
     @property
     def lifetime(self) -> float | None:
@@ -239,6 +244,8 @@ class Sandbox:
         }
 
     def _refuse(self, on: bool) -> None:  # noqa: FBT001 - a callback's only argument
+        if self._sts_server is None:
+            return
         if on:
             self._sts_server.refuse()
         else:

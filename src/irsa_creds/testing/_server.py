@@ -23,6 +23,7 @@ _HOST = "127.0.0.1"
 _LOG = logging.getLogger("irsa_creds.testing")
 # A thousand threads may knock at the same moment.
 _BACKLOG = 1024
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 class Delivery(Enum):
@@ -58,8 +59,7 @@ class Reply:
 
     def head(self) -> bytes:
         """Return status line and headers as bytes."""
-        phrases = {int(status): status.phrase for status in HTTPStatus}
-        lines = [f"HTTP/1.1 {self.status} {phrases.get(self.status, 'Unknown')}"]
+        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if not any(name.lower() == "content-length" for name in self.headers):
             lines.append(f"Content-Length: {len(self.body)}")
@@ -90,40 +90,36 @@ class LoopbackServer:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        self._hang_up()
+        for thread in self._hang_up():
+            thread.join()
         self._listener.close()
 
     def listen(self) -> None:
         """Take connections, for the first time or again after `refuse`."""
-        if self._acceptor is None:
-            self._listener.listen(_BACKLOG)
-            self._acceptor = threading.Thread(
-                target=self._accept, name=f"irsa-sandbox-{self.port}", daemon=True
-            )
-            self._acceptor.start()
+        self._listener.listen(_BACKLOG)
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def refuse(self) -> None:
         """Cut every connection and let new ones be refused, while the port stays ours."""
-        if self._acceptor is not None:
-            self._hang_up()
-            self._listener.close()
-            # Bound but not listening: the kernel refuses, and nobody else can take the port.
-            self._listener = _bound(self.port)
+        self._hang_up()
+        self._listener.close()
+        # Bound but not listening: the kernel refuses, and nobody else can take the port.
+        self._listener = _bound(self.port)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self) -> list[threading.Thread]:
+        """Cut all connections; return the threads that are about to end for it."""
         acceptor, self._acceptor = self._acceptor, None
-        if acceptor is None:
-            return
-        # A connection of our own is what wakes a blocked accept() on every platform.
-        socket.create_connection((_HOST, self.port), timeout=5).close()
-        acceptor.join()
+        if acceptor is not None:
+            # A connection of our own is what wakes a blocked accept() on every platform.
+            socket.create_connection((_HOST, self.port), timeout=5).close()
+            acceptor.join()
         with self._lock:
             connections = dict(self._connections)
         for connection in connections.values():
             with suppress(OSError):  # its thread may have closed it by now
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections:
-            thread.join()
+        return list(connections)
 
     def _accept(self) -> None:
         while True:
@@ -191,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Delivery.SILENCE:
                 # Returns when the client gives up, or when the server stops.
                 self.rfile.read()
-            case Delivery.RESET:
+            case _:  # RESET: a close with no time to linger sends RST
                 self.connection.setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )

@@ -188,7 +188,7 @@ def _form(request: Request) -> dict[str, str]:
     """Return the parameters of a query-protocol request."""
     kind = request.headers.get("Content-Type", "")
     if request.method == "POST" and kind.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
     return dict(parse_qsl(request.query, keep_blank_values=True))
 
 

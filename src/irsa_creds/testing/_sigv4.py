@@ -83,9 +83,11 @@ def read_signature(request: Request) -> Signature | None:
     query = parse_qs(request.query)
     if "X-Amz-Signature" in query:
         return _presigned({name: values[0] for name, values in query.items()})
-    if "Authorization" not in request.headers:
+    # Version 2 comes as one of two parameters or as another header.
+    authorization = request.headers.get("Authorization") or "".join(query.get("Signature", []))
+    if not authorization:
         return None
-    match = _AUTHORIZATION.fullmatch(request.headers["Authorization"])
+    match = _AUTHORIZATION.fullmatch(authorization)
     if match is None:
         raise AwsError(
             "InvalidRequest",

@@ -20,6 +20,14 @@ __all__ = ["VerifiedToken", "verify_token"]
 
 # EKS signs with RS256; source for the list: "Creating OpenID Connect identity providers", IAM.
 _ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+_NO_JWT = (
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+)
+# The double space is AWS's own.
+_NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  please reference "
+    "AssumeRoleWithWebIdentity documentation for requirements"
+)
 _REQUIRED = ("sub", "aud", "exp", "iat")
 
 
@@ -57,51 +65,44 @@ def verify_token(
     Raises:
         AwsError: with the code and the message that AWS gives.
     """
-    issuer = _issuer(token)
+    issuer, kid = _issuer_and_key(token)
     provider = moto.provider(role_arn, issuer)
     if provider is None:
         raise _invalid(f"No OpenIDConnect provider found in your account for {issuer}")
-    claims = _verified_claims(token, issuers.get(issuer))
+    claims = _verified_claims(token, kid, issuers.get(issuer))
     for name in _REQUIRED:
         if name not in claims:
             raise _invalid(f"Missing a required claim: {name}")
     _check_times(claims, now)
-    audiences = tuple(claims["aud"]) if isinstance(claims["aud"], list) else (claims["aud"],)
+    audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     accepted = [audience for audience in audiences if audience in provider.client_id_list]
     if not accepted:
         raise _invalid("Incorrect token audience")
     return VerifiedToken(
-        subject=claims["sub"],
-        audiences=audiences,
+        subject=str(claims["sub"]),
+        audiences=tuple(map(str, audiences)),
         audience=accepted[0],
         provider_arn=provider.arn,
         provider_url=provider.url,
     )
 
 
-def _issuer(token: str) -> str:
+def _issuer_and_key(token: str) -> tuple[str, object]:
     try:
+        kid = jwt.get_unverified_header(token).get("kid")
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:
-        raise _invalid(
-            "The ID Token provided is not a valid JWT. "
-            "(You may see this error if you sent an Access Token)"
-        ) from None
+        raise _invalid(_NO_JWT) from None
     if "iss" not in claims:
         raise _invalid("Missing a required claim: iss")
-    return str(claims["iss"])
+    return str(claims["iss"]), kid
 
 
-def _verified_claims(token: str, issuer: Issuer | None) -> dict[str, Any]:
-    kid = jwt.get_unverified_header(token).get("kid")
+def _verified_claims(token: str, kid: object, issuer: Issuer | None) -> dict[str, Any]:
     keys = issuer.jwks()["keys"] if issuer is not None and issuer.reachable else []
     key = next((key for key in keys if key["kid"] == kid), None)
     if key is None:
-        # The double space is AWS's own.
-        raise _invalid(
-            "Couldn't retrieve verification key from your identity provider,  please reference "
-            "AssumeRoleWithWebIdentity documentation for requirements"
-        )
+        raise _invalid(_NO_KEY)
     try:
         signed = jwt.api_jws.decode(token, jwt.PyJWK(key), algorithms=_ALGORITHMS)
     except jwt.PyJWTError:
@@ -113,15 +114,18 @@ def _verified_claims(token: str, issuer: Issuer | None) -> dict[str, Any]:
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    if now >= claims["exp"]:
+    expires, begins = claims["exp"], claims.get("nbf", 0)
+    if not isinstance(expires, int | float) or not isinstance(begins, int | float):
+        raise _invalid(_NO_JWT)
+    if now >= expires:
         raise AwsError(
             "ExpiredTokenException",
             f"Token expired: current date/time {int(now)} must be before the expiration "
-            f"date/time {int(claims['exp'])}",
+            f"date/time {int(expires)}",
         )
-    if now < claims.get("nbf", now):
+    if now < begins:
         # No public record of AWS's own words for this was found either.
-        raise _invalid(f"Token is not valid before date/time {int(claims['nbf'])}")
+        raise _invalid(f"Token is not valid before date/time {int(begins)}")
 
 
 def _invalid(message: str) -> AwsError:

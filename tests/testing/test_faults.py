@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+import xml.etree.ElementTree as ET
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from irsa_creds.testing import OUTAGES, Faults, Sandbox
+from testing.wire import Answer, post, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds.testing import Pod
+    from testing.wire import MovableClock
+
+    Exchange = Callable[..., Answer]
+
+
+def ends(answer: Answer) -> float:
+    return datetime.fromisoformat(answer["Expiration"] or "").astimezone(UTC).timestamp()
+
+
+def test_latency_delays_every_answer(exchange: Exchange, sandbox: Sandbox) -> None:
+    sandbox.faults.latency = 0.2
+    started = time.monotonic()
+    assert exchange().status == 200
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_call_is_on_record_while_its_answer_waits(exchange: Exchange, sandbox: Sandbox) -> None:
+    sandbox.faults.latency = 30
+
+    def call() -> None:
+        with suppress(ConnectionError, http.client.HTTPException):
+            exchange(timeout=30)
+
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    wait_until(lambda: sandbox.sts_calls)
+    assert sandbox.sts_calls[0].outcome == "pending"
+    sandbox.__exit__()
+    waiting.join()
+
+
+class TestFail:
+    def test_gives_an_error_to_so_many_calls(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.fail("Throttling", times=2)
+        answers = [exchange() for _ in range(3)]
+        assert [answer.status for answer in answers] == [400, 400, 200]
+        assert (answers[0]["Code"], answers[0]["Message"]) == ("Throttling", "Rate exceeded")
+        assert [call.outcome for call in sandbox.sts_calls] == ["Throttling", "Throttling", "OK"]
+
+    def test_lasts_until_it_is_cleared(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.fail("AccessDenied")
+        assert [exchange().status for _ in range(3)] == [403] * 3
+        sandbox.faults.clear()
+        assert exchange().status == 200
+
+    def test_takes_turns_in_the_order_of_the_commands(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.fail("A", times=1, status=418, message="mine", retry_after=2.5)
+        sandbox.faults.fail("IDPCommunicationError", times=0)
+        sandbox.faults.fail("ServiceUnavailable", times=1)
+        first, second, third = exchange(), exchange(), exchange()
+        assert (first.status, first["Message"], first.headers["Retry-After"]) == (
+            418,
+            "mine",
+            "2.5",
+        )
+        assert (second.status, second["Type"]) == (503, "Receiver")
+        assert "Retry-After" not in second.headers
+        assert third.status == 200
+
+    def test_words_an_unknown_code_itself(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.fail("Odd")
+        assert exchange()["Message"] == "Fault: Odd"
+        assert repr(sandbox.faults) == "<Faults latency=0.0 outage=None failures=['Odd']>"
+
+
+class TestOutage:
+    def test_true_means_500(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = True
+        assert sandbox.faults.outage == "500"
+        answer = exchange()
+        assert (answer.status, answer["Code"]) == (500, "InternalFailure")
+        sandbox.faults.outage = False
+        assert sandbox.faults.outage is None
+        assert exchange().status == 200
+
+    def test_an_unknown_mode_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="No outage is called 'rain'; there are 500, bad"):
+            Faults().outage = "rain"
+
+    def test_faults_can_be_set_without_a_sandbox(self) -> None:
+        faults = Faults()
+        for mode in OUTAGES:
+            faults.outage = mode
+        assert faults.outage == "expired"
+
+    def test_bad_gateway_is_a_load_balancers_page(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.outage = "bad gateway"
+        answer = exchange()
+        assert (answer.status, answer.headers["Content-Type"]) == (502, "text/html")
+
+    def test_a_black_hole_never_answers(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "black hole"
+        with pytest.raises(TimeoutError):
+            exchange(timeout=0.2)
+        assert sandbox.sts_calls[-1].outcome == "black hole"
+
+    def test_a_sandbox_ends_at_once_with_a_client_in_its_black_hole(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.outage = "black hole"
+        errors: list[Exception] = []
+
+        def call() -> None:
+            try:
+                exchange(timeout=30)
+            except (ConnectionError, http.client.HTTPException) as error:
+                errors.append(error)
+
+        hanging = threading.Thread(target=call)
+        hanging.start()
+        wait_until(lambda: sandbox.sts_calls)
+        started = time.monotonic()
+        sandbox.__exit__()
+        hanging.join()
+        assert time.monotonic() - started < 2
+        assert len(errors) == 1
+
+    @pytest.mark.parametrize("mode", ["slow drip", "header drip"])
+    def test_a_drip_is_a_good_answer_that_takes_for_ever(
+        self, exchange: Exchange, sandbox: Sandbox, mode: str
+    ) -> None:
+        sandbox.faults.outage = mode
+        sandbox.faults.drip_interval = 0
+        assert exchange().status == 200
+        sandbox.faults.drip_interval = 0.5
+        with pytest.raises(TimeoutError):
+            exchange(timeout=0.1)
+
+    def test_reset(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "reset"
+        with pytest.raises(ConnectionResetError):
+            exchange()
+
+    def test_refuse_closes_sts_while_s3_goes_on(
+        self,
+        exchange: Exchange,
+        sandbox: Sandbox,
+        pod: Pod,
+        enter: Callable[[Pod], Any],
+    ) -> None:
+        s3 = enter(pod).client("s3")
+        s3.list_objects_v2(Bucket="data")
+        sandbox.faults.outage = "refuse"
+        sandbox.faults.outage = "refuse"
+        with pytest.raises(ConnectionRefusedError):
+            exchange()
+        with pytest.raises(ConnectionResetError):
+            post(sandbox.endpoint_url, {"Action": "GetCallerIdentity"})
+        s3.list_objects_v2(Bucket="data")
+        s3.close()
+        sandbox.faults.clear()
+        assert exchange().status == 200
+
+    def test_refuse_can_be_on_before_the_sandbox_is_entered(self) -> None:
+        sandbox = Sandbox()
+        sandbox.faults.outage = "refuse"
+        with sandbox, pytest.raises(ConnectionRefusedError):
+            http.client.HTTPConnection(sandbox.sts_url.removeprefix("http://")).connect()
+
+    @pytest.mark.parametrize("mode", ["garbage", "truncated"])
+    def test_a_body_may_be_no_xml(self, exchange: Exchange, sandbox: Sandbox, mode: str) -> None:
+        sandbox.faults.outage = mode
+        answer = exchange()
+        assert answer.status == 200
+        with pytest.raises(ET.ParseError):
+            assert answer.root
+        assert sandbox.sts_calls[-1].outcome == mode
+
+    def test_html_is_a_page_to_sign_in(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "html"
+        answer = exchange()
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html")
+        assert answer.body.startswith(b"<!DOCTYPE html>")
+
+    def test_oversize_is_good_xml_of_10_mb(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "oversize"
+        answer = exchange()
+        assert len(answer.body) > 10_000_000
+        assert answer["AccessKeyId"]
+
+    def test_missing_fields_lacks_the_secrets(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "missing fields"
+        answer = exchange()
+        assert answer["AccessKeyId"]
+        assert not {"SecretAccessKey", "SessionToken"} & set(answer.names())
+
+    def test_doctype_is_good_xml_after_a_doctype(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.outage = "doctype"
+        answer = exchange()
+        assert answer.body.startswith(b"<!DOCTYPE")
+        assert answer["AccessKeyId"]
+
+    def test_redirect_leads_elsewhere(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.outage = "redirect"
+        answer = exchange()
+        assert (answer.status, answer.headers["Location"]) == (307, "/elsewhere")
+
+    def test_expired_credentials_ended_a_minute_ago(
+        self, exchange: Exchange, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        sandbox.faults.outage = "expired"
+        assert -70 < ends(exchange()) - clock() < -55
+
+    def test_a_refusal_during_an_outage_that_looks_stays_a_refusal(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults.outage = "expired"
+        sandbox.faults.fail("AccessDenied")
+        assert exchange().status == 403
+        assert sandbox.sts_calls[-1].outcome == "AccessDenied"
+
+
+class TestTime:
+    def test_the_servers_clock_may_be_ahead(
+        self, exchange: Exchange, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        sandbox.faults.clock_skew = 7200
+        answer = exchange()
+        date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        assert abs(date - clock() - 7200) < 10
+        assert abs(ends(answer) - date - 3600) < 10
+
+    def test_a_skew_ends_no_credentials_early(
+        self, exchange: Exchange, sandbox: Sandbox, client_of: Callable[..., Any]
+    ) -> None:
+        sandbox.faults.clock_skew = -7200
+        client_of(exchange()).list_objects_v2(Bucket="data")
+
+    def test_the_date_may_be_missing_or_foolish(self, exchange: Exchange, sandbox: Sandbox) -> None:
+        sandbox.faults.date_header = None
+        assert "Date" not in exchange().headers
+        sandbox.faults.date_header = "yesterday"
+        assert exchange().headers["Date"] == "yesterday"
+
+    def test_a_lifetime_of_seconds_is_possible(
+        self, exchange: Exchange, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        sandbox.lifetime = 2.5
+        assert sandbox.lifetime == 2.5
+        before = clock()
+        assert before + 2.5 <= ends(exchange(DurationSeconds=900)) + 1e-5 <= clock() + 2.6
+        sandbox.lifetime = None
+        assert ends(exchange(DurationSeconds=900)) % 1 == 0
+
+
+@pytest.mark.parametrize(
+    "mode", ["500", "bad gateway", "reset", "refuse", "html", "truncated", "redirect", "expired"]
+)
+def test_botocore_gets_no_credentials_from_an_outage(
+    sandbox: Sandbox, pod: Pod, enter: Callable[[Pod], Any], mode: str
+) -> None:
+    sandbox.faults.outage = mode
+    credentials = enter(pod).get_credentials()
+    with pytest.raises((BotoCoreError, ClientError, ResponseParserError, RuntimeError, KeyError)):
+        credentials.get_frozen_credentials()
