@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import socket
 import ssl
 import struct
@@ -23,7 +25,23 @@ if TYPE_CHECKING:
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ROLE = "arn:aws:iam::123456789012:role/reader"
 ASSUMED = "arn:aws:sts::123456789012:assumed-role/reader/pod"
+# As long as real ones: what looks like a secret is masked wherever a server puts it.
+SECRET_KEY = "canary/secret+key/0123456789abcdefghijkl"
+SESSION_TOKEN = "IQoJcanarySessionToken" * 20 + "=="
 DATE = "Mon, 05 Jan 2026 10:00:00 GMT"
+
+
+def jwt(claims: object) -> str:
+    """Return an unsigned token with these claims."""
+
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
+
+
+CLAIMS = {"iss": "https://issuer.example", "sub": "system:serviceaccount:ns:sa", "aud": ["sts"]}
+JWT = jwt(CLAIMS)
 
 
 @dataclass(frozen=True)
@@ -87,11 +105,11 @@ class StsServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        # Closing alone does not wake a thread in accept() or recv().
-        for sock in [self._listener, *self._sockets]:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+        _close(self._listener)
+        # No connection is accepted from here on.
+        self._threads[0].join(5)
+        for sock in self._sockets:
+            _close(sock)
         for thread in self._threads:
             thread.join(5)
             assert not thread.is_alive()
@@ -120,12 +138,19 @@ class StsServer:
             while line := stream.readline():
                 headers = {}
                 while header := stream.readline().strip():
-                    name, _, value = header.decode().partition(": ")
+                    name, _, value = header.decode("latin-1").partition(": ")
                     headers[name.lower()] = value
                 body = stream.read(int(headers.get("content-length", 0))).decode()
-                self.seen.append(Seen(line.decode().strip(), headers, body, number))
+                self.seen.append(Seen(line.decode("latin-1").strip(), headers, body, number))
                 act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 act(Call(sock, self._stopping))
+
+
+def _close(sock: socket.socket) -> None:
+    # Closing alone does not wake a thread in accept() or recv().
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def http(
@@ -154,8 +179,8 @@ def credentials_xml(expiration: str = "2026-01-05T11:00:00Z", *, key: str = "ASI
     <Provider>arn:aws:iam::123456789012:oidc-provider/issuer.example</Provider>
     <Credentials>
       <AccessKeyId>{key}</AccessKeyId>
-      <SecretAccessKey>canary-secret-key</SecretAccessKey>
-      <SessionToken>canary-session-token</SessionToken>
+      <SecretAccessKey>{SECRET_KEY}</SecretAccessKey>
+      <SessionToken>{SESSION_TOKEN}</SessionToken>
       <Expiration>{expiration}</Expiration>
     </Credentials>
   </AssumeRoleWithWebIdentityResult>

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from irsa_creds._advice import Meaning, advice, instant, meaning
 
 CLAIMS = {

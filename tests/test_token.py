@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import pickle
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
 from irsa_creds._errors import Failure, TokenError
 from irsa_creds._token import Token, TokenCall, TokenFile, claims_of
+from stsserver import CLAIMS, JWT, jwt
 
-
-def jwt(claims: object) -> str:
-    def part(value: object) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-    return f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
-
-
-CLAIMS = {"iss": "https://issuer.example", "sub": "system:serviceaccount:ns:sa", "aud": ["sts"]}
-JWT = jwt(CLAIMS)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -295,7 +287,8 @@ def test_the_signature_changes_with_content_mode_and_the_swap(tmp_path: Path) ->
 def test_a_callable_brings_a_token() -> None:
     token = TokenCall(lambda: f" {JWT}\n").read()
     assert (token.value, token.claims, token.written) == (JWT, CLAIMS, None)
-    assert TokenCall(lambda: JWT).signature() is None
+    signature: Callable[[], object] = TokenCall(lambda: JWT).signature
+    assert signature() is None
 
 
 @pytest.mark.parametrize(

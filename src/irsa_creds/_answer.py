@@ -28,7 +28,7 @@ _REDIRECTS = range(300, 400)
 _RETRY_AFTER_LIMIT = 3600.0
 _CODE = re.compile(r"[A-Za-z0-9._:]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
-_SECONDS = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*", re.ASCII)
+_SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d*)?)\s*", re.ASCII)
 _ARN_PARTS = 6
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -167,8 +168,12 @@ def _session_limits(now: _Limits, read: float) -> _Limits:
 def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
     from socket import IPPROTO_TCP, TCP_NODELAY  # noqa: PLC0415
 
+    from botocore.exceptions import SSLError  # noqa: PLC0415
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415
 
+    # botocore would say "No such file or directory" and not which.
+    if isinstance(settings.verify, str) and not Path(settings.verify).exists():
+        raise SSLError(endpoint_url=url, error=f"there is no CA bundle {settings.verify!r}")
     return URLLib3Session(
         verify=settings.verify,
         proxies=settings.proxies_for(url),
