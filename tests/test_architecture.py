@@ -25,6 +25,7 @@ ROOMS = [
     "_clock",
     "_freshness",
     "_endpoint",
+    "_muffle",
     "_http",
     "_answer",
     "_sts",

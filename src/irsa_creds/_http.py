@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from irsa_creds._muffle import muffled
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -139,10 +141,11 @@ class HttpClient:
         try:
             if session is None:
                 session = _new_session(self._settings, request.url, made_for)
-            response = session.send(_prepared(request, now.read))
-            answered = True
-            with contextlib.closing(response.raw):
-                body = _read(response.raw, deadline, limits)
+            with muffled():
+                response = session.send(_prepared(request, now.read))
+                answered = True
+                with contextlib.closing(response.raw):
+                    body = _read(response.raw, deadline, limits)
         except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
             outcome: Reply | NoReply = _no_reply(error, answered=answered)
         else:

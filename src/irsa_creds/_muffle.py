@@ -1,0 +1,50 @@
+"""What urllib3 and botocore say of a broken answer quotes it, and a server may echo the token."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["muffled"]
+
+# Who logs while a request is sent (urllib3 1.26 and 2.8, botocore 1.44.8). A filter of a parent is
+# not asked about the records of its children.
+_LOGGERS = (
+    "botocore.httpsession",
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.response",
+)
+
+
+class _Muffle(logging.Filter):
+    """Drops the warnings and tracebacks of a thread that is in an exchange, and no other's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        telling = record.levelno >= logging.WARNING or record.exc_info is not None
+        return not (telling and getattr(self.here, "sending", False))
+
+
+_MUFFLE = _Muffle()
+
+
+@contextlib.contextmanager
+def muffled() -> Iterator[None]:
+    """Keep what an answer holds out of the log while this thread reads it."""
+    for name in _LOGGERS:
+        # Adding it again changes nothing.
+        logging.getLogger(name).addFilter(_MUFFLE)
+    _MUFFLE.here.sending = True
+    try:
+        yield
+    finally:
+        _MUFFLE.here.sending = False
