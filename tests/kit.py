@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,14 +14,17 @@ from irsa_creds._credentials import Credentials
 from irsa_creds._engine import Engine
 from irsa_creds._errors import Failure
 from irsa_creds._events import Channel
+from irsa_creds._freshness import Snapshot
 from irsa_creds._pilot import Pilot
 from irsa_creds._sts import Answer
 from irsa_creds._token import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from irsa_creds._engine import Agenda
     from irsa_creds._flight import Flight
-    from irsa_creds._freshness import Draw, Snapshot
+    from irsa_creds._freshness import Draw
 
 EPOCH = 1_800_000_000.0
 ROLE = "arn:aws:iam::123456789012:role/app"
@@ -171,6 +175,29 @@ class Rig:
         """Look once, as a reader does."""
         return self.engine.look()
 
+    def served(self) -> Snapshot:
+        """Look once, and be served."""
+        found = self.engine.look()
+        assert isinstance(found, Snapshot), "a reader would have to wait"
+        return found
+
+    def joined(self, min_ttl: float = 0.0) -> Flight:
+        """Look once, and be told to wait."""
+        found = self.engine.look(min_ttl)
+        assert not isinstance(found, Snapshot), "nobody has to wait"
+        return found
+
+    def finish(self) -> None:
+        """Wait until no thread of a flight is left: its log and events are out."""
+        self.sts.hold.set()
+        join_flights()
+
+    def warm(self) -> Snapshot:
+        """Fetch the first credentials, and read them."""
+        self.joined()
+        self.finish()
+        return self.served()
+
 
 def rig(*, draw: Draw = low, agenda: Agenda | None = None, ceiling: float = 3600.0) -> Rig:
     """Return an engine on a fake clock, token and STS."""
@@ -180,3 +207,44 @@ def rig(*, draw: Draw = low, agenda: Agenda | None = None, ceiling: float = 3600
         ROLE, token, lambda: sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw
     )
     return Rig(clock, token, sts, channel, pilot, Engine(pilot, clock, agenda, channel, draw))
+
+
+def join_flights() -> None:
+    """Wait until all threads of flights have ended."""
+    for thread in threading.enumerate():
+        if thread.name == "irsa-creds-refresh":
+            thread.join(10)
+            assert not thread.is_alive(), "a flight hangs"
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until `condition` holds, by looking; fail when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.001)
+
+
+class FakeAgenda:
+    """A refresher that only writes down when it is to look."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def schedule(self, engine: Engine, at: float) -> None:
+        del engine
+        self.at.append(at)
+
+
+def snapshot(
+    number: int = 1,
+    *,
+    lifetime: float = 3600.0,
+    refresh_at: float = 2000.0,
+    sent_at: float = 1000.0,
+    wall_at: float = EPOCH,
+) -> Snapshot:
+    """Return credentials as if they had been asked for at the fake clock's beginning."""
+    expiration = datetime.fromtimestamp(wall_at + lifetime, UTC)
+    credentials = Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration)
+    return Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)

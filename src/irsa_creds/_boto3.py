@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import boto3
@@ -15,20 +16,19 @@ class IrsaBoto3Session(boto3.Session):
     """boto3's session with our provider in its chain.
 
     Args:
-        arguments: those of `irsa_creds.boto3_session()`.
+        strict: ours comes first in the chain, and its not being configured is an error.
+        arguments: those of `boto3.Session`.
     """
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        given = dict(arguments)
-        strict = given.pop("strict", False)
-        super().__init__(**given)
-        self._arguments = arguments
+    def __init__(self, *, strict: bool = False, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._arguments = {"strict": strict, **arguments}
         install(self, strict=strict)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if "aws_secret_access_key" in self._arguments:
+        if self._arguments.get("aws_secret_access_key"):
             raise TypeError(
                 "This session was given static keys, and secrets must not travel in a pickle. "
                 "Make it where it is used."
             )
-        return IrsaBoto3Session, (self._arguments,)
+        return partial(type(self), **self._arguments), ()

@@ -49,11 +49,16 @@ def _boottime() -> Callable[[], float] | None:
 
 
 class _LargerClock:
-    """Where there is no BOOTTIME: the larger age of the monotonic and the wall clock."""
+    """Where there is no BOOTTIME: the larger age of the monotonic and the wall clock.
+
+    A lead that the wall once had stays: were it set back, credentials would grow younger.
+    """
 
     def __init__(self) -> None:
-        self._monotonic = time.monotonic()
-        self._wall = time.time()
+        self._lead = float("-inf")
 
     def now(self) -> float:
-        return max(time.monotonic() - self._monotonic, time.time() - self._wall)
+        # In this order: a pause between the two looks must not count as a lead.
+        wall, monotonic = time.time(), time.monotonic()
+        self._lead = max(self._lead, wall - monotonic)
+        return monotonic + self._lead

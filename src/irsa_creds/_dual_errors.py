@@ -3,8 +3,8 @@
     BotocoreConfigError       ConfigError, InvalidConfigError
     BotocoreTokenError        TokenError
     BotocoreRefreshTimeout    RefreshTimeout
-    BotocoreExchangeError     ExchangeError
-    ├── RefusedError          ClientError: STS answered
+    BotocoreExchangeError     ExchangeError: an answer that is none of STS's
+    ├── RefusedError          ClientError: STS answered with an error
     └── UnreachableError      EndpointConnectionError: no answer came
 
 All of them are `CredentialRetrievalError` as well.
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dual"]
 
+_LEAST_ERROR = 300
+
 
 class _BotocoreError(IrsaError, CredentialRetrievalError):
     """What botocore's handlers read from its own errors."""
@@ -62,6 +64,10 @@ class BotocoreExchangeError(ExchangeError, _BotocoreError):
 class UnreachableError(BotocoreExchangeError, EndpointConnectionError):
     """STS could not be reached."""
 
+    def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
+        super().__init__(message, failure=failure)
+        self.kwargs["endpoint_url"] = failure.endpoint if failure else None
+
 
 class RefusedError(BotocoreExchangeError, ClientError):
     """STS answered with an error.
@@ -87,19 +93,20 @@ class RefusedError(BotocoreExchangeError, ClientError):
 
 def dual(error: IrsaError) -> IrsaError:
     """Return `error` as the subclass of it that botocore's callers know as well."""
+    return _family(error)(str(error), failure=error.failure)
+
+
+def _family(error: IrsaError) -> type[IrsaError]:
     failure = error.failure
-    cls: type[IrsaError]
-    if isinstance(error, ExchangeError):
-        if failure is not None and failure.unreachable:
-            cls = UnreachableError
-        elif failure is not None and failure.status is not None:
-            cls = RefusedError
-        else:
-            cls = BotocoreExchangeError
-    elif isinstance(error, TokenError):
-        cls = BotocoreTokenError
-    elif isinstance(error, ConfigError):
-        cls = BotocoreConfigError
-    else:
-        cls = BotocoreRefreshTimeout
-    return cls(str(error), failure=failure)
+    match error:
+        case ConfigError():
+            return BotocoreConfigError
+        case TokenError():
+            return BotocoreTokenError
+        case ExchangeError() if failure and failure.unreachable:
+            return UnreachableError
+        case ExchangeError() if failure and failure.status and failure.status >= _LEAST_ERROR:
+            return RefusedError
+        case ExchangeError():
+            return BotocoreExchangeError
+    return BotocoreRefreshTimeout

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from irsa_creds import _freshness as fresh
-from irsa_creds._credentials import Credentials
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._events import Channel, RefreshStarted, Status
 from irsa_creds._flight import Flight, Hangar
@@ -16,6 +16,7 @@ from irsa_creds._freshness import Snapshot, State
 from irsa_creds._outage import Outage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol
 
     from irsa_creds._clock import Clock
@@ -29,18 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-_NEVER = float("-inf")
 _NAMES: dict[State, Literal["fresh", "stale", "expired"]] = {
     State.FRESH: "fresh",
     State.STALE: "stale",
     State.EXPIRED: "expired",
 }
-
-
-def _nothing() -> Snapshot:
-    """Return the snapshot of before the first answer: expired since ever."""
-    credentials = Credentials("", "", "", datetime.fromtimestamp(0, UTC))
-    return Snapshot(credentials, sent_at=_NEVER, wall_at=_NEVER, lifetime=0.0, refresh_at=_NEVER)
 
 
 class Engine:
@@ -58,7 +52,7 @@ class Engine:
         channel: Channel,
         draw: fresh.Draw,
     ) -> None:
-        self.snapshot = _nothing()
+        self.snapshot = Snapshot.nothing()
         self.keep_warm = False
         self.now = clock.now
         self.role_arn = pilot.role_arn
@@ -67,10 +61,11 @@ class Engine:
         self._agenda = agenda
         self._channel = channel
         self._draw = draw
-        self._lock = threading.Lock()
+        # Re-entrant: a signal's handler may read credentials in the middle of a change.
+        self._lock = threading.RLock()
         self._hangar = Hangar(clock)
         self._outage = Outage(draw)
-        self._last_demand = _NEVER
+        self._last_demand = fresh.NEVER
         self._distrusted = ""
 
     # -- reads ---------------------------------------------------------------------------------
@@ -85,35 +80,48 @@ class Engine:
         Raises:
             IrsaError: a failure that answers for STS for now.
         """
-        token_changed = self._token_changed()
-        with self._lock:
-            now = self._clock.now()
-            self._settle_overdue(now)
-            if token_changed:
-                self._outage.retry_now(now)
+        with self._turn() as now:
             snapshot = self.snapshot
-            found: Snapshot | Flight = snapshot
-            match self._state(snapshot, now):
-                case State.EXPIRED if now < snapshot.end_of_use:
-                    # Past by the wall alone: one flight decides, and if it fails BOOTTIME does.
-                    self._depart(snapshot, now)
-                    found = self._hangar.current or snapshot
-                case State.EXPIRED:
-                    found = self._block(now, inline=inline)
-                case State.STALE:
-                    self._depart(snapshot, now)
-            if found is snapshot and snapshot.left(now) < min_ttl:
-                found = self._demand(snapshot, now, min_ttl)
-            if found is snapshot:
-                snapshot.was_read = True
-                self._arrange(snapshot, now)
-            return found
+            if now >= snapshot.end_of_use:
+                return self._block(now, inline=inline)
+            snapshot.was_read = True
+            state = self._see_to(snapshot, now)
+            flight = self._hangar.current
+            if state is State.EXPIRED and flight is not None:
+                # Past by the wall alone: this one flight decides, and if it fails BOOTTIME does.
+                return flight
+            return snapshot if snapshot.left(now) >= min_ttl else self._demand(now, min_ttl)
 
-    def _state(self, snapshot: Snapshot, now: float) -> State:
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[float]:
+        """Hold the lock for one change, at the instant that this yields; log when it is free."""
+        # A look at the token is I/O.
+        token_changed = self._outage.bad_token and self._pilot.token_changed()
+        try:
+            with self._lock:
+                now = self._clock.now()
+                # Asked again: what failed meanwhile may be something else.
+                if token_changed and self._outage.bad_token:
+                    self._outage.retry_now(now)
+                self._settle_overdue(now)
+                yield now
+        finally:
+            self._outage.report()
+
+    def _see_to(self, snapshot: Snapshot, now: float) -> State:
+        """See that the flight that is due takes off, and that this is looked at again in time."""
         wall = self._clock.wall()
         state = fresh.state(snapshot, now, wall)
         if snapshot.wall_ahead(now, wall):
             snapshot.refresh_at = min(snapshot.refresh_at, now)
+        # What the wall calls expired may well be: that flight waits for no back-off.
+        due = state is State.EXPIRED or (state is State.STALE and now >= self._outage.not_before)
+        if due and self._hangar.current is None:
+            self._background(snapshot, now)
+        self._arrange(snapshot, now)
+        if state is State.EXPIRED and self._hangar.current is not None:
+            # All readers leave the hot path, and wait.
+            snapshot.check_at = fresh.NEVER
         return state
 
     def _block(self, now: float, *, inline: bool) -> Flight:
@@ -128,8 +136,8 @@ class Engine:
                 "Earlier refreshes of the credentials still hang, so no further one is started. "
                 "Look for a hanging DNS server, proxy or token callable."
             )
-        flight = Flight(blocking=True, started_at=now, deadline=now + fresh.BLOCKING_SECONDS)
-        if not self._start(flight):
+        flight = Flight.for_readers(now)
+        if not self._hangar.start(flight, self.fly):
             if not inline:
                 raise RefreshTimeout(
                     "No thread could be started for the refresh (a limit of threads, or the "
@@ -140,8 +148,9 @@ class Engine:
             self._hangar.board(flight)
         return flight
 
-    def _demand(self, snapshot: Snapshot, now: float, min_ttl: float) -> Flight:
+    def _demand(self, now: float, min_ttl: float) -> Flight:
         """Valid, but not for as long as this caller wants; nobody else waits for it."""
+        snapshot = self.snapshot
         if self._hangar.current is not None:
             return self._hangar.current
         backed_off = self._outage.backed_off(now)
@@ -150,6 +159,7 @@ class Engine:
         if now - self._last_demand > fresh.DEMAND_INTERVAL:
             self._last_demand = now
             self._background(snapshot, now)
+            self._arrange(snapshot, now)
             if self._hangar.current is not None:
                 return self._hangar.current
         raise RefreshTimeout(
@@ -157,51 +167,44 @@ class Engine:
             "for. Ask for less, or for a longer duration_seconds."
         )
 
-    def _depart(self, snapshot: Snapshot, now: float) -> None:
-        """See that the flight that is due takes off."""
-        if self._hangar.current is None and now >= self._outage.not_before:
-            self._background(snapshot, now)
+    # -- flights -------------------------------------------------------------------------------
 
     def _background(self, snapshot: Snapshot, now: float) -> None:
-        seconds = fresh.background_seconds(snapshot.left(now))
-        flight = Flight(blocking=False, started_at=now, deadline=now + seconds)
-        if not self._hangar.may_start() or not self._start(flight):
-            self._outage.postpone(now + 1)
+        self._launch(Flight.in_background(now, snapshot.left(now)))
 
-    def _start(self, flight: Flight) -> bool:
-        return self._hangar.start(flight, self.fly)
+    def _launch(self, flight: Flight) -> None:
+        """Start a flight that nobody needs yet; where it cannot be, the next try is soon."""
+        if not self._hangar.may_start() or not self._hangar.start(flight, self.fly):
+            self._outage.postpone(flight.started_at + 1)
 
     def _arrange(self, snapshot: Snapshot, now: float) -> None:
         """Say until when reads stay on the hot path, and when the refresher looks here."""
         at = self._next_look(snapshot, now)
         snapshot.check_at = min(snapshot.end_of_use, at)
-        if self._agenda is not None:
+        if self._agenda is not None and (now < snapshot.end_of_use or self._kept_warm):
             self._agenda.schedule(self, at)
 
     def _next_look(self, snapshot: Snapshot, now: float) -> float:
         if self._hangar.current is not None:
-            return self._hangar.current.deadline
-        at = max(snapshot.refresh_at, self._outage.not_before)
-        if self._outage.bad_token:
-            at = min(at, now + fresh.TOKEN_WATCH_INTERVAL)
-        return max(at, now)
-
-    def _token_changed(self) -> bool:
-        """Whether the token that is to blame for the failure has been replaced."""
-        return self._outage.bad_token and self._pilot.token_changed()
-
-    # -- flights -------------------------------------------------------------------------------
+            return self._hangar.current.overdue_at
+        valid = now < snapshot.end_of_use
+        at = max(snapshot.refresh_at if valid else self._outage.record_until, now)
+        at = max(at, self._outage.not_before)
+        return min(at, now + fresh.TOKEN_WATCH_INTERVAL) if self._outage.bad_token else at
 
     def fly(self, flight: Flight) -> None:
         """Run `flight` to its end: on a thread of its own, or on that of who was told to."""
+        # Once: a token callable may read credentials itself.
+        flight.pilot = None
         outcome: Snapshot | Failure = Failure(
             kind="exchange", code="Interrupted", message="The refresh was interrupted."
         )
         self._channel.put(RefreshStarted(self.role_arn, flight.blocking))
         try:
-            outcome = self._pilot.fly(flight, first=self.snapshot.sent_at == _NEVER)
+            outcome = self._pilot.fly(flight, first=self.snapshot.empty)
         finally:
             self._land(flight, outcome)
+        self._outage.report()
         self._channel.deliver()
 
     def _land(self, flight: Flight, outcome: Snapshot | Failure) -> None:
@@ -220,14 +223,17 @@ class Engine:
         self.snapshot = snapshot
         self._outage.end()
         self._arrange(snapshot, now)
+        if self._hangar.current is not None:
+            # It took over from the one that is late: nobody needs to wait for it any more.
+            self._hangar.current.settle(snapshot)
 
     def _record(self, flight: Flight, failure: Failure, now: float) -> None:
         snapshot, wall = self.snapshot, self._clock.wall()
         left = snapshot.left(now)
         self._outage.begin(failure, left=left, blocking=flight.blocking, now=now, wall=wall)
-        if left > 0:
-            snapshot.wall_tried = snapshot.wall_ahead(now, wall)
-            self._arrange(snapshot, now)
+        if snapshot.wall_past_end(now, wall):
+            snapshot.wall_tried = True
+        self._arrange(snapshot, now)
 
     def _settle_overdue(self, now: float) -> None:
         flight = self._hangar.current
@@ -238,52 +244,46 @@ class Engine:
 
     # -- the refresher, the user and the services -----------------------------------------------
 
+    @property
+    def _kept_warm(self) -> bool:
+        """Whether a refresh is due though nobody reads; before the first read nothing is."""
+        return self.keep_warm and not self.snapshot.empty
+
     def tick(self) -> None:
         """Do what is due, as the refresher asks: nothing if nobody has read since the last time."""
-        token_changed = self._token_changed()
-        with self._lock:
-            now = self._clock.now()
-            self._settle_overdue(now)
-            if token_changed:
-                self._outage.retry_now(now)
-            snapshot = self.snapshot
-            wanted = snapshot.was_read or self.keep_warm
-            if now >= snapshot.end_of_use or not wanted:
-                return
-            state = self._state(snapshot, now)
-            if state is not State.FRESH:
-                self._depart(snapshot, now)
-            self._arrange(snapshot, now)
-            if state is State.EXPIRED:
-                # Past by the wall: readers leave the hot path and wait for that one flight.
-                snapshot.check_at = _NEVER
+        with self._turn() as now:
+            if not (self.snapshot.was_read or self._kept_warm):
+                # Dormant: the next read looks here, and wakes it.
+                self.rouse()
+            elif now < self.snapshot.end_of_use:
+                self._see_to(self.snapshot, now)
+            elif self._kept_warm:
+                self._warm_up(now)
 
     def prefetch(self) -> None:
         """Start a flight where nothing is valid or a refresh is due; wait for nothing."""
-        with self._lock:
-            now = self._clock.now()
-            self._settle_overdue(now)
-            if self._hangar.current is not None:
-                return
+        with self._turn() as now:
             if now < self.snapshot.end_of_use:
-                if now >= self.snapshot.refresh_at:
-                    self._depart(self.snapshot, now)
-            elif self._outage.recorded(now) is None and self._hangar.may_start():
-                self._start(
-                    Flight(blocking=True, started_at=now, deadline=now + fresh.BLOCKING_SECONDS)
-                )
+                self._see_to(self.snapshot, now)
+            else:
+                self._warm_up(now)
+
+    def _warm_up(self, now: float) -> None:
+        """Start the flight that a reader would wait for, before there is one."""
+        if self._hangar.current is None and self._outage.recorded(now) is None:
+            self._launch(Flight.for_readers(now))
+        self._arrange(self.snapshot, now)
 
     def invalidate(self, access_key_id: str | None) -> None:
         """Let nobody use that key any more (None: whichever is in use)."""
-        with self._lock:
-            snapshot = self.snapshot
-            if access_key_id in (None, snapshot.credentials.access_key_id):
-                self.snapshot = replace(snapshot, lifetime=0.0, refresh_at=_NEVER)
+        with self._turn() as now:
+            if access_key_id in (None, self.snapshot.credentials.access_key_id):
+                self.snapshot = replace(self.snapshot, lifetime=0.0, refresh_at=fresh.NEVER)
+                self._arrange(self.snapshot, now)
 
     def distrust(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; go on serving meanwhile."""
-        with self._lock:
-            now = self._clock.now()
+        with self._turn() as now:
             snapshot = self.snapshot
             if (
                 access_key_id != snapshot.credentials.access_key_id
@@ -294,17 +294,16 @@ class Engine:
             ):
                 return
             self._distrusted = access_key_id
-            self.snapshot = replace(snapshot, refresh_at=min(now, snapshot.refresh_at))
-            self._depart(self.snapshot, now)
-            self._arrange(self.snapshot, now)
+            snapshot.refresh_at = min(now, snapshot.refresh_at)
+            self._see_to(snapshot, now)
 
     def rouse(self) -> None:
         """Make the next read look here: the refresher was stopped and must be told again."""
-        self.snapshot.check_at = _NEVER
+        self.snapshot.check_at = fresh.NEVER
 
     def reset_after_fork(self) -> None:
         """Make this the child's own: its lock, its flights and its instants; keep the snapshot."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._hangar.forget()
         self._pilot.reset_after_fork()
         self._channel.reset_after_fork()
@@ -313,23 +312,27 @@ class Engine:
         self.rouse()
 
     def close(self) -> None:
-        """Forget the credentials and let go of the connection; the next read starts anew."""
+        """Forget the credentials and let go of the connection; the next read starts anew.
+
+        A flight under way still counts: others may wait for it.
+        """
         with self._lock:
-            self.snapshot = _nothing()
+            self.snapshot = Snapshot.nothing()
         self._pilot.close()
 
     def status(self) -> Status:
         """Return what the engine is doing, without starting anything."""
         with self._lock:
-            now = self._clock.now()
+            now, wall = self._clock.now(), self._clock.wall()
             snapshot, outage = self.snapshot, self._outage
             left = snapshot.left(now)
-            empty = snapshot.sent_at == _NEVER
+            empty = snapshot.empty
             at = max(snapshot.refresh_at, outage.not_before) if left > 0 else outage.record_until
+            wait = max(0.0, at - now)
             return Status(
-                state="empty" if empty else _NAMES[self._state(snapshot, now)],
+                state="empty" if empty else _NAMES[fresh.state(snapshot, now, wall)],
                 seconds_left=max(0.0, left),
-                next_refresh_in=None if at == _NEVER else max(0.0, at - now),
+                next_refresh_in=wait if left > 0 or wait else None,
                 last_success_at=None if empty else datetime.fromtimestamp(snapshot.wall_at, UTC),
                 last_failure=outage.last_failure,
                 flights=self._hangar.started,

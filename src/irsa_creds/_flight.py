@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from irsa_creds import _freshness as fresh
 from irsa_creds._errors import Failure
-from irsa_creds._freshness import OVERDUE_FEW, OVERDUE_INTERVAL, OVERDUE_LIMIT, Snapshot
+from irsa_creds._freshness import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,31 @@ class Flight:
     # The thread that is to run it itself, where none of ours could start.
     pilot: int | None = None
 
+    @classmethod
+    def for_readers(cls, now: float) -> Flight:
+        """Return the flight of whoever finds nothing valid."""
+        return cls(blocking=True, started_at=now, deadline=now + fresh.BLOCKING_SECONDS)
+
+    @classmethod
+    def in_background(cls, now: float, left: float) -> Flight:
+        """Return the flight that nobody needs yet: what is being served has `left` seconds."""
+        return cls(blocking=False, started_at=now, deadline=now + fresh.background_seconds(left))
+
+    @property
+    def overdue_at(self) -> float:
+        """The instant from which it hangs."""
+        return self.deadline + fresh.OVERDUE_GRACE
+
+    def overdue(self) -> Failure:
+        """Return the failure of not having ended in time."""
+        seconds = self.deadline - self.started_at
+        return Failure(
+            kind="timeout",
+            code="RefreshTimeout",
+            message=f"The refresh of the credentials did not end within {seconds:.0f} s.",
+            advice="Look for a hanging DNS server, proxy or token callable.",
+        )
+
     def settle(self, outcome: Outcome) -> None:
         """Release all waiters; a flight that was disowned has released its own already."""
         if not self.future.done():
@@ -55,46 +82,45 @@ class Hangar:
         self._threads: dict[Flight, threading.Thread] = {}
         self.current: Flight | None = None
         self.started = 0
-        self._last_start = -OVERDUE_INTERVAL
+        self._last_start = -fresh.OVERDUE_INTERVAL
 
     def disown_overdue(self) -> Failure | None:
         """Let go of a flight past its deadline: a hung DNS or a header drip blocks nobody."""
         flight = self.current
-        if flight is None or self._clock.now() < flight.deadline:
+        if flight is None or self._clock.now() < flight.overdue_at:
             return None
         self.current = None
-        seconds = flight.deadline - flight.started_at
-        failure = Failure(
-            kind="timeout",
-            code="RefreshTimeout",
-            message=f"The refresh of the credentials did not end within {seconds:.0f} s.",
-            advice="Look for a hanging DNS server, proxy or token callable.",
-        )
+        failure = flight.overdue()
         flight.settle(failure)
         return failure
 
     def may_start(self) -> bool:
         """Whether one more thread is bearable, given how many hang."""
         hanging = sum(thread.is_alive() for thread in self._threads.values())
-        if hanging >= OVERDUE_LIMIT:
+        if hanging >= fresh.OVERDUE_LIMIT:
             return False
-        return hanging < OVERDUE_FEW or self._clock.now() - self._last_start >= OVERDUE_INTERVAL
+        return (
+            hanging < fresh.OVERDUE_FEW
+            or self._clock.now() - self._last_start >= fresh.OVERDUE_INTERVAL
+        )
 
     def start(self, flight: Flight, body: Callable[[Flight], None]) -> bool:
         """Start `flight` on a daemon thread; False where no thread can start."""
+        if sys.is_finalizing():
+            # Before Python 3.12 `Thread.start` waits for ever here: no other thread runs any more.
+            return False
         self._threads = {f: t for f, t in self._threads.items() if t.is_alive()}
         thread = threading.Thread(
             target=body, args=(flight,), name="irsa-creds-refresh", daemon=True
         )
-        self.board(flight)
         try:
             thread.start()
         except RuntimeError:
             # The limit of threads, or the interpreter's exit: neither is ours to raise.
-            self.current = None
-            self.started -= 1
             return False
+        # It cannot have landed yet: that takes the lock under which this is called.
         self._threads[flight] = thread
+        self.board(flight)
         return True
 
     def board(self, flight: Flight) -> None:

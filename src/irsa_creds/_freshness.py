@@ -8,28 +8,28 @@ from __future__ import annotations
 import enum
 import random
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from irsa_creds._credentials import Credentials
 
-    from irsa_creds._credentials import Credentials
+if TYPE_CHECKING:
     from irsa_creds._errors import Failure
 
 __all__ = ["Snapshot", "State"]
 
+NEVER = float("-inf")
 MINUTE = 60.0
 #: What a wall clock may be ahead of BOOTTIME before the snapshot is doubted.
 WALL_TOLERANCE = 5.0
-#: Connect and read timeouts of one attempt, before its own deadline shortens them.
-CONNECT_TIMEOUT = 3.0
-READ_TIMEOUT = 10.0
 ATTEMPT_SECONDS = 15.0
 BLOCKING_ATTEMPTS = 4
 BLOCKING_SECONDS = 30.0
 WAITER_SECONDS = 35.0
 #: Between two flights that `min_ttl` starts; a key younger than this is not doubted.
 DEMAND_INTERVAL = MINUTE
+#: An attempt may use up its time to the last: what ends this much later still is not overdue.
+OVERDUE_GRACE = 0.25
 #: While this many overdue flights live, one new flight a minute may start; past the limit none.
 OVERDUE_FEW = 2
 OVERDUE_LIMIT = 16
@@ -63,8 +63,8 @@ class State(enum.Enum):
 class Snapshot:
     """Credentials with their timeline; replaced as a whole, read without a lock.
 
-    Only `check_at`, `was_read`, `adapted` and `wall_tried` ever change: each is one store of one
-    value, so a reader sees the old or the new one.
+    Only `refresh_at`, `check_at`, `was_read`, `adapted` and `wall_tried` ever change: each is one
+    store of one value, so a reader sees the old or the new one.
     """
 
     credentials: Credentials
@@ -83,6 +83,17 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         self.check_at = self.refresh_at
+
+    @classmethod
+    def nothing(cls) -> Snapshot:
+        """Return the snapshot of before the first answer: expired since ever."""
+        credentials = Credentials("", "", "", datetime.fromtimestamp(0, UTC))
+        return cls(credentials, sent_at=NEVER, wall_at=NEVER, lifetime=0.0, refresh_at=NEVER)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is that one."""
+        return self.sent_at == NEVER
 
     @property
     def expires_at(self) -> float:
@@ -195,7 +206,9 @@ def record_seconds(failure: Failure, in_a_row: int) -> float:
     """Return how long a failure with nothing valid answers for STS: nobody stampedes."""
     if not failure.retryable:
         return min(60.0, _doubled(5.0, in_a_row))
-    return max(min(15.0, _doubled(1.0, in_a_row)), min(15.0, failure.retry_after or 0.0))
+    if failure.retry_after is not None:
+        return min(15.0, max(1.0, failure.retry_after))
+    return min(15.0, _doubled(1.0, in_a_row))
 
 
 def blocking_pause(failure: Failure, attempt: int, draw: Draw) -> float:

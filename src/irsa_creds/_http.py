@@ -8,14 +8,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from irsa_creds._lazy import CONNECTING, IMPORT_LOCK
 from irsa_creds._muffle import muffled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from irsa_creds._place import Http
 
@@ -36,6 +38,10 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    def __repr__(self) -> str:
+        # The URL may hold a password, and the body is the token.
+        return f"<Request of {len(self.body)} bytes>"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reply:
@@ -52,12 +58,12 @@ class NoReply:
 
     Attributes:
         code: the class name of the error.
-        reason: its innermost cause in words, not masked.
+        reason: its innermost cause in words, not masked: a server's own words among them.
         hung_up: the connection ended before the first byte of an answer.
     """
 
     code: str
-    reason: str
+    reason: str = field(repr=False)
     hung_up: bool = False
 
 
@@ -139,10 +145,13 @@ class HttpClient:
         now = limits.within(deadline)
         made_for = _session_limits(now, limits.read)
         try:
+            connecting: AbstractContextManager[None] = contextlib.nullcontext()
             if session is None:
                 session = _new_session(self._settings, request.url, made_for)
+                connecting = CONNECTING.counted()
             with muffled():
-                response = session.send(_prepared(request, now.read))
+                with connecting:
+                    response = session.send(_prepared(request, now.read))
                 answered = True
                 with contextlib.closing(response.raw):
                     body = _read(response.raw, deadline, limits)
@@ -177,15 +186,21 @@ def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
     # botocore would say "No such file or directory" and not which.
     if isinstance(settings.verify, str) and not Path(settings.verify).exists():
         raise SSLError(endpoint_url=url, error=f"there is no CA bundle {settings.verify!r}")
-    return URLLib3Session(
-        verify=settings.verify,
-        proxies=settings.proxies_for(url),
-        timeout=limits,
-        # As botocore's clients do (1.44.8, args.py): without it a reused connection costs 44 ms.
-        socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
-        client_cert=settings.client_cert,
-        proxies_config=None if settings.proxies_config is None else dict(settings.proxies_config),
-    )
+    # OpenSSL wakes up in the first of them, with locks of its own: a child that is forked in the
+    # middle of that could never connect.
+    with IMPORT_LOCK:
+        return URLLib3Session(
+            verify=settings.verify,
+            proxies=settings.proxies_for(url),
+            timeout=limits,
+            # As botocore's clients do (1.44.8, args.py): without it a reused connection costs
+            # 44 ms.
+            socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
+            client_cert=settings.client_cert,
+            proxies_config=(
+                None if settings.proxies_config is None else dict(settings.proxies_config)
+            ),
+        )
 
 
 def _prepared(request: Request, read: float) -> Any:

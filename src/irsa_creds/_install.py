@@ -12,11 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import botocore
-from botocore.credentials import (
-    CredentialResolver,
-    ProfileProviderBuilder,
-    create_credential_resolver,
-)
+from botocore import credentials
 from botocore.session import Session
 
 from irsa_creds import _private
@@ -39,11 +35,11 @@ class _Installation:
         self._lock = threading.RLock()
         self._everywhere = False
         self._strict_everywhere = False
-        self._sessions: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
         self._original: Callable[..., list[Any]] | None = None
 
     def everywhere(self, *, strict: bool) -> None:
-        """Reach all sessions made from now on, and those that have not resolved yet."""
+        """Reach all sessions made from now on, and those that have not made their chain yet."""
         with self._lock:
             if not self._wrap():
                 return
@@ -53,29 +49,29 @@ class _Installation:
                 botocore.register_initializer(_be_strict)
             default = _default_session()
             if default is not None:
-                self._reach(default, strict=strict)
+                _reach(default, strict=strict)
 
-    def session(self, session: Any, *, strict: bool) -> None:
+    def session(self, session: Session, *, strict: bool) -> None:
         """Reach one session."""
         with self._lock:
             if self._wrap():
-                self._sessions[session] = strict
-                self._reach(session, strict=strict)
+                self._sessions.add(session)
+                _reach(session, strict=strict)
 
     def undo(self) -> None:
-        """Put everything back; sessions that hold our credentials keep them."""
+        """Put everything back; clients that hold our credentials keep them."""
         with self._lock:
+            if self._original is None:
+                return
+            _private.profile_builder().providers = self._original
+            self._original = None
             if self._strict_everywhere:
                 botocore.unregister_initializer(_be_strict)
-            if self._original is not None:
-                ProfileProviderBuilder.providers = self._original
-                self._original = None
-            reached = [session for session in (_default_session(), *self._sessions) if session]
+            reached = {*self._sessions, _default_session()} - {None}
             self._everywhere = self._strict_everywhere = False
             self._sessions.clear()
             for session in reached:
-                if isinstance(_private.resolved(session), IrsaCredentials | None):
-                    _private.resolve_again(session)
+                _leave(session)
 
     def reaches(self, session: Any) -> bool:
         """Whether `session` is to have our provider."""
@@ -87,14 +83,9 @@ class _Installation:
             return True
         missing = _private.missing_names()
         if missing:
-            _log.warning(
-                "botocore %s lacks %s, which irsa_creds.install() needs: botocore's own provider "
-                "stays. Look for a newer irsa-creds.",
-                _private.version(),
-                ", ".join(missing),
-            )
+            _warn_of_missing(", ".join(missing))
             return False
-        original = ProfileProviderBuilder.providers
+        original = _private.profile_builder().providers
 
         @functools.wraps(original)
         def providers(
@@ -106,29 +97,11 @@ class _Installation:
             session = _private.builder_session(builder)
             if not self.reaches(session):
                 return chain
-            ours = IrsaProvider(session, profile_name, disable_env_vars=disable_env_vars)
-            return [ours if _is_replaced(theirs) else theirs for theirs in chain]
+            return _with_ours(chain, session, profile_name, explicit_profile=disable_env_vars)
 
         self._original = original
-        ProfileProviderBuilder.providers = providers
+        _private.profile_builder().providers = providers
         return True
-
-    def _reach(self, session: Any, *, strict: bool) -> None:
-        """Make a session that exists already look for credentials anew."""
-        held = _private.resolved(session)
-        if held is not None:
-            if getattr(held, "method", None) != IrsaProvider.METHOD:
-                # Keys that code gave, or another provider's: ours would not have been asked.
-                return
-            if not isinstance(held, IrsaCredentials):
-                _log.warning(
-                    "A session has made clients with botocore's own web identity credentials "
-                    "before irsa_creds.install(); new clients get ours, those keep the old ones. "
-                    "Call install() earlier, before other imports."
-                )
-        _private.resolve_again(session)
-        if strict:
-            _be_strict(session)
 
 
 _INSTALLATION = _Installation()
@@ -141,13 +114,17 @@ def install(session: Any = None, *, strict: bool = False) -> None:
         session: a boto3 or botocore session; None: all that are made from now on, and those that
             have not looked for credentials yet.
         strict: ours comes first in the chain, and its not being configured is an error.
+
+    Raises:
+        TypeError: `session` is something else.
     """
+    core = None if session is None else _core(session)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
-    elif session is None:
+    elif core is None:
         _INSTALLATION.everywhere(strict=strict)
     else:
-        _INSTALLATION.session(_core(session), strict=strict)
+        _INSTALLATION.session(core, strict=strict)
 
 
 def uninstall() -> None:
@@ -164,43 +141,101 @@ def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
     """
     from irsa_creds._boto3 import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
 
-    return IrsaBoto3Session({"strict": strict, **arguments})
+    return IrsaBoto3Session(strict=strict, **arguments)
 
 
-class _StrictResolver(CredentialResolver):
-    """A chain that begins with ours, which never says no: no other identity can slip in."""
+def _reach(session: Session, *, strict: bool) -> None:
+    """Put ours into a session that exists already."""
+    held = _private.resolved(session)
+    if held is not None and getattr(held, "method", None) != IrsaProvider.METHOD:
+        # Keys that code gave, or another provider's: ours would not have been asked.
+        return
+    chain = _private.built_chain(session)
+    if chain is not None:
+        profile, explicit = _profile(session)
+        # In place: whatever else was put into this chain, a cache or a provider, stays.
+        chain.providers = _with_ours(chain.providers, session, profile, explicit_profile=explicit)
+        if held is not None and not isinstance(held, IrsaCredentials):
+            _private.forget(session)
+            _log.warning(
+                "A session has made clients with botocore's own web identity credentials before "
+                "irsa_creds.install(); new clients get ours, those keep the old ones. "
+                "Call install() earlier, before other imports."
+            )
+    if strict:
+        _be_strict(session)
 
-    # Not the base's constructor: the chain depends on the profile, which boto3 names only after
-    # the session has been made.
-    def __init__(self, session: Any) -> None:
-        self._session = session
 
-    @functools.cached_property
-    def providers(self) -> list[Any]:
-        """Ours, and the usual ones behind it for who looks one up by its name."""
-        session = self._session
-        ours = IrsaProvider(
-            session,
-            session.get_config_variable("profile") or "default",
-            disable_env_vars=session.instance_variables().get("profile") is not None,
-            strict=True,
+def _leave(session: Session) -> None:
+    """Give a session its own chain back."""
+    if isinstance(_private.resolved(session), IrsaCredentials):
+        _private.forget(session)
+    chain = _private.built_chain(session)
+    if chain is not None:
+        providers = chain.providers
+        originals = [p.replaced if isinstance(p, IrsaProvider) else p for p in providers]
+        chain.providers = [each for each in originals if each is not None]
+
+
+def _be_strict(session: Session) -> None:
+    """Let a chain begin with ours, which never says no: no other identity can slip in."""
+    if _is_async(session):
+        return
+    chain = _private.built_chain(session)
+    if chain is None:
+        # Later: it depends on the profile, which boto3 names only after the session was made.
+        session.lazy_register_component(
+            "credential_provider", functools.partial(_strict_chain, session)
         )
-        region = _private.last_client_region(session)
-        return [ours, *create_credential_resolver(session, region_name=region).providers]
+    else:
+        _put_first(chain, session)
 
 
-def _be_strict(session: Any) -> None:
-    if not _is_async(session) and not _disabled():
-        session.register_component("credential_provider", _StrictResolver(session))
+def _strict_chain(session: Session) -> credentials.CredentialResolver:
+    chain = credentials.create_credential_resolver(
+        session, region_name=_private.last_client_region(session)
+    )
+    if _INSTALLATION.reaches(session):
+        _put_first(chain, session)
+    return chain
 
 
-def _is_replaced(provider: Any) -> bool:
-    # aiobotocore's has a coroutine for `load`: it wants an adapter of its own colour.
-    return provider.METHOD == IrsaProvider.METHOD and not inspect.iscoroutinefunction(provider.load)
+def _put_first(chain: credentials.CredentialResolver, session: Session) -> None:
+    first = chain.providers[0]
+    if isinstance(first, IrsaProvider) and first.strict:
+        return
+    profile, explicit = _profile(session)
+    ours = IrsaProvider(session, profile, disable_env_vars=explicit, strict=True)
+    chain.providers.insert(0, ours)
 
 
-def _is_async(session: Any) -> bool:
-    return inspect.iscoroutinefunction(session.get_credentials)
+def _with_ours(
+    chain: list[Any], session: Session, profile_name: str, *, explicit_profile: bool
+) -> list[Any]:
+    """Return the chain with ours in the place of botocore's own."""
+    return [
+        IrsaProvider(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
+        if _is_botocores(each)
+        else each
+        for each in chain
+    ]
+
+
+def _is_botocores(provider: Any) -> bool:
+    """Whether a provider is the one to replace."""
+    return (
+        provider.METHOD == IrsaProvider.METHOD
+        and not isinstance(provider, IrsaProvider)
+        # aiobotocore's has a coroutine for `load`: it wants an adapter of its own colour.
+        and not inspect.iscoroutinefunction(provider.load)
+    )
+
+
+def _profile(session: Session) -> tuple[str, bool]:
+    """Return a session's profile, and whether code named it: the variables are off then."""
+    # As in botocore 1.44.8, credentials.create_credential_resolver.
+    name = session.get_config_variable("profile") or "default"
+    return name, session.instance_variables().get("profile") is not None
 
 
 def _core(session: Any) -> Session:
@@ -213,7 +248,11 @@ def _core(session: Any) -> Session:
     return core
 
 
-def _default_session() -> Any:
+def _is_async(session: Session) -> bool:
+    return inspect.iscoroutinefunction(session.get_credentials)
+
+
+def _default_session() -> Session | None:
     """Return the botocore session in `boto3.DEFAULT_SESSION`, where some import has made one."""
     default = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
     return getattr(default, "_session", None)
@@ -221,3 +260,13 @@ def _default_session() -> Any:
 
 def _disabled() -> bool:
     return os.environ.get("IRSA_CREDS_DISABLE") == "1"
+
+
+@functools.cache
+def _warn_of_missing(names: str) -> None:
+    _log.warning(
+        "botocore %s lacks %s, which irsa_creds.install() needs: botocore's own provider stays. "
+        "Look for a newer irsa-creds.",
+        _private.version(),
+        names,
+    )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import threading
+from typing import TYPE_CHECKING
 
-__all__ = ["IMPORT_LOCK", "load_exchange_modules"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CONNECTING", "IMPORT_LOCK", "load_exchange_modules"]
 
 # Whoever forks takes this lock first: a child born in the middle of an import inherits a module
 # that nobody will ever finish ("LookupError: unknown encoding: idna").
@@ -23,6 +27,41 @@ _MODULES = (
     "urllib3.exceptions",
     "xml.etree.ElementTree",
 )
+
+
+class _Connecting:
+    """The exchanges that are opening a connection, which is when OpenSSL holds locks of its own.
+
+    A child that is forked in such a moment can never connect, so who forks waits for the end of
+    it. Only an exchange waits on a network meanwhile: that is why this is not a lock.
+    """
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Forget the parent's: in a child none of their threads exists."""
+        self._count = 0
+        self._changed = threading.Condition(IMPORT_LOCK)
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one until the end of the block."""
+        with self._changed:
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is none, but not longer; call it with `IMPORT_LOCK` held."""
+        self._changed.wait_for(lambda: not self._count, seconds)
+
+
+CONNECTING = _Connecting()
 
 
 def load_exchange_modules() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Outage"]
 
 _log = logging.getLogger("irsa_creds")
-_NEVER = float("-inf")
+_NEVER = fresh.NEVER
+#: Level, text and values of one line of the log.
+_Line = tuple[int, str, *tuple[object, ...]]
 
 
 class Outage:
@@ -28,6 +32,7 @@ class Outage:
         self._blocking_in_a_row = 0
         self._failure: Failure | None = None
         self._failed_at = 0.0
+        self._unsaid: deque[_Line] = deque()
         #: No background flight before this instant.
         self.not_before = _NEVER
         #: Until this instant the failure answers to whoever finds nothing valid.
@@ -41,7 +46,9 @@ class Outage:
     @property
     def bad_token(self) -> bool:
         """Whether a new token would end this."""
-        return self.failure is not None and self.failure.bad_token
+        # Looked at once: this is read without the lock, and a success may come in between.
+        failure = self.failure
+        return failure is not None and failure.bad_token
 
     @property
     def last_failure(self) -> LastFailure | None:
@@ -83,7 +90,7 @@ class Outage:
             self.record_until = now + fresh.record_seconds(failure, self._blocking_in_a_row)
         if not repeated:
             # One line per outage, not per try: the events and the status tell of each.
-            _log_failure(failure, left)
+            self._unsaid.append(_line(failure, left))
 
     def retry_now(self, now: float) -> None:
         """End the waiting, for its cause is gone; the count of failures stays."""
@@ -96,13 +103,22 @@ class Outage:
     def end(self) -> None:
         """Take note of a success."""
         if self._in_a_row:
-            _log.info("AWS credentials are refreshed again, after %d failures.", self._in_a_row)
+            text = "AWS credentials are refreshed again, after %d failures."
+            self._unsaid.append((logging.INFO, text, self._in_a_row))
         self._in_a_row = self._blocking_in_a_row = 0
         self.not_before = self.record_until = _NEVER
 
+    def report(self) -> None:
+        """Log what there is to be said, without any lock: a handler may read credentials itself."""
+        # Two threads may come at once: each line is said by one of them.
+        with contextlib.suppress(IndexError):
+            while True:
+                level, text, *values = self._unsaid.popleft()
+                _log.log(level, text, *values)
 
-def _log_failure(failure: Failure, left: float) -> None:
-    _log.log(
+
+def _line(failure: Failure, left: float) -> _Line:
+    return (
         logging.WARNING if failure.retryable else logging.ERROR,
         "Refreshing AWS credentials failed (%s), %s. %s",
         failure.code,

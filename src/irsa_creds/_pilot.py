@@ -114,6 +114,8 @@ class Pilot:
 
     def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
         load_exchange_modules()
+        # Taken now: if the token takes too long, the next flight has another one.
+        exchange = self._exchange
         self._signature = self._source.signature()
         self._tried = ""
         token = self._source.read()
@@ -122,7 +124,9 @@ class Pilot:
         self._tried = self._sent = token.fingerprint
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(fresh.ATTEMPT_SECONDS, flight.deadline - sent_at)
-        answer = self._exchange.attempt(token, seconds)
+        if seconds <= 0:
+            return flight.overdue()
+        answer = exchange.attempt(token, seconds)
         if isinstance(answer, Failure):
             return answer
         credentials = answer.credentials
@@ -131,7 +135,7 @@ class Pilot:
         snapshot = Snapshot(
             credentials, sent_at, wall_at, lifetime, sent_at + refresh(lifetime, self._draw)
         )
-        if lifetime > 0 and self._clock.now() < snapshot.end_of_use:
+        if self._clock.now() < snapshot.end_of_use:
             return snapshot
         return Failure(
             kind="exchange",

@@ -6,40 +6,53 @@ import inspect
 from typing import Any
 
 import botocore
-from botocore.credentials import (
-    AssumeRoleWithWebIdentityProvider,
-    ProfileProviderBuilder,
-    RefreshableCredentials,
-)
-from botocore.session import Session
+from botocore import credentials
+from botocore.session import ComponentLocator, Session
 
-__all__ = ["builder_session", "last_client_region", "missing_names", "resolve_again", "resolved"]
+__all__ = [
+    "builder_session",
+    "built_chain",
+    "forget",
+    "last_client_region",
+    "missing_names",
+    "profile_builder",
+    "resolved",
+    "version",
+]
+
+_CHAIN = "credential_provider"
 
 
 def missing_names() -> list[str]:
     """Return what the installed botocore lacks of all that is used here; empty: all is well."""
-    session = vars(Session)
-    source = inspect.getsource(Session.__init__)
+    builder = profile_builder()
+    replaced = credentials.AssumeRoleWithWebIdentityProvider
+    refreshable = credentials.RefreshableCredentials
     checks = {
-        "AssumeRoleWithWebIdentityProvider.METHOD": hasattr(
-            AssumeRoleWithWebIdentityProvider, "METHOD"
+        "AssumeRoleWithWebIdentityProvider.METHOD": "METHOD" in vars(replaced),
+        "ComponentLocator._deferred": _sets(ComponentLocator, "_deferred"),
+        "ProfileProviderBuilder.providers(profile_name, disable_env_vars)": (
+            _parameters(builder, "providers") == ["self", "profile_name", "disable_env_vars"]
         ),
-        "ProfileProviderBuilder.providers(profile_name, disable_env_vars)": _parameters(
-            getattr(ProfileProviderBuilder, "providers", None)
-        )
-        == ["self", "profile_name", "disable_env_vars"],
-        "ProfileProviderBuilder(session)": "session" in _parameters(ProfileProviderBuilder),
-        "RefreshableCredentials.refresh_needed": hasattr(RefreshableCredentials, "refresh_needed"),
-        "RefreshableCredentials._refresh": hasattr(RefreshableCredentials, "_refresh"),
-        "Session._register_credential_provider": "_register_credential_provider" in session,
-        "Session._credentials": "self._credentials" in source,
-        "Session._last_client_region_used": "self._last_client_region_used" in source,
+        "ProfileProviderBuilder._session": _sets(builder, "_session"),
+        "RefreshableCredentials._refresh": hasattr(refreshable, "_refresh"),
+        "RefreshableCredentials.refresh_needed": hasattr(refreshable, "refresh_needed"),
+        "Session._components": _sets(Session, "_components"),
+        "Session._credentials": _sets(Session, "_credentials"),
+        "Session._last_client_region_used": _sets(Session, "_last_client_region_used"),
     }
     return [name for name, present in checks.items() if not present]
 
 
-def _parameters(function: Any) -> list[str]:
-    return list(inspect.signature(function).parameters) if callable(function) else []
+def _parameters(cls: type, method: str) -> list[str]:
+    function = getattr(cls, method, None)
+    return list(inspect.signature(function).parameters) if function else []
+
+
+def _sets(cls: type, attribute: str) -> bool:
+    """Whether the constructor of `cls` touches `attribute`; tracers may have wrapped it."""
+    code = getattr(inspect.unwrap(cls.__init__), "__code__", None)  # type: ignore[misc]
+    return code is not None and attribute in code.co_names
 
 
 def version() -> str:
@@ -47,7 +60,12 @@ def version() -> str:
     return str(botocore.__version__)
 
 
-def builder_session(builder: ProfileProviderBuilder) -> Any:
+def profile_builder() -> Any:
+    """Return the class that makes the providers of every chain and every hop."""
+    return getattr(credentials, "ProfileProviderBuilder", object)
+
+
+def builder_session(builder: Any) -> Any:
     """Return the session that a builder of profile providers works for."""
     return builder._session  # noqa: SLF001
 
@@ -63,7 +81,17 @@ def resolved(session: Session) -> Any:
     return session._credentials  # noqa: SLF001
 
 
-def resolve_again(session: Session) -> None:
-    """Make a session forget its credentials and its chain, and ask anew when it needs them."""
+def forget(session: Session) -> None:
+    """Make a session ask its chain anew when it needs credentials."""
     session._credentials = None  # noqa: SLF001
-    session._register_credential_provider()  # noqa: SLF001
+
+
+def built_chain(session: Session) -> credentials.CredentialResolver | None:
+    """Return the chain that a session has made already.
+
+    None where it will be made when somebody asks, or is something else than botocore's own.
+    """
+    if _CHAIN in session._components._deferred:  # noqa: SLF001
+        return None
+    chain = session.get_component(_CHAIN)
+    return chain if isinstance(chain, credentials.CredentialResolver) else None

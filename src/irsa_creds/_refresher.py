@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
@@ -30,7 +31,8 @@ class Refresher:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._condition = threading.Condition(threading.Lock())
+        # Re-entrant: a signal's handler may read credentials in the middle of `schedule`.
+        self._condition = threading.Condition()
         self._agenda: weakref.WeakKeyDictionary[Ticking, float] = weakref.WeakKeyDictionary()
         self._thread: threading.Thread | None = None
         self._wakes_at = float("inf")
@@ -41,12 +43,15 @@ class Refresher:
         """Wake `engine` at the instant `at`, instead of when it was to be woken before."""
         with self._condition:
             self._agenda[engine] = at
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._start()
             elif at < self._wakes_at:
                 self._condition.notify()
 
     def _start(self) -> None:
+        if sys.is_finalizing():
+            # Before Python 3.12 `Thread.start` waits for ever here: no other thread runs any more.
+            return
         thread = threading.Thread(target=self._run, name="irsa-creds-refresher", daemon=True)
         self._thread = thread
         try:
@@ -75,7 +80,9 @@ class Refresher:
         now = self._clock.now()
         lead = self._clock.wall() - now
         jumped = abs(lead - self._lead) > WALL_TOLERANCE
-        self._lead = lead
+        if jumped:
+            # Not otherwise: many small steps are a jump as well.
+            self._lead = lead
         due = [engine for engine, at in list(self._agenda.items()) if jumped or at <= now]
         for engine in due:
             del self._agenda[engine]
@@ -105,6 +112,6 @@ class Refresher:
 
     def reset_after_fork(self) -> None:
         """Make this the child's own."""
-        self._condition = threading.Condition(threading.Lock())
+        self._condition = threading.Condition()
         self._agenda = weakref.WeakKeyDictionary()
         self._thread = None

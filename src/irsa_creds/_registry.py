@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
-from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._lazy import CONNECTING, IMPORT_LOCK
 from irsa_creds._provider import Provider, engine_of
 from irsa_creds._refresher import Refresher
 from irsa_creds._token import TokenFile
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
 
 _STRONG_REFERENCES = 1024
+# What a fork waits for connections that are being opened; a handshake takes a tenth of it.
+_FORK_PATIENCE = 1.0
 
 
 class Registry:
@@ -64,16 +66,19 @@ class Registry:
         """Leave nothing half done that a child would inherit: no import, no sleeping thread."""
         IMPORT_LOCK.acquire()
         self._refresher_ran = self._refresher.pause()
+        CONNECTING.wait(_FORK_PATIENCE)
 
     def after_in_parent(self) -> None:
         """Go on; the next read starts the refresher again."""
-        IMPORT_LOCK.release()
         if self._refresher_ran:
             for each in list(self._known.values()):
                 engine_of(each).rouse()
+        # Last: another thread may wait here to fork as well.
+        IMPORT_LOCK.release()
 
     def after_in_child(self) -> None:
         """Make the providers the child's own."""
+        CONNECTING.reset_after_fork()
         IMPORT_LOCK.release()
         self._lock = threading.Lock()
         self._refresher.reset_after_fork()
@@ -143,6 +148,8 @@ def provider(
     found = REGISTRY.of(cast("Config", config), given)
     if keep_warm:
         engine_of(found).keep_warm = True
+        # Its refresh may be long due: nobody had read it.
+        engine_of(found).tick()
     return found
 
 

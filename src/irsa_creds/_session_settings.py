@@ -51,7 +51,9 @@ class SessionSettings:
         return found
 
     def option(self, name: str) -> Any:
-        return self._session.get_config_variable(name)
+        # As in botocore 1.44.8, client.ClientEndpointBridge: FIPS, for one, may be asked for there.
+        given = getattr(self._session.get_default_client_config(), name, None)
+        return self._session.get_config_variable(name) if given is None else given
 
     def config(self, *, strict: bool, client_region: str | None) -> Config | None:
         """Return the identity that this session stands for; None where it is not IRSA.
@@ -70,9 +72,10 @@ class SessionSettings:
             client_cert=getattr(given, "client_cert", None),
             proxies_config=getattr(given, "proxies_config", None),
         )
+        session_region = self._session.instance_variables().get("region")
         return Config.resolve(
             self,
-            session_region=self._session.instance_variables().get("region"),
+            session_region=getattr(given, "region_name", None) or session_region,
             client_region=client_region,
             issuer=issuer_of_file,
             http=http,

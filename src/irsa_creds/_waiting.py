@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._freshness import WAITER_SECONDS, Snapshot
@@ -31,8 +31,8 @@ def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECOND
         if found.pilot == threading.get_ident():
             engine.fly(found)
         else:
-            _wait(found.future, min(deadline, found.deadline) - engine.now())
-        _judge(engine, found, deadline, timeout)
+            _wait(found.future, _patience(engine, found, deadline, timeout))
+        _raise_failure(found)
 
 
 async def aacquire(
@@ -46,54 +46,69 @@ async def aacquire(
         found = engine.look(min_ttl, inline=False)
         if isinstance(found, Snapshot):
             return found
-        await _wait_async(found.future, min(deadline, found.deadline) - engine.now())
-        _judge(engine, found, deadline, timeout)
+        await _wait_async(found.future, _patience(engine, found, deadline, timeout))
+        _raise_failure(found)
 
 
-def _judge(engine: Engine, flight: Flight, deadline: float, timeout: float) -> None:
-    """Raise what a waiter gets from `flight`; return where it is to look again."""
-    if flight.future.done():
-        outcome = flight.future.result()
-        # A background flight that failed says nothing to who found nothing valid: for them a
-        # blocking one starts at once.
-        if isinstance(outcome, Failure) and flight.blocking:
-            raise outcome.error()
-    elif engine.now() >= deadline:
+def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -> float:
+    """Return the seconds to wait for `flight`, before it is overdue or the waiter is."""
+    now = engine.now()
+    if now >= deadline:
         raise RefreshTimeout(
             f"No credentials for {engine.role_arn} came within {timeout:g} s. "
             "The refresh goes on; status() and the log tell what delays it."
         )
+    return max(0.0, min(deadline, flight.overdue_at) - now)
+
+
+def _raise_failure(flight: Flight) -> None:
+    """Raise what a waiter gets from `flight`; return where it is to look again."""
+    outcome = flight.future.result() if flight.future.done() else None
+    # A background flight that failed says nothing to who found nothing valid: for them a
+    # blocking one starts at once.
+    if isinstance(outcome, Failure) and flight.blocking:
+        raise outcome.error()
 
 
 def _wait(future: Future[Any], seconds: float) -> None:
     """Block this thread until `future` is done or `seconds` are over."""
     # The result is a record, never an exception; whether it is there, the caller looks.
     with contextlib.suppress(TimeoutError):
-        future.result(max(0.0, seconds))
+        future.result(seconds)
 
 
 async def _wait_async(future: Future[Any], seconds: float) -> None:
     """Suspend this task until `future` is done or `seconds` are over, without a thread."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        await _wait_trio(trio, future, seconds)
-    else:
+    token = _trio_token()
+    if token is None:
         await _wait_asyncio(future, seconds)
+    else:
+        await _wait_trio(token, future, seconds)
+
+
+def _trio_token() -> Any:
+    """Return what speaks to this task's trio from other threads; None where it is not trio's."""
+    # AttributeError: nobody has imported trio, or somebody is just doing it.
+    with contextlib.suppress(AttributeError, RuntimeError):
+        return cast("Any", sys.modules.get("trio")).lowlevel.current_trio_token()
+    return None
 
 
 async def _wait_asyncio(future: Future[Any], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     _when_done(future, lambda: loop.call_soon_threadsafe(done.set))
+    # Not `wait_for`: before Python 3.12 it can swallow the task's cancellation.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(done.wait(), max(0.0, seconds))
+        async with asyncio.timeout(seconds):
+            await done.wait()
 
 
-async def _wait_trio(trio: Any, future: Future[Any], seconds: float) -> None:
-    token = trio.lowlevel.current_trio_token()
+async def _wait_trio(token: Any, future: Future[Any], seconds: float) -> None:
+    trio = sys.modules["trio"]
     done = trio.Event()
     _when_done(future, lambda: token.run_sync_soon(done.set))
-    with trio.move_on_after(max(0.0, seconds)):
+    with trio.move_on_after(seconds):
         await done.wait()
 
 

@@ -102,7 +102,9 @@ class IrsaCredentials(RefreshableCredentials):
 
     def _take(self) -> Frozen:
         snapshot = self._engine.snapshot
-        if self._now() >= snapshot.check_at:
+        if self._now() < snapshot.check_at:
+            snapshot.was_read = True
+        else:
             snapshot = self._acquire()
         self._taken.snapshot = snapshot
         return _adapted(snapshot)
@@ -163,6 +165,7 @@ class IrsaProvider(AssumeRoleWithWebIdentityProvider):
         profile_name: the profile that names role and token.
         disable_env_vars: whether the web identity variables are off, because code named a profile.
         strict: take it as an error when IRSA is not configured.
+        replaced: the provider whose place it takes; None where it comes in addition.
     """
 
     METHOD = _METHOD
@@ -170,12 +173,19 @@ class IrsaProvider(AssumeRoleWithWebIdentityProvider):
 
     # The base's constructor wants what makes an STS client; there is none here.
     def __init__(
-        self, session: Any, profile_name: str, *, disable_env_vars: bool, strict: bool = False
+        self,
+        session: Any,
+        profile_name: str,
+        *,
+        disable_env_vars: bool,
+        strict: bool = False,
+        replaced: Any = None,
     ) -> None:
+        self.replaced = replaced
+        self.strict = strict
         self._session = session
         self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
         self._profile = profile_name if disable_env_vars else None
-        self._strict = strict
 
     def load(self) -> IrsaCredentials | None:
         """Return the credentials object; None where IRSA is not configured: the chain goes on.
@@ -186,7 +196,7 @@ class IrsaProvider(AssumeRoleWithWebIdentityProvider):
         """
         try:
             config = self._settings.config(
-                strict=self._strict,
+                strict=self.strict,
                 client_region=last_client_region(self._session),
             )
         except IrsaError as error:

@@ -1,0 +1,299 @@
+"""One case of the differential table: the same pod for botocore's provider and for ours.
+
+Where we differ on purpose, a case names the row of the design's closed list. A row says under
+which other case botocore does what we do (`REWRITES`), or what we do instead (`OUTCOMES`).
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import json
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+import botocore.loaders
+from botocore.config import Config
+from botocore.session import Session
+
+import irsa_creds
+from wire import WEB_IDENTITY, Refusal, Sent, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pytest
+
+HOST = "app-7d9c5b8f6d-x2x7q"
+ROLE = "arn:aws:iam::123456789012:role/app"
+#: Stands for the path of the token's file.
+TOKEN_FILE = "{token file}"
+ISSUER_REGION = "eu-north-1"
+
+
+def jwt(issuer: str) -> str:
+    """Return a token of that issuer; nobody here verifies it."""
+    parts: tuple[dict[str, str], ...] = (
+        {"alg": "RS256"},
+        {"iss": issuer, "sub": "system:serviceaccount:default:app"},
+        {},
+    )
+    return ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
+
+
+OTHER_TOKEN = jwt("https://issuer.example.com")
+EKS_TOKEN = jwt(f"https://oidc.eks.{ISSUER_REGION}.amazonaws.com/id/0123ABCD")
+
+
+class Row(enum.Enum):
+    """The design's closed list (section 8), as far as one fetch shows it."""
+
+    HALF_SET = "token file set, role missing"
+    ROLE_ALONE = "AWS_ROLE_ARN alone"
+    TOKEN = "token file missing, empty, newline at its end"
+    AWS_REGION = "AWS_REGION"
+    OTHER_REGION = "a session or client for another region than the pod's"
+    ISSUER = "no region anywhere, EKS issuer"
+    SESSION_NAME = "session name not given"
+    DURATION = "duration_seconds with web identity"
+    RETRIES = "STS client's events, retries, user agent of the session"
+    # Section 7: "caught at construction where possible", as one `ConfigError` whatever it is.
+    CAUGHT_EARLY = "what STS or a client of botocore's would refuse as malformed"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pod, its files, and what its program says.
+
+    Attributes:
+        environ: its variables; files are named by `TOKEN_FILE` and the like.
+        config: sections of AWS_CONFIG_FILE; a value of several lines is a nested section.
+        shared: sections of AWS_SHARED_CREDENTIALS_FILE.
+        profile: the profile that code names.
+        region: the region that code gives the session.
+        client_region: the region of a client made before credentials are read.
+        client_config: the session's default client configuration.
+        token: the token file's content; None: there is no file.
+        refusal: what STS says to the web identity.
+        down: whether the network is.
+        rows: where we differ on purpose.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    shared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    profile: str | None = None
+    region: str | None = None
+    client_region: str | None = None
+    client_config: Mapping[str, Any] = field(default_factory=dict)
+    token: str | None = OTHER_TOKEN
+    refusal: Refusal | None = None
+    down: bool = False
+    rows: frozenset[Row] = frozenset()
+
+    def __or__(self, other: Case) -> Case:
+        """Return both in one: what `other` leaves open stays."""
+        merged: dict[str, Any] = {
+            "environ": {**self.environ, **other.environ},
+            "config": _merged(self.config, other.config),
+            "shared": _merged(self.shared, other.shared),
+            "client_config": {**self.client_config, **other.client_config},
+            "rows": self.rows | other.rows,
+        }
+        given = {
+            name: value
+            for name in ("profile", "region", "client_region", "token", "refusal", "down")
+            if (value := getattr(other, name)) != getattr(_BLANK, name)
+        }
+        return replace(self, **merged, **given)
+
+    def with_environ(self, **variables: str) -> Case:
+        return replace(self, environ={**self.environ, **variables})
+
+    def with_keys(self, **keys: str) -> Case:
+        """Return it with keys in every section that names a token."""
+        config = {
+            name: {**section, **keys} if "web_identity_token_file" in section else section
+            for name, section in self.config.items()
+        }
+        return replace(self, config=config)
+
+
+_BLANK = Case()
+
+
+def _merged(
+    one: Mapping[str, Mapping[str, str]], other: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    return {name: {**one.get(name, {}), **other.get(name, {})} for name in {**one, **other}}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program sees, and what went out.
+
+    Attributes:
+        method: of the credentials: which provider of the chain won; None: there are none.
+        key: the access key's id.
+        families: botocore's classes that the error is of.
+        code: the error code of a `ClientError`.
+        calls: the requests, a repeated one once.
+    """
+
+    method: str | None = None
+    key: str | None = None
+    families: frozenset[str] = frozenset()
+    code: str | None = None
+    calls: tuple[Sent, ...] = ()
+
+
+REWRITES: dict[Row, Callable[[Case], Case]] = {
+    Row.AWS_REGION: lambda case: case.with_environ(AWS_DEFAULT_REGION=case.environ["AWS_REGION"]),
+    Row.OTHER_REGION: lambda case: replace(
+        case,
+        region=None,
+        client_region=None,
+        client_config={k: v for k, v in case.client_config.items() if k != "region_name"},
+    ),
+    Row.ISSUER: lambda case: case.with_environ(AWS_DEFAULT_REGION=ISSUER_REGION),
+    Row.SESSION_NAME: lambda case: case.with_environ(AWS_ROLE_SESSION_NAME=HOST).with_keys(
+        role_session_name=HOST
+    ),
+    Row.TOKEN: lambda case: replace(case, token=(case.token or "").strip()),
+}
+
+
+def _with_duration(outcome: Outcome, case: Case) -> Outcome:
+    (section,) = (each for each in case.config.values() if "duration_seconds" in each)
+    (call,) = outcome.calls
+    form = {**call.form, "DurationSeconds": section["duration_seconds"]}
+    return replace(outcome, calls=(replace(call, form=form),))
+
+
+def _without_token(outcome: Outcome, case: Case) -> Outcome:
+    if (case.token or "").strip():
+        return outcome
+    return Outcome(families=frozenset({"CredentialRetrievalError", "BotoCoreError"}))
+
+
+def _before_any_call(outcome: Outcome, case: Case) -> Outcome:
+    del outcome, case
+    return Outcome(families=frozenset({"InvalidConfigError", "BotoCoreError"}))
+
+
+OUTCOMES: dict[Row, Callable[[Outcome, Case], Outcome]] = {
+    Row.DURATION: _with_duration,
+    Row.TOKEN: _without_token,
+    Row.CAUGHT_EARLY: _before_any_call,
+}
+
+
+class Bench:
+    """Runs cases."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._folder = folder
+
+    def ours(self, case: Case) -> Outcome:
+        """Return what our provider does."""
+        try:
+            return self._run(case, installed=True)
+        finally:
+            irsa_creds.uninstall()
+            irsa_creds.reset()
+
+    def botocores(self, case: Case) -> Outcome:
+        """Return what botocore's own provider does."""
+        return self._run(case, installed=False)
+
+    def expected(self, case: Case) -> Outcome:
+        """Return what botocore's does, but for the rows that the case names."""
+        outcome, rewritten = self.botocores(case), case
+        for row in case.rows & REWRITES.keys():
+            rewritten = REWRITES[row](rewritten)
+        if rewritten != case:
+            other = self.botocores(rewritten)
+            # The rows are about the web identity: the second role of a hop is botocore's as it is.
+            hops = [call for call in outcome.calls if call.action != WEB_IDENTITY]
+            firsts = [call for call in other.calls if call.action == WEB_IDENTITY]
+            outcome = replace(other, calls=(*firsts, *hops))
+        for row in case.rows & OUTCOMES.keys():
+            outcome = OUTCOMES[row](outcome, case)
+        return outcome
+
+    def _run(self, case: Case, *, installed: bool) -> Outcome:
+        with self._monkeypatch.context() as patch:
+            self._set_up(case, patch)
+            wire = Wire.tapped(patch)
+            wire.refusal = case.refusal
+            if case.down:
+                wire.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
+            try:
+                outcome = _resolve(case, installed=installed)
+            except Exception as error:  # noqa: BLE001 - which one is what is compared
+                outcome = _failed(error)
+            return replace(outcome, calls=_unique(wire.sent))
+
+    def _set_up(self, case: Case, patch: pytest.MonkeyPatch) -> None:
+        token = self._folder / "token"
+        token.unlink(missing_ok=True)
+        if case.token is not None:
+            token.write_text(case.token)
+        files = {"AWS_CONFIG_FILE": case.config, "AWS_SHARED_CREDENTIALS_FILE": case.shared}
+        for name, sections in files.items():
+            path = self._folder / name.lower()
+            path.write_text(_ini(sections).replace(TOKEN_FILE, str(token)))
+            patch.setenv(name, str(path))
+        for name, value in case.environ.items():
+            patch.setenv(name, value.replace(TOKEN_FILE, str(token)))
+
+
+def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
+    return "".join(
+        f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in section.items())
+        for name, section in sections.items()
+    )
+
+
+@cache
+def _loader() -> Any:
+    """Return one loader for all: it keeps the data files that every client reads."""
+    return botocore.loaders.create_loader()
+
+
+def _resolve(case: Case, *, installed: bool) -> Outcome:
+    session = Session(profile=case.profile)
+    session.register_component("data_loader", _loader())
+    if installed:
+        irsa_creds.install(session)
+    if case.region is not None:
+        session.set_config_variable("region", case.region)
+    if case.client_config:
+        session.set_default_client_config(Config(**case.client_config))
+    if case.client_region is not None:
+        session.create_client("sts", region_name=case.client_region)
+    credentials = session.get_credentials()
+    if credentials is None:
+        return Outcome()
+    return Outcome(credentials.method, credentials.get_frozen_credentials().access_key)
+
+
+def _failed(error: Exception) -> Outcome:
+    known = vars(botocore.exceptions).values()
+    families = {cls.__name__ for cls in type(error).__mro__ if cls in known}
+    response = getattr(error, "response", None)
+    return Outcome(
+        families=frozenset(families - {"Exception"}) or frozenset({type(error).__name__}),
+        code=response["Error"]["Code"] if response else None,
+    )
+
+
+def _unique(calls: list[Sent]) -> tuple[Sent, ...]:
+    """Return each request once: how often it is tried again is not compared (`Row.RETRIES`)."""
+    return tuple(call for i, call in enumerate(calls) if call not in calls[:i])

@@ -1,0 +1,278 @@
+"""botocore sees its own kind of credentials and provider; what stands behind is one engine."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.credentials import (
+    AssumeRoleWithWebIdentityProvider,
+    ReadOnlyCredentials,
+    RefreshableCredentials,
+)
+from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidConfigError
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds import _freshness as fresh
+from irsa_creds._freshness import Snapshot, State, state
+from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+from kit import EPOCH, ROLE, Rig, failure
+from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def of(rig: Rig) -> IrsaCredentials:
+    """Return the credentials object of an engine."""
+    return IrsaCredentials(cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE)))
+
+
+@pytest.fixture
+def credentials(engine_rig: Rig) -> IrsaCredentials:
+    return of(engine_rig)
+
+
+def in_a_thread(call: Callable[[], str]) -> str:
+    """Return what another thread gets."""
+    got: list[str] = []
+    thread = threading.Thread(target=lambda: got.append(call()))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    return got[0]
+
+
+# -- the credentials object ------------------------------------------------------------------------
+
+
+def test_the_frozen_credentials_are_of_one_answer(credentials: IrsaCredentials) -> None:
+    assert credentials.get_frozen_credentials() == ReadOnlyCredentials(
+        f"ASIA{1:016d}", "secret-1", "session-1", "123456789012"
+    )
+
+
+def test_valid_credentials_are_read_without_a_call(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    first = credentials.get_frozen_credentials()
+    assert credentials.get_frozen_credentials() is first
+    assert of(engine_rig).get_frozen_credentials() is first
+    assert engine_rig.sts.calls == 1
+
+
+def test_a_read_is_marked_by_whatever_name_it_reads(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    for read in (credentials.get_frozen_credentials, lambda: credentials.access_key):
+        read()
+        engine_rig.engine.snapshot.was_read = False
+        read()
+        assert engine_rig.engine.snapshot.was_read
+
+
+def test_expired_credentials_are_never_handed_out(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    credentials.get_frozen_credentials()
+    engine_rig.clock.advance(3600)
+    assert credentials.get_frozen_credentials().secret_key == "secret-2"
+
+
+@pytest.mark.parametrize("lifetime", [3.0, 60.0, 900.0, 3600.0, 43200.0])
+def test_the_hot_path_says_what_freshness_says_at_every_instant(
+    lifetime: float, engine_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = of(engine_rig)
+    given.get_frozen_credentials()
+    template = engine_rig.engine.snapshot
+    refresh_at = fresh.later_refresh(lifetime, lambda low, high: high)
+    snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
+    engine_rig.engine.snapshot = snapshot
+    slow: list[float] = []
+    now = [0.0]
+    given._now = lambda: now[0]
+
+    def acquire() -> Snapshot:
+        slow.append(now[0])
+        return snapshot
+
+    monkeypatch.setattr(given, "_acquire", acquire)
+
+    edges = [refresh_at, snapshot.end_of_use, snapshot.expires_at]
+    instants = [lifetime * i / 500 for i in range(550)]
+    instants += [edge + step for edge in edges for step in (-1e-6, 0.0, 1e-6)]
+    for now[0] in instants:
+        slow.clear()
+        given.get_frozen_credentials()
+        assert bool(slow) == (state(snapshot, now[0]) is not State.FRESH)
+    # While a flight or its back-off runs the instant is moved on, to the end of use at most.
+    snapshot.check_at = snapshot.end_of_use
+    for now[0] in instants:
+        slow.clear()
+        given.get_frozen_credentials()
+        assert bool(slow) == (state(snapshot, now[0]) is State.EXPIRED)
+
+
+def test_properties_of_a_thread_are_of_the_set_that_its_access_key_took(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials.access_key == f"ASIA{1:016d}"
+    engine_rig.engine.invalidate(None)
+
+    assert in_a_thread(lambda: credentials.access_key) == f"ASIA{2:016d}"
+    assert (credentials.secret_key, credentials.token) == ("secret-1", "session-1")
+    assert credentials.account_id == "123456789012"
+    assert credentials.access_key == f"ASIA{2:016d}"
+    assert (credentials.secret_key, credentials.token) == ("secret-2", "session-2")
+
+
+def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials.access_key == f"ASIA{1:016d}"
+    engine_rig.clock.advance(3600)
+    assert (credentials.secret_key, credentials.token) == ("secret-2", "session-2")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("secret_key", "secret-1"), ("token", "session-1"), ("account_id", "123456789012")],
+)
+def test_any_property_may_be_the_first(name: str, value: str, credentials: IrsaCredentials) -> None:
+    assert getattr(credentials, name) == value
+
+
+def test_a_clients_deferred_property_waits_until_it_is_asked(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    account = credentials.get_deferred_property("account_id")
+    assert engine_rig.sts.calls == 0
+    assert account() == "123456789012"
+
+
+def test_it_passes_for_botocores_refreshable_credentials(credentials: IrsaCredentials) -> None:
+    assert isinstance(credentials, RefreshableCredentials)
+    assert credentials.method == AssumeRoleWithWebIdentityProvider.METHOD
+
+
+def test_the_expiry_counts_from_the_moment_of_sending(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials._expiry_time is None
+    # STS's clock is wrong by an hour: the pod's own says when they end.
+    engine_rig.sts.skew = 3600
+    credentials.get_frozen_credentials()
+    assert credentials._expiry_time == datetime.fromtimestamp(EPOCH, UTC) + timedelta(hours=1)
+
+
+def test_a_refresh_is_needed_as_the_engine_plans_it_or_as_the_caller_asks(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials.refresh_needed()
+    assert credentials.refresh_needed(0)
+    credentials._refresh()
+    assert engine_rig.sts.calls == 1
+    assert not credentials.refresh_needed()
+    assert not credentials.refresh_needed(3500)
+    assert credentials.refresh_needed(3599)
+    engine_rig.clock.advance(engine_rig.engine.snapshot.refresh_at - engine_rig.clock.now())
+    assert credentials.refresh_needed()
+
+
+def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    engine_rig.sts.down = failure("AccessDenied", retryable=False, status=403)
+    errors = []
+    for read in (credentials.get_frozen_credentials, lambda: credentials.token):
+        with pytest.raises(ClientError) as caught:
+            read()
+        errors.append(caught.value)
+
+    assert errors[0] is not errors[1]
+    assert all(isinstance(error, CredentialRetrievalError) for error in errors)
+    assert all(error.__context__ is None and error.__cause__ is None for error in errors)
+    assert engine_rig.sts.calls == 1
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_they_do_not_travel(way: Callable[[Any], Any], credentials: IrsaCredentials) -> None:
+    credentials.get_frozen_credentials()
+    with pytest.raises(TypeError, match="secrets must not travel"):
+        way(credentials)
+
+
+def test_repr_names_the_role_and_no_key(credentials: IrsaCredentials) -> None:
+    credentials.get_frozen_credentials()
+    assert repr(credentials) == f"<IrsaCredentials of {ROLE}>"
+
+
+# -- the chain provider ----------------------------------------------------------------------------
+
+
+def load(session: Session, **arguments: Any) -> IrsaCredentials | None:
+    given = {"disable_env_vars": False, **arguments}
+    return IrsaProvider(session, "default", **given).load()
+
+
+def test_it_loads_without_a_call_and_fetches_at_the_first_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    give_irsa(monkeypatch, tmp_path)
+    wire = Wire.tapped(monkeypatch)
+    found = load(Session())
+    assert found is not None
+    assert wire.sent == []
+    assert found.get_frozen_credentials().access_key == KEYS[WEB_IDENTITY]
+    assert wire.actions == [WEB_IDENTITY]
+
+
+def test_sessions_of_one_identity_share_one_provider(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    give_irsa(monkeypatch, tmp_path)
+    one, two = load(Session()), load(Session())
+    assert one is not None
+    assert two is not None
+    assert one.provider is two.provider is irsa_creds.provider()
+
+
+def test_the_provider_of_an_explicit_profile_pickles_as_that_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = give_irsa(monkeypatch, tmp_path)
+    config = tmp_path / "config"
+    role = "arn:aws:iam::123456789012:role/of-the-profile"
+    config.write_text(f"[profile x]\nrole_arn = {role}\nweb_identity_token_file = {token}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+    found = IrsaProvider(Session(profile="x"), "x", disable_env_vars=True).load()
+
+    assert found is not None
+    assert pickle.loads(pickle.dumps(found.provider)).role_arn == role
+
+
+def test_without_a_token_the_chain_goes_on() -> None:
+    assert load(Session()) is None
+
+
+def test_under_strict_the_lack_of_a_token_is_an_error() -> None:
+    with pytest.raises(InvalidConfigError, match="AWS_WEB_IDENTITY_TOKEN_FILE") as caught:
+        load(Session(), strict=True)
+    assert isinstance(caught.value, irsa_creds.ConfigError)
+    assert caught.value.__context__ is None
+
+
+def test_half_of_it_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    give_irsa(monkeypatch, tmp_path)
+    monkeypatch.delenv("AWS_ROLE_ARN")
+    with pytest.raises(InvalidConfigError, match="AWS_ROLE_ARN"):
+        load(Session())

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from irsa_creds import Credentials
+
+CREDENTIALS = Credentials(
+    "ASIAEXAMPLE1234",
+    "canary-secret",
+    "canary-session",
+    datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "123456789012",
+    "arn:aws:sts::123456789012:assumed-role/app/pod",
+)
+
+
+def test_the_repr_shows_the_keys_last_four_characters_and_the_expiry_and_no_more() -> None:
+    assert repr(CREDENTIALS) == "<Credentials ...1234 expiring 2030-01-02T03:04:05Z>"
+    assert "canary" not in f"{CREDENTIALS} {[CREDENTIALS]}"
+
+
+def test_secrets_do_not_travel() -> None:
+    with pytest.raises(TypeError, match="Pickle the provider instead"):
+        pickle.dumps(CREDENTIALS)
+
+
+def test_nobody_can_mix_two_sets() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CREDENTIALS.secret_access_key = "another"  # type: ignore[misc]
+
+
+def test_account_and_arn_may_be_unknown() -> None:
+    bare = Credentials("key", "secret", "token", CREDENTIALS.expiration)
+    assert bare.account_id is None
+    assert bare.assumed_role_arn is None

@@ -1,0 +1,110 @@
+"""In the same environment the same request and outcome as botocore's, but for a closed list."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.session import Session
+
+import irsa_creds
+from differential import HOST, OUTCOMES, REWRITES, Bench, Case, Row
+from differential_axes import IRSA, REGIONS, SOURCES
+from differential_cases import SINGLES, cases
+from irsa_creds._clock import SystemClock
+from stsserver import StsServer, success
+from wire import Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from botocore.awsrequest import AWSResponse
+
+CASES = cases()
+DIFFERENT = {
+    name: case
+    for name, case in {
+        **SINGLES,
+        **{name: SOURCES["variables"] | region for name, region in REGIONS.items()},
+    }.items()
+    if case.rows & (REWRITES.keys() | OUTCOMES.keys())
+}
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+    # Pauses between attempts are not what is compared.
+    monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
+    return Bench(monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_ours_does_what_botocores_does_but_for_the_rows_of_the_list(
+    case: Case, bench: Bench
+) -> None:
+    expected, ours = bench.expected(case), bench.ours(case)
+
+    assert ours.calls == expected.calls
+    assert (ours.method, ours.key, ours.code) == (expected.method, expected.key, expected.code)
+    # Whoever catches botocore's error catches ours.
+    assert ours.families >= expected.families
+    assert bool(ours.families) == bool(expected.families)
+
+
+@pytest.mark.parametrize("case", DIFFERENT.values(), ids=DIFFERENT)
+def test_a_row_is_named_only_where_botocores_does_otherwise(case: Case, bench: Bench) -> None:
+    assert bench.botocores(case) != bench.ours(case)
+
+
+def test_the_table_is_large_and_shows_every_row() -> None:
+    assert len(CASES) >= 150
+    assert {row for case in CASES.values() for row in case.rows} == set(Row)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/path", "/path/", "/path?a=b&c=%20d", "?a=b"])
+def test_what_the_table_catches_is_what_goes_over_a_real_connection(
+    path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("a token/with+signs=&ü")
+    for name, value in IRSA.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    with StsServer([success(expiration="2099-01-05T11:00:00Z")]) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{server.url}{path}")
+
+        Session().get_credentials().get_frozen_credentials()
+        irsa_creds.install()
+        Session().get_credentials().get_frozen_credentials()
+
+    theirs, ours = server.seen
+    assert ours.line == theirs.line
+    assert ours.form == theirs.form
+    assert ours.headers["content-type"] == theirs.headers["content-type"]
+    assert ours.headers["user-agent"].startswith("irsa-creds/")
+
+
+def test_events_of_the_session_do_not_see_the_exchange(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("token")
+    for name, value in IRSA.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    seen: list[str] = []
+
+    def hear(event_name: str, **_: Any) -> AWSResponse | None:
+        seen.append(event_name)
+        return None
+
+    def get(wire: Wire) -> int:
+        session = Session()
+        session.register("before-send.sts", hear)
+        session.get_credentials().get_frozen_credentials()
+        return len(wire.sent)
+
+    wire = Wire.tapped(monkeypatch)
+    assert (get(wire), len(seen)) == (1, 1)
+    irsa_creds.install()
+    assert (get(wire), len(seen)) == (2, 1)

@@ -1,0 +1,311 @@
+"""What happens while nobody reads: ticks, `keep_warm`, prefetch, forks, close and status."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds import LastFailure, Status
+from irsa_creds._freshness import OVERDUE_GRACE
+from irsa_creds._waiting import acquire
+from kit import EPOCH, FakeAgenda, Rig, failure, high, rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
+REFUSED = failure("AccessDenied", retryable=False)
+
+
+@pytest.fixture
+def agenda() -> FakeAgenda:
+    return FakeAgenda()
+
+
+@pytest.fixture
+def here(agenda: FakeAgenda) -> Iterator[Rig]:
+    made = rig(draw=high, agenda=agenda)
+    yield made
+    made.finish()
+
+
+def tick(here: Rig) -> None:
+    here.engine.tick()
+    here.finish()
+
+
+# -- ticks ---------------------------------------------------------------------------------------
+
+
+def test_a_tick_refreshes_what_was_read_since_the_last_refresh(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_a_tick_before_the_refresh_only_says_when_to_come_again(
+    here: Rig, agenda: FakeAgenda
+) -> None:
+    made = here.warm()
+    agenda.at.clear()
+    here.clock.advance(60)
+    tick(here)
+    assert agenda.at == [made.refresh_at]
+    assert here.sts.calls == 1
+
+
+def test_an_idle_engine_goes_dormant_and_the_next_read_wakes_it(
+    here: Rig, agenda: FakeAgenda
+) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    tick(here)
+    agenda.at.clear()
+    here.clock.advance(2700)
+    tick(here)
+    assert here.sts.calls == 2
+    assert agenda.at == []
+    assert here.served().credentials.access_key_id == SECOND
+    assert agenda.at
+    here.finish()
+    assert here.sts.calls == 3
+
+
+def test_a_tick_after_the_end_leaves_it_to_the_next_reader(here: Rig, agenda: FakeAgenda) -> None:
+    here.warm()
+    here.clock.advance(3600)
+    agenda.at.clear()
+    tick(here)
+    assert here.sts.calls == 1
+    assert agenda.at == []
+
+
+def test_every_tick_that_comes_again_comes_later(here: Rig, agenda: FakeAgenda) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.sts.down = failure()
+    here.clock.advance(2700)
+    for _ in range(200):
+        tick(here)
+        assert agenda.at[-1] > here.clock.now(), "the refresher would spin"
+        here.clock.advance(agenda.at[-1] - here.clock.now())
+    # It went on after the end as well, every 15 s at last.
+    assert here.clock.now() > 4600
+    assert here.engine.status().state == "expired"
+
+
+def test_a_tick_disowns_a_flight_that_hangs(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.hold.clear()
+    here.engine.tick()
+    here.clock.advance(15 + OVERDUE_GRACE)
+    here.engine.tick()
+    assert here.flight is None
+
+
+# -- keep_warm -----------------------------------------------------------------------------------
+
+
+def test_keep_warm_refreshes_though_nobody_reads(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    for number in range(2, 6):
+        here.clock.advance(2700)
+        tick(here)
+        assert here.sts.calls == number
+
+
+def test_keep_warm_fetches_again_after_the_end(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(86400)
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_keep_warm_fetches_again_what_was_given_up(here: Rig, agenda: FakeAgenda) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.engine.invalidate(None)
+    assert agenda.at[-1] == here.clock.now()
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, agenda: FakeAgenda) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(3600)
+    here.sts.script.append(REFUSED)
+    tick(here)
+    assert agenda.at[-1] == here.clock.now() + 5
+    tick(here)
+    assert here.sts.calls == 2
+    here.clock.advance(5)
+    tick(here)
+    assert here.sts.calls == 3
+
+
+def test_keep_warm_does_not_spin_where_no_flight_may_start(
+    here: Rig, agenda: FakeAgenda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(3600)
+    monkeypatch.setattr(here.engine._hangar, "may_start", lambda: False)
+    tick(here)
+    assert agenda.at[-1] == here.clock.now() + 1
+
+
+def test_keep_warm_begins_with_the_first_read(here: Rig) -> None:
+    here.engine.keep_warm = True
+    tick(here)
+    assert here.sts.calls == 0
+
+
+# -- prefetch --------------------------------------------------------------------------------------
+
+
+def test_prefetch_fetches_the_first_credentials_and_waits_for_nothing(here: Rig) -> None:
+    here.sts.hold.clear()
+    here.engine.prefetch()
+    here.engine.prefetch()
+    assert here.joined() is here.flight
+    here.finish()
+    assert here.served()
+    assert here.sts.calls == 1
+
+
+def test_prefetch_of_fresh_credentials_does_nothing(here: Rig) -> None:
+    here.warm()
+    here.engine.prefetch()
+    assert here.flight is None
+
+
+def test_prefetch_starts_the_refresh_that_is_due(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.engine.prefetch()
+    here.finish()
+    assert here.sts.calls == 2
+
+
+def test_prefetch_obeys_the_record_of_a_failure(here: Rig) -> None:
+    here.sts.down = REFUSED
+    here.engine.prefetch()
+    here.finish()
+    here.engine.prefetch()
+    here.finish()
+    assert here.sts.calls == 1
+
+
+# -- forks -----------------------------------------------------------------------------------
+
+
+def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(2800)
+    here.engine.reset_after_fork()
+    child = here.engine.snapshot
+    assert child.credentials is made.credentials
+    assert child.refresh_at == pytest.approx(here.clock.now() + 795 / 3)
+    assert child.check_at < here.clock.now(), "the next read wakes the refresher"
+    assert here.served() is child
+    assert here.flight is None
+
+
+def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
+    here.sts.hold.clear()
+    theirs = here.joined()
+    holder = threading.Thread(target=here.engine._lock.acquire)
+    holder.start()
+    holder.join(10)
+    here.engine.reset_after_fork()
+    assert here.flight is None
+    assert here.engine.status().flights == 0
+    ours = here.joined()
+    assert ours is not theirs
+
+
+def test_a_child_of_an_empty_or_given_up_engine_begins_anew(here: Rig) -> None:
+    here.engine.reset_after_fork()
+    here.warm()
+    here.engine.invalidate(None)
+    here.engine.reset_after_fork()
+    assert here.engine.status().state == "expired"
+    assert acquire(here.engine).credentials.access_key_id == SECOND
+
+
+# -- close -----------------------------------------------------------------------------------------
+
+
+def test_close_forgets_the_credentials_and_the_next_read_begins_anew(here: Rig) -> None:
+    here.warm()
+    here.engine.close()
+    assert here.sts.closed == 1
+    assert here.engine.status().state == "empty"
+    assert here.warm().credentials.access_key_id == SECOND
+
+
+def test_a_flight_under_way_at_close_still_counts_for_those_who_wait(here: Rig) -> None:
+    here.sts.hold.clear()
+    flight = here.joined()
+    here.engine.close()
+    here.finish()
+    assert flight.future.result(0) is here.served()
+
+
+def test_what_is_closed_is_not_kept_warm(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.engine.close()
+    tick(here)
+    assert here.sts.calls == 1
+
+
+# -- status ----------------------------------------------------------------------------------------
+
+
+def test_status_before_the_first_read(here: Rig) -> None:
+    assert here.engine.status() == Status("empty", 0.0, None, None, None, 0, 0)
+
+
+def test_status_of_fresh_and_stale_credentials(here: Rig) -> None:
+    here.warm()
+    asked = datetime.fromtimestamp(EPOCH, UTC)
+    here.clock.advance(700)
+    assert here.engine.status() == Status("fresh", 2895, 2000, asked, None, 1, 1)
+    here.clock.advance(2100)
+    assert here.engine.status() == Status("stale", 795, 0, asked, None, 1, 1)
+
+
+def test_status_during_a_back_off_tells_the_failure_and_the_next_try(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(failure())
+    here.served()
+    here.finish()
+    at = datetime.fromtimestamp(EPOCH + 2700, UTC)
+    status = here.engine.status()
+    assert status.next_refresh_in == 2
+    assert status.last_failure == LastFailure("ServiceUnavailable", at, 1)
+    assert (status.flights, status.sts_calls) == (2, 2)
+
+
+def test_status_with_nothing_valid_tells_until_when_the_failure_answers(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(3600)
+    status = here.engine.status()
+    assert (status.state, status.seconds_left, status.next_refresh_in) == ("expired", 0, None)
+    assert made.left(here.clock.now()) < 0
+    here.sts.script.append(REFUSED)
+    here.joined()
+    here.finish()
+    assert here.engine.status().next_refresh_in == 5
+    here.clock.advance(5)
+    assert here.engine.status().next_refresh_in is None, "the next read starts one"

@@ -1,0 +1,173 @@
+"""A service that calls the key expired makes it stale: once per key, and never a young one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds import _freshness as fresh
+from irsa_creds._expired_hook import watch_for_expired
+from irsa_creds.botocore import IrsaCredentials
+from kit import ROLE, Rig, failure
+from wire import Refusal, Wire, give_irsa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = f"ASIA{1:016d}"
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    wire = Wire.tapped(monkeypatch)
+    wire.service = Refusal("ExpiredToken")
+    return wire
+
+
+@pytest.fixture
+def session(engine_rig: Rig) -> Session:
+    """A session whose credentials are those of the rig, 61 s old."""
+    session = Session()
+    session.set_config_variable("region", "eu-west-1")
+    provider = cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
+    session._credentials = IrsaCredentials(provider)
+    watch_for_expired(session, engine_rig.engine)
+    session.get_credentials().get_frozen_credentials()
+    engine_rig.clock.advance(61)
+    return session
+
+
+def call(session: Session, service: str = "s3", **config: Any) -> None:
+    """Make a call that is refused."""
+    client = session.create_client(service, config=Config(retries={"max_attempts": 0}, **config))
+    with pytest.raises(ClientError):
+        client.list_buckets() if service == "s3" else client.list_tables()
+
+
+def calls_to_sts(rig: Rig) -> int:
+    rig.settle()
+    return rig.sts.calls
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_the_current_key_called_expired_is_refreshed_and_still_served(
+    code: str, service: str, wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    wire.service = Refusal(code)
+    engine_rig.sts.hold.clear()
+    call(session, service)
+
+    assert wire.sent[-1].signed_with == ONE
+    assert engine_rig.flight is not None
+    assert session.get_credentials().get_frozen_credentials().access_key == ONE
+    engine_rig.sts.hold.set()
+    assert calls_to_sts(engine_rig) == 2
+    assert session.get_credentials().get_frozen_credentials().secret_key == "secret-2"
+
+
+def test_a_key_is_doubted_once_only(wire: Wire, session: Session, engine_rig: Rig) -> None:
+    engine_rig.sts.down = failure(retryable=False)
+    for _ in range(3):
+        call(session)
+        assert calls_to_sts(engine_rig) == 2
+        # Far enough that a back-off is over; the refresh is not due yet.
+        engine_rig.clock.advance(0.001)
+
+
+def test_a_key_younger_than_a_minute_is_not_doubted(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    engine_rig.clock.advance(-2)
+    call(session)
+    assert calls_to_sts(engine_rig) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidToken", "AccessDenied", "RequestExpired"])
+def test_another_error_does_nothing(
+    code: str, wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    wire.service = Refusal(code)
+    call(session)
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_an_unsigned_request_says_nothing_of_the_key(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    call(session, signature_version=UNSIGNED)
+    assert wire.sent[-1].signed_with is None
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_a_request_signed_with_another_key_says_nothing_of_ours(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    client = session.create_client(
+        "s3", aws_access_key_id="AKIDOTHER", aws_secret_access_key="other"
+    )
+    with pytest.raises(ClientError):
+        client.list_buckets()
+    assert wire.sent[-1].signed_with == "AKIDOTHER"
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_a_head_has_no_code_to_hear(wire: Wire, session: Session, engine_rig: Rig) -> None:
+    with pytest.raises(ClientError, match="400"):
+        session.create_client("s3").head_object(Bucket="data", Key="greeting")
+    assert calls_to_sts(engine_rig) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "calls"),
+    [
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu"}, 2),
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu".encode()}, 2),
+        ({"Authorization": f"AWS {ONE}:signature"}, 1),
+        # Presigned: what is signed stands in the URL.
+        ({}, 1),
+    ],
+)
+def test_the_key_is_read_from_text_or_bytes(
+    headers: dict[str, str | bytes], calls: int, session: Session, engine_rig: Rig
+) -> None:
+    request = SimpleNamespace(headers=headers, context={})
+    answer = {"Error": {"Code": "ExpiredToken"}}
+    session.emit("request-created.s3.GetObject", request=request)
+    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    assert calls_to_sts(engine_rig) == calls
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"parsed_response": None, "context": None, "exception": OSError()},
+        {"parsed_response": {}, "context": {}},
+        {"parsed_response": {"Error": None}, "context": {}},
+        {},
+    ],
+)
+def test_an_answer_that_says_little_is_no_error(
+    told: dict[str, Any], session: Session, engine_rig: Rig
+) -> None:
+    session.emit("response-received.s3.GetObject", **told)
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_an_installed_session_listens(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fresh, "DEMAND_INTERVAL", -1.0)
+    give_irsa(monkeypatch, tmp_path)
+    irsa_creds.install()
+    call(Session())
+    call(Session())
+    status = irsa_creds.provider().status()
+    assert status.flights == 2

@@ -1,0 +1,301 @@
+"""Section 4's table of the design, number by number: each value, its clamp and its edge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, strategies as st
+
+from irsa_creds import _freshness as fresh
+from irsa_creds._freshness import Snapshot, State, state
+from kit import EPOCH, failure, high, low, snapshot
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+START = 1000.0
+DATE = datetime.fromtimestamp(EPOCH, UTC)
+
+
+# -- lifetime ----------------------------------------------------------------------------------
+
+
+def test_lifetime_is_expiration_less_date_and_its_one_second() -> None:
+    assert fresh.lifetime(DATE + timedelta(seconds=3600), DATE, EPOCH, 3600) == 3599
+
+
+@pytest.mark.parametrize("skew", [-HOUR, HOUR, 1e6])
+def test_a_skewed_pod_clock_changes_nothing(skew: float) -> None:
+    assert fresh.lifetime(DATE + timedelta(seconds=3600), DATE, EPOCH + skew, 3600) == 3599
+
+
+@pytest.mark.parametrize(
+    ("by_date", "expected"),
+    [
+        (3660.0, 3660.0),  # the edge: what was asked for and a minute
+        (3660.1, 1800.0),
+        (0.1, 0.1),
+        (0.0, 1800.0),
+        (-HOUR, 1800.0),
+    ],
+)
+def test_a_foolish_date_is_not_believed_and_the_local_clock_stands_in(
+    by_date: float, expected: float
+) -> None:
+    expiration = DATE + timedelta(seconds=1800)
+    date = expiration - timedelta(seconds=by_date + 1)
+    assert fresh.lifetime(expiration, date, EPOCH, 3600) == pytest.approx(expected)
+
+
+def test_without_a_date_the_local_clock_stands_in_but_never_for_more_than_was_asked_for() -> None:
+    expiration = DATE + timedelta(seconds=1800)
+    assert fresh.lifetime(expiration, None, EPOCH, 3600) == 1800
+    assert fresh.lifetime(expiration, None, EPOCH - 5 * HOUR, 3600) == 3600
+    assert fresh.lifetime(expiration, None, EPOCH + HOUR, 3600) == -1800
+
+
+# -- states ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (0.0, State.FRESH),
+        (999.9, State.FRESH),
+        (1000.0, State.STALE),
+        (3594.9, State.STALE),
+        (3595.0, State.EXPIRED),
+        (1e6, State.EXPIRED),
+    ],
+)
+def test_fresh_until_the_refresh_stale_until_the_end_of_use_then_expired(
+    age: float, expected: State
+) -> None:
+    assert state(snapshot(refresh_at=START + 1000), START + age) is expected
+
+
+@pytest.mark.parametrize(("lifetime", "end"), [(3600, 3595), (50, 45), (40, 36), (10, 9), (1, 0.9)])
+def test_use_ends_five_seconds_or_a_tenth_before_expiry(lifetime: float, end: float) -> None:
+    made = snapshot(lifetime=lifetime)
+    assert made.expires_at == START + lifetime
+    assert made.end_of_use == START + end
+    assert made.left(START + 0.5) == pytest.approx(end - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"), [(5.0, State.FRESH), (5.1, State.STALE), (-HOUR, State.FRESH)]
+)
+def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: State) -> None:
+    assert state(snapshot(), START + 10, EPOCH + 10 + ahead) is expected
+
+
+def test_past_the_end_by_the_wall_alone_is_expired_until_that_was_tried() -> None:
+    made = snapshot()
+    assert state(made, START, EPOCH + 3594.9) is State.STALE
+    assert state(made, START, EPOCH + 3595) is State.EXPIRED
+    made.wall_tried = True
+    assert state(made, START, EPOCH + 3595) is State.STALE
+
+
+def test_past_the_end_by_boottime_is_expired_whatever_the_wall_says() -> None:
+    made = snapshot()
+    made.wall_tried = True
+    assert state(made, START + 3595, EPOCH) is State.EXPIRED
+
+
+def test_a_wall_that_is_not_ahead_is_not_past_the_end_either() -> None:
+    assert not snapshot().wall_past_end(START + 3594, EPOCH + 3596)
+
+
+def test_before_the_first_answer_all_is_expired_since_ever() -> None:
+    nothing = Snapshot.nothing()
+    assert nothing.empty
+    assert not snapshot().empty
+    assert state(nothing, START, EPOCH) is State.EXPIRED
+    assert not nothing.wall_ahead(START, EPOCH)
+    assert nothing.left(START) == fresh.NEVER
+
+
+def test_reads_stay_on_the_hot_path_until_the_refresh() -> None:
+    assert snapshot(refresh_at=1234.0).check_at == 1234.0
+
+
+# -- refresh -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "window"),
+    [
+        (4.0, 2.0),
+        (10 * MINUTE, 5 * MINUTE),
+        (15 * MINUTE, 5 * MINUTE),
+        (20 * MINUTE, 5 * MINUTE),
+        (20 * MINUTE + 1, (20 * MINUTE + 1) / 2),
+        (30 * MINUTE, 15 * MINUTE),
+        (HOUR, 15 * MINUTE),
+        (90 * MINUTE - 1, 15 * MINUTE),
+        (90 * MINUTE, 45 * MINUTE),
+        (2 * HOUR, HOUR),
+        (12 * HOUR, HOUR),
+    ],
+)
+def test_the_refresh_window_is_awss_table_and_never_over_half_the_lifetime(
+    lifetime: float, window: float
+) -> None:
+    # 20 min and a second are of the second row, clamped; 90 min of the third.
+    assert fresh.refresh_window(lifetime) == min(window, lifetime / 2)
+
+
+def test_the_first_refresh_of_a_process_is_spread_from_a_tenth_to_the_window() -> None:
+    assert fresh.first_refresh(HOUR, low) == 6 * MINUTE
+    assert fresh.first_refresh(HOUR, high) == 45 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "spread"), [(HOUR, 5 * MINUTE), (2 * HOUR, 5 * MINUTE), (12 * MINUTE, MINUTE)]
+)
+def test_later_refreshes_are_spread_before_the_window(lifetime: float, spread: float) -> None:
+    latest = lifetime - fresh.refresh_window(lifetime)
+    assert fresh.later_refresh(lifetime, low) == latest
+    assert fresh.later_refresh(lifetime, high) == latest - spread
+
+
+@given(st.floats(0.5, 7 * 24 * HOUR))
+def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: float) -> None:
+    for plan in (fresh.first_refresh, fresh.later_refresh):
+        for draw in (low, high):
+            assert 0 < plan(lifetime, draw) < snapshot(lifetime=lifetime).left(START)
+
+
+def test_chance_is_the_machines_own_and_no_seed_of_the_program() -> None:
+    import random
+
+    random.seed(1)
+    first = [fresh.DRAW(0, 1) for _ in range(8)]
+    random.seed(1)
+    assert [fresh.DRAW(0, 1) for _ in range(8)] != first
+    assert all(0 <= number <= 1 for number in first)
+
+
+@pytest.mark.parametrize(
+    ("age", "earliest", "latest"),
+    [
+        (10.0, 360.0, 2700.0),  # a tenth of the lifetime comes first
+        (1000.0, 1000.0, 2700.0),
+        (2700.0, 2700.0, 2700.0 + 895 / 3),  # past L - A: left/3 from now
+        (3000.0, 3000.0, 3000.0 + 595 / 3),
+        (4000.0, 4000.0, 4000.0),
+    ],
+)
+def test_a_forked_child_draws_its_refresh_anew(age: float, earliest: float, latest: float) -> None:
+    for draw, expected in ((low, earliest), (high, latest)):
+        child = fresh.after_fork(snapshot(), START + age, draw)
+        assert child.refresh_at == pytest.approx(START + expected)
+        assert child.check_at == child.refresh_at
+        assert child.credentials == snapshot().credentials
+
+
+# -- flights -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"), [(HOUR, 15), (60, 15), (59, 14.75), (8, 2), (4, 1), (1, 1), (0, 1)]
+)
+def test_a_background_flight_is_over_before_the_credentials_are(
+    left: float, seconds: float
+) -> None:
+    assert fresh.background_seconds(left) == seconds
+
+
+def test_the_numbers_of_flights_and_waiters() -> None:
+    assert fresh.BLOCKING_ATTEMPTS == 4
+    assert fresh.BLOCKING_SECONDS == 30
+    assert fresh.WAITER_SECONDS == 35
+    assert fresh.DEMAND_INTERVAL == 60
+    assert fresh.TOKEN_WATCH_INTERVAL == 1
+    assert (fresh.OVERDUE_FEW, fresh.OVERDUE_LIMIT, fresh.OVERDUE_INTERVAL) == (2, 16, 60)
+    assert fresh.BLOCKING_SECONDS + fresh.OVERDUE_GRACE < fresh.WAITER_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "least", "most"),
+    [(1, 1, 2), (2, 2, 4), (3, 4, 8), (6, 32, 64), (7, 64, 120), (8, 120, 120), (999, 120, 120)],
+)
+def test_back_off_while_valid_doubles_from_two_seconds_to_two_minutes(
+    in_a_row: int, least: float, most: float
+) -> None:
+    assert fresh.background_pause(failure(), in_a_row, HOUR, low) == least
+    assert fresh.background_pause(failure(), in_a_row, HOUR, high) == most
+
+
+def test_back_off_while_valid_is_at_least_one_second_and_five_when_throttled() -> None:
+    def nothing(low: float, high: float) -> float:
+        return 0.0
+
+    assert fresh.background_pause(failure(), 1, HOUR, nothing) == 1
+    throttled = failure(throttled=True)
+    assert fresh.background_pause(throttled, 1, HOUR, high) == 5
+    assert fresh.background_pause(throttled, 3, HOUR, high) == 8
+
+
+@pytest.mark.parametrize(("left", "pause"), [(6, 2), (4.5, 1.5), (0.9, 0.3), (0.6, 0.2), (0, 0.2)])
+def test_the_ceiling_makes_it_denser_as_expiry_nears(left: float, pause: float) -> None:
+    assert fresh.background_pause(failure(), 5, left, high) == pytest.approx(pause)
+    throttled = failure(throttled=True)
+    assert fresh.background_pause(throttled, 1, left, high) == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "left", "pause"),
+    [
+        (40, HOUR, 40),
+        (0, HOUR, 1),
+        (300, HOUR, 300),
+        (301, HOUR, 300),
+        (300, 600, 200),
+        (300, 0.3, 0.2),
+    ],
+)
+def test_retry_after_wins_up_to_300_seconds_and_a_third_of_what_is_left(
+    retry_after: float, left: float, pause: float
+) -> None:
+    for in_a_row in (1, 9):
+        found = fresh.background_pause(failure(retry_after=retry_after), in_a_row, left, high)
+        assert found == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(("left", "pause"), [(HOUR, 60), (180, 60), (90, 30), (15, 5), (1, 5)])
+def test_refused_while_valid_is_asked_again_within_a_minute(left: float, pause: float) -> None:
+    refused = failure("AccessDenied", retryable=False)
+    for in_a_row in (1, 9):
+        assert fresh.background_pause(refused, in_a_row, left, low) == pause
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "retryable", "refused"),
+    [(1, 1, 5), (2, 2, 10), (3, 4, 20), (4, 8, 40), (5, 15, 60), (9, 15, 60), (9999, 15, 60)],
+)
+def test_a_failure_with_nothing_valid_is_recorded(
+    in_a_row: int, retryable: float, refused: float
+) -> None:
+    assert fresh.record_seconds(failure(), in_a_row) == retryable
+    assert fresh.record_seconds(failure(retryable=False), in_a_row) == refused
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (15, 15), (300, 15)])
+def test_retry_after_with_nothing_valid_wins_up_to_15_seconds(
+    retry_after: float, seconds: float
+) -> None:
+    for in_a_row in (1, 9):
+        assert fresh.record_seconds(failure(retry_after=retry_after), in_a_row) == seconds
+    for attempt in (1, 3):
+        found = fresh.blocking_pause(failure(retry_after=retry_after), attempt, low)
+        assert found == min(15, retry_after)
+
+
+@pytest.mark.parametrize(("attempt", "most"), [(1, 0.5), (2, 1.0), (3, 2.0)])
+def test_attempts_of_a_blocking_flight_pause_up_to_half_a_second_and_twice_as_long_each(
+    attempt: int, most: float
+) -> None:
+    assert fresh.blocking_pause(failure(), attempt, low) == 0
+    assert fresh.blocking_pause(failure(), attempt, high) == most

@@ -1,0 +1,235 @@
+"""install() puts ours into botocore's place, in all sessions or in one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore
+import botocore.credentials
+import pytest
+from botocore.credentials import (
+    DeferredRefreshableCredentials,
+    ProfileProviderBuilder,
+)
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds.botocore import IrsaCredentials
+from sessions import is_ours, pod, warnings, write_profiles
+from wire import KEYS, WEB_IDENTITY, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+WARNED = "before irsa_creds.install()"
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def python(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+# -- whom it reaches -------------------------------------------------------------------------------
+
+
+def test_without_it_sessions_are_botocores() -> None:
+    assert not is_ours(Session())
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_sessions_made_later(make: Callable[[], Any]) -> None:
+    irsa_creds.install()
+    assert is_ours(make())
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_a_session_that_has_not_looked_for_credentials(
+    make: Callable[[], Any],
+) -> None:
+    session = make()
+    irsa_creds.install()
+    assert is_ours(session)
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_one_session_and_no_other(make: Callable[[], Any]) -> None:
+    session = make()
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert not is_ours(make())
+
+
+@pytest.mark.parametrize(
+    "imports", ["irsa_creds.install(); import boto3", "import boto3; irsa_creds.install()"]
+)
+def test_the_order_of_imports_does_not_matter(imports: str) -> None:
+    code = f"import irsa_creds; {imports}; print(type(boto3.Session().get_credentials()).__name__)"
+    assert python(code) == "IrsaCredentials"
+
+
+def test_twice_is_as_once() -> None:
+    before = ProfileProviderBuilder.providers
+    session = Session()
+    for _ in range(2):
+        irsa_creds.install()
+        irsa_creds.install(session, strict=True)
+    assert is_ours(session)
+    chain = session.get_component("credential_provider").providers
+    irsa_creds.install(session, strict=True)
+    again = session.get_component("credential_provider").providers
+    assert [type(each) for each in again] == [type(each) for each in chain]
+    irsa_creds.uninstall()
+    assert ProfileProviderBuilder.providers is before
+
+
+def test_it_may_be_called_from_a_thread() -> None:
+    thread = threading.Thread(target=irsa_creds.install)
+    thread.start()
+    thread.join(10)
+    assert is_ours(Session())
+
+
+def test_clients_sign_with_our_credentials(wire: Wire) -> None:
+    irsa_creds.install()
+    boto3.client("s3").list_buckets()
+    assert wire.sent[-1].signed_with == KEYS[WEB_IDENTITY]
+    assert len(wire.sent) == 2
+
+
+def test_many_sessions_make_one_call(wire: Wire) -> None:
+    irsa_creds.install()
+    for _ in range(5):
+        Session().get_credentials().get_frozen_credentials()
+    assert wire.actions == [WEB_IDENTITY]
+
+
+# -- sessions that exist already -------------------------------------------------------------------
+
+
+def test_a_default_session_with_botocores_credentials_resolves_again_with_one_warning(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = boto3.client("s3")
+    irsa_creds.install()
+    irsa_creds.install()
+
+    assert [WARNED in each for each in warnings(caplog)] == [True]
+    new = boto3.client("s3")
+    assert isinstance(new._request_signer._credentials, IrsaCredentials)
+    assert not isinstance(old._request_signer._credentials, IrsaCredentials)
+
+
+def test_a_default_session_that_has_not_resolved_is_reached_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    boto3.setup_default_session()
+    irsa_creds.install()
+    assert is_ours(boto3.DEFAULT_SESSION)
+    assert warnings(caplog) == []
+
+
+def test_a_default_session_that_holds_ours_is_left_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    irsa_creds.install()
+    boto3.setup_default_session()
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
+def test_keys_that_code_gave_stay(caplog: pytest.LogCaptureFixture) -> None:
+    boto3.setup_default_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials().access_key == "AKID"
+    assert warnings(caplog) == []
+
+
+def test_what_else_was_put_into_a_chain_stays() -> None:
+    class Extra(botocore.credentials.CredentialProvider):  # type: ignore[misc]
+        METHOD = "extra"
+
+        def load(self) -> None:
+            return None
+
+    session = Session()
+    chain = session.get_component("credential_provider")
+    chain.insert_before("env", Extra())
+    cache: dict[str, Any] = {}
+    chain.get_provider("assume-role").cache = cache
+    names = [each.METHOD for each in chain.providers]
+
+    irsa_creds.install(session)
+
+    assert session.get_component("credential_provider") is chain
+    assert [each.METHOD for each in chain.providers] == names
+    assert chain.get_provider("assume-role").cache is cache
+    assert is_ours(session)
+
+
+def test_a_chain_that_is_not_botocores_is_left_alone() -> None:
+    class Mine:
+        def load_credentials(self) -> str:
+            return "mine"
+
+    session = Session()
+    session.register_component("credential_provider", Mine())
+    irsa_creds.install(session)
+    assert session.get_credentials() == "mine"
+
+
+# -- the chain's rules -----------------------------------------------------------------------------
+
+
+def test_static_keys_in_the_environment_still_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    irsa_creds.install()
+    assert Session().get_credentials().method == "env"
+
+
+def test_an_explicit_profile_switches_the_variables_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_profiles(monkeypatch, tmp_path, "[profile plain]\noutput = json\n")
+    irsa_creds.install()
+    assert boto3.Session(profile_name="plain").get_credentials() is None
+    assert is_ours(boto3.Session())
+
+
+def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    second = "arn:aws:iam::123456789012:role/second"
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile hop]\nrole_arn = {second}\nsource_profile = app\n[profile app]\n"
+        f"role_arn = arn:aws:iam::123456789012:role/first\n"
+        f"web_identity_token_file = {tmp_path / 'token'}\n",
+    )
+    irsa_creds.install()
+
+    credentials = Session(profile="hop").get_credentials()
+
+    assert type(credentials) is DeferredRefreshableCredentials
+    assert credentials.get_frozen_credentials().access_key == KEYS["AssumeRole"]
+    first, then = wire.sent
+    assert first.form["RoleArn"].endswith("role/first")
+    assert first.user_agent.startswith("irsa-creds/")
+    assert (then.form["RoleArn"], then.signed_with) == (second, KEYS[WEB_IDENTITY])
+    assert then.user_agent.startswith("Boto")

@@ -1,0 +1,156 @@
+"""What has failed since the last success, and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from irsa_creds._events import LastFailure
+from irsa_creds._outage import Outage
+from kit import EPOCH, failure, high
+
+NOW = 1000.0
+
+
+@pytest.fixture
+def outage() -> Outage:
+    return Outage(high)
+
+
+def begin(outage: Outage, code: str = "X", *, left: float = 600.0, **fields: Any) -> None:
+    blocking = fields.pop("blocking", left <= 0)
+    outage.begin(failure(code, **fields), left=left, blocking=blocking, now=NOW, wall=EPOCH)
+
+
+def test_before_the_first_failure_nothing_is_held_back(outage: Outage) -> None:
+    assert outage.failure is None
+    assert outage.last_failure is None
+    assert not outage.bad_token
+    assert outage.recorded(NOW) is None
+    assert outage.backed_off(NOW) is None
+
+
+def test_while_credentials_are_valid_a_failure_holds_back_the_background_only(
+    outage: Outage,
+) -> None:
+    begin(outage)
+    assert outage.backed_off(NOW + 1.99) is outage.failure is not None
+    assert outage.backed_off(NOW + 2) is None
+    assert outage.recorded(NOW) is None
+
+
+def test_the_background_backs_off_twice_as_long_each_time(outage: Outage) -> None:
+    pauses = []
+    for _ in range(4):
+        begin(outage)
+        pauses.append(outage.not_before - NOW)
+    assert pauses == [2, 4, 8, 16]
+
+
+def test_with_nothing_valid_a_blocking_failure_answers_for_sts(outage: Outage) -> None:
+    begin(outage, left=0)
+    assert outage.recorded(NOW + 0.99) is outage.failure is not None
+    assert outage.recorded(NOW + 1) is None
+
+
+def test_with_nothing_valid_a_background_failure_is_no_record(outage: Outage) -> None:
+    begin(outage, left=0, blocking=False)
+    assert outage.failure is not None
+    assert outage.recorded(NOW) is None
+
+
+def test_how_long_the_background_failed_does_not_slow_down_the_first_recovery(
+    outage: Outage,
+) -> None:
+    for _ in range(5):
+        begin(outage)
+    begin(outage, left=0)
+    assert outage.record_until == NOW + 1
+
+
+def test_a_success_ends_it_all_but_the_memory(outage: Outage) -> None:
+    begin(outage)
+    begin(outage, left=0)
+    outage.end()
+    assert outage.failure is None
+    assert outage.backed_off(NOW) is outage.recorded(NOW) is None
+    assert outage.last_failure == LastFailure("X", datetime.fromtimestamp(EPOCH, UTC), 0)
+    begin(outage)
+    assert outage.not_before == NOW + 2
+    begin(outage, left=0)
+    assert outage.record_until == NOW + 1
+
+
+def test_the_last_failure_tells_code_instant_and_number(outage: Outage) -> None:
+    begin(outage, "A")
+    begin(outage, "B")
+    assert outage.last_failure == LastFailure("B", datetime.fromtimestamp(EPOCH, UTC), 2)
+
+
+def test_waiting_can_be_ended_and_stretched(outage: Outage) -> None:
+    begin(outage)
+    begin(outage, left=0)
+    outage.retry_now(NOW)
+    assert outage.backed_off(NOW) is outage.recorded(NOW) is None
+    assert outage.failure is not None
+    outage.postpone(NOW + 1)
+    assert outage.backed_off(NOW + 0.9) is outage.failure
+
+
+def test_a_token_is_to_blame_only_while_its_failure_lasts(outage: Outage) -> None:
+    begin(outage, bad_token=True)
+    assert outage.bad_token
+    outage.end()
+    assert not outage.bad_token
+
+
+def test_a_success_between_two_looks_at_the_failure_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter([failure(bad_token=True), None])
+    monkeypatch.setattr(Outage, "failure", property(lambda _: next(answers)))
+    assert Outage(high).bad_token
+
+
+def test_an_outage_is_one_line_of_the_log_and_its_end_another(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "irsa_creds")
+    for _ in range(3):
+        begin(outage, "Unavailable")
+    outage.end()
+    outage.end()
+    assert caplog.records == [], "nothing is logged under the engine's lock"
+    outage.report()
+    outage.report()
+    failed, ended = caplog.records
+    assert (failed.levelname, ended.levelname) == ("WARNING", "INFO")
+    assert failed.getMessage() == (
+        "Refreshing AWS credentials failed (Unavailable), those in use last 600 s more. "
+        "STS said Unavailable."
+    )
+    assert ended.getMessage() == "AWS credentials are refreshed again, after 3 failures."
+
+
+def test_another_code_is_another_line_and_a_refusal_is_an_error(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(outage, "Unavailable")
+    begin(outage, "AccessDenied", left=0, retryable=False)
+    begin(outage, "AccessDenied", left=0, retryable=False)
+    outage.report()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    assert "(AccessDenied), and none are valid. STS said" in caplog.text
+
+
+def test_the_same_failure_after_a_success_is_said_again(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(outage)
+    outage.end()
+    begin(outage)
+    outage.report()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]

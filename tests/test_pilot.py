@@ -1,0 +1,348 @@
+"""One flight from start to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from irsa_creds import (
+    ConfigError,
+    Event,
+    RefreshFailed,
+    RefreshSucceeded,
+    TokenRotated,
+)
+from irsa_creds._errors import Failure
+from irsa_creds._flight import Flight
+from irsa_creds._freshness import Snapshot
+from irsa_creds._token import Token
+from kit import ROLE, FakeSts, Rig, failure, high, low, rig
+
+if TYPE_CHECKING:
+    from irsa_creds._sts import Answer
+
+
+@pytest.fixture
+def here() -> Rig:
+    return rig()
+
+
+def fly(here: Rig, *, blocking: bool = True, first: bool = True) -> Snapshot | Failure:
+    now = here.clock.now()
+    flight = Flight.for_readers(now) if blocking else Flight.in_background(now, 600)
+    return here.pilot.fly(flight, first=first)
+
+
+def landed(here: Rig, **fields: Any) -> Snapshot:
+    outcome = fly(here, **fields)
+    assert isinstance(outcome, Snapshot)
+    return outcome
+
+
+def failed(here: Rig, **fields: Any) -> Failure:
+    outcome = fly(here, **fields)
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+def heard_by(here: Rig) -> list[Event]:
+    heard: list[Event] = []
+    here.channel.subscribe(heard.append)
+    return heard
+
+
+# -- a success -----------------------------------------------------------------------------------
+
+
+def test_a_flight_brings_credentials_with_their_timeline() -> None:
+    here = rig(draw=high)
+    made = landed(here)
+    assert made.credentials.access_key_id == "ASIA0000000000000001"
+    assert (made.sent_at, made.wall_at) == (here.clock.now(), here.clock.wall())
+    assert made.lifetime == 3600
+    assert made.refresh_at == made.sent_at + 2700
+
+
+def test_only_the_first_refresh_of_a_process_is_spread_over_the_whole_lifetime(here: Rig) -> None:
+    assert landed(here, first=True).refresh_at == here.clock.now() + 360
+    assert landed(here, first=False).refresh_at == here.clock.now() + 2700
+
+
+def test_age_counts_from_the_moment_of_sending(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = here.sts.attempt
+
+    def slow(token: Token, seconds: float) -> Answer | Failure:
+        answer = attempt(token, seconds)
+        here.clock.advance(4)
+        return answer
+
+    monkeypatch.setattr(here.sts, "attempt", slow)
+    before = here.clock.now()
+    assert landed(here).sent_at == before
+
+
+def test_the_token_is_read_again_for_every_attempt(here: Rig) -> None:
+    here.sts.script.extend([failure(), failure()])
+    landed(here)
+    assert here.token.reads == here.sts.calls == 3
+
+
+@pytest.mark.parametrize("lifetime", [-11.0, -1.0])
+def test_an_answer_that_has_expired_is_a_failure(here: Rig, lifetime: float) -> None:
+    here.sts.lifetime = lifetime
+    here.sts.date = False
+    record = failed(here, blocking=False)
+    assert (record.code, record.retryable) == ("ExpiredCredentials", True)
+    assert record.message.startswith("STS answered with credentials that expired 2027-")
+
+
+def test_an_answer_that_expires_on_its_way_is_a_failure(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = here.sts.attempt
+
+    def slow(token: Token, seconds: float) -> Answer | Failure:
+        answer = attempt(token, seconds)
+        here.clock.advance(9)
+        return answer
+
+    monkeypatch.setattr(here.sts, "attempt", slow)
+    here.sts.lifetime = 10.0
+    assert failed(here, blocking=False).code == "ExpiredCredentials"
+
+
+# -- attempts ------------------------------------------------------------------------------------
+
+
+def test_a_background_flight_has_one_attempt(here: Rig) -> None:
+    here.sts.script.append(failure())
+    assert failed(here, blocking=False).code == "ServiceUnavailable"
+    assert here.sts.calls == 1
+    assert here.clock.slept == []
+
+
+def test_a_blocking_flight_has_four_attempts_with_pauses() -> None:
+    here = rig(draw=high)
+    here.sts.down = failure()
+    failed(here)
+    assert here.sts.calls == 4
+    assert here.clock.slept == [0.5, 1.0, 2.0]
+
+
+def test_a_failure_may_allow_fewer_attempts(here: Rig) -> None:
+    here.sts.down = failure(attempts=3)
+    failed(here)
+    assert here.sts.calls == 3
+
+
+def test_a_refusal_is_not_repeated(here: Rig) -> None:
+    here.sts.script.append(failure("AccessDenied", retryable=False))
+    assert failed(here).code == "AccessDenied"
+    assert here.sts.calls == 1
+
+
+def test_retry_after_is_kept_as_long_as_the_flight_lasts(here: Rig) -> None:
+    here.sts.down = failure(retry_after=300.0)
+    failed(here)
+    assert here.clock.slept == [15.0], "a second pause would end with the flight"
+    assert here.sts.calls == 2
+
+
+def test_an_attempt_has_fifteen_seconds_and_never_more_than_its_flight(here: Rig) -> None:
+    here.sts.down = failure(retry_after=10.0)
+    failed(here)
+    assert here.sts.budgets == [15, 15, 10]
+    here.sts.budgets.clear()
+    here.sts.down = None
+    here.pilot.fly(Flight.in_background(here.clock.now(), 8), first=False)
+    assert here.sts.budgets == [2]
+
+
+def test_a_token_that_takes_too_long_is_not_sent(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow() -> Token:
+        here.clock.advance(31)
+        return Token.of("late")
+
+    monkeypatch.setattr(here.token, "read", slow)
+    record = failed(here)
+    assert (record.kind, record.code) == ("timeout", "RefreshTimeout")
+    assert here.sts.calls == 0
+
+
+# -- what goes wrong ---------------------------------------------------------------------------
+
+
+def test_a_token_that_cannot_be_had_is_the_tokens_own_failure(here: Rig) -> None:
+    here.token.failure = failure("TokenFileMissing", kind="token", retryable=False)
+    assert failed(here) is here.token.failure
+    assert here.sts.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (ConfigError("No endpoint for mars-1."), "ConfigError", False),
+        (ValueError("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln is odd"), "ValueError", True),
+    ],
+)
+def test_a_defect_on_the_way_is_a_failure_and_leaves_nobody_waiting(
+    error: Exception, code: str, here: Rig, monkeypatch: pytest.MonkeyPatch, *, retryable: bool
+) -> None:
+    def broken(token: Token, seconds: float) -> Answer | Failure:
+        raise error
+
+    monkeypatch.setattr(here.sts, "attempt", broken)
+    record = failed(here, blocking=False)
+    assert (record.code, record.retryable, record.role_arn) == (code, retryable, ROLE)
+    assert "eyJ" not in record.text()
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+def test_each_attempt_is_told_with_its_number_and_latency() -> None:
+    here = rig(draw=high)
+    heard = heard_by(here)
+    here.sts.script.append(failure("Throttling"))
+    expiration = landed(here).credentials.expiration
+    here.channel.deliver()
+    assert heard == [
+        RefreshFailed(ROLE, "Throttling", 1, 0.0),
+        RefreshSucceeded(ROLE, 2, 0.5, expiration),
+    ]
+
+
+def test_a_token_that_differs_from_the_one_sent_before_is_told(here: Rig) -> None:
+    heard = heard_by(here)
+    landed(here)
+    landed(here)
+    here.token.rotate()
+    landed(here)
+    here.channel.deliver()
+    assert [event for event in heard if isinstance(event, TokenRotated)] == [TokenRotated(ROLE)]
+    assert isinstance(heard[2], TokenRotated)
+
+
+# -- the watch of a token --------------------------------------------------------------------------
+
+
+def refused(here: Rig) -> None:
+    here.sts.script.append(failure("ExpiredTokenException", retryable=False, bad_token=True))
+    failed(here)
+
+
+def test_a_token_is_changed_when_its_content_is(here: Rig) -> None:
+    refused(here)
+    assert not here.pilot.token_changed()
+    here.clock.advance(1)
+    here.token.rotate()
+    assert here.pilot.token_changed()
+
+
+def test_a_token_is_looked_at_once_a_second(here: Rig) -> None:
+    refused(here)
+    assert not here.pilot.token_changed()
+    here.token.rotate()
+    here.clock.advance(0.9)
+    assert not here.pilot.token_changed()
+    here.clock.advance(0.1)
+    assert here.pilot.token_changed()
+
+
+def test_a_file_that_was_only_touched_is_not_changed(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(here)
+    monkeypatch.setattr(here.token, "signature", lambda: "touched")
+    assert not here.pilot.token_changed()
+
+
+def test_without_a_signature_nothing_is_read(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(here)
+    here.token.rotate()
+    reads = here.token.reads
+    monkeypatch.setattr(here.token, "signature", lambda: None)
+    assert not here.pilot.token_changed()
+    assert here.token.reads == reads
+
+
+def test_a_token_that_still_cannot_be_read_is_not_changed(here: Rig) -> None:
+    refused(here)
+    here.token.failure = failure("TokenFileEmpty", kind="token")
+    assert not here.pilot.token_changed()
+
+
+def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(here: Rig) -> None:
+    landed(here)
+    here.token.failure = failure("TokenFileUnreadable", kind="token", retryable=False)
+    failed(here)
+    here.token.failure = None
+    assert here.pilot.token_changed()
+
+
+# -- connections -----------------------------------------------------------------------------------
+
+
+class Connections:
+    """Exchanges as they are made one after the other."""
+
+    def __init__(self, here: Rig) -> None:
+        self.made: list[FakeSts] = []
+        self._clock = here.clock
+        here.pilot._make_exchange = self.make
+        here.pilot._exchange = self.make()
+
+    def make(self) -> FakeSts:
+        self.made.append(FakeSts(self._clock))
+        return self.made[-1]
+
+
+def test_an_abandoned_connection_is_left_to_who_hangs_on_it(here: Rig) -> None:
+    connections = Connections(here)
+    landed(here)
+    here.pilot.abandon()
+    landed(here)
+    assert [each.calls for each in connections.made] == [1, 1]
+    assert here.pilot.calls == 2, "all calls count"
+    assert connections.made[0].closed == 0
+
+
+def test_a_flight_keeps_the_connection_that_it_began_with(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = Connections(here)
+    read = here.token.read
+
+    def abandoned() -> Token:
+        here.pilot.abandon()
+        return read()
+
+    monkeypatch.setattr(here.token, "read", abandoned)
+    landed(here)
+    assert [each.calls for each in connections.made] == [1, 0]
+
+
+def test_a_child_uses_no_connection_of_its_parent_and_counts_its_own_calls(here: Rig) -> None:
+    connections = Connections(here)
+    landed(here)
+    here.pilot.abandon()
+    here.pilot.reset_after_fork()
+    assert here.pilot.calls == 0
+    landed(here)
+    assert here.pilot.calls == 1
+    assert [each.closed for each in connections.made] == [0, 0, 0], "closing ends the parent's"
+
+
+def test_close_closes_the_connection(here: Rig) -> None:
+    here.pilot.close()
+    assert here.sts.closed == 1
+
+
+def test_chance_shortens_pauses() -> None:
+    here = rig(draw=low)
+    here.sts.down = failure()
+    failed(here)
+    assert here.clock.slept == [0.0, 0.0, 0.0]

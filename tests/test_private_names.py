@@ -1,0 +1,128 @@
+"""A botocore of another shape keeps its own provider; so do sessions of another colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import botocore
+import botocore.credentials
+import pytest
+from botocore.credentials import (
+    ProfileProviderBuilder,
+    RefreshableCredentials,
+)
+from botocore.session import ComponentLocator, Session
+
+import irsa_creds
+from irsa_creds import _private
+from irsa_creds.botocore import IrsaProvider
+from sessions import attributes, is_ours, pod, warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
+    def without(cls: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
+        return lambda patch: patch.delattr(cls, name)
+
+    def set_up_otherwise(cls: Any) -> Callable[[pytest.MonkeyPatch], None]:
+        return lambda patch: patch.setattr(cls, "__init__", lambda self, *_, **__: None)
+
+    def providers(self: Any, profile_name: str) -> list[Any]:
+        return []
+
+    def changed(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(ProfileProviderBuilder, "providers", providers)
+
+    theirs = botocore.credentials.AssumeRoleWithWebIdentityProvider
+    return {
+        "AssumeRoleWithWebIdentityProvider.METHOD": without(theirs, "METHOD"),
+        "ComponentLocator._deferred": set_up_otherwise(ComponentLocator),
+        "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
+        "providers(profile_name, disable_env_vars)": changed,
+        "ProfileProviderBuilder._session": without(botocore.credentials, "ProfileProviderBuilder"),
+        "RefreshableCredentials._refresh": without(RefreshableCredentials, "_refresh"),
+        "RefreshableCredentials.refresh_needed": without(RefreshableCredentials, "refresh_needed"),
+        "Session._components": set_up_otherwise(Session),
+        "Session._credentials": set_up_otherwise(Session),
+        "Session._last_client_region_used": set_up_otherwise(Session),
+    }
+
+
+LACKING = _lacking()
+
+
+@pytest.mark.parametrize(("name", "remove"), LACKING.items(), ids=LACKING)
+def test_a_botocore_that_lacks_a_private_name_keeps_its_own_provider_with_one_warning(
+    name: str, remove: Callable[[pytest.MonkeyPatch], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session()
+    with pytest.MonkeyPatch.context() as patch:
+        remove(patch)
+        before = attributes()
+        irsa_creds.install()
+        irsa_creds.install(strict=True)
+        irsa_creds.install(session)
+        assert attributes() == before
+    assert not is_ours(session)
+    (warning,) = warnings(caplog)
+    assert name in warning
+    assert botocore.__version__ in warning
+
+
+def test_the_installed_botocore_lacks_nothing() -> None:
+    assert _private.missing_names() == []
+
+
+def test_a_tracer_around_a_constructor_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Session.__init__
+
+    def traced(self: Session, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+
+    traced.__wrapped__ = original  # type: ignore[attr-defined]
+    monkeypatch.setattr(Session, "__init__", traced)
+    assert _private.missing_names() == []
+
+
+class AsyncSession(Session):  # type: ignore[misc]
+    """aiobotocore's session, as far as we look at it."""
+
+    async def get_credentials(self) -> None:
+        """Do nothing."""
+
+
+class AsyncBuilder(ProfileProviderBuilder):  # type: ignore[misc]
+    """aiobotocore's builder: it does not override `providers` either."""
+
+    def _create_web_identity_provider(self, profile_name: str, disable_env_vars: bool) -> Any:  # noqa: FBT001
+        class Provider(botocore.credentials.AssumeRoleWithWebIdentityProvider):  # type: ignore[misc]
+            async def load(self) -> None:
+                """Do nothing."""
+
+        return Provider(dict, None, profile_name)
+
+
+def test_an_async_chain_is_left_alone() -> None:
+    session = AsyncSession()
+    irsa_creds.install(strict=True)
+    chain = AsyncBuilder(session).providers("default")
+    assert not any(isinstance(each, IrsaProvider) for each in chain)
+    assert AsyncSession()._components._deferred["credential_provider"].__func__ is (
+        Session._create_credential_resolver
+    )
+
+
+@pytest.mark.parametrize("session", [AsyncSession(), "default", object()])
+def test_what_is_no_session_of_boto3_or_botocore_is_refused_by_name(session: Any) -> None:
+    with pytest.raises(TypeError, match=rf"boto3 or botocore.*{type(session).__name__}"):
+        irsa_creds.install(session)

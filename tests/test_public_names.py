@@ -1,0 +1,75 @@
+"""What can be imported, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import irsa_creds
+
+NAMES = [
+    "ConfigError",
+    "Credentials",
+    "Event",
+    "ExchangeError",
+    "IrsaError",
+    "LastFailure",
+    "Provider",
+    "RefreshFailed",
+    "RefreshStarted",
+    "RefreshSucceeded",
+    "RefreshTimeout",
+    "Status",
+    "TokenError",
+    "TokenRotated",
+    "__version__",
+    "boto3_session",
+    "install",
+    "provider",
+    "reset",
+    "uninstall",
+]
+
+
+def python(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_public_names_are_these() -> None:
+    assert irsa_creds.__all__ == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(irsa_creds, name) is not None
+
+
+def test_any_other_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'aws'"):
+        _ = irsa_creds.aws
+
+
+def test_a_bare_import_brings_none_of_the_heavy_libraries() -> None:
+    heavy = {"aiobotocore", "boto3", "botocore", "filelock", "urllib3"}
+    code = f"import irsa_creds, sys; print(sorted({heavy} & sys.modules.keys()))"
+    assert python(code) == "[]"
+
+
+def test_install_brings_botocore_but_not_boto3() -> None:
+    code = (
+        "import irsa_creds, sys; irsa_creds.install(); "
+        "print([name in sys.modules for name in ('botocore', 'boto3', 'aiobotocore')])"
+    )
+    assert python(code) == "[True, False, False]"
+
+
+@pytest.mark.parametrize("then", ["pass", "irsa_creds.install()", "import boto3"])
+def test_no_thread_starts_at_import(then: str) -> None:
+    code = f"import irsa_creds, threading; {then}; print(threading.active_count())"
+    assert python(code) == "1"

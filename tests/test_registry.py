@@ -1,0 +1,271 @@
+"""One provider per identity and process, and what a fork does to them."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import irsa_creds
+from irsa_creds import ConfigError, Provider
+from irsa_creds._config import Config
+from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._provider import engine_of
+from irsa_creds._registry import REGISTRY, Registry, issuer_of_file
+from kit import ROLE, FakeClock, FakeSts, eventually, join_flights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OTHER = "arn:aws:iam::123456789012:role/other"
+# Its issuer is https://oidc.example/id.
+JWT = "eyJhbGciOiJub25lIn0.eyJpc3MiOiAiaHR0cHM6Ly9vaWRjLmV4YW1wbGUvaWQifQ.c2ln"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
+    made = FakeSts(clock)
+    monkeypatch.setattr("irsa_creds._provider.Exchange", lambda _: made)
+    return made
+
+
+@pytest.fixture
+def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
+    made = Registry(clock)
+    yield made
+    sts.hold.set()
+    made.reset()
+    join_flights()
+
+
+@pytest.fixture
+def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The variables that the webhook injects; the token's file."""
+    token = tmp_path / "token"
+    token.write_text(JWT)
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    return token
+
+
+def config(role_arn: str = ROLE, **fields: Any) -> Config:
+    return Config(role_arn=role_arn, session_name="pod", token=lambda_token, **fields)
+
+
+def lambda_token() -> str:
+    return JWT
+
+
+# -- identities ------------------------------------------------------------------------------------
+
+
+def test_the_same_identity_has_the_same_provider_and_another_has_another(
+    registry: Registry,
+) -> None:
+    first = registry.of(config(), {})
+    assert registry.of(config(), {}) is first
+    assert registry.of(config(OTHER), {}) is not first
+    assert registry.of(config(duration_seconds=900), {}) is not first
+
+
+def test_a_crowd_that_asks_at_once_gets_one_provider(registry: Registry) -> None:
+    found: list[Provider] = []
+    barrier = threading.Barrier(20)
+
+    def ask() -> None:
+        barrier.wait(10)
+        found.append(registry.of(config(), {}))
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_provider_lives_on_though_nobody_holds_it(registry: Registry) -> None:
+    seen = weakref.ref(registry.of(config(), {}))
+    gc.collect()
+    assert registry.of(config(), {}) is seen()
+
+
+def test_of_a_thousand_identities_the_longest_unasked_may_go(registry: Registry) -> None:
+    kept = registry.of(config("arn:aws:iam::123456789012:role/kept"), {})
+    gone = weakref.ref(registry.of(config("arn:aws:iam::123456789012:role/gone"), {}))
+    for number in range(1024):
+        registry.of(config(f"arn:aws:iam::123456789012:role/{number}"), {})
+    gc.collect()
+    assert gone() is None
+    assert registry.of(config(kept.role_arn), {}) is kept, "who holds one keeps it"
+
+
+# -- the refresher ---------------------------------------------------------------------------------
+
+
+def test_the_refresher_starts_with_the_first_read_and_refreshes(
+    registry: Registry, clock: FakeClock, sts: FakeSts
+) -> None:
+    provider = registry.of(config(), {})
+    assert registry._refresher._thread is None
+    provider.get()
+    assert registry._refresher._thread is not None
+    clock.advance(engine_of(provider).snapshot.refresh_at - clock.now())
+    with registry._refresher._condition:
+        registry._refresher._condition.notify_all()
+    eventually(lambda: sts.calls == 2)
+
+
+def test_in_the_foreground_reads_alone_start_flights(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
+    registry.of(config(), {}).get()
+    assert registry._refresher._thread is None
+
+
+# -- the public function ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_environments_provider_is_shared() -> None:
+    provider = irsa_creds.provider()
+    assert provider.role_arn == ROLE
+    assert irsa_creds.provider() is provider
+    assert irsa_creds.provider(role_arn=ROLE) is provider
+    assert irsa_creds.provider(role_arn=OTHER) is not provider
+    assert irsa_creds.provider(session_name="another") is not provider
+
+
+def test_without_configuration_there_is_no_provider() -> None:
+    with pytest.raises(ConfigError):
+        irsa_creds.provider()
+
+
+@pytest.mark.usefixtures("pod")
+def test_reset_forgets_and_closes_every_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = irsa_creds.provider()
+    closed: list[object] = []
+    monkeypatch.setattr(engine_of(provider), "close", lambda: closed.append(provider))
+    irsa_creds.reset()
+    assert closed == [provider]
+    assert irsa_creds.provider() is not provider
+
+
+@pytest.mark.usefixtures("pod")
+def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts) -> None:
+    provider = irsa_creds.provider()
+    engine = engine_of(provider)
+    assert not engine.keep_warm
+    provider.get()
+    engine.snapshot.refresh_at = engine.snapshot.sent_at
+    engine.snapshot.was_read = False
+    assert irsa_creds.provider(keep_warm=True) is provider
+    assert engine.keep_warm
+    join_flights()
+    assert sts.calls == 2, "what was long due is done now"
+    assert irsa_creds.provider() is provider
+    assert engine.keep_warm
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_provider_pickles_as_its_arguments_and_reads_the_rest_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pickled = pickle.dumps(irsa_creds.provider(session_name="pod-1", keep_warm=True))
+    assert JWT.encode() not in pickled
+    irsa_creds.reset()
+    monkeypatch.setenv("AWS_ROLE_ARN", OTHER)
+    again = pickle.loads(pickled)
+    assert isinstance(again, Provider)
+    assert again.role_arn == OTHER
+    assert again is irsa_creds.provider(session_name="pod-1")
+    assert engine_of(again).keep_warm
+
+
+def test_a_token_files_issuer_is_read_where_there_is_one(pod: Path) -> None:
+    assert issuer_of_file(str(pod)) == "https://oidc.example/id"
+    pod.write_text("opaque")
+    assert issuer_of_file(str(pod)) is None
+    pod.write_text("a.eyJpc3MiOiAxfQ.c")
+    assert issuer_of_file(str(pod)) is None
+    assert issuer_of_file(str(pod.with_name("missing"))) is None
+
+
+# -- forks -----------------------------------------------------------------------------------------
+
+
+def test_before_a_fork_the_import_lock_is_taken_and_the_refresher_ended(
+    registry: Registry,
+) -> None:
+    provider = registry.of(config(), {})
+    provider.get()
+    snapshot = engine_of(provider).snapshot
+    thread = registry._refresher._thread
+    assert thread is not None
+    registry.before_fork()
+    try:
+        eventually(lambda: not thread.is_alive())
+        free = threading.Thread(target=lambda: taken.append(IMPORT_LOCK.acquire(blocking=False)))
+        taken: list[bool] = []
+        free.start()
+        free.join(10)
+        assert taken == [False]
+    finally:
+        registry.after_in_parent()
+    assert snapshot.check_at < registry._clock.now(), "the next read starts the refresher again"
+    provider.get()
+    assert registry._refresher._thread not in (None, thread)
+
+
+def test_a_parent_without_a_refresher_gets_none(registry: Registry) -> None:
+    provider = registry.of(config(), {})
+    before = engine_of(provider).snapshot.check_at
+    registry.before_fork()
+    registry.after_in_parent()
+    assert engine_of(provider).snapshot.check_at == before
+    assert registry._refresher._thread is None
+
+
+def test_a_childs_registry_has_locks_refresher_and_flights_of_its_own(
+    registry: Registry, sts: FakeSts
+) -> None:
+    provider = registry.of(config(), {})
+    sts.hold.clear()
+    engine_of(provider).prefetch()
+    holder = threading.Thread(target=registry._lock.acquire)
+    holder.start()
+    holder.join(10)
+    registry.before_fork()
+    registry.after_in_child()
+    assert registry.of(config(), {}) is provider
+    assert provider.status().flights == 0
+    assert registry._refresher._thread is None
+    assert IMPORT_LOCK.acquire(blocking=False)
+    IMPORT_LOCK.release()
+
+
+@pytest.mark.usefixtures("pod")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_real_child_reads_on_with_its_parents_credentials(sts: FakeSts) -> None:
+    provider = irsa_creds.provider()
+    given = provider.get()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if provider.get() is given and provider.status().flights == 0 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert provider.get() is given
+    assert REGISTRY._refresher_ran

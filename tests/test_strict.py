@@ -1,0 +1,113 @@
+"""Under strict ours comes first, and no other identity can slip in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.credentials import (
+    CredentialResolver,
+)
+from botocore.exceptions import InvalidConfigError
+from botocore.session import Session
+
+import irsa_creds
+from sessions import is_ours, pod, write_profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def make_strict_everywhere() -> Any:
+    irsa_creds.install(strict=True)
+    return Session()
+
+
+def make_strict_boto3() -> Any:
+    irsa_creds.install(strict=True)
+    return boto3.Session()
+
+
+def make_strict_one() -> Any:
+    session = Session()
+    irsa_creds.install(session, strict=True)
+    return session
+
+
+def make_strict_with_a_chain() -> Any:
+    session = Session()
+    session.get_component("credential_provider")
+    irsa_creds.install(session, strict=True)
+    return session
+
+
+def make_strict_default() -> Any:
+    boto3.setup_default_session()
+    irsa_creds.install(strict=True)
+    return boto3.DEFAULT_SESSION
+
+
+STRICT = [
+    make_strict_everywhere,
+    make_strict_boto3,
+    make_strict_one,
+    make_strict_with_a_chain,
+    make_strict_default,
+]
+
+
+@pytest.mark.parametrize("make", STRICT)
+def test_strict_comes_before_static_keys(
+    make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert is_ours(make())
+
+
+@pytest.mark.parametrize("make", STRICT)
+def test_strict_takes_the_lack_of_irsa_as_an_error(
+    make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with pytest.raises(InvalidConfigError, match="strict"):
+        make().get_credentials()
+
+
+@pytest.mark.parametrize("make", STRICT)
+def test_uninstall_ends_strict(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    session = make()
+    irsa_creds.uninstall()
+    assert session.get_credentials() is None
+    assert Session().get_credentials() is None
+
+
+def test_strict_heeds_the_profile_that_boto3_names_after_the_session_was_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = "arn:aws:iam::123456789012:role/of-the-profile"
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile x]\nrole_arn = {role}\nweb_identity_token_file = {tmp_path / 'token'}\n",
+    )
+    irsa_creds.install(strict=True)
+    assert boto3.Session(profile_name="x").get_credentials().provider.role_arn == role
+
+
+def test_other_providers_are_found_in_a_strict_chain_by_their_names() -> None:
+    chain = make_strict_one().get_component("credential_provider")
+    assert isinstance(chain, CredentialResolver)
+    assert chain.get_provider("assume-role").METHOD == "assume-role"

@@ -1,0 +1,110 @@
+"""uninstall() undoes install(); IRSA_CREDS_DISABLE=1 keeps it from doing anything."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore
+import botocore.credentials
+import pytest
+from botocore.session import Session
+
+import irsa_creds
+from sessions import attributes, is_ours, pod, warnings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def test_uninstall_restores_every_attribute() -> None:
+    # Another library's initializer stays.
+    botocore.register_initializer(print_nothing)
+    try:
+        before = attributes()
+        irsa_creds.install()
+        irsa_creds.install(strict=True)
+        irsa_creds.install(boto3.Session())
+        assert attributes() != before
+        irsa_creds.uninstall()
+        assert attributes() == before
+    finally:
+        botocore.unregister_initializer(print_nothing)
+
+
+def print_nothing(session: Session) -> None:
+    """Do nothing, as an initializer."""
+
+
+def test_uninstall_gives_sessions_their_own_chain_back() -> None:
+    one, two = Session(), boto3.Session()
+    chain = one.get_component("credential_provider")
+    before = list(chain.providers)
+    irsa_creds.install(one, strict=True)
+    irsa_creds.install(two)
+    assert is_ours(one)
+    assert is_ours(two)
+
+    irsa_creds.uninstall()
+
+    assert chain.providers == before
+    assert not is_ours(one)
+    assert not is_ours(two)
+    assert not is_ours(Session())
+
+
+def test_uninstall_gives_the_default_session_its_own_chain_back() -> None:
+    irsa_creds.install()
+    boto3.setup_default_session()
+    assert is_ours(boto3.DEFAULT_SESSION)
+    irsa_creds.uninstall()
+    assert not is_ours(boto3.DEFAULT_SESSION)
+
+
+def test_clients_keep_their_credentials_through_uninstall(wire: Wire) -> None:
+    irsa_creds.install()
+    client = boto3.client("s3")
+    irsa_creds.uninstall()
+    client.list_buckets()
+    assert wire.sent[0].user_agent.startswith("irsa-creds/")
+
+
+def test_uninstall_without_install_does_nothing() -> None:
+    before = attributes()
+    irsa_creds.uninstall()
+    assert attributes() == before
+
+
+def test_it_can_be_installed_again() -> None:
+    irsa_creds.install()
+    irsa_creds.uninstall()
+    irsa_creds.install()
+    assert is_ours(Session())
+
+
+def test_irsa_creds_disable_keeps_botocores_own(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    before = attributes()
+    with caplog.at_level(logging.INFO, "irsa_creds"):
+        irsa_creds.install(strict=True)
+    assert attributes() == before
+    assert not is_ours(irsa_creds.boto3_session())
+    assert "IRSA_CREDS_DISABLE=1" in warnings(caplog)[0]
+
+
+def test_irsa_creds_disable_set_later_keeps_new_sessions_botocores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    irsa_creds.install(strict=True)
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    assert not is_ours(Session())

@@ -1,0 +1,163 @@
+"""Catches what botocore's HTTP sessions would send, and answers; nothing leaves the process."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from botocore.awsrequest import AWSResponse
+from botocore.httpsession import URLLib3Session
+
+from stsserver import ASSUMED, NAMESPACE, error_xml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+ROLE = "arn:aws:iam::123456789012:role/app"
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+#: The keys that each action answers with.
+KEYS = {WEB_IDENTITY: "ASIAWEBIDENTITY00001", "AssumeRole": "ASIASECONDROLE000001"}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request: what it says, and how it would have gone."""
+
+    url: str
+    form: dict[str, str]
+    signed_with: str | None
+    verify: Any
+    proxy: str | None
+    client_cert: tuple[Any, Any]
+    user_agent: str = field(compare=False)
+
+    @property
+    def action(self) -> str:
+        return self.form.get("Action", "")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error of STS's."""
+
+    code: str
+    message: str = "Refused."
+    status: int = 400
+
+
+@dataclass
+class Wire:
+    """Answers as STS and the others do.
+
+    Attributes:
+        sent: every request, oldest first.
+        refusal: what STS says to a web identity; None: credentials.
+        down: raised in place of any answer.
+        service: the refusal of all that is not STS.
+    """
+
+    sent: list[Sent] = field(default_factory=list)
+    refusal: Refusal | None = None
+    down: Exception | None = None
+    service: Refusal | None = None
+
+    @classmethod
+    def tapped(cls, monkeypatch: pytest.MonkeyPatch) -> Wire:
+        """Return one that stands in for the network."""
+        wire = cls()
+
+        def send(session: Any, request: Any) -> AWSResponse:
+            return wire.send(session, request)
+
+        monkeypatch.setattr(URLLib3Session, "send", send)
+        return wire
+
+    @property
+    def actions(self) -> list[str]:
+        return [each.action for each in self.sent]
+
+    def send(self, session: Any, request: Any) -> AWSResponse:
+        """Stand in for `URLLib3Session.send`."""
+        sent = _seen(session, request)
+        self.sent.append(sent)
+        if self.down is not None:
+            raise self.down
+        if sent.action in KEYS:
+            refusal = self.refusal if sent.action == WEB_IDENTITY else None
+            text = _xml(refusal) if refusal else _credentials_xml(sent.action)
+        else:
+            refusal = self.service
+            text = _json(refusal) if "X-Amz-Target" in request.headers else _xml(refusal)
+        if request.method == "HEAD":
+            text = ""
+        status = refusal.status if refusal else 200
+        headers = {"Date": f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}"}
+        return AWSResponse(request.url, status, headers, _Raw(text.encode()))
+
+
+def _xml(refusal: Refusal | None) -> str:
+    return error_xml(refusal.code, refusal.message) if refusal else "<Answer/>"
+
+
+def _json(refusal: Refusal | None) -> str:
+    return json.dumps({"__type": refusal.code, "message": refusal.message} if refusal else {})
+
+
+def give_irsa(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Set what the pod identity webhook injects; return the token's file."""
+    token = folder / "token"
+    token.write_text("an-opaque-token")
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return token
+
+
+class _Raw(io.BytesIO):
+    """urllib3's response, as far as it is read."""
+
+    connection = None
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _seen(session: Any, request: Any) -> Sent:
+    parts = urlsplit(request.url)
+    body = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
+    authorization = request.headers.get("Authorization", "")
+    if isinstance(authorization, bytes):
+        authorization = authorization.decode()
+    key = re.search(r"Credential=([^/]+)/", authorization)
+    agent = request.headers.get("User-Agent", "")
+    return Sent(
+        # An empty path is sent as "/".
+        url=urlunsplit(parts._replace(path=parts.path or "/")),
+        form=dict(parse_qsl(body, keep_blank_values=True)),
+        signed_with=key[1] if key else None,
+        verify=session._verify,
+        proxy=session._proxy_config.proxy_url_for(request.url),
+        client_cert=(session._cert_file, session._key_file),
+        user_agent=agent.decode() if isinstance(agent, bytes) else agent,
+    )
+
+
+def _credentials_xml(action: str) -> str:
+    expiration = datetime.now(UTC) + timedelta(hours=1)
+    return f"""<{action}Response xmlns="{NAMESPACE}"><{action}Result>
+  <AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:pod</AssumedRoleId><Arn>{ASSUMED}</Arn></AssumedRoleUser>
+  <Credentials>
+    <AccessKeyId>{KEYS[action]}</AccessKeyId>
+    <SecretAccessKey>canary-secret-key</SecretAccessKey>
+    <SessionToken>canary-session-token</SessionToken>
+    <Expiration>{expiration:%Y-%m-%dT%H:%M:%SZ}</Expiration>
+  </Credentials>
+</{action}Result><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></{action}Response>"""
