@@ -1,0 +1,58 @@
+"""One pod: the program, unchanged, with or without `irsa_creds.install()`, and the probe.
+
+    python -m demo.side {irsa-creds,botocore} ADVISORY MANDATORY
+
+A report in JSON, a line each tick, goes to standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import runpy
+import sys
+import threading
+import time
+from pathlib import Path
+
+from benchmarks._measure import OURS
+from botocore.credentials import RefreshableCredentials
+from demo.probe import Probe
+
+import irsa_creds
+from irsa_creds.botocore import IrsaCredentials
+
+__all__ = ["TICK"]
+
+#: Seconds between two reports.
+TICK = 0.4
+
+
+def main(side: str, advisory: float, mandatory: float) -> None:
+    """Run the program until SIGTERM."""
+    # A failed read is in the count; its traceback would only fill the log.
+    logging.disable()
+    # botocore's windows are for credentials of an hour. Unscaled, it would refresh on every read.
+    RefreshableCredentials._advisory_refresh_timeout = advisory  # noqa: SLF001
+    RefreshableCredentials._mandatory_refresh_timeout = mandatory  # noqa: SLF001
+    if side == OURS:
+        irsa_creds.install()
+    probe = Probe()
+    probe.watch(RefreshableCredentials, IrsaCredentials)
+    threading.Thread(target=_report, args=(probe,), daemon=True).start()
+    runpy.run_path(str(Path(__file__).with_name("program.py")), run_name="__main__")
+
+
+def _report(probe: Probe) -> None:
+    # Until nobody listens: a demo that was killed leaves no program behind.
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            print(json.dumps(probe.report()), flush=True)
+            time.sleep(TICK)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))
