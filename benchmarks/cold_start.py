@@ -1,0 +1,118 @@
+"""From an imported botocore to the first credentials, in fresh processes; and a second session.
+
+Ours pays for `import irsa_creds` and `install()` within the time, and for botocore's endpoint rules
+as well: the sandbox's custom endpoint would spare us those, and does not spare botocore them. The
+second session of a process is compared with a session of botocore's that finds static keys in the
+environment: session and chain, and nothing of web identity.
+
+All modules are compiled beforehand, as in an installed package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import replace
+
+import botocore.session
+from benchmarks._bench import Child, Row, children, median_of, pod_for
+from benchmarks._measure import OURS, THEIRS
+
+_PROCESSES = 11
+_SESSIONS = 31
+_MOST_OVER = 1.0
+
+
+def run() -> list[Row]:
+    """Measure: the sides take turns."""
+    from irsa_creds.testing import Sandbox  # noqa: PLC0415 - the children share this file
+
+    results: dict[str, list[dict[str, float]]] = {THEIRS: [], OURS: []}
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as bytecode:
+        pod = pod_for(sandbox)
+        environ = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(1 + _PROCESSES):
+            for side, found in results.items():
+                child = Child("benchmarks.cold_start", side, (), pod, **environ)
+                with children(child):
+                    child.go()
+                    found.append(child.result())
+    # The first process of each side has done the compiling.
+    theirs, ours = (
+        {name: median_of([each[name] for each in found[1:]]) for name in found[0]}
+        for found in results.values()
+    )
+    return [
+        Row(
+            "cold start to first credentials",
+            "ms",
+            theirs["first"],
+            ours["first"],
+            "ratio >= 2",
+            ours["first"] <= theirs["first"] / 2,
+            f"medians of {_PROCESSES} processes; ours: {ours['imported']:.1f} ms of it are import",
+        ),
+        Row(
+            "cold start to first credentials, the process's own CPU time",
+            "ms",
+            theirs["cpu"],
+            ours["cpu"],
+            note="says on a busy machine what the time above would be on a quiet one",
+        ),
+        Row(
+            "a second session, over a session with static keys",
+            "ms",
+            theirs["second"],
+            ours["second"],
+            f"<= {_MOST_OVER:g}",
+            ours["second"] <= _MOST_OVER,
+        ),
+    ]
+
+
+def main(side: str) -> None:
+    """Be the child; in it, nothing of irsa_creds is imported yet."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start, cpu = time.perf_counter(), time.process_time()
+    if side == OURS:
+        import irsa_creds  # noqa: PLC0415 - it is in the time
+        from irsa_creds import _endpoint  # noqa: PLC0415
+
+        irsa_creds.install()
+    imported = time.perf_counter() - start
+    credentials = botocore.session.Session().get_credentials()
+    if side == OURS:
+        config = credentials.provider._config  # noqa: SLF001
+        _endpoint.endpoint_url(replace(config, endpoint_url=None))
+    credentials.get_frozen_credentials()
+    first = time.perf_counter() - start
+    cpu = time.process_time() - cpu
+    figures = {"imported": imported, "first": first, "cpu": cpu, "second": _second()}
+    print(json.dumps({name: seconds * 1000 for name, seconds in figures.items()}))
+
+
+def _second() -> float:
+    """Return the seconds that a further session takes for its credentials, over one with keys."""
+    ours, plain = [], []
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+    for _ in range(_SESSIONS):
+        ours.append(_session())
+        os.environ.update(keys)
+        plain.append(_session())
+        for name in keys:
+            del os.environ[name]
+    return median_of([a - b for a, b in zip(ours, plain, strict=True)])
+
+
+def _session() -> float:
+    start = time.perf_counter()
+    botocore.session.Session().get_credentials().get_frozen_credentials()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,54 @@
+"""64 sessions of one process look for credentials at once, in 32 threads."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks._bench import Child, Row, calls_of, children, pod_for
+from benchmarks._measure import OURS, THEIRS
+from benchmarks._reading import credentials_of
+
+from irsa_creds.testing import Sandbox
+
+_SESSIONS, _THREADS = 64, 32
+
+
+def run() -> list[Row]:
+    """Measure, one side after the other."""
+    seconds = {}
+    with Sandbox() as sandbox:
+        pod = pod_for(sandbox)
+        for side in (THEIRS, OURS):
+            with children(Child("benchmarks.herd", side, (), pod)) as (child,):
+                child.go()
+                seconds[side] = child.result()
+        theirs, ours = calls_of(sandbox, THEIRS), calls_of(sandbox, OURS)
+    what = f"{_SESSIONS} sessions cold, {_THREADS} threads"
+    return [
+        Row(f"{what}: STS calls", "", theirs, ours, "1", ours == 1),
+        Row(f"{what}: until all have credentials", "s", seconds[THEIRS], seconds[OURS]),
+    ]
+
+
+def main(side: str) -> None:
+    """Be the child."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start = time.perf_counter()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        keys = set(pool.map(lambda _: _key(side), range(_SESSIONS)))
+    seconds = time.perf_counter() - start
+    if side == OURS and len(keys) != 1:
+        raise AssertionError(f"{len(keys)} different keys were handed out.")
+    print(json.dumps(seconds))
+
+
+def _key(side: str) -> str:
+    return str(credentials_of(side).get_frozen_credentials().access_key)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

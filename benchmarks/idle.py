@@ -1,0 +1,61 @@
+"""What it costs to have it, and not to use it: threads at import, CPU while nobody reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+
+from benchmarks._bench import Child, Row, children, pod_for
+from benchmarks._measure import OURS
+
+_SECONDS = 8.0
+# Microseconds of CPU in a second: what the clock itself and one wake-up cost.
+_NOTHING = 100.0
+
+
+def run() -> list[Row]:
+    """Measure."""
+    from irsa_creds.testing import Sandbox  # noqa: PLC0415 - the child shares this file
+
+    with (
+        Sandbox() as sandbox,
+        children(Child("benchmarks.idle", OURS, (), pod_for(sandbox))) as (child,),
+    ):
+        child.go()
+        result = child.result()
+    threads, microseconds = result["threads"], result["microseconds"]
+    return [
+        Row("threads after import and install", "", None, threads, "1", threads == 1),
+        Row(
+            "CPU of an idle provider",
+            "µs/s",
+            None,
+            microseconds,
+            f"< {_NOTHING:.0f}",
+            microseconds < _NOTHING,
+        ),
+    ]
+
+
+def main() -> None:
+    """Be the child."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    import botocore.session  # noqa: PLC0415 - after the measuring has begun
+
+    import irsa_creds  # noqa: PLC0415
+
+    irsa_creds.install()
+    threads = threading.active_count()
+    botocore.session.Session().get_credentials().get_frozen_credentials()
+    time.sleep(0.5)
+    start = time.process_time()
+    time.sleep(_SECONDS)
+    spent = time.process_time() - start
+    print(json.dumps({"threads": threads, "microseconds": spent * 1e6 / _SECONDS}))
+
+
+if __name__ == "__main__":
+    main()
