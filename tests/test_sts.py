@@ -413,8 +413,8 @@ def test_an_unknown_error_of_the_session_shows_no_secret(
         failure = refused(make(server.url))
     assert failure.code == "HTTPClientError"
     assert "out of luck" in failure.message
-    # botocore logs the traceback of this one; it shows lines of code, not values.
-    assert "Exception received" in everything()
+    # botocore logs the traceback of this one, and the exception's own words may hold anything.
+    assert "Exception received" not in everything()
     assert_silent(everything(), failure)
 
 

@@ -7,7 +7,6 @@ Errors") seen from a pod; `_answer` classifies by it and the diagnosis quotes it
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +18,7 @@ __all__ = ["Meaning", "advice", "instant", "meaning"]
 _SHOWN_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a code says about trying again.
 
     Attributes:

@@ -16,16 +16,10 @@ _EXAMPLE = "arn:aws:iam::123456789012:role/NAME"
 # Paths and names: IAM's API reference, CreateRole and CreatePolicy.
 _PATH = r"(?:[\x21-\x7e]{1,510}/)?"
 _PARTITION = r"aws(?:-[a-z0-9]+)*"
-_ROLE = re.compile(
-    rf"arn:{_PARTITION}:iam::\d{{12}}:role/{_PATH}[\w+=,.@-]{{1,64}}",
-    re.ASCII,
-)
-_POLICY_ARN = re.compile(
-    rf"arn:{_PARTITION}:iam::(?:aws|\d{{12}}):policy/{_PATH}[\w+=,.@-]{{1,128}}",
-    re.ASCII,
-)
-_ANY_ROLE = re.compile(r"arn:[^:\s]+:iam:[^:\s]*:[^:\s]*:role/[^\s'\"]+")
-_ANY_POLICY_ARN = re.compile(r"arn:[^:\s]+:iam:[^:\s]*:[^:\s]*:policy/[^\s'\"]+")
+_ROLE = rf"(?a:arn:{_PARTITION}:iam::\d{{12}}:role/{_PATH}[\w+=,.@-]{{1,64}})"
+_POLICY_ARN = rf"(?a:arn:{_PARTITION}:iam::(?:aws|\d{{12}}):policy/{_PATH}[\w+=,.@-]{{1,128}})"
+_ANY_ROLE = r"arn:[^:\s]+:iam:[^:\s]*:[^:\s]*:role/[^\s'\"]+"
+_ANY_POLICY_ARN = r"arn:[^:\s]+:iam:[^:\s]*:[^:\s]*:policy/[^\s'\"]+"
 _OTHER_KINDS = {
     "policy": "a policy",
     "user": "a user",
@@ -59,7 +53,7 @@ _NO_ROLE = "'role/' and a name must follow the account id"
 def role_arn(value: object, source: str, *, aws: bool) -> str:
     """Return the role's ARN: strict at AWS's endpoints, `arn:*:iam:*:*:role/*` at any other."""
     arn = as_text(value, source, f"give the role's ARN, like {_EXAMPLE}")
-    if (_ROLE if aws else _ANY_ROLE).fullmatch(arn):
+    if re.fullmatch(_ROLE if aws else _ANY_ROLE, arn):
         return arn
     troubles = _ROLE_TROUBLES | (_AWS_ROLE_TROUBLES if aws else {})
     matching = (why for p, why in troubles.items() if re.fullmatch(p, arn, re.ASCII | re.DOTALL))
@@ -79,7 +73,7 @@ def policy_arns(value: object, source: str, *, aws: bool) -> tuple[str, ...]:
         )
     for arn in value:
         pattern = _POLICY_ARN if aws else _ANY_POLICY_ARN
-        if not isinstance(arn, str) or not pattern.fullmatch(arn):
+        if not isinstance(arn, str) or not re.fullmatch(pattern, arn):
             raise ConfigError(
                 f"{source} names {shown(arn)}, which is not the ARN of a managed policy; "
                 "give ARNs like arn:aws:iam::aws:policy/ReadOnlyAccess."

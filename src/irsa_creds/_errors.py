@@ -19,14 +19,11 @@ from typing import Any, Literal
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
 _MESSAGE_LIMIT = 600
-_SECRET_SHAPES = re.compile(
-    r"""
+_SENSITIVE = r"""(?x)
       (?P<userinfo>(?<=://)[^/\s]*@)             # http://user:pass@word@proxy
     | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}              # a JWT, whole or torn
     | [A-Za-z0-9+/=_%-]{40,}                     # secret keys and session tokens
-    """,
-    re.VERBOSE,
-)
+    """
 
 
 def mask(text: str, *secrets: str) -> str:
@@ -34,7 +31,7 @@ def mask(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    text = _SECRET_SHAPES.sub(lambda m: "***@" if m["userinfo"] else "***", text)
+    text = re.sub(_SENSITIVE, lambda m: "***@" if m["userinfo"] else "***", text)
     text = " ".join(text.split())
     return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 3] + "..."
 

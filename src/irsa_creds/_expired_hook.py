@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["watch_for_expired"]
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
-_KEY_ID = re.compile(r"Credential=([^/]+)/")
+_KEY_ID = r"Credential=([^/]+)/"
 _CONTEXT = "irsa_creds_access_key_id"
 
 
@@ -26,7 +26,7 @@ def watch_for_expired(session: Any, engine: Engine) -> None:
     def note_key(request: Any, **_: Any) -> None:
         value = request.headers.get("Authorization", "")
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        found = _KEY_ID.search(text)
+        found = re.search(_KEY_ID, text)
         if found:
             request.context[_CONTEXT] = found[1]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,17 +42,18 @@ class Request(NamedTuple):
         return f"<Request of {len(self.body)} bytes>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Reply:
+class Reply(NamedTuple):
     """What came back; a body over `BODY_LIMIT` bytes is cut behind the first byte too many."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"<Reply {self.status} of {len(self.body)} bytes>"
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+
+class NoReply(NamedTuple):
     """Why no whole answer came.
 
     Attributes:
@@ -63,8 +63,11 @@ class NoReply:
     """
 
     code: str
-    reason: str = field(repr=False)
+    reason: str
     hung_up: bool = False
+
+    def __repr__(self) -> str:
+        return f"<NoReply {self.code}>"
 
 
 class _Limits(NamedTuple):

@@ -26,7 +26,7 @@ _LEGACY_REGIONS = frozenset({
 })  # fmt: skip
 # The issuers of EKS clusters, plain and dual stack (Amazon EKS user guide).
 _SUFFIX = "|".join(map(re.escape, _validate.AWS_SUFFIXES))
-_EKS_ISSUER = re.compile(rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?")
+_EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
 
 
 class Place(NamedTuple):
@@ -75,7 +75,7 @@ def resolve_place(
 
 def region_of_issuer(iss: str) -> str | None:
     """Return the region of an EKS issuer's URL; None for any other issuer."""
-    match = _EKS_ISSUER.fullmatch(iss)
+    match = re.fullmatch(_EKS_ISSUER, iss)
     return match[1] if match else None
 
 

@@ -53,25 +53,23 @@ DURATIONS = range(900, 43_200 + 1)  # STS's API reference, DurationSeconds
 MAX_POLICY_CHARACTERS = 2_048  # STS's API reference, Policy
 
 _SHOWN_LIMIT = 160
-_SECRETS = re.compile(
-    r"""
+_SECRETS = r"""(?x)
       (?<=//)[^/\s]*@                     # https://user:password@host
     | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}       # a JWT where something else should stand
-    """,
-    re.VERBOSE,
-)
-_JWT = re.compile(r"\s*eyJ[\w-]{6,}\.[\w-]+\.[\w-]*\s*", re.ASCII)
+    """
+_JWT = r"(?a:\s*eyJ[\w-]{6,}\.[\w-]+\.[\w-]*\s*)"
 
 # botocore.utils.validate_region_name and is_valid_endpoint_url (1.44.8).
-_REGION = re.compile(r"(?![0-9]+\Z)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
-_HOST = re.compile(r"(?:(?!-)[a-z\d-]{1,63}(?<!-)\.)*(?!-)[a-z\d-]{1,63}(?<!-)\.?", re.ASCII)
-_IPV6 = re.compile(r"[0-9a-f:.]+(?:%[\w.~-]+)?", re.ASCII)
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)  # STS's API reference
+_REGION = r"(?![0-9]+\Z)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
+_HOST = r"(?a:(?:(?!-)[a-z\d-]{1,63}(?<!-)\.)*(?!-)[a-z\d-]{1,63}(?<!-)\.?)"
+_LONGEST_HOST = 255  # RFC 1035
+_IPV6 = r"(?a:[0-9a-f:.]+(?:%[\w.~-]+)?)"
+_SESSION_NAME = r"(?a:[\w+=,.@-]{2,64})"  # STS's API reference
 
 
 def shown(value: object) -> str:
     """Return `value` as a message may show it: quoted, bounded, without passwords or tokens."""
-    text = _SECRETS.sub(lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
+    text = re.sub(_SECRETS, lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
     return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
 
 
@@ -79,7 +77,7 @@ def session_name(value: object, source: str) -> str:
     """Return the name of the role session: 2 to 64 letters, digits or characters of _+=,.@-."""
     advice = "a role session's name has 2 to 64 letters, digits or characters of _+=,.@-"
     name = as_text(value, source, advice)
-    if not _SESSION_NAME.fullmatch(name):
+    if not re.fullmatch(_SESSION_NAME, name):
         raise ConfigError(f"{source} is {shown(name)}, but {advice}.")
     return name
 
@@ -155,7 +153,7 @@ def token_file(value: object, source: str) -> str:
             f"{source} is {shown(path)}, which is no path; "
             "give the path of the file that holds the web identity token."
         )
-    if _JWT.fullmatch(path):
+    if re.fullmatch(_JWT, path):
         raise ConfigError(
             f"{source} holds a token itself; give the path of the file that holds it "
             "(or hand a callable that returns it to the argument token)."
@@ -186,7 +184,7 @@ def token_callable(value: object, source: str) -> Callable[[], str]:
 def region(value: object, source: str) -> str:
     """Return the region's name: any valid host label, as botocore takes it."""
     name = as_text(value, source, "give a region's name, like eu-central-1")
-    if not _REGION.fullmatch(name):
+    if not re.fullmatch(_REGION, name):
         raise ConfigError(
             f"{source} is {shown(name)}, which cannot be a region's name; "
             "give one like eu-central-1, without blanks or quotes."
@@ -213,8 +211,9 @@ def _is_http_url(url: str) -> bool:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return False
-    shape = _IPV6 if ":" in host else _HOST
-    return parts.scheme in {"http", "https"} and len(host) < 256 and bool(shape.fullmatch(host))  # noqa: PLR2004 - RFC 1035's limit
+    if parts.scheme not in {"http", "https"} or len(host) > _LONGEST_HOST:
+        return False
+    return re.fullmatch(_IPV6 if ":" in host else _HOST, host) is not None
 
 
 def is_aws_endpoint(url: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import threading
@@ -29,6 +28,8 @@ def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECOND
         if isinstance(found, Snapshot):
             return found
         if found.pilot == threading.get_ident():
+            # On this caller's own thread, nothing else ends it when the caller's time is over.
+            found.deadline = min(found.deadline, deadline)
             engine.fly(found)
         else:
             _wait(found.future, _patience(engine, found, deadline, timeout))
@@ -95,6 +96,9 @@ def _trio_token() -> Any:
 
 
 async def _wait_asyncio(future: Future[Any], seconds: float) -> None:
+    # A third of what importing this package would cost; whoever runs a loop has paid for it.
+    import asyncio  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     _when_done(future, lambda: loop.call_soon_threadsafe(done.set))
