@@ -7,7 +7,9 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 # Beside the newest, which requirements/dev.txt has.
 BOTOCORES := 1.40.61 1.43.117
 # What touches botocore's own names.
-BOTOCORE_TESTS := tests/adapters tests/sts
+BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
+	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
+	uninstall))
 OTHER_PYTHONS := python3.12 python3.13
 PYTEST := $(BIN)/python -m pytest -q -n 2
 

@@ -117,6 +117,9 @@ SINGLES: dict[str, Case] = {
         environ={**IRSA, **_PROXY, "NO_PROXY": ".amazonaws.com"},
         client_config={"proxies": {"https": "http://other.example:1"}},
     ),
+    "proxy settings of the default client config": Case(
+        environ={**IRSA, **_PROXY}, client_config={"proxies_config": {"proxy_ca_bundle": "/p.pem"}}
+    ),
     "client certificate": Case(environ=IRSA, client_config={"client_cert": ("/c.pem", "/k.pem")}),
     # Errors.
     "AWS_PROFILE names no profile": Case(environ={**IRSA, "AWS_PROFILE": "missing"}),

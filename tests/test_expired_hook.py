@@ -161,6 +161,18 @@ def test_an_answer_that_says_little_is_no_error(
     assert calls_to_sts(engine_rig) == 1
 
 
+def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig: Rig) -> None:
+    def listeners() -> list[int]:
+        request = SimpleNamespace(headers={}, context={})
+        created = session.emit("request-created.s3.GetObject", request=request)
+        received = session.emit("response-received.s3.GetObject")
+        return [len(created), len(received)]
+
+    before = listeners()
+    watch_for_expired(session, engine_rig.engine)
+    assert listeners() == before
+
+
 def test_an_installed_session_listens(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

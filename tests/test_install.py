@@ -159,6 +159,18 @@ def test_keys_that_code_gave_stay(caplog: pytest.LogCaptureFixture) -> None:
     assert warnings(caplog) == []
 
 
+def test_what_another_provider_brought_stays(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    boto3.setup_default_session()
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
 def test_what_else_was_put_into_a_chain_stays() -> None:
     class Extra(botocore.credentials.CredentialProvider):  # type: ignore[misc]
         METHOD = "extra"

@@ -107,6 +107,23 @@ def test_strict_heeds_the_profile_that_boto3_names_after_the_session_was_made(
     assert boto3.Session(profile_name="x").get_credentials().provider.role_arn == role
 
 
+def test_a_session_of_strict_times_is_wholly_botocores_afterwards(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        "[profile hop]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = app\n"
+        "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
+    )
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+    session = make_strict_everywhere()
+    irsa_creds.uninstall()
+    session.create_client("sts", region_name="us-west-2")
+    session.get_credentials().get_frozen_credentials()
+    assert wire.sent[-1].url == "https://sts.us-west-2.amazonaws.com/"
+
+
 def test_other_providers_are_found_in_a_strict_chain_by_their_names() -> None:
     chain = make_strict_one().get_component("credential_provider")
     assert isinstance(chain, CredentialResolver)

@@ -36,6 +36,7 @@ class Sent:
     signed_with: str | None
     verify: Any
     proxy: str | None
+    proxy_settings: Any
     client_cert: tuple[Any, Any]
     user_agent: str = field(compare=False)
 
@@ -145,6 +146,7 @@ def _seen(session: Any, request: Any) -> Sent:
         signed_with=key[1] if key else None,
         verify=session._verify,
         proxy=session._proxy_config.proxy_url_for(request.url),
+        proxy_settings=session._proxy_config.settings,
         client_cert=(session._cert_file, session._key_file),
         user_agent=agent.decode() if isinstance(agent, bytes) else agent,
     )

@@ -1,0 +1,62 @@
+"""What the tests of install() share: a pod with IRSA, and looks into sessions of botocore's."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import boto3.session
+import botocore
+import botocore.credentials
+import botocore.session
+from botocore.credentials import DeferredRefreshableCredentials
+
+from irsa_creds import _install
+from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+from wire import Wire, give_irsa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Wire:
+    """Make this process a pod with IRSA that has used no boto3 yet; return its network."""
+    give_irsa(monkeypatch, folder)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    _install._warn_of_missing.cache_clear()
+    return Wire.tapped(monkeypatch)
+
+
+def write_profiles(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    (folder / "config").write_text(text)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+
+
+def is_ours(session: Any) -> bool:
+    """Whether a session's credentials are ours; else they are botocore's web identity ones."""
+    credentials = session.get_credentials()
+    ours = isinstance(credentials, IrsaCredentials)
+    assert ours or isinstance(credentials, DeferredRefreshableCredentials)
+    assert credentials.method == IrsaProvider.METHOD
+    return ours
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "irsa_creds"]
+
+
+def attributes() -> dict[str, Any]:
+    """Return every attribute of the modules and classes that could be touched."""
+    found: dict[str, Any] = {}
+    modules = (botocore, botocore.credentials, botocore.session, boto3, boto3.session)
+    for module in modules:
+        for name, value in vars(module).items():
+            if isinstance(value, ModuleType):
+                continue
+            found[f"{module.__name__}.{name}"] = list(value) if type(value) is list else value
+            if isinstance(value, type):
+                found.update({f"{value.__qualname__}.{k}": v for k, v in vars(value).items()})
+    return found
