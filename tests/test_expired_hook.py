@@ -180,6 +180,5 @@ def test_an_installed_session_listens(
     give_irsa(monkeypatch, tmp_path)
     irsa_creds.install()
     call(Session())
-    call(Session())
     status = irsa_creds.provider().status()
     assert status.flights == 2
