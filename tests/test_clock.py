@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from irsa_creds import _clock
 from irsa_creds._clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Times:
@@ -76,12 +80,18 @@ def test_without_boottime_a_pause_between_the_two_looks_is_no_lead(
     clock = SystemClock()
     start = clock.now()
 
-    def paused() -> float:
-        seconds = times.seconds
-        times.pass_(60)
-        return seconds
+    pauses = iter([60.0])
+
+    def then_paused(look: Callable[[], float]) -> Callable[[], float]:
+        def seen() -> float:
+            instant = look()
+            times.pass_(next(pauses, 0.0))
+            return instant
+
+        return seen
 
     with monkeypatch.context() as patch:
-        patch.setattr(times, "time", paused)
+        patch.setattr(times, "time", then_paused(times.time))
+        patch.setattr(times, "monotonic", then_paused(times.monotonic))
         clock.now()
     assert clock.now() - start == 60

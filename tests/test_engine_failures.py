@@ -238,11 +238,14 @@ def hang(here: Rig) -> Flight:
     return flight
 
 
-def test_a_flight_that_hangs_is_disowned_and_its_waiters_are_told(here: Rig) -> None:
+def test_a_flight_that_hangs_is_disowned_and_its_waiters_are_told(
+    here: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     flight = hang(here)
     with pytest.raises(RefreshTimeout, match="did not end within 30 s"):
         here.engine.look()
     assert flight.future.done()
+    assert "failed (RefreshTimeout)" in caplog.text
     here.clock.advance(1)
     another = here.joined()
     assert another is not flight

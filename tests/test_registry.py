@@ -6,13 +6,14 @@ import gc
 import os
 import pickle
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import irsa_creds
-from irsa_creds import ConfigError, Provider
+from irsa_creds import ConfigError, Provider, _registry
 from irsa_creds._config import Config
 from irsa_creds._lazy import IMPORT_LOCK
 from irsa_creds._provider import engine_of
@@ -80,9 +81,19 @@ def test_the_same_identity_has_the_same_provider_and_another_has_another(
     assert registry.of(config(duration_seconds=900), {}) is not first
 
 
-def test_a_crowd_that_asks_at_once_gets_one_provider(registry: Registry) -> None:
+def test_a_crowd_that_asks_at_once_gets_one_provider(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found: list[Provider] = []
     barrier = threading.Barrier(20)
+
+    class Slow(Provider):
+        def __init__(self, *arguments: Any, **fields: Any) -> None:
+            # All the others come in here, if they can.
+            time.sleep(0.05)
+            super().__init__(*arguments, **fields)
+
+    monkeypatch.setattr(_registry, "Provider", Slow)
 
     def ask() -> None:
         barrier.wait(10)

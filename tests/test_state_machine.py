@@ -37,8 +37,8 @@ NEARLY = 1e-6
 class Promises(RuleBasedStateMachine):
     """The engine beside a model that knows only what was promised."""
 
-    @initialize(fraction=st.floats(0, 1))
-    def begin(self, fraction: float) -> None:
+    @initialize(fraction=st.floats(0, 1), warm=st.booleans())
+    def begin(self, fraction: float, *, warm: bool) -> None:
         def draw(low: float, high: float) -> float:
             return low + (high - low) * fraction
 
@@ -66,6 +66,10 @@ class Promises(RuleBasedStateMachine):
         # No flight of that kind may start before.
         self.background_from = self.blocking_from = NEVER
         self.bad_token = False
+        if warm:
+            self.read()
+            self.sts_answers(3600.0)
+            self.read()
 
     # -- what the model knows ----------------------------------------------------------------------
 
@@ -257,7 +261,7 @@ class Promises(RuleBasedStateMachine):
         return [call for call in self.sts.waiting if call is not current]
 
     @precondition(lambda self: self.overdue_calls())
-    @rule(lifetime=st.sampled_from([900.0, 3600.0]))
+    @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
     def sts_answers_a_flight_that_was_disowned(self, lifetime: float) -> None:
         call, before = self.overdue_calls()[0], self.engine.snapshot
         self.sts.release(call, self.sts.credentials(call, lifetime))

@@ -274,7 +274,9 @@ def test_a_cancelled_trio_task_loses_nothing_for_the_others(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
-def test_a_loop_that_was_closed_meanwhile_loses_nothing_for_the_others(here: Rig) -> None:
+def test_a_loop_that_was_closed_meanwhile_loses_nothing_for_the_others(
+    here: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     here.sts.hold.clear()
 
     async def leave() -> None:
@@ -289,6 +291,8 @@ def test_a_loop_that_was_closed_meanwhile_loses_nothing_for_the_others(here: Rig
     assert flight is not None
     here.sts.hold.set()
     assert flight.future.result(10) is here.engine.snapshot
+    here.finish()
+    assert caplog.records == [], "nor does it fill the log"
 
 
 def test_two_loops_and_a_thread_wait_for_one_flight(here: Rig) -> None:

@@ -66,7 +66,6 @@ class Engine:
         self._hangar = Hangar(clock)
         self._outage = Outage(draw)
         self._last_demand = fresh.NEVER
-        self._distrusted = ""
 
     # -- reads ---------------------------------------------------------------------------------
 
@@ -287,13 +286,12 @@ class Engine:
             snapshot = self.snapshot
             if (
                 access_key_id != snapshot.credentials.access_key_id
-                or access_key_id == self._distrusted
                 # A service whose clock is wrong would make us hammer STS.
                 or now - snapshot.sent_at < fresh.DEMAND_INTERVAL
                 or now >= snapshot.end_of_use
             ):
                 return
-            self._distrusted = access_key_id
+            # That counts once for each key: it stays stale until another takes its place.
             snapshot.refresh_at = min(now, snapshot.refresh_at)
             self._see_to(snapshot, now)
 

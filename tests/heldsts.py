@@ -1,0 +1,79 @@
+"""An STS whose every request waits until a test answers it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from irsa_creds import Credentials
+from irsa_creds._sts import Answer
+from kit import FakeClock, eventually, failure
+
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
+    from irsa_creds._token import Token
+
+FAILURES = {
+    "retryable": failure("ServiceUnavailable"),
+    "refused": failure("AccessDenied", retryable=False),
+    "throttled": failure("Throttling", throttled=True),
+    "bad token": failure("ExpiredTokenException", retryable=False, bad_token=True),
+    "retry after": failure("TooManyRequests", retry_after=20.0),
+}
+
+
+@dataclass(eq=False)
+class Call:
+    """One request at STS."""
+
+    thread: threading.Thread
+    asked_at: float
+    answered: threading.Event = field(default_factory=threading.Event)
+    outcome: Answer | Failure = FAILURES["retryable"]
+
+    def answer(self, outcome: Answer | Failure) -> None:
+        self.outcome = outcome
+        self.answered.set()
+
+
+class HeldSts:
+    """Lets every request wait until the machine answers it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.calls = 0
+        self.waiting: list[Call] = []
+        self.sent = ""
+        #: By key: when it expires.
+        self.ends: dict[str, float] = {}
+
+    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+        assert seconds > 0
+        self.calls += 1
+        self.sent = token.value
+        call = Call(threading.current_thread(), self._clock.now())
+        self.waiting.append(call)
+        assert call.answered.wait(30), "the machine forgot a request"
+        return call.outcome
+
+    def credentials(self, call: Call, lifetime: float) -> Answer:
+        number = len(self.ends) + 1
+        self.ends[f"key-{number}"] = call.asked_at + lifetime
+        date = datetime.fromtimestamp(self._clock.wall(), UTC)
+        ends = date + timedelta(seconds=lifetime + 1)
+        return Answer(
+            Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", ends), date
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def release(self, call: Call, outcome: Answer | Failure) -> None:
+        """Answer `call`; wait until its flight has landed or asks again."""
+        self.waiting.remove(call)
+        call.answer(outcome)
+        eventually(
+            lambda: not call.thread.is_alive() or any(c.thread is call.thread for c in self.waiting)
+        )
