@@ -67,6 +67,9 @@ class HeldSts:
             Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", ends), date
         )
 
+    def reset_after_fork(self) -> None:
+        """Nothing is shared: who counts the calls here counts the parent's as well."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._channel import Channel
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import Engine
 from irsa_creds._errors import Failure
-from irsa_creds._events import Channel
 from irsa_creds._freshness import Snapshot
 from irsa_creds._pilot import Pilot
 from irsa_creds._sts import Answer
@@ -127,6 +127,9 @@ class FakeSts:
         )
         return Answer(credentials, date if self.date else None)
 
+    def reset_after_fork(self) -> None:
+        self.calls = 0
+
     def close(self) -> None:
         self.closed += 1
 
@@ -203,9 +206,7 @@ def rig(*, draw: Draw = low, agenda: Agenda | None = None, ceiling: float = 3600
     """Return an engine on a fake clock, token and STS."""
     clock = FakeClock()
     token, sts, channel = FakeToken(), FakeSts(clock), Channel()
-    pilot = Pilot(
-        ROLE, token, lambda: sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw
-    )
+    pilot = Pilot(ROLE, token, sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw)
     return Rig(clock, token, sts, channel, pilot, Engine(pilot, clock, agenda, channel, draw))
 
 

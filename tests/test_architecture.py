@@ -30,6 +30,7 @@ ROOMS = [
     "_answer",
     "_sts",
     "_events",
+    "_channel",
     "_outage",
     "_flight",
     "_pilot",

@@ -310,14 +310,6 @@ def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) ->
     assert here.served() is made
 
 
-def test_a_new_connection_is_opened_beside_one_that_hangs(here: Rig) -> None:
-    hang(here)
-    before = here.pilot._calls_before
-    with pytest.raises(RefreshTimeout):
-        here.engine.look()
-    assert here.pilot._calls_before == before + 1
-
-
 def test_while_two_hang_one_flight_a_minute_may_start_and_readers_hear_of_it_at_once(
     here: Rig,
 ) -> None:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from irsa_creds import Event, RefreshStarted, TokenRotated
-from irsa_creds._events import Channel
+from irsa_creds._channel import Channel
 from kit import ROLE
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from irsa_creds._errors import Failure
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
 from irsa_creds._token import Token
-from kit import ROLE, FakeSts, Rig, failure, high, low, rig
+from kit import ROLE, Rig, failure, high, low, rig
 
 if TYPE_CHECKING:
     from irsa_creds._sts import Answer
@@ -286,54 +286,13 @@ def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(h
 # -- connections -----------------------------------------------------------------------------------
 
 
-class Connections:
-    """Exchanges as they are made one after the other."""
-
-    def __init__(self, here: Rig) -> None:
-        self.made: list[FakeSts] = []
-        self._clock = here.clock
-        here.pilot._make_exchange = self.make
-        here.pilot._exchange = self.make()
-
-    def make(self) -> FakeSts:
-        self.made.append(FakeSts(self._clock))
-        return self.made[-1]
-
-
-def test_an_abandoned_connection_is_left_to_who_hangs_on_it(here: Rig) -> None:
-    connections = Connections(here)
+def test_a_child_counts_its_own_calls_and_does_not_close_its_parents_connection(here: Rig) -> None:
     landed(here)
-    here.pilot.abandon()
-    landed(here)
-    assert [each.calls for each in connections.made] == [1, 1]
-    assert here.pilot.calls == 2, "all calls count"
-    assert connections.made[0].closed == 0
-
-
-def test_a_flight_keeps_the_connection_that_it_began_with(
-    here: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connections = Connections(here)
-    read = here.token.read
-
-    def abandoned() -> Token:
-        here.pilot.abandon()
-        return read()
-
-    monkeypatch.setattr(here.token, "read", abandoned)
-    landed(here)
-    assert [each.calls for each in connections.made] == [1, 0]
-
-
-def test_a_child_uses_no_connection_of_its_parent_and_counts_its_own_calls(here: Rig) -> None:
-    connections = Connections(here)
-    landed(here)
-    here.pilot.abandon()
     here.pilot.reset_after_fork()
     assert here.pilot.calls == 0
     landed(here)
     assert here.pilot.calls == 1
-    assert [each.closed for each in connections.made] == [0, 0, 0], "closing ends the parent's"
+    assert here.sts.closed == 0, "closing ends the parent's"
 
 
 def test_close_closes_the_connection(here: Rig) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._errors import ConfigError, ExchangeError, IrsaError, RefreshTimeout, TokenError
-from irsa_creds._events import (
-    Event,
-    LastFailure,
-    RefreshFailed,
-    RefreshStarted,
-    RefreshSucceeded,
-    Status,
-    TokenRotated,
-)
 from irsa_creds._provider import Provider
 from irsa_creds._registry import provider, reset
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
+    from irsa_creds._events import (
+        Event,
+        LastFailure,
+        RefreshFailed,
+        RefreshStarted,
+        RefreshSucceeded,
+        Status,
+        TokenRotated,
+    )
     from irsa_creds._install import boto3_session, install, uninstall
 
 __all__ = [
@@ -45,13 +46,25 @@ __all__ = [
     "uninstall",
 ]
 
-# These need botocore, which costs 11 ms and more: a program that only asks a provider does not pay.
-_LATE = frozenset({"boto3_session", "install", "uninstall"})
+# What the first credentials of a process do not need: botocore's part costs 11 ms and more.
+_LATE = {
+    **dict.fromkeys(("boto3_session", "install", "uninstall"), "irsa_creds._install"),
+    **dict.fromkeys(
+        (
+            "Event",
+            "LastFailure",
+            "RefreshFailed",
+            "RefreshStarted",
+            "RefreshSucceeded",
+            "Status",
+            "TokenRotated",
+        ),
+        "irsa_creds._events",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATE:
-        from irsa_creds import _install  # noqa: PLC0415
-
-        return getattr(_install, name)
+        return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 from irsa_creds import _freshness as fresh
 from irsa_creds._errors import Failure, RefreshTimeout
-from irsa_creds._events import Channel, RefreshStarted, Status
 from irsa_creds._flight import Flight, Hangar
 from irsa_creds._freshness import Snapshot, State
+from irsa_creds._lazy import IMPORT_LOCK
 from irsa_creds._outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
+    from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
+    from irsa_creds._events import Status
     from irsa_creds._pilot import Pilot
 
     class Agenda(Protocol):
@@ -198,7 +200,7 @@ class Engine:
         outcome: Snapshot | Failure = Failure(
             kind="exchange", code="Interrupted", message="The refresh was interrupted."
         )
-        self._channel.put(RefreshStarted(self.role_arn, flight.blocking))
+        self._channel.started(self.role_arn, blocking=flight.blocking)
         try:
             outcome = self._pilot.fly(flight, first=self.snapshot.empty)
         finally:
@@ -238,7 +240,6 @@ class Engine:
         flight = self._hangar.current
         failure = self._hangar.disown_overdue()
         if flight is not None and failure is not None:
-            self._pilot.abandon()
             self._record(flight, failure, now)
 
     # -- the refresher, the user and the services -----------------------------------------------
@@ -320,6 +321,9 @@ class Engine:
 
     def status(self) -> Status:
         """Return what the engine is doing, without starting anything."""
+        with IMPORT_LOCK:
+            from irsa_creds._events import Status  # noqa: PLC0415 - most programs never ask
+
         with self._lock:
             now, wall = self._clock.now(), self._clock.wall()
             snapshot, outage = self.snapshot, self._outage

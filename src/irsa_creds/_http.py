@@ -120,7 +120,8 @@ class HttpClient:
         return self._send(None, request, deadline, limits)
 
     def forget(self) -> None:
-        """Drop the kept connection silently: after a fork it is the parent's."""
+        """Drop the kept connection silently: after a fork it is the parent's, as are the POSTs."""
+        self.posts = 0
         self._shelf = deque(maxlen=1)
 
     def close(self) -> None:

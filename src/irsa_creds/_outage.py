@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from irsa_creds import _freshness as fresh
-from irsa_creds._events import LastFailure
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
+    from irsa_creds._events import LastFailure
 
 __all__ = ["Outage"]
 
@@ -55,6 +55,8 @@ class Outage:
         """The last failure, as `status()` shows it."""
         if self._failure is None:
             return None
+        from irsa_creds._events import LastFailure  # noqa: PLC0415 - `status()` has loaded it
+
         at = datetime.fromtimestamp(self._failed_at, UTC)
         return LastFailure(self._failure.code, at, self._in_a_row)
 

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds import _freshness as fresh
 from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, mask
-from irsa_creds._events import Channel, RefreshFailed, RefreshSucceeded, TokenRotated
 from irsa_creds._freshness import Snapshot
 from irsa_creds._lazy import load_exchange_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._flight import Flight
     from irsa_creds._sts import Answer
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
         @property
         def calls(self) -> int: ...
         def attempt(self, token: Token, seconds: float) -> Answer | Failure: ...
+        def reset_after_fork(self) -> None: ...
         def close(self) -> None: ...
 
 
@@ -43,7 +42,7 @@ class Pilot:
         self,
         role_arn: str,
         source: Source,
-        make_exchange: Callable[[], Asking],
+        exchange: Asking,
         *,
         ceiling: float,
         clock: Clock,
@@ -52,9 +51,7 @@ class Pilot:
     ) -> None:
         self.role_arn = role_arn
         self._source = source
-        self._make_exchange = make_exchange
-        self._exchange = make_exchange()
-        self._calls_before = 0
+        self._exchange = exchange
         self._ceiling = ceiling
         self._clock = clock
         self._channel = channel
@@ -68,7 +65,7 @@ class Pilot:
     @property
     def calls(self) -> int:
         """Requests sent to STS."""
-        return self._calls_before + self._exchange.calls
+        return self._exchange.calls
 
     def fly(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
         """Bring credentials, or say why not; a blocking flight tries a few times.
@@ -83,9 +80,9 @@ class Pilot:
             latency = self._clock.now() - flight.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
-                self._channel.put(RefreshSucceeded(self.role_arn, attempt, latency, expiration))
+                self._channel.succeeded(self.role_arn, attempt, latency, expiration)
                 return outcome
-            self._channel.put(RefreshFailed(self.role_arn, outcome.code, attempt, latency))
+            self._channel.failed(self.role_arn, outcome.code, attempt, latency)
             if not flight.blocking or not outcome.retryable:
                 return outcome
             if attempt >= (outcome.attempts or fresh.BLOCKING_ATTEMPTS):
@@ -114,19 +111,17 @@ class Pilot:
 
     def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
         load_exchange_modules()
-        # Taken now: if the token takes too long, the next flight has another one.
-        exchange = self._exchange
         self._signature = self._source.signature()
         self._tried = ""
         token = self._source.read()
         if self._sent not in ("", token.fingerprint):
-            self._channel.put(TokenRotated(self.role_arn))
+            self._channel.rotated(self.role_arn)
         self._tried = self._sent = token.fingerprint
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(fresh.ATTEMPT_SECONDS, flight.deadline - sent_at)
         if seconds <= 0:
             return flight.overdue()
-        answer = exchange.attempt(token, seconds)
+        answer = self._exchange.attempt(token, seconds)
         if isinstance(answer, Failure):
             return answer
         credentials = answer.credentials
@@ -159,15 +154,9 @@ class Pilot:
         except TokenError:
             return False
 
-    def abandon(self) -> None:
-        """Leave the connection to a thread that hangs on it; the next flight opens another."""
-        self._calls_before += self._exchange.calls
-        self._exchange = self._make_exchange()
-
     def reset_after_fork(self) -> None:
         """Use no connection of the parent's: a shared TLS socket corrupts both."""
-        self._calls_before = 0
-        self._exchange = self._make_exchange()
+        self._exchange.reset_after_fork()
 
     def close(self) -> None:
         """Close the connection."""

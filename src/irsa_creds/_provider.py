@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds import _freshness as fresh
+from irsa_creds._channel import Channel
 from irsa_creds._engine import Engine
-from irsa_creds._events import Channel
 from irsa_creds._pilot import Pilot
 from irsa_creds._sts import Exchange
 from irsa_creds._token import TokenCall, TokenFile
@@ -43,7 +43,7 @@ class Provider:
         pilot = Pilot(
             config.role_arn,
             source,
-            lambda: Exchange(config),
+            Exchange(config),
             ceiling=config.lifetime_ceiling,
             clock=clock,
             channel=self._channel,

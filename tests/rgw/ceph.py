@@ -11,20 +11,24 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ACCOUNT", "REASONS", "REGION", "Cluster", "ClusterError"]
 
@@ -103,6 +107,25 @@ class Cluster:
         if self._gateway is not None:
             _kill(self._gateway)
             self._gateway = None
+
+    @contextmanager
+    def dead_gateway(self) -> Iterator[None]:
+        """Kill the gateway, and start it again when the block is left."""
+        self.kill_gateway()
+        try:
+            yield
+        finally:
+            self.start_gateway()
+
+    @contextmanager
+    def hung_gateway(self) -> Iterator[None]:
+        """Let the gateway take requests, and answer none of them before the block is left."""
+        assert self._gateway is not None
+        self._gateway.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._gateway.send_signal(signal.SIGCONT)
 
     def refusals(self, *, within: float = 5) -> list[str]:
         """Return the reasons of `REASONS` that the gateway has logged since the last call.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-import irsa_creds
 from irsa_creds.testing import Issuer, ProjectedVolume
 from rgw.ceph import REASONS, Cluster, ClusterError
 from rgw.pod import (
@@ -18,6 +16,7 @@ from rgw.pod import (
     SUBJECT,
     BadToken,
     Pod,
+    S3OfOneKey,
     bucket_policy,
     trust_policy,
 )
@@ -33,23 +32,9 @@ def ceph() -> Iterator[Cluster]:
     try:
         cluster.start()
     except ClusterError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield cluster
     cluster.stop()
-
-
-@pytest.fixture(autouse=True)
-def bare_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Leave nothing of the machine's own AWS settings, and nothing of a test to the next one."""
-    for name in os.environ:
-        if name.startswith(("AWS_", "IRSA_CREDS_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    yield
-    irsa_creds.uninstall()
-    irsa_creds.reset()
 
 
 @pytest.fixture
@@ -68,8 +53,15 @@ def issuer(ceph: Cluster) -> Iterator[Issuer]:
 def pod(ceph: Cluster, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
     bucket = _create_bucket(ceph)
     role = _create_role(ceph, trust_policy(issuer), bucket_policy(bucket))
-    volume = ProjectedVolume(tmp_path / "token")
-    pod = Pod(ceph, issuer, volume, tmp_path / "config", role, bucket)
+    pod = Pod(
+        ceph,
+        issuer,
+        volume=ProjectedVolume(tmp_path / "token"),
+        config_file=tmp_path / "config",
+        role=role,
+        bucket=bucket,
+        s3=S3OfOneKey(ceph.endpoint_url),
+    )
     pod.rotate_token()
     for name, value in pod.environment.items():
         monkeypatch.setenv(name, value)

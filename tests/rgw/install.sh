@@ -19,6 +19,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+# A new machine may still be busy with its own updates.
+apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
+apt update
 # shellcheck disable=SC2086 # one word for each package
-apt-get install -y -qq --no-install-recommends $packages </dev/null >/dev/null
+apt install -y --no-install-recommends $packages

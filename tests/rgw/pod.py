@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.credentials
+import botocore.session
 
 from rgw.ceph import ACCOUNT, REGION
 
@@ -25,6 +27,7 @@ __all__ = [
     "SUBJECT",
     "BadToken",
     "Pod",
+    "S3OfOneKey",
     "bucket_policy",
     "trust_policy",
 ]
@@ -36,6 +39,29 @@ KEY = "greeting.txt"
 CONTENT = b"Good morning."
 
 
+class S3OfOneKey:
+    """An S3 client whose key comes later: to make one may take as long as a short key lasts."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._key = botocore.credentials.Credentials("none", "none")
+        session = botocore.session.Session()
+        session._credentials = self._key
+        self._s3 = boto3.session.Session(botocore_session=session, region_name=REGION).client(
+            "s3", endpoint_url=endpoint_url
+        )
+
+    def with_key(self, key_id: str, secret: str, token: str) -> Any:
+        """Return the client, which signs with this key from now on, past its end as well."""
+        self._key.access_key, self._key.secret_key, self._key.token = key_id, secret, token
+        return self._s3
+
+    def of(self, credentials: Credentials) -> Any:
+        """Return the client, which signs with these credentials from now on."""
+        return self.with_key(
+            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """What belongs to one test.
@@ -44,9 +70,10 @@ class Pod:
         ceph: the gateway, and its administrator's clients.
         issuer: registered at the gateway, its audience `AUDIENCE`.
         volume: holds a good token of `SUBJECT`.
-        config_file: AWS's; not there yet.
+        config_file: AWS's; not there before `set_lifetime`.
         role: trusts `SUBJECT`, may do everything with `bucket`.
         bucket: holds `CONTENT` at `KEY`.
+        s3: for keys that a test has in hand.
     """
 
     ceph: Cluster
@@ -55,6 +82,7 @@ class Pod:
     config_file: Path
     role: str
     bucket: str
+    s3: S3OfOneKey
 
     @property
     def role_arn(self) -> str:
@@ -62,7 +90,7 @@ class Pod:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the pod identity webhook injects, and where the gateway is."""
+        """What the pod identity webhook injects, and where the gateway and the profile are."""
         return {
             "AWS_ROLE_ARN": self.role_arn,
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.volume.token_file),
@@ -70,6 +98,7 @@ class Pod:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.ceph.endpoint_url,
+            "AWS_CONFIG_FILE": str(self.config_file),
         }
 
     def set_lifetime(self, seconds: int) -> None:
@@ -88,16 +117,6 @@ class Pod:
     def write(self, s3: Any, content: bytes) -> None:
         """Write the object."""
         s3.put_object(Bucket=self.bucket, Key=KEY, Body=content)
-
-    def s3_with(self, credentials: Credentials) -> Any:
-        """Return an S3 client that signs with these credentials for ever."""
-        return self.s3_signing(
-            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
-        )
-
-    def s3_signing(self, key_id: str, secret: str, token: str) -> Any:
-        """Return an S3 client that signs with this key for ever."""
-        return boto3.session.Session(key_id, secret, token).client("s3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 import irsa_creds
 from rgw.ceph import ACCOUNT, REASONS
-from rgw.pod import CONTENT, SESSION_NAME, bucket_policy, trust_policy
+from rgw.pod import CONTENT, SESSION_NAME, SUBJECT, bucket_policy, trust_policy
 
 if TYPE_CHECKING:
     from rgw.pod import BadToken, Pod
@@ -25,7 +25,7 @@ def test_a_token_becomes_credentials_that_s3_takes(pod: Pod) -> None:
     assert credentials.assumed_role_arn == (
         f"arn:aws:sts::{ACCOUNT}:assumed-role/{pod.role}/{SESSION_NAME}"
     )
-    s3 = pod.s3_with(credentials)
+    s3 = pod.s3.of(credentials)
     pod.write(s3, b"by our key")
     assert pod.read(s3) == b"by our key"
 
@@ -47,26 +47,26 @@ def test_one_refusal_is_told_and_not_repeated_for_a_token_that_is(
     bad_token: BadToken, pod: Pod
 ) -> None:
     pod.volume.write(bad_token.token)
+    provider = irsa_creds.provider()
     with pytest.raises(irsa_creds.ExchangeError) as caught:
-        irsa_creds.provider().get()
+        provider.get()
     assert caught.value.code == "AccessDenied"
     assert not caught.value.retryable
     assert caught.value.request_id is not None
     assert bad_token.token not in str(caught.value)
+    assert provider.status().sts_calls == 1
     assert pod.ceph.refusals() == [bad_token.reason]
 
 
-def test_a_refusal_reaches_boto3s_user_as_a_client_error_of_botocores(
-    bad_token: BadToken, pod: Pod
-) -> None:
-    pod.volume.write(bad_token.token)
+def test_a_refusal_reaches_boto3s_user_as_a_client_error_of_botocores(pod: Pod) -> None:
+    pod.volume.write(pod.issuer.forged_token(SUBJECT))
     with pytest.raises(ClientError) as caught:
         pod.read(irsa_creds.boto3_session().client("s3"))
-    error: Any = caught.value  # botocore declares no types
-    assert isinstance(error, irsa_creds.ExchangeError)
+    error = caught.value
     assert error.response["Error"]["Code"] == "AccessDenied"
     assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert error.operation_name == "AssumeRoleWithWebIdentity"
+    assert isinstance(error, irsa_creds.ExchangeError)
 
 
 def test_a_role_that_is_not_there_is_refused(pod: Pod) -> None:
@@ -77,21 +77,21 @@ def test_a_role_that_is_not_there_is_refused(pod: Pod) -> None:
 
 
 def test_a_corrected_trust_policy_heals_the_provider(pod: Pod) -> None:
-    _trust(pod, "system:serviceaccount:data:reader-typo")
+    _trust(pod, f"{SUBJECT}-typo")
     provider = irsa_creds.provider()
     with pytest.raises(irsa_creds.ExchangeError):
         provider.get()
-    _trust(pod, "system:serviceaccount:data:reader")
+    _trust(pod, SUBJECT)
     deadline = time.monotonic() + 10
     while provider.status().state != "fresh" and time.monotonic() < deadline:
         time.sleep(0.2)
         provider.prefetch()
-    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+    assert pod.read(pod.s3.of(provider.get())) == CONTENT
 
 
 def test_a_session_policy_takes_rights_away(pod: Pod) -> None:
     policy = bucket_policy(pod.bucket, "s3:GetObject")
-    s3 = pod.s3_with(irsa_creds.provider(policy=policy).get())
+    s3 = pod.s3.of(irsa_creds.provider(policy=policy).get())
     assert pod.read(s3) == CONTENT
     with pytest.raises(ClientError, match="AccessDenied"):
         pod.write(s3, b"more than the policy allows")
@@ -112,7 +112,7 @@ def test_a_profiles_duration_over_the_roles_maximum_is_left_out(
 ) -> None:
     pod.set_lifetime(7200)
     provider = irsa_creds.provider()
-    assert pod.read(pod.s3_with(provider.get())) == CONTENT
+    assert pod.read(pod.s3.of(provider.get())) == CONTENT
     assert provider.status().sts_calls == 2
     assert "duration_seconds = 7200" in caplog.text
 

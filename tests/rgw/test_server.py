@@ -39,8 +39,8 @@ def test_the_gateway_refuses_the_issuers_old_key_after_a_rotation(pod: Pod) -> N
 
 
 def test_s3_refuses_credentials_that_are_past(pod: Pod) -> None:
-    key = _assume(pod, pod.volume.token_file.read_text(), DurationSeconds=1)
-    s3 = pod.s3_signing(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    key = _assume(pod, pod.volume.token_file.read_text(), DurationSeconds=3)
+    s3 = pod.s3.with_key(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
     assert pod.read(s3)
     time.sleep(max(0.0, (key["Expiration"] - datetime.now(UTC)).total_seconds()))
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -1,0 +1,112 @@
+"""The way of events to the subscribers: in order, one at a time, never in a reader's way.
+
+Imports inside functions are of what `subscribe` has loaded: a program without subscribers does not
+pay for the classes of the events.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import mask
+from irsa_creds._lazy import IMPORT_LOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from irsa_creds._events import Event
+
+__all__ = ["Channel"]
+
+_log = logging.getLogger("irsa_creds")
+
+
+class Channel:
+    """One provider's subscribers, and what they are still to be told."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[Event], object]] = []
+        self._queue: deque[Event] = deque(maxlen=1000)
+        self._delivering = threading.Lock()
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Add `callback`; return what removes it again."""
+        with IMPORT_LOCK:
+            # Here and not in a flight, which imports nothing: a fork may come at any moment.
+            importlib.import_module("irsa_creds._events")
+        self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+        return unsubscribe
+
+    def started(self, role_arn: str, *, blocking: bool) -> None:
+        """Tell that a flight took off."""
+        if self._callbacks:
+            from irsa_creds._events import RefreshStarted  # noqa: PLC0415
+
+            self.put(RefreshStarted(role_arn, blocking))
+
+    def succeeded(self, role_arn: str, attempt: int, latency: float, expiration: datetime) -> None:
+        """Tell that it brought credentials."""
+        if self._callbacks:
+            from irsa_creds._events import RefreshSucceeded  # noqa: PLC0415
+
+            self.put(RefreshSucceeded(role_arn, attempt, latency, expiration))
+
+    def failed(self, role_arn: str, code: str, attempt: int, latency: float) -> None:
+        """Tell that one of its attempts failed."""
+        if self._callbacks:
+            from irsa_creds._events import RefreshFailed  # noqa: PLC0415
+
+            self.put(RefreshFailed(role_arn, code, attempt, latency))
+
+    def rotated(self, role_arn: str) -> None:
+        """Tell that the token is another one."""
+        if self._callbacks:
+            from irsa_creds._events import TokenRotated  # noqa: PLC0415
+
+            self.put(TokenRotated(role_arn))
+
+    def put(self, event: Event) -> None:
+        """Keep `event` for the next delivery."""
+        if self._callbacks:
+            self._queue.append(event)
+
+    def deliver(self) -> None:
+        """Call the subscribers; where a slow one is still being called, its thread goes on."""
+        while self._queue and self._delivering.acquire(blocking=False):
+            try:
+                while self._queue:
+                    self._tell(self._queue.popleft())
+            finally:
+                self._delivering.release()
+
+    def _tell(self, event: Event) -> None:
+        for callback in list(self._callbacks):
+            complaint = _complaint(callback, event)
+            if complaint:
+                _log.warning(
+                    "A subscriber to irsa_creds raised %s; it stays subscribed.", complaint
+                )
+
+    def reset_after_fork(self) -> None:
+        """Forget a delivery that only the parent's thread would have ended."""
+        self._delivering = threading.Lock()
+        self._queue.clear()
+
+
+def _complaint(callback: Callable[[Event], object], event: Event) -> str:
+    """Call `callback`; return what it raised, without its traceback: that is not ours to log."""
+    try:
+        callback(event)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises changes nothing
+        return mask(f"{type(error).__name__}: {error}")
+    return ""
