@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore
-from benchmarks._bench import Row, quotient
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import irsa_creds
+from benchmarks._bench import Row, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -19,10 +19,10 @@ from datetime import timedelta
 from typing import Any
 
 import botocore.session
-from benchmarks._measure import LIMIT, OURS, Pauses
 from botocore.credentials import RefreshableCredentials
 
 import irsa_creds
+from benchmarks._measure import LIMIT, OURS, Pauses
 from irsa_creds.botocore import IrsaCredentials
 
 

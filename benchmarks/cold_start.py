@@ -18,6 +18,7 @@ import time
 from dataclasses import replace
 
 import botocore.session
+
 from benchmarks._bench import Child, Row, children, median_of, pod_for
 from benchmarks._measure import OURS, THEIRS
 

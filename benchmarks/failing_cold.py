@@ -12,7 +12,6 @@ from typing import Any
 from benchmarks._bench import Child, Row, calls_of, children, pod_for
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._reading import credentials_of
-
 from irsa_creds.testing import Sandbox
 
 _THREADS = 1000

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks._bench import Child, Row, calls_of, children, pod_for
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._reading import credentials_of
-
 from irsa_creds.testing import Sandbox
 
 _SESSIONS, _THREADS = 64, 32

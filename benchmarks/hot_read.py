@@ -13,7 +13,6 @@ import timeit
 from benchmarks._bench import Child, Row, children, median_of, pod_for
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._reading import credentials_of
-
 from irsa_creds.testing import Sandbox
 
 _ROUNDS = 15

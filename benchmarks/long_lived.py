@@ -10,7 +10,6 @@ from __future__ import annotations
 from benchmarks._bench import Row, calls_of, pod_for, readers
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._reading import Plan
-
 from irsa_creds.testing import Sandbox
 
 _LIFETIME, _LEFT = 900.0, 590.0

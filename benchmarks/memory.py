@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 import botocore.session
-from benchmarks._bench import Child, Row, children, pod_for
-from benchmarks._measure import OURS, THEIRS
 
 import irsa_creds
+from benchmarks._bench import Child, Row, children, pod_for
+from benchmarks._measure import OURS, THEIRS
 from irsa_creds.testing import Sandbox
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}

@@ -13,7 +13,6 @@ import time
 from benchmarks._bench import Row, calls_of, pod_for, readers
 from benchmarks._measure import LIMIT, OURS, THEIRS
 from benchmarks._reading import Plan
-
 from irsa_creds.testing import OUTAGES, Sandbox
 
 _LIFETIME, _OUTAGE, _SECONDS = 30.0, 20.0, 23.0

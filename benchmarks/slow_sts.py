@@ -9,7 +9,6 @@ from __future__ import annotations
 from benchmarks._bench import Row, calls_of, pod_for, readers
 from benchmarks._measure import LIMIT, OURS, THEIRS
 from benchmarks._reading import Plan
-
 from irsa_creds.testing import Sandbox
 
 _LIFETIME = 8.0

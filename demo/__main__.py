@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore
+from rich.console import Console
+from rich.live import Live
+from rich.padding import Padding
+
+import irsa_creds
 from benchmarks._measure import OURS, THEIRS
 from demo.scenario import QUICK, WHOLE, Phase, Scenario
 from demo.side import TICK
 from demo.story import Story, tell
 from demo.tally import Side, Tally, promises
 from demo.view import State, line, live, summary
-from rich.console import Console
-from rich.live import Live
-from rich.padding import Padding
-
-import irsa_creds
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks._measure import LIMIT, Pauses
 from botocore.client import BaseClient
+
+from benchmarks._measure import LIMIT, Pauses
 
 __all__ = ["Probe", "Report"]
 

@@ -17,11 +17,11 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks._measure import OURS
 from botocore.credentials import RefreshableCredentials
-from demo.probe import Probe
 
 import irsa_creds
+from benchmarks._measure import OURS
+from demo.probe import Probe
 from irsa_creds.botocore import IrsaCredentials
 
 __all__ = ["TICK"]

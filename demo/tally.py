@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from demo.scenario import Scenario
-
     from irsa_creds.testing import Sandbox
 
 __all__ = ["Promise", "Side", "Tally", "milliseconds", "promises"]

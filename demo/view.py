@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks._measure import LIMIT, OURS, THEIRS
-from demo.side import TICK
-from demo.tally import milliseconds
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks._measure import LIMIT, OURS, THEIRS
+from demo.side import TICK
+from demo.tally import milliseconds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
 
     from demo.probe import Report
     from demo.scenario import Phase, Scenario
     from demo.tally import Promise, Tally
-    from rich.console import RenderableType
 
 __all__ = ["State", "line", "live", "summary"]
 

@@ -67,7 +67,7 @@ def test_it_keeps_being_strict_where_it_arrives(
 ) -> None:
     data = pickle.dumps(irsa_creds.boto3_session(strict=True))
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
-    with pytest.raises(InvalidConfigError, match="strict"):
+    with pytest.raises(InvalidConfigError, match="IRSA is not configured"):
         pickle.loads(data).get_credentials()
 
 

@@ -133,7 +133,9 @@ def test_a_role_without_a_token_is_warned_of_once(
 
 
 def test_strict_takes_the_absence_for_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"^No web identity token is named, and strict asks"):
+    with pytest.raises(
+        ConfigError, match=r"^No web identity token is named, so IRSA is not configured"
+    ):
         Config.resolve(strict=True)
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     with pytest.raises(ConfigError, match=r"^AWS_ROLE_ARN is 'arn:.*', but no web identity token"):

@@ -8,19 +8,21 @@ import textwrap
 
 import pytest
 
-from irsa_creds._lazy import IMPORT_LOCK, load_exchange_modules
+from irsa_creds._lazy import IMPORT_LOCK, load_certificates, load_exchange_modules
 from stsserver import ROLE, StsServer, refuse, success
 
 PROGRAM = textwrap.dedent(
     """
     import sys
     from irsa_creds._config import Config
-    from irsa_creds._lazy import load_exchange_modules
+    from irsa_creds._lazy import load_certificates, load_exchange_modules
     from irsa_creds._sts import Answer, Exchange
     from irsa_creds._token import Token
 
     config = Config(role_arn={role!r}, session_name="pod", region="eu-west-1")
     load_exchange_modules()
+    # What https needs beside them is loaded under the same lock.
+    load_certificates()
     before = set(sys.modules)
     for url in sys.argv[1:]:
         exchange = Exchange(Config(role_arn={role!r}, session_name="pod", endpoint_url=url))
@@ -58,6 +60,7 @@ def test_importing_the_exchange_imports_no_botocore() -> None:
 def test_what_botocore_may_lack_is_not_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     load_exchange_modules()
+    load_certificates()
 
 
 def test_whoever_holds_the_lock_may_load() -> None:

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 
 from heldsts import FAILURES, Call, HeldSts
 from irsa_creds import IrsaError
-from irsa_creds._engine import Engine
 from irsa_creds._channel import Channel
+from irsa_creds._engine import Engine
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
 from irsa_creds._pilot import Pilot

@@ -81,7 +81,7 @@ def test_strict_takes_the_lack_of_irsa_as_an_error(
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with pytest.raises(InvalidConfigError, match="strict"):
+    with pytest.raises(InvalidConfigError, match="IRSA is not configured"):
         make().get_credentials()
 
 

@@ -217,7 +217,7 @@ def _tell_not_configured(settings: Settings, *, strict: bool) -> None:
     if strict:
         half = f"AWS_ROLE_ARN is {_validate.shown(role)}, but no" if role else "No"
         raise ConfigError(
-            f"{half} web identity token is named, and strict asks for one; set "
+            f"{half} web identity token is named, so IRSA is not configured; set "
             "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
             "their service account was annotated) or the profile's web_identity_token_file."
         )

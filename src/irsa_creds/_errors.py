@@ -13,8 +13,7 @@ exception of its own. One exception instance raised in a thousand threads would 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
@@ -36,8 +35,7 @@ def mask(text: str, *secrets: str) -> str:
     return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 3] + "..."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a flight brought no credentials: secret-free, shared by all who waited for it."""
 
     kind: Literal["token", "exchange", "timeout"]

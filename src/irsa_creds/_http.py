@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK
+from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, load_certificates
 from irsa_creds._muffle import muffled
 
 if TYPE_CHECKING:
@@ -193,6 +193,8 @@ def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
     # OpenSSL wakes up in the first of them, with locks of its own: a child that is forked in the
     # middle of that could never connect.
     with IMPORT_LOCK:
+        if url.lower().startswith("https:"):
+            load_certificates()
         return URLLib3Session(
             verify=settings.verify,
             proxies=settings.proxies_for(url),

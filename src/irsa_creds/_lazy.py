@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CONNECTING", "IMPORT_LOCK", "load_exchange_modules"]
+__all__ = ["CONNECTING", "IMPORT_LOCK", "load_certificates", "load_exchange_modules"]
 
 # Whoever forks takes this lock first: a child born in the middle of an import inherits a module
 # that nobody will ever finish ("LookupError: unknown encoding: idna").
@@ -72,8 +72,12 @@ def load_exchange_modules() -> None:
         # Private to botocore: `_endpoint` does without it where it is gone.
         with contextlib.suppress(ImportError):
             importlib.import_module("botocore.endpoint_provider")
-        # Finding its file imports more, and registers an exit handler; botocore needs no certifi.
-        with contextlib.suppress(ImportError):
-            importlib.import_module("certifi").where()
         # Looking up a host's address imports this codec, deep inside `getaddrinfo`.
         "x".encode("idna")
+
+
+def load_certificates() -> None:
+    """Import what finds the authorities that TLS trusts; call it with `IMPORT_LOCK` held."""
+    # It registers an exit handler, too; botocore does without certifi where there is none.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("certifi").where()

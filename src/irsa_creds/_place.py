@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -150,8 +149,7 @@ def _services_endpoint(settings: Settings, section: str) -> Any:
     return sts.get("endpoint_url")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Http:
+class Http(NamedTuple):
     """How STS is reached: certificates and proxies.
 
     Attributes:

@@ -1,0 +1,274 @@
+"""Everything that may be wrong: how it comes about, and what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from bad_input.spoilers import (
+    JWT,
+    Case,
+    answers,
+    argument,
+    call,
+    content,
+    forbidden,
+    hanging_call,
+    nowhere,
+    profile,
+    replaced,
+    role,
+    stranger,
+    unused_port,
+    variable,
+    vault_is_down,
+)
+from irsa_creds import ConfigError, ExchangeError, RefreshTimeout, TokenError
+from stsserver import (
+    answer,
+    credentials_xml,
+    error_xml,
+    hang_up,
+    http,
+    reset,
+    success,
+)
+
+__all__ = ["ARGUMENTS", "CASES"]
+
+XML = credentials_xml()
+EXAMPLE = "like arn:aws:iam::123456789012:role/NAME."
+FILE = "The token file '"
+WHO = "an STS, and no proxy in between?"
+
+#: What environment, files and servers bring; boto3's sessions meet these as well.
+CASES: dict[str, Case] = {
+    "role missing": Case(
+        variable("AWS_ROLE_ARN", None),
+        ConfigError,
+        ("AWS_WEB_IDENTITY_TOKEN_FILE brings", "no role is named; set AWS_ROLE_ARN"),
+    ),
+    "role empty": Case(
+        variable("AWS_ROLE_ARN", ""), ConfigError, ("AWS_ROLE_ARN is empty; set AWS_ROLE_ARN",)
+    ),
+    "policy ARN": Case(
+        role("arn:aws:iam::123456789012:policy/app"),
+        ConfigError,
+        ("AWS_ROLE_ARN is 'arn:aws:iam::123456789012:policy/app'", "ARN of a policy;", EXAMPLE),
+    ),
+    "assumed-role ARN": Case(
+        role("arn:aws:sts::123456789012:assumed-role/app/pod"),
+        ConfigError,
+        ("AWS_ROLE_ARN is '", "ARN of a role's session;", EXAMPLE),
+    ),
+    "wrong account length": Case(
+        role("arn:aws:iam::12345678901:role/app"),
+        ConfigError,
+        ("AWS_ROLE_ARN is '", "account id is not 12 digits;", EXAMPLE),
+    ),
+    "extra colon": Case(
+        role("arn:aws:iam::123456789012::role/app"),
+        ConfigError,
+        ("AWS_ROLE_ARN is '", "a colon too many in it;", EXAMPLE),
+    ),
+    "session name": Case(
+        variable("AWS_ROLE_SESSION_NAME", "my app"),
+        ConfigError,
+        ("AWS_ROLE_SESSION_NAME is 'my app'", "2 to 64 letters, digits or characters of _+=,.@-."),
+    ),
+    "duration too short": Case(
+        profile("duration_seconds = 899"),
+        ConfigError,
+        ("duration_seconds of the profile 'default' is 899", "900 to 43200 seconds; give"),
+    ),
+    "duration too long": Case(
+        profile("duration_seconds = 43201"),
+        ConfigError,
+        ("duration_seconds of the profile 'default' is 43201", "900 to 43200 seconds; give"),
+    ),
+    "duration no number": Case(
+        profile("duration_seconds = 1h"),
+        ConfigError,
+        ("duration_seconds of the profile 'default' is '1h'", "whole number of seconds"),
+    ),
+    "region": Case(
+        variable("AWS_REGION", "eu west 1"),
+        ConfigError,
+        ("AWS_REGION is 'eu west 1'", "give one like eu-central-1"),
+    ),
+    "endpoint": Case(
+        variable("AWS_ENDPOINT_URL_STS", "sts.example.com"),
+        ConfigError,
+        ("AWS_ENDPOINT_URL_STS is 'sts.example.com'", "begins with http:// or https://"),
+    ),
+    "token missing": Case(
+        replaced(lambda path: None),
+        TokenError,
+        (FILE, "does not exist.", "Check AWS_WEB_IDENTITY_TOKEN_FILE and the volume"),
+        "TokenFileMissing",
+    ),
+    "token unreadable": Case(
+        forbidden,
+        TokenError,
+        (FILE, "(uid ", ", mode 0600) cannot be read by uid ", "Permission denied", "fsGroup"),
+        "TokenFileUnreadable",
+    ),
+    "token empty": Case(
+        content(" \n"), TokenError, (FILE, "is empty.", "rename"), "TokenFileEmpty"
+    ),
+    "token a directory": Case(
+        replaced(lambda path: path.mkdir()),
+        TokenError,
+        (FILE, "is a directory.", "It must hold a web identity token"),
+        "TokenFileInvalid",
+    ),
+    "token a FIFO": Case(
+        replaced(os.mkfifo),
+        TokenError,
+        (FILE, "is a FIFO, not a file.", "It must hold a web identity token"),
+        "TokenFileInvalid",
+    ),
+    "token too long": Case(
+        content("x" * 20_001),
+        TokenError,
+        (FILE, "has more than 20,000 characters", "It must hold a web identity token"),
+        "TokenFileInvalid",
+    ),
+    "token with a BOM": Case(
+        content(b"\xef\xbb\xbf" + JWT.encode()),
+        TokenError,
+        (FILE, "begins with a byte order mark.", "It must hold a web identity token"),
+        "TokenFileInvalid",
+    ),
+    "token not UTF-8": Case(
+        content(b"\xe4\xff" + JWT.encode()),
+        TokenError,
+        (FILE, "is not UTF-8 text.", "It must hold a web identity token"),
+        "TokenFileInvalid",
+    ),
+    "STS answers HTML": Case(
+        answers(answer(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
+        ExchangeError,
+        ("The answer of http://localhost:", "has a DOCTYPE, as web pages have.", WHO),
+        "MalformedAnswer",
+    ),
+    "STS answers truncated XML": Case(
+        answers(answer(http(XML[: len(XML) // 2]))),
+        ExchangeError,
+        ("The answer of http://localhost:", "was cut off.", WHO),
+        "MalformedAnswer",
+    ),
+    "STS leaves fields out": Case(
+        answers(answer(http(XML.replace("SessionToken", "Other")))),
+        ExchangeError,
+        ("The answer of http://localhost:", "lacks SessionToken.", WHO),
+        "MalformedAnswer",
+    ),
+    "STS answers 10 MB": Case(
+        answers(answer(http(XML + " " * 10_000_000))),
+        ExchangeError,
+        ("The answer of http://localhost:", "is longer than 1 MiB.", WHO),
+        "MalformedAnswer",
+    ),
+    "STS drips": Case(
+        answers(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
+        ExchangeError,
+        ("STS at http://localhost:", "did not answer (ReadTimeoutError", "tried again"),
+        "ReadTimeoutError",
+    ),
+    "STS gives what has expired": Case(
+        answers(success(expiration="2026-01-05T09:00:00Z")),
+        ExchangeError,
+        ("credentials that expired 2026-01-05T09:00:00Z.", "Compare the pod's clock and STS's."),
+        "ExpiredCredentials",
+    ),
+    "STS refuses": Case(
+        answers(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
+        ExchangeError,
+        ("STS answered AccessDenied", "trust policy", 'iss "https://issuer.example"'),
+        "AccessDenied",
+    ),
+    "STS resets": Case(
+        answers(reset),
+        ExchangeError,
+        ("STS at http://localhost:", "did not answer (ConnectionClosedError", "tried again"),
+        "ConnectionClosedError",
+    ),
+    "STS hangs up": Case(
+        answers(hang_up),
+        ExchangeError,
+        ("STS at http://localhost:", "did not answer (ConnectionClosedError", "tried again"),
+        "ConnectionClosedError",
+    ),
+    "unknown host": Case(
+        variable("AWS_ENDPOINT_URL_STS", "http://sts.unknown.invalid"),
+        ExchangeError,
+        ("STS at http://sts.unknown.invalid did not answer", "Check DNS, network policies"),
+        "EndpointConnectionError",
+    ),
+    "connection refused": Case(
+        unused_port,
+        ExchangeError,
+        ("STS at http://127.0.0.1:", "Connection refused", "Check DNS, network policies"),
+        "EndpointConnectionError",
+    ),
+    "TLS failure": Case(
+        stranger,
+        ExchangeError,
+        ("STS at https://localhost:", "did not answer (SSLError", "Check", "AWS_CA_BUNDLE"),
+        "SSLError",
+    ),
+    "CA bundle missing": Case(
+        nowhere,
+        ExchangeError,
+        ("STS at https://localhost:", "/nowhere/ca.pem", "AWS_CA_BUNDLE"),
+        "SSLError",
+    ),
+}
+
+#: What only `irsa_creds.provider()` can be given.
+ARGUMENTS: dict[str, Case] = {
+    "token not named": Case(
+        variable("AWS_WEB_IDENTITY_TOKEN_FILE", None),
+        ConfigError,
+        ("AWS_ROLE_ARN is 'arn:", "no web identity token is named", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ),
+    "policy too long": Case(
+        argument(policy=json.dumps({"Version": "2012-10-17", "Statement": ["x" * 2048]})),
+        ConfigError,
+        ("The argument policy has 2,", "STS takes 2,048; shorten it, or", "policy_arns."),
+    ),
+    "policy not JSON": Case(
+        argument(policy="{'Version': '2012-10-17'}"),
+        ConfigError,
+        ("The argument policy is ", "it is not JSON", "give an IAM policy as JSON."),
+    ),
+    "eleven policy ARNs": Case(
+        argument(policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"] * 11),
+        ConfigError,
+        ("The argument policy_arns names 11 policies", "STS takes 10; name fewer."),
+    ),
+    "token callable raises": Case(
+        call(vault_is_down),
+        TokenError,
+        ("The token callable raised OSError: vault is down.",),
+        "TokenCallableFailed",
+    ),
+    "token callable returns bytes": Case(
+        call(JWT.encode),
+        TokenError,
+        ("The token callable returned a value of type bytes, not str.", "must return the web"),
+        "TokenCallableFailed",
+    ),
+    "token callable returns nothing": Case(
+        call(str),
+        TokenError,
+        ("The token callable returned a text that is empty.", "must return the web"),
+        "TokenCallableFailed",
+    ),
+    "token callable hangs": Case(
+        hanging_call,
+        RefreshTimeout,
+        ("No credentials for arn:aws:iam:", "came within 0.3 s.", "status() and the log"),
+    ),
+}

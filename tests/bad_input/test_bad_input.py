@@ -1,0 +1,89 @@
+"""Whatever is wrong is said in one clear text, as a typed error, and in time."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore import exceptions
+
+import irsa_creds
+from bad_input.cases import ARGUMENTS, CASES
+
+if TYPE_CHECKING:
+    from bad_input.spoilers import Case, Scene
+
+pytestmark = pytest.mark.timeout(30)
+
+EVERYTHING = CASES | ARGUMENTS
+
+
+def check(error: irsa_creds.IrsaError, case: Case) -> None:
+    text = str(error)
+    pattern = ".*".join(re.escape(part) for part in case.says)
+    assert re.search(pattern, text), text
+    assert isinstance(error, case.type)
+    assert (error.failure.code if error.failure else "") == case.code
+    # To be read in one line of a log, by a person.
+    assert len(text.splitlines()) == 1
+    assert len(text) < 700
+    # A sentence; one that begins with a key of the profile leaves it as it is written there.
+    assert text[0].isupper() or text.startswith("duration_seconds of the profile")
+    assert text[-1] in ".?)"
+    assert "  " not in text
+    assert ".." not in text
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_a_provider_says_what_is_wrong_and_what_to_do(what: str, scene: Scene) -> None:
+    case = EVERYTHING[what]
+    case.spoil(scene)
+    timeout = scene.arguments.pop("timeout", 20)
+    with pytest.raises(irsa_creds.IrsaError) as caught:
+        irsa_creds.provider(**scene.arguments).get(timeout=timeout)
+    assert type(caught.value) is case.type
+    check(caught.value, case)
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_boto3_says_the_same_in_both_families(what: str, scene: Scene) -> None:
+    case = CASES[what]
+    case.spoil(scene)
+    irsa_creds.install()
+    with pytest.raises(exceptions.CredentialRetrievalError) as caught:
+        # As a program meets it: somewhere in its first request.
+        boto3.Session(region_name="eu-west-1").client("s3").list_buckets()
+    check(caught.value, case)
+    family = {
+        irsa_creds.ConfigError: exceptions.InvalidConfigError,
+        irsa_creds.TokenError: exceptions.CredentialRetrievalError,
+        irsa_creds.ExchangeError: exceptions.CredentialRetrievalError,
+    }[case.type]
+    assert isinstance(caught.value, family)
+    failure = caught.value.failure
+    if failure is not None and failure.unreachable:
+        assert isinstance(caught.value, exceptions.EndpointConnectionError)
+    if case.code == "AccessDenied":
+        assert isinstance(caught.value, exceptions.ClientError)
+        assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_an_opaque_token_is_passed_on(scene: Scene) -> None:
+    scene.token.write_text("opaque-token\n")
+    assert irsa_creds.provider().get()
+    assert scene.sts.seen[0].form["WebIdentityToken"] == "opaque-token"
+
+
+def test_a_role_without_a_token_file_is_not_irsa_for_boto3(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.set("AWS_WEB_IDENTITY_TOKEN_FILE", None)
+    irsa_creds.install()
+    assert boto3.Session().get_credentials() is None
+    irsa_creds.install(strict=True)
+    with pytest.raises(irsa_creds.ConfigError, match="no web identity token is named"):
+        boto3.Session().get_credentials()

@@ -1,0 +1,33 @@
+"""An STS that answers at once, and this process made a pod of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from races.lab import LoopbackSts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def sts() -> Iterator[LoopbackSts]:
+    with LoopbackSts() as opened:
+        yield opened
+
+
+@pytest.fixture
+def environ(sts: LoopbackSts, tmp_path: Path) -> dict[str, str]:
+    """The variables of a pod, for a process of its own."""
+    return sts.pod(tmp_path)
+
+
+@pytest.fixture
+def pod(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """This process is the pod."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    return environ

@@ -1,0 +1,33 @@
+"""Forks while a flight hangs; parent and child get credentials once STS answers again."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+
+import irsa_creds
+
+# A fork beside a running thread is what this is about.
+warnings.simplefilter("ignore", DeprecationWarning)
+
+
+def main() -> None:
+    provider = irsa_creds.provider()
+    provider.prefetch()
+    deadline = time.monotonic() + 20
+    while not provider.status().sts_calls:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    pid = os.fork()
+    who = "parent" if pid else "child"
+    key = provider.get(timeout=25).access_key_id
+    sys.stdout.write(f"{who} {key} {provider.status().sts_calls}\n")
+    sys.stdout.flush()
+    if not pid:
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+main()

@@ -1,0 +1,60 @@
+"""Pools of worker processes that use what the parent has made.
+
+Args: how workers are started: fork, spawn or forkserver.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import warnings
+from typing import Any
+
+import boto3
+
+import irsa_creds
+
+READS = 24
+WORKERS = 4
+
+# multiprocessing's own threads run while it forks workers.
+warnings.simplefilter("ignore", DeprecationWarning)
+
+inherited: Any = None
+
+
+def with_the_inherited_client(number: int) -> tuple[int, str]:
+    body = inherited.get_object(Bucket="data", Key="greeting")["Body"].read()
+    return os.getpid(), body.decode()
+
+
+def with_what_was_sent(given: tuple[irsa_creds.Provider, Any]) -> tuple[int, str]:
+    provider, session = given
+    assert provider is irsa_creds.provider()
+    assert provider.get(timeout=30) == provider.get()
+    body = session.client("s3").get_object(Bucket="data", Key="greeting")["Body"].read()
+    # Session and provider share what this process fetched.
+    assert provider.status().sts_calls <= 1
+    return os.getpid(), body.decode()
+
+
+def main(method: str) -> None:
+    global inherited  # noqa: PLW0603 - as a worker's client is made in real life
+    irsa_creds.install()
+    inherited = boto3.client("s3")
+    provider = irsa_creds.provider()
+    provider.get()
+    session = irsa_creds.boto3_session()
+    results: list[tuple[int, str]] = []
+    with multiprocessing.get_context(method).Pool(WORKERS) as pool:
+        results += pool.map_async(with_what_was_sent, [(provider, session)] * READS, 1).get(60)
+        if method == "fork":
+            results += pool.map_async(with_the_inherited_client, range(READS), 1).get(60)
+    assert {body for _, body in results} == {"hello"}
+    assert os.getpid() not in dict(results)
+    sys.stdout.write(f"{len(results)}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,172 @@
+"""DNS that hangs: who has credentials never notices, who has none waits for a while only."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import irsa_creds
+from irsa_creds import RefreshTimeout, _freshness, _waiting
+from irsa_creds._provider import engine_of
+from races.lab import at_once, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from races.lab import LoopbackSts
+
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
+
+
+class HangingDns:
+    """A resolver that never answers, until it is released."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+        self.released = threading.Event()
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        self.asked.release()
+        self.released.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
+    """Return what makes all look-ups of hosts hang from now on."""
+    hanging = HangingDns()
+
+    def hang() -> HangingDns:
+        monkeypatch.setattr(socket, "getaddrinfo", hanging)
+        return hanging
+
+    yield hang
+    hanging.released.set()
+    # Not one of them may reach into the next test.
+    eventually(lambda: not any(t.name == "irsa-creds-refresh" for t in threading.enumerate()))
+
+
+@pytest.fixture
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flights are over after a third of a second instead of 30."""
+    monkeypatch.setattr(_freshness, "BLOCKING_SECONDS", 0.3)
+    monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr(_freshness, "OVERDUE_GRACE", 0.05)
+
+
+def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
+    dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_freshness, "first_refresh", lambda lifetime, draw: 0.1)
+    monkeypatch.setattr(_freshness, "background_seconds", lambda left: 0.2)
+    provider = irsa_creds.provider()
+    first = provider.get()
+    # The kept connection would need no name.
+    engine_of(provider)._pilot.close()
+    hanging = dns()
+
+    def wait(*_: object) -> None:
+        raise AssertionError("a reader waits")
+
+    monkeypatch.setattr(_waiting, "_wait", wait)
+
+    def failed_twice() -> bool:
+        assert provider.get() == first
+        failure = provider.status().last_failure
+        return failure is not None and (failure.code, failure.in_a_row) == ("RefreshTimeout", 2)
+
+    eventually(failed_twice)
+    assert hanging.asked.acquire(timeout=0)
+    # Two hang, and one more a minute may: none of the other tries makes a thread.
+    monkeypatch.setattr(engine_of(provider)._outage, "not_before", float("-inf"))
+    for _ in range(100):
+        engine_of(provider).rouse()
+        assert provider.get() == first
+    assert provider.status().flights == 3
+
+
+@pytest.mark.usefixtures("short_deadlines")
+def test_readers_without_credentials_get_a_timeout_when_dns_hangs(
+    dns: Callable[[], HangingDns],
+) -> None:
+    dns()
+    provider = irsa_creds.provider()
+    started = time.monotonic()
+
+    errors = at_once(20, lambda: provider.get(timeout=5))
+
+    assert time.monotonic() - started < 5
+    assert {type(error) for error in errors} == {RefreshTimeout}
+    assert all("hanging DNS server" in str(error) for error in errors)
+    assert provider.status().flights == 1
+
+
+def test_a_readers_own_deadline_comes_before_the_flights(dns: Callable[[], HangingDns]) -> None:
+    dns()
+    provider = irsa_creds.provider()
+    started = time.monotonic()
+    with pytest.raises(RefreshTimeout, match=r"within 0\.1 s"):
+        provider.get(timeout=0.1)
+    with pytest.raises(RefreshTimeout, match=r"within 0\.1 s"):
+        asyncio.run(provider.aget(timeout=0.1))
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.usefixtures("short_deadlines")
+def test_flights_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
+    dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dns()
+    provider = irsa_creds.provider()
+    engine = engine_of(provider)
+
+    def read() -> str:
+        with pytest.raises(RefreshTimeout) as caught:
+            provider.get(timeout=10)
+        # As if the record of the failure were over: it would answer for many seconds.
+        engine._outage.retry_now(engine.now())
+        return str(caught.value)
+
+    for _ in range(2):
+        assert "did not end within" in read()
+    assert "no further one is started" in read()
+    assert provider.status().flights == 2
+
+    # A minute later, and another, and so on.
+    monkeypatch.setattr(_freshness, "BLOCKING_SECONDS", 0.05)
+    monkeypatch.setattr("irsa_creds._freshness.OVERDUE_INTERVAL", 0.0)
+    for number in range(3, 17):
+        assert "did not end within" in read()
+        assert provider.status().flights == number
+    assert "no further one is started" in read()
+    with pytest.raises(RefreshTimeout, match="no further one is started"):
+        asyncio.run(provider.aget())
+    assert provider.status().flights == 16
+
+
+@pytest.mark.usefixtures("short_deadlines")
+def test_credentials_come_again_when_dns_does(
+    sts: LoopbackSts,
+    dns: Callable[[], HangingDns],
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hanging = dns()
+    provider = irsa_creds.provider()
+    with pytest.raises(RefreshTimeout):
+        provider.get()
+    monkeypatch.undo()
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    hanging.released.set()
+    deadline = time.monotonic() + 20
+    while provider.status().state != "fresh":
+        assert time.monotonic() < deadline
+        provider.prefetch()
+        time.sleep(0.01)
+    assert provider.get().access_key_id == f"ASIA{len(sts.calls):016d}"

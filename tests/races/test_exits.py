@@ -1,0 +1,69 @@
+"""Processes that end while something of ours is under way: promptly, well, and without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from races.lab import run
+
+if TYPE_CHECKING:
+    from races.lab import LoopbackSts
+
+pytestmark = pytest.mark.timeout(60)
+
+# A flight may take 30 s and a waiter 35: an end that waited for either would be seen.
+PROMPTLY = 10.0
+
+
+@pytest.mark.parametrize("way", ["hung_flight", "hung_waiters", "hung_task"])
+def test_a_process_ends_at_once_while_sts_hangs(
+    way: str, sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    sts.gate.clear()
+    ended = run("leave.py", environ, way, seconds=50)
+    assert (ended.status, ended.out, ended.err) == (0, "", "")
+    assert ended.seconds < PROMPTLY
+
+
+def test_a_process_ends_at_once_while_the_refresher_sleeps(environ: dict[str, str]) -> None:
+    ended = run("leave.py", environ, "asleep", seconds=50)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.seconds < PROMPTLY
+
+
+@pytest.mark.parametrize(
+    ("way", "reads"),
+    [("atexit_cold", 1), ("atexit_warm", 2), ("atexit_stale", 2), ("thread_at_shutdown", 1)],
+)
+def test_a_read_on_the_way_out_is_served(way: str, reads: int, environ: dict[str, str]) -> None:
+    ended = run("leave.py", environ, way, seconds=50)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "ASIA0000000000000001\n" * reads
+
+
+def test_a_read_on_the_way_out_while_sts_hangs_ends_at_its_deadline(
+    sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    sts.gate.clear()
+    ended = run("leave.py", environ, "atexit_hung", seconds=50)
+    assert ended.status == 0
+    # From Python 3.12 on no thread can start by then: the read asks STS itself, as long as that.
+    assert ended.out in {"RefreshTimeout\n", "ExchangeError\n"}
+    assert "Traceback" not in ended.err
+    assert ended.seconds < PROMPTLY
+
+
+@pytest.mark.parametrize("way", ["finalizer", "finalizer_hung"])
+def test_a_read_by_a_finalizer_of_the_last_moment_does_not_hang(
+    way: str, sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    if way == "finalizer_hung":
+        sts.gate.clear()
+    ended = run("leave.py", environ, way, seconds=50)
+    assert ended.status == 0
+    # Other threads run no more, and nothing can be imported: typed errors are all there is.
+    assert ended.out in {"ExchangeError\n", "RefreshTimeout\n"}
+    assert "Traceback" not in ended.err
+    assert ended.seconds < PROMPTLY

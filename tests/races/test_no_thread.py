@@ -1,0 +1,138 @@
+"""Where no thread can start: threads fly themselves, tasks are told, nobody hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import irsa_creds
+from irsa_creds import RefreshTimeout
+from irsa_creds._provider import engine_of
+from races.lab import eventually
+
+if TYPE_CHECKING:
+    from races.lab import LoopbackSts
+
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
+
+
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let none of our threads start; STS's are in this process as well."""
+    original = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if self.name.startswith("irsa-creds"):
+            raise RuntimeError("can't start new thread")
+        original(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def test_a_thread_flies_itself_where_no_thread_can_start(
+    sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = irsa_creds.provider()
+    no_threads(monkeypatch)
+    assert provider.get() == provider.get()
+    assert provider.status().flights == 1
+
+
+def test_an_inline_flight_ends_when_its_callers_time_is_over(
+    sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = irsa_creds.provider()
+    sts.gate.clear()
+    no_threads(monkeypatch)
+    started = time.monotonic()
+    with pytest.raises(irsa_creds.ExchangeError, match="ReadTimeoutError"):
+        provider.get(timeout=0.3)
+    # One answer may take 10 s, and four may be awaited.
+    assert time.monotonic() - started < 8
+    assert len(sts.calls) == 1
+
+
+def test_no_thread_is_started_once_the_interpreter_takes_itself_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = irsa_creds.provider()
+    started: list[str] = []
+    original = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        started.append(self.name)
+        original(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    assert provider.get()
+    monkeypatch.undo()
+    # Those of the server; ours would never have run, and the read would have waited for ever.
+    assert not [name for name in started if name.startswith("irsa-creds")]
+
+
+def test_a_task_gets_a_clear_error_where_no_thread_can_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = irsa_creds.provider()
+
+    async def main() -> None:
+        no_threads(monkeypatch)
+        with pytest.raises(RefreshTimeout, match="No thread could be started"):
+            await provider.aget(timeout=5)
+
+    asyncio.run(main())
+    # And a thread is served all the same.
+    assert provider.get()
+
+
+def test_valid_credentials_are_served_where_no_thread_can_start(
+    sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = irsa_creds.provider()
+    first = provider.get()
+    engine = engine_of(provider)
+    # A refresh is due now.
+    engine.snapshot.refresh_at = engine.snapshot.check_at = engine.now()
+    no_threads(monkeypatch)
+    assert provider.get() == first
+    assert asyncio.run(provider.aget()) == first
+    assert len(sts.calls) == 1
+    assert provider.status().state == "stale"
+
+
+def test_what_stops_an_inline_flight_releases_all_who_wait_for_it(
+    sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = irsa_creds.provider()
+    sts.gate.clear()
+    errors: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            provider.get(timeout=20)
+        except irsa_creds.IrsaError as error:
+            errors.append(error)
+
+    other = threading.Thread(target=wait)
+
+    def interrupt() -> None:
+        sts.arrived.wait(10)
+        other.start()
+        flight = engine_of(provider)._hangar.current
+        assert flight is not None
+        eventually(lambda: flight.future._condition._waiters)  # type: ignore[attr-defined]
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    no_threads(monkeypatch)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        provider.get()
+    other.join(10)
+    assert not other.is_alive()
+    assert [str(error) for error in errors] == ["The refresh was interrupted."]

@@ -1,0 +1,27 @@
+"""Pools of processes around what their parent has made: clients, sessions, providers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from races.lab import run
+
+if TYPE_CHECKING:
+    from irsa_creds.testing import Sandbox
+
+pytestmark = pytest.mark.timeout(110)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_read_s3_by_what_the_parent_made_or_sent(method: str, sandbox: Sandbox) -> None:
+    pod = sandbox.deploy()
+    sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
+    ended = run("pools.py", pod.environ, method, seconds=100)
+    assert ended.status == 0, ended.err
+    assert not ended.err
+    assert int(ended.out) == (48 if method == "fork" else 24)
+    # Forked workers serve what the parent had; others know only where to ask: one call each.
+    calls = len(sandbox.sts_calls)
+    assert calls == 1 if method == "fork" else 1 < calls <= 5

@@ -1,0 +1,150 @@
+"""Readers and hundreds of refreshes, with a switch of threads at nearly every bytecode."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds import Credentials
+from irsa_creds._channel import Channel
+from irsa_creds._clock import SystemClock
+from irsa_creds._engine import Engine
+from irsa_creds._freshness import DRAW
+from irsa_creds._pilot import Pilot
+from irsa_creds._refresher import Refresher
+from irsa_creds._sts import Answer
+from irsa_creds._waiting import acquire
+from irsa_creds.botocore import IrsaCredentials
+from kit import ROLE, FakeToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from irsa_creds._errors import Failure
+    from irsa_creds._token import Token
+
+pytestmark = pytest.mark.timeout(90)
+
+REFRESHES = 300
+LIFETIME = 0.05
+READERS = 2
+
+Values = tuple[str, str, str]
+
+
+class ScriptedSts:
+    """Answers at once, and now and then late, with numbered credentials that end very soon."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock = clock
+        self._numbers = count(1)
+        self.calls = 0
+        # By BOOTTIME: no step of the wall clock under the test can fool it.
+        self.ends: dict[str, float] = {}
+        self._together = threading.Semaphore(1)
+        self.overlapped = False
+
+    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+        del token, seconds
+        self.overlapped |= not self._together.acquire(blocking=False)
+        number = next(self._numbers)
+        if number % 10 == 0:
+            # Late: what is in use ends meanwhile, and readers must wait.
+            time.sleep(1.2 * LIFETIME)
+        self.ends[f"key-{number}"] = self._clock.now() + LIFETIME
+        date = datetime.now(UTC)
+        expiration = date + timedelta(seconds=LIFETIME + 1)
+        self.calls = number
+        self._together.release()
+        return Answer(
+            Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration), date
+        )
+
+    def reset_after_fork(self) -> None:
+        """Nothing is shared."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Stage:
+    """An engine on the machine's own clock, its STS, and what readers found wrong."""
+
+    clock: SystemClock
+    sts: ScriptedSts
+    engine: Engine
+    wrong: list[str]
+
+    def note(self, before: float, key: str, secret: str, token: str) -> None:
+        number = key.removeprefix("key-")
+        if (secret, token) != (f"secret-{number}", f"session-{number}"):
+            self.wrong.append(f"{key}, {secret} and {token} are of different answers")
+        # Whoever is preempted between read and check may see them end: no fault of the read.
+        if self.sts.ends[key] < before:
+            self.wrong.append(f"{key} had expired when it was asked for")
+
+    def run(self, *reads: Callable[[], Values]) -> None:
+        """Let each of `reads` go on in threads until there were enough refreshes."""
+        deadline = time.monotonic() + 60
+
+        def loop(read: Callable[[], Values]) -> None:
+            while self.sts.calls < REFRESHES and not self.wrong and time.monotonic() < deadline:
+                before = self.clock.now()
+                self.note(before, *read())
+
+        threads = [threading.Thread(target=loop, args=(read,)) for read in reads * READERS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(80)
+            assert not thread.is_alive()
+        assert not self.wrong
+        assert self.sts.calls >= REFRESHES
+        assert not self.sts.overlapped, "two flights were in the air at once"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    clock = SystemClock()
+    sts, channel, refresher = ScriptedSts(clock), Channel(), Refresher(clock)
+    pilot = Pilot(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, channel=channel, draw=DRAW)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield Stage(clock, sts, Engine(pilot, clock, refresher, channel, DRAW), [])
+    sys.setswitchinterval(before)
+    refresher.pause()
+
+
+def test_every_kind_of_reader_gets_three_values_of_one_answer_that_is_valid(stage: Stage) -> None:
+    class Provider:
+        role_arn = ROLE
+        _engine = stage.engine
+
+    adapter = IrsaCredentials(Provider())  # type: ignore[arg-type]
+
+    def get() -> Values:
+        found = acquire(stage.engine).credentials
+        return found.access_key_id, found.secret_access_key, found.session_token
+
+    def frozen() -> Values:
+        found = adapter.get_frozen_credentials()
+        return found.access_key, found.secret_key, found.token
+
+    def properties() -> Values:
+        while True:
+            key = adapter.access_key
+            taken = adapter._taken.snapshot
+            rest = adapter.secret_key, adapter.token
+            # A set that ended between two properties is replaced, as is promised: read again.
+            if adapter._taken.snapshot is taken:
+                return (key, *rest)
+
+    stage.run(get, frozen, properties)

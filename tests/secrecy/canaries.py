@@ -1,0 +1,104 @@
+"""Secrets that are easily recognised, and all the places that they must not be found in."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, quote_plus
+
+from stsserver import SECRET_KEY, SESSION_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["OPAQUE", "PASSWORD", "SECRETS", "TOKEN", "Witness", "chain"]
+
+# The payload says {"iss": "https://issuer.example", "sub": "pod"}: that much may be told.
+_PAYLOAD = "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicG9kIn0"
+_SIGNATURE = "canary-signature-of-the-token"
+TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{_PAYLOAD}.{_SIGNATURE}"
+# Of no known shape, and with what a form writes otherwise: only who knows it can mask it.
+OPAQUE = "canary/opaque+token"
+PASSWORD = "canary-proxy-password"
+SECRETS = (
+    TOKEN,
+    _PAYLOAD,
+    _SIGNATURE,
+    OPAQUE,
+    quote_plus(OPAQUE),
+    quote(OPAQUE),
+    PASSWORD,
+    SECRET_KEY,
+    quote_plus(SECRET_KEY),
+    SESSION_TOKEN,
+    SESSION_TOKEN[:40],
+)
+
+
+@dataclass
+class Witness(logging.Handler):
+    """Hears every logger at DEBUG and every warning, and is shown what else there is."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        # Tracebacks included, as a file of logs would have them.
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    __hash__ = logging.Handler.__hash__
+
+    def __enter__(self) -> Self:
+        root = logging.getLogger()
+        self._level = root.level
+        root.setLevel(logging.DEBUG)
+        root.addHandler(self)
+        self._warnings = warnings.catch_warnings(record=True)
+        self._warned = self._warnings.__enter__()
+        warnings.simplefilter("always")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._warnings.__exit__(None, None, None)
+        logging.getLogger().removeHandler(self)
+        logging.getLogger().setLevel(self._level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(self.format(record))
+        # What a handler that keeps the parts would store.
+        self.heard.append(repr({**vars(record), "exc_info": None}))
+        if record.exc_info and record.exc_info[1]:
+            self.see_error(record.exc_info[1])
+
+    def see(self, *things: object) -> None:
+        """Look at how things show themselves."""
+        self.heard += [f"{thing!r} {thing}" for thing in things]
+
+    def see_error(self, error: BaseException) -> None:
+        """Look at an error, its traceback, and all that hangs on it."""
+        self.heard += traceback.format_exception(error)
+        for each in chain(error):
+            self.see(each, each.args, vars(each))
+
+    def see_pickle(self, thing: object) -> None:
+        """Look into a pickle, and into what comes out of it."""
+        data = pickle.dumps(thing)
+        self.heard.append(data.decode("latin-1"))
+        self.see(pickle.loads(data))
+
+    def find(self) -> list[str]:
+        """Return every place where a secret is seen."""
+        self.see(*(warning.message for warning in self._warned or ()))
+        return [text for text in self.heard if any(secret in text for secret in SECRETS)]
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error with all its causes and contexts, also those that are not shown."""
+    seen: list[Any] = [error]
+    for each in seen:
+        yield each
+        seen += [e for e in (each.__cause__, each.__context__) if e and e not in seen]

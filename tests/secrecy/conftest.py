@@ -1,0 +1,51 @@
+"""A pod full of canaries, its STS, and who watches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds import _freshness
+from secrecy.canaries import TOKEN, Witness
+from stsserver import ROLE, StsServer, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    return path
+
+
+@pytest.fixture
+def sts() -> Iterator[StsServer]:
+    with StsServer([success()]) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _pod(token_file: Path, sts: StsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ROLE_ARN": ROLE,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token_file),
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_STS": sts.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _one_short_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_freshness, "BLOCKING_ATTEMPTS", 1)
+    monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.4)
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    with Witness() as opened:
+        yield opened

@@ -1,0 +1,281 @@
+"""Token, secret key, session token and a proxy's password show up nowhere, whatever happens."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+
+import irsa_creds
+from irsa_creds import Credentials
+from irsa_creds._answer import Asked
+from irsa_creds._dual_errors import dual
+from irsa_creds._http import NoReply, Reply, Request
+from irsa_creds._provider import engine_of
+from irsa_creds._token import Token
+from secrecy.canaries import OPAQUE, PASSWORD, TOKEN, chain
+from stsserver import (
+    ROLE,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    answer,
+    credentials_xml,
+    error_xml,
+    hang,
+    hang_up,
+    http,
+    refuse,
+    reset,
+    success,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from secrecy.canaries import Witness
+    from stsserver import Call, StsServer
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def answers(token: str) -> dict[str, Callable[[Call], None]]:
+    """Return what a server may do with the token that it was sent."""
+    echo = f"I was sent {token}, that is {quote_plus(token)}."
+    return {
+        "refusal that echoes the token": refuse("AccessDenied", echo, "403 Forbidden"),
+        "refusal whose code is the token": refuse(token[:60], echo, "403 Forbidden"),
+        "refusal whose request id is the token": answer(
+            http("<html/>", "400 Bad Request", x_amzn_requestid=token)
+        ),
+        "expired token": refuse("ExpiredTokenException", echo),
+        "throttling": refuse("Throttling", echo),
+        "failure of the server": answer(http(echo, "500 Internal Server Error")),
+        "bad gateway": answer(http(f"<html>{echo}</html>", "502 Bad Gateway")),
+        "redirect with the token": answer(
+            http("", "307 Temporary Redirect", Location=f"/?{token}")
+        ),
+        "reset": reset,
+        "hung up": hang_up,
+        "silence": hang,
+        "slow drip": lambda call: call.drip(http(credentials_xml()), 0.05),
+        "garbage": answer(http(bytes(range(256)))),
+        "not HTTP": answer(f"{echo}\r\n\r\n".encode()),
+        "a header that is none": answer(f"HTTP/1.1 200 OK\r\n{echo}\r\n\r\n".encode()),
+        "a length that is none": answer(
+            f"HTTP/1.1 200 OK\r\nContent-Length: {token}\r\n\r\n".encode()
+        ),
+        "an encoding that is none": answer(http("x", Content_Encoding="gzip", X_Echo=token)),
+        "oversize": answer(http(credentials_xml() + echo * 20_000)),
+        "truncated": answer(http(credentials_xml()[:-200])),
+        "cut off": answer(http(credentials_xml()[:400], length=5000)),
+        "fields missing": answer(http(credentials_xml().replace("SecretAccessKey", "Other"))),
+        "secret with a line break": answer(
+            http(credentials_xml().replace(SECRET_KEY, f"{SECRET_KEY}\n1"))
+        ),
+        "expiry that is the secret": answer(http(credentials_xml(SECRET_KEY))),
+        "credentials in an error": answer(http(credentials_xml(), "400 Bad Request")),
+        "error in a success": answer(http(error_xml("AccessDenied", echo))),
+        "expired credentials": success(expiration="2026-01-05T09:00:00Z"),
+    }
+
+
+def witness_all(witness: Witness) -> list[BaseException]:
+    """Read in every way; let the witness see whatever comes of it. Return the errors."""
+    irsa_creds.install()
+    provider = irsa_creds.provider()
+    provider.subscribe(witness.see)
+    errors: list[BaseException] = []
+    adapter = boto3.Session().get_credentials()
+    for read in (provider.get, adapter.get_frozen_credentials):
+        try:
+            read()
+        except irsa_creds.IrsaError as error:
+            errors += [error, dual(error)]
+    for each in errors:
+        witness.see_error(each)
+        witness.see_pickle(each)
+    witness.see(provider, provider.status(), adapter)
+    witness.see_pickle(provider)
+    witness.see(*internals())
+    return errors
+
+
+def internals() -> list[object]:
+    """Return every object of ours that lives in this process."""
+    return [
+        each
+        for each in gc.get_objects()
+        if str(type(each).__module__).startswith("irsa_creds.")
+        and not str(type(each).__module__).startswith("irsa_creds.testing")
+    ]
+
+
+@pytest.mark.parametrize("what", answers(TOKEN))
+@pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
+def test_no_answer_of_sts_makes_us_tell_a_secret(
+    token: str, what: str, sts: StsServer, token_file: Path, witness: Witness
+) -> None:
+    token_file.write_text(token)
+    sts.script[:] = [answers(token)[what]]
+
+    errors = witness_all(witness)
+
+    assert sts.seen, "nothing was sent: this shows nothing"
+    assert errors
+    assert witness.find() == []
+    # Not even a hidden one: it may hold the request with its body.
+    kept = [type(each).__module__ for error in errors for each in chain(error)]
+    assert not [module for module in kept if not module.startswith("irsa_creds")]
+
+
+def test_a_success_tells_no_secret_either(sts: StsServer, witness: Witness) -> None:
+    assert witness_all(witness) == []
+    assert witness.find() == []
+    assert irsa_creds.provider().get().secret_access_key == SECRET_KEY
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("where", ["http://127.0.0.1:{}", "http://unknown.invalid:{}"])
+def test_a_connection_that_is_refused_tells_no_secret(
+    where: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", where.format(unused_port()))
+    assert witness_all(witness)
+    assert witness.find() == []
+
+
+def test_tls_that_fails_tells_no_secret(
+    sts: StsServer, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url.replace("http:", "https:"))
+    assert witness_all(witness)
+    assert witness.find() == []
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        answer(http(PASSWORD, "407 Proxy Authentication Required")),
+        answer(http(f"<html>{PASSWORD}</html>", "502 Bad Gateway")),
+        hang_up,
+        None,
+    ],
+    ids=["407", "502", "hung up", "refused"],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_fails_tells_no_password(
+    scheme: str,
+    act: Callable[[Call], None] | None,
+    sts: StsServer,
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sts.script[:] = [act] if act else sts.script
+    port = sts.port if act else unused_port()
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{scheme}://sts.example.com")
+    assert witness_all(witness)
+    assert witness.find() == []
+
+
+def test_a_token_callable_that_tells_its_secret_is_not_repeated(witness: Witness) -> None:
+    def fetch() -> str:
+        raise OSError(f"GET https://user:{PASSWORD}@vault.example?jwt={TOKEN} failed")
+
+    provider = irsa_creds.provider(token=fetch)
+    with pytest.raises(irsa_creds.TokenError, match="OSError") as caught:
+        provider.get()
+    witness.see_error(caught.value)
+    witness.see_pickle(caught.value)
+    witness.see(provider, *internals())
+    assert witness.find() == []
+    assert [type(each) for each in chain(caught.value)] == [irsa_creds.TokenError]
+
+
+def test_a_subscriber_that_raises_a_secret_is_not_repeated(witness: Witness) -> None:
+    def complain(event: object) -> None:
+        raise ValueError(f"{event} {TOKEN}")
+
+    provider = irsa_creds.provider()
+    provider.subscribe(complain)
+    provider.get()
+    deadline = time.monotonic() + 10
+    while not any("A subscriber to irsa_creds raised" in text for text in witness.heard):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    assert witness.find() == []
+
+
+def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
+    sts: StsServer, witness: Witness
+) -> None:
+    sts.script[:] = [hang]
+    irsa_creds.provider().prefetch()
+    deadline = time.monotonic() + 10
+    while not sts.seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    witness.see(*internals())
+    assert any("Request" in text for text in witness.heard)
+    assert witness.find() == []
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Token.of(TOKEN),
+        Token.of(OPAQUE),
+        Request("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
+        Reply(200, {}, credentials_xml().encode()),
+        NoReply("SSLError", "handshake failure"),
+        Asked(ROLE, "https://sts.example", None, Token.of(TOKEN)),
+        Credentials("ASIA", SECRET_KEY, SESSION_TOKEN, datetime.now(UTC)),
+    ],
+    ids=lambda thing: type(thing).__name__,
+)
+def test_what_holds_a_secret_does_not_show_it(thing: Any, witness: Witness) -> None:
+    witness.see(thing)
+    assert witness.find() == []
+
+
+def test_what_holds_a_secret_does_not_travel() -> None:
+    provider = irsa_creds.provider()
+    credentials = provider.get()
+    irsa_creds.install()
+    for held in (credentials, Token.of(TOKEN), boto3.Session().get_credentials()):
+        with pytest.raises(TypeError, match="secrets must not travel"):
+            pickle.dumps(held)
+
+
+def test_sessions_travel_without_what_they_fetched(witness: Witness) -> None:
+    session = irsa_creds.boto3_session(region_name="eu-west-1")
+    assert session.get_credentials().get_frozen_credentials().secret_key == SECRET_KEY
+    witness.see_pickle(session)
+    witness.see_pickle(irsa_creds.provider(region="eu-west-1"))
+    assert witness.find() == []
+
+
+def test_the_witness_has_eyes(witness: Witness) -> None:
+    witness.see(TOKEN)
+    assert witness.find()
+
+
+def test_the_engine_that_serves_secrets_shows_none(witness: Witness) -> None:
+    provider = irsa_creds.provider()
+    provider.get()
+    engine = engine_of(provider)
+    witness.see(engine, engine.snapshot, engine.snapshot.credentials, vars(provider), vars(engine))
+    assert witness.find() == []
