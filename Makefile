@@ -10,7 +10,8 @@ BOTOCORES := 1.40.61 1.43.117
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
 	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
 	uninstall))
-OTHER_PYTHONS := python3.12 python3.13
+OTHER_PYTHONS := python3.12 python3.13 \
+	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
 .PHONY: help demo test test-unit test-botocores test-pythons test-real bench lint format lock clean
@@ -39,10 +40,12 @@ test-botocores: $(BOTOCORES:%=$(VENV)/botocore-%/ready)
 	done
 
 test-pythons:
-	@for python in $(OTHER_PYTHONS); do \
-	  $$python -c '' 2>/dev/null || { echo "$$python is not here"; continue; }; \
-	  $(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$python test-on-this || exit 1; \
-	done
+	@seen=; for python in $(OTHER_PYTHONS); do \
+	  version=$$($$python -c 'import ensurepip, sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	  case "$$seen" in *"<$$version>"*) continue;; esac; seen="$$seen<$$version>"; \
+	  $(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$version test-on-this || exit 1; \
+	done; \
+	echo "Other Pythons found here: $${seen:-none}"
 
 # Coverage is the main suite's to judge: what a version of Python lacks is not reached everywhere.
 test-on-this: $(VENV)/ready

@@ -9,7 +9,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds.testing import Sandbox
-from kit import Rig, rig
+from kit import FakeClock, FakeSts, Rig, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,28 @@ def _clean_environment(
 def engine_rig() -> Rig:
     """An engine on a fake clock, token and STS; every draw is the lower end."""
     return rig()
+
+
+@pytest.fixture
+def here() -> Iterator[Rig]:
+    """The same with every draw the upper end; its flights have landed when the test is over."""
+    made = rig(draw=high)
+    yield made
+    made.finish()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock moved by hand."""
+    return FakeClock()
+
+
+@pytest.fixture
+def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
+    """The STS that providers made from now on ask."""
+    made = FakeSts(clock)
+    monkeypatch.setattr("irsa_creds._provider.Exchange", lambda _: made)
+    return made
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from irsa_creds import ExchangeError
@@ -11,17 +9,7 @@ from irsa_creds._freshness import Snapshot
 from irsa_creds._waiting import acquire
 from kit import FakeAgenda, Rig, failure, high, rig
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 DAY = 86400.0
-
-
-@pytest.fixture
-def here() -> Iterator[Rig]:
-    made = rig(draw=high)
-    yield made
-    made.finish()
 
 
 # -- suspend ---------------------------------------------------------------------------------------

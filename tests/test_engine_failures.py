@@ -14,20 +14,11 @@ from irsa_creds._waiting import acquire
 from kit import Rig, eventually, failure, high, rig, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from irsa_creds._flight import Flight
     from irsa_creds._sts import Answer
     from irsa_creds._token import Token
 
 REFUSED = failure("AccessDenied", retryable=False)
-
-
-@pytest.fixture
-def here() -> Iterator[Rig]:
-    made = rig(draw=high)
-    yield made
-    made.finish()
 
 
 def read_and_finish(here: Rig) -> None:

@@ -14,16 +14,7 @@ from irsa_creds._waiting import acquire
 from kit import FakeAgenda, Rig, failure, high, rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from irsa_creds import Event
-
-
-@pytest.fixture
-def here() -> Iterator[Rig]:
-    made = rig(draw=high)
-    yield made
-    made.finish()
 
 
 def at_refresh(here: Rig) -> Snapshot:

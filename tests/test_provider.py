@@ -33,18 +33,6 @@ every_colour = pytest.mark.parametrize("get", [on_a_thread, in_a_task])
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
-    made = FakeSts(clock)
-    monkeypatch.setattr("irsa_creds._provider.Exchange", lambda _: made)
-    return made
-
-
-@pytest.fixture
 def provider(clock: FakeClock, sts: FakeSts, tmp_path: Path) -> Iterator[Provider]:
     token = tmp_path / "token"
     token.write_text("a.b.c")

@@ -30,18 +30,6 @@ JWT = "eyJhbGciOiJub25lIn0.eyJpc3MiOiAiaHR0cHM6Ly9vaWRjLmV4YW1wbGUvaWQifQ.c2ln"
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
-    made = FakeSts(clock)
-    monkeypatch.setattr("irsa_creds._provider.Exchange", lambda _: made)
-    return made
-
-
-@pytest.fixture
 def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
     made = Registry(clock)
     yield made
