@@ -10,7 +10,7 @@ import boto3.session
 import botocore
 import botocore.credentials
 import botocore.session
-from botocore.credentials import DeferredRefreshableCredentials
+from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
 from irsa_creds import _install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
@@ -33,6 +33,27 @@ def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Wire:
 def write_profiles(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     (folder / "config").write_text(text)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+
+
+SECOND = "arn:aws:iam::123456789012:role/second"
+
+
+def hop(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make the pod's profile `hop` a second role, by way of a web identity."""
+    write_profiles(
+        monkeypatch,
+        folder,
+        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n[profile app]\n"
+        f"role_arn = arn:aws:iam::123456789012:role/first\n"
+        f"web_identity_token_file = {folder / 'token'}\n",
+    )
+
+
+def give_node_role(session: Any) -> Credentials:
+    """Let a session hold what the node's metadata service gave it; return that."""
+    core = getattr(session, "_session", session)
+    core._credentials = Credentials("AKIDNODE", "secret", "token", method="iam-role")
+    return core._credentials
 
 
 def is_ours(session: Any) -> bool:

@@ -106,7 +106,7 @@ def test_an_expired_token_shows_its_end_its_file_and_the_skew() -> None:
     )
     assert "2026-01-05T08:00:00Z" in text
     assert "2026-01-05T07:00:00Z" in text
-    assert "-61 s" in text
+    assert "STS's clock is 61 s behind this machine's" in text
 
 
 def test_a_validation_error_shows_duration_and_role() -> None:
@@ -152,3 +152,13 @@ def test_a_foolish_instant_is_unknown(seconds: object) -> None:
 def test_advice_with_no_facts_at_all_is_still_a_sentence() -> None:
     assert advice("AccessDenied").endswith(".")
     assert "(unknown)" in advice("ReadTimeoutError")
+
+
+@pytest.mark.parametrize(
+    ("skew", "told"),
+    [(3.0, ""), (-4.9, ""), (7200.0, "7,200 s ahead of"), (-28_009_778.0, "28,009,778 s behind")],
+)
+def test_a_clock_that_differs_by_moments_is_not_told(skew: float, told: str) -> None:
+    text = advice("ExpiredToken", skew=skew)
+    assert ("STS's clock" in text) is bool(told)
+    assert told in text

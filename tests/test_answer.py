@@ -177,6 +177,7 @@ def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
     failure = failed(error_xml("AccessDenied", "Not authorized to perform it"), 403)
     assert failure.code == "AccessDenied"
     assert failure.message == "STS answered AccessDenied: Not authorized to perform it."
+    assert failure.words == "Not authorized to perform it"
     assert not failure.retryable
     assert failure.request_id == "3d86a7d3-0000-1111-2222-123456789abc"
     assert "system:serviceaccount:ns:sa" in failure.advice
@@ -187,6 +188,7 @@ def test_a_refusal_of_ceph_is_told_too() -> None:
     failure = failed(CEPH_ERROR, 403)
     assert failure.code == "AccessDenied"
     assert failure.message == "STS answered AccessDenied."
+    assert failure.words == ""
     assert failure.request_id == "tx00000a-0066-1234-default"
 
 
@@ -242,6 +244,8 @@ def test_a_redirect_is_told_as_one() -> None:
     failure = failed("", 302, Location="https://login.example")
     assert failure.code == "HTTP302"
     assert "a redirect, which is not followed" in failure.message
+    # Ours, not STS's.
+    assert failure.words == ""
     assert failure.attempts == 3
 
 
@@ -301,6 +305,42 @@ def test_a_server_that_echoes_the_token_shows_it_to_nobody(token: str) -> None:
     assert token not in repr(failure)
     assert plain not in repr(failure)
     assert "I got *** as ***." in failure.message
+    assert failure.words == "I got *** as ***"
+
+
+# Of no known shape; a short segment tells nothing, and may be an ordinary word.
+SEGMENTED = "canary+first.canary/second.the.canary-third"
+
+
+@pytest.mark.parametrize(
+    "piece", ["canary+first", "canary%2Ffirst", "canary/second", "canary%2Fsecond", "canary-third"]
+)
+def test_a_segment_of_the_token_is_masked_too(piece: str) -> None:
+    token = SEGMENTED.replace("+", "/") if "%2Ffirst" in piece else SEGMENTED
+    body = error_xml("InvalidIdentityToken", f"the piece {piece} is bad")
+    failure = judge(Reply(400, {}, body.encode()), asked(token))
+    assert isinstance(failure, Failure)
+    assert failure.words == "the piece *** is bad"
+    assert "canary" not in repr(failure)
+
+
+@pytest.mark.parametrize("id_", ["canary-third", "anary-thir", "third", "x-canary-third-x"])
+def test_an_id_made_of_a_piece_of_the_token_is_not_shown(id_: str) -> None:
+    failure = judge(Reply(400, {"x-amzn-requestid": id_}, b""), asked(SEGMENTED))
+    assert isinstance(failure, Failure)
+    assert failure.request_id is None
+
+
+def test_an_id_from_the_middle_of_a_jwt_is_not_shown() -> None:
+    assert failed("", 500, **{"x-amzn-requestid": JWT.split(".")[1]}).request_id is None
+    assert failed("", 500, **{"x-amzn-requestid": JWT[25:50]}).request_id is None
+
+
+def test_a_code_or_message_that_is_a_piece_of_the_token_is_masked() -> None:
+    body = error_xml("anarySecre", "ecretCanar")
+    failure = judge(Reply(400, {}, body.encode()), asked("canarySecretCanary"))
+    assert isinstance(failure, Failure)
+    assert failure.message == "STS answered ***: ***."
 
 
 def test_a_code_that_is_the_token_is_masked() -> None:
@@ -324,7 +364,8 @@ def test_no_answer_tells_the_endpoint_and_the_cause() -> None:
 
 def test_a_password_in_the_endpoint_is_not_shown() -> None:
     assert bare_url("https://user:pass@host/path") == "https://host/path"
-    assert bare_url("https://host/a@b") == "https://host/a@b"
+    assert bare_url("https://user:pa/ss@w@host/path") == "https://host/path"
+    assert bare_url("https://host/path") == "https://host/path"
     outcomes: list[Any] = [
         failure_of(NoReply("SSLError", "x"), asked(endpoint="https://user:hunter2@host")),
         judge(Reply(200, {}, b""), asked(endpoint="https://user:hunter2@host")),

@@ -13,6 +13,7 @@ SOURCE = Path(irsa_creds.__file__).parent
 ROOMS = [
     "_version",
     "_lazy",
+    "_switches",
     "_errors",
     "_advice",
     "_credentials",
@@ -32,6 +33,7 @@ ROOMS = [
     "_events",
     "_channel",
     "_outage",
+    "_status",
     "_flight",
     "_pilot",
     "_engine",
@@ -44,13 +46,14 @@ ROOMS = [
     "_session_settings",
     "_expired_hook",
     "botocore",
+    "_chain",
     "_install",
     "_boto3",
     "__init__",
 ]
 # Imported inside a function, at a moment when the upper room exists.
 UPWARD = {("_provider", "_registry"), ("_install", "_boto3")}
-ADAPTERS = {"_private", "_dual_errors", "botocore", "_install", "_boto3"}
+ADAPTERS = {"_private", "_dual_errors", "botocore", "_chain", "_install", "_boto3"}
 
 
 def imports(tree: ast.AST) -> set[str]:

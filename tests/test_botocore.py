@@ -6,6 +6,7 @@ import copy
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,7 @@ from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
 
@@ -121,17 +123,60 @@ def test_the_hot_path_says_what_freshness_says_at_every_instant(
         assert bool(slow) == (state(snapshot, now[0]) is State.EXPIRED)
 
 
-def test_properties_of_a_thread_are_of_the_set_that_its_access_key_took(
-    engine_rig: Rig, credentials: IrsaCredentials
-) -> None:
-    assert credentials.access_key == f"ASIA{1:016d}"
-    engine_rig.engine.invalidate(None)
+def renew(rig: Rig) -> None:
+    """Let a refresh take place in the background."""
+    rig.clock.advance(rig.engine.snapshot.refresh_at - rig.clock.now())
+    rig.engine.prefetch()
+    rig.settle()
 
+
+@pytest.mark.parametrize("order", list(permutations(("access_key", "secret_key", "token"))))
+def test_a_pass_over_the_properties_is_of_one_set_in_whatever_order(
+    order: tuple[str, ...], engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    for number in (1, 2, 3):
+        found = {order[0]: getattr(credentials, order[0])}
+        renew(engine_rig)
+        found |= {name: getattr(credentials, name) for name in order[1:]}
+        assert found == {
+            "access_key": f"ASIA{number:016d}",
+            "secret_key": f"secret-{number}",
+            "token": f"session-{number}",
+        }
+
+
+def test_each_thread_has_a_pass_of_its_own(engine_rig: Rig, credentials: IrsaCredentials) -> None:
+    assert credentials.access_key == f"ASIA{1:016d}"
+    renew(engine_rig)
     assert in_a_thread(lambda: credentials.access_key) == f"ASIA{2:016d}"
     assert (credentials.secret_key, credentials.token) == ("secret-1", "session-1")
+
+
+def test_the_account_belongs_to_any_pass(engine_rig: Rig, credentials: IrsaCredentials) -> None:
     assert credentials.account_id == "123456789012"
-    assert credentials.access_key == f"ASIA{2:016d}"
+    assert credentials.secret_key == "secret-1"
+    renew(engine_rig)
+    assert credentials.account_id == credentials.account_id == "123456789012"
+    assert credentials.access_key == f"ASIA{1:016d}"
+    assert credentials.secret_key == "secret-2"
+
+
+@pytest.mark.parametrize("end", ["invalidate", "close"])
+def test_a_set_that_was_given_up_is_not_handed_out_any_more(
+    end: str, engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials.access_key == f"ASIA{1:016d}"
+    if end == "close":
+        engine_rig.engine.close()
+    else:
+        engine_rig.engine.invalidate(None)
     assert (credentials.secret_key, credentials.token) == ("secret-2", "session-2")
+
+
+@pytest.mark.parametrize("name", ["access_key", "secret_key", "token", "account_id"])
+def test_no_value_can_be_set(name: str, credentials: IrsaCredentials) -> None:
+    with pytest.raises(AttributeError, match=f"irsa_creds' credentials are read-only: {name}"):
+        setattr(credentials, name, "another")
 
 
 def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
@@ -187,6 +232,49 @@ def test_a_refresh_is_needed_as_the_engine_plans_it_or_as_the_caller_asks(
     assert credentials.refresh_needed()
 
 
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_an_expiry_set_into_the_past_makes_a_refresh_due_that_nobody_waits_for(
+    zone: tzinfo | None, engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    credentials.get_frozen_credentials()
+    credentials._expiry_time = datetime(2020, 1, 1, tzinfo=zone)
+
+    assert credentials.refresh_needed()
+    assert credentials.get_frozen_credentials().secret_key == "secret-1"
+    engine_rig.settle()
+    assert credentials.get_frozen_credentials().secret_key == "secret-2"
+    assert engine_rig.sts.calls == 2
+
+
+@pytest.mark.parametrize("when", [None, datetime(9999, 1, 1, tzinfo=UTC)])
+def test_no_expiry_makes_credentials_last_longer(
+    when: datetime | None, engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    credentials.get_frozen_credentials()
+    before = credentials._expiry_time
+    credentials._expiry_time = when
+    assert credentials._expiry_time == before
+    assert not credentials.refresh_needed()
+
+
+def test_what_others_call_of_botocores_own_works(
+    engine_rig: Rig, credentials: IrsaCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert credentials._frozen_credentials is None
+    frozen = credentials.get_frozen_credentials()
+    assert credentials._frozen_credentials is frozen
+    sent = datetime.fromtimestamp(EPOCH, UTC)
+    monkeypatch.setattr(credentials, "_time_fetcher", lambda: sent)
+    assert credentials._seconds_remaining() == 3600
+
+    credentials._protected_refresh(is_mandatory=True)
+    engine_rig.settle()
+    assert credentials._frozen_credentials.secret_key == "secret-2"
+
+    engine_rig.clock.advance(3600)
+    assert credentials._frozen_credentials is None
+
+
 def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
@@ -203,11 +291,16 @@ def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
     assert engine_rig.sts.calls == 1
 
 
-@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_they_do_not_travel(way: Callable[[Any], Any], credentials: IrsaCredentials) -> None:
+def test_they_do_not_travel(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
     with pytest.raises(TypeError, match="secrets must not travel"):
-        way(credentials)
+        pickle.dumps(credentials)
+
+
+def test_a_copy_inside_the_process_is_the_same(credentials: IrsaCredentials) -> None:
+    credentials.get_frozen_credentials()
+    assert copy.copy(credentials) is credentials
+    assert copy.deepcopy({"held": credentials})["held"] is credentials
 
 
 def test_repr_names_the_role_and_no_key(credentials: IrsaCredentials) -> None:

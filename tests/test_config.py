@@ -299,13 +299,14 @@ def test_it_pickles_as_itself(webhook: None) -> None:
 def test_its_repr_shows_no_secret(webhook: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:canary@proxy:3128")
     fetch = functools.partial(str, "canary")
-    text = repr(resolve(token=fetch, endpoint_url="https://user:canary@rgw:8000"))
+    text = repr(resolve(token=fetch))
     assert "canary" not in text
     assert "token=<partial>" in text
-    assert "endpoint_url='https://***@rgw:8000'" in text
     assert "***@proxy:3128" in text
     assert f"role_arn='{ROLE}'" in text
     assert "token=<test_" in repr(resolve(token=lambda: ""))
+    assert "token_file=(10 characters, without a slash)" in repr(resolve(token_file="hvs.canary"))
+    assert "token_file='/var/token'" in repr(resolve())
 
 
 VARIABLES = {

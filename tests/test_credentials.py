@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 from datetime import UTC, datetime
@@ -26,6 +27,11 @@ def test_the_repr_shows_the_keys_last_four_characters_and_the_expiry_and_no_more
 def test_secrets_do_not_travel() -> None:
     with pytest.raises(TypeError, match="Pickle the provider instead"):
         pickle.dumps(CREDENTIALS)
+
+
+def test_a_copy_inside_the_process_is_the_same() -> None:
+    assert copy.copy(CREDENTIALS) is CREDENTIALS
+    assert copy.deepcopy({"held": [CREDENTIALS]})["held"][0] is CREDENTIALS
 
 
 def test_nobody_can_mix_two_sets() -> None:

@@ -29,7 +29,15 @@ from kit import failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REFUSED = failure("AccessDenied", status=403, request_id="r-1", retryable=False)
+WORDS = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+REFUSED = failure(
+    "AccessDenied",
+    status=403,
+    request_id="r-1",
+    retryable=False,
+    words=WORDS,
+    advice="Look at the trust policy.",
+)
 UNREACHABLE = failure("ConnectTimeoutError", unreachable=True, endpoint="https://sts.example")
 MALFORMED = failure("MalformedAnswer", status=200)
 UNRESOLVED = failure("EndpointUnresolved", retryable=False)
@@ -73,12 +81,13 @@ def test_it_is_of_our_family_and_of_botocores_and_of_no_other(
 def test_it_says_the_same_and_keeps_the_record(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
-    error, _ = case
+    error, families = case
     made = dual(error)
-    assert str(made) == str(error)
+    if ClientError not in families:
+        assert str(made) == str(error)
     assert made.failure is error.failure
     assert isinstance(made, BotoCoreError)
-    assert made.kwargs["error_msg"] == str(error)
+    assert made.kwargs["error_msg"] == str(made)
     assert made.kwargs["provider"] == "irsa-creds"
 
 
@@ -98,10 +107,25 @@ def test_a_refusal_has_a_clients_response() -> None:
     made = dual(REFUSED.error())
     assert isinstance(made, RefusedError)
     assert made.operation_name == "AssumeRoleWithWebIdentity"
-    assert made.response["Error"] == {"Code": "AccessDenied", "Message": REFUSED.message}
+    assert made.response["Error"] == {"Code": "AccessDenied", "Message": WORDS}
     metadata = made.response["ResponseMetadata"]
     assert (metadata["HTTPStatusCode"], metadata["RequestId"]) == (403, "r-1")
     assert not made.retryable
+
+
+def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> None:
+    said = ClientError(
+        {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
+    )
+    made = dual(REFUSED.error())
+    assert str(made) == f"{said}. Look at the trust policy. (STS request id r-1)"
+
+
+def test_a_refusal_without_words_of_stss_has_ours() -> None:
+    made = dual(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
+    assert isinstance(made, RefusedError)
+    assert made.response["Error"]["Message"] == "STS answered HTTP403."
+    assert str(made).endswith("operation: STS answered HTTP403.")
 
 
 def test_a_network_failure_names_the_endpoint() -> None:

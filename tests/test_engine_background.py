@@ -162,10 +162,11 @@ def test_keep_warm_does_not_spin_where_no_flight_may_start(
     assert agenda.at[-1] == here.clock.now() + 1
 
 
-def test_keep_warm_begins_with_the_first_read(here: Rig) -> None:
+def test_keep_warm_waits_for_no_first_read(here: Rig) -> None:
     here.engine.keep_warm = True
     tick(here)
-    assert here.sts.calls == 0
+    assert here.sts.calls == 1
+    assert here.engine.status().state == "fresh"
 
 
 # -- prefetch --------------------------------------------------------------------------------------

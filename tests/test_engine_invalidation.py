@@ -37,6 +37,16 @@ def test_what_the_user_gives_up_is_expired_at_once(here: Rig, key: str | None) -
     assert acquire(here.engine).credentials.access_key_id == SECOND
 
 
+@pytest.mark.parametrize("let_go", ["invalidate", "close"])
+def test_what_is_given_up_ends_for_whoever_took_it_before(here: Rig, let_go: str) -> None:
+    taken = here.warm()
+    if let_go == "close":
+        here.engine.close()
+    else:
+        here.engine.invalidate(None)
+    assert here.clock.now() >= taken.end_of_use
+
+
 def test_another_key_than_the_one_in_use_changes_nothing(here: Rig) -> None:
     made = here.warm()
     here.engine.invalidate(SECOND)

@@ -49,6 +49,12 @@ def test_the_text_ends_with_the_request_id_where_sts_gave_one() -> None:
     assert failure("X").text() == "STS said X."
 
 
+def test_words_are_a_failures_last_field_and_no_part_of_its_text() -> None:
+    assert Failure._fields[-1] == "words"
+    assert failure("X").words == ""
+    assert failure("X", words="Not authorized").text() == "STS said X."
+
+
 def test_an_exchange_error_tells_code_request_id_and_whether_to_try_again() -> None:
     error = failure("AccessDenied", request_id="abc", retryable=False).error()
     assert isinstance(error, ExchangeError)
@@ -90,6 +96,11 @@ def test_all_errors_are_irsa_errors() -> None:
         (f"torn {JWT[:40]}", "torn ***"),
         (f"key {SECRET}", "key ***"),
         ("through http://user:pass@proxy:3128", "through http://***@proxy:3128"),
+        (
+            "through http://user:pa/ss#w@rd@proxy:3128 it went",
+            "through http://***@proxy:3128 it went",
+        ),
+        ("encrypted eyJhbGciOiJkaXIifQ..dmVjdG9y.Y2lwaGVy.dGFn end", "encrypted *** end"),
         ("two\n  lines", "two lines"),
         ("arn:aws:iam::123456789012:role/app", "arn:aws:iam::123456789012:role/app"),
         ("https://sts.eu-west-1.amazonaws.com/", "https://sts.eu-west-1.amazonaws.com/"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
 
 from irsa_creds import Event, RefreshStarted, TokenRotated
 from irsa_creds._channel import Channel
 from kit import ROLE
-
-if TYPE_CHECKING:
-    import pytest
 
 EVENTS = [TokenRotated(f"{ROLE}-{number}") for number in range(5)]
 
@@ -120,3 +120,81 @@ def test_a_child_forgets_the_delivery_that_only_the_parents_thread_would_have_en
     channel.put(EVENTS[1])
     channel.deliver()
     assert heard == EVENTS[1:2]
+
+
+async def a_coroutine(event: Event) -> None:
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize("callback", [None, a_coroutine])
+def test_what_cannot_be_called_with_an_event_is_refused_at_once(callback: Any) -> None:
+    with pytest.raises(TypeError, match="takes a plain function of one event, and got"):
+        Channel().subscribe(callback)
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    "raised", [SystemExit(3), asyncio.CancelledError(), UnspeakableError()], ids=repr
+)
+def test_whatever_one_subscriber_raises_the_others_hear_all(raised: BaseException) -> None:
+    channel, heard = Channel(), list[Event]()
+
+    def bad(_: Event) -> None:
+        raise raised
+
+    channel.subscribe(bad)
+    channel.subscribe(heard.append)
+    for event in EVENTS:
+        channel.put(event)
+    channel.deliver()
+    assert heard == EVENTS
+
+
+def test_a_keyboard_interrupt_is_the_users_own() -> None:
+    channel = Channel()
+
+    def interrupted(_: Event) -> None:
+        raise KeyboardInterrupt
+
+    channel.subscribe(interrupted)
+    channel.put(EVENTS[0])
+    with pytest.raises(KeyboardInterrupt):
+        channel.deliver()
+
+
+def test_a_subscriber_that_forks_leaves_the_child_a_channel_that_works() -> None:
+    channel, heard = Channel(), list[Event]()
+
+    def forked(_: Event) -> None:
+        channel.reset_after_fork()
+
+    unsubscribe = channel.subscribe(forked)
+    channel.put(EVENTS[0])
+    channel.deliver()
+    unsubscribe()
+    channel.subscribe(heard.append)
+    channel.put(EVENTS[1])
+    channel.deliver()
+    assert heard == [EVENTS[1]]
+
+
+def test_without_a_thread_to_deliver_on_events_wait_for_the_next_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    channel, heard = Channel(), list[Event]()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    channel.subscribe(heard.append)
+    channel.deliver_apart()
+    channel.put(EVENTS[0])
+    channel.deliver_apart()
+    assert not heard
+    channel.deliver()
+    assert heard == [EVENTS[0]]

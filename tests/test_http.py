@@ -375,6 +375,31 @@ def test_a_proxy_that_refuses_is_told() -> None:
     assert "hunter2" not in outcome.reason
 
 
+@pytest.mark.parametrize("mark", "/#?\\")
+@pytest.mark.parametrize("begin", ["canary", "1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_whose_password_tears_its_url_apart_is_told_without_it(
+    scheme: str, begin: str, mark: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    proxy = f"http://canary-user:{begin}{mark}canary@localhost:1"
+    client = HttpClient(Http(proxies=((scheme, proxy),)))
+    outcome = broke(client, f"{scheme}://sts.example")
+    assert outcome.code == "ProxyConnectionError"
+    assert outcome.reason == (
+        f"the URL of the proxy ({scheme.upper()}_PROXY) cannot be parsed; "
+        "percent-encode the user and password in it"
+    )
+    assert "canary" not in caplog.text
+
+
+def test_the_proxy_of_another_scheme_is_not_looked_at() -> None:
+    with StsServer([OK]) as server:
+        client = HttpClient(Http(proxies=(("https", "http://user:pass/word@proxy"),)))
+        assert got(client, server.url) == b"fine"
+        client.close()
+
+
 def test_a_request_goes_through_its_proxy() -> None:
     with StsServer([OK]) as server:
         settings = Http(proxies=(("http", server.url),), proxies_config=())

@@ -19,7 +19,7 @@ from botocore.session import Session
 
 import irsa_creds
 from irsa_creds.botocore import IrsaCredentials
-from sessions import is_ours, pod, warnings, write_profiles
+from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
 from wire import KEYS, WEB_IDENTITY, Wire
 
 if TYPE_CHECKING:
@@ -171,6 +171,78 @@ def test_what_another_provider_brought_stays(
     assert warnings(caplog) == []
 
 
+def test_one_session_that_holds_something_else_stays_with_a_warning_that_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = boto3.Session()
+    held = give_node_role(session)
+    irsa_creds.install(session)
+    assert session.get_credentials() is held
+    (warning,) = warnings(caplog)
+    assert "changes nothing" in warning
+    assert "(iam-role)" in warning
+    assert "strict=True" in warning
+
+
+def test_one_session_with_keys_that_code_gave_stays_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret")
+    irsa_creds.install(session, strict=True)
+    assert session.get_credentials().access_key == "AKID"
+    (warning,) = warnings(caplog)
+    assert "changes nothing" in warning
+    assert "(explicit)" in warning
+    assert "strict" not in warning
+
+
+def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hop(monkeypatch, tmp_path)
+    session = Session(profile="hop")
+    session.get_credentials()
+    irsa_creds.install(session)
+    irsa_creds.install(session)
+    session.get_credentials().get_frozen_credentials()
+
+    assert [WARNED in each for each in warnings(caplog)] == [True]
+    assert wire.sent[0].user_agent.startswith("irsa-creds/")
+    assert wire.sent[-1].form["RoleArn"] == SECOND
+    irsa_creds.install(session)
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_second_role_by_way_of_static_keys_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n"
+        "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
+    )
+    boto3.setup_default_session(profile_name="hop")
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
+def test_credentials_set_before_any_chain_was_made_give_way_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    held = Session().get_credentials()
+    session = Session()
+    session._credentials = held
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert [WARNED in each for each in warnings(caplog)] == [True]
+
+
 def test_what_else_was_put_into_a_chain_stays() -> None:
     class Extra(botocore.credentials.CredentialProvider):  # type: ignore[misc]
         METHOD = "extra"
@@ -226,14 +298,7 @@ def test_an_explicit_profile_switches_the_variables_off(
 def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    second = "arn:aws:iam::123456789012:role/second"
-    write_profiles(
-        monkeypatch,
-        tmp_path,
-        f"[profile hop]\nrole_arn = {second}\nsource_profile = app\n[profile app]\n"
-        f"role_arn = arn:aws:iam::123456789012:role/first\n"
-        f"web_identity_token_file = {tmp_path / 'token'}\n",
-    )
+    hop(monkeypatch, tmp_path)
     irsa_creds.install()
 
     credentials = Session(profile="hop").get_credentials()
@@ -243,5 +308,5 @@ def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
     first, then = wire.sent
     assert first.form["RoleArn"].endswith("role/first")
     assert first.user_agent.startswith("irsa-creds/")
-    assert (then.form["RoleArn"], then.signed_with) == (second, KEYS[WEB_IDENTITY])
+    assert (then.form["RoleArn"], then.signed_with) == (SECOND, KEYS[WEB_IDENTITY])
     assert then.user_agent.startswith("Boto")

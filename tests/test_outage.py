@@ -10,14 +10,14 @@ import pytest
 
 from irsa_creds._events import LastFailure
 from irsa_creds._outage import Outage
-from kit import EPOCH, failure, high
+from kit import EPOCH, ROLE, failure, high
 
 NOW = 1000.0
 
 
 @pytest.fixture
 def outage() -> Outage:
-    return Outage(high)
+    return Outage(ROLE, high)
 
 
 def begin(outage: Outage, code: str = "X", *, left: float = 600.0, **fields: Any) -> None:
@@ -112,7 +112,7 @@ def test_a_success_between_two_looks_at_the_failure_breaks_nothing(
 ) -> None:
     answers = iter([failure(bad_token=True), None])
     monkeypatch.setattr(Outage, "failure", property(lambda _: next(answers)))
-    assert Outage(high).bad_token
+    assert Outage(ROLE, high).bad_token
 
 
 def test_an_outage_is_one_line_of_the_log_and_its_end_another(
@@ -129,10 +129,28 @@ def test_an_outage_is_one_line_of_the_log_and_its_end_another(
     failed, ended = caplog.records
     assert (failed.levelname, ended.levelname) == ("WARNING", "INFO")
     assert failed.getMessage() == (
-        "Refreshing AWS credentials failed (Unavailable), those in use last 600 s more. "
+        f"Refreshing the credentials of {ROLE} failed (Unavailable), those in use last 600 s more. "
         "STS said Unavailable."
     )
-    assert ended.getMessage() == "AWS credentials are refreshed again, after 3 failures."
+    assert ended.getMessage() == (
+        f"The credentials of {ROLE} are refreshed again; failures before: 3."
+    )
+
+
+def test_a_thread_that_cannot_start_shortens_no_back_off(outage: Outage) -> None:
+    begin(outage, throttled=True, retry_after=150.0)
+    outage.postpone(NOW + 1)
+    assert outage.not_before == NOW + 150
+
+
+def test_the_end_of_the_credentials_in_an_outage_is_said_once_more_as_an_error(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for left in (600, 300, 0, -60):
+        begin(outage, "Unavailable", left=left)
+    outage.report()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    assert "and none are valid" in caplog.messages[1]
 
 
 def test_another_code_is_another_line_and_a_refusal_is_an_error(

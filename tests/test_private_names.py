@@ -45,16 +45,26 @@ def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
 
     theirs = botocore.credentials.AssumeRoleWithWebIdentityProvider
     return {
+        "AssumeRoleCredentialFetcher._source_credentials": without(
+            botocore.credentials, "AssumeRoleCredentialFetcher"
+        ),
+        "AssumeRoleProvider._visited_profiles": set_up_otherwise(
+            botocore.credentials.AssumeRoleProvider
+        ),
         "AssumeRoleWithWebIdentityProvider.METHOD": without(theirs, "METHOD"),
         "ComponentLocator._deferred": set_up_otherwise(ComponentLocator),
         "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
         "providers(profile_name, disable_env_vars)": changed,
         "ProfileProviderBuilder._session": without(botocore.credentials, "ProfileProviderBuilder"),
         "RefreshableCredentials._refresh": without(RefreshableCredentials, "_refresh"),
+        "RefreshableCredentials._refresh_using": set_up_otherwise(RefreshableCredentials),
         "RefreshableCredentials.refresh_needed": without(RefreshableCredentials, "refresh_needed"),
         "Session._components": set_up_otherwise(Session),
         "Session._credentials": set_up_otherwise(Session),
         "Session._last_client_region_used": set_up_otherwise(Session),
+        "Session._register_credential_provider": without(Session, "_register_credential_provider"),
+        "create_credential_resolver": without(botocore.credentials, "create_credential_resolver"),
+        "credentials.create_credential_resolver": without(Session, "_create_credential_resolver"),
     }
 
 

@@ -14,6 +14,7 @@ NAMES = [
     "Credentials",
     "Event",
     "ExchangeError",
+    "Failure",
     "IrsaError",
     "LastFailure",
     "Provider",
@@ -31,6 +32,10 @@ NAMES = [
     "reset",
     "uninstall",
 ]
+
+
+def test_completion_offers_what_is_public_and_nothing_else() -> None:
+    assert dir(irsa_creds) == NAMES
 
 
 def python(code: str) -> str:

@@ -194,6 +194,19 @@ def test_while_the_interpreter_ends_no_thread_is_tried(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_engine_that_raises_keeps_nobody_else_waiting(
+    clock: FakeClock, refresher: Refresher, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("a log handler's")
+
+    broken, sound = Ticked(fail), Ticked()
+    for engine in (broken, sound):
+        refresher.schedule(engine, clock.now())
+    eventually(lambda: sound.ticks == 1)
+    assert "A refresh could not be started: ValueError." in caplog.messages
+
+
 def test_a_refresher_that_died_is_replaced(clock: FakeClock, refresher: Refresher) -> None:
     def die() -> None:
         raise SystemError("a defect")

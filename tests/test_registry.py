@@ -17,7 +17,7 @@ from irsa_creds import ConfigError, Provider, _registry
 from irsa_creds._config import Config
 from irsa_creds._lazy import IMPORT_LOCK
 from irsa_creds._provider import engine_of
-from irsa_creds._registry import REGISTRY, Registry, issuer_of_file
+from irsa_creds._registry import Registry, issuer_of_file
 from kit import ROLE, FakeClock, FakeSts, eventually, join_flights
 
 if TYPE_CHECKING:
@@ -179,7 +179,30 @@ def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts)
     assert engine.keep_warm
 
 
+@pytest.mark.usefixtures("pod", "sts")
+def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(clock: FakeClock) -> None:
+    registry = Registry(clock)
+    config = Config(role_arn=ROLE, session_name="pod", token=lambda: JWT)
+    engine = engine_of(registry.of(config, {}))
+    engine.keep_warm = True
+    for _ in range(3):
+        engine.tick()
+        join_flights()
+        assert engine.status().state == "fresh"
+        clock.advance(3500)
+
+
 @pytest.mark.usefixtures("pod")
+def test_what_was_named_at_any_time_is_in_the_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = irsa_creds.provider()
+    assert irsa_creds.provider(role_arn=provider.role_arn) is provider
+    pickled = pickle.dumps(provider)
+    irsa_creds.reset()
+    monkeypatch.setenv("AWS_ROLE_ARN", OTHER)
+    assert pickle.loads(pickled).role_arn == provider.role_arn != OTHER
+
+
+@pytest.mark.usefixtures("pod", "sts")
 def test_a_provider_pickles_as_its_arguments_and_reads_the_rest_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -217,7 +240,7 @@ def test_before_a_fork_the_import_lock_is_taken_and_the_refresher_ended(
     registry.before_fork()
     try:
         eventually(lambda: not thread.is_alive())
-        free = threading.Thread(target=lambda: taken.append(IMPORT_LOCK.acquire(blocking=False)))
+        free = threading.Thread(target=lambda: taken.append(IMPORT_LOCK.acquire(timeout=0)))
         taken: list[bool] = []
         free.start()
         free.join(10)
@@ -227,6 +250,76 @@ def test_before_a_fork_the_import_lock_is_taken_and_the_refresher_ended(
     assert snapshot.check_at < registry._clock.now(), "the next read starts the refresher again"
     provider.get()
     assert registry._refresher._thread not in (None, thread)
+
+
+def test_two_threads_that_fork_at_once_both_bring_the_refresher_back(registry: Registry) -> None:
+    provider = registry.of(config(), {})
+    provider.get()
+    registry.before_fork()
+    registry.before_fork()
+    registry.after_in_parent()
+    registry.after_in_parent()
+    assert engine_of(provider).snapshot.check_at < registry._clock.now()
+
+
+def test_what_is_kept_warm_needs_no_read_after_a_fork(registry: Registry) -> None:
+    provider = registry.of(config(), {})
+    engine_of(provider).keep_warm = True
+    provider.get()
+    registry.before_fork()
+    assert registry._refresher._thread is None
+    registry.after_in_parent()
+    assert registry._refresher._thread is not None
+
+
+def test_a_fork_waits_for_no_import_for_ever_and_the_child_has_a_free_lock(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_registry, "_IMPORT_PATIENCE", 0.01)
+    busy, done = threading.Event(), threading.Event()
+
+    def import_something() -> None:
+        with IMPORT_LOCK:
+            busy.set()
+            done.wait(30)
+
+    importing = threading.Thread(target=import_something)
+    importing.start()
+    assert busy.wait(10)
+    registry.before_fork()
+    registry.after_in_parent()
+    assert not IMPORT_LOCK.acquire(timeout=0), "it is the importing thread's still"
+    done.set()
+    importing.join(10)
+
+
+def test_what_was_forgotten_by_a_reset_is_made_the_childs_own_as_well(
+    registry: Registry, sts: FakeSts
+) -> None:
+    provider = registry.of(config(), {})
+    provider.get()
+    registry.reset()
+    provider.get()
+    registry.before_fork()
+    registry.after_in_child()
+    assert provider.status().flights == 0
+
+
+def test_who_asks_in_the_middle_of_asking_gets_the_same_provider(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner: list[Provider] = []
+
+    class Interrupted(Provider):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if not inner:
+                # A signal's handler, or a finalizer.
+                inner.append(None)  # type: ignore[arg-type]  # until the next line
+                inner[0] = registry.of(config(), {})
+
+    monkeypatch.setattr(_registry, "Provider", Interrupted)
+    assert registry.of(config(), {}) is inner[0]
 
 
 def test_a_parent_without_a_refresher_gets_none(registry: Registry) -> None:
@@ -252,7 +345,7 @@ def test_a_childs_registry_has_locks_refresher_and_flights_of_its_own(
     assert registry.of(config(), {}) is provider
     assert provider.status().flights == 0
     assert registry._refresher._thread is None
-    assert IMPORT_LOCK.acquire(blocking=False)
+    assert IMPORT_LOCK.acquire(timeout=0)
     IMPORT_LOCK.release()
 
 
@@ -267,4 +360,3 @@ def test_a_real_child_reads_on_with_its_parents_credentials(sts: FakeSts) -> Non
         os._exit(0 if provider.get() is given and provider.status().flights == 0 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert provider.get() is given
-    assert REGISTRY._refresher_ran

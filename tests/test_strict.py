@@ -13,7 +13,7 @@ from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
 import irsa_creds
-from sessions import is_ours, pod, write_profiles
+from sessions import give_node_role, hop, is_ours, pod, warnings, write_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,38 @@ def make_strict_default() -> Any:
     return boto3.DEFAULT_SESSION
 
 
+def make_strict_earlier() -> Any:
+    session = Session()
+    irsa_creds.install(strict=True)
+    return session
+
+
+def make_strict_boto3_earlier() -> Any:
+    session = boto3.Session()
+    irsa_creds.install(strict=True)
+    return session
+
+
+def make_strict_with_a_chain_of_another_make() -> Any:
+    session = Session()
+    session.register_component("credential_provider", object())
+    irsa_creds.install(session, strict=True)
+    return session
+
+
+def make_strict_with_a_chain_while_all_are() -> Any:
+    session = Session()
+    session.get_component("credential_provider")
+    irsa_creds.install(strict=True)
+    irsa_creds.install(session)
+    return session
+
+
 STRICT = [
+    make_strict_boto3_earlier,
+    make_strict_earlier,
+    make_strict_with_a_chain_of_another_make,
+    make_strict_with_a_chain_while_all_are,
     make_strict_everywhere,
     make_strict_boto3,
     make_strict_one,
@@ -92,6 +123,52 @@ def test_uninstall_ends_strict(make: Callable[[], Any], monkeypatch: pytest.Monk
     irsa_creds.uninstall()
     assert session.get_credentials() is None
     assert Session().get_credentials() is None
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_what_slipped_in_before_is_left_with_one_warning(
+    *, default: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    boto3.setup_default_session()
+    session = boto3.DEFAULT_SESSION
+    give_node_role(session)
+    for _ in range(2):
+        irsa_creds.install(None if default else session, strict=True)
+        assert is_ours(session)
+    (warning,) = warnings(caplog)
+    assert "before irsa_creds.install()" in warning
+    assert "(iam-role)" in warning
+
+
+def test_a_second_role_over_ours_is_left_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hop(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+    irsa_creds.install()
+    session = Session()
+    assert session.get_credentials().method == "assume-role"
+    irsa_creds.install(session, strict=True)
+    assert is_ours(session)
+    assert len(warnings(caplog)) == 1
+
+
+def test_keys_that_code_gave_stay_under_strict(caplog: pytest.LogCaptureFixture) -> None:
+    boto3.setup_default_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
+    irsa_creds.install(strict=True)
+    assert boto3.DEFAULT_SESSION.get_credentials().access_key == "AKID"
+    assert warnings(caplog) == []
+
+
+def test_strict_for_one_session_is_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    irsa_creds.install()
+    session = Session()
+    irsa_creds.install(session, strict=True)
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert Session().get_credentials().method == "env"
 
 
 def test_strict_heeds_the_profile_that_boto3_names_after_the_session_was_made(

@@ -418,6 +418,45 @@ def test_an_unknown_error_of_the_session_shows_no_secret(
     assert_silent(everything(), failure)
 
 
+def locals_below(error: BaseException) -> Iterator[str]:
+    """Yield what a traceback that shows locals would show of our frames and those below."""
+
+    def shown(value: object) -> Iterator[str]:
+        yield repr(value)
+        # rich and Sentry look into tuples, whatever these say of themselves.
+        if isinstance(value, tuple):
+            for each in value:
+                yield from shown(each)
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename != __file__:
+            for value in frame.f_locals.values():
+                yield from shown(value)
+
+
+@pytest.mark.parametrize(
+    "where", ["http.client.HTTPConnection.getresponse", "irsa_creds._sts.judge"]
+)
+def test_an_interrupt_shows_no_local_that_holds_a_secret(
+    where: str, make: Callable[..., Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        try:
+            raise TimeoutError(JWT)
+        finally:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupt)
+    with StsServer([success()]) as server:
+        exchange = make(server.url)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            exchange.attempt(TOKEN, 5)
+    seen = list(locals_below(caught.value))
+    assert any(ROLE in text for text in seen)
+    assert not [text for text in seen if any(canary in text for canary in CANARIES)]
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 def test_no_exception_outlives_an_attempt(make: Callable[..., Exchange]) -> None:
     from botocore.exceptions import BotoCoreError
     from urllib3.exceptions import HTTPError

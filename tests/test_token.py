@@ -10,6 +10,7 @@ import tempfile
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -202,6 +203,30 @@ def test_a_foolish_path_is_unreadable() -> None:
     source = TokenFile("a\0b")
     assert failure_of(source).code == "TokenFileUnreadable"
     assert source.signature() is None
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("hvs.canary", "(10 characters, without a slash)"),
+        ("canary" * 1_000, "(6,000 characters, without a slash)"),
+        ("/run/" + "canary" * 1_000, "'/run/***'"),
+    ],
+)
+def test_a_token_in_place_of_its_path_is_not_shown(path: str, shown: str) -> None:
+    failure = failure_of(TokenFile(path))
+    assert f"The token file {shown} " in failure.message
+    assert "canary" not in repr(failure)
+
+
+@pytest.mark.parametrize("content", ["\ufeffcanary", "can\nary canary", "canary" * 10_000])
+def test_no_frame_of_a_refusal_keeps_what_the_file_holds(path: Path, content: str) -> None:
+    path.write_text(content)
+    with pytest.raises(TokenError) as caught:
+        TokenFile(str(path)).read()
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)][1:]
+    assert frames
+    assert not [frame for frame in frames if "canary" in repr(frame.f_locals)]
 
 
 def test_an_empty_file_may_just_be_written(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,7 +14,8 @@ import pytest
 from botocore.session import Session
 
 import irsa_creds
-from sessions import attributes, is_ours, pod, warnings
+from irsa_creds.botocore import IrsaCredentials
+from sessions import attributes, hop, is_ours, pod, warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +71,45 @@ def test_uninstall_gives_the_default_session_its_own_chain_back() -> None:
     assert is_ours(boto3.DEFAULT_SESSION)
     irsa_creds.uninstall()
     assert not is_ours(boto3.DEFAULT_SESSION)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("look", [True, False])
+def test_uninstall_gives_sessions_made_while_installed_their_own_chain_back(
+    *, look: bool, strict: bool
+) -> None:
+    irsa_creds.install(strict=strict)
+    session = boto3.Session()
+    if look:
+        session.client("s3")
+    else:
+        session._session.get_component("credential_provider")
+    irsa_creds.uninstall()
+    client = session.client("s3")
+    assert not is_ours(session)
+    assert not isinstance(client._request_signer._credentials, IrsaCredentials)
+
+
+def test_uninstall_gives_a_second_role_its_own_source_back(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path)
+    irsa_creds.install()
+    session = Session(profile="hop")
+    session.get_credentials()
+    irsa_creds.uninstall()
+    session.get_credentials().get_frozen_credentials()
+    assert [each.user_agent[:4] for each in wire.sent] == ["Boto", "Boto"]
+
+
+def test_install_keeps_no_session_alive() -> None:
+    irsa_creds.install()
+    session = Session()
+    session.get_credentials()
+    gone = weakref.ref(session)
+    del session
+    gc.collect()
+    assert gone() is None
 
 
 def test_clients_keep_their_credentials_through_uninstall(wire: Wire) -> None:

@@ -14,6 +14,7 @@ from irsa_creds import _validate
 from irsa_creds._errors import ConfigError
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
+JWE = "eyJhbGciOiJkaXIifQ..canary-vector.canary-cipher.canary-tag"
 
 
 def refusal(check: Any, *args: Any, **kwargs: Any) -> str:
@@ -136,11 +137,59 @@ def test_what_is_no_path_is_refused(path: str) -> None:
     assert "which is no path" in refusal(_validate.token_file, path, "token_file")
 
 
-@pytest.mark.parametrize("token", [JWT, JWT + "\n"])
+@pytest.mark.parametrize("value", [b"s.canary", {"canary": 1}])
+def test_what_cannot_be_a_path_is_told_by_its_type(value: Any) -> None:
+    assert "canary" not in refusal(_validate.token_file, value, "token_file")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        JWT,
+        JWT + "\n",
+        f'"{JWT}"',
+        f"Bearer {JWT}",
+        f"token={JWT}",
+        f"/var/run/{JWT}",
+        JWT.rpartition(".")[0],
+        JWT + "\0",
+        JWE,
+        f"{JWT}{'canary' * 1_000}",
+    ],
+)
 def test_a_token_in_place_of_its_path_is_refused_and_not_shown(token: str) -> None:
     message = refusal(_validate.token_file, token, "AWS_WEB_IDENTITY_TOKEN_FILE")
     assert "AWS_WEB_IDENTITY_TOKEN_FILE holds a token itself" in message
-    assert "eyJ" not in message
+    assert not re.search("eyJ|c2lnbmF0dXJl|canary", message)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/var/run/secrets/token", "'/var/run/secrets/token'"),
+        ("run/token", "'run/token'"),
+        ("C:\\run\\token", "'C:\\\\run\\\\token'"),
+        ("", "''"),
+        ("hvs.canary", "(10 characters, without a slash)"),
+        ("s.canary" * 1_000, "(8,000 characters, without a slash)"),
+        ("a\0b", "(3 characters, without a slash)"),
+        ("Bearer canary", "(13 characters, without a slash)"),
+        ("/" + "canary" * 50, "'/***'"),
+        ("https://user:can/ary@vault/token", "'https://***@vault/token'"),
+        (f"/run/{JWE}", "'/run/***'"),
+    ],
+)
+def test_a_path_is_shown_and_what_may_be_a_token_is_counted(path: str, text: str) -> None:
+    assert _validate.shown_path(path) == text
+
+
+def test_a_bare_name_is_shown_where_such_a_file_is(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _validate.shown_path("token") == "(5 characters, without a slash)"
+    (tmp_path / "token").touch()
+    assert _validate.shown_path("token") == "'token'"
 
 
 class Fetcher:
@@ -203,7 +252,6 @@ def test_what_cannot_stand_in_a_host_name_is_no_region(name: str) -> None:
         "http://[::1]:8080",
         "HTTPS://RGW.example.",
         "http://localhost",
-        "https://user:secret@rgw",
     ],
 )
 def test_http_urls_with_a_host_are_endpoints(url: str) -> None:
@@ -232,9 +280,60 @@ def test_other_urls_are_refused(url: str) -> None:
     assert "begins with http:// or https:// and names a host" in message
 
 
-def test_a_refused_url_does_not_show_its_password() -> None:
-    message = refusal(_validate.endpoint_url, "ftp://user:se@cret@host/", "endpoint_url")
-    assert "'ftp://***@host/'" in message
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:secret@rgw",
+        "https://user:secret/x@rgw",
+        "https://user:1/secret@rgw",
+        "https://user:se cret@rgw",
+        "https://secret@rgw",
+        "user:secret@rgw",
+        "ftp://user:se@cret@rgw/",
+    ],
+)
+def test_a_user_and_password_in_an_endpoint_are_refused_and_not_shown(url: str) -> None:
+    message = refusal(_validate.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
+    assert message.startswith("AWS_ENDPOINT_URL_STS holds an '@', as URLs with a user and password")
+    assert "secret" not in message
+    assert "user:" not in message
+    assert "rgw" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://proxy",
+        "http://proxy:3128/",
+        "https://[::1]:3128",
+        "http://user:p%2Fss@proxy",
+        "http://user:p@ss@proxy:1",
+        "http://user@proxy",
+    ],
+)
+def test_a_proxys_url_names_a_host(url: str) -> None:
+    assert _validate.is_proxy_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http://:3128",
+        "http://user:password@:3128",
+        "http://proxy:port",
+        "http://user:pass/word@proxy:1",
+        "http://user:pass#word@proxy:1",
+        "http://user:pass?word@proxy:1",
+        "http://user:pass\\word@proxy:1",
+        "http://user:1/word@proxy:1",
+        "http://user:1#word@proxy:1",
+        "http://user:1?word@proxy:1",
+        "http://socks5://user:password@proxy:1",
+    ],
+)
+def test_a_proxys_url_that_its_password_tears_apart_names_none(url: str) -> None:
+    assert not _validate.is_proxy_url(url)
 
 
 @pytest.mark.parametrize(
@@ -293,3 +392,12 @@ def test_a_shown_value_is_bounded_and_without_secrets() -> None:
     assert text.startswith("['token ***', 'http://***@proxy:3128', 'xxx")
     assert len(text) == 160
     assert not re.search("eyJ|pass", text)
+
+
+@pytest.mark.parametrize("password", ["p", "p/ss", "p@ss", "p ss", "p#s?s", "p\nss"])
+def test_a_password_is_masked_up_to_the_last_at(password: str) -> None:
+    assert _validate.shown(f"https://user:{password}@host") == "'https://***@host'"
+
+
+def test_an_encrypted_token_is_masked_whole() -> None:
+    assert _validate.shown(f"Bearer {JWE}") == "'Bearer ***'"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from irsa_creds import ExchangeError, IrsaError, RefreshTimeout
+from irsa_creds import ExchangeError, Failure, IrsaError, RefreshTimeout
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import OVERDUE_GRACE, WAITER_SECONDS, Snapshot
 from irsa_creds._waiting import aacquire, acquire
@@ -94,6 +94,15 @@ def waiting(here: Rig) -> None:
 
 
 @every_colour
+def test_who_runs_out_of_time_hears_why_the_last_refresh_failed(get: Acquire) -> None:
+    script = Script(Flight(True, 0, 0))
+    script.failed = failure("Unavailable")
+    with pytest.raises(RefreshTimeout, match="The last one failed: STS said Unavailable") as caught:
+        get(script, 0.0, 0.0)
+    assert caught.value.failure is script.failed
+
+
+@every_colour
 def test_nobody_waits_longer_than_they_said(get: Acquire, here: Rig) -> None:
     here.sts.hold.clear()
     # The engine's clock stands still: only this deadline can end the wait.
@@ -139,6 +148,10 @@ class Script:
         self.now = self.clock.now
         self.looks = list(looks)
         self.flown: list[Flight] = []
+        self.failed: Failure | None = None
+
+    def last_failure(self) -> Failure | None:
+        return self.failed
 
     def look(self, min_ttl: float = 0.0, *, inline: bool = True) -> Snapshot | Flight:
         found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]

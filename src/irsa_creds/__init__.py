@@ -6,7 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
-from irsa_creds._errors import ConfigError, ExchangeError, IrsaError, RefreshTimeout, TokenError
+from irsa_creds._errors import (
+    ConfigError,
+    ExchangeError,
+    Failure,
+    IrsaError,
+    RefreshTimeout,
+    TokenError,
+)
 from irsa_creds._provider import Provider
 from irsa_creds._registry import provider, reset
 from irsa_creds._version import __version__
@@ -28,6 +35,7 @@ __all__ = [
     "Credentials",
     "Event",
     "ExchangeError",
+    "Failure",
     "IrsaError",
     "LastFailure",
     "Provider",
@@ -68,3 +76,7 @@ def __getattr__(name: str) -> Any:
     if name in _LATE:
         return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

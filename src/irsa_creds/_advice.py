@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Meaning", "advice", "instant", "meaning"]
 
 _SHOWN_LIMIT = 200
+# Seconds: STS tells whole ones, and an answer takes its time.
+_WORTH_TELLING = 5
 
 
 class Meaning(NamedTuple):
@@ -42,9 +44,13 @@ class _Row(NamedTuple):
     meaning: Meaning
 
 
-_TRANSIENT = Meaning("It is tried again; STS's endpoint is {endpoint}.", retryable=True)
+_TRANSIENT = Meaning(
+    "Is {endpoint} reachable and healthy? The next read tries again.", retryable=True
+)
 _THROTTLED = Meaning(
-    "Too many calls at {endpoint}: it is tried again, more slowly.", retryable=True, throttled=True
+    "{endpoint} had too many calls: the next tries come more slowly.",
+    retryable=True,
+    throttled=True,
 )
 _REFUSED = Meaning("Is {endpoint} the STS that knows the role {role}?")
 _UNKNOWN = Meaning("Is {endpoint} an STS?", retryable=True, attempts=3)
@@ -54,7 +60,7 @@ _TABLE = (
         ("InvalidIdentityToken",),
         "retrieve verification key",
         Meaning(
-            "STS could not fetch the keys of the issuer {iss}; it is tried again. If it stays, "
+            "STS could not fetch the keys of the issuer {iss}. If it stays so, "
             "the issuer is not reachable from AWS.",
             retryable=True,
         ),
@@ -98,7 +104,9 @@ _TABLE = (
     _Row(
         ("IDPCommunicationError",),
         "",
-        Meaning("STS cannot reach the issuer {iss}; it is tried again.", retryable=True),
+        Meaning(
+            "STS cannot reach the issuer {iss}: is it up, and reachable from AWS?", retryable=True
+        ),
     ),
     _Row(
         ("IDPRejectedClaim",),
@@ -247,12 +255,20 @@ def advice(
         "endpoint": endpoint or "(unknown)",
         "duration": "STS's default" if duration is None else f"{duration} s",
         "shape": shape,
-        "written": f", its file is of {instant(written.timestamp())}" if written else "",
-        "skew": f", STS's clock is {skew:+.0f} s from this machine's" if skew is not None else "",
+        "written": f", its file was written at {instant(written.timestamp())}" if written else "",
+        "skew": _skewed(skew),
         **{name: _shown(claims, name) for name in ("iss", "sub", "aud")},
         "exp": instant((claims or {}).get("exp")),
     }
     return meaning(code, message, status).advice.format_map(facts)
+
+
+def _skewed(skew: float | None) -> str:
+    """Return how far STS's clock is from this machine's, as a clause; nothing worth it: empty."""
+    if skew is None or abs(skew) < _WORTH_TELLING:
+        return ""
+    where = "ahead of" if skew > 0 else "behind"
+    return f", and STS's clock is {abs(skew):,.0f} s {where} this machine's"
 
 
 def instant(seconds: object) -> str:

@@ -30,6 +30,8 @@ _CODE = r"[A-Za-z0-9._:]{1,64}"
 _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
+# A shorter piece of a token tells nothing, and may be an ordinary word.
+_TELLING = 8
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 
 
@@ -49,8 +51,20 @@ class Asked(NamedTuple):
     token: Token
 
     def mask(self, text: str) -> str:
-        """Return `text` without the token, plain or in a form, and without other secrets."""
-        return mask(text, self.token.value, quote_plus(self.token.value))
+        """Return `text` without secrets: the token, its parts, and what looks like one."""
+        if len(text) >= _TELLING and text in self.token.value:
+            return "***"
+        parts = self._parts()
+        return mask(text, *parts, *map(quote_plus, parts))
+
+    def echoed_by(self, text: str) -> bool:
+        """Whether `text` is a piece of the token, or has one in it."""
+        return text in self.token.value or any(part in text for part in self._parts())
+
+    def _parts(self) -> list[str]:
+        """Return the token, and its segments behind it."""
+        value = self.token.value
+        return [value, *(part for part in value.split(".") if len(part) >= _TELLING)]
 
 
 class _MalformedError(Exception):
@@ -107,7 +121,7 @@ def failure_of(broken: NoReply, asked: Asked) -> Failure:
 
 def bare_url(url: str) -> str:
     """Return a URL without the user and password that it may hold."""
-    return re.sub(r"(?<=//)[^/]*@", "", url)
+    return re.sub(r"(?s)(?<=//).*@", "", url)
 
 
 def _parse(body: bytes) -> tuple[Element | None, str]:
@@ -148,7 +162,7 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
     date = _date(reply.headers.get("Date"))
     endpoint = bare_url(asked.endpoint)
     code = asked.mask(code) or f"HTTP{status}"
-    words = asked.mask(words)
+    said = words = asked.mask(words)
     if status in _REDIRECTS:
         words = words or "a redirect, which is not followed"
     meaning = _advice.meaning(code, words, status)
@@ -177,6 +191,7 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
         retry_after=_retry_after(reply.headers.get("Retry-After"), date),
         endpoint=endpoint,
         role_arn=asked.role_arn,
+        words=said,
     )
 
 
@@ -186,8 +201,7 @@ def _request_id(reply: Reply, root: Element | None, asked: Asked) -> str | None:
         found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
     # Anything else than an id is not shown: a server may echo what it was sent.
     return next(
-        (id_ for id_ in found if re.fullmatch(_REQUEST_ID, id_) and asked.token.value not in id_),
-        None,
+        (id_ for id_ in found if re.fullmatch(_REQUEST_ID, id_) and not asked.echoed_by(id_)), None
     )
 
 

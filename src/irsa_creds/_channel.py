@@ -6,14 +6,15 @@ pay for the classes of the events.
 
 from __future__ import annotations
 
-import importlib
+import contextlib
+import inspect
 import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from irsa_creds._errors import mask
-from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._errors import said
+from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +37,12 @@ class Channel:
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Add `callback`; return what removes it again."""
-        with IMPORT_LOCK:
-            # Here and not in a flight, which imports nothing: a fork may come at any moment.
-            importlib.import_module("irsa_creds._events")
+        if not callable(callback) or inspect.iscoroutinefunction(callback):
+            raise TypeError(
+                f"subscribe() takes a plain function of one event, and got {callback!r}."
+            )
+        # Here and not in a flight, which imports nothing: a fork may come at any moment.
+        load_late("irsa_creds._events")
         self._callbacks.append(callback)
 
         def unsubscribe() -> None:
@@ -82,12 +86,22 @@ class Channel:
 
     def deliver(self) -> None:
         """Call the subscribers; where a slow one is still being called, its thread goes on."""
-        while self._queue and self._delivering.acquire(blocking=False):
+        # Bound once: a subscriber that forks finds another lock in the child.
+        delivering = self._delivering
+        while self._queue and delivering.acquire(blocking=False):
             try:
                 while self._queue:
                     self._tell(self._queue.popleft())
             finally:
-                self._delivering.release()
+                delivering.release()
+
+    def deliver_apart(self) -> None:
+        """Deliver on a thread of its own, for a flight whose thread hangs."""
+        if self._queue:
+            thread = threading.Thread(target=self.deliver, name="irsa-creds-events", daemon=True)
+            # Without a thread the next flight delivers.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
 
     def _tell(self, event: Event) -> None:
         for callback in list(self._callbacks):
@@ -107,6 +121,9 @@ def _complaint(callback: Callable[[Event], object], event: Event) -> str:
     """Call `callback`; return what it raised, without its traceback: that is not ours to log."""
     try:
         callback(event)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises changes nothing
-        return mask(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    # SystemExit and the cancellations of other frameworks too: they would end the flight's thread.
+    except BaseException as error:  # noqa: BLE001
+        return f"{type(error).__name__}: {said(error)}"
     return ""

@@ -90,7 +90,7 @@ class Config:
         return _DEFAULT_LIFETIME if self.is_aws_endpoint else _FOREIGN_LIFETIME
 
     def __repr__(self) -> str:
-        shown = (f"{f.name}={_field_text(getattr(self, f.name))}" for f in fields(self))
+        shown = (f"{f.name}={_field_text(f.name, getattr(self, f.name))}" for f in fields(self))
         return f"Config({', '.join(shown)})"
 
     @classmethod
@@ -249,7 +249,9 @@ def _answered_by_aws(endpoint_url: str | None) -> bool:
     return endpoint_url is None or _validate.is_aws_endpoint(endpoint_url)
 
 
-def _field_text(value: object) -> str:
+def _field_text(name: str, value: object) -> str:
+    if name == "token_file" and isinstance(value, str):
+        return _validate.shown_path(value)
     # A callable's repr may hold what it is bound to: partial(fetch, "password").
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"

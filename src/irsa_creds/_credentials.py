@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Self
 
 __all__ = ["Credentials"]
 
@@ -34,6 +35,13 @@ class Credentials:
     def __repr__(self) -> str:
         key = self.access_key_id[-4:]
         return f"<Credentials ...{key} expiring {self.expiration:%Y-%m-%dT%H:%M:%SZ}>"
+
+    # A copy inside the process is no travel, and nobody can change one of two equals.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

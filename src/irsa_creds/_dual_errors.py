@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dual"]
 
+_OPERATION = "AssumeRoleWithWebIdentity"
 _LEAST_ERROR = 300
 
 
@@ -75,13 +76,15 @@ class RefusedError(BotocoreExchangeError, ClientError):
     Attributes:
         response: as a botocore client has it: `Error` and `ResponseMetadata`.
         operation_name: "AssumeRoleWithWebIdentity".
+
+    `str` begins with the sentence of a botocore client's own error: alerts on logs match it.
     """
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         super().__init__(message, failure=failure)
-        self.operation_name = "AssumeRoleWithWebIdentity"
+        self.operation_name = _OPERATION
         self.response: dict[str, Any] = {
-            "Error": {"Code": self.code, "Message": failure.message if failure else message},
+            "Error": {"Code": self.code, "Message": _words(failure) if failure else message},
             "ResponseMetadata": {
                 "RequestId": self.request_id or "",
                 "HTTPStatusCode": failure.status if failure else None,
@@ -93,7 +96,22 @@ class RefusedError(BotocoreExchangeError, ClientError):
 
 def dual(error: IrsaError) -> IrsaError:
     """Return `error` as the subclass of it that botocore's callers know as well."""
-    return _family(error)(str(error), failure=error.failure)
+    family, failure = _family(error), error.failure
+    if family is RefusedError and failure is not None:
+        return family(_as_client_says(failure), failure=failure)
+    return family(str(error), failure=failure)
+
+
+def _as_client_says(failure: Failure) -> str:
+    """Return botocore's sentence, and then what to do."""
+    words = _words(failure).rstrip(".")
+    start = f"An error occurred ({failure.code}) when calling the {_OPERATION} operation"
+    return failure._replace(message=f"{start}: {words}.").text()
+
+
+def _words(failure: Failure) -> str:
+    """Return what STS said; where it said nothing, what we say of it."""
+    return failure.words or failure.message
 
 
 def _family(error: IrsaError) -> type[IrsaError]:

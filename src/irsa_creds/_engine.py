@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from irsa_creds import _freshness as fresh
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._flight import Flight, Hangar
 from irsa_creds._freshness import Snapshot, State
-from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._lazy import load_late
+from irsa_creds._muffle import logging_is_held_here
 from irsa_creds._outage import Outage
 
 if TYPE_CHECKING:
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Engine"]
-
-_NAMES: dict[State, Literal["fresh", "stale", "expired"]] = {
-    State.FRESH: "fresh",
-    State.STALE: "stale",
-    State.EXPIRED: "expired",
-}
 
 
 class Engine:
@@ -65,8 +58,9 @@ class Engine:
         self._draw = draw
         # Re-entrant: a signal's handler may read credentials in the middle of a change.
         self._lock = threading.RLock()
+        self._depth = 0
         self._hangar = Hangar(clock)
-        self._outage = Outage(draw)
+        self._outage = Outage(pilot.role_arn, draw)
         self._last_demand = fresh.NEVER
 
     # -- reads ---------------------------------------------------------------------------------
@@ -84,6 +78,9 @@ class Engine:
         with self._turn() as now:
             snapshot = self.snapshot
             if now >= snapshot.end_of_use:
+                # The thread of a flight could not go on while this one holds what it needs.
+                if inline and (self._depth > 1 or logging_is_held_here()):
+                    return self._fly_here(now)
                 return self._block(now, inline=inline)
             snapshot.was_read = True
             state = self._see_to(snapshot, now)
@@ -100,12 +97,16 @@ class Engine:
         token_changed = self._outage.bad_token and self._pilot.token_changed()
         try:
             with self._lock:
-                now = self._clock.now()
-                # Asked again: what failed meanwhile may be something else.
-                if token_changed and self._outage.bad_token:
-                    self._outage.retry_now(now)
-                self._settle_overdue(now)
-                yield now
+                self._depth += 1
+                try:
+                    now = self._clock.now()
+                    # Asked again: what failed meanwhile may be something else.
+                    if token_changed and self._outage.bad_token:
+                        self._outage.retry_now(now)
+                    self._settle_overdue(now)
+                    yield now
+                finally:
+                    self._depth -= 1
         finally:
             self._outage.report()
 
@@ -129,9 +130,7 @@ class Engine:
         """Nothing is valid: join the flight under way, answer with the record, or start one."""
         if self._hangar.current is not None:
             return self._hangar.current
-        recorded = self._outage.recorded(now)
-        if recorded is not None:
-            raise recorded.error()
+        self._raise_recorded(now)
         if not self._hangar.may_start():
             raise RefreshTimeout(
                 "Earlier refreshes of the credentials still hang, so no further one is started. "
@@ -145,9 +144,20 @@ class Engine:
                     "interpreter is ending), and a task must not block its loop. "
                     "Raise the pod's limit of threads, or call get() from a thread."
                 )
-            flight.pilot = threading.get_ident()
-            self._hangar.board(flight)
+            self._hangar.board_here(flight)
         return flight
+
+    def _fly_here(self, now: float) -> Flight:
+        """Nothing is valid, and only this very thread can bring something: in no one's company."""
+        self._raise_recorded(now)
+        flight = Flight.for_readers(now)
+        self._hangar.board_here(flight)
+        return flight
+
+    def _raise_recorded(self, now: float) -> None:
+        recorded = self._outage.recorded(now)
+        if recorded is not None:
+            raise recorded.error()
 
     def _demand(self, now: float, min_ttl: float) -> Flight:
         """Valid, but not for as long as this caller wants; nobody else waits for it."""
@@ -182,7 +192,7 @@ class Engine:
         """Say until when reads stay on the hot path, and when the refresher looks here."""
         at = self._next_look(snapshot, now)
         snapshot.check_at = min(snapshot.end_of_use, at)
-        if self._agenda is not None and (now < snapshot.end_of_use or self._kept_warm):
+        if self._agenda is not None and (now < snapshot.end_of_use or self.keep_warm):
             self._agenda.schedule(self, at)
 
     def _next_look(self, snapshot: Snapshot, now: float) -> float:
@@ -216,17 +226,18 @@ class Engine:
                 # The late answer of a disowned flight counts only if it is fresher.
                 if timely or outcome.end_of_use > self.snapshot.end_of_use:
                     self._accept(outcome, now)
-            elif timely:
+            elif timely and not flight.cut_at(now):
                 self._record(flight, outcome, now)
         flight.settle(outcome)
 
     def _accept(self, snapshot: Snapshot, now: float) -> None:
         self.snapshot = snapshot
         self._outage.end()
-        self._arrange(snapshot, now)
         if self._hangar.current is not None:
-            # It took over from the one that is late: nobody needs to wait for it any more.
+            # It took over from the one that is late: nobody waits for it any more.
             self._hangar.current.settle(snapshot)
+            self._hangar.current = None
+        self._arrange(snapshot, now)
 
     def _record(self, flight: Flight, failure: Failure, now: float) -> None:
         snapshot, wall = self.snapshot, self._clock.wall()
@@ -241,23 +252,20 @@ class Engine:
         failure = self._hangar.disown_overdue()
         if flight is not None and failure is not None:
             self._record(flight, failure, now)
+            self._channel.failed(self.role_arn, failure.code, 1, now - flight.started_at)
+            self._channel.deliver_apart()
 
     # -- the refresher, the user and the services -----------------------------------------------
-
-    @property
-    def _kept_warm(self) -> bool:
-        """Whether a refresh is due though nobody reads; before the first read nothing is."""
-        return self.keep_warm and not self.snapshot.empty
 
     def tick(self) -> None:
         """Do what is due, as the refresher asks: nothing if nobody has read since the last time."""
         with self._turn() as now:
-            if not (self.snapshot.was_read or self._kept_warm):
+            if not (self.snapshot.was_read or self.keep_warm):
                 # Dormant: the next read looks here, and wakes it.
                 self.rouse()
             elif now < self.snapshot.end_of_use:
                 self._see_to(self.snapshot, now)
-            elif self._kept_warm:
+            elif self.keep_warm:
                 self._warm_up(now)
 
     def prefetch(self) -> None:
@@ -278,7 +286,7 @@ class Engine:
         """Let nobody use that key any more (None: whichever is in use)."""
         with self._turn() as now:
             if access_key_id in (None, self.snapshot.credentials.access_key_id):
-                self.snapshot = replace(self.snapshot, lifetime=0.0, refresh_at=fresh.NEVER)
+                self.snapshot.give_up()
                 self._arrange(self.snapshot, now)
 
     def distrust(self, access_key_id: str) -> None:
@@ -303,6 +311,7 @@ class Engine:
     def reset_after_fork(self) -> None:
         """Make this the child's own: its lock, its flights and its instants; keep the snapshot."""
         self._lock = threading.RLock()
+        self._depth = 0
         self._hangar.forget()
         self._pilot.reset_after_fork()
         self._channel.reset_after_fork()
@@ -316,27 +325,25 @@ class Engine:
         A flight under way still counts: others may wait for it.
         """
         with self._lock:
+            self.keep_warm = False
+            self.snapshot.give_up()
             self.snapshot = Snapshot.nothing()
         self._pilot.close()
 
+    def last_failure(self) -> Failure | None:
+        """Return why the last flight failed; None after one that did not."""
+        return self._outage.failure
+
     def status(self) -> Status:
         """Return what the engine is doing, without starting anything."""
-        with IMPORT_LOCK:
-            from irsa_creds._events import Status  # noqa: PLC0415 - most programs never ask
+        load_late("irsa_creds._status")
+        from irsa_creds._status import status_of  # noqa: PLC0415 - most programs never ask
 
         with self._lock:
-            now, wall = self._clock.now(), self._clock.wall()
-            snapshot, outage = self.snapshot, self._outage
-            left = snapshot.left(now)
-            empty = snapshot.empty
-            at = max(snapshot.refresh_at, outage.not_before) if left > 0 else outage.record_until
-            wait = max(0.0, at - now)
-            return Status(
-                state="empty" if empty else _NAMES[fresh.state(snapshot, now, wall)],
-                seconds_left=max(0.0, left),
-                next_refresh_in=wait if left > 0 or wait else None,
-                last_success_at=None if empty else datetime.fromtimestamp(snapshot.wall_at, UTC),
-                last_failure=outage.last_failure,
+            return status_of(
+                self.snapshot,
+                self._outage,
+                self._clock,
                 flights=self._hangar.started,
                 sts_calls=self._pilot.calls,
             )

@@ -18,10 +18,12 @@ from typing import Any, Literal, NamedTuple
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
 _MESSAGE_LIMIT = 600
-_SENSITIVE = r"""(?x)
-      (?P<userinfo>(?<=://)[^/\s]*@)             # http://user:pass@word@proxy
-    | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}              # a JWT, whole or torn
-    | [A-Za-z0-9+/=_%-]{40,}                     # secret keys and session tokens
+# A signed token, whole or torn, or an encrypted one, which has five segments.
+JWT = r"eyJ[\w-]{6,}(?:\.[\w-]*){1,4}"
+_SENSITIVE = rf"""(?x)
+      (?P<userinfo>(?<=//)\S*@)                  # http://user:pa/ss@word@proxy: to the last one
+    | {JWT}
+    | [A-Za-z0-9+/=_%-]{{40,}}                   # secret keys and session tokens
     """
 
 
@@ -33,6 +35,15 @@ def mask(text: str, *secrets: str) -> str:
     text = re.sub(_SENSITIVE, lambda m: "***@" if m["userinfo"] else "***", text)
     text = " ".join(text.split())
     return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 3] + "..."
+
+
+def said(error: BaseException) -> str:
+    """Return an exception's own words without what looks like a secret."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot even be printed
+        words = ""
+    return mask(words).rstrip(".") or "(no message)"
 
 
 class Failure(NamedTuple):
@@ -55,6 +66,8 @@ class Failure(NamedTuple):
     retry_after: float | None = None
     endpoint: str | None = None
     role_arn: str | None = None
+    # STS's own words, masked; empty where it said none.
+    words: str = ""
 
     def error(self) -> IrsaError:
         """Return a fresh exception that tells of this failure."""

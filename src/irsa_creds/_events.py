@@ -103,6 +103,8 @@ class LastFailure:
 class Status:
     """A provider at one instant; suits a readiness probe (`state` is "fresh" or "stale": ready).
 
+    A provider that nobody reads is not refreshed: a probe asks one made with `keep_warm=True`.
+
     Attributes:
         state: "empty" before the first credentials; "stale" is served, with a refresh due.
         seconds_left: seconds to the end of use; 0.0 where nothing is valid.

@@ -39,6 +39,7 @@ class Flight:
     future: Future[Outcome] = field(default_factory=_shared_future)
     # The thread that is to run it itself, where none of ours could start.
     pilot: int | None = None
+    cut: bool = False
 
     @classmethod
     def for_readers(cls, now: float) -> Flight:
@@ -55,9 +56,13 @@ class Flight:
         """The instant from which it hangs."""
         return self.deadline + fresh.OVERDUE_GRACE
 
+    def cut_at(self, now: float) -> bool:
+        """Whether it ended because who runs it had no more time: that says nothing to others."""
+        return self.cut and now >= self.deadline
+
     def overdue(self) -> Failure:
         """Return the failure of not having ended in time."""
-        seconds = self.deadline - self.started_at
+        seconds = max(0.0, self.deadline - self.started_at)
         return Failure(
             kind="timeout",
             code="RefreshTimeout",
@@ -128,6 +133,11 @@ class Hangar:
         self.current = flight
         self.started += 1
         self._last_start = flight.started_at
+
+    def board_here(self, flight: Flight) -> None:
+        """Let this thread run `flight`; another under way is late from now on."""
+        flight.pilot = threading.get_ident()
+        self.board(flight)
 
     def land(self, flight: Flight) -> bool:
         """Take note that `flight` has ended; False where it was disowned before."""

@@ -63,8 +63,8 @@ class State(enum.Enum):
 class Snapshot:
     """Credentials with their timeline; replaced as a whole, read without a lock.
 
-    Only `refresh_at`, `check_at`, `was_read`, `adapted` and `wall_tried` ever change: each is one
-    store of one value, so a reader sees the old or the new one.
+    Only `lifetime` (to nothing, in `give_up`), `refresh_at`, `check_at`, `was_read`, `adapted` and
+    `wall_tried` ever change: each is one store of one value, so a reader sees the old or the new.
     """
 
     credentials: Credentials
@@ -94,6 +94,11 @@ class Snapshot:
     def empty(self) -> bool:
         """Whether it is that one."""
         return self.sent_at == NEVER
+
+    def give_up(self) -> None:
+        """End it for all who hold it: whoever took it for a thread, or is about to serve it."""
+        self.lifetime = 0.0
+        self.refresh_at = self.check_at = NEVER
 
     @property
     def expires_at(self) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, load_certificates
 from irsa_creds._muffle import muffled
+from irsa_creds._validate import is_proxy_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +39,7 @@ class Request(NamedTuple):
     body: bytes
 
     def __repr__(self) -> str:
-        # The URL may hold a password, and the body is the token.
+        # The body is the token.
         return f"<Request of {len(self.body)} bytes>"
 
 
@@ -152,7 +153,8 @@ class HttpClient:
             connecting: AbstractContextManager[None] = contextlib.nullcontext()
             if session is None:
                 session = _new_session(self._settings, request.url, made_for)
-                connecting = CONNECTING.counted()
+                if _is_https(request.url):
+                    connecting = CONNECTING.counted()
             with muffled():
                 with connecting:
                     response = session.send(_prepared(request, now.read))
@@ -190,14 +192,17 @@ def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
     # botocore would say "No such file or directory" and not which.
     if isinstance(settings.verify, str) and not Path(settings.verify).exists():
         raise SSLError(endpoint_url=url, error=f"there is no CA bundle {settings.verify!r}")
+    # urllib3 would quote half of a password that has a slash in it.
+    proxies = settings.proxies_for(url)
+    _check_proxy(proxies, url)
     # OpenSSL wakes up in the first of them, with locks of its own: a child that is forked in the
     # middle of that could never connect.
     with IMPORT_LOCK:
-        if url.lower().startswith("https:"):
+        if _is_https(url):
             load_certificates()
         return URLLib3Session(
             verify=settings.verify,
-            proxies=settings.proxies_for(url),
+            proxies=proxies,
             timeout=limits,
             # As botocore's clients do (1.44.8, args.py): without it a reused connection costs
             # 44 ms.
@@ -207,6 +212,23 @@ def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
                 None if settings.proxies_config is None else dict(settings.proxies_config)
             ),
         )
+
+
+def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
+    from botocore.exceptions import ProxyConnectionError  # noqa: PLC0415
+    from botocore.httpsession import ProxyConfiguration  # noqa: PLC0415
+
+    proxy = ProxyConfiguration(proxies).proxy_url_for(url)
+    if proxy and not is_proxy_url(proxy):
+        trouble = ValueError(
+            f"the URL of the proxy ({url.partition(':')[0].upper()}_PROXY) cannot be parsed; "
+            "percent-encode the user and password in it"
+        )
+        raise ProxyConnectionError(proxy_url="***", error=trouble)
+
+
+def _is_https(url: str) -> bool:
+    return url.lower().startswith("https:")
 
 
 def _prepared(request: Request, read: float) -> Any:

@@ -4,17 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CONNECTING", "IMPORT_LOCK", "load_certificates", "load_exchange_modules"]
+__all__ = [
+    "CONNECTING",
+    "IMPORT_LOCK",
+    "load_certificates",
+    "load_exchange_modules",
+    "load_late",
+    "quiesce",
+]
 
-# Whoever forks takes this lock first: a child born in the middle of an import inherits a module
-# that nobody will ever finish ("LookupError: unknown encoding: idna").
-IMPORT_LOCK = threading.RLock()
+
+# Nobody waits without an end; imports take a fraction of it.
+_IMPORT_PATIENCE = 5.0
+
+
+class _ImportLock:
+    """Held while a flight imports, so that who forks can wait for the end of it.
+
+    A child born in the middle of an import inherits a module that nobody will ever finish
+    ("LookupError: unknown encoding: idna").
+    """
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Be free: in a child the thread that held it may not exist."""
+        self._lock = threading.RLock()
+
+    def acquire(self, timeout: float = -1) -> bool:
+        """Take it; False where that took longer than `timeout` seconds."""
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        """Let it go."""
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        if not self.acquire(timeout=_IMPORT_PATIENCE):
+            # Whoever imports may wait for a lock that this very thread holds, like logging's.
+            raise TimeoutError(f"another thread has been importing for {_IMPORT_PATIENCE:g} s")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+IMPORT_LOCK = _ImportLock()
 
 _MODULES = (
     "botocore.awsrequest",
@@ -42,12 +85,12 @@ class _Connecting:
     def reset_after_fork(self) -> None:
         """Forget the parent's: in a child none of their threads exists."""
         self._count = 0
-        self._changed = threading.Condition(IMPORT_LOCK)
+        self._changed = threading.Condition(threading.Lock())
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
-        """Count one until the end of the block."""
-        with self._changed:
+        """Count one until the end of the block; none begins while a fork is under way."""
+        with IMPORT_LOCK, self._changed:
             self._count += 1
         try:
             yield
@@ -56,12 +99,34 @@ class _Connecting:
                 self._count -= 1
                 self._changed.notify_all()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until there is none, but not longer; call it with `IMPORT_LOCK` held."""
-        self._changed.wait_for(lambda: not self._count, seconds)
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is none, but not longer; return whether there is none."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._count, max(0.0, seconds))
 
 
 CONNECTING = _Connecting()
+
+
+def quiesce(*, imports: float, connections: float) -> bool:
+    """Take `IMPORT_LOCK` in a moment when nobody opens a connection.
+
+    Args:
+        imports: the longest wait for imports, in seconds. One under way may wait for a module that
+            this very thread is importing, so without an end both would wait for ever.
+        connections: the same for connections; an STS that is silent must not hold up every fork.
+
+    Returns:
+        whether it was taken; who forks does so either way.
+    """
+    deadline = time.monotonic() + connections
+    while IMPORT_LOCK.acquire(timeout=imports):
+        if CONNECTING.wait(0) or time.monotonic() >= deadline:
+            return True
+        # Not with the lock held: an exchange may need it to come to an end.
+        IMPORT_LOCK.release()
+        CONNECTING.wait(deadline - time.monotonic())
+    return False
 
 
 def load_exchange_modules() -> None:
@@ -74,6 +139,14 @@ def load_exchange_modules() -> None:
             importlib.import_module("botocore.endpoint_provider")
         # Looking up a host's address imports this codec, deep inside `getaddrinfo`.
         "x".encode("idna")
+
+
+def load_late(module: str) -> None:
+    """Import one of our own modules that only some programs need."""
+    # The lock only where there is something to do: a status waits for nobody's imports.
+    if module not in sys.modules:
+        with IMPORT_LOCK:
+            importlib.import_module(module)
 
 
 def load_certificates() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["muffled"]
+__all__ = ["logging_is_held_here", "muffled"]
 
 # Who logs while a request is sent (urllib3 1.26 and 2.8, botocore 1.44.8). A filter of a parent is
 # not asked about the records of its children.
@@ -20,6 +20,15 @@ _LOGGERS = (
     "urllib3.connectionpool",
     "urllib3.response",
 )
+
+
+def logging_is_held_here() -> bool:
+    """Whether this thread is in the middle of configuring `logging`, which others then wait for.
+
+    The lock has no public name; its RLock has had this method in every CPython.
+    """
+    owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
+    return owned is not None and bool(owned())
 
 
 class _Muffle(logging.Filter):

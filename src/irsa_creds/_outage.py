@@ -25,7 +25,8 @@ _Line = tuple[int, str, *tuple[object, ...]]
 class Outage:
     """The back-off of one engine, which calls it under its own lock."""
 
-    def __init__(self, draw: fresh.Draw) -> None:
+    def __init__(self, role_arn: str, draw: fresh.Draw) -> None:
+        self._role_arn = role_arn
         self._draw = draw
         self._in_a_row = 0
         # Told apart: how long the background has failed must not slow down the first recovery.
@@ -33,6 +34,8 @@ class Outage:
         self._failure: Failure | None = None
         self._failed_at = 0.0
         self._unsaid: deque[_Line] = deque()
+        # The code that was last told, and whether credentials were valid then.
+        self._told: tuple[str, bool] | None = None
         #: No background flight before this instant.
         self.not_before = _NEVER
         #: Until this instant the failure answers to whoever finds nothing valid.
@@ -80,7 +83,6 @@ class Outage:
             now: the instant of the failure.
             wall: the same by the wall clock.
         """
-        repeated = self._in_a_row > 0 and failure.code == (self._failure and self._failure.code)
         self._in_a_row += 1
         self._failure = failure
         self._failed_at = wall
@@ -90,9 +92,21 @@ class Outage:
         elif blocking:
             self._blocking_in_a_row += 1
             self.record_until = now + fresh.record_seconds(failure, self._blocking_in_a_row)
-        if not repeated:
-            # One line per outage, not per try: the events and the status tell of each.
-            self._unsaid.append(_line(failure, left))
+        # One line per outage, not per try, and one more when it begins to hurt: the events and
+        # the status tell of each.
+        if self._told != (failure.code, left > 0):
+            self._told = failure.code, left > 0
+            self._unsaid.append(self._line(failure, left))
+
+    def _line(self, failure: Failure, left: float) -> _Line:
+        return (
+            logging.WARNING if failure.retryable and left > 0 else logging.ERROR,
+            "Refreshing the credentials of %s failed (%s), %s. %s",
+            self._role_arn,
+            failure.code,
+            f"those in use last {left:.0f} s more" if left > 0 else "and none are valid",
+            failure.text(),
+        )
 
     def retry_now(self, now: float) -> None:
         """End the waiting, for its cause is gone; the count of failures stays."""
@@ -100,14 +114,15 @@ class Outage:
 
     def postpone(self, until: float) -> None:
         """Let no background flight start before `until`."""
-        self.not_before = until
+        self.not_before = max(self.not_before, until)
 
     def end(self) -> None:
         """Take note of a success."""
         if self._in_a_row:
-            text = "AWS credentials are refreshed again, after %d failures."
-            self._unsaid.append((logging.INFO, text, self._in_a_row))
+            text = "The credentials of %s are refreshed again; failures before: %d."
+            self._unsaid.append((logging.INFO, text, self._role_arn, self._in_a_row))
         self._in_a_row = self._blocking_in_a_row = 0
+        self._told = None
         self.not_before = self.record_until = _NEVER
 
     def report(self) -> None:
@@ -117,13 +132,3 @@ class Outage:
             while True:
                 level, text, *values = self._unsaid.popleft()
                 _log.log(level, text, *values)
-
-
-def _line(failure: Failure, left: float) -> _Line:
-    return (
-        logging.WARNING if failure.retryable else logging.ERROR,
-        "Refreshing AWS credentials failed (%s), %s. %s",
-        failure.code,
-        f"those in use last {left:.0f} s more" if left > 0 else "and none are valid",
-        failure.text(),
-    )

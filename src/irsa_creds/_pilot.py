@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds import _freshness as fresh
-from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, mask
+from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, said
 from irsa_creds._freshness import Snapshot
 from irsa_creds._lazy import load_exchange_modules
 
@@ -100,7 +100,7 @@ class Pilot:
             code, message, failure = type(error).__name__, str(error), error.failure
         except Exception as error:  # noqa: BLE001 - a defect here must not leave waiters waiting
             code, failure = type(error).__name__, None
-            message = f"The refresh failed with {code}: {mask(str(error))}"
+            message = f"The refresh failed with {code}: {said(error)}"
         return failure or Failure(
             kind="exchange",
             code=code,

@@ -210,7 +210,7 @@ class Http(NamedTuple):
     def __repr__(self) -> str:
         # A proxy's URL may hold a password, with or without a scheme before it.
         pairs = self.environment_proxies if self.proxies is None else self.proxies
-        proxies = {scheme: re.sub(r".*@", "***@", url) for scheme, url in pairs}
+        proxies = {scheme: re.sub(r"(?s).*@", "***@", url) for scheme, url in pairs}
         return f"Http(verify={self.verify!r}, proxies={proxies!r})"
 
 

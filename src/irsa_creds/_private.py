@@ -16,7 +16,9 @@ __all__ = [
     "last_client_region",
     "missing_names",
     "profile_builder",
+    "renew_chain",
     "resolved",
+    "source_credentials",
     "version",
 ]
 
@@ -28,7 +30,11 @@ def missing_names() -> list[str]:
     builder = profile_builder()
     replaced = credentials.AssumeRoleWithWebIdentityProvider
     refreshable = credentials.RefreshableCredentials
+    fetcher = getattr(credentials, "AssumeRoleCredentialFetcher", object)
+    second = getattr(credentials, "AssumeRoleProvider", object)
     checks = {
+        "AssumeRoleCredentialFetcher._source_credentials": _sets(fetcher, "_source_credentials"),
+        "AssumeRoleProvider._visited_profiles": _sets(second, "_visited_profiles"),
         "AssumeRoleWithWebIdentityProvider.METHOD": "METHOD" in vars(replaced),
         "ComponentLocator._deferred": _sets(ComponentLocator, "_deferred"),
         "ProfileProviderBuilder.providers(profile_name, disable_env_vars)": (
@@ -36,23 +42,37 @@ def missing_names() -> list[str]:
         ),
         "ProfileProviderBuilder._session": _sets(builder, "_session"),
         "RefreshableCredentials._refresh": hasattr(refreshable, "_refresh"),
+        "RefreshableCredentials._refresh_using": _sets(refreshable, "_refresh_using"),
         "RefreshableCredentials.refresh_needed": hasattr(refreshable, "refresh_needed"),
         "Session._components": _sets(Session, "_components"),
         "Session._credentials": _sets(Session, "_credentials"),
         "Session._last_client_region_used": _sets(Session, "_last_client_region_used"),
+        "Session._register_credential_provider": hasattr(Session, "_register_credential_provider"),
+        # Looked up when a chain is made: a wrapper reaches every session that has none yet.
+        "credentials.create_credential_resolver": (
+            _parameters(credentials, "create_credential_resolver")[:1] == ["session"]
+            and _mentions(
+                getattr(Session, "_create_credential_resolver", None), "create_credential_resolver"
+            )
+        ),
     }
     return [name for name, present in checks.items() if not present]
 
 
-def _parameters(cls: type, method: str) -> list[str]:
-    function = getattr(cls, method, None)
+def _parameters(owner: Any, name: str) -> list[str]:
+    function = getattr(owner, name, None)
     return list(inspect.signature(function).parameters) if function else []
 
 
 def _sets(cls: type, attribute: str) -> bool:
-    """Whether the constructor of `cls` touches `attribute`; tracers may have wrapped it."""
-    code = getattr(inspect.unwrap(cls.__init__), "__code__", None)  # type: ignore[misc]
-    return code is not None and attribute in code.co_names
+    """Whether the constructor of `cls` touches `attribute`."""
+    return _mentions(cls.__init__, attribute)  # type: ignore[misc]
+
+
+def _mentions(function: Any, name: str) -> bool:
+    """Whether the code of `function` has `name` in it; tracers may have wrapped it."""
+    code = getattr(inspect.unwrap(function), "__code__", None) if function else None
+    return code is not None and name in code.co_names
 
 
 def version() -> str:
@@ -84,14 +104,24 @@ def resolved(session: Session) -> Any:
 def forget(session: Session) -> None:
     """Make a session ask its chain anew when it needs credentials."""
     session._credentials = None  # noqa: SLF001
+    for provider in getattr(built_chain(session), "providers", ()):
+        # Where botocore's AssumeRoleProvider has been once, it takes a second visit for a loop.
+        del getattr(provider, "_visited_profiles", [])[1:]
 
 
-def built_chain(session: Session) -> credentials.CredentialResolver | None:
-    """Return the chain that a session has made already.
+def source_credentials(held: Any) -> Any:
+    """Return the credentials with which `held` ones ask for their role; None: not to be seen."""
+    fetcher = getattr(getattr(held, "_refresh_using", None), "__self__", None)
+    return getattr(fetcher, "_source_credentials", None)
 
-    None where it will be made when somebody asks, or is something else than botocore's own.
-    """
+
+def built_chain(session: Session) -> Any:
+    """Return the chain that a session has, of any make; None where it is made when asked for."""
     if _CHAIN in session._components._deferred:  # noqa: SLF001
         return None
-    chain = session.get_component(_CHAIN)
-    return chain if isinstance(chain, credentials.CredentialResolver) else None
+    return session.get_component(_CHAIN)
+
+
+def renew_chain(session: Session) -> None:
+    """Make a session build botocore's chain when somebody asks for it."""
+    session._register_credential_provider()  # noqa: SLF001

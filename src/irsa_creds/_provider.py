@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine import Agenda
     from irsa_creds._events import Event, Status
 
-__all__ = ["Provider", "engine_of"]
+__all__ = ["Provider", "engine_of", "pin"]
 
 
 class Provider:
@@ -139,6 +139,15 @@ class Provider:
 def engine_of(provider: Provider) -> Engine:
     """Return the engine behind a provider: the one door of the adapters and the fork hooks."""
     return provider._engine  # noqa: SLF001 - no public name, for it is no part of the API
+
+
+def pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
+    """Let a provider that was asked for once more pickle with these arguments as well.
+
+    They name what it is already; a worker's environment may name something else.
+    """
+    known = provider._arguments  # noqa: SLF001 - as above
+    provider._arguments = {**known, **arguments}  # noqa: SLF001 - as above
 
 
 def _restore(arguments: dict[str, Any]) -> Provider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 import weakref
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Refresher"]
+
+_log = logging.getLogger("irsa_creds")
 
 # A paused VM stops the timer as well: it looks at the clocks this often, and not oftener.
 _LONGEST_SLEEP = 60.0
@@ -71,9 +74,17 @@ class Refresher:
                     self._sleep()
                     continue
             for engine in due:
-                engine.tick()
+                self._tick(engine)
             # No reference is kept while asleep: a provider that nobody holds may go.
             del due, engine
+
+    @staticmethod
+    def _tick(engine: Ticking) -> None:
+        try:
+            engine.tick()
+        except Exception as error:  # noqa: BLE001 - a log handler that raises ends nobody's refresh
+            with contextlib.suppress(Exception):
+                _log.warning("A refresh could not be started: %s.", type(error).__name__)
 
     def take_due(self) -> list[Ticking]:
         """Take from the agenda who is due; all are when the wall clock jumped."""

@@ -12,9 +12,10 @@ from cachetools import LRUCache
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK
-from irsa_creds._provider import Provider, engine_of
+from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, quiesce
+from irsa_creds._provider import Provider, engine_of, pin
 from irsa_creds._refresher import Refresher
+from irsa_creds._switches import switch
 from irsa_creds._token import TokenFile
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
 
 _STRONG_REFERENCES = 1024
-# What a fork waits for connections that are being opened; a handshake takes a tenth of it.
-_FORK_PATIENCE = 1.0
+# Seconds that a fork waits at most: for imports, which take a fraction of that, and for TLS
+# connections that are being opened, which an STS that is silent can make last.
+_IMPORT_PATIENCE = 2.0
+_CONNECT_PATIENCE = 0.5
 
 
 class Registry:
@@ -34,9 +37,13 @@ class Registry:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        # Re-entrant: a signal's handler may make a session in the middle of `of`.
+        self._lock = threading.RLock()
         self._refresher = Refresher(clock)
         self._refresher_ran = False
+        self._import_lock_held = False
+        # All that live, those of before a `reset` too: who holds one goes on using it.
+        self._made: weakref.WeakSet[Provider] = weakref.WeakSet()
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
         self._recent: LRUCache[Config, Provider] = LRUCache(_STRONG_REFERENCES)
 
@@ -45,10 +52,13 @@ class Registry:
         with self._lock:
             found = self._known.get(config)
             if found is None:
-                background = os.environ.get("IRSA_CREDS_BACKGROUND") != "0"
+                background = switch("IRSA_CREDS_BACKGROUND", default=True)
                 agenda = self._refresher if background else None
-                found = Provider(config, arguments, clock=self._clock, agenda=agenda)
-                self._known[config] = found
+                made = Provider(config, arguments, clock=self._clock, agenda=agenda)
+                found = self._known.setdefault(config, made)
+                self._made.add(found)
+            else:
+                pin(found, arguments)
             self._recent[config] = found
             return found
 
@@ -64,25 +74,30 @@ class Registry:
 
     def before_fork(self) -> None:
         """Leave nothing half done that a child would inherit: no import, no sleeping thread."""
-        IMPORT_LOCK.acquire()
-        self._refresher_ran = self._refresher.pause()
-        CONNECTING.wait(_FORK_PATIENCE)
+        self._import_lock_held = quiesce(imports=_IMPORT_PATIENCE, connections=_CONNECT_PATIENCE)
+        # Two threads may fork at once, and the first of them has ended the refresher for both.
+        self._refresher_ran |= self._refresher.pause()
 
     def after_in_parent(self) -> None:
-        """Go on; the next read starts the refresher again."""
-        if self._refresher_ran:
-            for each in list(self._known.values()):
-                engine_of(each).rouse()
-        # Last: another thread may wait here to fork as well.
-        IMPORT_LOCK.release()
+        """Go on; the next read starts the refresher again, or nobody's where it is kept warm."""
+        ran, self._refresher_ran = self._refresher_ran, False
+        engines = [engine_of(each) for each in list(self._made)] if ran else []
+        for engine in engines:
+            engine.rouse()
+        if self._import_lock_held:
+            IMPORT_LOCK.release()
+        for engine in engines:
+            if engine.keep_warm:
+                engine.tick()
 
     def after_in_child(self) -> None:
         """Make the providers the child's own."""
+        IMPORT_LOCK.reset_after_fork()
         CONNECTING.reset_after_fork()
-        IMPORT_LOCK.release()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._refresher_ran = False
         self._refresher.reset_after_fork()
-        for each in list(self._known.values()):
+        for each in list(self._made):
             engine_of(each).reset_after_fork()
 
 
@@ -126,7 +141,8 @@ def provider(
         role_arn: the role to assume; None: `AWS_ROLE_ARN` or the profile's.
         token_file: the path of the web identity token; None: `AWS_WEB_IDENTITY_TOKEN_FILE` or the
             profile's.
-        token: a callable that returns the token (a JWT), in place of a file.
+        token: a callable that returns the token (a JWT), in place of a file; it is part of the
+            identity, so pass the same object each time.
         session_name: 2 to 64 characters; None: `AWS_ROLE_SESSION_NAME`, the profile's, or the
             host's name.
         duration_seconds: the lifetime to ask for, 900 to 43200 at AWS's endpoints.
@@ -135,12 +151,12 @@ def provider(
         region: the region whose STS is asked.
         endpoint_url: an STS endpoint in place of AWS's own.
         profile: a profile to read; like in botocore it switches the variables off.
-        keep_warm: refresh in the background even while nobody reads.
+        keep_warm: fetch at once, and refresh in the background even while nobody reads.
 
     Raises:
         ConfigError: a value is malformed, or IRSA is not configured.
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = {k: v for k, v in locals().items() if v is not None and v is not False}
     arguments = {k: v for k, v in given.items() if k not in {"profile", "keep_warm"}}
     settings = EnvironSettings(os.environ, profile)
     config = Config.resolve(settings, **arguments, issuer=issuer_of_file, strict=True)
@@ -148,7 +164,7 @@ def provider(
     found = REGISTRY.of(cast("Config", config), given)
     if keep_warm:
         engine_of(found).keep_warm = True
-        # Its refresh may be long due: nobody had read it.
+        # At once: nobody may ever read it, but for a probe that looks at its status.
         engine_of(found).tick()
     return found
 

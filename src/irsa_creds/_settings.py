@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from irsa_creds import _validate
@@ -90,6 +89,9 @@ class EnvironSettings:
         self._environ = environ
         self._argument = profile
         self.explicit_profile = profile is not None
+        # Not `cached_property`: before Python 3.12 that has one lock for all instances, which a
+        # child forked meanwhile inherits. Reading the files twice does no harm.
+        self._merged: Mapping[str, Any] | None = None
 
     @property
     def profile_name(self) -> str:
@@ -121,7 +123,7 @@ class EnvironSettings:
                 return Found(self._environ[name], name)
         return None
 
-    @cached_property
+    @property
     def _profile(self) -> Mapping[str, Any]:
         profiles: Mapping[str, Mapping[str, Any]] = self._files["profiles"]
         if self._named is not None and self._named.value not in profiles:
@@ -132,9 +134,14 @@ class EnvironSettings:
             )
         return profiles.get(self.profile_name, {})
 
-    @cached_property
+    @property
     def _files(self) -> Mapping[str, Any]:
-        """The merged files, as botocore's Session.full_config (1.44.8) merges them."""
+        if self._merged is None:
+            self._merged = self._read()
+        return self._merged
+
+    def _read(self) -> Mapping[str, Any]:
+        """Return the merged files, as botocore's Session.full_config (1.44.8) merges them."""
         config: dict[str, Any] = {"profiles": {}}
         if _is_file(self._config_file):
             config = _parsed("load_config", self._config_file)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from irsa_creds._answer import Answer, Asked, failure_of, judge
 from irsa_creds._endpoint import API_VERSION, endpoint_url
 from irsa_creds._errors import ConfigError, Failure
-from irsa_creds._http import HttpClient, Reply, Request
+from irsa_creds._http import HttpClient, NoReply, Reply, Request
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._version import __version__
 
@@ -38,20 +37,25 @@ class Exchange:
         self._config = config
         self._http = HttpClient(config.http)
         self._duration = config.duration_seconds
+        self._url: str | None = None
 
     @property
     def calls(self) -> int:
         """How many POSTs were made."""
         return self._http.posts
 
-    @cached_property
+    @property
     def url(self) -> str:
         """STS's endpoint.
 
         Raises:
             ConfigError: there is none for this region with these options.
         """
-        return endpoint_url(self._config)
+        # Not `cached_property`: before Python 3.12 that has one lock for all instances, which a
+        # child forked meanwhile inherits. Finding it out twice does no harm.
+        if self._url is None:
+            self._url = endpoint_url(self._config)
+        return self._url
 
     def attempt(
         self, token: Token, seconds: float, *, connect: float = 3.0, read: float = 10.0
@@ -109,20 +113,44 @@ class Exchange:
         read: float,
     ) -> Answer | Failure:
         asked = Asked(self._config.role_arn, url, duration, token)
-        body = urlencode(_form(self._config, token, duration)).encode()
-        request = Request(url, _headers(), body)
-        reply = self._http.post(request, seconds=seconds, connect=connect, read=read)
-        return judge(reply, asked) if isinstance(reply, Reply) else failure_of(reply, asked)
+        form = _form(self._config, duration)
+        try:
+            # In one expression: no local of this frame holds the body, or the answer's.
+            return _judged(
+                self._http.post(
+                    Request(url, _headers(), _body(form, token)),
+                    seconds=seconds,
+                    connect=connect,
+                    read=read,
+                ),
+                asked,
+            )
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            interrupt = error
+        # KeyboardInterrupt in a flight on the user's own thread. The frames below hold the token
+        # and perhaps the answer, and rich and Sentry show a traceback with its locals.
+        interrupt.__cause__ = interrupt.__context__ = None
+        try:
+            raise interrupt.with_traceback(None)
+        finally:
+            del interrupt
 
 
-def _form(config: Config, token: Token, duration: int | None) -> dict[str, str]:
-    """Return the fields as botocore's QuerySerializer writes them (1.44.8, serialize.py)."""
+def _judged(reply: Reply | NoReply, asked: Asked) -> Answer | Failure:
+    return judge(reply, asked) if isinstance(reply, Reply) else failure_of(reply, asked)
+
+
+def _body(form: dict[str, str], token: Token) -> bytes:
+    return urlencode({**form, "WebIdentityToken": token.value}).encode()
+
+
+def _form(config: Config, duration: int | None) -> dict[str, str]:
+    """Return the fields as botocore's QuerySerializer writes them (1.44.8), but for the token."""
     form = {
         "Action": "AssumeRoleWithWebIdentity",
         "Version": API_VERSION,
         "RoleArn": config.role_arn,
         "RoleSessionName": config.session_name,
-        "WebIdentityToken": token.value,
     }
     if duration is not None:
         form["DurationSeconds"] = str(duration)

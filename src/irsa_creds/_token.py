@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from irsa_creds._errors import Failure, mask
+from irsa_creds._errors import Failure, said
+from irsa_creds._validate import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,11 +97,10 @@ class TokenFile:
         Raises:
             TokenError: it is missing, cannot be read, or holds no token.
         """
-        content = self._content()
-        value = content if isinstance(content, Failure) else self._checked(*content)
-        if isinstance(value, Failure):
-            raise value.error()
-        return value
+        found = self._found()
+        if isinstance(found, Failure):
+            raise found.error()
+        return found
 
     def signature(self) -> object | None:
         """Return what tells, cheaply, whether the file was changed; None where there is none."""
@@ -118,6 +118,11 @@ class TokenFile:
             seen.st_uid,
             seen.st_gid,
         )
+
+    def _found(self) -> Token | Failure:
+        # Not in `read`, which raises: its frame would keep the content for whoever shows locals.
+        content = self._content()
+        return content if isinstance(content, Failure) else self._checked(*content)
 
     def _content(self) -> tuple[bytes, float] | Failure:
         """Return bytes and time of the file, or why there are none."""
@@ -137,12 +142,12 @@ class TokenFile:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 return _failure(
                     "TokenFileUnreadable",
-                    f"The token file {self.path!r} cannot be read: {reason}.",
+                    f"The token file {shown_path(self.path)} cannot be read: {reason}.",
                     retryable=True,
                 )
         return _failure(
             "TokenFileMissing",
-            f"The token file {self.path!r} does not exist.",
+            f"The token file {shown_path(self.path)} does not exist.",
             "Does the pod's service account carry the role's annotation, and was the pod made "
             "after it? Check AWS_WEB_IDENTITY_TOKEN_FILE and the volume that it points into.",
         )
@@ -167,7 +172,7 @@ class TokenFile:
         if not value:
             return _failure(
                 "TokenFileEmpty",
-                f"The token file {self.path!r} is empty.",
+                f"The token file {shown_path(self.path)} is empty.",
                 "Whoever writes it should write another file and rename it.",
                 retryable=True,
                 attempts=3,
@@ -180,7 +185,7 @@ class TokenFile:
     def _invalid(self, trouble: str) -> Failure:
         return _failure(
             "TokenFileInvalid",
-            f"The token file {self.path!r} {trouble}.",
+            f"The token file {shown_path(self.path)} {trouble}.",
             "It must hold a web identity token and nothing else.",
         )
 
@@ -193,7 +198,7 @@ class TokenFile:
             owner = "in a directory that is closed to it"
         return _failure(
             "TokenFileUnreadable",
-            f"The token file {self.path!r} ({owner}) cannot be read by {_user()}: "
+            f"The token file {shown_path(self.path)} ({owner}) cannot be read by {_user()}: "
             f"{error.strerror}.",
             "Set securityContext.fsGroup in the pod's spec: the projected token is given to that "
             "group.",
@@ -231,7 +236,7 @@ class TokenCall:
             raise
         # SystemExit and the cancellations of other frameworks would end the flight's thread.
         except BaseException as error:  # noqa: BLE001
-            message = f"The token callable raised {type(error).__name__}: {_said(error)}."
+            message = f"The token callable raised {type(error).__name__}: {said(error)}."
             return _failure("TokenCallableFailed", message, retryable=True, bad_token=False)
         if inspect.iscoroutine(value):
             value.close()
@@ -253,15 +258,6 @@ def _trouble(value: str) -> str:
     if not value.isprintable():
         return "has line breaks or other characters that do not print inside"
     return ""
-
-
-def _said(error: BaseException) -> str:
-    """Return an exception's own words without what looks like a secret."""
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot even be printed
-        words = ""
-    return mask(words).rstrip(".") or "(no message)"
 
 
 def _user() -> str:

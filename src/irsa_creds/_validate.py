@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_creds._errors import ConfigError
+from irsa_creds._errors import JWT, ConfigError
 
 __all__ = [
     "as_text",
@@ -23,11 +23,13 @@ __all__ = [
     "duration",
     "endpoint_url",
     "is_aws_endpoint",
+    "is_proxy_url",
     "legacy",
     "policy",
     "region",
     "session_name",
     "shown",
+    "shown_path",
     "token_callable",
     "token_file",
 ]
@@ -53,11 +55,9 @@ DURATIONS = range(900, 43_200 + 1)  # STS's API reference, DurationSeconds
 MAX_POLICY_CHARACTERS = 2_048  # STS's API reference, Policy
 
 _SHOWN_LIMIT = 160
-_SECRETS = r"""(?x)
-      (?<=//)[^/\s]*@                     # https://user:password@host
-    | eyJ[\w-]{6,}(?:\.[\w-]*){1,2}       # a JWT where something else should stand
-    """
-_JWT = r"(?a:\s*eyJ[\w-]{6,}\.[\w-]+\.[\w-]*\s*)"
+# Blanks and slashes in a password do not end it: all up to the last @ may be of it.
+_SECRETS = rf"(?s)(?<=//).*@|{JWT}"
+_LONGEST_NAME = 255  # of a file, on every common file system
 
 # botocore.utils.validate_region_name and is_valid_endpoint_url (1.44.8).
 _REGION = r"(?![0-9]+\Z)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
@@ -71,6 +71,13 @@ def shown(value: object) -> str:
     """Return `value` as a message may show it: quoted, bounded, without passwords or tokens."""
     text = re.sub(_SECRETS, lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
     return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
+
+
+def shown_path(path: str) -> str:
+    """Return a path as a message may show it; what may be an opaque token is only counted."""
+    if path and not re.search(r"[/\\]", path) and not os.path.exists(path):  # noqa: PTH110 - never raises
+        return f"({len(path):,} characters, without a slash)"
+    return shown(re.sub(rf"[^/]{{{_LONGEST_NAME + 1},}}", "***", path))
 
 
 def session_name(value: object, source: str) -> str:
@@ -147,17 +154,16 @@ def _expect_json_object(text: str, source: str) -> None:
 def token_file(value: object, source: str) -> str:
     """Return the path of the token's file; whether it is there is asked at every refresh."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    path = as_text(path, source, "give the path of the file that holds the web identity token")
-    if not path or "\0" in path:
-        raise ConfigError(
-            f"{source} is {shown(path)}, which is no path; "
-            "give the path of the file that holds the web identity token."
-        )
-    if re.fullmatch(_JWT, path):
+    advice = "give the path of the file that holds the web identity token"
+    if not isinstance(path, str):
+        raise ConfigError(f"{source} is of type {type(path).__name__}, not a path; {advice}.")
+    if re.search(JWT, path):
         raise ConfigError(
             f"{source} holds a token itself; give the path of the file that holds it "
             "(or hand a callable that returns it to the argument token)."
         )
+    if not path or "\0" in path:
+        raise ConfigError(f"{source} is {shown_path(path)}, which is no path; {advice}.")
     return path
 
 
@@ -193,8 +199,17 @@ def region(value: object, source: str) -> str:
 
 
 def endpoint_url(value: object, source: str) -> str:
-    """Return the endpoint's URL: http or https with a host, as botocore takes it."""
+    """Return the endpoint's URL: http or https with a host, as botocore takes it.
+
+    But without user and password: STS asks for neither, and the URL is logged and pickled.
+    """
     url = as_text(value, source, "give a URL like https://sts.example.com")
+    # Wherever it stands: what precedes it may be a password with a slash in it.
+    if "@" in url:
+        raise ConfigError(
+            f"{source} holds an '@', as URLs with a user and password do, but STS asks for "
+            "neither; give a URL like https://sts.example.com."
+        )
     if not _is_http_url(url):
         raise ConfigError(
             f"{source} is {shown(url)}, which is not the URL of an endpoint; "
@@ -221,6 +236,20 @@ def is_aws_endpoint(url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
     service = {"sts", "sts-fips"}.intersection(host.split("."))
     return bool(service) and host.endswith(tuple(f".{suffix}" for suffix in AWS_SUFFIXES))
+
+
+def is_proxy_url(url: str) -> bool:
+    """Return whether `url` names a host, and is not torn apart by what its password holds."""
+    # urllib3's own reading counts; whoever has a proxy to connect to has loaded it.
+    from urllib3.exceptions import LocationParseError  # noqa: PLC0415
+    from urllib3.util import parse_url  # noqa: PLC0415
+
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        return False
+    # An @ behind the host: the password ends there, and what stands for the host is its user.
+    return bool(parts.host) and "@" not in f"{parts.request_uri}{parts.fragment}"
 
 
 def ca_bundle(value: object, source: str) -> bool | str:

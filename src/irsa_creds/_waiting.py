@@ -29,6 +29,7 @@ def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECOND
             return found
         if found.pilot == threading.get_ident():
             # On this caller's own thread, nothing else ends it when the caller's time is over.
+            found.cut = deadline < found.deadline
             found.deadline = min(found.deadline, deadline)
             engine.fly(found)
         else:
@@ -55,11 +56,18 @@ def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -
     """Return the seconds to wait for `flight`, before it is overdue or the waiter is."""
     now = engine.now()
     if now >= deadline:
-        raise RefreshTimeout(
-            f"No credentials for {engine.role_arn} came within {timeout:g} s. "
-            "The refresh goes on; status() and the log tell what delays it."
-        )
+        raise _out_of_time(engine, timeout)
     return max(0.0, min(deadline, flight.overdue_at) - now)
+
+
+def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
+    failure = engine.last_failure()
+    cause = f"The last one failed: {failure.text()}" if failure else "It may be slow, or hang."
+    return RefreshTimeout(
+        f"No credentials for {engine.role_arn} came within {timeout:g} s, and the refresh goes on. "
+        f"{cause}",
+        failure=failure,
+    )
 
 
 def _raise_failure(flight: Flight) -> None:

@@ -15,7 +15,7 @@ from botocore.credentials import (
 from irsa_creds._dual_errors import dual
 from irsa_creds._errors import IrsaError
 from irsa_creds._expired_hook import watch_for_expired
-from irsa_creds._freshness import State, state
+from irsa_creds._freshness import Snapshot, State, state
 from irsa_creds._private import last_client_region
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
@@ -23,9 +23,8 @@ from irsa_creds._session_settings import SessionSettings
 from irsa_creds._waiting import acquire
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Protocol, Self
 
-    from irsa_creds._freshness import Snapshot
     from irsa_creds._provider import Provider
 
     class Frozen(Protocol):
@@ -42,6 +41,30 @@ __all__ = ["IrsaCredentials", "IrsaProvider"]
 _METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
 
 
+class _Taken(threading.local):
+    """The set that a thread reads properties of, and the names that it has read."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot.nothing()
+        self.names: frozenset[str] = frozenset()
+
+
+def _part(name: str, meaning: str) -> property:
+    """Return the property `name` of a thread's set; botocore's own may be set, this not."""
+
+    def read(credentials: IrsaCredentials) -> Any:
+        return getattr(credentials._taken_set(name), name)  # noqa: SLF001 - it is its property
+
+    def write(credentials: IrsaCredentials, value: object) -> NoReturn:
+        del credentials, value
+        raise AttributeError(
+            f"irsa_creds' credentials are read-only: {name} comes from STS. "
+            "Give other keys to the session or client."
+        )
+
+    return property(read, write, doc=f"{meaning} All that a pass reads is of one answer of STS.")
+
+
 class IrsaCredentials(RefreshableCredentials):
     """botocore's credentials object, as thin as can be: all state is the provider's.
 
@@ -55,7 +78,7 @@ class IrsaCredentials(RefreshableCredentials):
         self.provider = provider
         self._engine = engine_of(provider)
         self._now = self._engine.now
-        self._taken = threading.local()
+        self._taken = _Taken()
 
     def get_frozen_credentials(self) -> Frozen:
         """Return key, secret and token of one answer of STS; while some are valid, at once.
@@ -80,40 +103,37 @@ class IrsaCredentials(RefreshableCredentials):
         # Out here it has no context: one traceback, ours.
         raise dual(caught)
 
-    @property
-    def access_key(self) -> str:
-        """The key id; it takes a set for this thread, and the other three belong to it."""
-        return self._take().access_key
+    access_key = _part("access_key", "The key id.")
+    secret_key = _part("secret_key", "The secret key.")
+    token = _part("token", "The session token.")
+    account_id = _part("account_id", "The account of the role; it belongs to any pass.")
 
-    @property
-    def secret_key(self) -> str:
-        """The secret key of the set that this thread took with `access_key`."""
-        return self._taken_set().secret_key
+    def _taken_set(self, name: str) -> Frozen:
+        """Return the set that this thread's pass over the properties has, or begin a pass.
 
-    @property
-    def token(self) -> str:
-        """The session token of the set that this thread took with `access_key`."""
-        return self._taken_set().token
+        Code reads each of them once, in an order of its own: a name read again is the next pass.
+        """
+        taken = self._taken
+        if name in taken.names or self._now() >= taken.snapshot.end_of_use:
+            taken.snapshot = self._take()
+            taken.names = frozenset()
+        if name != "account_id":
+            taken.names |= {name}
+        return _adapted(taken.snapshot)
 
-    @property
-    def account_id(self) -> str | None:
-        """The account of the set that this thread took with `access_key`."""
-        return self._taken_set().account_id
-
-    def _take(self) -> Frozen:
+    def _take(self) -> Snapshot:
         snapshot = self._engine.snapshot
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
-        else:
-            snapshot = self._acquire()
-        self._taken.snapshot = snapshot
-        return _adapted(snapshot)
+            return snapshot
+        return self._acquire()
 
-    def _taken_set(self) -> Frozen:
-        snapshot = getattr(self._taken, "snapshot", None)
-        if snapshot is None or self._now() >= snapshot.end_of_use:
-            return self._take()
-        return _adapted(snapshot)
+    # -- what others read of botocore's own fields -----------------------------------------------
+
+    @property
+    def _frozen_credentials(self) -> Frozen | None:
+        snapshot = self._engine.snapshot
+        return _adapted(snapshot) if self._now() < snapshot.end_of_use else None
 
     @property
     def _expiry_time(self) -> datetime | None:
@@ -121,6 +141,19 @@ class IrsaCredentials(RefreshableCredentials):
         if not snapshot.lifetime:
             return None
         return datetime.fromtimestamp(snapshot.wall_at + snapshot.lifetime, UTC)
+
+    @_expiry_time.setter
+    def _expiry_time(self, when: datetime | None) -> None:
+        # A time in the past is the usual trick to force a refresh: the next read starts one. Any
+        # other cannot make credentials last, and does nothing.
+        if when is not None and when.replace(tzinfo=when.tzinfo or UTC) <= self._time_fetcher():
+            snapshot = self._engine.snapshot
+            snapshot.refresh_at = min(snapshot.refresh_at, self._now())
+            self._engine.rouse()
+
+    @staticmethod
+    def _time_fetcher() -> datetime:
+        return datetime.now(UTC)
 
     def refresh_needed(self, refresh_in: float | None = None) -> bool:
         """Say whether a refresh is due.
@@ -135,6 +168,19 @@ class IrsaCredentials(RefreshableCredentials):
 
     def _refresh(self) -> None:
         self.get_frozen_credentials()
+
+    # With it others force a refresh: botocore's own takes its lock before, and has no engine.
+    def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001 - botocore's own
+        del is_mandatory
+        self._expiry_time = self._time_fetcher()
+        self._refresh()
+
+    # All state is the engine's: a copy would be the same.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return f"<IrsaCredentials of {self.provider.role_arn}>"

@@ -173,7 +173,11 @@ CASES: dict[str, Case] = {
     "STS drips": Case(
         answers(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
         ExchangeError,
-        ("STS at http://localhost:", "did not answer (ReadTimeoutError", "tried again"),
+        (
+            "STS at http://localhost:",
+            "did not answer (ReadTimeoutError",
+            "The next read tries again",
+        ),
         "ReadTimeoutError",
     ),
     "STS gives what has expired": Case(
@@ -185,19 +189,27 @@ CASES: dict[str, Case] = {
     "STS refuses": Case(
         answers(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
         ExchangeError,
-        ("STS answered AccessDenied", "trust policy", 'iss "https://issuer.example"'),
+        ("AccessDenied", "trust policy", 'iss "https://issuer.example"'),
         "AccessDenied",
     ),
     "STS resets": Case(
         answers(reset),
         ExchangeError,
-        ("STS at http://localhost:", "did not answer (ConnectionClosedError", "tried again"),
+        (
+            "STS at http://localhost:",
+            "did not answer (ConnectionClosedError",
+            "The next read tries again",
+        ),
         "ConnectionClosedError",
     ),
     "STS hangs up": Case(
         answers(hang_up),
         ExchangeError,
-        ("STS at http://localhost:", "did not answer (ConnectionClosedError", "tried again"),
+        (
+            "STS at http://localhost:",
+            "did not answer (ConnectionClosedError",
+            "The next read tries again",
+        ),
         "ConnectionClosedError",
     ),
     "unknown host": Case(
@@ -269,6 +281,6 @@ ARGUMENTS: dict[str, Case] = {
     "token callable hangs": Case(
         hanging_call,
         RefreshTimeout,
-        ("No credentials for arn:aws:iam:", "came within 0.3 s.", "status() and the log"),
+        ("No credentials for arn:aws:iam:", "came within 0.3 s", "It may be slow, or hang."),
     ),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK
+from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, quiesce
 from races.lab import beside, eventually, run
 from stsserver import StsServer, make_certificate, success
 
@@ -97,12 +97,13 @@ def test_a_fork_waits_for_a_connection_that_is_being_opened_and_not_for_ever() -
     thread = threading.Thread(target=connect)
     thread.start()
     opening.wait(20)
-    with IMPORT_LOCK:
-        # A server that does not answer holds no lock of OpenSSL's.
-        CONNECTING.wait(0.01)
-        order.append("too late")
-        threading.Timer(0.05, opened.set).start()
-        CONNECTING.wait(20)
-        order.append("forked")
+    # A server that is silent must not hold up a fork for ever.
+    assert quiesce(imports=20, connections=0.01)
+    order.append("too late")
+    IMPORT_LOCK.release()
+    threading.Timer(0.05, opened.set).start()
+    assert quiesce(imports=20, connections=20)
+    order.append("forked")
+    IMPORT_LOCK.release()
     thread.join(20)
     assert order == ["too late", "connected", "forked"]

@@ -7,13 +7,14 @@ import pickle
 import traceback
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, quote_plus
 
 from stsserver import SECRET_KEY, SESSION_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["OPAQUE", "PASSWORD", "SECRETS", "TOKEN", "Witness", "chain"]
 
@@ -84,6 +85,12 @@ class Witness(logging.Handler):
         for each in chain(error):
             self.see(each, each.args, vars(each))
 
+    def see_locals(self, error: BaseException) -> None:
+        """Look at what rich or Sentry would show beside the traceback: the locals of its frames."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if Path(frame.f_code.co_filename).parent != Path(__file__).parent:
+                self.see(*_with_parts(frame.f_locals.values()))
+
     def see_pickle(self, thing: object) -> None:
         """Look into a pickle, and into what comes out of it."""
         data = pickle.dumps(thing)
@@ -94,6 +101,14 @@ class Witness(logging.Handler):
         """Return every place where a secret is seen."""
         self.see(*(warning.message for warning in self._warned or ()))
         return [text for text in self.heard if any(secret in text for secret in SECRETS)]
+
+
+def _with_parts(things: Iterable[object]) -> Iterator[object]:
+    """Yield things, and what is in those of them that others look into, whatever their repr is."""
+    for thing in things:
+        yield thing
+        if isinstance(thing, tuple):
+            yield from _with_parts(thing)
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

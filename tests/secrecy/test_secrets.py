@@ -55,6 +55,12 @@ def answers(token: str) -> dict[str, Callable[[Call], None]]:
         "refusal whose request id is the token": answer(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token)
         ),
+        "refusal that echoes the token in pieces": refuse(
+            "AccessDenied", " | ".join(token.split(".")), "403 Forbidden"
+        ),
+        "refusal whose request id is a piece of the token": answer(
+            http("<html/>", "400 Bad Request", x_amzn_requestid=token.rpartition(".")[2])
+        ),
         "expired token": refuse("ExpiredTokenException", echo),
         "throttling": refuse("Throttling", echo),
         "failure of the server": answer(http(echo, "500 Internal Server Error")),
@@ -101,6 +107,7 @@ def witness_all(witness: Witness) -> list[BaseException]:
             errors += [error, dual(error)]
     for each in errors:
         witness.see_error(each)
+        witness.see_locals(each)
         witness.see_pickle(each)
     witness.see(provider, provider.status(), adapter)
     witness.see_pickle(provider)
@@ -110,6 +117,8 @@ def witness_all(witness: Witness) -> list[BaseException]:
 
 def internals() -> list[object]:
     """Return every object of ours that lives in this process."""
+    # What an earlier test was refused is garbage, but in circles through its traceback.
+    gc.collect()
     return [
         each
         for each in gc.get_objects()
@@ -188,6 +197,79 @@ def test_a_proxy_that_fails_tells_no_password(
     monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{scheme}://sts.example.com")
     assert witness_all(witness)
+    assert witness.find() == []
+
+
+@pytest.mark.parametrize("mark", "/#?@\\")
+@pytest.mark.parametrize("begin", [PASSWORD, "1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxys_password_that_nobody_has_escaped_is_not_told(
+    scheme: str, begin: str, mark: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = f"{begin}{mark}{PASSWORD}"
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://user:{password}@127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{scheme}://sts.example.com")
+    errors = witness_all(witness)
+    assert witness.find() == []
+    # An @ in it is understood.
+    assert ("percent-encode" in str(errors[0])) == (mark != "@")
+    assert "ProxyConnectionError" in str(errors[0])
+
+
+@pytest.mark.parametrize("mark", ["", "/", "#", "?", "@", " ", "@/@"])
+def test_a_password_in_the_endpoint_is_refused_and_not_told(
+    mark: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://user:1{mark}{PASSWORD}@sts.example.com")
+    with pytest.raises(irsa_creds.ConfigError, match="AWS_ENDPOINT_URL_STS holds an '@'") as caught:
+        irsa_creds.provider()
+    witness.see_error(caught.value)
+    witness.see_error(dual(caught.value))
+    assert witness.find() == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        TOKEN,
+        f'"{TOKEN}"',
+        f"Bearer {TOKEN}",
+        f"token={TOKEN}",
+        "eyJhbGciOiJkaXIifQ.." + ".".join([PASSWORD] * 3),
+        f"hvs.{PASSWORD}",
+        f"s.{PASSWORD}",
+        PASSWORD * 500,
+    ],
+)
+def test_a_token_in_place_of_its_file_is_not_told(
+    value: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", value)
+    with pytest.raises((irsa_creds.ConfigError, irsa_creds.TokenError)) as caught:
+        irsa_creds.provider().get()
+    witness.see_error(caught.value)
+    witness.see_error(dual(caught.value))
+    witness.see_pickle(caught.value)
+    witness.see(*(each for each in internals() if type(each).__name__ in {"Config", "Failure"}))
+    assert witness.find() == []
+
+
+@pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
+def test_an_interrupt_of_the_user_tells_no_secret_by_its_locals(
+    token: str, token_file: Path, sts: StsServer, witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    token_file.write_text(token)
+    provider = irsa_creds.provider()
+    # No thread can start: the flight is on the reader's, and ^C comes while it waits for STS.
+    monkeypatch.setattr("irsa_creds._flight.Hangar.start", lambda *_: False)
+    monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        provider.get()
+    witness.see_locals(caught.value)
+    assert any(text.startswith("<irsa_creds._sts.Exchange ") for text in witness.heard)
     assert witness.find() == []
 
 

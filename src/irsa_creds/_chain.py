@@ -1,0 +1,143 @@
+"""What is done to one session's chain: ours goes into it, and out again."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from botocore.credentials import CredentialResolver
+
+from irsa_creds import _private
+from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+__all__ = ["is_async", "leave", "put_first", "reach", "with_ours"]
+
+_log = logging.getLogger("irsa_creds")
+
+
+def with_ours(
+    chain: list[Any], session: Session, profile_name: str, *, explicit_profile: bool
+) -> list[Any]:
+    """Return the providers of a chain with ours in the place of botocore's own.
+
+    Args:
+        chain: botocore's list.
+        session: whose chain it is.
+        profile_name: the profile that names role and token.
+        explicit_profile: whether code named it: the web identity variables are off then.
+    """
+    return [
+        IrsaProvider(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
+        if _is_botocores(each)
+        else each
+        for each in chain
+    ]
+
+
+def put_first(chain: CredentialResolver, session: Session) -> None:
+    """Let a chain begin with ours, which never says no: no other identity can slip in."""
+    first = chain.providers[0]
+    if isinstance(first, IrsaProvider) and first.strict:
+        return
+    profile, explicit = _profile(session)
+    ours = IrsaProvider(session, profile, disable_env_vars=explicit, strict=True)
+    chain.providers.insert(0, ours)
+
+
+def reach(session: Session, *, strict: bool) -> str | None:
+    """Put ours into a session that exists already.
+
+    Args:
+        session: a botocore session.
+        strict: ours comes first.
+
+    Returns:
+        What the session holds that ours does not replace, as botocore names it; None: it is
+        reached.
+    """
+    held = _private.resolved(session)
+    stays = _stays(held, strict=strict)
+    if stays:
+        return stays
+    chain = _private.built_chain(session)
+    if isinstance(chain, CredentialResolver):
+        profile, explicit = _profile(session)
+        # In place: whatever else was put into this chain, a cache or a provider, stays.
+        chain.providers = with_ours(chain.providers, session, profile, explicit_profile=explicit)
+        if strict:
+            put_first(chain, session)
+    elif strict:
+        # It may be of any make, and ours could not come first in it.
+        _private.renew_chain(session)
+    if held is not None and not isinstance(held if strict else _source(held), IrsaCredentials):
+        _private.forget(session)
+        _log.warning(
+            "A session had looked for credentials (%s) before irsa_creds.install(): new clients "
+            "get ours, those that exist keep the old ones. "
+            "Call install() earlier, before other imports.",
+            _method(held),
+        )
+    return None
+
+
+def leave(session: Session) -> None:
+    """Give a session its own chain back."""
+    if isinstance(_source(_private.resolved(session)), IrsaCredentials):
+        _private.forget(session)
+    chain = _private.built_chain(session)
+    if isinstance(chain, CredentialResolver):
+        providers = chain.providers
+        originals = [p.replaced if isinstance(p, IrsaProvider) else p for p in providers]
+        chain.providers = [each for each in originals if each is not None]
+
+
+def is_async(session: Session) -> bool:
+    """Whether a session is aiobotocore's."""
+    return inspect.iscoroutinefunction(session.get_credentials)
+
+
+def _stays(held: Any, *, strict: bool) -> str | None:
+    """Return the method of held credentials that ours does not replace; None where it does."""
+    if held is None:
+        return None
+    stays = (
+        # Keys that code gave are no identity that slipped in.
+        _method(held) == "explicit"
+        if strict
+        # Another provider's: ours would not have been asked.
+        else _method(_source(held)) != IrsaProvider.METHOD
+    )
+    return _method(held) if stays else None
+
+
+def _source(held: Any) -> Any:
+    """Return the credentials from which held ones assume their role; others as they are."""
+    source = held
+    while _method(source) == "assume-role" and _private.source_credentials(source) is not None:
+        source = _private.source_credentials(source)
+    return source
+
+
+def _method(held: Any) -> str:
+    return str(getattr(held, "method", "unknown"))
+
+
+def _is_botocores(provider: Any) -> bool:
+    """Whether a provider is the one to replace."""
+    return (
+        provider.METHOD == IrsaProvider.METHOD
+        and not isinstance(provider, IrsaProvider)
+        # aiobotocore's has a coroutine for `load`: it wants an adapter of its own colour.
+        and not inspect.iscoroutinefunction(provider.load)
+    )
+
+
+def _profile(session: Session) -> tuple[str, bool]:
+    """Return a session's profile, and whether code named it: the variables are off then."""
+    # As in botocore 1.44.8, credentials.create_credential_resolver.
+    name = session.get_config_variable("profile") or "default"
+    return name, session.instance_variables().get("profile") is not None

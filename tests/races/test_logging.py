@@ -1,0 +1,33 @@
+"""Reads from inside the configuration of `logging`, which holds a lock that all threads need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from races.lab import run
+
+if TYPE_CHECKING:
+    from races.lab import LoopbackSts
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.mark.parametrize("before", ["cold", "prefetched"])
+def test_a_log_handler_that_wants_credentials_gets_them_while_logging_is_configured(
+    before: str, sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    ended = run("configure_logging.py", environ, before, seconds=50)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("ASIA")
+    assert 1 <= len(sts.calls) <= 3
+
+
+def test_where_a_flight_imports_meanwhile_it_gets_a_typed_error_and_does_not_hang(
+    environ: dict[str, str],
+) -> None:
+    # The flight holds a module and wants logging's lock, the handler the other way round.
+    ended = run("configure_logging.py", environ, "importing", seconds=50)
+    assert ended.status == 0
+    assert ended.out.strip() in {"ExchangeError", "RefreshTimeout", "ASIA0000000000000001"}

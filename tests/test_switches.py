@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from irsa_creds import _switches
+from irsa_creds._switches import switch
+
+NAME = "IRSA_CREDS_DISABLE"
+
+
+@pytest.mark.parametrize("word", ["1", "true", "True", " yes ", "ON"])
+def test_what_people_type_for_on_is_on(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, word)
+    assert switch(NAME, default=False)
+
+
+@pytest.mark.parametrize("word", ["0", "false", "No", "off", ""])
+def test_what_people_type_for_off_is_off(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, word)
+    assert not switch(NAME, default=True)
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_an_unset_switch_is_at_its_default(default: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    assert switch(NAME, default=default) is default
+
+
+def test_what_is_neither_warns_once_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _switches._warn.cache_clear()
+    monkeypatch.setenv(NAME, "maybe")
+    assert [switch(NAME, default=True), switch(NAME, default=True)] == [True, True]
+    assert caplog.messages == [f"{NAME} is 'maybe', which is neither 1 nor 0: it stays on."]
