@@ -16,6 +16,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from irsa_creds import _sts
 from irsa_creds._config import Config
 from irsa_creds._errors import Failure
 from irsa_creds._place import Http
@@ -479,3 +480,29 @@ def test_the_date_of_the_server_comes_along(make: Callable[..., Exchange]) -> No
     assert first.date is not None
     assert f"{first.date:%a, %d %b %Y %H:%M:%S GMT}" == DATE
     assert second.date is None
+
+
+def test_one_identity_that_looks_up_its_endpoint_holds_up_no_other(
+    make: Callable[..., Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a child would be that was forked in the middle of it, where the lock is never let go.
+    looking, found = threading.Event(), threading.Event()
+
+    def slow(config: Config) -> str:
+        looking.set()
+        assert found.wait(20)
+        return "http://sts.example"
+
+    monkeypatch.setattr(_sts, "endpoint_url", slow)
+    first = threading.Thread(target=lambda: make("http://one.example").url)
+    first.start()
+    assert looking.wait(20)
+    monkeypatch.setattr(_sts, "endpoint_url", lambda _: "http://sts.example")
+    urls: list[str] = []
+    second = threading.Thread(target=lambda: urls.append(make("http://two.example").url))
+    second.start()
+    second.join(10)
+    found.set()
+    first.join(10)
+    second.join(10)
+    assert urls == ["http://sts.example"]
