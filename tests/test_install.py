@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ from botocore.credentials import (
 from botocore.session import Session
 
 import irsa_creds
+from irsa_creds import _install
 from irsa_creds.botocore import IrsaCredentials
 from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
 from wire import KEYS, WEB_IDENTITY, Wire
@@ -310,3 +313,27 @@ def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
     assert first.user_agent.startswith("irsa-creds/")
     assert (then.form["RoleArn"], then.signed_with) == (SECOND, KEYS[WEB_IDENTITY])
     assert then.user_agent.startswith("Boto")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_installs_though_its_parent_was_just_installing() -> None:
+    holding, done = threading.Event(), threading.Event()
+
+    def installing() -> None:
+        with _install._INSTALLATION._lock:
+            holding.set()
+            done.wait(30)
+
+    other = threading.Thread(target=installing)
+    other.start()
+    assert holding.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        # Would it hang, the alarm would end it.
+        signal.alarm(20)
+        irsa_creds.install()
+        os._exit(0)
+    done.set()
+    other.join(10)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 import threading
 import weakref
@@ -82,6 +83,10 @@ class _Installation:
             for session in touched:
                 leave(session)
 
+    def reset_after_fork(self) -> None:
+        """Be free in a child: another thread of the parent's may have been installing."""
+        self._lock = threading.RLock()
+
     def _reach(self, session: Session) -> str | None:
         self._touched[id(session)] = session
         return reach(session, strict=self._is_strict(session))
@@ -140,6 +145,9 @@ class _Installation:
 
 
 _INSTALLATION = _Installation()
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_INSTALLATION.reset_after_fork)
 
 
 def install(session: Any = None, *, strict: bool = False) -> None:
