@@ -13,6 +13,7 @@ SOURCE = Path(irsa_creds.__file__).parent
 ROOMS = [
     "_version",
     "_lazy",
+    "_lock",
     "_switches",
     "_errors",
     "_advice",
@@ -33,6 +34,7 @@ ROOMS = [
     "_events",
     "_channel",
     "_outage",
+    "_refusals",
     "_status",
     "_flight",
     "_pilot",

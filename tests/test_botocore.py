@@ -145,6 +145,45 @@ def test_a_pass_over_the_properties_is_of_one_set_in_whatever_order(
         }
 
 
+@pytest.mark.parametrize("order", list(permutations(("access_key", "secret_key", "token"))))
+@pytest.mark.parametrize("twice", ["secret_key", "token"])
+def test_a_name_read_twice_in_a_row_is_of_the_same_pass(
+    twice: str, order: tuple[str, ...], engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    for number in (1, 2, 3):
+        found = {}
+        for name in order:
+            found[name] = getattr(credentials, name)
+            if name == twice:
+                renew(engine_rig)
+                # As in `if c.token: token = c.token`; the account belongs to any pass.
+                assert credentials.account_id == "123456789012"
+                found[name] = getattr(credentials, name)
+        assert found == {
+            "access_key": f"ASIA{number:016d}",
+            "secret_key": f"secret-{number}",
+            "token": f"session-{number}",
+        }
+
+
+def test_the_key_id_read_again_always_begins_a_new_pass(
+    engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert credentials.access_key == f"ASIA{1:016d}"
+    renew(engine_rig)
+    assert credentials.access_key == f"ASIA{2:016d}"
+    assert (credentials.secret_key, credentials.token) == ("secret-2", "session-2")
+
+
+@pytest.mark.parametrize("name", ["secret_key", "token"])
+def test_a_name_read_twice_in_a_row_is_never_of_a_set_past_its_use(
+    name: str, engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    assert getattr(credentials, name).endswith("-1")
+    engine_rig.clock.advance(3600)
+    assert getattr(credentials, name).endswith("-2")
+
+
 def test_each_thread_has_a_pass_of_its_own(engine_rig: Rig, credentials: IrsaCredentials) -> None:
     assert credentials.access_key == f"ASIA{1:016d}"
     renew(engine_rig)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._events import RefreshFailed, RefreshStarted
-from irsa_creds._freshness import OVERDUE_GRACE
+from irsa_creds._freshness import OVERDUE_GRACE, Snapshot
 from irsa_creds._waiting import acquire
 from kit import Rig, eventually, failure
 
@@ -68,6 +69,56 @@ def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
+def test_who_joins_a_reader_of_little_time_looks_again_when_that_is_over(here: Rig) -> None:
+    with LOGGING_LOCK:
+        flight = here.joined()
+    flight.cut, flight.deadline = True, here.clock.now()
+    joined: list[Snapshot] = []
+    other = threading.Thread(target=lambda: joined.append(acquire(here.engine)))
+    other.start()
+    future: Any = flight.future
+    eventually(lambda: future._condition._waiters)
+    here.engine.fly(flight)
+    other.join(10)
+    assert joined == [here.engine.snapshot]
+
+
+def test_what_hangs_in_a_reader_of_little_time_is_no_failure_for_the_next(here: Rig) -> None:
+    with LOGGING_LOCK:
+        flight = here.joined()
+    flight.cut, flight.deadline = True, here.clock.now()
+    here.clock.advance(OVERDUE_GRACE)
+    assert acquire(here.engine)
+    assert here.engine.status().last_failure is None
+
+
+@pytest.mark.parametrize("moment", ["status", "close", "land"])
+def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
+    here: Rig, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Snapshot] = []
+    now = here.clock.now
+
+    def interrupted() -> float:
+        if here.engine._lock.depth == 1 and not served:
+            monkeypatch.undo()
+            served.append(acquire(here.engine, timeout=5))
+        return now()
+
+    flight = here.joined() if moment == "land" else None
+    here.finish()
+    here.engine.invalidate(None)
+    monkeypatch.setattr(here.clock, "now", interrupted)
+    if flight is not None:
+        here.engine._land(flight, failure())
+    elif moment == "status":
+        here.engine.status()
+    else:
+        monkeypatch.setattr(Snapshot, "give_up", lambda _: interrupted())
+        here.engine.close()
+    assert served
+
+
 def test_one_readers_short_time_is_no_failure_of_sts_for_others(here: Rig) -> None:
     with LOGGING_LOCK, pytest.raises(RefreshTimeout):
         acquire(here.engine, timeout=0)
@@ -91,4 +142,22 @@ def test_a_refresh_that_hangs_is_told_to_subscribers_though_its_thread_never_end
     assert isinstance(started, RefreshStarted)
     assert isinstance(failed, RefreshFailed)
     assert failed.code == "RefreshTimeout"
+    here.sts.hold.set()
+
+
+def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobody(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Event] = []
+    here.channel.subscribe(heard.append)
+    here.sts.hold.clear()
+    here.joined()
+    eventually(lambda: here.sts.calls == 1)
+    here.clock.advance(30 + OVERDUE_GRACE)
+    # No module can be imported and no thread started by then.
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    with pytest.raises(RefreshTimeout):
+        here.engine.look()
+    assert heard == []
+    monkeypatch.undo()
     here.sts.hold.set()

@@ -223,7 +223,7 @@ def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> 
 def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
     here.sts.hold.clear()
     theirs = here.joined()
-    holder = threading.Thread(target=here.engine._lock.acquire)
+    holder = threading.Thread(target=here.engine._lock.__enter__)
     holder.start()
     holder.join(10)
     here.engine.reset_after_fork()

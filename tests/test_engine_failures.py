@@ -186,18 +186,17 @@ def test_others_join_the_flight_that_a_thread_runs_itself(here: Rig) -> None:
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_a_token_callable_that_reads_credentials_itself_does_not_fly_its_own_flight_again(
+def test_a_token_callable_that_reads_what_it_is_to_bring_is_told_so_at_once(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, inner = here.token.read, list[int | None]()
-
     def callable_that_reads() -> Token:
-        inner.append(here.joined().pilot)
-        return read()
+        acquire(here.engine)
+        raise AssertionError("there is nothing to be had")
 
     monkeypatch.setattr(here.token, "read", callable_that_reads)
-    acquire(here.engine)
-    assert inner == [None], "it waits for the flight like everybody"
+    with pytest.raises(ExchangeError, match="reads the credentials that it is to bring"):
+        acquire(here.engine)
+    assert here.engine.status().flights == 1
 
 
 @pytest.mark.usefixtures("no_threads")

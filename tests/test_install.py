@@ -20,8 +20,8 @@ from botocore.credentials import (
 from botocore.session import Session
 
 import irsa_creds
-from irsa_creds import _install
-from irsa_creds.botocore import IrsaCredentials
+from irsa_creds import _install, _private
+from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
 from wire import KEYS, WEB_IDENTITY, Wire
 
@@ -337,3 +337,36 @@ def test_a_child_installs_though_its_parent_was_just_installing() -> None:
     done.set()
     other.join(10)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("step", ["_wrapped_providers", "_wrapped_maker"])
+def test_a_child_born_in_the_middle_of_an_install_installs_anew(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers, maker = (
+        _private.profile_builder().providers,
+        botocore.credentials.create_credential_resolver,
+    )
+
+    class BornError(Exception):
+        """The child has no thread that would go on from here."""
+
+    def born(*_: object) -> None:
+        raise BornError
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(_install._INSTALLATION, step, born)
+            with pytest.raises(BornError):
+                irsa_creds.install()
+        _install._INSTALLATION.reset_after_fork()
+        irsa_creds.install()
+        chain = Session().get_component("credential_provider").providers
+        assert is_ours(Session())
+        assert sum(isinstance(each, IrsaProvider) for each in chain) == 1
+        irsa_creds.uninstall()
+        assert not is_ours(Session())
+    finally:
+        # What the parent had wrapped before is nobody's to unwrap.
+        _private.profile_builder().providers = providers
+        botocore.credentials.create_credential_resolver = maker

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds._lazy import IMPORT_LOCK, load_certificates, load_exchange_modules
+from irsa_creds import _lazy
+from irsa_creds._lazy import (
+    CONNECTING,
+    IMPORT_LOCK,
+    load_certificates,
+    load_exchange_modules,
+    load_late,
+)
 from stsserver import ROLE, StsServer, refuse, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROGRAM = textwrap.dedent(
     """
@@ -66,3 +79,96 @@ def test_what_botocore_may_lack_is_not_missed(name: str, monkeypatch: pytest.Mon
 def test_whoever_holds_the_lock_may_load() -> None:
     with IMPORT_LOCK:
         load_exchange_modules()
+
+
+@pytest.fixture
+def reborn() -> Iterator[None]:
+    """Give other tests a fresh lock and count, as a child has."""
+    yield
+    IMPORT_LOCK.reset_after_fork()
+    CONNECTING.reset_after_fork()
+
+
+@pytest.mark.usefixtures("reborn")
+def test_a_child_born_while_its_thread_imports_leaves_the_block_and_can_import() -> None:
+    with IMPORT_LOCK, IMPORT_LOCK:
+        IMPORT_LOCK.reset_after_fork()
+        with IMPORT_LOCK:
+            pass
+    taken: list[bool] = []
+    other = threading.Thread(target=lambda: taken.append(IMPORT_LOCK.acquire(timeout=0)))
+    other.start()
+    other.join(10)
+    assert taken == [True]
+
+
+@pytest.mark.usefixtures("reborn")
+def test_a_child_born_while_its_thread_connects_counts_its_own_connections_only() -> None:
+    with CONNECTING.counted():
+        CONNECTING.reset_after_fork()
+        assert CONNECTING.wait(0)
+    assert CONNECTING.wait(0), "the end of the parent's is none of the child's"
+    with CONNECTING.counted():
+        assert not CONNECTING.wait(0)
+    assert CONNECTING.wait(0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Windows has no alarms")
+def test_a_signals_handler_may_fork_while_its_thread_is_counting() -> None:
+    # In a process of its own: would it hang, the alarm would end it.
+    program = textwrap.dedent(
+        """
+        import signal, irsa_creds
+        from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, quiesce
+
+        def fork(*_):
+            assert quiesce(imports=5, connections=0.01)
+            IMPORT_LOCK.release()
+            print("forked")
+
+        signal.signal(signal.SIGUSR1, fork)
+        signal.alarm(20)
+        with CONNECTING._count.changed:
+            signal.raise_signal(signal.SIGUSR1)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["forked"]
+
+
+def test_nobody_waits_without_an_end_for_anothers_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lazy, "_IMPORT_PATIENCE", 0.01)
+    holding, done = threading.Event(), threading.Event()
+
+    def importing() -> None:
+        with IMPORT_LOCK:
+            holding.set()
+            done.wait(20)
+
+    other = threading.Thread(target=importing)
+    other.start()
+    assert holding.wait(10)
+    with pytest.raises(TimeoutError, match=r"importing for 0\.01 s"):
+        load_exchange_modules()
+    done.set()
+    other.join(10)
+
+
+def test_a_status_waits_for_nobodys_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    holding, done = threading.Event(), threading.Event()
+
+    def importing() -> None:
+        with IMPORT_LOCK:
+            holding.set()
+            done.wait(30)
+
+    other = threading.Thread(target=importing)
+    other.start()
+    assert holding.wait(10)
+    load_late("colorsys")
+    done.set()
+    other.join(10)
+    assert "colorsys" in sys.modules

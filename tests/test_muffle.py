@@ -52,3 +52,17 @@ def test_other_threads_and_later_requests_are_heard(caplog: pytest.LogCaptureFix
         log.warning("afterwards")
 
     assert caplog.messages == ["of another thread", "afterwards"]
+
+
+def test_an_exchange_inside_another_leaves_the_outer_one_muffled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = logging.getLogger("urllib3.connection")
+    with caplog.at_level(logging.DEBUG):
+        with muffled():
+            with muffled():
+                pass
+            log.warning("the canary")
+        log.warning("afterwards")
+
+    assert caplog.messages == ["afterwards"]

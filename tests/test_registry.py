@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -291,6 +292,56 @@ def test_a_fork_waits_for_no_import_for_ever_and_the_child_has_a_free_lock(
     assert not IMPORT_LOCK.acquire(timeout=0), "it is the importing thread's still"
     done.set()
     importing.join(10)
+
+
+def test_a_fork_that_did_not_get_the_lock_leaves_that_of_another_fork_alone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_registry, "_IMPORT_PATIENCE", 0.01)
+    registry.before_fork()
+
+    def fork_as_well() -> None:
+        registry.before_fork()
+        registry.after_in_parent()
+
+    other = threading.Thread(target=fork_as_well)
+    other.start()
+    other.join(10)
+    registry.after_in_parent()
+    free: list[bool] = []
+    look = threading.Thread(target=lambda: free.append(IMPORT_LOCK.acquire(timeout=0)))
+    look.start()
+    look.join(10)
+    assert free == [True], "it was let go by the one that had it"
+    IMPORT_LOCK.reset_after_fork()
+
+
+@pytest.mark.usefixtures("sts")
+def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
+    registry: Registry,
+) -> None:
+    done = threading.Event()
+
+    def make() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            registry.of(config(f"{ROLE}-{number % 500}"), {})
+
+    making = threading.Thread(target=make)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        registry.of(config(), {}).get()
+        making.start()
+        for _ in range(300):
+            registry.before_fork()
+            registry._refresher_ran = True
+            registry.after_in_parent()
+    finally:
+        sys.setswitchinterval(before)
+        done.set()
+        making.join(20)
 
 
 def test_what_was_forgotten_by_a_reset_is_made_the_childs_own_as_well(

@@ -267,6 +267,10 @@ class Promises(RuleBasedStateMachine):
         self.sts.release(call, self.sts.credentials(call, lifetime))
         if self.engine.snapshot is not before:
             assert self.engine.snapshot.end_of_use > before.end_of_use, "it was no fresher"
+            if self.flight is not None:
+                assert self.flight.future.done(), "its waiters were not released"
+                # It took over from the one under way, which is late from now on.
+                self.flight = None
             self.background_from = self.blocking_from = NEVER
             self.bad_token = False
 

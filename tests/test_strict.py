@@ -83,7 +83,16 @@ def make_strict_with_a_chain_while_all_are() -> Any:
     return session
 
 
+def make_strict_with_a_chain_of_laxer_times() -> Any:
+    irsa_creds.install()
+    session = Session()
+    session.get_component("credential_provider")
+    irsa_creds.install(strict=True)
+    return session
+
+
 STRICT = [
+    make_strict_with_a_chain_of_laxer_times,
     make_strict_boto3_earlier,
     make_strict_earlier,
     make_strict_with_a_chain_of_another_make,
@@ -205,3 +214,16 @@ def test_other_providers_are_found_in_a_strict_chain_by_their_names() -> None:
     chain = make_strict_one().get_component("credential_provider")
     assert isinstance(chain, CredentialResolver)
     assert chain.get_provider("assume-role").METHOD == "assume-role"
+
+
+def test_an_asynchronous_chain_is_left_alone_by_a_later_strict() -> None:
+    class Asynchronous(Session):  # type: ignore[misc]
+        async def get_credentials(self) -> None:
+            """As aiobotocore's."""
+
+    irsa_creds.install()
+    session = Asynchronous()
+    chain = session.get_component("credential_provider")
+    before = list(chain.providers)
+    irsa_creds.install(strict=True)
+    assert chain.providers == before

@@ -33,16 +33,22 @@ def endpoint_url(config: Config) -> str:
 
     Raises:
         ConfigError: there is no endpoint for this combination.
+        TimeoutError: another thread has been importing for too long; a later call may do better.
     """
     if config.endpoint_url is not None:
         return config.endpoint_url
     load_exchange_modules()
     try:
         return _by_rules(config)
+    except TimeoutError:
+        raise
     except Exception:  # noqa: BLE001, S110 - no such endpoint, or the rules are gone: a client tells
         pass
     try:
         return _by_client(config)
+    except TimeoutError:
+        # The lock's, and it says nothing of the region: the caller may try again.
+        raise
     except Exception as error:  # noqa: BLE001 - botocore has a dozen of them for this
         reason = str(error)
     raise ConfigError(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from typing import TYPE_CHECKING
 
-from irsa_creds import _freshness as fresh
-from irsa_creds._errors import Failure, RefreshTimeout
+from irsa_creds import _freshness as fresh, _refusals
+from irsa_creds._errors import Failure
 from irsa_creds._flight import Flight, Hangar
 from irsa_creds._freshness import Snapshot, State
 from irsa_creds._lazy import load_late
+from irsa_creds._lock import CountedLock
 from irsa_creds._muffle import logging_is_held_here
 from irsa_creds._outage import Outage
 
@@ -56,9 +58,7 @@ class Engine:
         self._agenda = agenda
         self._channel = channel
         self._draw = draw
-        # Re-entrant: a signal's handler may read credentials in the middle of a change.
-        self._lock = threading.RLock()
-        self._depth = 0
+        self._lock = CountedLock()
         self._hangar = Hangar(clock)
         self._outage = Outage(pilot.role_arn, draw)
         self._last_demand = fresh.NEVER
@@ -78,8 +78,10 @@ class Engine:
         with self._turn() as now:
             snapshot = self.snapshot
             if now >= snapshot.end_of_use:
+                if self._hangar.is_flown_here():
+                    raise _refusals.own_flight(self.role_arn)
                 # The thread of a flight could not go on while this one holds what it needs.
-                if inline and (self._depth > 1 or logging_is_held_here()):
+                if inline and (self._lock.depth > 1 or logging_is_held_here()):
                     return self._fly_here(now)
                 return self._block(now, inline=inline)
             snapshot.was_read = True
@@ -97,16 +99,12 @@ class Engine:
         token_changed = self._outage.bad_token and self._pilot.token_changed()
         try:
             with self._lock:
-                self._depth += 1
-                try:
-                    now = self._clock.now()
-                    # Asked again: what failed meanwhile may be something else.
-                    if token_changed and self._outage.bad_token:
-                        self._outage.retry_now(now)
-                    self._settle_overdue(now)
-                    yield now
-                finally:
-                    self._depth -= 1
+                now = self._clock.now()
+                # Asked again: what failed meanwhile may be something else.
+                if token_changed and self._outage.bad_token:
+                    self._outage.retry_now(now)
+                self._settle_overdue(now)
+                yield now
         finally:
             self._outage.report()
 
@@ -132,18 +130,11 @@ class Engine:
             return self._hangar.current
         self._raise_recorded(now)
         if not self._hangar.may_start():
-            raise RefreshTimeout(
-                "Earlier refreshes of the credentials still hang, so no further one is started. "
-                "Look for a hanging DNS server, proxy or token callable."
-            )
+            raise _refusals.earlier_ones_hang()
         flight = Flight.for_readers(now)
         if not self._hangar.start(flight, self.fly):
             if not inline:
-                raise RefreshTimeout(
-                    "No thread could be started for the refresh (a limit of threads, or the "
-                    "interpreter is ending), and a task must not block its loop. "
-                    "Raise the pod's limit of threads, or call get() from a thread."
-                )
+                raise _refusals.no_thread()
             self._hangar.board_here(flight)
         return flight
 
@@ -173,10 +164,7 @@ class Engine:
             self._arrange(snapshot, now)
             if self._hangar.current is not None:
                 return self._hangar.current
-        raise RefreshTimeout(
-            f"The credentials last {snapshot.left(now):.0f} s and min_ttl={min_ttl:g} was asked "
-            "for. Ask for less, or for a longer duration_seconds."
-        )
+        raise _refusals.too_short(snapshot.left(now), min_ttl)
 
     # -- flights -------------------------------------------------------------------------------
 
@@ -206,7 +194,7 @@ class Engine:
     def fly(self, flight: Flight) -> None:
         """Run `flight` to its end: on a thread of its own, or on that of who was told to."""
         # Once: a token callable may read credentials itself.
-        flight.pilot = None
+        flight.pilot, flight.flown_by = None, threading.get_ident()
         outcome: Snapshot | Failure = Failure(
             kind="exchange", code="Interrupted", message="The refresh was interrupted."
         )
@@ -250,8 +238,14 @@ class Engine:
     def _settle_overdue(self, now: float) -> None:
         flight = self._hangar.current
         failure = self._hangar.disown_overdue()
-        if flight is not None and failure is not None:
+        if flight is None or failure is None:
+            return
+        if flight.cut:
+            self._arrange(self.snapshot, now)
+        else:
             self._record(flight, failure, now)
+        # A finalizer of the last moment can neither import an event nor start a thread.
+        if not sys.is_finalizing():
             self._channel.failed(self.role_arn, failure.code, 1, now - flight.started_at)
             self._channel.deliver_apart()
 
@@ -310,8 +304,7 @@ class Engine:
 
     def reset_after_fork(self) -> None:
         """Make this the child's own: its lock, its flights and its instants; keep the snapshot."""
-        self._lock = threading.RLock()
-        self._depth = 0
+        self._lock = CountedLock()
         self._hangar.forget()
         self._pilot.reset_after_fork()
         self._channel.reset_after_fork()

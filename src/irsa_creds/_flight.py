@@ -39,7 +39,10 @@ class Flight:
     future: Future[Outcome] = field(default_factory=_shared_future)
     # The thread that is to run it itself, where none of ours could start.
     pilot: int | None = None
+    # Whether that thread has less time than a flight has: its failure says nothing to others.
     cut: bool = False
+    # The thread that runs it, from the moment that it does.
+    flown_by: int | None = None
 
     @classmethod
     def for_readers(cls, now: float) -> Flight:
@@ -133,6 +136,10 @@ class Hangar:
         self.current = flight
         self.started += 1
         self._last_start = flight.started_at
+
+    def is_flown_here(self) -> bool:
+        """Whether this very thread flies the one under way: it could wait for ever."""
+        return self.current is not None and self.current.flown_by == threading.get_ident()
 
     def board_here(self, flight: Flight) -> None:
         """Let this thread run `flight`; another under way is late from now on."""

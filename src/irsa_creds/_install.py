@@ -50,6 +50,12 @@ class _Installation:
             default = _default_session()
             if default is not None:
                 self._reach(default)
+            if strict:
+                # Their chains may have been made while ours was not to come first in them.
+                for session in self._all_touched():
+                    # Ours has no place at the head of an asynchronous chain.
+                    if not is_async(session):
+                        self._reach(session)
 
     def session(self, session: Session, *, strict: bool) -> None:
         """Reach one session."""
@@ -78,7 +84,7 @@ class _Installation:
             self._originals = None
             self._everywhere = self._strict_everywhere = False
             self._sessions.clear()
-            touched = [found for each in self._touched.valuerefs() if (found := each())]
+            touched = self._all_touched()
             self._touched.clear()
             for session in touched:
                 leave(session)
@@ -86,6 +92,9 @@ class _Installation:
     def reset_after_fork(self) -> None:
         """Be free in a child: another thread of the parent's may have been installing."""
         self._lock = threading.RLock()
+
+    def _all_touched(self) -> list[Session]:
+        return [found for each in self._touched.valuerefs() if (found := each())]
 
     def _reach(self, session: Session) -> str | None:
         self._touched[id(session)] = session
@@ -109,11 +118,13 @@ class _Installation:
             _warn_of_missing(", ".join(missing))
             return False
         builder = _private.profile_builder()
-        self._originals = builder.providers, credentials.create_credential_resolver
+        originals = builder.providers, credentials.create_credential_resolver
         builder.providers = self._wrapped_providers(builder.providers)
         credentials.create_credential_resolver = self._wrapped_maker(
             credentials.create_credential_resolver
         )
+        # Last: a child born before this line wraps anew, and ours goes into a chain only once.
+        self._originals = originals
         return True
 
     def _wrapped_providers(self, original: Callable[..., list[Any]]) -> Callable[..., list[Any]]:

@@ -24,6 +24,7 @@ __all__ = [
 
 # Nobody waits without an end; imports take a fraction of it.
 _IMPORT_PATIENCE = 5.0
+_BRIEFLY = 0.05
 
 
 class _ImportLock:
@@ -54,7 +55,9 @@ class _ImportLock:
             raise TimeoutError(f"another thread has been importing for {_IMPORT_PATIENCE:g} s")
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        # Who forked inside the block leaves it in the child as well, where the lock is another.
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()
 
 
 IMPORT_LOCK = _ImportLock()
@@ -72,6 +75,15 @@ _MODULES = (
 )
 
 
+class _Count:
+    """How many there are, and who waits for a change of it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        # Its lock is an RLock: a signal's handler may fork while its own thread is counting.
+        self.changed = threading.Condition()
+
+
 class _Connecting:
     """The exchanges that are opening a connection, which is when OpenSSL holds locks of its own.
 
@@ -84,25 +96,28 @@ class _Connecting:
 
     def reset_after_fork(self) -> None:
         """Forget the parent's: in a child none of their threads exists."""
-        self._count = 0
-        self._changed = threading.Condition(threading.Lock())
+        self._count = _Count()
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
         """Count one until the end of the block; none begins while a fork is under way."""
-        with IMPORT_LOCK, self._changed:
-            self._count += 1
+        with IMPORT_LOCK:
+            # Who forks inside the block ends it in the child as well, where no other count is his.
+            count = self._count
+            with count.changed:
+                count.number += 1
         try:
             yield
         finally:
-            with self._changed:
-                self._count -= 1
-                self._changed.notify_all()
+            with count.changed:
+                count.number -= 1
+                count.changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Wait until there is none, but not longer; return whether there is none."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._count, max(0.0, seconds))
+        count = self._count
+        with count.changed:
+            return count.changed.wait_for(lambda: not count.number, max(0.0, seconds))
 
 
 CONNECTING = _Connecting()
@@ -143,10 +158,18 @@ def load_exchange_modules() -> None:
 
 def load_late(module: str) -> None:
     """Import one of our own modules that only some programs need."""
-    # The lock only where there is something to do: a status waits for nobody's imports.
-    if module not in sys.modules:
-        with IMPORT_LOCK:
-            importlib.import_module(module)
+    if module in sys.modules:
+        return
+    # With or without the lock, which is there for forks: whoever asks for a status waits for
+    # nobody's imports.
+    held = IMPORT_LOCK.acquire(timeout=_BRIEFLY)
+    try:
+        importlib.import_module(module)
+    finally:
+        if held:
+            # Not ours any more in a child that was forked in the middle of it.
+            with contextlib.suppress(RuntimeError):
+                IMPORT_LOCK.release()
 
 
 def load_certificates() -> None:

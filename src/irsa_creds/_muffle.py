@@ -52,8 +52,10 @@ def muffled() -> Iterator[None]:
     for name in _LOGGERS:
         # Adding it again changes nothing.
         logging.getLogger(name).addFilter(_MUFFLE)
+    # A token callable, a handler or a finalizer may have an exchange in the middle of this one.
+    before = getattr(_MUFFLE.here, "sending", False)
     _MUFFLE.here.sending = True
     try:
         yield
     finally:
-        _MUFFLE.here.sending = False
+        _MUFFLE.here.sending = before

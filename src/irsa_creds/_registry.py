@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from irsa_creds._clock import Clock
+    from irsa_creds._engine import Engine
 
 __all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
 
@@ -41,9 +43,9 @@ class Registry:
         self._lock = threading.RLock()
         self._refresher = Refresher(clock)
         self._refresher_ran = False
-        self._import_lock_held = False
-        # All that live, those of before a `reset` too: who holds one goes on using it.
-        self._made: weakref.WeakSet[Provider] = weakref.WeakSet()
+        # All that live, those of before a `reset` too: who holds one goes on using it. By id, to
+        # be listed in one step: a hook that fails would leave the import lock taken for ever.
+        self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
         self._recent: LRUCache[Config, Provider] = LRUCache(_STRONG_REFERENCES)
 
@@ -56,7 +58,7 @@ class Registry:
                 agenda = self._refresher if background else None
                 made = Provider(config, arguments, clock=self._clock, agenda=agenda)
                 found = self._known.setdefault(config, made)
-                self._made.add(found)
+                self._made[id(found)] = found
             else:
                 pin(found, arguments)
             self._recent[config] = found
@@ -74,17 +76,18 @@ class Registry:
 
     def before_fork(self) -> None:
         """Leave nothing half done that a child would inherit: no import, no sleeping thread."""
-        self._import_lock_held = quiesce(imports=_IMPORT_PATIENCE, connections=_CONNECT_PATIENCE)
+        quiesce(imports=_IMPORT_PATIENCE, connections=_CONNECT_PATIENCE)
         # Two threads may fork at once, and the first of them has ended the refresher for both.
         self._refresher_ran |= self._refresher.pause()
 
     def after_in_parent(self) -> None:
         """Go on; the next read starts the refresher again, or nobody's where it is kept warm."""
         ran, self._refresher_ran = self._refresher_ran, False
-        engines = [engine_of(each) for each in list(self._made)] if ran else []
+        engines = self._engines() if ran else []
         for engine in engines:
             engine.rouse()
-        if self._import_lock_held:
+        # Not ours where the wait was over before it was free: the lock itself knows whose it is.
+        with contextlib.suppress(RuntimeError):
             IMPORT_LOCK.release()
         for engine in engines:
             if engine.keep_warm:
@@ -97,8 +100,12 @@ class Registry:
         self._lock = threading.RLock()
         self._refresher_ran = False
         self._refresher.reset_after_fork()
-        for each in list(self._made):
-            engine_of(each).reset_after_fork()
+        for engine in self._engines():
+            engine.reset_after_fork()
+
+    def _engines(self) -> list[Engine]:
+        made = [each() for each in self._made.valuerefs()]
+        return [engine_of(each) for each in made if each is not None]
 
 
 REGISTRY = Registry(SystemClock())

@@ -32,9 +32,10 @@ def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECOND
             found.cut = deadline < found.deadline
             found.deadline = min(found.deadline, deadline)
             engine.fly(found)
+            _raise_failure(found, cut=True)
         else:
             _wait(found.future, _patience(engine, found, deadline, timeout))
-        _raise_failure(found)
+            _raise_failure(found)
 
 
 async def aacquire(
@@ -70,12 +71,17 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     )
 
 
-def _raise_failure(flight: Flight) -> None:
-    """Raise what a waiter gets from `flight`; return where it is to look again."""
+def _raise_failure(flight: Flight, *, cut: bool = False) -> None:
+    """Raise what a waiter gets from `flight`; return where it is to look again.
+
+    Args:
+        flight: what was waited for.
+        cut: whether a flight that was cut short counts: for who flew it it does.
+    """
     outcome = flight.future.result() if flight.future.done() else None
     # A background flight that failed says nothing to who found nothing valid: for them a
     # blocking one starts at once.
-    if isinstance(outcome, Failure) and flight.blocking:
+    if isinstance(outcome, Failure) and flight.blocking and (cut or not flight.cut):
         raise outcome.error()
 
 

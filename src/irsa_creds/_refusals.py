@@ -1,0 +1,40 @@
+"""What a reader is told where no flight can help."""
+
+from __future__ import annotations
+
+from irsa_creds._errors import RefreshTimeout
+
+__all__ = ["earlier_ones_hang", "no_thread", "own_flight", "too_short"]
+
+
+def earlier_ones_hang() -> RefreshTimeout:
+    """So many flights hang that no further one is started."""
+    return RefreshTimeout(
+        "Earlier refreshes of the credentials still hang, so no further one is started. "
+        "Look for a hanging DNS server, proxy or token callable."
+    )
+
+
+def no_thread() -> RefreshTimeout:
+    """No thread can start, and a task cannot run the flight itself."""
+    return RefreshTimeout(
+        "No thread could be started for the refresh (a limit of threads, or the interpreter is "
+        "ending), and a task must not block its loop. Raise the pod's limit of threads, or call "
+        "get() from a thread."
+    )
+
+
+def own_flight(role_arn: str) -> RefreshTimeout:
+    """The flight itself would wait for its own end."""
+    return RefreshTimeout(
+        f"The refresh for {role_arn} reads the credentials that it is to bring: a token callable "
+        "or a log handler does. Give that one others."
+    )
+
+
+def too_short(left: float, min_ttl: float) -> RefreshTimeout:
+    """The credentials do not last as long as a caller wants."""
+    return RefreshTimeout(
+        f"The credentials last {left:.0f} s and min_ttl={min_ttl:g} was asked for. Ask for less, "
+        "or for a longer duration_seconds."
+    )
