@@ -12,10 +12,10 @@ from botocore.credentials import (
     RefreshableCredentials,
 )
 
-from irsa_creds._dual_errors import dual
 from irsa_creds._errors import IrsaError
 from irsa_creds._expired_hook import watch_for_expired
 from irsa_creds._freshness import Snapshot, State, state
+from irsa_creds._lazy import load_late
 from irsa_creds._private import last_client_region
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
@@ -102,7 +102,7 @@ class IrsaCredentials(RefreshableCredentials):
         except IrsaError as error:
             caught = error
         # Out here it has no context: one traceback, ours.
-        raise dual(caught)
+        raise _in_botocore(caught)
 
     access_key = _part("access_key", "The key id.")
     secret_key = _part("secret_key", "The secret key.")
@@ -198,6 +198,14 @@ class IrsaCredentials(RefreshableCredentials):
         )
 
 
+def _in_botocore(error: IrsaError) -> IrsaError:
+    """Return `error` as botocore's callers know it; a program that meets none pays for none."""
+    load_late("irsa_creds._dual_errors")
+    from irsa_creds._dual_errors import dual  # noqa: PLC0415
+
+    return dual(error)
+
+
 def _adapted(snapshot: Snapshot) -> Frozen:
     """Return botocore's form of a snapshot, made once for all who read it."""
     if snapshot.adapted is None:
@@ -259,4 +267,4 @@ class IrsaProvider(AssumeRoleWithWebIdentityProvider):
             provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
             watch_for_expired(self._session, engine_of(provider))
             return IrsaCredentials(provider)
-        raise dual(caught)
+        raise _in_botocore(caught)
