@@ -54,6 +54,12 @@ def test_it_answers_any_method(server: LoopbackServer) -> None:
     assert http(server.url, "DELETE", "/").body == b"DELETE"
 
 
+@pytest.mark.parametrize("origin", ["http://x", "HTTP://127.0.0.1:1", "https://x"])
+def test_a_whole_url_in_the_request_line_is_its_path(server: LoopbackServer, origin: str) -> None:
+    assert http(server.url, "GET", f"{origin}/odd").body == b"ok"
+    assert http(server.url, "GET", f"{origin}/a?b=http://c").headers["X-Query"] == "b=http://c"
+
+
 def test_head_has_the_length_but_no_body(server: LoopbackServer) -> None:
     answer = http(server.url, "HEAD", "/")
     assert (answer.headers["Content-Length"], answer.body) == ("4", b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import struct
 import threading
@@ -150,7 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer  # type: ignore[assignment]
 
     def _exchange(self) -> None:
-        path, _, query = self.path.partition("?")
+        # Some send the whole URL, which servers must take as well (RFC 9112, section 3.2.2).
+        target = re.sub("^https?://[^/?]*", "", self.path, flags=re.IGNORECASE)
+        path, _, query = target.partition("?")
         request = Request(self.command, path, query, self.headers, self._body())
         try:
             reply = self.server.respond(request)
