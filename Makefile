@@ -2,19 +2,22 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-# Beside the newest, which requirements/dev.txt has.
-BOTOCORES := 1.40.61 1.43.117
+PIP := python -m pip install --quiet --disable-pip-version-check
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+# .venv has the newest aiobotocore, and the botocore that it takes. Beside it: the oldest pair, laid over
+# that, and the newest botocore, where no aiobotocore is.
+OLDEST := 1.40.61
+NEWEST_VENV := $(VENV)-newest-botocore
 # What touches botocore's own names.
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
 	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
 	uninstall))
+AIO_TESTS := tests/aio
 OTHER_PYTHONS := python3.12 python3.13 \
 	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help demo test test-unit test-botocores test-pythons test-real bench lint format lock clean
+.PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real bench lint format lock clean
 
 help:
 	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
@@ -28,16 +31,18 @@ help:
 demo: $(VENV)/ready
 	$(BIN)/python -m demo
 
-test: test-unit test-botocores
+test: test-unit test-oldest test-newest
 
 test-unit: $(VENV)/ready
 	$(PYTEST) -m 'not real' --cov --cov-report=term-missing:skip-covered
 
-test-botocores: $(BOTOCORES:%=$(VENV)/botocore-%/ready)
-	@for version in $(BOTOCORES); do \
-	  echo "botocore $$version:"; \
-	  PYTHONPATH=$(VENV)/botocore-$$version $(PYTEST) $(BOTOCORE_TESTS) || exit 1; \
-	done
+test-oldest: $(VENV)/botocore-$(OLDEST)/ready
+	@echo "botocore $(OLDEST):"
+	PYTHONPATH=$(VENV)/botocore-$(OLDEST) $(PYTEST) $(BOTOCORE_TESTS) $(AIO_TESTS) tests/doors/test_aioboto3.py
+
+test-newest: $(NEWEST_VENV)/ready
+	@echo "The newest botocore, without aiobotocore:"
+	$(NEWEST_VENV)/bin/python -m pytest -q -n 2 $(BOTOCORE_TESTS)
 
 test-pythons:
 	@seen=; for python in $(OTHER_PYTHONS); do \
@@ -69,24 +74,25 @@ format: $(VENV)/ready
 	$(BIN)/ruff format
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
+$(NEWEST_VENV)/ready: requirements/newest.txt pyproject.toml
+$(VENV)/ready $(NEWEST_VENV)/ready:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) --require-hashes -r requirements/dev.txt
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/$(PIP) --require-hashes -r $<
+	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	rm -rf $(@D)
-	$(PIP) --require-hashes --target $(@D) -r $<
+	$(BIN)/$(PIP) --require-hashes --target $(@D) -r $<
 	touch $@
 
 # Every package with its hashes, for all Pythons and platforms at once, without index addresses.
 lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
-	for version in $(BOTOCORES); do \
-	  $(LOCK) requirements/botocore-$$version.in --output-file requirements/botocore-$$version.txt; \
-	done
+	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
+	$(LOCK) requirements/botocore-$(OLDEST).in --output-file requirements/botocore-$(OLDEST).txt
 
 clean:
 	rm -rf .venv* build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
