@@ -69,11 +69,11 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.name == "irsa_creds"]
 
 
-def attributes() -> dict[str, Any]:
+def attributes(*more: ModuleType) -> dict[str, Any]:
     """Return every attribute of the modules and classes that could be touched."""
     found: dict[str, Any] = {}
     modules = (botocore, botocore.credentials, botocore.session, boto3, boto3.session)
-    for module in modules:
+    for module in (*modules, *more):
         for name, value in vars(module).items():
             if isinstance(value, ModuleType):
                 continue

@@ -47,15 +47,24 @@ ROOMS = [
     "_dual_errors",
     "_session_settings",
     "_expired_hook",
+    "_adapter",
     "botocore",
+    "aiobotocore",
     "_chain",
     "_install",
     "_boto3",
+    "_aiobotocore",
     "__init__",
 ]
 # Imported inside a function, at a moment when the upper room exists.
-UPWARD = {("_provider", "_registry"), ("_install", "_boto3")}
-ADAPTERS = {"_private", "_dual_errors", "botocore", "_chain", "_install", "_boto3"}
+UPWARD = {
+    ("_provider", "_registry"),
+    ("_provider", "botocore"),
+    ("_provider", "aiobotocore"),
+    ("_install", "_boto3"),
+    ("_install", "_aiobotocore"),
+}
+ADAPTERS = set(ROOMS[ROOMS.index("_private") : ROOMS.index("__init__")]) - {"_session_settings"}
 
 
 def imports(tree: ast.AST) -> set[str]:

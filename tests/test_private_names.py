@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import botocore
@@ -133,6 +134,10 @@ def test_an_async_chain_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("session", [AsyncSession(), "default", object()])
-def test_what_is_no_session_of_boto3_or_botocore_is_refused_by_name(session: Any) -> None:
-    with pytest.raises(TypeError, match=rf"boto3 or botocore.*{type(session).__name__}"):
+def test_what_is_no_session_of_boto3_or_botocore_is_refused_by_name(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whether somebody has imported it or not.
+    monkeypatch.delitem(sys.modules, "aiobotocore.session", raising=False)
+    with pytest.raises(TypeError, match=rf"boto3, botocore, aio.*{type(session).__name__}"):
         irsa_creds.install(session)

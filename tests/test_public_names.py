@@ -26,6 +26,7 @@ NAMES = [
     "TokenError",
     "TokenRotated",
     "__version__",
+    "aiobotocore_session",
     "boto3_session",
     "install",
     "provider",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Status,
         TokenRotated,
     )
-    from irsa_creds._install import boto3_session, install, uninstall
+    from irsa_creds._install import aiobotocore_session, boto3_session, install, uninstall
 
 __all__ = [
     "ConfigError",
@@ -47,6 +47,7 @@ __all__ = [
     "TokenError",
     "TokenRotated",
     "__version__",
+    "aiobotocore_session",
     "boto3_session",
     "install",
     "provider",
@@ -56,7 +57,9 @@ __all__ = [
 
 # What the first credentials of a process do not need: botocore's part costs 11 ms and more.
 _LATE = {
-    **dict.fromkeys(("boto3_session", "install", "uninstall"), "irsa_creds._install"),
+    **dict.fromkeys(
+        ("aiobotocore_session", "boto3_session", "install", "uninstall"), "irsa_creds._install"
+    ),
     **dict.fromkeys(
         (
             "Event",

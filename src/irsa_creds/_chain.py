@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.credentials import CredentialResolver
 
 from irsa_creds import _private
-from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+from irsa_creds._adapter import METHOD, InChain, OnEngine
+from irsa_creds.botocore import IrsaProvider
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
-__all__ = ["is_async", "leave", "put_first", "reach", "with_ours"]
+__all__ = ["leave", "provider_class", "put_first", "reach", "with_ours"]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -30,9 +31,10 @@ def with_ours(
         profile_name: the profile that names role and token.
         explicit_profile: whether code named it: the web identity variables are off then.
     """
+    cls = provider_class(session)
     return [
-        IrsaProvider(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
-        if _is_botocores(each)
+        cls(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
+        if cls and _is_botocores(each)
         else each
         for each in chain
     ]
@@ -40,19 +42,18 @@ def with_ours(
 
 def put_first(chain: CredentialResolver, session: Session) -> None:
     """Let a chain begin with ours, which never says no: no other identity can slip in."""
-    first = chain.providers[0]
-    if isinstance(first, IrsaProvider) and first.strict:
+    first, cls = chain.providers[0], provider_class(session)
+    if cls is None or (isinstance(first, InChain) and first.strict):
         return
     profile, explicit = _profile(session)
-    ours = IrsaProvider(session, profile, disable_env_vars=explicit, strict=True)
-    chain.providers.insert(0, ours)
+    chain.providers.insert(0, cls(session, profile, disable_env_vars=explicit, strict=True))
 
 
 def reach(session: Session, *, strict: bool) -> str | None:
     """Put ours into a session that exists already.
 
     Args:
-        session: a botocore session.
+        session: a session of either colour.
         strict: ours comes first.
 
     Returns:
@@ -73,7 +74,7 @@ def reach(session: Session, *, strict: bool) -> str | None:
     elif strict:
         # It may be of any make, and ours could not come first in it.
         _private.renew_chain(session)
-    if held is not None and not isinstance(held if strict else _source(held), IrsaCredentials):
+    if held is not None and not isinstance(held if strict else _source(held), OnEngine):
         _private.forget(session)
         _log.warning(
             "A session had looked for credentials (%s) before irsa_creds.install(): new clients "
@@ -86,18 +87,25 @@ def reach(session: Session, *, strict: bool) -> str | None:
 
 def leave(session: Session) -> None:
     """Give a session its own chain back."""
-    if isinstance(_source(_private.resolved(session)), IrsaCredentials):
+    if isinstance(_source(_private.resolved(session)), OnEngine):
         _private.forget(session)
     chain = _private.built_chain(session)
     if isinstance(chain, CredentialResolver):
         providers = chain.providers
-        originals = [p.replaced if isinstance(p, IrsaProvider) else p for p in providers]
+        originals = [p.replaced if isinstance(p, InChain) else p for p in providers]
         chain.providers = [each for each in originals if each is not None]
 
 
-def is_async(session: Session) -> bool:
-    """Whether a session is aiobotocore's."""
-    return inspect.iscoroutinefunction(session.get_credentials)
+def provider_class(session: Session) -> type[InChain] | None:
+    """Return our provider's class of a session's colour; None where nobody knows that one."""
+    if not inspect.iscoroutinefunction(session.get_credentials):
+        return IrsaProvider
+    if not _private.is_aiobotocores(session):
+        return None
+    # Its user has imported aiobotocore: nobody else pays for it.
+    from irsa_creds.aiobotocore import AioIrsaProvider  # noqa: PLC0415
+
+    return AioIrsaProvider
 
 
 def _stays(held: Any, *, strict: bool) -> str | None:
@@ -109,7 +117,7 @@ def _stays(held: Any, *, strict: bool) -> str | None:
         _method(held) == "explicit"
         if strict
         # Another provider's: ours would not have been asked.
-        else _method(_source(held)) != IrsaProvider.METHOD
+        else _method(_source(held)) != METHOD
     )
     return _method(held) if stays else None
 
@@ -127,13 +135,8 @@ def _method(held: Any) -> str:
 
 
 def _is_botocores(provider: Any) -> bool:
-    """Whether a provider is the one to replace."""
-    return (
-        provider.METHOD == IrsaProvider.METHOD
-        and not isinstance(provider, IrsaProvider)
-        # aiobotocore's has a coroutine for `load`: it wants an adapter of its own colour.
-        and not inspect.iscoroutinefunction(provider.load)
-    )
+    """Whether a provider is the one to replace, in either colour."""
+    return provider.METHOD == METHOD and not isinstance(provider, InChain)
 
 
 def _profile(session: Session) -> tuple[str, bool]:

@@ -1,30 +1,35 @@
-"""Our provider in the chain of botocore's sessions: all of them, or one."""
+"""Our provider in the chain of botocore's and aiobotocore's sessions: all of them, or one."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import botocore
 from botocore import credentials
 from botocore.session import Session
 
 from irsa_creds import _private
-from irsa_creds._chain import is_async, leave, put_first, reach, with_ours
+from irsa_creds._chain import leave, provider_class, put_first, reach, with_ours
 from irsa_creds._switches import switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import boto3
+    from aiobotocore.session import AioSession
 
-__all__ = ["boto3_session", "install", "uninstall"]
+__all__ = ["aiobotocore_session", "boto3_session", "install", "uninstall"]
 
 _log = logging.getLogger("irsa_creds")
+
+_MAKER = "create_credential_resolver"
 
 
 class _Installation:
@@ -38,7 +43,8 @@ class _Installation:
         self._sessions: weakref.WeakKeyDictionary[Session, bool] = weakref.WeakKeyDictionary()
         # All that ours was put into, by id: to be written and listed without a lock.
         self._touched: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
-        self._originals: tuple[Callable[..., list[Any]], Callable[..., Any]] | None = None
+        # What each changed attribute was: the owner, the name, the value.
+        self._originals: list[tuple[Any, str, Any]] = []
 
     def everywhere(self, *, strict: bool) -> None:
         """Reach all sessions made from now on, and those that have not made their chain yet."""
@@ -53,9 +59,7 @@ class _Installation:
             if strict:
                 # Their chains may have been made while ours was not to come first in them.
                 for session in self._all_touched():
-                    # Ours has no place at the head of an asynchronous chain.
-                    if not is_async(session):
-                        self._reach(session)
+                    self._reach(session)
 
     def session(self, session: Session, *, strict: bool) -> None:
         """Reach one session."""
@@ -76,12 +80,12 @@ class _Installation:
     def undo(self) -> None:
         """Put everything back; clients that hold our credentials keep them."""
         with self._lock:
-            if self._originals is None:
+            if not self._originals:
                 return
-            _private.profile_builder().providers, credentials.create_credential_resolver = (
-                self._originals
-            )
-            self._originals = None
+            self._meet_no_more()
+            for owner, name, original in self._originals:
+                setattr(owner, name, original)
+            self._originals = []
             self._everywhere = self._strict_everywhere = False
             self._sessions.clear()
             touched = self._all_touched()
@@ -103,29 +107,54 @@ class _Installation:
     def _reaches(self, session: Any) -> bool:
         """Whether `session` is to have our provider."""
         ours = isinstance(session, Session) and (self._everywhere or session in self._sessions)
-        return ours and not _disabled()
+        return ours and not _disabled() and provider_class(session) is not None
 
     def _is_strict(self, session: Session) -> bool:
         """Whether ours comes first there, if it is to be there at all."""
         return self._strict_everywhere or self._sessions.get(session, False)
 
     def _wrap(self) -> bool:
-        """Wrap the method of every chain and hop, and the function that makes a whole chain."""
-        if self._originals is not None:
-            return True
+        """Wrap the method of every chain and hop, and the functions that make a whole chain."""
         missing = _private.missing_names()
-        if missing:
-            _warn_of_missing(", ".join(missing))
-            return False
+        if self._originals or _warned(missing):
+            return bool(self._originals)
         builder = _private.profile_builder()
-        originals = builder.providers, credentials.create_credential_resolver
+        originals = [
+            (builder, "providers", builder.providers),
+            (credentials, _MAKER, credentials.create_credential_resolver),
+        ]
         builder.providers = self._wrapped_providers(builder.providers)
         credentials.create_credential_resolver = self._wrapped_maker(
             credentials.create_credential_resolver
         )
+        # At the end of every session's constructor: whoever imports aiobotocore later is met there.
+        self._meet_no_more()
+        botocore.register_initializer(self._meet)
         # Last: a child born before this line wraps anew, and ours goes into a chain only once.
         self._originals = originals
+        self._meet_aiobotocore()
         return True
+
+    def _meet(self, session: Session) -> None:
+        """See a new session of any colour, before it has a chain."""
+        del session
+        if _private.aiobotocore_session_module() is not None:
+            with self._lock:
+                self._meet_aiobotocore()
+
+    def _meet_no_more(self) -> None:
+        with contextlib.suppress(ValueError):
+            botocore.unregister_initializer(self._meet)
+
+    def _meet_aiobotocore(self) -> None:
+        """Wrap what makes the chains of an aiobotocore that somebody has imported, once."""
+        module = _private.aiobotocore_session_module()
+        if module is None or not self._originals or self._originals[-1][0] is module:
+            return
+        if not _warned(_private.missing_in_aiobotocore()):
+            original = getattr(module, _MAKER)
+            setattr(module, _MAKER, self._wrapped_maker(original))
+            self._originals.append((module, _MAKER, original))
 
     def _wrapped_providers(self, original: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         @functools.wraps(original)
@@ -148,7 +177,7 @@ class _Installation:
         @functools.wraps(original)
         def create_credential_resolver(session: Session, *args: Any, **kwargs: Any) -> Any:
             chain = original(session, *args, **kwargs)
-            if self._reaches(session) and self._is_strict(session) and not is_async(session):
+            if self._reaches(session) and self._is_strict(session):
                 put_first(chain, session)
             return chain
 
@@ -162,11 +191,14 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 def install(session: Any = None, *, strict: bool = False) -> None:
-    """Put our provider in botocore's place in the chain of credentials.
+    """Put our provider in the place of botocore's and aiobotocore's in the chain of credentials.
+
+    It may be called before or after their import, more than once, and in any thread; aiobotocore
+    is never imported by it.
 
     Args:
-        session: a boto3 or botocore session; None: all that are made from now on, and those that
-            have not looked for credentials yet.
+        session: a session of boto3, botocore, aiobotocore or aioboto3; None: all that are made
+            from now on, and those that have not looked for credentials yet.
         strict: ours comes first in the chain, and its not being configured is an error.
 
     Raises:
@@ -198,14 +230,28 @@ def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
     return IrsaBoto3Session(strict=strict, **arguments)
 
 
+def aiobotocore_session(*, strict: bool = False, **arguments: Any) -> AioSession:
+    """Return an aiobotocore session that has our provider; it pickles as its arguments.
+
+    Args:
+        strict: ours comes first in the chain, and its not being configured is an error.
+        arguments: those of `aiobotocore.session.AioSession`.
+    """
+    from irsa_creds._aiobotocore import IrsaAioSession  # noqa: PLC0415 - nor is aiobotocore
+
+    return IrsaAioSession(strict=strict, **arguments)
+
+
 def _core(session: Any) -> Session:
-    """Return the botocore session inside a boto3 one; a botocore one as it is."""
+    """Return the botocore or aiobotocore session inside one of boto3 or aioboto3, or itself."""
     core = getattr(session, "_session", session)
-    if not isinstance(core, Session) or is_async(core):
+    known = isinstance(core, Session) and provider_class(core) is not None
+    if not known and not _warned(_private.missing_in_aiobotocore()):
         raise TypeError(
-            f"install() takes a boto3 or botocore session, and this is a {type(session).__name__}."
+            "install() takes a session of boto3, botocore, aiobotocore or aioboto3, and this is "
+            f"a {type(session).__name__}."
         )
-    return core
+    return cast("Session", core)
 
 
 def _default_session() -> Session | None:
@@ -218,11 +264,18 @@ def _disabled() -> bool:
     return switch("IRSA_CREDS_DISABLE", default=False)
 
 
+def _warned(missing: list[str]) -> bool:
+    """Whether names are missing; then it has been said once."""
+    if missing:
+        _warn_of_missing(", ".join(missing))
+    return bool(missing)
+
+
 @functools.cache
 def _warn_of_missing(names: str) -> None:
     _log.warning(
-        "botocore %s lacks %s, which irsa_creds.install() needs: botocore's own provider stays. "
+        "%s lacks %s, which irsa_creds.install() needs: its own provider stays. "
         "Look for a newer irsa-creds.",
-        _private.version(),
+        _private.versions(),
         names,
     )

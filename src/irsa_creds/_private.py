@@ -1,8 +1,9 @@
-"""Every private name of botocore's that the adapters touch, and whether it is there."""
+"""Every private name that the adapters touch, and whether the installed libraries have it."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import botocore
@@ -10,16 +11,19 @@ from botocore import credentials
 from botocore.session import ComponentLocator, Session
 
 __all__ = [
+    "aiobotocore_session_module",
     "builder_session",
     "built_chain",
     "forget",
+    "is_aiobotocores",
     "last_client_region",
+    "missing_in_aiobotocore",
     "missing_names",
     "profile_builder",
     "renew_chain",
     "resolved",
     "source_credentials",
-    "version",
+    "versions",
 ]
 
 _CHAIN = "credential_provider"
@@ -59,6 +63,46 @@ def missing_names() -> list[str]:
     return [name for name, present in checks.items() if not present]
 
 
+def missing_in_aiobotocore() -> list[str]:
+    """Return what an aiobotocore that somebody has imported lacks; it is never imported here."""
+    module = aiobotocore_session_module()
+    if module is None:
+        return []
+    cls = getattr(module, "AioSession", None)
+    credentials_module = sys.modules.get("aiobotocore.credentials")
+    checks = {
+        "aiobotocore.credentials.AioRefreshableCredentials": (
+            hasattr(credentials_module, "AioRefreshableCredentials")
+        ),
+        "aiobotocore.session.AioSession": cls is not None and issubclass(cls, Session),
+        # Looked up there when a chain is made, as botocore's own is.
+        "aiobotocore.session.create_credential_resolver": (
+            _parameters(module, "create_credential_resolver")[:1] == ["session"]
+            and _mentions(
+                getattr(cls, "_create_credential_resolver", None), "create_credential_resolver"
+            )
+        ),
+    }
+    return [name for name, present in checks.items() if not present]
+
+
+def aiobotocore_session_module() -> Any:
+    """Return the module of aiobotocore's sessions; None where nobody has imported it yet."""
+    module = sys.modules.get("aiobotocore.session")
+    # Another thread may be in the middle of importing it: this is its last name.
+    return module if hasattr(module, "get_session") else None
+
+
+def is_aiobotocores(session: Any) -> bool:
+    """Whether a session is of an aiobotocore that has all that is used here."""
+    module = aiobotocore_session_module()
+    return (
+        module is not None
+        and not missing_in_aiobotocore()
+        and isinstance(session, module.AioSession)
+    )
+
+
 def _parameters(owner: Any, name: str) -> list[str]:
     function = getattr(owner, name, None)
     return list(inspect.signature(function).parameters) if function else []
@@ -75,9 +119,11 @@ def _mentions(function: Any, name: str) -> bool:
     return code is not None and name in code.co_names
 
 
-def version() -> str:
-    """Return botocore's version, for messages."""
-    return str(botocore.__version__)
+def versions() -> str:
+    """Return what is installed, for messages."""
+    aiobotocore = sys.modules.get("aiobotocore")
+    beside = f", aiobotocore {aiobotocore.__version__}" if aiobotocore else ""
+    return f"botocore {botocore.__version__}{beside}"
 
 
 def profile_builder() -> Any:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from irsa_creds._credentials import Credentials
     from irsa_creds._engine import Agenda
     from irsa_creds._events import Event, Status
+    from irsa_creds.aiobotocore import AioIrsaCredentials
+    from irsa_creds.botocore import IrsaCredentials
 
 __all__ = ["Provider", "engine_of", "pin"]
 
@@ -102,6 +104,27 @@ class Provider:
             snapshot.was_read = True
             return snapshot.credentials
         return (await aacquire(self._engine, min_ttl, timeout)).credentials
+
+    def botocore_credentials(self) -> IrsaCredentials:
+        """Return these as boto3 and botocore have them, for code that takes such an object.
+
+        It is what `boto3.Session().get_credentials()` returns after `install()`: a
+        `RefreshableCredentials` that is always valid, for signers of other libraries.
+
+        """
+        from irsa_creds.botocore import IrsaCredentials  # noqa: PLC0415 - it is above
+
+        return IrsaCredentials(self)
+
+    def aiobotocore_credentials(self) -> AioIrsaCredentials:
+        """Return these as aiobotocore has them: `await get_frozen_credentials()` gives a set.
+
+        Raises:
+            ImportError: there is no aiobotocore.
+        """
+        from irsa_creds.aiobotocore import AioIrsaCredentials  # noqa: PLC0415 - it is above
+
+        return AioIrsaCredentials(self)
 
     def prefetch(self) -> None:
         """Start a refresh where one is due or nothing is valid; return at once."""

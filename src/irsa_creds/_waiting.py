@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine import Engine
     from irsa_creds._flight import Flight
 
-__all__ = ["aacquire", "acquire"]
+__all__ = ["aacquire", "acquire", "in_task"]
 
 
 def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECONDS) -> Snapshot:
@@ -51,6 +51,14 @@ async def aacquire(
             return found
         await _wait_async(found.future, _patience(engine, found, deadline, timeout))
         _raise_failure(found)
+
+
+def in_task() -> bool:
+    """Whether this is code of a task: of trio, or of an asyncio loop of any make."""
+    asyncio = sys.modules.get("asyncio")
+    with contextlib.suppress(AttributeError, RuntimeError):
+        return cast("Any", asyncio).get_running_loop() is not None
+    return _trio_token() is not None
 
 
 def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -> float:

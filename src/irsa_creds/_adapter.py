@@ -1,0 +1,210 @@
+"""What the adapters of both colours have in common: all state is the provider's engine's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
+
+from irsa_creds._errors import IrsaError
+from irsa_creds._expired_hook import watch_for_expired
+from irsa_creds._freshness import Snapshot, State, state
+from irsa_creds._lazy import load_late
+from irsa_creds._private import last_client_region
+from irsa_creds._provider import engine_of
+from irsa_creds._registry import REGISTRY
+from irsa_creds._session_settings import SessionSettings
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from irsa_creds._provider import Provider
+
+__all__ = ["METHOD", "Frozen", "InChain", "OnEngine", "Pass", "adapted", "awaited", "in_botocore"]
+
+METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
+
+
+def awaited(credentials: object) -> NoReturn:
+    """Say what to do where aiobotocore asks something of boto3's credentials."""
+    del credentials
+    raise TypeError(
+        "These are boto3's credentials, and a task awaits them. aiobotocore and aioboto3 need "
+        "irsa_creds.aiobotocore_session(), irsa_creds.install(session), or "
+        "provider.aiobotocore_credentials()."
+    )
+
+
+class Frozen(ReadOnlyCredentials):
+    """botocore's own value, three of one answer of STS; but a log that has it shows no secret."""
+
+    __slots__ = ()
+    __await__ = awaited
+    access_key: str
+    secret_key: str
+    token: str
+    account_id: str | None
+
+    def __repr__(self) -> str:
+        return f"<ReadOnlyCredentials ...{self.access_key[-4:]}>"
+
+
+class Pass(NamedTuple):
+    """What one reader of single values has read of one set.
+
+    Code reads them in an order of its own: a name read again is the next pass. The exception is
+    `if c.token: token = c.token`: twice in a row is the same pass, as long as the set may be used.
+    Not so the key id: with it nearly every pass begins, and some read nothing else.
+    """
+
+    snapshot: Snapshot = Snapshot.nothing()
+    names: frozenset[str] = frozenset()
+    last: str = ""
+
+    def has(self, name: str, now: float) -> bool:
+        """Whether `name` is of this pass; else the next one begins with it."""
+        in_a_row = name == self.last and name != "access_key"
+        again = name in self.names and not in_a_row
+        return not again and now < self.snapshot.end_of_use
+
+    def having_read(self, name: str) -> Pass:
+        """Return this pass after `name`; the account belongs to any."""
+        if name == "account_id":
+            return self
+        return self._replace(names=self.names | {name}, last=name)
+
+
+class OnEngine:
+    """What others read and call of botocore's credentials objects, in both colours.
+
+    Args:
+        provider: whose credentials these are.
+    """
+
+    # botocore's constructors want credentials: these come when somebody reads.
+    def __init__(self, provider: Provider) -> None:
+        self.method = METHOD
+        self.provider = provider
+        self._engine = engine_of(provider)
+        self._now = self._engine.now
+
+    @property
+    def _frozen_credentials(self) -> Frozen | None:
+        snapshot = self._engine.snapshot
+        return adapted(snapshot) if self._now() < snapshot.end_of_use else None
+
+    @property
+    def _expiry_time(self) -> datetime | None:
+        snapshot = self._engine.snapshot
+        if not snapshot.lifetime:
+            return None
+        return datetime.fromtimestamp(snapshot.wall_at + snapshot.lifetime, UTC)
+
+    @_expiry_time.setter
+    def _expiry_time(self, when: datetime | None) -> None:
+        # A time in the past is the usual trick to force a refresh: the next read starts one. Any
+        # other cannot make credentials last, and does nothing.
+        if when is not None and when.replace(tzinfo=when.tzinfo or UTC) <= self._time_fetcher():
+            snapshot = self._engine.snapshot
+            snapshot.refresh_at = min(snapshot.refresh_at, self._now())
+            self._engine.rouse()
+
+    @staticmethod
+    def _time_fetcher() -> datetime:
+        return datetime.now(UTC)
+
+    def refresh_needed(self, refresh_in: float | None = None) -> bool:
+        """Say whether a refresh is due.
+
+        Args:
+            refresh_in: seconds before the end from which it is; None: the engine's own plan.
+        """
+        snapshot, now = self._engine.snapshot, self._now()
+        if refresh_in is None:
+            return state(snapshot, now) is not State.FRESH
+        return snapshot.left(now) < refresh_in
+
+    # All state is the engine's: a copy would be the same.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.provider.role_arn}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Credentials do not pickle: secrets must not travel. Pickle the provider, or a "
+            "session of irsa_creds.boto3_session() or irsa_creds.aiobotocore_session()."
+        )
+
+
+class InChain:
+    """The place in a chain, under the name that botocore's own provider has there.
+
+    Args:
+        session: the session whose chain it is.
+        profile_name: the profile that names role and token.
+        disable_env_vars: whether the web identity variables are off, because code named a profile.
+        strict: take it as an error when IRSA is not configured.
+        replaced: the provider whose place it takes; None where it comes in addition.
+    """
+
+    METHOD = METHOD
+    CANONICAL_NAME = "custom-irsa-creds"
+
+    # botocore's constructor wants what makes an STS client; there is none here.
+    def __init__(
+        self,
+        session: Any,
+        profile_name: str,
+        *,
+        disable_env_vars: bool,
+        strict: bool = False,
+        replaced: Any = None,
+    ) -> None:
+        self.replaced = replaced
+        self.strict = strict
+        self._session = session
+        self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
+        self._profile = profile_name if disable_env_vars else None
+
+    def _provider(self) -> Provider | None:
+        """Return the provider of the session's identity; None where IRSA is not configured."""
+        try:
+            config = self._settings.config(
+                strict=self.strict,
+                client_region=last_client_region(self._session),
+            )
+        except IrsaError as error:
+            caught = error
+        else:
+            if config is None:
+                return None
+            provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
+            watch_for_expired(self._session, engine_of(provider))
+            return provider
+        # Out here it has no context: one traceback, ours.
+        raise in_botocore(caught)
+
+
+def in_botocore(error: IrsaError) -> IrsaError:
+    """Return `error` as botocore's callers know it; a program that meets none pays for none."""
+    load_late("irsa_creds._dual_errors")
+    from irsa_creds._dual_errors import dual  # noqa: PLC0415
+
+    return dual(error)
+
+
+def adapted(snapshot: Snapshot) -> Frozen:
+    """Return botocore's form of a snapshot, made once for all who read it."""
+    if snapshot.adapted is None:
+        given = snapshot.credentials
+        snapshot.adapted = Frozen(
+            given.access_key_id, given.secret_access_key, given.session_token, given.account_id
+        )
+    frozen: Frozen = snapshot.adapted
+    return frozen

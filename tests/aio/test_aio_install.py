@@ -1,0 +1,312 @@
+"""install() reaches aiobotocore's sessions, whatever is imported first; uninstall() leaves them."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import aiobotocore
+import aiobotocore.credentials
+import aiobotocore.session
+import botocore
+import pytest
+from aiobotocore.session import AioSession, get_session
+from botocore.exceptions import InvalidConfigError
+from botocore.session import Session
+
+import irsa_creds
+from aio.loops import frozen, is_ours, on_asyncio, resolved
+from irsa_creds import _install, _private
+from irsa_creds._adapter import InChain
+from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
+from sessions import SECOND, attributes, hop, pod, warnings, write_profiles
+from wire import KEYS, WEB_IDENTITY, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ASYNC_MODULES = (aiobotocore, aiobotocore.credentials, aiobotocore.session)
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def python(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+# -- whom it reaches -------------------------------------------------------------------------------
+
+
+def test_without_it_sessions_are_aiobotocores() -> None:
+    assert not is_ours(AioSession())
+
+
+@pytest.mark.parametrize("make", [AioSession, get_session])
+def test_it_reaches_sessions_made_later(make: Callable[[], Any]) -> None:
+    irsa_creds.install()
+    assert is_ours(make())
+
+
+def test_it_reaches_a_session_that_has_not_looked_for_credentials() -> None:
+    one, two = AioSession(), AioSession()
+    chain = two.get_component("credential_provider")
+    irsa_creds.install()
+    assert is_ours(one)
+    irsa_creds.install(two)
+    assert is_ours(two)
+    assert two.get_component("credential_provider") is chain
+
+
+def test_it_reaches_one_session_and_no_other() -> None:
+    session = AioSession()
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert not is_ours(AioSession())
+
+
+def test_a_session_that_holds_aiobotocores_credentials_looks_again_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = AioSession()
+    assert not is_ours(session)
+    for _ in range(2):
+        irsa_creds.install(session)
+    assert is_ours(session)
+    assert ["before irsa_creds.install()" in each for each in warnings(caplog)] == [True]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "irsa_creds.install(strict=S); import aiobotocore.session",
+        "import aiobotocore.session; irsa_creds.install(strict=S)",
+        "import aiobotocore; irsa_creds.install(strict=S); import aiobotocore.session",
+    ],
+)
+def test_the_order_of_imports_does_not_matter(imports: str, *, strict: bool) -> None:
+    code = (
+        f"import asyncio, irsa_creds; {imports.replace('S', str(strict))}; "
+        "s = aiobotocore.session.AioSession(); found = asyncio.run(s.get_credentials()); "
+        "first = s.get_component('credential_provider').providers[0]; "
+        "print(type(found).__name__, type(first).__name__)"
+    )
+    first = "AioIrsaProvider" if strict else "AioEnvProvider"
+    assert python(code) == f"AioIrsaCredentials {first}"
+
+
+def test_boto3_programs_never_import_aiobotocore() -> None:
+    code = (
+        "import irsa_creds, sys, boto3; irsa_creds.install(strict=True); "
+        "s = irsa_creds.boto3_session(); s.client('s3'); "
+        "irsa_creds.provider().botocore_credentials(); "
+        "print(sorted(n for n in sys.modules if 'aiobotocore' in n or n == 'asyncio'))"
+    )
+    assert python(code) == "[]"
+
+
+def test_it_may_be_called_from_a_thread() -> None:
+    thread = threading.Thread(target=irsa_creds.install)
+    thread.start()
+    thread.join(10)
+    assert is_ours(AioSession())
+
+
+def test_twice_is_as_once() -> None:
+    original = aiobotocore.session.create_credential_resolver
+    session = AioSession()
+    for _ in range(2):
+        irsa_creds.install(strict=True)
+        irsa_creds.install(session, strict=True)
+    chain = session.get_component("credential_provider").providers
+    assert [isinstance(each, InChain) for each in chain].count(True) == 2
+    irsa_creds.uninstall()
+    assert aiobotocore.session.create_credential_resolver is original
+
+
+def test_ours_comes_first_under_strict_and_not_being_configured_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    old, plain = AioSession(), AioSession()
+    irsa_creds.install()
+    assert frozen(plain).access_key == "AKID"
+    irsa_creds.install(strict=True)
+    assert is_ours(old)
+    assert is_ours(AioSession())
+
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    with pytest.raises(InvalidConfigError, match="IRSA is not configured"):
+        resolved(AioSession())
+
+
+def test_a_session_made_while_installed_becomes_strict_later() -> None:
+    irsa_creds.install()
+    session = AioSession()
+    assert is_ours(session)
+    irsa_creds.install(strict=True)
+    chain = session.get_component("credential_provider").providers
+    assert isinstance(chain[0], AioIrsaProvider)
+
+
+def test_the_source_of_a_hop_is_ours(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path)
+    irsa_creds.install()
+    credentials = resolved(AioSession(profile="hop"))
+
+    assert credentials.method == "assume-role"
+    source = _private.source_credentials(credentials)
+    assert isinstance(source, AioIrsaCredentials)
+    assert on_asyncio(source.get_frozen_credentials).access_key == KEYS[WEB_IDENTITY]
+    assert wire.sent[0].user_agent.startswith("irsa-creds/")
+    assert SECOND
+
+
+def test_an_explicit_profile_switches_the_variables_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_profiles(monkeypatch, tmp_path, "[profile plain]\noutput = json\n")
+    irsa_creds.install()
+    assert resolved(AioSession(profile="plain")) is None
+
+
+def test_many_sessions_of_both_colours_make_one_call(wire: Wire) -> None:
+    irsa_creds.install()
+    for _ in range(3):
+        frozen(AioSession())
+        Session().get_credentials().get_frozen_credentials()
+    assert wire.actions == [WEB_IDENTITY]
+
+
+# -- uninstall() -----------------------------------------------------------------------------------
+
+
+def test_uninstall_restores_every_attribute() -> None:
+    before = attributes(*ASYNC_MODULES)
+    for _ in range(2):
+        irsa_creds.install(strict=True)
+    irsa_creds.install(AioSession())
+    AioSession()
+    assert attributes(*ASYNC_MODULES) != before
+    irsa_creds.uninstall()
+    assert attributes(*ASYNC_MODULES) == before
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_uninstall_gives_sessions_their_own_chain_back(*, strict: bool) -> None:
+    old = AioSession()
+    chain = old.get_component("credential_provider")
+    before = list(chain.providers)
+    irsa_creds.install(old, strict=strict)
+    irsa_creds.install(strict=strict)
+    new = AioSession()
+    assert is_ours(old)
+    assert is_ours(new)
+
+    irsa_creds.uninstall()
+
+    assert chain.providers == before
+    assert not is_ours(old)
+    assert not is_ours(new)
+    assert not is_ours(AioSession())
+
+
+def test_another_librarys_initializer_stays_and_one_that_is_gone_does_no_harm() -> None:
+    irsa_creds.install()
+    botocore.unregister_initializer(_install._INSTALLATION._meet)
+    botocore.register_initializer(id)
+    try:
+        irsa_creds.uninstall()
+        AioSession()
+    finally:
+        botocore.unregister_initializer(id)
+
+
+def test_install_keeps_no_session_alive() -> None:
+    irsa_creds.install()
+    session = AioSession()
+    assert is_ours(session)
+    gone = weakref.ref(session)
+    del session
+    gc.collect()
+    assert gone() is None
+
+
+def test_irsa_creds_disable_keeps_aiobotocores_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    irsa_creds.install(strict=True)
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    assert not is_ours(AioSession())
+    assert not is_ours(irsa_creds.aiobotocore_session())
+
+
+# -- another aiobotocore ---------------------------------------------------------------------------
+
+
+LACKING = {
+    "aiobotocore.session.AioSession": (aiobotocore.session, "AioSession"),
+    "aiobotocore.session.create_credential_resolver": (
+        aiobotocore.session,
+        "create_credential_resolver",
+    ),
+    "aiobotocore.credentials.AioRefreshableCredentials": (
+        aiobotocore.credentials,
+        "AioRefreshableCredentials",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider_with_one_warning(
+    when: str, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = AioSession()
+    with pytest.MonkeyPatch.context() as patch:
+        if when == "before":
+            patch.delattr(*LACKING[name])
+        else:
+            # As where nobody has imported it yet.
+            patch.delitem(sys.modules, "aiobotocore.session")
+        irsa_creds.install(strict=True)
+        if when == "after":
+            patch.undo()
+            patch.delattr(*LACKING[name])
+        Session()
+        irsa_creds.install(session)
+        assert "aiobotocore.session" in sys.modules
+    (warning,) = warnings(caplog)
+    assert name in warning
+    assert aiobotocore.__version__ in warning
+    assert Session().get_credentials().method == "assume-role-with-web-identity"
+
+
+def test_a_session_of_a_lacking_aiobotocore_keeps_its_own_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aiobotocore.session, "create_credential_resolver", lambda: None)
+    monkeypatch.setattr(AioSession, "_create_credential_resolver", _chain)
+    irsa_creds.install(strict=True)
+    assert not is_ours(AioSession())
+
+
+def _chain(session: AioSession) -> Any:
+    return aiobotocore.credentials.create_credential_resolver(session)
+
+
+def test_the_installed_aiobotocore_lacks_nothing() -> None:
+    assert _private.missing_in_aiobotocore() == []

@@ -1,0 +1,127 @@
+"""An aiobotocore session that travels as its arguments, and what a service's answer does."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.httpxsession import HttpxSession
+from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError, InvalidConfigError
+
+import irsa_creds
+from aio.loops import LOOPS, is_ours, on_asyncio, resolved
+from irsa_creds._expired_hook import watch_for_expired
+from irsa_creds.aiobotocore import AioIrsaCredentials
+from irsa_creds.testing._server import LoopbackServer, Reply
+from kit import ROLE, Rig
+from wire import give_irsa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from irsa_creds.testing import Sandbox
+
+UNPICKLE = """
+import asyncio, pickle, sys
+session = pickle.load(sys.stdin.buffer)
+credentials = asyncio.run(session.get_credentials())
+print(type(credentials).__name__, session.profile, credentials.provider.role_arn)
+"""
+OF_PROFILE = "arn:aws:iam::123456789012:role/of-the-profile"
+
+
+@pytest.fixture
+def profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Make the pod's profile `x` another role."""
+    token = give_irsa(monkeypatch, tmp_path)
+    config = tmp_path / "config"
+    config.write_text(f"[profile x]\nrole_arn = {OF_PROFILE}\nweb_identity_token_file = {token}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+
+def test_it_is_an_aiobotocore_session_with_our_credentials(profile: None) -> None:
+    session = irsa_creds.aiobotocore_session(profile="x")
+    assert isinstance(session, AioSession)
+    assert resolved(session).provider.role_arn == OF_PROFILE
+    assert not is_ours(AioSession())
+
+
+def test_it_pickles_as_its_arguments_and_keeps_being_strict(
+    profile: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pickle.dumps(irsa_creds.aiobotocore_session(strict=True))
+    assert b"an-opaque-token" not in data
+    assert is_ours(pickle.loads(data))
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    with pytest.raises(InvalidConfigError, match="IRSA is not configured"):
+        resolved(pickle.loads(data))
+
+
+def test_it_works_in_another_interpreter(profile: None) -> None:
+    data = pickle.dumps(irsa_creds.aiobotocore_session(profile="x"))
+    done = subprocess.run(
+        [sys.executable, "-c", UNPICKLE], input=data, capture_output=True, timeout=60, check=True
+    )
+    assert done.stdout.decode().strip() == f"AioIrsaCredentials x {OF_PROFILE}"
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_unchanged_program_reads_its_bucket_on_any_loop(
+    loop: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in sandbox.deploy().environ.items():
+        monkeypatch.setenv(name, value)
+    sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
+    irsa_creds.install()
+    session = AioSession()
+    if loop == "trio":
+        session.set_default_client_config(AioConfig(http_session_cls=HttpxSession))
+
+    async def main() -> bytes:
+        async with session.create_client("s3") as client:
+            answer = await client.get_object(Bucket="data", Key="greeting")
+            return bytes(await answer["Body"].read())
+
+    assert LOOPS[loop](main) == b"hello"
+    assert len(sandbox.sts_calls) == 1
+
+
+EXPIRED = Reply(
+    400,
+    {"Content-Type": "application/xml"},
+    b"<Error><Code>ExpiredToken</Code><Message>It is.</Message></Error>",
+)
+
+
+@pytest.mark.parametrize("age", [59, 61])
+def test_a_service_that_calls_the_current_key_expired_makes_it_stale_if_it_is_a_minute_old(
+    age: int, engine_rig: Rig
+) -> None:
+    session = AioSession()
+    session.set_config_variable("region", "eu-west-1")
+    session._credentials = AioIrsaCredentials(
+        cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
+    )
+    watch_for_expired(session, engine_rig.engine)
+    on_asyncio(session._credentials.get_frozen_credentials)
+    engine_rig.clock.advance(age)
+
+    async def main(url: str) -> None:
+        async with session.create_client("s3", endpoint_url=url) as client:
+            await client.list_buckets()
+
+    with (
+        LoopbackServer(lambda _: EXPIRED) as server,
+        pytest.raises(ClientError, match="ExpiredToken"),
+    ):
+        on_asyncio(lambda: main(server.url))
+    engine_rig.settle()
+    assert engine_rig.sts.calls == (2 if age > 60 else 1)
+    # Stale is served all the same.
+    assert on_asyncio(session._credentials.get_frozen_credentials)

@@ -1,0 +1,338 @@
+"""aiobotocore sees its own kind of credentials; what stands behind is the engine of all."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidConfigError
+
+import irsa_creds
+from aio.loops import LOOPS, on_asyncio, resolved
+from irsa_creds import _freshness as fresh
+from irsa_creds._freshness import Snapshot, State, state
+from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
+from irsa_creds.botocore import IrsaCredentials
+from kit import EPOCH, ROLE, Rig, failure
+from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GETTERS = ("get_access_key", "get_secret_key", "get_token")
+
+
+def of(rig: Rig) -> AioIrsaCredentials:
+    """Return the credentials object of an engine."""
+    return AioIrsaCredentials(cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE)))
+
+
+@pytest.fixture
+def credentials(engine_rig: Rig) -> AioIrsaCredentials:
+    return of(engine_rig)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    give_irsa(monkeypatch, tmp_path)
+    return Wire.tapped(monkeypatch)
+
+
+def renew(rig: Rig) -> None:
+    """Let a refresh take place in the background."""
+    rig.clock.advance(rig.engine.snapshot.refresh_at - rig.clock.now())
+    rig.engine.prefetch()
+    rig.settle()
+
+
+# -- the credentials object ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_frozen_credentials_are_of_one_answer_on_any_loop(
+    loop: str, credentials: AioIrsaCredentials
+) -> None:
+    assert LOOPS[loop](credentials.get_frozen_credentials) == ReadOnlyCredentials(
+        f"ASIA{1:016d}", "secret-1", "session-1", "123456789012"
+    )
+
+
+def test_valid_credentials_are_read_without_a_call_in_every_colour(engine_rig: Rig) -> None:
+    credentials = of(engine_rig)
+    first = on_asyncio(credentials.get_frozen_credentials)
+    assert on_asyncio(credentials.get_frozen_credentials) is first
+    assert on_asyncio(of(engine_rig).get_frozen_credentials) is first
+    assert IrsaCredentials(credentials.provider).get_frozen_credentials() is first
+    assert engine_rig.sts.calls == 1
+
+
+def test_a_read_is_marked_by_whatever_name_it_reads(
+    engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    for read in (credentials.get_frozen_credentials, credentials.get_access_key):
+        on_asyncio(read)
+        engine_rig.engine.snapshot.was_read = False
+        on_asyncio(read)
+        assert engine_rig.engine.snapshot.was_read
+
+
+def test_expired_credentials_are_never_handed_out(
+    engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    on_asyncio(credentials.get_frozen_credentials)
+    engine_rig.clock.advance(3600)
+    assert on_asyncio(credentials.get_frozen_credentials).secret_key == "secret-2"
+
+
+@pytest.mark.parametrize("lifetime", [3.0, 60.0, 900.0, 3600.0, 43200.0])
+def test_the_hot_path_says_what_freshness_says_at_every_instant(
+    lifetime: float, engine_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = of(engine_rig)
+    on_asyncio(given.get_frozen_credentials)
+    template = engine_rig.engine.snapshot
+    refresh_at = fresh.later_refresh(lifetime, lambda low, high: high)
+    snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
+    engine_rig.engine.snapshot = snapshot
+    slow: list[float] = []
+    now = [0.0]
+    given._now = lambda: now[0]
+
+    async def acquire() -> Snapshot:
+        slow.append(now[0])
+        return snapshot
+
+    monkeypatch.setattr(given, "_acquire", acquire)
+    edges = [refresh_at, snapshot.end_of_use, snapshot.expires_at]
+    instants = [lifetime * i / 500 for i in range(550)]
+    instants += [edge + step for edge in edges for step in (-1e-6, 0.0, 1e-6)]
+
+    async def look(*, served: State) -> None:
+        for now[0] in instants:
+            slow.clear()
+            await given.get_frozen_credentials()
+            here = state(snapshot, now[0])
+            assert bool(slow) == (here is not State.FRESH and here is not served)
+
+    on_asyncio(lambda: look(served=State.FRESH))
+    # While a flight or its back-off runs the instant is moved on, to the end of use at most.
+    snapshot.check_at = snapshot.end_of_use
+    on_asyncio(lambda: look(served=State.STALE))
+
+
+@pytest.mark.parametrize("order", list(permutations(GETTERS)))
+def test_what_a_task_awaits_one_by_one_is_of_one_set_in_whatever_order(
+    order: tuple[str, ...], engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    async def task() -> None:
+        for number in (1, 2, 3):
+            found = {order[0]: await getattr(credentials, order[0])()}
+            renew(engine_rig)
+            found |= {name: await getattr(credentials, name)() for name in order[1:]}
+            assert found == {
+                "get_access_key": f"ASIA{number:016d}",
+                "get_secret_key": f"secret-{number}",
+                "get_token": f"session-{number}",
+            }
+
+    on_asyncio(task)
+
+
+def test_each_task_has_a_pass_of_its_own(engine_rig: Rig, credentials: AioIrsaCredentials) -> None:
+    async def main() -> None:
+        assert await credentials.get_access_key() == f"ASIA{1:016d}"
+        renew(engine_rig)
+        other = asyncio.create_task(credentials.get_access_key())
+        assert await other == f"ASIA{2:016d}"
+        assert await credentials.get_secret_key() == "secret-1"
+        assert await credentials.get_token() == "session-1"
+
+    on_asyncio(main)
+
+
+def test_a_pass_is_of_one_identity(engine_rig: Rig, here: Rig) -> None:
+    one, other = of(engine_rig), of(here)
+    here.sts.lifetime = 7200
+
+    async def main() -> None:
+        await one.get_access_key()
+        renew(engine_rig)
+        assert await other.get_secret_key() == "secret-1"
+        assert await one.get_secret_key() == "secret-2"
+
+    on_asyncio(main)
+
+
+def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
+    engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    async def main() -> None:
+        assert await credentials.get_account_id() == "123456789012"
+        assert await credentials.get_access_key() == f"ASIA{1:016d}"
+        engine_rig.clock.advance(3600)
+        assert await credentials.get_secret_key() == "secret-2"
+
+    on_asyncio(main)
+
+
+def test_it_passes_for_aiobotocores_refreshable_credentials(
+    credentials: AioIrsaCredentials,
+) -> None:
+    assert isinstance(credentials, AioRefreshableCredentials)
+    assert credentials.method == "assume-role-with-web-identity"
+
+
+def test_what_others_call_of_aiobotocores_own_works(
+    engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    assert credentials._frozen_credentials is None
+    assert credentials.refresh_needed()
+    on_asyncio(credentials._refresh)
+    assert not credentials.refresh_needed()
+    held = credentials._frozen_credentials
+    assert held is on_asyncio(credentials.get_frozen_credentials)
+    expected = datetime.fromtimestamp(EPOCH, UTC) + timedelta(hours=1)
+    assert credentials._expiry_time == expected
+
+    on_asyncio(lambda: credentials._protected_refresh(is_mandatory=True))
+    engine_rig.settle()
+    assert on_asyncio(credentials.get_frozen_credentials).secret_key == "secret-2"
+
+
+def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
+    engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    engine_rig.sts.down = failure("AccessDenied", retryable=False, status=403)
+    errors = []
+    for read in (credentials.get_frozen_credentials, credentials.get_token):
+        with pytest.raises(ClientError) as caught:
+            on_asyncio(read)
+        errors.append(caught.value)
+
+    assert errors[0] is not errors[1]
+    assert all(isinstance(error, CredentialRetrievalError) for error in errors)
+    assert all(error.__context__ is None and error.__cause__ is None for error in errors)
+    assert engine_rig.sts.calls == 1
+
+
+def test_they_do_not_travel(credentials: AioIrsaCredentials) -> None:
+    on_asyncio(credentials.get_frozen_credentials)
+    with pytest.raises(TypeError, match="secrets must not travel"):
+        pickle.dumps(credentials)
+    assert copy.deepcopy(credentials) is credentials
+
+
+def test_repr_names_the_role_and_no_key(credentials: AioIrsaCredentials) -> None:
+    found = on_asyncio(credentials.get_frozen_credentials)
+    assert repr(credentials) == f"<AioIrsaCredentials of {ROLE}>"
+    assert repr(found) == "<ReadOnlyCredentials ...0001>"
+
+
+# -- one colour in the other -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["access_key", "secret_key", "token", "account_id"])
+def test_a_property_says_what_to_await(name: str, credentials: AioIrsaCredentials) -> None:
+    with pytest.raises(NotImplementedError, match=rf"await get_frozen.*get_{name}\(\)"):
+        getattr(credentials, name, None)
+    with pytest.raises(AttributeError, match="read-only"):
+        setattr(credentials, name, "another")
+
+
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_boto3_is_told_at_once_that_it_was_given_aiobotocores_credentials(
+    service: str, wire: Wire
+) -> None:
+    session = boto3.Session()
+    session._session._credentials = irsa_creds.provider().aiobotocore_credentials()
+    with pytest.raises(TypeError, match=r"irsa_creds\.boto3_session\(\)"):
+        session.client(service)
+
+
+def test_boto3_inside_a_coroutine_is_told_when_it_needs_the_account(wire: Wire) -> None:
+    async def main() -> None:
+        account = (
+            irsa_creds.provider().aiobotocore_credentials().get_deferred_property("account_id")
+        )
+        with pytest.raises(TypeError, match=r"provider\.botocore_credentials\(\)"):
+            account()
+
+    on_asyncio(main)
+
+
+def test_aiobotocore_is_told_that_it_was_given_boto3s_credentials(wire: Wire) -> None:
+    session = AioSession()
+    session._credentials = irsa_creds.provider().botocore_credentials()
+
+    async def main() -> None:
+        async with session.create_client("s3") as client:
+            await client.list_buckets()
+
+    with pytest.raises(TypeError, match=r"irsa_creds\.aiobotocore_session\(\)"):
+        on_asyncio(main)
+
+
+@pytest.mark.parametrize("name", [*GETTERS, "get_account_id"])
+def test_a_getter_of_aiobotocores_on_boto3s_credentials_names_the_right_call(
+    name: str, wire: Wire
+) -> None:
+    with pytest.raises(TypeError, match=r"provider\.aiobotocore_credentials\(\)"):
+        getattr(irsa_creds.provider().botocore_credentials(), name)()
+
+
+# -- the chain provider ----------------------------------------------------------------------------
+
+
+def load(session: AioSession, **arguments: Any) -> AioIrsaCredentials | None:
+    given = {"disable_env_vars": False, **arguments}
+    return on_asyncio(AioIrsaProvider(session, "default", **given).load)
+
+
+def test_it_loads_without_a_call_and_fetches_at_the_first_read(wire: Wire) -> None:
+    found = load(AioSession())
+    assert found is not None
+    assert wire.sent == []
+    assert on_asyncio(found.get_frozen_credentials).access_key == KEYS[WEB_IDENTITY]
+    assert wire.actions == [WEB_IDENTITY]
+
+
+def test_sessions_of_both_colours_share_one_provider_and_one_call(wire: Wire) -> None:
+    irsa_creds.install()
+    one, two = resolved(AioSession()), boto3.Session().get_credentials()
+    assert one.provider is two.provider is irsa_creds.provider()
+    assert on_asyncio(one.get_frozen_credentials) is two.get_frozen_credentials()
+    assert wire.actions == [WEB_IDENTITY]
+
+
+def test_without_a_token_the_chain_goes_on() -> None:
+    assert load(AioSession()) is None
+
+
+def test_under_strict_the_lack_of_a_token_is_an_error() -> None:
+    with pytest.raises(InvalidConfigError, match="AWS_WEB_IDENTITY_TOKEN_FILE") as caught:
+        load(AioSession(), strict=True)
+    assert isinstance(caught.value, irsa_creds.ConfigError)
+    assert caught.value.__context__ is None
+
+
+# -- a provider lends itself -----------------------------------------------------------------------
+
+
+def test_a_provider_lends_credentials_of_either_colour(wire: Wire) -> None:
+    provider = irsa_creds.provider()
+    sync, aio = provider.botocore_credentials(), provider.aiobotocore_credentials()
+    assert isinstance(sync, IrsaCredentials)
+    assert isinstance(aio, AioIrsaCredentials)
+    assert on_asyncio(aio.get_frozen_credentials) is sync.get_frozen_credentials()
+    assert provider.get().access_key_id == sync.access_key
+    assert wire.actions == [WEB_IDENTITY]
