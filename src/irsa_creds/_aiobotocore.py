@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiobotocore.session import AioSession
 
 from irsa_creds._install import install
+from irsa_creds._private import resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["IrsaAioSession"]
 
@@ -26,4 +30,14 @@ class IrsaAioSession(AioSession):
         install(self, strict=strict)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self._arguments), ()
+        if getattr(resolved(self), "method", None) == "explicit":
+            raise TypeError(
+                "This session was given static keys, and secrets must not travel in a pickle. "
+                "Make it where it is used."
+            )
+        return partial(type(self), **self._arguments), (), self.instance_variables()
+
+    def __setstate__(self, variables: Mapping[str, Any]) -> None:
+        # There is no argument for a region: `set_config_variable` is how code names one.
+        for name, value in variables.items():
+            self.set_config_variable(name, value)

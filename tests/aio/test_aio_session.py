@@ -63,6 +63,21 @@ def test_it_pickles_as_its_arguments_and_keeps_being_strict(
         resolved(pickle.loads(data))
 
 
+def test_a_region_that_code_named_travels_too(profile: None) -> None:
+    session = irsa_creds.aiobotocore_session(profile="x")
+    session.set_config_variable("region", "us-east-2")
+    again = pickle.loads(pickle.dumps(session))
+    assert again.get_config_variable("region") == "us-east-2"
+    assert resolved(again).provider is resolved(session).provider
+
+
+def test_static_keys_do_not_travel(profile: None) -> None:
+    session = irsa_creds.aiobotocore_session()
+    session.set_credentials("AKID", "secret")
+    with pytest.raises(TypeError, match="secrets must not travel"):
+        pickle.dumps(session)
+
+
 def test_it_works_in_another_interpreter(profile: None) -> None:
     data = pickle.dumps(irsa_creds.aiobotocore_session(profile="x"))
     done = subprocess.run(
