@@ -54,6 +54,7 @@ ROOMS = [
     "_install",
     "_boto3",
     "_aiobotocore",
+    "adapters",
     "__init__",
 ]
 # Imported inside a function, at a moment when the upper room exists.
@@ -64,7 +65,7 @@ UPWARD = {
     ("_install", "_boto3"),
     ("_install", "_aiobotocore"),
 }
-ADAPTERS = set(ROOMS[ROOMS.index("_private") : ROOMS.index("__init__")]) - {"_session_settings"}
+ADAPTERS = set(ROOMS[ROOMS.index("_private") : ROOMS.index("adapters")]) - {"_session_settings"}
 
 
 def imports(tree: ast.AST) -> set[str]:

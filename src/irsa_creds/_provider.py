@@ -110,7 +110,6 @@ class Provider:
 
         It is what `boto3.Session().get_credentials()` returns after `install()`: a
         `RefreshableCredentials` that is always valid, for signers of other libraries.
-
         """
         from irsa_creds.botocore import IrsaCredentials  # noqa: PLC0415 - it is above
 

@@ -1,0 +1,152 @@
+"""What the adapters tell, to whom, and how they travel; the files beside use them for real."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+import subprocess
+import sys
+import time
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import irsa_creds
+from irsa_creds import Provider
+from irsa_creds.adapters import AsyncObstoreCredentials, ObstoreCredentials, PolarsCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kit import FakeClock, FakeSts
+
+KINDS: list[Callable[[Provider], Any]] = [
+    ObstoreCredentials,
+    AsyncObstoreCredentials,
+    PolarsCredentials,
+]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture
+def provider(sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """A provider on a fake STS; the adapters tell times by the machine's clock all the same."""
+    monkeypatch.setattr("irsa_creds._registry.REGISTRY._clock", clock)
+    return irsa_creds.provider(
+        role_arn="arn:aws:iam::123456789012:role/app", token=lambda: "token", region="eu-west-1"
+    )
+
+
+def told(kind: Callable[[Provider], Any], provider: Provider) -> tuple[str, float]:
+    """Return the key that an adapter gives, and for how many seconds from now."""
+    given = kind(provider)()
+    if kind is PolarsCredentials:
+        keys, until = given
+        assert type(until) is int
+        return keys["aws_access_key_id"], until - time.time()
+    if kind is AsyncObstoreCredentials:
+        given = asyncio.run(given)
+    assert given["expires_at"].tzinfo is UTC
+    return given["access_key_id"], given["expires_at"].timestamp() - time.time()
+
+
+@each_kind
+def test_credentials_that_last_are_given_for_a_minute(
+    kind: Callable[[Provider], Any], provider: Provider
+) -> None:
+    key, seconds = told(kind, provider)
+    assert key == provider.get().access_key_id
+    assert 55 < seconds <= 60
+
+
+@each_kind
+def test_near_their_end_they_are_given_to_the_end_of_use_and_not_to_that_of_life(
+    kind: Callable[[Provider], Any], provider: Provider, sts: FakeSts, clock: FakeClock
+) -> None:
+    first = provider.get().access_key_id
+    sts.hold.clear()
+    clock.advance(3600 - 5 - 30)
+
+    key, seconds = told(kind, provider)
+
+    assert key == first
+    assert 25 < seconds <= 30
+    sts.hold.set()
+
+
+@each_kind
+def test_after_a_refresh_the_next_call_gives_the_new_ones(
+    kind: Callable[[Provider], Any], provider: Provider, clock: FakeClock
+) -> None:
+    first = told(kind, provider)[0]
+    clock.advance(3600)
+    assert told(kind, provider)[0] != first
+
+
+@each_kind
+def test_the_three_values_are_of_one_answer(
+    kind: Callable[[Provider], Any], provider: Provider
+) -> None:
+    given = kind(provider)()
+    if kind is AsyncObstoreCredentials:
+        given = asyncio.run(given)
+    if kind is PolarsCredentials:
+        given = given[0]
+    held = provider.get()
+    assert list(given.values())[:3] == [
+        held.access_key_id,
+        held.secret_access_key,
+        held.session_token,
+    ]
+
+
+@each_kind
+def test_they_show_whose_they_are_and_no_secret(
+    kind: Callable[[Provider], Any], provider: Provider
+) -> None:
+    adapter = kind(provider)
+    held = provider.get()
+    assert provider.role_arn in repr(adapter)
+    assert held.secret_access_key not in repr(adapter)
+    assert held.session_token not in repr(adapter)
+    assert adapter.provider is provider
+
+
+@each_kind
+def test_two_of_one_provider_are_equal_and_cannot_be_changed(
+    kind: Callable[[Provider], Any], provider: Provider
+) -> None:
+    adapter = kind(provider)
+    assert {adapter, kind(provider)} == {adapter}
+    assert adapter != irsa_creds.provider
+    with pytest.raises(AttributeError):
+        adapter.provider = None
+
+
+@each_kind
+def test_they_pickle_and_copy_as_their_provider(
+    kind: Callable[[Provider], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / "token").write_text("a.b.c")
+    adapter = kind(
+        irsa_creds.provider(
+            role_arn="arn:aws:iam::123456789012:role/app",
+            token_file=tmp_path / "token",
+            region="eu-west-1",
+        )
+    )
+    assert pickle.loads(pickle.dumps(adapter)) == adapter
+    assert copy.copy(adapter) == adapter
+
+
+def test_no_library_is_imported_for_them() -> None:
+    code = (
+        "import sys, irsa_creds.adapters; "
+        "print({'obstore', 'polars', 'awscrt', 'botocore', 'asyncio'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "set()"
