@@ -52,6 +52,8 @@ REASONS = {
     "trust policy": "returned deny",
 }
 _REASON = re.compile("|".join(map(re.escape, REASONS.values())))
+# A request of ours to STS, in the words of the gateway's access log.
+_EXCHANGE = re.compile(r'"POST / HTTP/1\.1" (\d+) [^"]*"irsa-creds/')
 
 
 class ClusterError(Exception):
@@ -70,7 +72,6 @@ class Cluster:
         self.endpoint_url = f"http://127.0.0.1:{self._port}"
         self._exits = ExitStack()
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._log_offset = 0
         self._keys: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -86,6 +87,9 @@ class Cluster:
         with self._exits:
             directory = tempfile.TemporaryDirectory(prefix="rgw-", ignore_cleanup_errors=True)
             self._work = Path(self._exits.enter_context(directory))
+            log = self._work / f"{_GATEWAY}.log"
+            self._refusals = _Search(log, _REASON)
+            self._exchanges = _Search(log, _EXCHANGE)
             self._start_storage()
             self._keys = self._create_admin()
             self._exits.callback(self.kill_gateway)
@@ -132,19 +136,14 @@ class Cluster:
 
         The log is written a moment after the answer: where there is no reason yet, wait for one.
         """
-        deadline = time.monotonic() + within
-        while not (found := _REASON.findall(self._new_log_lines())):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
-        return found
+        return self._refusals.find(1, within)
 
-    def _new_log_lines(self) -> str:
-        with (self._work / f"{_GATEWAY}.log").open("rb") as log:
-            log.seek(self._log_offset)
-            whole, newline, _ = log.read().rpartition(b"\n")
-        self._log_offset += len(whole + newline)
-        return whole.decode(errors="replace")
+    def exchanges(self, at_least: int = 1, *, within: float = 5) -> list[int]:
+        """Return the HTTP status of each request of ours to STS that is logged since the last call.
+
+        Wait for `at_least` so many: as `refusals`.
+        """
+        return [int(status) for status in self._exchanges.find(at_least, within)]
 
     @cached_property
     def iam(self) -> Any:
@@ -250,6 +249,31 @@ class Cluster:
     def _last_words(self) -> str:
         logs = sorted(self._work.glob("*.log"))
         return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-800:]}" for log in logs)
+
+
+class _Search:
+    """What a pattern finds in a log that grows, from where it was read to the last time."""
+
+    def __init__(self, log: Path, pattern: re.Pattern[str]) -> None:
+        self._log = log
+        self._pattern = pattern
+        self._offset = 0
+
+    def find(self, at_least: int, within: float) -> list[str]:
+        """Return what is new; while that is less than `at_least`, wait so many seconds."""
+        deadline = time.monotonic() + within
+        found = self._pattern.findall(self._new_lines())
+        while len(found) < at_least and time.monotonic() < deadline:
+            time.sleep(0.02)
+            found += self._pattern.findall(self._new_lines())
+        return found
+
+    def _new_lines(self) -> str:
+        with self._log.open("rb") as log:
+            log.seek(self._offset)
+            whole, newline, _ = log.read().rpartition(b"\n")
+        self._offset += len(whole + newline)
+        return whole.decode(errors="replace")
 
 
 def _kill(daemon: subprocess.Popen[bytes]) -> None:

@@ -6,9 +6,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from aiobotocore.httpxsession import HttpxSession
 
 from irsa_creds.testing import Issuer, ProjectedVolume
 from rgw.ceph import REASONS, Cluster, ClusterError
+from rgw.libraries import Aiobotocore, Boto3, Library
 from rgw.pod import (
     AUDIENCE,
     CONTENT,
@@ -16,7 +18,6 @@ from rgw.pod import (
     SUBJECT,
     BadToken,
     Pod,
-    S3OfOneKey,
     bucket_policy,
     trust_policy,
 )
@@ -60,13 +61,40 @@ def pod(ceph: Cluster, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.Monke
         config_file=tmp_path / "config",
         role=role,
         bucket=bucket,
-        s3=S3OfOneKey(ceph.endpoint_url),
     )
     pod.rotate_token()
     for name, value in pod.environment.items():
         monkeypatch.setenv(name, value)
-    ceph.refusals(within=0)  # what other tests left
+    # What other tests left.
+    ceph.refusals(within=0)
+    ceph.exchanges(within=0)
     return pod
+
+
+@pytest.fixture(params=["boto3", "aiobotocore"])
+def library(request: pytest.FixtureRequest, pod: Pod) -> Library:
+    """Each of the two, the pod's environment about it."""
+    library: Library = request.getfixturevalue(f"{request.param}_library")
+    return library
+
+
+@pytest.fixture
+def boto3_library(pod: Pod) -> Library:
+    return Boto3()
+
+
+@pytest.fixture
+def aiobotocore_library(pod: Pod) -> Iterator[Library]:
+    """On asyncio, with aiohttp."""
+    with Aiobotocore.on("asyncio") as library:
+        yield library
+
+
+@pytest.fixture
+def trio_library(pod: Pod) -> Iterator[Library]:
+    """aiobotocore on trio, with httpx."""
+    with Aiobotocore.on("trio", http_session_cls=HttpxSession) as library:
+        yield library
 
 
 def _create_bucket(ceph: Cluster) -> str:

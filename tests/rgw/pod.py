@@ -6,18 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.credentials
-import botocore.session
-
 from rgw.ceph import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from irsa_creds import Credentials
     from irsa_creds.testing import Issuer, ProjectedVolume
     from rgw.ceph import Cluster
+    from rgw.libraries import S3
+    from rgw.load import Load
 
 __all__ = [
     "AUDIENCE",
@@ -27,7 +24,6 @@ __all__ = [
     "SUBJECT",
     "BadToken",
     "Pod",
-    "S3OfOneKey",
     "bucket_policy",
     "trust_policy",
 ]
@@ -37,29 +33,6 @@ SUBJECT = "system:serviceaccount:data:reader"
 SESSION_NAME = "reader-0"
 KEY = "greeting.txt"
 CONTENT = b"Good morning."
-
-
-class S3OfOneKey:
-    """An S3 client whose key comes later: to make one may take as long as a short key lasts."""
-
-    def __init__(self, endpoint_url: str) -> None:
-        self._key = botocore.credentials.Credentials("none", "none")
-        session = botocore.session.Session()
-        session._credentials = self._key
-        self._s3 = boto3.session.Session(botocore_session=session, region_name=REGION).client(
-            "s3", endpoint_url=endpoint_url
-        )
-
-    def with_key(self, key_id: str, secret: str, token: str) -> Any:
-        """Return the client, which signs with this key from now on, past its end as well."""
-        self._key.access_key, self._key.secret_key, self._key.token = key_id, secret, token
-        return self._s3
-
-    def of(self, credentials: Credentials) -> Any:
-        """Return the client, which signs with these credentials from now on."""
-        return self.with_key(
-            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +46,6 @@ class Pod:
         config_file: AWS's; not there before `set_lifetime`.
         role: trusts `SUBJECT`, may do everything with `bucket`.
         bucket: holds `CONTENT` at `KEY`.
-        s3: for keys that a test has in hand.
     """
 
     ceph: Cluster
@@ -82,7 +54,6 @@ class Pod:
     config_file: Path
     role: str
     bucket: str
-    s3: S3OfOneKey
 
     @property
     def role_arn(self) -> str:
@@ -102,21 +73,24 @@ class Pod:
         }
 
     def set_lifetime(self, seconds: int) -> None:
-        """Let the credentials of unchanged boto3 programs last so long."""
+        """Let the credentials of unchanged programs last so long."""
         self.config_file.write_text(f"[default]\nduration_seconds = {seconds}\n")
 
     def rotate_token(self, **arguments: Any) -> None:
         """Let kubelet replace the token by a new one, signed by the issuer's newest key."""
         self.volume.write(self.issuer.token(SUBJECT, **arguments))
 
-    def read(self, s3: Any) -> bytes:
+    def read(self, s3: S3) -> bytes:
         """Read the object."""
-        content: bytes = s3.get_object(Bucket=self.bucket, Key=KEY)["Body"].read()
-        return content
+        return s3.get(self.bucket, KEY)
 
-    def write(self, s3: Any, content: bytes) -> None:
+    def write(self, s3: S3, content: bytes) -> None:
         """Write the object."""
-        s3.put_object(Bucket=self.bucket, Key=KEY, Body=content)
+        s3.put(self.bucket, KEY, content)
+
+    def load(self, s3: S3) -> Load:
+        """Return many readers of the object."""
+        return s3.load(self.bucket, KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -14,54 +13,62 @@ from rgw.ceph import ACCOUNT, REASONS
 from rgw.pod import CONTENT, SESSION_NAME, SUBJECT, bucket_policy, trust_policy
 
 if TYPE_CHECKING:
+    from rgw.libraries import Library
     from rgw.pod import BadToken, Pod
 
 pytestmark = pytest.mark.real
 
 
-def test_a_token_becomes_credentials_that_s3_takes(pod: Pod) -> None:
-    credentials = irsa_creds.provider().get()
+def test_a_token_becomes_credentials_that_s3_takes(pod: Pod, library: Library) -> None:
+    credentials = library.get(irsa_creds.provider())
     assert credentials.account_id == ACCOUNT
     assert credentials.assumed_role_arn == (
         f"arn:aws:sts::{ACCOUNT}:assumed-role/{pod.role}/{SESSION_NAME}"
     )
-    s3 = pod.s3.of(credentials)
+    s3 = library.s3_of(credentials)
     pod.write(s3, b"by our key")
     assert pod.read(s3) == b"by our key"
 
 
-def test_a_session_of_ours_reads_and_writes(pod: Pod) -> None:
-    s3 = irsa_creds.boto3_session().client("s3")
+def test_a_session_of_ours_reads_and_writes(pod: Pod, library: Library) -> None:
+    s3 = library.s3(library.session())
     pod.write(s3, b"by our session")
     assert pod.read(s3) == b"by our session"
-
-
-def test_install_lets_all_sessions_of_boto3_share_one_exchange(pod: Pod) -> None:
-    irsa_creds.install()
-    for _ in range(3):
-        assert pod.read(boto3.session.Session().client("s3")) == CONTENT
     assert irsa_creds.provider().status().sts_calls == 1
 
 
+def test_install_lets_all_sessions_of_a_library_share_one_exchange(
+    pod: Pod, library: Library
+) -> None:
+    irsa_creds.install()
+    for _ in range(3):
+        assert pod.read(library.s3(library.own_session())) == CONTENT
+    assert irsa_creds.provider().status().sts_calls == 1
+    assert pod.ceph.exchanges() == [200]
+
+
 def test_one_refusal_is_told_and_not_repeated_for_a_token_that_is(
-    bad_token: BadToken, pod: Pod
+    bad_token: BadToken, pod: Pod, library: Library
 ) -> None:
     pod.volume.write(bad_token.token)
     provider = irsa_creds.provider()
     with pytest.raises(irsa_creds.ExchangeError) as caught:
-        provider.get()
+        library.get(provider)
     assert caught.value.code == "AccessDenied"
     assert not caught.value.retryable
     assert caught.value.request_id is not None
     assert bad_token.token not in str(caught.value)
     assert provider.status().sts_calls == 1
     assert pod.ceph.refusals() == [bad_token.reason]
+    assert pod.ceph.exchanges() == [403]
 
 
-def test_a_refusal_reaches_boto3s_user_as_a_client_error_of_botocores(pod: Pod) -> None:
+def test_a_refusal_reaches_the_librarys_user_as_a_client_error_of_botocores(
+    pod: Pod, library: Library
+) -> None:
     pod.volume.write(pod.issuer.forged_token(SUBJECT))
     with pytest.raises(ClientError) as caught:
-        pod.read(irsa_creds.boto3_session().client("s3"))
+        pod.read(library.s3(library.session()))
     error = caught.value
     assert error.response["Error"]["Code"] == "AccessDenied"
     assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
@@ -69,38 +76,38 @@ def test_a_refusal_reaches_boto3s_user_as_a_client_error_of_botocores(pod: Pod) 
     assert isinstance(error, irsa_creds.ExchangeError)
 
 
-def test_a_role_that_is_not_there_is_refused(pod: Pod) -> None:
+def test_a_role_that_is_not_there_is_refused(pod: Pod, library: Library) -> None:
     with pytest.raises(irsa_creds.ExchangeError) as caught:
-        irsa_creds.provider(role_arn=f"{pod.role_arn}-typo").get()
+        library.get(irsa_creds.provider(role_arn=f"{pod.role_arn}-typo"))
     assert caught.value.code == "AccessDenied"
     assert pod.ceph.refusals() == [REASONS["role"]]
 
 
-def test_a_corrected_trust_policy_heals_the_provider(pod: Pod) -> None:
+def test_a_corrected_trust_policy_heals_the_provider(pod: Pod, library: Library) -> None:
     _trust(pod, f"{SUBJECT}-typo")
     provider = irsa_creds.provider()
     with pytest.raises(irsa_creds.ExchangeError):
-        provider.get()
+        library.get(provider)
     _trust(pod, SUBJECT)
     deadline = time.monotonic() + 10
     while provider.status().state != "fresh" and time.monotonic() < deadline:
         time.sleep(0.2)
         provider.prefetch()
-    assert pod.read(pod.s3.of(provider.get())) == CONTENT
+    assert pod.read(library.s3_of(library.get(provider))) == CONTENT
 
 
-def test_a_session_policy_takes_rights_away(pod: Pod) -> None:
+def test_a_session_policy_takes_rights_away(pod: Pod, library: Library) -> None:
     policy = bucket_policy(pod.bucket, "s3:GetObject")
-    s3 = pod.s3.of(irsa_creds.provider(policy=policy).get())
+    s3 = library.s3_of(library.get(irsa_creds.provider(policy=policy)))
     assert pod.read(s3) == CONTENT
     with pytest.raises(ClientError, match="AccessDenied"):
         pod.write(s3, b"more than the policy allows")
     assert pod.read(s3) == CONTENT
 
 
-def test_a_duration_over_the_roles_maximum_is_refused(pod: Pod) -> None:
+def test_a_duration_over_the_roles_maximum_is_refused(pod: Pod, library: Library) -> None:
     with pytest.raises(irsa_creds.ExchangeError, match="7200") as caught:
-        irsa_creds.provider(duration_seconds=7200).get()
+        library.get(irsa_creds.provider(duration_seconds=7200))
     assert caught.value.code == "InvalidArgument"
     assert caught.value.failure is not None
     assert caught.value.failure.status == 400
@@ -108,12 +115,13 @@ def test_a_duration_over_the_roles_maximum_is_refused(pod: Pod) -> None:
 
 
 def test_a_profiles_duration_over_the_roles_maximum_is_left_out(
-    pod: Pod, caplog: pytest.LogCaptureFixture
+    pod: Pod, library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     pod.set_lifetime(7200)
     provider = irsa_creds.provider()
-    assert pod.read(pod.s3.of(provider.get())) == CONTENT
+    assert pod.read(library.s3_of(library.get(provider))) == CONTENT
     assert provider.status().sts_calls == 2
+    assert pod.ceph.exchanges(2) == [400, 200]
     assert "duration_seconds = 7200" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""The gateway and the fixtures themselves, with botocore alone: what ours is tested against."""
+"""The gateway and the fixtures themselves, without ours: what ours is tested against."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from rgw.libraries import Library
     from rgw.pod import BadToken, Pod
 
 pytestmark = pytest.mark.real
 
 
-def test_botocores_own_provider_reads_and_writes_with_the_token(pod: Pod) -> None:
-    s3 = boto3.session.Session().client("s3")
-    pod.write(s3, b"by botocore")
-    assert pod.read(s3) == b"by botocore"
+def test_the_librarys_own_provider_reads_and_writes_with_the_token(
+    pod: Pod, library: Library
+) -> None:
+    s3 = library.s3(library.own_session())
+    pod.write(s3, b"by nobody but the library")
+    assert pod.read(s3) == b"by nobody but the library"
 
 
 def test_the_gateway_refuses_a_token_that_is(bad_token: BadToken, pod: Pod) -> None:
@@ -38,9 +40,9 @@ def test_the_gateway_refuses_the_issuers_old_key_after_a_rotation(pod: Pod) -> N
     _assume(pod, pod.volume.token_file.read_text())
 
 
-def test_s3_refuses_credentials_that_are_past(pod: Pod) -> None:
+def test_s3_refuses_credentials_that_are_past(pod: Pod, boto3_library: Library) -> None:
     key = _assume(pod, pod.volume.token_file.read_text(), DurationSeconds=3)
-    s3 = pod.s3.with_key(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    s3 = boto3_library.s3_with_key(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
     assert pod.read(s3)
     time.sleep(max(0.0, (key["Expiration"] - datetime.now(UTC)).total_seconds()))
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from irsa_creds import Credentials, Provider
 
-__all__ = ["await_due_refresh", "await_failed_refresh", "await_refresh"]
+__all__ = ["await_due_refresh", "await_failed_refresh", "await_keys", "await_refresh"]
 
 
 def await_due_refresh(provider: Provider) -> None:
@@ -26,6 +26,20 @@ def await_failed_refresh(provider: Provider) -> None:
 def await_refresh(provider: Provider, old: Credentials) -> None:
     """Read until the credentials are others than `old`."""
     _await(provider, lambda: provider.get() != old)
+
+
+def await_keys(number: int, sources: Sequence[Callable[[], str]], within: float = 40) -> None:
+    """Ask all sources over and over, and return once they agree on the last of so many keys."""
+    deadline = time.monotonic() + within
+    seen: set[str] = set()
+    while True:
+        keys = {source() for source in sources}
+        seen |= keys
+        if len(seen) >= number and len(keys) == 1:
+            break
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
+    assert len(seen) == number, seen
 
 
 def _await(provider: Provider, happened: Callable[[], bool], within: float = 20) -> None:
