@@ -15,6 +15,7 @@ ROOMS = [
     "_lazy",
     "_lock",
     "_switches",
+    "_callers",
     "_errors",
     "_advice",
     "_credentials",

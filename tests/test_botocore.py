@@ -234,6 +234,25 @@ def test_any_property_may_be_the_first(name: str, value: str, credentials: IrsaC
     assert getattr(credentials, name) == value
 
 
+@pytest.mark.parametrize("name", ["secret_key", "token", "account_id"])
+def test_a_thread_that_reads_one_name_only_starts_the_refresh_that_is_due(
+    name: str, engine_rig: Rig, credentials: IrsaCredentials
+) -> None:
+    getattr(credentials, name)
+    engine_rig.clock.advance(engine_rig.engine.snapshot.refresh_at - engine_rig.clock.now())
+    first = engine_rig.engine.snapshot
+    first.was_read = False
+    getattr(credentials, name)
+    assert first.was_read
+    engine_rig.finish()
+    assert engine_rig.sts.calls == 2
+
+
+def test_another_attribute_is_missing_as_usual(credentials: IrsaCredentials) -> None:
+    with pytest.raises(AttributeError, match="'IrsaCredentials' object has no attribute 'nothing'"):
+        _ = credentials.nothing
+
+
 def test_a_clients_deferred_property_waits_until_it_is_asked(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:

@@ -173,6 +173,34 @@ def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig
     assert listeners() == before
 
 
+def test_a_session_that_resolves_to_another_identity_listens_for_that(
+    session: Session, engine_rig: Rig, here: Rig
+) -> None:
+    here.warm()
+    here.clock.advance(61)
+    watch_for_expired(session, here.engine)
+    request = SimpleNamespace(
+        headers={"Authorization": f"Credential={ONE}/20260105/eu"}, context={}
+    )
+    session.emit("request-created.s3.GetObject", request=request)
+    answer = {"Error": {"Code": "ExpiredToken"}}
+    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    assert (calls_to_sts(engine_rig), calls_to_sts(here)) == (1, 2)
+
+
+def test_a_session_listens_no_more_after_uninstall(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    give_irsa(monkeypatch, tmp_path)
+    irsa_creds.install()
+    session = Session()
+    before = len(session.emit("response-received.s3.GetObject"))
+    session.get_credentials()
+    assert len(session.emit("response-received.s3.GetObject")) == before + 1
+    irsa_creds.uninstall()
+    assert len(session.emit("response-received.s3.GetObject")) == before
+
+
 def test_an_installed_session_listens(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

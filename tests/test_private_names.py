@@ -57,6 +57,8 @@ def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
         "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
         "providers(profile_name, disable_env_vars)": changed,
         "ProfileProviderBuilder._session": without(botocore.credentials, "ProfileProviderBuilder"),
+        "botocore.register_initializer": without(botocore, "register_initializer"),
+        "botocore.unregister_initializer": without(botocore, "unregister_initializer"),
         "RefreshableCredentials._refresh": without(RefreshableCredentials, "_refresh"),
         "RefreshableCredentials._refresh_using": set_up_otherwise(RefreshableCredentials),
         "RefreshableCredentials.refresh_needed": without(RefreshableCredentials, "refresh_needed"),

@@ -21,26 +21,15 @@ if TYPE_CHECKING:
 
     from irsa_creds._provider import Provider
 
-__all__ = ["METHOD", "Frozen", "InChain", "OnEngine", "Pass", "adapted", "awaited", "in_botocore"]
+__all__ = ["METHOD", "Frozen", "InChain", "OnEngine", "Pass", "adapted", "in_botocore"]
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
-
-
-def awaited(credentials: object) -> NoReturn:
-    """Say what to do where aiobotocore asks something of boto3's credentials."""
-    del credentials
-    raise TypeError(
-        "These are boto3's credentials, and a task awaits them. aiobotocore and aioboto3 need "
-        "irsa_creds.aiobotocore_session(), irsa_creds.install(session), or "
-        "provider.aiobotocore_credentials()."
-    )
 
 
 class Frozen(ReadOnlyCredentials):
     """botocore's own value, three of one answer of STS; but a log that has it shows no secret."""
 
     __slots__ = ()
-    __await__ = awaited
     access_key: str
     secret_key: str
     token: str
@@ -48,6 +37,10 @@ class Frozen(ReadOnlyCredentials):
 
     def __repr__(self) -> str:
         return f"<ReadOnlyCredentials ...{self.access_key[-4:]}>"
+
+    # Whoever takes a set out has the secrets in hand, and may send it where ours is not installed.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ReadOnlyCredentials, tuple(self)
 
 
 class Pass(NamedTuple):
@@ -124,6 +117,13 @@ class OnEngine:
         if refresh_in is None:
             return state(snapshot, now) is not State.FRESH
         return snapshot.left(now) < refresh_in
+
+    def _go_on(self) -> None:
+        """Take note of a read that goes on with an older set: the refresh must not wait for it."""
+        snapshot = self._engine.snapshot
+        snapshot.was_read = True
+        if self._now() >= snapshot.check_at:
+            self._engine.prefetch()
 
     # All state is the engine's: a copy would be the same.
     def __copy__(self) -> Self:

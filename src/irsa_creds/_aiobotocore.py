@@ -35,9 +35,13 @@ class IrsaAioSession(AioSession):
                 "This session was given static keys, and secrets must not travel in a pickle. "
                 "Make it where it is used."
             )
-        return partial(type(self), **self._arguments), (), self.instance_variables()
+        state = self.instance_variables(), self.get_default_client_config()
+        return partial(type(self), **self._arguments), (), state
 
-    def __setstate__(self, variables: Mapping[str, Any]) -> None:
-        # There is no argument for a region: `set_config_variable` is how code names one.
+    def __setstate__(self, state: tuple[Mapping[str, Any], Any]) -> None:
+        # There are no arguments for these: code sets a region and the like afterwards.
+        variables, client_config = state
         for name, value in variables.items():
             self.set_config_variable(name, value)
+        if client_config is not None:
+            self.set_default_client_config(client_config)

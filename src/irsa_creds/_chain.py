@@ -10,6 +10,7 @@ from botocore.credentials import CredentialResolver
 
 from irsa_creds import _private
 from irsa_creds._adapter import METHOD, InChain, OnEngine
+from irsa_creds._expired_hook import forget_expired
 from irsa_creds.botocore import IrsaProvider
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def reach(session: Session, *, strict: bool) -> str | None:
 
 def leave(session: Session) -> None:
     """Give a session its own chain back."""
+    forget_expired(session)
     if isinstance(_source(_private.resolved(session)), OnEngine):
         _private.forget(session)
     chain = _private.built_chain(session)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from irsa_creds._engine import Engine
 
-__all__ = ["watch_for_expired"]
+__all__ = ["forget_expired", "watch_for_expired"]
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _KEY_ID = r"Credential=([^/]+)/"
 _CONTEXT = "irsa_creds_access_key_id"
+# The events, and the names of our handlers there.
+_SIGNED, _NOTE = "request-created", "irsa-creds-key"
+_ANSWERED, _HEAR = "response-received", "irsa-creds-answer"
 
 
 def watch_for_expired(session: Any, engine: Engine) -> None:
@@ -40,9 +43,16 @@ def watch_for_expired(session: Any, engine: Engine) -> None:
         if code in _EXPIRED and key:
             engine.distrust(key)
 
+    # The same session may resolve again, and to another identity: one pair of handlers is enough.
+    forget_expired(session)
     events = session.get_component("event_emitter")
-    # The same session may resolve again: one pair of handlers is enough.
-    name = f"irsa-creds-{id(engine)}"
     # After the signer, which is a handler of this event too.
-    events.register_last("request-created", note_key, unique_id=f"{name}-key")
-    events.register("response-received", hear_answer, unique_id=f"{name}-answer")
+    events.register_last(_SIGNED, note_key, unique_id=_NOTE)
+    events.register(_ANSWERED, hear_answer, unique_id=_HEAR)
+
+
+def forget_expired(session: Any) -> None:
+    """Hear no more of clients that a session makes from now on."""
+    events = session.get_component("event_emitter")
+    events.unregister(_SIGNED, unique_id=_NOTE)
+    events.unregister(_ANSWERED, unique_id=_HEAR)

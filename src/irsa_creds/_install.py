@@ -80,17 +80,14 @@ class _Installation:
     def undo(self) -> None:
         """Put everything back; clients that hold our credentials keep them."""
         with self._lock:
-            if not self._originals:
-                return
             self._meet_no_more()
             for owner, name, original in self._originals:
                 setattr(owner, name, original)
             self._originals = []
             self._everywhere = self._strict_everywhere = False
             self._sessions.clear()
-            touched = self._all_touched()
-            self._touched.clear()
-            for session in touched:
+            # All that ever were: one that was just resolving is left when this is called again.
+            for session in self._all_touched():
                 leave(session)
 
     def reset_after_fork(self) -> None:

@@ -45,6 +45,8 @@ def missing_names() -> list[str]:
             _parameters(builder, "providers") == ["self", "profile_name", "disable_env_vars"]
         ),
         "ProfileProviderBuilder._session": _sets(builder, "_session"),
+        "botocore.register_initializer": hasattr(botocore, "register_initializer"),
+        "botocore.unregister_initializer": hasattr(botocore, "unregister_initializer"),
         "RefreshableCredentials._refresh": hasattr(refreshable, "_refresh"),
         "RefreshableCredentials._refresh_using": _sets(refreshable, "_refresh_using"),
         "RefreshableCredentials.refresh_needed": hasattr(refreshable, "refresh_needed"),
@@ -75,6 +77,10 @@ def missing_in_aiobotocore() -> list[str]:
             hasattr(credentials_module, "AioRefreshableCredentials")
         ),
         "aiobotocore.session.AioSession": cls is not None and issubclass(cls, Session),
+        # One of their own would make chains that ours is never put into.
+        "aiobotocore.credentials.AioProfileProviderBuilder, without providers": (
+            _inherits(credentials_module, "AioProfileProviderBuilder", "providers")
+        ),
         # Looked up there when a chain is made, as botocore's own is.
         "aiobotocore.session.create_credential_resolver": (
             _parameters(module, "create_credential_resolver")[:1] == ["session"]
@@ -100,6 +106,14 @@ def is_aiobotocores(session: Any) -> bool:
         module is not None
         and not missing_in_aiobotocore()
         and isinstance(session, module.AioSession)
+    )
+
+
+def _inherits(module: Any, cls: str, name: str) -> bool:
+    """Whether a class is there, and takes `name` from botocore's."""
+    found = getattr(module, cls, None)
+    return found is not None and getattr(found, name, None) is getattr(
+        profile_builder(), name, None
     )
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
+from irsa_creds._callers import callers
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._freshness import WAITER_SECONDS, Snapshot
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from irsa_creds._engine import Engine
     from irsa_creds._flight import Flight
 
-__all__ = ["aacquire", "acquire", "in_task"]
+__all__ = ["aacquire", "acquire"]
+
+_TRIO = "trio._core._run"
 
 
 def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECONDS) -> Snapshot:
@@ -51,14 +54,6 @@ async def aacquire(
             return found
         await _wait_async(found.future, _patience(engine, found, deadline, timeout))
         _raise_failure(found)
-
-
-def in_task() -> bool:
-    """Whether this is code of a task: of trio, or of an asyncio loop of any make."""
-    asyncio = sys.modules.get("asyncio")
-    with contextlib.suppress(AttributeError, RuntimeError):
-        return cast("Any", asyncio).get_running_loop() is not None
-    return _trio_token() is not None
 
 
 def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -> float:
@@ -113,8 +108,24 @@ def _trio_token() -> Any:
     """Return what speaks to this task's trio from other threads; None where it is not trio's."""
     # AttributeError: nobody has imported trio, or somebody is just doing it.
     with contextlib.suppress(AttributeError, RuntimeError):
-        return cast("Any", sys.modules.get("trio")).lowlevel.current_trio_token()
+        token = cast("Any", sys.modules.get("trio")).lowlevel.current_trio_token()
+        return token if _is_driven_by_trio() else None
     return None
+
+
+def _is_driven_by_trio() -> bool:
+    """Whether it is trio that runs this task, of the two that this thread may have.
+
+    A run of trio may be the guest of an asyncio loop, either may have been started inside a task
+    of the other, and a forked child still has its parent's: what counts is who called last.
+    """
+    loops = (
+        name == _TRIO
+        for name in callers()
+        # uvloop's own loop has no frames, but what starts it does.
+        if name == _TRIO or name.partition(".")[0] in {"asyncio", "uvloop"}
+    )
+    return next(loops, True)
 
 
 async def _wait_asyncio(future: Future[Any], seconds: float) -> None:

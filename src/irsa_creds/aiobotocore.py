@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from itertools import islice
 from typing import TYPE_CHECKING, NoReturn
 
 from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
 from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
+from irsa_creds._callers import callers
 from irsa_creds._errors import IrsaError
-from irsa_creds._waiting import aacquire, in_task
+from irsa_creds._waiting import aacquire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
 
-# The pass of each task over single values, and whose: a variable of every credentials object
-# would stay in its context for ever.
-_TAKEN: ContextVar[tuple[Engine, Pass] | None] = ContextVar("irsa_creds_taken", default=None)
+# The passes of each task over single values, and whose, the latest first. One variable for all: one
+# of each credentials object's would stay in every context for ever.
+_Passes = tuple[tuple["Engine", Pass], ...]
+_TAKEN: ContextVar[_Passes] = ContextVar("irsa_creds_taken", default=())
+_MOST_PASSES = 4
+_MOST_FRAMES = 10
 
 
 def _part(name: str) -> property:
@@ -83,7 +88,11 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
     account_id = _part("account_id")
 
     async def get_access_key(self) -> str:
-        """Return the key id; all that a pass of one task reads is of one answer of STS."""
+        """Return the key id; all that a pass of one task reads is of one answer of STS.
+
+        A getter in a task of its own (`asyncio.wait_for` makes one before Python 3.12) is a pass
+        of its own: `get_frozen_credentials` gives all at once.
+        """
         return (await self._taken_set("access_key")).access_key
 
     async def get_secret_key(self) -> str:
@@ -100,10 +109,15 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
 
     async def _taken_set(self, name: str) -> Frozen:
         """Return the set that this task's pass has, or begin a pass."""
-        owner, taken = _TAKEN.get() or (None, Pass())
-        if owner is not self._engine or not taken.has(name, self._now()):
+        passes = {id(engine): (engine, taken) for engine, taken in _TAKEN.get()}
+        _, taken = passes.pop(id(self._engine), (None, Pass()))
+        if taken.has(name, self._now()):
+            self._go_on()
+        else:
             taken = Pass(await self._take())
-        _TAKEN.set((self._engine, taken.having_read(name)))
+        others = [each for each in passes.values() if each[1].snapshot.end_of_use > self._now()]
+        ours = (self._engine, taken.having_read(name))
+        _TAKEN.set((ours, *others[: _MOST_PASSES - 1]))
         return adapted(taken.snapshot)
 
     async def _take(self) -> Snapshot:
@@ -132,11 +146,15 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
                 "irsa_creds.install(session), or provider.botocore_credentials()."
             )
 
-        # aiobotocore asks too, on its way through botocore's code, and then awaits another: only
-        # where nobody can await is it boto3 for sure.
-        if not in_task():
+        # aiobotocore asks too, on its way through botocore's code, and then takes another.
+        if not _is_asked_by_aiobotocore():
             get_property()
         return get_property
+
+
+def _is_asked_by_aiobotocore() -> bool:
+    """Whether aiobotocore is among the callers, a few frames up: tracers may stand between."""
+    return any(name.startswith("aiobotocore.") for name in islice(callers(), _MOST_FRAMES))
 
 
 # On trio, aiobotocore's own differs in a lock, and here is none: one class serves both.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableCredentials
 
-from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, awaited, in_botocore
+from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
 from irsa_creds._errors import IrsaError
 from irsa_creds._waiting import acquire
 
@@ -83,7 +83,9 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
     def _taken_set(self, name: str) -> Frozen:
         """Return the set that this thread's pass over the properties has, or begin a pass."""
         taken = self._taken
-        if not taken.now.has(name, self._now()):
+        if taken.now.has(name, self._now()):
+            self._go_on()
+        else:
             taken.now = Pass(self._take())
         taken.now = taken.now.having_read(name)
         return adapted(taken.now.snapshot)
@@ -104,8 +106,21 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
         self._expiry_time = self._time_fetcher()
         self._refresh()
 
-    # aiobotocore takes them when it makes a client, and calls them at the first request.
-    get_access_key = get_account_id = get_secret_key = get_token = awaited
+    def __getattr__(self, name: str) -> Any:
+        # aiobotocore looks for the first of them when it makes a client.
+        if name in {"get_account_id", "get_access_key", "get_secret_key", "get_token"}:
+            raise WrongColourError(
+                f"These are boto3's credentials, and {name}() is aiobotocore's. aiobotocore and "
+                "aioboto3 need irsa_creds.aiobotocore_session(), irsa_creds.install(session), or "
+                "provider.aiobotocore_credentials()."
+            )
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
+
+
+class WrongColourError(TypeError, AttributeError):
+    """Credentials of one library were given to the other; `hasattr` and its like see none."""
 
 
 class IrsaProvider(InChain, AssumeRoleWithWebIdentityProvider):

@@ -226,6 +226,17 @@ def test_uninstall_gives_sessions_their_own_chain_back(*, strict: bool) -> None:
     assert not is_ours(AioSession())
 
 
+def test_uninstall_once_more_leaves_a_session_that_was_just_resolving() -> None:
+    irsa_creds.install()
+    session = AioSession()
+    ours = resolved(session)
+    irsa_creds.uninstall()
+    # What another thread may store a moment too late.
+    session._credentials = ours
+    irsa_creds.uninstall()
+    assert not is_ours(session)
+
+
 def test_another_librarys_initializer_stays_and_one_that_is_gone_does_no_harm() -> None:
     irsa_creds.install()
     botocore.unregister_initializer(_install._INSTALLATION._meet)
@@ -258,6 +269,10 @@ def test_irsa_creds_disable_keeps_aiobotocores_own(monkeypatch: pytest.MonkeyPat
 
 
 LACKING = {
+    "aiobotocore.credentials.AioProfileProviderBuilder": (
+        aiobotocore.credentials,
+        "AioProfileProviderBuilder",
+    ),
     "aiobotocore.session.AioSession": (aiobotocore.session, "AioSession"),
     "aiobotocore.session.create_credential_resolver": (
         aiobotocore.session,
@@ -306,6 +321,16 @@ def test_a_session_of_a_lacking_aiobotocore_keeps_its_own_provider(
 
 def _chain(session: AioSession) -> Any:
     return aiobotocore.credentials.create_credential_resolver(session)
+
+
+def test_an_aiobotocore_that_makes_chains_another_way_keeps_its_own_provider(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    builder = aiobotocore.credentials.AioProfileProviderBuilder
+    monkeypatch.setattr(builder, "providers", lambda *args: [], raising=False)
+    irsa_creds.install()
+    (warning,) = warnings(caplog)
+    assert "AioProfileProviderBuilder, without providers" in warning
 
 
 def test_the_installed_aiobotocore_lacks_nothing() -> None:

@@ -71,6 +71,14 @@ def test_a_region_that_code_named_travels_too(profile: None) -> None:
     assert resolved(again).provider is resolved(session).provider
 
 
+def test_the_default_configuration_of_clients_travels_too(profile: None) -> None:
+    session = irsa_creds.aiobotocore_session()
+    session.set_default_client_config(AioConfig(use_fips_endpoint=True))
+    again = pickle.loads(pickle.dumps(session))
+    assert again.get_default_client_config().use_fips_endpoint
+    assert resolved(again).provider is resolved(session).provider
+
+
 def test_static_keys_do_not_travel(profile: None) -> None:
     session = irsa_creds.aiobotocore_session()
     session.set_credentials("AKID", "secret")

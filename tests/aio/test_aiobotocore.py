@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import pickle
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -21,9 +22,9 @@ import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
 from irsa_creds import _freshness as fresh
 from irsa_creds._freshness import Snapshot, State, state
-from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
+from irsa_creds.aiobotocore import _TAKEN, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds.botocore import IrsaCredentials
-from kit import EPOCH, ROLE, Rig, failure
+from kit import EPOCH, ROLE, Rig, failure, rig
 from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
@@ -160,17 +161,49 @@ def test_each_task_has_a_pass_of_its_own(engine_rig: Rig, credentials: AioIrsaCr
     on_asyncio(main)
 
 
-def test_a_pass_is_of_one_identity(engine_rig: Rig, here: Rig) -> None:
+def test_a_task_has_a_pass_over_each_identity(engine_rig: Rig, here: Rig) -> None:
     one, other = of(engine_rig), of(here)
-    here.sts.lifetime = 7200
 
     async def main() -> None:
         await one.get_access_key()
         renew(engine_rig)
-        assert await other.get_secret_key() == "secret-1"
-        assert await one.get_secret_key() == "secret-2"
+        await other.get_access_key()
+        renew(here)
+        assert await other.get_secret_key() == await one.get_secret_key() == "secret-1"
 
     on_asyncio(main)
+
+
+def test_a_task_keeps_the_passes_over_the_last_few_identities_that_are_of_use() -> None:
+    rigs = [rig() for _ in range(6)]
+
+    async def main() -> None:
+        for each in rigs:
+            await of(each).get_access_key()
+        assert [engine for engine, _ in _TAKEN.get()] == [r.engine for r in rigs[:1:-1]]
+        rigs[4].clock.advance(3600)
+        await of(rigs[4]).get_access_key()
+        assert [engine for engine, _ in _TAKEN.get()] == [rigs[4].engine]
+
+    on_asyncio(main)
+
+
+@pytest.mark.parametrize("name", ["get_secret_key", "get_token", "get_account_id"])
+def test_a_task_that_reads_one_name_only_starts_the_refresh_that_is_due(
+    name: str, engine_rig: Rig, credentials: AioIrsaCredentials
+) -> None:
+    async def main() -> None:
+        await getattr(credentials, name)()
+        engine_rig.clock.advance(engine_rig.engine.snapshot.refresh_at - engine_rig.clock.now())
+        first.append(engine_rig.engine.snapshot)
+        first[0].was_read = False
+        await getattr(credentials, name)()
+
+    first: list[Snapshot] = []
+    on_asyncio(main)
+    assert first[0].was_read
+    engine_rig.finish()
+    assert engine_rig.sts.calls == 2
 
 
 def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
@@ -232,6 +265,15 @@ def test_they_do_not_travel(credentials: AioIrsaCredentials) -> None:
     assert copy.deepcopy(credentials) is credentials
 
 
+def test_a_set_that_was_taken_out_travels_as_botocores_own(
+    credentials: AioIrsaCredentials,
+) -> None:
+    taken = on_asyncio(credentials.get_frozen_credentials)
+    again = pickle.loads(pickle.dumps(taken))
+    assert type(again) is ReadOnlyCredentials
+    assert again == taken
+
+
 def test_repr_names_the_role_and_no_key(credentials: AioIrsaCredentials) -> None:
     found = on_asyncio(credentials.get_frozen_credentials)
     assert repr(credentials) == f"<AioIrsaCredentials of {ROLE}>"
@@ -249,34 +291,38 @@ def test_a_property_says_what_to_await(name: str, credentials: AioIrsaCredential
         setattr(credentials, name, "another")
 
 
+@pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_boto3_is_told_at_once_that_it_was_given_aiobotocores_credentials(
-    service: str, wire: Wire
+    service: str, wire: Wire, *, inside: bool
 ) -> None:
     session = boto3.Session()
     session._session._credentials = irsa_creds.provider().aiobotocore_credentials()
-    with pytest.raises(TypeError, match=r"irsa_creds\.boto3_session\(\)"):
+
+    async def main() -> None:
         session.client(service)
 
-
-def test_boto3_inside_a_coroutine_is_told_when_it_needs_the_account(wire: Wire) -> None:
-    async def main() -> None:
-        account = (
-            irsa_creds.provider().aiobotocore_credentials().get_deferred_property("account_id")
-        )
-        with pytest.raises(TypeError, match=r"provider\.botocore_credentials\(\)"):
-            account()
-
-    on_asyncio(main)
+    with pytest.raises(TypeError, match=r"irsa_creds\.boto3_session\(\)"):
+        on_asyncio(main) if inside else session.client(service)
 
 
-def test_aiobotocore_is_told_that_it_was_given_boto3s_credentials(wire: Wire) -> None:
+def test_what_aiobotocore_is_given_on_its_way_through_botocore_says_the_same_later(
+    wire: Wire,
+) -> None:
+    credentials = irsa_creds.provider().aiobotocore_credentials()
+    scope: dict[str, Any] = {"__name__": "aiobotocore.args", "credentials": credentials}
+    exec("account = credentials.get_deferred_property('account_id')", scope)
+    with pytest.raises(TypeError, match=r"provider\.botocore_credentials\(\)"):
+        scope["account"]()
+
+
+def test_aiobotocore_is_told_at_once_that_it_was_given_boto3s_credentials(wire: Wire) -> None:
     session = AioSession()
     session._credentials = irsa_creds.provider().botocore_credentials()
 
     async def main() -> None:
-        async with session.create_client("s3") as client:
-            await client.list_buckets()
+        async with session.create_client("s3"):
+            pytest.fail("a client was made of them")
 
     with pytest.raises(TypeError, match=r"irsa_creds\.aiobotocore_session\(\)"):
         on_asyncio(main)
@@ -286,8 +332,15 @@ def test_aiobotocore_is_told_that_it_was_given_boto3s_credentials(wire: Wire) ->
 def test_a_getter_of_aiobotocores_on_boto3s_credentials_names_the_right_call(
     name: str, wire: Wire
 ) -> None:
+    credentials = irsa_creds.provider().botocore_credentials()
     with pytest.raises(TypeError, match=r"provider\.aiobotocore_credentials\(\)"):
-        getattr(irsa_creds.provider().botocore_credentials(), name)()
+        getattr(credentials, name)
+    assert not hasattr(credentials, name)
+
+
+def test_helpers_of_either_colour_take_a_set_for_what_it_is(wire: Wire) -> None:
+    credentials = irsa_creds.provider().aiobotocore_credentials()
+    assert not inspect.isawaitable(on_asyncio(credentials.get_frozen_credentials))
 
 
 # -- the chain provider ----------------------------------------------------------------------------

@@ -1,0 +1,126 @@
+"""The differential table once more, in aiobotocore's colour: the same cases, the same rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from aiobotocore.session import AioSession
+
+import irsa_creds
+from aio.colour import AioColour
+from aio.loops import frozen
+from differential import Bench, Case
+from differential_axes import HOP, IRSA, KEYS as APP
+from differential_cases import cases, different
+from stsserver import StsServer, answer, credentials_xml, http, success
+from wire import KEYS, WEB_IDENTITY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stsserver import Seen
+    from wire import Sent
+
+CASES = cases()
+DIFFERENT = different()
+EXPIRATION = "2099-01-05T11:00:00Z"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+    return Bench(monkeypatch, tmp_path, AioColour())
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_ours_does_what_aiobotocores_does_but_for_the_rows_and_the_same_in_both_colours(
+    case: Case, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = bench.ours(case)
+    assert bench.difference(case, ours) == {}
+    assert ours == Bench(monkeypatch, tmp_path).ours(case)
+
+
+@pytest.mark.parametrize("case", DIFFERENT.values(), ids=DIFFERENT)
+def test_a_row_is_named_only_where_aiobotocores_does_otherwise(case: Case, bench: Bench) -> None:
+    assert bench.botocores(case) != bench.ours(case)
+
+
+# -- what is recorded is what goes out -------------------------------------------------------------
+
+
+def went_out(sent: Sent, over_the_wire: Seen) -> bool:
+    """Whether a recorded request is the one that came to a server."""
+    path = urlunsplit(urlsplit(sent.url)._replace(scheme="", netloc=""))
+    headers = over_the_wire.headers
+    key = f"Credential={sent.signed_with}/" if sent.signed_with else ""
+    return (
+        over_the_wire.line == f"POST {path} HTTP/1.1"
+        and headers["host"] == urlsplit(sent.url).netloc
+        and over_the_wire.form == sent.form
+        and key in headers.get("authorization", "")
+        and bool(key) == ("authorization" in headers)
+        and headers["user-agent"] == sent.user_agent
+    )
+
+
+def read_thrice(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """Read on the table's network, from which the requests are returned, and twice on the real one.
+
+    There aiobotocore's own provider reads first, then ours.
+    """
+    with monkeypatch.context() as patch:
+        wire = AioColour().tap(patch)
+        frozen(AioSession())
+    frozen(AioSession())
+    irsa_creds.install()
+    frozen(AioSession())
+    return wire.sent
+
+
+@pytest.mark.parametrize("path", ["", "/", "/path", "/path/", "/path?a=b&c=%20d", "?a=b"])
+def test_what_the_table_catches_is_what_goes_over_a_real_connection(
+    path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("a token/with+signs=&ü")
+    for name, value in IRSA.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    with StsServer([success(expiration=EXPIRATION)]) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{server.url}{path}")
+        (sent,) = read_thrice(monkeypatch)
+
+    theirs, ours = server.seen
+    assert went_out(sent, theirs)
+    assert (ours.line, ours.form) == (theirs.line, theirs.form)
+    assert ours.headers["content-type"] == theirs.headers["content-type"]
+    assert ours.headers["user-agent"].startswith("irsa-creds/")
+
+
+def test_the_signed_request_of_a_hop_goes_over_a_real_connection_as_it_is_caught(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("token")
+    sections = {"profile app": {**APP, "web_identity_token_file": tmp_path / "token"}}
+    sections["profile hop"] = dict(HOP)
+    text = "".join(
+        f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in section.items())
+        for name, section in sections.items()
+    )
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    first = credentials_xml(EXPIRATION, key=KEYS[WEB_IDENTITY])
+    documents = [first, first.replace(WEB_IDENTITY, "AssumeRole")] * 2
+    with StsServer([answer(http(each)) for each in documents]) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        sent = read_thrice(monkeypatch)
+
+    assert [each.signed_with for each in sent] == [None, KEYS[WEB_IDENTITY]]
+    theirs, ours = server.seen[:2], server.seen[2:]
+    assert all(map(went_out, sent, theirs))
+    # The second role is aiobotocore's own call, with ours as its source.
+    assert went_out(sent[1], ours[1])
+    assert ours[0].form == theirs[0].form

@@ -1,0 +1,95 @@
+"""asyncio and trio in one thread, one inside the other: who waits is told by who runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import trio
+import uvloop
+
+from irsa_creds._waiting import aacquire
+from kit import rig
+
+
+def cold() -> Any:
+    """Return an engine that has nothing, so that whoever reads must wait."""
+    return rig().engine
+
+
+async def first() -> str:
+    return (await aacquire(cold())).credentials.secret_access_key
+
+
+def by_asyncio() -> str:
+    return asyncio.run(first())
+
+
+def by_uvloop() -> str:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(first())
+
+
+def by_trio() -> str:
+    return str(trio.run(first))
+
+
+INNER = {"asyncio": by_asyncio, "uvloop": by_uvloop, "trio": by_trio}
+
+
+@pytest.mark.parametrize("inner", ["asyncio", "uvloop"])
+def test_a_loop_that_a_trio_task_runs_waits_by_itself(inner: str) -> None:
+    async def main() -> list[str]:
+        return [INNER[inner](), await first()]
+
+    assert trio.run(main) == ["secret-1", "secret-1"]
+
+
+def test_a_trio_that_an_asyncio_task_runs_waits_by_itself() -> None:
+    async def main() -> list[str]:
+        return [by_trio(), await first()]
+
+    assert asyncio.run(main()) == ["secret-1", "secret-1"]
+
+
+def test_tasks_of_a_trio_that_is_the_guest_of_an_asyncio_loop_wait_beside_the_hosts() -> None:
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str] = loop.create_future()
+
+        def over(outcome: Any) -> None:
+            done.set_result(outcome.unwrap())
+
+        trio.lowlevel.start_guest_run(
+            first, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=over
+        )
+        return [await first(), await done]
+
+    assert asyncio.run(main()) == ["secret-1", "secret-1"]
+
+
+FORK = """
+import asyncio, os, sys, trio
+from irsa_creds._waiting import aacquire
+from kit import rig
+
+async def main():
+    pid = os.fork()
+    if not pid:
+        found = asyncio.run(aacquire(rig().engine))
+        os._exit(0 if found.credentials.secret_access_key == "secret-1" else 1)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+trio.run(main)
+"""
+
+
+def test_the_loop_of_a_child_that_a_trio_task_forked_waits_by_itself() -> None:
+    # In a process of its own: this one has threads, with which nobody should fork.
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", FORK], env=path, timeout=60, check=False)
+    assert done.returncode == 0
