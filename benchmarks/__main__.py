@@ -1,4 +1,4 @@
-"""Both sides in one run: botocore's own provider and ours, as ratios.
+"""Both sides in one run: botocore's and aiobotocore's own providers and ours, as ratios.
 
     python -m benchmarks [--json FILE] [NAME ...]
 
@@ -9,49 +9,49 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-import irsa_creds
 from benchmarks._bench import Row, quotient
+from benchmarks._table import show, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_ALONE: dict[str, tuple[str, ...]] = {
+    "hot-read": ("hot_read",),
+    "reads": ("reads",),
+    "slow-sts": ("slow_sts",),
+    "mixed": ("mixed",),
+    "herd": ("herd",),
+    "herd-both": ("herd_both",),
+    "failing-cold": ("failing_cold",),
+    "failing-both": ("failing_both",),
+    "cold-start": ("cold_start",),
+    "cold-async": ("cold_async",),
+    "lag": ("lag",),
+}
 # Those that mostly wait, or measure no time, run together; the others have the machine alone.
 _TOGETHER: dict[str, tuple[str, ...]] = {
     "outage-500": ("outage", "500"),
     "outage-black-hole": ("outage", "black hole"),
     "outage-slow-drip": ("outage", "slow drip"),
+    "throttled": ("outage", "Throttling"),
     "refused": ("outage", "AccessDenied"),
     "long-lived": ("long_lived",),
+    "cancelled": ("cancelled",),
     "memory": ("memory",),
     "idle": ("idle",),
 }
-_ALONE: dict[str, tuple[str, ...]] = {
-    "hot-read": ("hot_read",),
-    "slow-sts": ("slow_sts",),
-    "herd": ("herd",),
-    "failing-cold": ("failing_cold",),
-    "cold-start": ("cold_start",),
-}
 _SCENARIOS = _ALONE | _TOGETHER
-_WIDTH = 100
-_WHOLE_FROM = 100
+# With more of them, two cores are busy all the time, and readers late for that reason.
+_AT_ONCE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,10 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     start = time.monotonic()
     rows = _all(options.names or list(_SCENARIOS))
-    _print(rows, time.monotonic() - start)
+    show(rows, time.monotonic() - start)
     if options.json:
         figures = [{**asdict(row), "ratio": quotient(row)} for row in rows]
-        document = {"versions": _versions(), "rows": figures}
+        document = {"versions": versions(), "rows": figures}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0 if all(row.met for row in rows) else 1
 
@@ -86,80 +86,18 @@ def _here(name: str) -> list[Row]:
 def _apart(name: str) -> list[Row]:
     """Run one scenario in a process of its own: there is one sandbox in each."""
     command = [sys.executable, "-m", "benchmarks", "--one", name]
+    start = time.monotonic()
     found: list[dict[str, Any]] = json.loads(subprocess.check_output(command, text=True))
+    print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return [Row(**fields) for fields in found]
 
 
 def _all(names: Sequence[str]) -> list[Row]:
     together = [name for name in names if name in _TOGETHER]
-    rows = {}
-    for name in names:
-        if name in _ALONE:
-            rows[name] = _told(name)
-    with ThreadPoolExecutor(len(together) or 1) as pool:
-        rows |= zip(together, pool.map(partial(_told), together), strict=True)
+    rows = {name: _apart(name) for name in names if name in _ALONE}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        rows |= zip(together, pool.map(_apart, together), strict=True)
     return [row for name in names for row in rows[name]]
-
-
-def _told(name: str) -> list[Row]:
-    rows = _apart(name)
-    print(f"{name}: done", file=sys.stderr, flush=True)
-    return rows
-
-
-def _print(rows: Sequence[Row], seconds: float) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("", min_width=40)
-    for title in ("botocore", "irsa-creds", "ratio"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for title in ("target", ""):
-        table.add_column(title, no_wrap=True)
-    heading = ""
-    for row in rows:
-        above, _, what = row.what.rpartition(": ")
-        if above not in ("", heading):
-            table.add_row(Text(above, "bold"))
-        heading = above
-        ratio = quotient(row)
-        table.add_row(
-            _title(row, what, "  " if above else ""),
-            _figure(row.theirs),
-            _figure(row.ours),
-            "" if ratio is None else f"{ratio:,.1f}",
-            row.target,
-            _mark(row),
-        )
-    console.print(table)
-    told = ", ".join(f"{name} {version}" for name, version in _versions().items())
-    console.print(f"{told}; {seconds:.0f} s in all", style="dim")
-
-
-def _title(row: Row, what: str, indent: str) -> Text:
-    title = Text(f"{indent}{what}{', ' if row.unit else ''}{row.unit}", "" if indent else "bold")
-    if row.note:
-        title.append(f"\n{indent}  {row.note}", "not bold dim")
-    return title
-
-
-def _mark(row: Row) -> Text:
-    if not row.target:
-        return Text()
-    return Text("met", "green") if row.met else Text("MISSED", "bold red")
-
-
-def _figure(number: float | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number:,.0f}" if number >= _WHOLE_FROM or number == int(number) else f"{number:,.2f}"
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "Python": platform.python_version(),
-        "botocore": botocore.__version__,
-        "irsa-creds": irsa_creds.__version__,
-    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing import Pod, Sandbox
 
-__all__ = ["Child", "Row", "calls_of", "children", "median_of", "pod_for", "quotient", "readers"]
+__all__ = [
+    "Child",
+    "Row",
+    "calls_of",
+    "children",
+    "measured",
+    "median_of",
+    "pod_for",
+    "quotient",
+    "readers",
+    "ready",
+]
 
 _ROOT = Path(__file__).parent.parent
 
@@ -30,11 +41,13 @@ class Row:
     Attributes:
         what: is measured; what stands before ": " is the heading of several rows.
         unit: of both figures; empty where they count.
-        theirs: botocore's own; None where there is nothing to compare.
+        theirs: botocore's or aiobotocore's own; None where there is nothing to compare.
         ours: irsa-creds'.
         target: what ours must reach, in words; empty for a figure that only informs.
         met: whether it does.
         note: what else is to be known.
+        more: whether more is better; else the ratio is how many times ours theirs is.
+        raw: what was measured, for the JSON.
     """
 
     what: str
@@ -44,6 +57,8 @@ class Row:
     target: str = ""
     met: bool = True
     note: str = ""
+    more: bool = False
+    raw: dict[str, Any] = field(default_factory=dict)
 
 
 class Child:
@@ -51,7 +66,7 @@ class Child:
 
     Args:
         module: the scenario, whose `__main__` part is the child.
-        side: whose provider it uses; the name of its STS session too.
+        side: whose provider it uses, or a variant of it; the name of its STS session too.
         arguments: further ones.
         pod: whose environment it gets.
         environ: variables over that.
@@ -112,9 +127,16 @@ def children(*each: Child) -> Iterator[tuple[Child, ...]]:
             child.__exit__()
 
 
+def measured(module: str, side: str, arguments: Sequence[object], pod: Pod, **environ: str) -> Any:
+    """Let one child run alone, and return its result."""
+    with children(Child(module, side, arguments, pod, **environ)) as (child,):
+        child.go()
+        return child.result()
+
+
 @contextmanager
 def readers(pod: Pod, plans: Mapping[str, object]) -> Iterator[dict[str, Child]]:
-    """Let a child of `_reading` run for each side; all get their credentials at the same time."""
+    """Let a child of `_reading` run for each side or variant; all get credentials at one time."""
     each = {side: Child("benchmarks._reading", side, (plan,), pod) for side, plan in plans.items()}
     with children(*each.values()):
         for child in each.values():
@@ -122,6 +144,12 @@ def readers(pod: Pod, plans: Mapping[str, object]) -> Iterator[dict[str, Child]]
         for child in each.values():
             child.await_ready()
         yield each
+
+
+def ready() -> None:
+    """In a child: say that it is ready, and return when it is to go on."""
+    print("ready", flush=True)
+    sys.stdin.readline()
 
 
 def pod_for(sandbox: Sandbox) -> Pod:
@@ -140,7 +168,7 @@ def median_of(figures: Sequence[float]) -> float:
 
 
 def quotient(row: Row) -> float | None:
-    """Return how many times botocore's figure ours is; None where that says nothing."""
+    """Return how many times better ours is; None where that says nothing."""
     if row.theirs is None or row.ours is None or min(row.theirs, row.ours) <= 0:
         return None
-    return row.theirs / row.ours
+    return row.ours / row.theirs if row.more else row.theirs / row.ours

@@ -1,4 +1,7 @@
-"""1,000 threads that have nothing yet meet an STS that refuses."""
+"""1,000 threads that have nothing yet meet an STS that refuses.
+
+Target: 1 flight of 1 STS call, and one failure record for all.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ import threading
 import time
 from typing import Any
 
-from benchmarks._bench import Child, Row, calls_of, children, pod_for
+from benchmarks._bench import Row, calls_of, measured, pod_for, ready
 from benchmarks._measure import OURS, THEIRS
-from benchmarks._reading import credentials_of
+from benchmarks._sessions import credentials_of
 from irsa_creds.testing import Sandbox
 
 _THREADS = 1000
@@ -24,9 +27,7 @@ def run() -> list[Row]:
         pod = pod_for(sandbox)
         sandbox.faults.fail("AccessDenied")
         for side in (THEIRS, OURS):
-            with children(Child("benchmarks.failing_cold", side, (), pod)) as (child,):
-                child.go()
-                results[side] = child.result()
+            results[side] = measured("benchmarks.failing_cold", side, (), pod)
         theirs, ours = calls_of(sandbox, THEIRS), calls_of(sandbox, OURS)
     result = results[OURS]
     met = ours == result["flights"] == result["records"] == 1 and result["errors"] == _THREADS
@@ -52,8 +53,7 @@ def main(side: str) -> None:
     ]
     for thread in threads:
         thread.start()
-    print("ready", flush=True)
-    sys.stdin.readline()
+    ready()
     begin.wait()
     start = time.perf_counter()
     for thread in threads:

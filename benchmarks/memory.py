@@ -1,66 +1,91 @@
 """What the credentials of one more session cost in memory, over a session with static keys.
 
-Each kind of session is made in a process of its own, one first and then many more, all kept. By the
-process's resident memory: what OpenSSL and the like allocate counts too.
+Each kind of session is made in a process of its own, some first and then many more, all kept; those
+of aiobotocore on one event loop. By the process's resident memory: what OpenSSL and the like
+allocate counts too. Target: < 20 kB, in both colours.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
 import irsa_creds
-from benchmarks._bench import Child, Row, children, pod_for
+from benchmarks._bench import Row, measured, pod_for, ready
 from benchmarks._measure import OURS, THEIRS
-from irsa_creds.testing import Sandbox
+from irsa_creds.testing import Pod, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 _STATIC = "static"
 # Ours are so small that only many of them can be seen in pages of 4 kB.
 _SESSIONS = {THEIRS: 20, OURS: 200, _STATIC: 200}
+_FIRST = 5
 _MOST = 20.0
+_COLOURS = ("botocore", "aiobotocore")
 
 
 def run() -> list[Row]:
     """Measure."""
-    kilobytes = {}
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
-        for side in _SESSIONS:
-            keys = _KEYS if side == _STATIC else {}
-            with children(Child("benchmarks.memory", side, (), pod, **keys)) as (child,):
-                child.go()
-                kilobytes[side] = child.result()
+        return [_row(colour, pod) for colour in _COLOURS]
+
+
+def _row(colour: str, pod: Pod) -> Row:
+    kilobytes = {}
+    for side in _SESSIONS:
+        keys = _KEYS if side == _STATIC else {}
+        kilobytes[side] = measured("benchmarks.memory", side, (colour,), pod, **keys)
     plain = kilobytes[_STATIC]
     theirs, ours = kilobytes[THEIRS] - plain, kilobytes[OURS] - plain
-    note = f"the session itself: {plain:.0f} kB"
-    what = "memory of a further session's credentials"
-    return [Row(what, "kB", theirs, ours, f"< {_MOST:g}", ours < _MOST, note)]
+    note = f"over the session itself, {plain:.0f} kB"
+    what = f"memory of one more {colour} session"
+    return Row(what, "kB", theirs, ours, f"< {_MOST:g}", ours < _MOST, note, raw=kilobytes)
 
 
-def main(side: str) -> None:
+def main(side: str, colour: str) -> None:
     """Be the child."""
-    print("ready", flush=True)
-    sys.stdin.readline()
-    kept = [_session(side) for _ in range(5)]
+    ready()
+    session = _aio_session if colour == "aiobotocore" else _session
+    print(json.dumps(asyncio.run(_measure(session, side))))
+
+
+async def _measure(session: Callable[[str], Awaitable[Any]], side: str) -> float:
+    kept = [await session(side) for _ in range(_FIRST)]
     gc.collect()
     before = _resident()
-    kept += [_session(side) for _ in range(_SESSIONS[side])]
+    kept += [await session(side) for _ in range(_SESSIONS[side])]
     gc.collect()
-    print(json.dumps((_resident() - before) / 1024 / _SESSIONS[side]))
+    return (_resident() - before) / 1024 / _SESSIONS[side]
 
 
-def _session(side: str) -> tuple[object, ...]:
+async def _session(side: str) -> tuple[object, ...]:
     session = botocore.session.Session()
     if side == OURS:
         irsa_creds.install(session)
     credentials = session.get_credentials()
     credentials.get_frozen_credentials()
+    return session, credentials
+
+
+async def _aio_session(side: str) -> tuple[object, ...]:
+    from aiobotocore.session import AioSession  # noqa: PLC0415 - the other colour goes without
+
+    session = AioSession()
+    if side == OURS:
+        irsa_creds.install(session)
+    credentials = await session.get_credentials()
+    await credentials.get_frozen_credentials()
     return session, credentials
 
 
@@ -70,4 +95,4 @@ def _resident() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,14 +1,15 @@
 """Reads across refreshes while STS takes 0.5 s to answer: who waits for that?
 
 16 threads share one session on each side; both sides run at the same time against one STS.
-Credentials last 8 s, and botocore's refresh windows are in proportion.
+Credentials last 8 s, and botocore's refresh windows are in proportion. Target: nobody, in 3 or
+more refreshes.
 """
 
 from __future__ import annotations
 
 from benchmarks._bench import Row, calls_of, pod_for, readers
 from benchmarks._measure import LIMIT, OURS, THEIRS
-from benchmarks._reading import Plan
+from benchmarks._readers import Plan
 from irsa_creds.testing import Sandbox
 
 _LIFETIME = 8.0

@@ -1,4 +1,4 @@
-"""The main job, seen: a boto3 program on IRSA while STS gets slow and goes down.
+"""The main job, seen: threads and tasks on IRSA while STS gets slow and goes down.
 
     python -m demo [--quick] [--plain]
 
@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiobotocore
 import botocore
 from rich.console import Console
 from rich.live import Live
@@ -23,15 +24,20 @@ from rich.padding import Padding
 
 import irsa_creds
 from benchmarks._measure import OURS, THEIRS
+from demo import program
+from demo.process import Side
+from demo.promises import promises
 from demo.scenario import QUICK, WHOLE, Phase, Scenario
 from demo.side import TICK
 from demo.story import Story, tell
-from demo.tally import Side, Tally, promises
+from demo.tally import Tally
 from demo.view import State, line, live, summary
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from demo.meter import Report
 
 _SIDES = (OURS, THEIRS)
 _START_PATIENCE = 20.0
@@ -63,26 +69,32 @@ def main(arguments: list[str] | None = None) -> int:
         _await_first_reads(sides)
         states = _play(scenario, sandbox, story, sides)
         last = (_show_table if live_table else _show_lines)(console, scenario, states)
-        return _conclude(console, scenario, last, story)
+        return conclude(console, scenario, last, story)
 
 
 def _announce(console: Console, scenario: Scenario) -> None:
     console.print()
     console.rule("[bold]The same program in two pods, side by side")
     words = f"""\
-demo/program.py, an ordinary boto3 program, reads one object in 8 threads that share one client. \
-One pod calls irsa_creds.install() before it starts, the other does not: there botocore's own \
-provider works. Each is a process of its own; both talk HTTP to the same STS and S3.
+demo/program.py reads one object in {program.THREADS} threads that share one boto3 client, and \
+in {program.TASKS} tasks on {program.LOOPS} event loops through aiobotocore. One pod calls \
+irsa_creds.install() before it starts, the other does not: there the libraries' own providers \
+work. Each pod is a process of its own; both talk HTTP to the same STS and S3.
 
-Credentials last {scenario.lifetime:.0f} s here instead of an hour, so botocore's two refresh \
+Each loop has an aiobotocore session of its own, for the sake of the other pod: aiobotocore's \
+own credentials belong to one loop, and where two loops share them, reads fail with RuntimeError. \
+So that pod refreshes three sets of credentials, and the one with irsa-creds refreshes one.
+
+Credentials last {scenario.lifetime:.0f} s here instead of an hour, so the libraries' two refresh \
 windows are shortened in proportion: advisory {scenario.advisory_window:g} s (15 of 60 minutes), \
-mandatory {scenario.mandatory_window:g} s (10 of 60). Unscaled, it would refresh on every read. \
+mandatory {scenario.mandatory_window:g} s (10 of 60). Unscaled, they would refresh on every read. \
 An outage of {scenario.outage:g} s is {scenario.outage / scenario.lifetime * 60:.0f} minutes of \
 that hour.
 
-What is timed is the wait for credentials inside botocore's signer, not S3's own time; what the \
-whole process stood still meanwhile (a ticker of 10 ms tells) is taken off, on both sides. The \
-very first fetch, for which everybody must wait, is not counted."""
+What is timed is the wait for credentials inside the libraries' signers, not S3's own time. What \
+the whole process stood still meanwhile (a ticker of 10 ms tells) is taken off, on both sides; so \
+is the time that a waiting task's loop was busy with other tasks. The very first fetch, for which \
+everybody must wait, is not counted."""
     console.print(Padding(words, (1, 2)))
 
 
@@ -93,13 +105,17 @@ def _await_first_reads(sides: list[Side]) -> None:
         RuntimeError: one of them ended, or has none after a long time.
     """
     deadline = time.monotonic() + _START_PATIENCE
-    while not all(side.reports and side.reports[-1].warm for side in sides):
+    while not all(side.reports and _warm(side.reports[-1]) for side in sides):
         for side in sides:
             if (log := side.ended) is not None:
                 raise RuntimeError(f"The program on {side.name}'s side ended:\n{log}")
         if time.monotonic() > deadline:
             raise RuntimeError("The program got no credentials; the sandbox does not answer.")
         time.sleep(0.05)
+
+
+def _warm(reports: Mapping[str, Report]) -> bool:
+    return all(report.warm for report in reports.values())
 
 
 def _moments(scenario: Scenario) -> Iterator[tuple[float, Phase]]:
@@ -150,13 +166,16 @@ def _play(scenario: Scenario, sandbox: Sandbox, story: Story, sides: list[Side])
         )
 
 
-def _conclude(console: Console, scenario: Scenario, state: State, story: Story) -> int:
+def conclude(console: Console, scenario: Scenario, state: State, story: Story) -> int:
+    """Print what became of our promises; return the exit status."""
     kept = promises(state.tallies[OURS], story.identity(OURS))
     console.print()
     console.rule("[bold]Summary")
     console.print(summary(scenario, state, kept))
-    if error := state.tallies[THEIRS].report.last_error:
-        console.print(Padding(f"botocore's last error: {error}", (1, 1, 0, 1), style="dim"))
+    for readers, report in state.tallies[THEIRS].reports.items():
+        if error := report.last_error:
+            words = f"The other pod's {readers} last failed with {error}"
+            console.print(Padding(words, (1, 1, 0, 1), style="dim"))
     broken = sum(not promise.kept for promise in kept)
     words = (
         f"[bold red]{broken} of these promises broke.[/]"
@@ -165,9 +184,10 @@ def _conclude(console: Console, scenario: Scenario, state: State, story: Story) 
     )
     versions = (
         f"irsa-creds {irsa_creds.__version__}, botocore {botocore.__version__}, "
+        f"aiobotocore {aiobotocore.__version__}, "
         f"Python {platform.python_version()}"
     )
-    console.print(f"\n {words} [dim]{versions}[/]")
+    console.print(f"\n {words}\n [dim]{versions}[/]")
     return min(broken, 1)
 
 

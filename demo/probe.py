@@ -1,123 +1,109 @@
-"""Measures a boto3 program from outside, as a tracing library does: it does not know of it.
+"""Measures a program from outside, as a tracing library does: it does not know of it.
 
 What counts is the wait for credentials, not S3's own time: the clock runs from the moment in which
-botocore's signer asks for them (`get_frozen_credentials`) to the moment in which it has them. All
-the rest of a read is the same on both sides.
+the signer asks for them (`get_frozen_credentials`) to the moment in which it has them. All the
+rest of a read is the same on both sides.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
-import threading
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from aiobotocore.client import AioBaseClient
 from botocore.client import BaseClient
 
-from benchmarks._measure import LIMIT, Pauses
+from benchmarks._measure import LoopPauses, Pauses
+from demo.meter import Meter, Wait
+from demo.noting import Noting
 
-__all__ = ["Probe", "Report"]
+__all__ = ["READERS", "TASKS", "THREADS", "Probe"]
 
-# A standstill is known one tick after its end: younger waits are judged in the next report.
-_JUDGED_AFTER = 0.1
-
-
-@dataclass(slots=True)
-class Report:
-    """What has been measured since the start; `tick_*` since the last report, in seconds."""
-
-    reads: int = 0
-    errors: int = 0
-    waits: int = 0
-    worst: float = 0.0
-    tick_errors: int = 0
-    tick_worst: float = 0.0
-    last_error: str = ""
-    warm: bool = False
+THREADS, TASKS = READERS = "threads", "tasks"
+# botocore's provider has an STS client of its own, which counts for nobody's read.
+_READ = "GetObject"
 
 
 class Probe:
-    """Counts reads, and times what they wait for credentials."""
+    """Counts reads, and times what they wait for credentials: of threads and tasks apart.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._report = Report()
-        self._waiting: dict[int, float] = {}
-        self._waited: list[tuple[float, float]] = []
-        self._warm_since = float("inf")
-        self._pauses = Pauses()
+    Args:
+        loops: on how many the tasks run, each with credentials of its own.
+    """
 
-    def watch(self, *classes: type[Any]) -> None:
-        """Time these classes of credentials, and count the reads of all clients."""
+    def __init__(self, loops: int) -> None:
+        pauses = Pauses()
+        self._meters = {THREADS: Meter(pauses), TASKS: Meter(pauses, objects=loops)}
+        self._loops: dict[asyncio.AbstractEventLoop, LoopPauses] = {}
+        self._tickers: list[asyncio.Task[None]] = []
+
+    def watch_threads(self, *classes: type[Any]) -> None:
+        """Time these classes of credentials, and count the reads of boto3's clients."""
+        meter = self._meters[THREADS]
         for each in classes:
-            each.get_frozen_credentials = self._timed(each.get_frozen_credentials)
-        BaseClient._make_api_call = self._counted(BaseClient._make_api_call)  # noqa: SLF001
+            each.get_frozen_credentials = _timed(meter, each.get_frozen_credentials)
+        BaseClient._make_api_call = _counted(meter, BaseClient._make_api_call)  # noqa: SLF001
 
-    def report(self) -> dict[str, Any]:
+    def watch_tasks(self, *classes: type[Any]) -> None:
+        """Time these classes of credentials, and count the reads of aiobotocore's clients."""
+        meter = self._meters[TASKS]
+        for each in classes:
+            each.get_frozen_credentials = self._timed_task(meter, each.get_frozen_credentials)
+        client = AioBaseClient
+        client._make_api_call = _counted_task(meter, client._make_api_call)  # noqa: SLF001
+
+    def reports(self) -> dict[str, dict[str, Any]]:
         """Return the counts so far, and begin the next tick."""
-        now = time.perf_counter()
-        with self._lock:
-            report, waited = self._report, self._waited
-            self._waited = [wait for wait in waited if wait[1] > now - _JUDGED_AFTER]
-            for start, end in waited:
-                if end <= now - _JUDGED_AFTER:
-                    self._judge(start, end)
-            # A read that waits this very moment belongs into the picture, not yet into the count.
-            for start in list(self._waiting.values()):
-                report.tick_worst = max(report.tick_worst, self._seconds(start, now))
-            report.warm = self._warm_since < now
-            told = asdict(report)
-            report.tick_errors, report.tick_worst = 0, 0.0
-        return told
+        return {readers: asdict(meter.report()) for readers, meter in self._meters.items()}
 
-    def _judge(self, start: float, end: float) -> None:
-        seconds = self._seconds(start, end)
-        self._report.waits += seconds > LIMIT
-        self._report.worst = max(self._report.worst, seconds)
-        self._report.tick_worst = max(self._report.tick_worst, seconds)
-
-    def _seconds(self, start: float, end: float) -> float:
-        """Return how long a read waited; nothing before the first credentials: all must then."""
-        if start < self._warm_since:
-            return 0.0
-        return self._pauses.waited(start, end)
-
-    def _timed(self, original: Any) -> Any:
+    def _timed_task(self, meter: Meter, original: Any) -> Any:
         @functools.wraps(original)
-        def get_frozen_credentials(credentials: Any) -> Any:
-            me, start = threading.get_ident(), time.perf_counter()
-            self._waiting[me] = start
-            try:
-                found = original(credentials)
-                self._warm_since = min(self._warm_since, time.perf_counter())
-                return found
-            finally:
-                self._waiting.pop(me, None)
-                with self._lock:
-                    self._waited.append((start, time.perf_counter()))
+        async def get_frozen_credentials(credentials: Any) -> Any:
+            with meter.waiting(Wait(id(credentials), self._pauses_here())) as wait:
+                found = await Noting(original(credentials), wait.lets_go)
+            meter.found(wait, found.access_key)
+            return found
 
         return get_frozen_credentials
 
-    def _counted(self, original: Any) -> Any:
-        @functools.wraps(original)
-        def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
-            if operation != "GetObject":
-                # botocore's provider has an STS client of its own.
-                return original(client, operation, parameters)
-            try:
-                answer = original(client, operation, parameters)
-            except Exception as error:
-                self._failed(error)
-                raise
-            with self._lock:
-                self._report.reads += 1
-            return answer
+    def _pauses_here(self) -> LoopPauses:
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            self._loops[loop] = LoopPauses()
+            self._tickers.append(loop.create_task(self._loops[loop].run()))
+        return self._loops[loop]
 
-        return make_api_call
 
-    def _failed(self, error: Exception) -> None:
-        with self._lock:
-            self._report.errors += 1
-            self._report.tick_errors += 1
-            self._report.last_error = f"{type(error).__name__}: {error}"
+def _timed(meter: Meter, original: Any) -> Any:
+    @functools.wraps(original)
+    def get_frozen_credentials(credentials: Any) -> Any:
+        with meter.waiting(Wait(id(credentials))) as wait:
+            found = original(credentials)
+        meter.found(wait, found.access_key)
+        return found
+
+    return get_frozen_credentials
+
+
+def _counted(meter: Meter, original: Any) -> Any:
+    @functools.wraps(original)
+    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation != _READ:
+            return original(client, operation, parameters)
+        with meter.reading():
+            return original(client, operation, parameters)
+
+    return make_api_call
+
+
+def _counted_task(meter: Meter, original: Any) -> Any:
+    @functools.wraps(original)
+    async def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation != _READ:
+            return await original(client, operation, parameters)
+        with meter.reading():
+            return await original(client, operation, parameters)
+
+    return make_api_call

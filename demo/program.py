@@ -1,44 +1,82 @@
-"""A boto3 program as it may run in any pod: it knows nothing of this demo, nor of irsa_creds.
+"""A program as it may run in any pod: it knows nothing of this demo, nor of irsa_creds.
 
-Eight threads share one client and read one object again and again, until SIGTERM.
+Eight threads share one boto3 client; a hundred tasks on two event loops read through aiobotocore.
+All read one object again and again, until SIGTERM.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import random
 import signal
 import threading
+from typing import Any
 
 import boto3
+from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 
 _log = logging.getLogger(__name__)
 
-THREADS = 8
-PAUSE = 0.1
+THREADS, THREAD_PAUSE = 8, 0.1
+# Half as many requests a second as the threads make: two cores are not to be the bottleneck.
+LOOPS, TASKS, TASK_PAUSE = 2, 100, 2.0
 
 
 def main() -> None:
     """Read the object named by BUCKET and KEY."""
-    bucket, key = os.environ["BUCKET"], os.environ["KEY"]
-    s3 = boto3.client("s3")
+    target = {"Bucket": os.environ["BUCKET"], "Key": os.environ["KEY"]}
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-
-    def read() -> None:
-        while not stop.wait(PAUSE):
-            try:
-                s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            except (BotoCoreError, ClientError):
-                _log.exception("Could not read s3://%s/%s", bucket, key)
-
-    threads = [threading.Thread(target=read, daemon=True) for _ in range(THREADS)]
+    s3 = boto3.client("s3")
+    threads = [
+        *(threading.Thread(target=_thread, args=(s3, target, stop)) for _ in range(THREADS)),
+        *(threading.Thread(target=_loop, args=(target, stop)) for _ in range(LOOPS)),
+    ]
     for thread in threads:
+        # One that hangs is not to keep the pod from ending.
+        thread.daemon = True
         thread.start()
     stop.wait()
     for thread in threads:
         thread.join(1)
+
+
+def _thread(s3: Any, target: dict[str, str], stop: threading.Event) -> None:
+    while not stop.wait(THREAD_PAUSE):
+        try:
+            s3.get_object(**target)["Body"].read()
+        except (BotoCoreError, ClientError):
+            _log.exception("Could not read %s", target)
+
+
+def _loop(target: dict[str, str], stop: threading.Event) -> None:
+    asyncio.run(_tasks(target, stop))
+
+
+async def _tasks(target: dict[str, str], stop: threading.Event) -> None:
+    # A session for each loop: aiobotocore's own credentials hold a lock of one loop, and where
+    # two loops share them, reads fail with RuntimeError.
+    async with AioSession().create_client("s3") as s3:
+        tasks = [asyncio.create_task(_task(s3, target)) for _ in range(TASKS // LOOPS)]
+        await asyncio.to_thread(stop.wait)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _task(s3: Any, target: dict[str, str]) -> None:
+    while True:
+        # Like the requests of many users, never all at once.
+        await asyncio.sleep(random.uniform(0, 2 * TASK_PAUSE))
+        try:
+            answer = await s3.get_object(**target)
+            async with answer["Body"] as body:
+                await body.read()
+        except (BotoCoreError, ClientError):
+            _log.exception("Could not read %s", target)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m demo.side {irsa-creds,botocore} ADVISORY MANDATORY
 
-A report in JSON, a line each tick, goes to standard output.
+A report of threads and tasks in JSON, a line each tick, goes to standard output.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import threading
 import time
 from pathlib import Path
 
+from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.credentials import RefreshableCredentials
 
 import irsa_creds
 from benchmarks._measure import OURS
+from demo import program
 from demo.probe import Probe
+from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.botocore import IrsaCredentials
 
 __all__ = ["TICK"]
@@ -34,13 +37,15 @@ def main(side: str, advisory: float, mandatory: float) -> None:
     """Run the program until SIGTERM."""
     # A failed read is in the count; its traceback would only fill the log.
     logging.disable()
-    # botocore's windows are for credentials of an hour. Unscaled, it would refresh on every read.
+    # botocore's windows are for credentials of an hour, and aiobotocore has the same. Unscaled,
+    # both would refresh on every read.
     RefreshableCredentials._advisory_refresh_timeout = advisory  # noqa: SLF001
     RefreshableCredentials._mandatory_refresh_timeout = mandatory  # noqa: SLF001
     if side == OURS:
         irsa_creds.install()
-    probe = Probe()
-    probe.watch(RefreshableCredentials, IrsaCredentials)
+    probe = Probe(program.LOOPS)
+    probe.watch_threads(RefreshableCredentials, IrsaCredentials)
+    probe.watch_tasks(AioRefreshableCredentials, AioIrsaCredentials)
     threading.Thread(target=_report, args=(probe,), daemon=True).start()
     runpy.run_path(str(Path(__file__).with_name("program.py")), run_name="__main__")
 
@@ -48,9 +53,12 @@ def main(side: str, advisory: float, mandatory: float) -> None:
 def _report(probe: Probe) -> None:
     # Until nobody listens: a demo that was killed leaves no program behind.
     with contextlib.suppress(BrokenPipeError):
+        due = time.monotonic()
         while True:
-            print(json.dumps(probe.report()), flush=True)
-            time.sleep(TICK)
+            print(json.dumps(probe.reports()), flush=True)
+            # On a busy machine too, a report is to stand below the phase that it is of.
+            due += TICK
+            time.sleep(max(0.0, due - time.monotonic()))
     os._exit(1)
 
 

@@ -11,22 +11,33 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks._measure import LIMIT, OURS, THEIRS
+from demo import program
+from demo.probe import READERS, TASKS, THREADS
+from demo.promises import milliseconds
 from demo.side import TICK
-from demo.tally import milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
-    from demo.probe import Report
+    from demo.meter import Report
+    from demo.promises import Promise
     from demo.scenario import Phase, Scenario
-    from demo.tally import Promise, Tally
+    from demo.tally import Calls, Tally
 
 __all__ = ["State", "line", "live", "summary"]
 
-_TITLES = {OURS: "irsa-creds", THEIRS: "botocore's own"}
-_MARGIN = 12
+# Whose credentials they are that the readers of a side have.
+_TITLES = {
+    (OURS, THREADS): "irsa-creds",
+    (OURS, TASKS): "irsa-creds",
+    (THEIRS, THREADS): "botocore",
+    (THEIRS, TASKS): "aiobotocore",
+}
+_NUMBERS = {THREADS: f"{program.THREADS} threads", TASKS: f"{program.TASKS} tasks"}
+_STYLES = {OURS: "bold cyan", THEIRS: "bold magenta"}
+_MARGIN = 20
 # From which worst wait on a tick is drawn how, in seconds.
 _BARS = (
     (1.0, "█", "red"),
@@ -44,7 +55,7 @@ class State:
     elapsed: float
     phase: Phase
     tallies: Mapping[str, Tally]
-    ticks: Mapping[str, Sequence[Report]]
+    ticks: Mapping[str, Sequence[Mapping[str, Report]]]
 
 
 def live(scenario: Scenario, state: State) -> RenderableType:
@@ -63,20 +74,22 @@ def live(scenario: Scenario, state: State) -> RenderableType:
 
 def line(state: State) -> str:
     """Return the same for a log."""
-    told = [
-        f"{side}: {tally.report.reads} reads, {tally.report.errors} failed, "
-        f"{tally.report.waits} waited"
-        for side, tally in state.tallies.items()
-    ]
-    return f"{state.elapsed:4.0f} s  {state.phase.name:<8}  {' | '.join(told)}"
+    told = []
+    for side, tally in state.tallies.items():
+        reports = tally.reports.values()
+        failed, waited = sum(each.errors for each in reports), sum(each.waits for each in reports)
+        reads = failed + sum(each.reads for each in reports)
+        told.append(f"{side}: {failed} failed, {waited} waited of {reads:,}")
+    return f"{state.elapsed:3.0f} s  {state.phase.name:<8}  {' | '.join(told)}"
 
 
 def summary(scenario: Scenario, state: State, promises: Sequence[Promise]) -> RenderableType:
     """Return both sides' figures, and what became of our promises."""
-    tallies = state.tallies
-    table = _table(tallies)
-    table.add_row("different tokens shown to STS", *(str(t.tokens) for t in tallies.values()))
-    table.add_row("identity seen by S3", *(_short(t.identities) for t in tallies.values()))
+    table = _table(state.tallies)
+    table.add_row(
+        "different tokens shown to STS",
+        *_calls(state.tallies, lambda calls: str(calls.tokens)),
+    )
     checks = Table(box=None, padding=(0, 1), show_header=False)
     for promise in promises:
         mark = Text("✓ kept", "green") if promise.kept else Text("✗ BROKEN", "bold red")
@@ -87,11 +100,14 @@ def summary(scenario: Scenario, state: State, promises: Sequence[Promise]) -> Re
 
 def _table(tallies: Mapping[str, Tally]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("", style="dim", min_width=28)
+    table.add_column("", style="dim", min_width=29)
     for side in tallies:
-        colour = "bold cyan" if side == OURS else "bold magenta"
-        table.add_column(Text(_TITLES[side], colour), justify="right", min_width=21)
-    reports = [tally.report for tally in tallies.values()]
+        for readers in READERS:
+            title = Text.assemble(
+                (_TITLES[side, readers], _STYLES[side]), "\n", (_NUMBERS[readers], "not bold dim")
+            )
+            table.add_column(title, justify="right", min_width=11)
+    reports = [report for tally in tallies.values() for report in tally.reports.values()]
     table.add_row("reads", *(f"{report.reads:,}" for report in reports))
     table.add_row("reads that failed", *(_count(report.errors) for report in reports))
     table.add_row(
@@ -99,9 +115,19 @@ def _table(tallies: Mapping[str, Tally]) -> Table:
     )
     table.add_row("longest wait", *(_wait(report.worst) for report in reports))
     table.add_row(
-        "STS calls answered + failed", *(f"{t.answered} + {t.failed}" for t in tallies.values())
+        "STS calls answered + failed",
+        *_calls(tallies, lambda calls: f"{calls.answered} + {calls.failed}"),
     )
     return table
+
+
+def _calls(tallies: Mapping[str, Tally], words: Callable[[Calls], str]) -> Iterator[Text]:
+    """Yield what is to be said about the calls, of each side's threads and tasks."""
+    for tally in tallies.values():
+        if apart := tally.calls_apart:
+            yield from (Text(words(apart[readers])) for readers in READERS)
+        else:
+            yield from (Text(words(tally.calls)), Text("the same", "dim"))
 
 
 def _count(number: int) -> Text:
@@ -112,17 +138,11 @@ def _wait(seconds: float) -> Text:
     return Text(milliseconds(seconds), "red" if seconds > LIMIT else "green")
 
 
-def _short(identities: frozenset[str]) -> str:
-    """Return ARNs without the part that all have in common, broken before the session's name."""
-    parts = (arn.rpartition(":")[2].rpartition("/") for arn in identities)
-    return "\n".join(f"{role}/\n{session}" for role, _, session in parts)
-
-
 def _strips(scenario: Scenario, state: State) -> RenderableType:
     """Return how it went over time, a character each tick."""
     return Group(
         Text(f" Longest wait for credentials in each {TICK:g} s", "dim"),
-        *(_strip(side, ticks) for side, ticks in state.ticks.items()),
+        *(_strip(side, each, ticks) for side, ticks in state.ticks.items() for each in READERS),
         _phases(scenario, state),
         Text.assemble(
             " " * _MARGIN,
@@ -134,13 +154,15 @@ def _strips(scenario: Scenario, state: State) -> RenderableType:
     )  # fmt: skip
 
 
-def _strip(side: str, ticks: Sequence[Report]) -> Text:
-    strip = Text(f" {side:<{_MARGIN - 1}}", "bold cyan" if side == OURS else "bold magenta")
+def _strip(side: str, readers: str, ticks: Sequence[Mapping[str, Report]]) -> Text:
+    title = f" {_TITLES[side, readers]} {readers}"
+    strip = Text(title.ljust(_MARGIN), _STYLES[side])
     for tick in ticks:
-        if tick.tick_errors:
+        report = tick[readers]
+        if report.tick_errors:
             strip.append("✗", "bold red")
         else:
-            bar, colour = next((b, c) for least, b, c in _BARS if tick.tick_worst >= least)
+            bar, colour = next((b, c) for least, b, c in _BARS if report.tick_worst >= least)
             strip.append(bar, colour)
     return strip
 

@@ -1,5 +1,7 @@
 """One case of the differential table: the same pod for botocore's provider and for ours.
 
+Each case runs in a colour: a program of botocore's, or (in tests/aio) one of aiobotocore's.
+
 Where we differ on purpose, a case names the row of the design's closed list. A row says under
 which other case botocore does what we do (`REWRITES`), or what we do instead (`OUTCOMES`).
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import base64
 import enum
 import json
+import socket
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 import irsa_creds
+from irsa_creds._clock import SystemClock
 from wire import WEB_IDENTITY, Refusal, Sent, Wire
 
 if TYPE_CHECKING:
@@ -193,12 +197,69 @@ OUTCOMES: dict[Row, Callable[[Outcome, Case], Outcome]] = {
 }
 
 
-class Bench:
-    """Runs cases."""
+class Colour:
+    """A program of botocore's; another colour says what it does otherwise."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    session: Any = Session
+    config: Any = Config
+
+    def tap(self, patch: pytest.MonkeyPatch) -> Wire:
+        """Return what stands in for the network from now on."""
+        return Wire.tapped(patch)
+
+    def prepared(self, case: Case, *, installed: bool) -> Any:
+        """Return the session of the case's program, before anybody asks it."""
+        session = self.session(profile=case.profile)
+        session.register_component("data_loader", _loader())
+        if installed:
+            irsa_creds.install(session)
+        if case.region is not None:
+            session.set_config_variable("region", case.region)
+        if case.client_config:
+            session.set_default_client_config(self.config(**case.client_config))
+        return session
+
+    def resolve(self, case: Case, *, installed: bool) -> Outcome:
+        """Do what the program does: it makes a client, and reads credentials."""
+        session = self.prepared(case, installed=installed)
+        if case.client_region is not None:
+            session.create_client("sts", region_name=case.client_region)
+        credentials = session.get_credentials()
+        if credentials is None:
+            return Outcome()
+        return Outcome(credentials.method, credentials.get_frozen_credentials().access_key)
+
+
+class Bench:
+    """Runs cases in one colour.
+
+    Args:
+        monkeypatch: undoes what a case needs.
+        folder: for its files.
+        colour: of its program.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, folder: Path, colour: Colour | None = None
+    ) -> None:
+        monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+        # Pauses between attempts are not what is compared.
+        monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
         self._monkeypatch = monkeypatch
         self._folder = folder
+        self._colour = colour or Colour()
+
+    def difference(self, case: Case, ours: Outcome) -> dict[str, tuple[Any, Any]]:
+        """Return what is otherwise than it should be: by its name what is expected, and ours."""
+        expected = self.expected(case)
+        found = {
+            name: (getattr(expected, name), getattr(ours, name))
+            for name in ("calls", "method", "key", "code")
+        }
+        # Whoever catches botocore's error catches ours; but there has to be one.
+        families = ours.families & expected.families if expected.families else ours.families
+        found["families"] = (expected.families, families)
+        return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
     def ours(self, case: Case) -> Outcome:
         """Return what our provider does."""
@@ -230,12 +291,12 @@ class Bench:
     def _run(self, case: Case, *, installed: bool) -> Outcome:
         with self._monkeypatch.context() as patch:
             self._set_up(case, patch)
-            wire = Wire.tapped(patch)
+            wire = self._colour.tap(patch)
             wire.refusal = case.refusal
             if case.down:
                 wire.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
             try:
-                outcome = _resolve(case, installed=installed)
+                outcome = self._colour.resolve(case, installed=installed)
             except Exception as error:  # noqa: BLE001 - which one is what is compared
                 outcome = _failed(error)
             return replace(outcome, calls=_unique(wire.sent))
@@ -265,23 +326,6 @@ def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
 def _loader() -> Any:
     """Return one loader for all: it keeps the data files that every client reads."""
     return botocore.loaders.create_loader()
-
-
-def _resolve(case: Case, *, installed: bool) -> Outcome:
-    session = Session(profile=case.profile)
-    session.register_component("data_loader", _loader())
-    if installed:
-        irsa_creds.install(session)
-    if case.region is not None:
-        session.set_config_variable("region", case.region)
-    if case.client_config:
-        session.set_default_client_config(Config(**case.client_config))
-    if case.client_region is not None:
-        session.create_client("sts", region_name=case.client_region)
-    credentials = session.get_credentials()
-    if credentials is None:
-        return Outcome()
-    return Outcome(credentials.method, credentials.get_frozen_credentials().access_key)
 
 
 def _failed(error: Exception) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from differential import OTHER_TOKEN, ROLE, TOKEN_FILE, Case, Row
+from differential import OTHER_TOKEN, OUTCOMES, REWRITES, ROLE, TOKEN_FILE, Case, Row
 from differential_axes import ENDPOINTS, FILES, HOP, IRSA, KEYS, NAMED, REGIONS, SOURCES
 from wire import Refusal
 
@@ -179,6 +179,14 @@ _FEW_ENDPOINTS = (
 def cases() -> dict[str, Case]:
     """Return every case by its name."""
     return dict(_cases())
+
+
+def different() -> dict[str, Case]:
+    """Return those that show a row each, by name."""
+    variables = SOURCES["variables"]
+    plain = {**SINGLES, **{name: variables | region for name, region in REGIONS.items()}}
+    shown = REWRITES.keys() | OUTCOMES.keys()
+    return {name: case for name, case in plain.items() if case.rows & shown}
 
 
 def _cases() -> Iterator[tuple[str, Case]]:

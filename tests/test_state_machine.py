@@ -1,360 +1,206 @@
-"""Promises 1 to 6 held as invariants, whatever happens in whatever order.
+"""Promises 1 to 6 held as invariants, whatever happens in whatever order, in both colours.
 
-STS answers when the machine says so: each request waits on an event of its own, and every step
-ends only when the threads stand still, so a run is the same each time.
+Beside the readers of `promises`, the tasks of two loops wait for the same flights. A loop lags
+behind until the machine turns it, its tasks are cancelled, and it is closed in mid-flight.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import invariant, precondition, rule
 
-from heldsts import FAILURES, Call, HeldSts
 from irsa_creds import IrsaError
-from irsa_creds._channel import Channel
-from irsa_creds._engine import Engine
-from irsa_creds._flight import Flight
-from irsa_creds._freshness import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
-from irsa_creds._pilot import Pilot
-from kit import ROLE, FakeAgenda, FakeClock, FakeToken, eventually, failure
+from irsa_creds._freshness import WAITER_SECONDS
+from promises import NEARLY, Promises
+from stepped import SteppedLoop, Waiting
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
 
-NEVER = float("-inf")
-# Floats: an instant that was computed in two ways.
-NEARLY = 1e-6
+LOOPS = 2
+loops = st.integers(0, LOOPS - 1)
 
 
-class Promises(RuleBasedStateMachine):
-    """The engine beside a model that knows only what was promised."""
+class _Heard(logging.Handler):
+    """What asyncio and the futures log of callbacks: what goes wrong there, nobody else hears."""
 
-    @initialize(fraction=st.floats(0, 1), warm=st.booleans())
-    def begin(self, fraction: float, *, warm: bool) -> None:
-        def draw(low: float, high: float) -> float:
-            return low + (high - low) * fraction
+    loggers = (logging.getLogger("asyncio"), logging.getLogger("concurrent.futures"))
 
-        self.clock, self.token = FakeClock(), FakeToken()
-        self.sts = HeldSts(self.clock)
-        channel = Channel()
-        pilot = Pilot(
-            ROLE,
-            self.token,
-            self.sts,
-            ceiling=3600,
-            clock=self.clock,
-            channel=channel,
-            draw=draw,
-        )
-        self.engine = Engine(pilot, self.clock, FakeAgenda(), channel, draw)
-        self.given_up: set[str] = set()
-        self.suspect: set[str] = set()
-        self.waiters: list[Flight] = []
-        self.ghosts: list[Call] = []
-        self.started = 0
-        self.flight: Flight | None = None
-        # Keys whose one flight past the end by the wall has failed.
-        self.wall_tried: set[str] = set()
-        # No flight of that kind may start before.
-        self.background_from = self.blocking_from = NEVER
-        self.bad_token = False
-        if warm:
-            self.read()
-            self.sts_answers(3600.0)
-            self.read()
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        for logger in self.loggers:
+            logger.addHandler(self)
 
-    # -- what the model knows ----------------------------------------------------------------------
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        # Not what depends on when garbage is collected, or a failure would not fail again.
+        if "callback" in message:
+            self.messages.append(message)
 
-    @property
-    def key(self) -> str:
-        return self.engine.snapshot.credentials.access_key_id
+    def end(self) -> None:
+        for logger in self.loggers:
+            logger.removeHandler(self)
 
-    def left(self) -> float:
-        """Seconds to the end of use, by STS's word; at most 0 where nothing is valid."""
-        snapshot = self.engine.snapshot
-        if self.key in self.given_up or self.key not in self.sts.ends:
-            return 0.0
-        return self.sts.ends[self.key] - min(5.0, snapshot.lifetime / 10) - self.clock.now()
 
-    def wall_lead(self) -> float:
-        snapshot, now = self.engine.snapshot, self.clock.now()
-        return (self.clock.wall() - snapshot.wall_at) - (now - snapshot.sent_at)
+class PromisesToTasks(Promises):
+    """The same promises, to tasks as well."""
 
-    def past_by_the_wall(self) -> bool:
-        """Promise 1's third exception."""
-        return self.wall_lead() > WALL_TOLERANCE and self.wall_lead() >= self.left()
+    def __init__(self) -> None:
+        super().__init__()
+        self.loops: dict[int, SteppedLoop] = {}
+        self.closed: list[SteppedLoop] = []
+        self.heard = _Heard()
 
-    def note_failure(self, record: Failure, *, blocking: bool) -> None:
-        left, now = self.left(), self.clock.now()
-        if self.past_by_the_wall():
-            self.wall_tried.add(self.key)
-        if left > 0:
-            least = 5.0 if record.throttled else record.retry_after or 1.0
-            pause = max(0.2, min(least, left / 3))
-            if not record.retryable:
-                pause = max(5.0, min(60.0, left / 3))
-            self.background_from = now + pause - NEARLY
-        elif blocking:
-            self.blocking_from = now + (1.0 if record.retryable else 5.0) - NEARLY
-        self.bad_token = record.bad_token
-        self.note_token()
+    def loop(self, number: int) -> SteppedLoop:
+        """Return the loop of that number: a second one where the first was closed."""
+        if number not in self.loops:
+            self.loops[number] = SteppedLoop(self.clock)
+        return self.loops[number]
 
-    def note_token(self) -> None:
-        """Promise 5: another token than the bad one ends the waiting."""
-        if self.bad_token and self.token.value != self.sts.sent:
-            self.background_from = self.blocking_from = NEVER
+    def tasks(self) -> list[Waiting]:
+        return [each for loop in self.loops.values() for each in loop.waiting]
 
-    def note_launch(self, flight: Flight) -> None:
-        """Promises 3 and 5, and the rate: a flight starts only where one may."""
-        now, snapshot = self.clock.now(), self.engine.snapshot
-        self.started += 1
-        if flight.blocking:
-            assert self.left() <= NEARLY, "readers had something valid"
-            assert now >= self.blocking_from, "the record still answers"
-            return
-        assert self.left() > -NEARLY
-        if self.past_by_the_wall() and self.key not in self.wall_tried:
-            return
-        assert now >= self.background_from, "the back-off is not over"
-        due = snapshot.sent_at + 0.1 * snapshot.lifetime - NEARLY
-        assert now >= due or self.key in self.suspect or self.wall_lead() > WALL_TOLERANCE, (
-            "no refresh was due"
-        )
+    def excused(self) -> bool:
+        """Whether credentials that are valid may be waited for all the same."""
+        return self.past_by_the_wall() and self.key not in self.wall_tried
 
-    def stand_still(self) -> None:
-        """Wait until the flight under way has asked STS; note what started and what was lost."""
-        before, self.flight = self.flight, self.engine._hangar.current
-        if before is not None and before is not self.flight:
-            assert before.future.done(), "a flight was lost, and its waiters with it"
-            self.note_failure(before.overdue(), blocking=before.blocking)
-        if self.engine._hangar.started > self.started:
-            assert self.flight is not None
-            assert self.engine._hangar.started == self.started + 1
-            thread = self.engine._hangar._threads[self.flight]
-            eventually(lambda: any(call.thread is thread for call in self.sts.waiting))
-            self.note_launch(self.flight)
+    # -- tasks and loops ---------------------------------------------------------------------------
 
-    # -- time --------------------------------------------------------------------------------------
-
-    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 16.0, 31.0, 61.0]))
-    def time_passes(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-
-    @rule()
-    def time_passes_until_the_refresh_is_due(self) -> None:
-        if self.clock.now() < self.engine.snapshot.refresh_at:
-            self.clock.advance(self.engine.snapshot.refresh_at - self.clock.now())
-
-    @rule(seconds=st.floats(100, 4000))
-    def machine_is_suspended(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-
-    @rule(seconds=st.sampled_from([-7200.0, -6.0, 4.0, 6.0, 600.0, 7200.0]))
-    def wall_is_set(self, seconds: float) -> None:
-        self.clock.step_wall(seconds)
-
-    # -- readers and the refresher -----------------------------------------------------------------
-
-    @rule()
-    def read(self) -> None:
-        valid = self.left() > NEARLY
-        excused = self.past_by_the_wall() and self.key not in self.wall_tried
-        try:
-            found = self.engine.look()
-        except IrsaError:
-            assert not valid, "promise 1: a reader saw an error while credentials were valid"
+    @rule(number=loops, count=st.integers(1, 3))
+    def tasks_wait(self, number: int, count: int) -> None:
+        loop = self.loop(number)
+        self.loop_turns(number)
+        for _ in range(count):
+            valid, excused = self.left() > NEARLY, self.excused()
+            task = loop.begin(self.engine)
             self.stand_still()
-            return
+            if not task.done():
+                assert not valid or excused, "promise 1: a task waits"
+                assert self.flight is not None, "it waits for nothing"
+                loop.waiting.append(Waiting(task, self.clock.now(), self.flight))
+            elif isinstance(task.exception(), IrsaError):
+                assert not valid, "promise 1: a task saw an error while credentials were valid"
+            else:
+                self.check_served(task.result())
+
+    @rule(number=loops)
+    def loop_turns(self, number: int) -> None:
+        loop = self.loop(number)
+        valid, excused = self.left() > NEARLY, self.excused()
+        due = {each: each.verdict for each in loop.waiting if each.is_due}
+        loop.turn()
         self.stand_still()
-        if isinstance(found, Flight):
-            assert not valid or excused, "promise 1: a reader waited"
-            assert found is self.flight, "promise 3: there is one flight"
-            self.waiters.append(found)
-            return
-        self.check_served(found)
+        for each in list(loop.waiting):
+            if not each.task.done():
+                # A background flight that failed says nothing: it waits for the next.
+                assert each not in due or not valid or excused, "promise 1: a task waits on"
+                assert self.flight is not None, "it waits for nothing"
+                each.flight = self.flight
+                end = min(each.arrived_at + WAITER_SECONDS, each.flight.overdue_at)
+                assert self.clock.now() < end, "promise 4: nobody waits without a deadline"
+                continue
+            loop.waiting.remove(each)
+            error = each.task.exception()
+            if error is None:
+                assert due.get(each) is None, "its flight had failed"
+                self.check_served(each.task.result())
+            else:
+                assert isinstance(error, IrsaError)
+                self.check_error(each, error, due.get(each), valid=valid and not excused)
 
     @rule()
-    def read_on_the_hot_path(self) -> None:
-        snapshot = self.engine.snapshot
-        if self.clock.now() < snapshot.check_at:
-            snapshot.was_read = True
-            self.check_served(snapshot)
+    def all_loops_turn(self) -> None:
+        for number in self.loops:
+            self.loop_turns(number)
 
-    def check_served(self, snapshot: Snapshot) -> None:
-        given = snapshot.credentials
-        number = given.access_key_id.removeprefix("key-")
-        assert given.secret_access_key == f"secret-{number}", "promise 6"
-        assert given.session_token == f"session-{number}", "promise 6"
-        assert given.access_key_id not in self.given_up
-        assert self.clock.now() < self.sts.ends[given.access_key_id], "promise 2: it is expired"
+    def check_error(
+        self, waiting: Waiting, error: IrsaError, verdict: Failure | None, *, valid: bool
+    ) -> None:
+        """Check what a task got that had waited.
 
-    @rule()
-    def tick(self) -> None:
-        self.engine.tick()
+        Args:
+            waiting: what it waited for.
+            error: what it got.
+            verdict: what its flight had left for it before it was told.
+            valid: whether it might have had credentials instead.
+        """
+        if verdict is not None:
+            assert error.failure is verdict, "promise 2: one record for all"
+        elif error.failure is not waiting.verdict:
+            assert not valid, "promise 1: a task saw an error while credentials were valid"
+        if "came within" in str(error):
+            assert self.clock.now() >= waiting.arrived_at + WAITER_SECONDS - NEARLY
+
+    def draw_busy(self, data: st.DataObject) -> int:
+        """Return the number of a loop with tasks that wait."""
+        return data.draw(st.sampled_from([n for n in sorted(self.loops) if self.loops[n].waiting]))
+
+    @precondition(lambda self: self.tasks())
+    @rule(data=st.data())
+    def task_is_cancelled(self, data: st.DataObject) -> None:
+        number = self.draw_busy(data)
+        loop = self.loops[number]
+        # Perhaps at the very moment at which its flight has landed.
+        quitter = loop.waiting.pop(data.draw(st.integers(0, len(loop.waiting) - 1)))
+        alone, before = not loop.waiting, (self.started, self.flight)
+        assert quitter.task.cancel()
+        self.loop_turns(number)
+        assert quitter.task.cancelled(), "promise 4: its cancellation was swallowed"
+        assert not alone or before == (self.started, self.flight), "promise 4: it took a flight"
+
+    @precondition(lambda self: self.tasks())
+    @rule(data=st.data(), tidy=st.booleans())
+    def loop_is_closed(self, data: st.DataObject, *, tidy: bool) -> None:
+        number = self.draw_busy(data)
+        before = self.started, self.flight
+        self.closed.append(self.loops.pop(number))
+        self.closed[-1].end(tidy=tidy)
         self.stand_still()
-
-    @rule()
-    def prefetch(self) -> None:
-        self.engine.prefetch()
-        self.stand_still()
-
-    @precondition(lambda self: self.waiters)
-    @rule()
-    def a_waiter_gives_up(self) -> None:
-        flight = self.waiters.pop()
-        done = flight.future.done()
-        assert not flight.future.cancel(), "promise 4: nobody cancels it for the others"
-        assert flight.future.done() == done
-
-    # -- STS ---------------------------------------------------------------------------------------
-
-    def current_call(self) -> Call | None:
-        thread = self.engine._hangar._threads.get(self.flight) if self.flight else None
-        return next((call for call in self.sts.waiting if call.thread is thread), None)
-
-    @precondition(lambda self: self.flight is not None)
-    @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
-    def sts_answers(self, lifetime: float) -> None:
-        call, flight = self.current_call(), self.flight
-        assert call is not None
-        assert flight is not None
-        late = self.clock.now() >= call.asked_at + lifetime - min(5.0, lifetime / 10)
-        self.sts.release(call, self.sts.credentials(call, lifetime))
-        if late:
-            # An answer that has expired is a failure like any other; a blocking flight goes on.
-            self.landed(flight, failure("ExpiredCredentials"))
-            return
-        assert self.key == f"key-{len(self.sts.ends)}"
-        assert flight.future.done(), "its waiters were not released"
-        self.flight = None
-        self.background_from = self.blocking_from = NEVER
-        self.bad_token = False
-
-    @precondition(lambda self: self.flight is not None)
-    @rule(kind=st.sampled_from(sorted(FAILURES)))
-    def sts_fails(self, kind: str) -> None:
-        call, flight = self.current_call(), self.flight
-        assert call is not None
-        assert flight is not None
-        self.sts.release(call, FAILURES[kind])
-        self.landed(flight, FAILURES[kind])
-
-    def landed(self, flight: Flight, record: Failure) -> None:
-        """Take note of a flight that failed, unless it tries once more."""
-        if self.engine._hangar.current is flight:
-            assert flight.blocking, "a background flight has one attempt"
-            assert record.retryable
-            return
-        self.flight = None
-        self.note_failure(record, blocking=flight.blocking)
-
-    def overdue_calls(self) -> list[Call]:
-        current = self.current_call()
-        return [call for call in self.sts.waiting if call is not current]
-
-    @precondition(lambda self: self.overdue_calls())
-    @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
-    def sts_answers_a_flight_that_was_disowned(self, lifetime: float) -> None:
-        call, before = self.overdue_calls()[0], self.engine.snapshot
-        self.sts.release(call, self.sts.credentials(call, lifetime))
-        if self.engine.snapshot is not before:
-            assert self.engine.snapshot.end_of_use > before.end_of_use, "it was no fresher"
-            if self.flight is not None:
-                assert self.flight.future.done(), "its waiters were not released"
-                # It took over from the one under way, which is late from now on.
-                self.flight = None
-            self.background_from = self.blocking_from = NEVER
-            self.bad_token = False
-
-    @precondition(lambda self: self.overdue_calls())
-    @rule()
-    def sts_fails_a_flight_that_was_disowned(self) -> None:
-        before = self.engine.snapshot, self.engine.status().last_failure
-        self.sts.release(self.overdue_calls()[0], FAILURES["refused"])
-        assert before == (self.engine.snapshot, self.engine.status().last_failure)
-
-    # -- users, services, kubelet, fork ------------------------------------------------------------
-
-    @rule()
-    def token_is_rotated(self) -> None:
-        self.token.rotate()
-        self.note_token()
-
-    @rule()
-    def user_gives_up_the_key(self) -> None:
-        self.given_up.add(self.key)
-        self.engine.invalidate(self.key)
-        self.stand_still()
-
-    @rule()
-    def service_calls_the_key_expired(self) -> None:
-        if self.clock.now() - self.engine.snapshot.sent_at >= 60:
-            self.suspect.add(self.key)
-        self.engine.distrust(self.key)
-        self.stand_still()
+        assert before == (self.started, self.flight), "promise 4: it took a flight with it"
 
     @rule()
     def process_forks(self) -> None:
-        """Go on as the child: its parent's threads and waiters do not exist there."""
-        before = self.engine.snapshot.credentials
-        self.engine.reset_after_fork()
-        assert self.engine.snapshot.credentials is before
-        self.ghosts += self.sts.waiting
-        self.sts.waiting.clear()
-        self.waiters.clear()
-        self.flight, self.started = None, 0
+        """Go on as the child, whose loops are its own."""
+        for loop in self.loops.values():
+            loop.end(tidy=False)
+        self.closed += self.loops.values()
+        self.loops.clear()
+        super().process_forks()
 
     # -- what always holds -------------------------------------------------------------------------
 
     @invariant()
-    def one_flight_is_in_the_air(self) -> None:
-        if not hasattr(self, "engine"):
-            return
-        assert self.engine._hangar.current is self.flight
-        current = self.current_call()
-        assert (current is not None) == (self.flight is not None)
-        assert len(self.overdue_calls()) <= OVERDUE_LIMIT
+    def whoever_waits_as_a_task_has_somebody_who_will_answer(self) -> None:
+        for each in self.tasks():
+            assert each.is_due or each.flight is self.flight
+            assert not each.task.done()
 
     @invariant()
-    def whoever_waits_has_somebody_who_will_answer(self) -> None:
-        for flight in getattr(self, "waiters", []):
-            assert flight.future.done() or flight is self.flight
-            assert flight.overdue_at < flight.started_at + 35
-
-    @invariant()
-    def the_status_agrees(self) -> None:
-        if not hasattr(self, "engine"):
-            return
-        status = self.engine.status()
-        if self.left() > NEARLY and not self.past_by_the_wall():
-            assert status.state in {"fresh", "stale"}
-        if self.left() < -NEARLY or self.key in self.given_up:
-            assert status.state in {"empty", "expired"}
-            assert status.seconds_left == 0
+    def nothing_went_wrong_where_nobody_looks(self) -> None:
+        assert self.heard.messages == []
 
     def teardown(self) -> None:
-        if hasattr(self, "sts"):
-            threads = [call.thread for call in (*self.sts.waiting, *self.ghosts)]
-            for call in (*self.sts.waiting, *self.ghosts):
-                call.answer(FAILURES["refused"])
-            for thread in threads:
-                thread.join(10)
-                assert not thread.is_alive()
+        try:
+            for loop in self.loops.values():
+                loop.end(tidy=True)
+        finally:
+            # The flights of closed loops land now.
+            super().teardown()
+            for loop in self.closed:
+                loop.bury()
+            self.heard.end()
+        assert self.heard.messages == []
 
 
-Promises.TestCase.settings = settings(
-    max_examples=100,
+PromisesToTasks.TestCase.settings = settings(
+    max_examples=200,
     stateful_step_count=50,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-TestPromises = Promises.TestCase
+TestPromises = PromisesToTasks.TestCase

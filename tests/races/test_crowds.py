@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+import trio
 
 import irsa_creds
 from irsa_creds import Credentials, ExchangeError
@@ -190,7 +191,6 @@ def test_a_reader_with_little_patience_leaves_the_flight_to_the_others(sts: Loop
 def test_a_trio_run_that_ends_in_mid_flight_leaves_the_flight_to_the_others(
     sts: LoopbackSts,
 ) -> None:
-    trio = pytest.importorskip("trio")
     provider = irsa_creds.provider()
     sts.gate.clear()
 

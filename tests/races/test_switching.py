@@ -141,10 +141,10 @@ def test_every_kind_of_reader_gets_three_values_of_one_answer_that_is_valid(stag
     def properties() -> Values:
         while True:
             key = adapter.access_key
-            taken = adapter._taken.snapshot
+            taken = adapter._taken.now.snapshot
             rest = adapter.secret_key, adapter.token
             # A set that ended between two properties is replaced, as is promised: read again.
-            if adapter._taken.snapshot is taken:
+            if adapter._taken.now.snapshot is taken:
                 return (key, *rest)
 
     stage.run(get, frozen, properties)

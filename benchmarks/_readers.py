@@ -1,0 +1,164 @@
+"""Threads and tasks that read credentials again and again, and a tally of what they notice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._measure import LIMIT, LoopPauses, Pauses
+from benchmarks._sessions import aio_credentials_of, credentials_of, new_loop, on
+
+if TYPE_CHECKING:
+    from benchmarks._measure import Standstills
+
+__all__ = ["Plan", "Readers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a child reads.
+
+    Attributes:
+        lifetime: of the credentials, in seconds.
+        pause: after each read, in seconds. It leaves the machine idle most of the time: else
+            readers are late for reasons that are not credentials.
+        seconds: how long.
+        threads: how many; they share one botocore session.
+        tasks: how many in all.
+        loops: that they run on, in equal numbers, each with an aiobotocore session of its own:
+            aiobotocore's own credentials cannot be shared by two.
+        scaled: whether botocore's refresh windows are a quarter and a sixth of the lifetime (15 and
+            10 minutes of an hour), or 15 and 10 minutes as they are.
+        aged: seconds to date the credentials back by; our own next refresh is then due at once,
+            the hardest case of what the passing of that time would have brought.
+    """
+
+    lifetime: float
+    pause: float
+    seconds: float
+    threads: int = 0
+    tasks: int = 0
+    loops: int = 1
+    scaled: bool = True
+    aged: float = 0.0
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class _Tally:
+    """What all readers of a child met."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reads: list[tuple[float, float, Standstills]] = []
+        self._waiting: dict[object, tuple[float, Standstills]] = {}
+        self._errors = 0
+
+    def begin(self, reader: object, standstills: Standstills) -> None:
+        """Take note that a reader asks for credentials now."""
+        with self._lock:
+            self._waiting[reader] = time.perf_counter(), standstills
+
+    def end(self, reader: object, *, failed: bool) -> None:
+        """Take note that it has them, or an error."""
+        now = time.perf_counter()
+        with self._lock:
+            start, standstills = self._waiting.pop(reader)
+            self._reads.append((start, now, standstills))
+            self._errors += failed
+
+    def result(self) -> dict[str, float]:
+        """Return counts; a read that hangs now counts as long as it has hung."""
+        now = time.perf_counter()
+        with self._lock:
+            hung = [(start, now, standstills) for start, standstills in self._waiting.values()]
+            reads = [*self._reads, *hung]
+            waited = [standstills.waited(start, end) for start, end, standstills in reads]
+            return {
+                "reads": len(waited),
+                "errors": self._errors,
+                "waits": sum(each > LIMIT for each in waited),
+                "worst": max(waited),
+                "hung": len(hung),
+            }
+
+
+class Readers:
+    """The sessions of one side, and who reads from them.
+
+    Args:
+        side: whose provider it is.
+        plan: how they read.
+    """
+
+    def __init__(self, side: str, plan: Plan) -> None:
+        self._plan = plan
+        self._tally = _Tally()
+        self._ends_at = 0.0
+        self._sync = credentials_of(side) if plan.threads else None
+        loops = [new_loop() for _ in range(plan.loops if plan.tasks else 0)]
+        self._aio = [(loop, on(loop, aio_credentials_of(side))) for loop in loops]
+
+    @property
+    def credentials(self) -> list[Any]:
+        """All credentials objects."""
+        return [each for each in (self._sync, *(each for _, each in self._aio)) if each is not None]
+
+    def fetch(self) -> None:
+        """Let each session have its first credentials."""
+        if self._sync is not None:
+            self._sync.get_frozen_credentials()
+        for loop, credentials in self._aio:
+            on(loop, credentials.get_frozen_credentials())
+
+    def run(self) -> dict[str, float]:
+        """Read, and return counts."""
+        plan = self._plan
+        self._ends_at = time.perf_counter() + plan.seconds
+        if plan.threads:
+            pauses = Pauses()
+            for _ in range(plan.threads):
+                threading.Thread(target=self._read, args=(pauses,), daemon=True).start()
+        for loop, credentials in self._aio:
+            asyncio.run_coroutine_threadsafe(self._read_in_tasks(credentials), loop)
+        # What the tickers overslept last is known a little later.
+        time.sleep(plan.seconds + 0.2)
+        return self._tally.result()
+
+    def _read(self, pauses: Pauses) -> None:
+        me = threading.get_ident()
+        while time.perf_counter() < self._ends_at:
+            failed = False
+            self._tally.begin(me, pauses)
+            try:
+                self._sync.get_frozen_credentials()  # type: ignore[union-attr]  # there are threads
+            except Exception:  # noqa: BLE001 - any is an error that a program would see
+                failed = True
+            self._tally.end(me, failed=failed)
+            time.sleep(self._plan.pause)
+
+    async def _read_in_tasks(self, credentials: Any) -> None:
+        pauses = LoopPauses()
+        ticker = asyncio.create_task(pauses.run())
+        number = self._plan.tasks // self._plan.loops
+        await asyncio.gather(*(self._aread(credentials, pauses, n / number) for n in range(number)))
+        ticker.cancel()
+
+    async def _aread(self, credentials: Any, pauses: LoopPauses, phase: float) -> None:
+        # Not all at the same moment: the last of a hundred would wait for the others.
+        await asyncio.sleep(phase * self._plan.pause)
+        me = asyncio.current_task()
+        while time.perf_counter() < self._ends_at:
+            failed = False
+            self._tally.begin(me, pauses)
+            try:
+                await credentials.get_frozen_credentials()
+            except Exception:  # noqa: BLE001 - any is an error that a program would see
+                failed = True
+            self._tally.end(me, failed=failed)
+            await asyncio.sleep(self._plan.pause)

@@ -1,0 +1,88 @@
+"""From the start of a process to the first credentials of an aiobotocore session.
+
+Interpreter and imports are in the time of both, aiobotocore's own being most of it, so there is a
+row for what comes after that import as well: there ours pays for `import irsa_creds`, `install()`
+and the loading of botocore's endpoint rules, which the sandbox's custom endpoint would spare us
+(and spares nobody else). All modules are compiled beforehand, as in an installed package; the sides
+take turns; medians. Target: after the import no slower than aiobotocore's own; the whole informs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
+
+    from benchmarks._bench import Row
+
+_PROCESSES = 9
+_OURS = "irsa-creds"
+
+
+def run() -> list[Row]:
+    """Measure."""
+    # The child, which this file is too, imports nothing that a program would not.
+    from benchmarks._bench import Child, Row, median_of, pod_for  # noqa: PLC0415
+    from benchmarks._measure import OURS, THEIRS  # noqa: PLC0415
+    from irsa_creds.testing import Sandbox  # noqa: PLC0415
+
+    results: dict[str, list[dict[str, float]]] = {THEIRS: [], OURS: []}
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as bytecode:
+        pod = pod_for(sandbox)
+        environ = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(1 + _PROCESSES):
+            for side, found in results.items():
+                # Both clocks are the system's monotonic one.
+                arguments = (time.perf_counter(),)
+                with Child("benchmarks.cold_async", side, arguments, pod, **environ) as child:
+                    found.append(child.result())
+    # The first process of each side has done the compiling.
+    theirs, ours = (
+        {name: median_of([each[name] for each in found[1:]]) for name in found[0]}
+        for found in results.values()
+    )
+    what = "cold start to first aiobotocore credentials"
+    note = f"medians of {_PROCESSES} processes"
+    whole, after = ((theirs[name], ours[name]) for name in ("whole", "after"))
+    met = after[1] <= after[0]
+    return [
+        Row(f"{what}: from the process's start", "ms", *whole, note=note, raw=results),
+        Row(f"{what}: after aiobotocore's import", "ms", *after, "ratio >= 1", met),
+    ]
+
+
+def main(side: str, started: float) -> None:
+    """Be the child."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415 - it is in the time
+
+    imported = time.perf_counter()
+    if side == _OURS:
+        import irsa_creds  # noqa: PLC0415 - so is this
+
+        irsa_creds.install()
+    asyncio.run(_first(AioSession(), side))
+    now = time.perf_counter()
+    figures = {"whole": now - started, "after": now - imported}
+    print(json.dumps({name: seconds * 1000 for name, seconds in figures.items()}))
+
+
+async def _first(session: AioSession, side: str) -> None:
+    credentials = await session.get_credentials()
+    if side == _OURS:
+        from irsa_creds import _endpoint  # noqa: PLC0415 - the flight imports it, too
+
+        config = credentials.provider._config  # noqa: SLF001
+        # On another thread, as in a flight.
+        await asyncio.to_thread(_endpoint.endpoint_url, replace(config, endpoint_url=None))
+    await credentials.get_frozen_credentials()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))

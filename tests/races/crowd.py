@@ -1,0 +1,67 @@
+"""Loops on threads of their own, and a count of who waits for a flight."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
+
+    from irsa_creds._engine import Engine
+
+__all__ = ["LoopThread", "waiting_for"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An asyncio loop that runs on a thread until the end of the `with` block, or of `kill()`.
+
+    Args:
+        make: makes the loop.
+    """
+
+    def __init__(
+        self, make: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    ) -> None:
+        self.loop = make()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Let a task of the loop do `work`."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def kill(self) -> None:
+        """Cancel all tasks, and close the loop at once: what it was to be told comes too late."""
+        if self.loop.is_closed():
+            return
+        self.submit(_cancel_all()).result(10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "a loop hangs"
+        self.loop.close()
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {cast("Any", asyncio.current_task())}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def waiting_for(engine: Engine) -> int:
+    """Return how many wait for the flight under way: threads, and tasks of any loop."""
+    flight: Any = engine._hangar.current
+    if flight is None:
+        return 0
+    return len(flight.future._condition._waiters) + len(flight.future._done_callbacks)
