@@ -70,7 +70,7 @@ class FakeToken:
         self.reads += 1
         if self.failure is not None:
             raise self.failure.error()
-        return Token.of(self.value)
+        return Token(self.value)
 
     def signature(self) -> object | None:
         return (self.value, self.failure is None)

@@ -34,7 +34,7 @@ CEPH_ERROR = """<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied<
 
 
 def asked(token: str = JWT, endpoint: str = URL) -> Asked:
-    return Asked(ROLE, endpoint, 3_600, Token.of(token))
+    return Asked(ROLE, endpoint, 3_600, Token(token))
 
 
 def answered(body: str | bytes, status: int = 200, **headers: str) -> Answer | Failure:
@@ -262,7 +262,7 @@ def test_a_bad_token_is_told_apart() -> None:
     assert "STS's clock is" in failure.advice
     torn = failed(error_xml("InvalidIdentityToken", "not valid"))
     assert (torn.bad_token, torn.retryable, torn.attempts) == (True, True, 3)
-    assert Token.of(JWT).shape() in torn.advice
+    assert Token(JWT).shape() in torn.advice
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ PROGRAM = textwrap.dedent(
     """
     import sys
     from irsa_creds._config import Config
-    from irsa_creds._lazy import load_certificates, load_exchange_modules
+    from irsa_creds._lazy import load_certificates, load_exchange_modules, load_late
     from irsa_creds._sts import Answer, Exchange
     from irsa_creds._token import Token
 
@@ -36,10 +36,12 @@ PROGRAM = textwrap.dedent(
     load_exchange_modules()
     # What https needs beside them is loaded under the same lock.
     load_certificates()
+    # Met under the lock as well, at the first error.
+    load_late("irsa_creds._advice")
     before = set(sys.modules)
     for url in sys.argv[1:]:
         exchange = Exchange(Config(role_arn={role!r}, session_name="pod", endpoint_url=url))
-        exchange.attempt(Token.of("a.b.c"), 5)
+        exchange.attempt(Token("a.b.c"), 5)
         exchange.close()
     Exchange(config).url
     print(*sorted(set(sys.modules) - before))

@@ -164,7 +164,7 @@ def test_a_token_that_takes_too_long_is_not_sent(
 ) -> None:
     def slow() -> Token:
         here.clock.advance(31)
-        return Token.of("late")
+        return Token("late")
 
     monkeypatch.setattr(here.token, "read", slow)
     record = failed(here)

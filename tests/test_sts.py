@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-TOKEN = Token.of(JWT)
+TOKEN = Token(JWT)
 CANARIES = (JWT, JWT.split(".")[1], SECRET_KEY, SESSION_TOKEN, SESSION_TOKEN[:60])
 
 
@@ -186,8 +186,8 @@ def test_an_attempt_without_time_is_a_failure(make: Callable[..., Exchange]) -> 
 def test_each_attempt_sends_its_own_token(make: Callable[..., Exchange]) -> None:
     with StsServer([success()]) as server:
         exchange = make(server.url)
-        exchange.attempt(Token.of("one"), 20)
-        exchange.attempt(Token.of("two"), 20)
+        exchange.attempt(Token("one"), 20)
+        exchange.attempt(Token("two"), 20)
         assert [seen.form["WebIdentityToken"] for seen in server.seen] == ["one", "two"]
         assert server.connections == 1
 

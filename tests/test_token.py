@@ -48,7 +48,7 @@ def test_a_jwt_is_read_with_its_claims_and_without_its_newline(path: Path) -> No
     token = TokenFile(str(path)).read()
     assert token.value == JWT
     assert token.claims == CLAIMS
-    assert token.fingerprint == Token.of(JWT).fingerprint
+    assert token.fingerprint == Token(JWT).fingerprint
     assert token.written == datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
@@ -59,7 +59,7 @@ def test_an_opaque_token_passes_without_claims(path: Path) -> None:
 
 
 def test_a_token_never_shows_itself() -> None:
-    token = Token.of(JWT)
+    token = Token(JWT)
     assert JWT not in repr(token)
     assert "3 segments" in repr(token)
     with pytest.raises(TypeError, match="does not pickle"):
@@ -68,8 +68,8 @@ def test_a_token_never_shows_itself() -> None:
 
 def test_equal_tokens_are_equal_and_hash(path: Path) -> None:
     path.write_text(JWT)
-    assert {TokenFile(str(path)).read(), Token.of(JWT)} == {Token.of(JWT)}
-    assert Token.of(JWT) != Token.of("other")
+    assert {TokenFile(str(path)).read(), Token(JWT)} == {Token(JWT)}
+    assert Token(JWT) != Token("other")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus
 
-from irsa_creds import _advice
 from irsa_creds._credentials import Credentials
 from irsa_creds._errors import Failure, mask
 from irsa_creds._http import BODY_LIMIT, NoReply, Reply
+from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
+    from types import ModuleType
     from xml.etree.ElementTree import Element
 
     from irsa_creds._token import Token
@@ -92,7 +93,7 @@ def judge(reply: Reply, asked: Asked) -> Answer | Failure:
         kind="exchange",
         code="MalformedAnswer",
         message=f"The answer of {endpoint} {trouble}.",
-        advice=_advice.advice("MalformedAnswer", endpoint=endpoint),
+        advice=_table().advice("MalformedAnswer", endpoint=endpoint),
         status=reply.status,
         endpoint=endpoint,
         role_arn=asked.role_arn,
@@ -112,11 +113,19 @@ def failure_of(broken: NoReply, asked: Asked) -> Failure:
         kind="exchange",
         code=broken.code,
         message=f"STS at {endpoint} did not answer ({broken.code}: {reason}).",
-        advice=_advice.advice(broken.code, endpoint=endpoint),
+        advice=_table().advice(broken.code, endpoint=endpoint),
         unreachable=True,
         endpoint=endpoint,
         role_arn=asked.role_arn,
     )
+
+
+def _table() -> ModuleType:
+    """Return the table of what errors mean; a program that meets none pays for none."""
+    load_late("irsa_creds._advice")
+    from irsa_creds import _advice  # noqa: PLC0415
+
+    return _advice
 
 
 def bare_url(url: str) -> str:
@@ -165,12 +174,12 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
     said = words = asked.mask(words)
     if status in _REDIRECTS:
         words = words or "a redirect, which is not followed"
-    meaning = _advice.meaning(code, words, status)
+    meaning = _table().meaning(code, words, status)
     return Failure(
         kind="exchange",
         code=code,
         message=f"STS answered {code}{': ' if words else ''}{words.rstrip('.')}.",
-        advice=_advice.advice(
+        advice=_table().advice(
             code,
             words,
             role_arn=asked.role_arn,

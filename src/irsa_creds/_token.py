@@ -9,7 +9,6 @@ import inspect
 import json
 import os
 import stat
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,9 +30,10 @@ _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _JWT_SEGMENTS = 3
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Token:
     """A token as it goes to STS.
+
+    A plain class: a frozen data class would be a fiftieth of what the first credentials take.
 
     Attributes:
         value: the secret itself.
@@ -42,16 +42,19 @@ class Token:
         written: when its file was written; None where it came from a callable.
     """
 
-    value: str
-    claims: Mapping[str, Any] | None = field(compare=False)
-    fingerprint: str
-    written: datetime | None = field(default=None, compare=False)
+    __slots__ = ("claims", "fingerprint", "value", "written")
 
-    @classmethod
-    def of(cls, value: str, written: datetime | None = None) -> Token:
-        """Return the token of this text."""
-        fingerprint = hashlib.sha256(value.encode()).hexdigest()
-        return cls(value, claims_of(value), fingerprint, written)
+    def __init__(self, value: str, written: datetime | None = None) -> None:
+        self.value = value
+        self.claims: Mapping[str, Any] | None = claims_of(value)
+        self.fingerprint = hashlib.sha256(value.encode()).hexdigest()
+        self.written = written
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def shape(self) -> str:
         """Return length and segments in words: all that may be told of a token's content."""
@@ -180,7 +183,7 @@ class TokenFile:
         trouble = _trouble(value)
         if trouble:
             return self._invalid(trouble)
-        return Token.of(value, datetime.fromtimestamp(modified, UTC))
+        return Token(value, datetime.fromtimestamp(modified, UTC))
 
     def _invalid(self, trouble: str) -> Failure:
         return _failure(
@@ -244,7 +247,7 @@ class TokenCall:
             return _uncallable(f"returned a value of type {type(value).__name__}, not str")
         value = value.strip()
         trouble = _trouble(value) if value else "is empty"
-        return _uncallable(f"returned a text that {trouble}") if trouble else Token.of(value)
+        return _uncallable(f"returned a text that {trouble}") if trouble else Token(value)
 
 
 class _NotAFile(Exception):  # noqa: N818 - never leaves this module

@@ -318,12 +318,12 @@ def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
 @pytest.mark.parametrize(
     "thing",
     [
-        Token.of(TOKEN),
-        Token.of(OPAQUE),
+        Token(TOKEN),
+        Token(OPAQUE),
         Request("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
         Reply(200, {}, credentials_xml().encode()),
         NoReply("SSLError", "handshake failure"),
-        Asked(ROLE, "https://sts.example", None, Token.of(TOKEN)),
+        Asked(ROLE, "https://sts.example", None, Token(TOKEN)),
         Credentials("ASIA", SECRET_KEY, SESSION_TOKEN, datetime.now(UTC)),
     ],
     ids=lambda thing: type(thing).__name__,
@@ -337,7 +337,7 @@ def test_what_holds_a_secret_does_not_travel() -> None:
     provider = irsa_creds.provider()
     credentials = provider.get()
     irsa_creds.install()
-    for held in (credentials, Token.of(TOKEN), boto3.Session().get_credentials()):
+    for held in (credentials, Token(TOKEN), boto3.Session().get_credentials()):
         with pytest.raises(TypeError, match="secrets must not travel"):
             pickle.dumps(held)
 
