@@ -23,7 +23,7 @@ from botocore.session import Session
 
 import irsa_creds
 from irsa_creds._clock import SystemClock
-from wire import WEB_IDENTITY, Refusal, Sent, Wire
+from wire import Refusal, Sent, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,7 @@ class Row(enum.Enum):
     ISSUER = "no region anywhere, EKS issuer"
     SESSION_NAME = "session name not given"
     DURATION = "duration_seconds with web identity"
+    NO_REGION = "a second role, an endpoint of its own and no region anywhere"
     RETRIES = "STS client's events, retries, user agent of the session"
     # Section 7: "caught at construction where possible", as one `ConfigError` whatever it is.
     CAUGHT_EARLY = "what STS or a client of botocore's would refuse as malformed"
@@ -120,9 +121,9 @@ class Case:
         return replace(self, environ={**self.environ, **variables})
 
     def with_keys(self, **keys: str) -> Case:
-        """Return it with keys in every section that names a token."""
+        """Return it with keys in every section that names a role, where they are not given."""
         config = {
-            name: {**section, **keys} if "web_identity_token_file" in section else section
+            name: {**keys, **section} if "role_arn" in section else section
             for name, section in self.config.items()
         }
         return replace(self, config=config)
@@ -168,15 +169,16 @@ REWRITES: dict[Row, Callable[[Case], Case]] = {
     Row.SESSION_NAME: lambda case: case.with_environ(AWS_ROLE_SESSION_NAME=HOST).with_keys(
         role_session_name=HOST
     ),
+    Row.NO_REGION: lambda case: case.with_environ(AWS_DEFAULT_REGION="us-east-1"),
     Row.TOKEN: lambda case: replace(case, token=(case.token or "").strip()),
 }
 
 
 def _with_duration(outcome: Outcome, case: Case) -> Outcome:
     (section,) = (each for each in case.config.values() if "duration_seconds" in each)
-    (call,) = outcome.calls
+    call, *hops = outcome.calls
     form = {**call.form, "DurationSeconds": section["duration_seconds"]}
-    return replace(outcome, calls=(replace(call, form=form),))
+    return replace(outcome, calls=(replace(call, form=form), *hops))
 
 
 def _without_token(outcome: Outcome, case: Case) -> Outcome:
@@ -279,11 +281,7 @@ class Bench:
         for row in case.rows & REWRITES.keys():
             rewritten = REWRITES[row](rewritten)
         if rewritten != case:
-            other = self.botocores(rewritten)
-            # The rows are about the web identity: the second role of a hop is botocore's as it is.
-            hops = [call for call in outcome.calls if call.action != WEB_IDENTITY]
-            firsts = [call for call in other.calls if call.action == WEB_IDENTITY]
-            outcome = replace(other, calls=(*firsts, *hops))
+            outcome = self.botocores(rewritten)
         for row in case.rows & OUTCOMES.keys():
             outcome = OUTCOMES[row](outcome, case)
         return outcome

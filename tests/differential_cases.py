@@ -6,7 +6,17 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from differential import OTHER_TOKEN, OUTCOMES, REWRITES, ROLE, TOKEN_FILE, Case, Row
-from differential_axes import ENDPOINTS, FILES, HOP, IRSA, KEYS, NAMED, REGIONS, SOURCES
+from differential_axes import (
+    ENDPOINTS,
+    FILES,
+    HOP,
+    IRSA,
+    KEYS,
+    NAMED,
+    REGIONS,
+    SECOND_ROLE,
+    SOURCES,
+)
 from wire import Refusal
 
 if TYPE_CHECKING:
@@ -17,6 +27,13 @@ _CHAIN_KEYS = {"AWS_ACCESS_KEY_ID": "AKIDSTATIC", "AWS_SECRET_ACCESS_KEY": "stat
 # Both look whether it is there.
 _CA = TOKEN_FILE
 _PROXY = {"HTTPS_PROXY": "http://proxy.example:3128"}
+
+
+def _hops(rows: frozenset[Row] = frozenset(), **profiles: Mapping[str, str]) -> Case:
+    """Return a case of the profile `hop`, with those profiles in place of the usual ones."""
+    config = {**FILES, **{f"profile {name}": keys for name, keys in profiles.items()}}
+    return Case(environ={"AWS_PROFILE": "hop"}, config=config, rows=rows)
+
 
 #: One thing each.
 SINGLES: dict[str, Case] = {
@@ -48,6 +65,52 @@ SINGLES: dict[str, Case] = {
         environ={"AWS_PROFILE": "hop"}, config={"profile hop": HOP, "profile app": {"a": "b"}}
     ),
     "hop from a missing profile": Case(environ={"AWS_PROFILE": "hop"}, config={"profile hop": HOP}),
+    "hop from a web identity beside static keys": _hops(app={**KEYS, **STATIC}),
+    "hop from a second role beside static keys": _hops(
+        hop={**HOP, "source_profile": "two"}, two={**HOP, **STATIC}
+    ),
+    "hop with static keys of its own": _hops(hop={**HOP, **STATIC}),
+    "hop by a credential source": _hops(
+        hop={"role_arn": SECOND_ROLE, "credential_source": "Environment"}
+    )
+    | Case(environ=_CHAIN_KEYS),
+    "hop by two sources": _hops(hop={**HOP, "credential_source": "Environment"}),
+    "hop by no source": _hops(hop={"role_arn": SECOND_ROLE}),
+    "hop from itself": _hops(hop={**HOP, "source_profile": "hop"}),
+    "hops in a circle": _hops(
+        hop={**HOP, "source_profile": "two"}, two={**HOP, "source_profile": "hop"}
+    ),
+    "hop from a half set profile": _hops(
+        app={"web_identity_token_file": TOKEN_FILE}, rows=frozenset({Row.HALF_SET})
+    ),
+    "hop from an empty token": _hops(app={**KEYS, "web_identity_token_file": ""}),
+    "hop of the default profile": Case(config={"default": HOP, "profile app": KEYS}),
+    "hop with an external id": _hops(hop={**HOP, "external_id": "of/the:owner"}),
+    "hop with a duration": _hops(hop={**HOP, "duration_seconds": "1800"}),
+    "hop with a duration that is no number": _hops(hop={**HOP, "duration_seconds": "an hour"}),
+    "hop with more than an hour": _hops(
+        hop={**HOP, "duration_seconds": "3601"}, rows=frozenset({Row.CAUGHT_EARLY})
+    ),
+    "hop with more than an hour, not at AWS": _hops(
+        hop={**HOP, "duration_seconds": "3601"}, rows=frozenset({Row.NO_REGION})
+    )
+    | Case(environ={"AWS_ENDPOINT_URL_STS": "http://ceph.example:8000"}),
+    "hop to what is no role": _hops(
+        hop={**HOP, "role_arn": "arn:aws:iam::123456789012:policy/x"},
+        rows=frozenset({Row.CAUGHT_EARLY}),
+    ),
+    "hop without a session name": _hops(
+        hop={k: v for k, v in HOP.items() if k != "role_session_name"},
+        rows=frozenset({Row.SESSION_NAME}),
+    ),
+    "hop without a session name, but a variable of one": _hops(
+        hop={k: v for k, v in HOP.items() if k != "role_session_name"},
+        rows=frozenset({Row.SESSION_NAME}),
+    )
+    | Case(environ=IRSA),
+    "hop from a web identity with a duration": _hops(
+        app={**KEYS, "duration_seconds": "7200"}, rows=frozenset({Row.DURATION})
+    ),
     # What is half set, or empty.
     "role missing": Case(
         environ={"AWS_WEB_IDENTITY_TOKEN_FILE": TOKEN_FILE}, rows=frozenset({Row.HALF_SET})
@@ -175,6 +238,8 @@ _FEW_ENDPOINTS = (
     "FIPS and dual stack",
 )
 
+_OWN_ENDPOINTS = {"AWS_ENDPOINT_URL_STS", "services section", "profile's endpoint_url"}
+
 
 def cases() -> dict[str, Case]:
     """Return every case by its name."""
@@ -196,7 +261,9 @@ def _cases() -> Iterator[tuple[str, Case]]:
     for (name, endpoint), (source, who) in product(
         _few(ENDPOINTS, _FEW_ENDPOINTS), SOURCES.items()
     ):
-        yield f"{source} + {name}", _at_home(who, endpoint)
+        signed = name in _OWN_ENDPOINTS and "hop" in source
+        rows = frozenset({Row.NO_REGION} if signed else ())
+        yield f"{source} + {name}", _at_home(who, endpoint) | Case(rows=rows)
     variables = SOURCES["variables"]
     for name, region in REGIONS.items():
         yield f"{name}, plain", variables | region

@@ -12,8 +12,8 @@ from irsa_creds._sts import Answer
 from kit import FakeClock, eventually, failure
 
 if TYPE_CHECKING:
+    from irsa_creds._answer import Proof
     from irsa_creds._errors import Failure
-    from irsa_creds._token import Token
 
 FAILURES = {
     "retryable": failure("ServiceUnavailable"),
@@ -49,7 +49,7 @@ class HeldSts:
         #: By key: when it expires.
         self.ends: dict[str, float] = {}
 
-    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
         assert seconds > 0
         self.calls += 1
         self.sent = token.value

@@ -22,9 +22,10 @@ from irsa_creds._token import Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine import Agenda
+    from irsa_creds._answer import Proof
     from irsa_creds._flight import Flight
     from irsa_creds._freshness import Draw
+    from irsa_creds._tower import Agenda, Tower
 
 EPOCH = 1_800_000_000.0
 ROLE = "arn:aws:iam::123456789012:role/app"
@@ -105,7 +106,7 @@ class FakeSts:
     def __post_init__(self) -> None:
         self.hold.set()
 
-    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
         del token
         self.calls += 1
         self.budgets.append(seconds)
@@ -202,12 +203,20 @@ class Rig:
         return self.served()
 
 
-def rig(*, draw: Draw = low, agenda: Agenda | None = None, ceiling: float = 3600.0) -> Rig:
+def rig(
+    *,
+    draw: Draw = low,
+    agenda: Agenda | None = None,
+    ceiling: float = 3600.0,
+    clock: FakeClock | None = None,
+    tower: Tower | None = None,
+) -> Rig:
     """Return an engine on a fake clock, token and STS."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     token, sts, channel = FakeToken(), FakeSts(clock), Channel()
     pilot = Pilot(ROLE, token, sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw)
-    return Rig(clock, token, sts, channel, pilot, Engine(pilot, clock, agenda, channel, draw))
+    engine = Engine(pilot, clock, agenda, channel, draw, tower=tower)
+    return Rig(clock, token, sts, channel, pilot, engine)
 
 
 def join_flights() -> None:
@@ -216,6 +225,17 @@ def join_flights() -> None:
         if thread.name == "irsa-creds-refresh":
             thread.join(10)
             assert not thread.is_alive(), "a flight hangs"
+
+
+def flights() -> list[threading.Thread]:
+    """Return the threads of flights that are in the air, of all engines."""
+    return [thread for thread in threading.enumerate() if thread.name == "irsa-creds-refresh"]
+
+
+def land_all() -> None:
+    """Wait until no flight is in the air, nor any that one called when it landed."""
+    while flights():
+        join_flights()
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -232,7 +252,7 @@ class FakeAgenda:
     def __init__(self) -> None:
         self.at: list[float] = []
 
-    def schedule(self, engine: Engine, at: float) -> None:
+    def schedule(self, engine: object, at: float) -> None:
         del engine
         self.at.append(at)
 

@@ -38,12 +38,13 @@ def write_profiles(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> 
 SECOND = "arn:aws:iam::123456789012:role/second"
 
 
-def hop(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Make the pod's profile `hop` a second role, by way of a web identity."""
+def hop(monkeypatch: pytest.MonkeyPatch, folder: Path, **keys: str) -> None:
+    """Make the pod's profile `hop`, with those keys, a second role by way of a web identity."""
+    more = "".join(f"{key} = {value}\n" for key, value in keys.items())
     write_profiles(
         monkeypatch,
         folder,
-        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n[profile app]\n"
+        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n{more}[profile app]\n"
         f"role_arn = arn:aws:iam::123456789012:role/first\n"
         f"web_identity_token_file = {folder / 'token'}\n",
     )

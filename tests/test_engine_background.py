@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -218,6 +219,18 @@ def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> 
     assert child.check_at < here.clock.now(), "the next read wakes the refresher"
     assert here.served() is child
     assert here.flight is None
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_child_whose_place_works_keeps_the_refresh_that_was_drawn_for_all(
+    here: Rig, *, works: bool
+) -> None:
+    made = here.warm()
+    here.engine.sharing = cast("Any", SimpleNamespace(works=works))
+    here.clock.advance(1000)
+    here.engine.reset_after_fork()
+    drawn = here.engine.snapshot.refresh_at
+    assert drawn == (made.refresh_at + 5.0 if works else made.sent_at + 2700.0)
 
 
 def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:

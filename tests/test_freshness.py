@@ -195,6 +195,16 @@ def test_a_forked_child_draws_its_refresh_anew(age: float, earliest: float, late
         assert child.credentials == snapshot().credentials
 
 
+@pytest.mark.parametrize(("lifetime", "latest"), [(3600.0, 5.0), (40.0, 2.0)])
+def test_a_forked_child_that_shares_keeps_the_refresh_that_was_drawn_for_all(
+    lifetime: float, latest: float
+) -> None:
+    made = snapshot(lifetime=lifetime, refresh_at=START + 20)
+    for draw, later in ((low, 0.0), (high, latest)):
+        child = fresh.after_shared_fork(made, START + 10, draw)
+        assert child.refresh_at == START + 20 + later
+
+
 # -- flights -----------------------------------------------------------------------------------
 
 

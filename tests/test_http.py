@@ -6,10 +6,12 @@ import os
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from irsa_creds import _http
 from irsa_creds._http import BODY_LIMIT, HttpClient, NoReply, Reply, Request
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._place import Http
@@ -498,3 +500,35 @@ def _forked(client: HttpClient, url: str) -> int:
 
 def test_closing_what_was_never_opened_is_fine() -> None:
     HttpClient(Http()).close()
+
+
+def test_of_many_clients_only_the_latest_keep_their_connection() -> None:
+    with StsServer([OK]) as server:
+        clients = [HttpClient(Http()) for _ in range(40)]
+        for each in clients:
+            got(each, server.url)
+        assert [bool(each._shelf) for each in clients] == [False] * 8 + [True] * 32
+        got(clients[8], server.url)
+        got(clients[0], server.url)
+        assert [bool(clients[number]._shelf) for number in (0, 8, 9)] == [True, True, False]
+        del clients[10:20], each
+        for another in [HttpClient(Http()) for _ in range(20)]:
+            got(another, server.url)
+        assert len(_http._keepers) == _http._MOST_KEPT == 32
+        for each in clients:
+            each.close()
+
+
+def test_clients_that_keep_connections_in_many_threads_disturb_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_http, "_MOST_KEPT", 2)
+    clients = [HttpClient(Http()) for _ in range(8)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(_http._close_others, clients * 2_000))
+    finally:
+        sys.setswitchinterval(before)
+    assert 1 <= len(_http._keepers) <= 2

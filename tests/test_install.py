@@ -13,10 +13,7 @@ import boto3
 import botocore
 import botocore.credentials
 import pytest
-from botocore.credentials import (
-    DeferredRefreshableCredentials,
-    ProfileProviderBuilder,
-)
+from botocore.credentials import ProfileProviderBuilder
 from botocore.session import Session
 
 import irsa_creds
@@ -298,7 +295,7 @@ def test_an_explicit_profile_switches_the_variables_off(
     assert is_ours(boto3.Session())
 
 
-def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
+def test_both_roles_of_a_hop_are_ours(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -306,13 +303,27 @@ def test_the_source_of_a_hop_is_ours_and_its_second_role_botocores(
 
     credentials = Session(profile="hop").get_credentials()
 
-    assert type(credentials) is DeferredRefreshableCredentials
+    assert (type(credentials), credentials.method) == (IrsaCredentials, "assume-role")
     assert credentials.get_frozen_credentials().access_key == KEYS["AssumeRole"]
     first, then = wire.sent
     assert first.form["RoleArn"].endswith("role/first")
-    assert first.user_agent.startswith("irsa-creds/")
     assert (then.form["RoleArn"], then.signed_with) == (SECOND, KEYS[WEB_IDENTITY])
-    assert then.user_agent.startswith("Boto")
+    assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
+
+
+def test_a_hop_with_a_device_for_codes_stays_botocores_and_its_source_is_ours(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    irsa_creds.install()
+    session = Session(profile="hop")
+    # As programs do that ask for a code in a way of their own: it is botocore's own provider.
+    chain = session.get_component("credential_provider")
+    chain.get_provider("assume-role")._prompter = lambda _: "123456"
+
+    assert session.get_credentials().get_frozen_credentials().access_key == KEYS["AssumeRole"]
+    assert [each.user_agent[:4] for each in wire.sent] == ["irsa", "Boto"]
+    assert wire.sent[-1].form["TokenCode"] == "123456"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")

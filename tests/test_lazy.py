@@ -7,13 +7,14 @@ import subprocess
 import sys
 import textwrap
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from irsa_creds import _lazy
 from irsa_creds._lazy import (
     CONNECTING,
+    EXITS,
     IMPORT_LOCK,
     load_certificates,
     load_exchange_modules,
@@ -174,3 +175,30 @@ def test_a_status_waits_for_nobodys_imports(monkeypatch: pytest.MonkeyPatch) -> 
     done.set()
     other.join(10)
     assert "colorsys" in sys.modules
+
+
+@pytest.fixture
+def exits() -> Iterator[Any]:
+    EXITS.reset_after_fork()
+    yield EXITS
+    EXITS.reset_after_fork()
+
+
+def test_who_forks_waits_for_threads_that_are_at_their_end(exits: Any) -> None:
+    exits.note()  # a thread that does not end
+    assert not exits.wait(0.01)
+    thread = threading.Thread(target=exits.note)
+    exits.reset_after_fork()
+    thread.start()
+    thread.join()
+    assert exits.wait(10)
+    assert exits.wait(0)
+
+
+def test_threads_that_are_gone_are_forgotten_when_the_next_one_ends(exits: Any) -> None:
+    for _ in range(20):
+        thread = threading.Thread(target=exits.note)
+        thread.start()
+        thread.join()
+        assert exits.wait(10)
+    assert len(exits._ids) <= 1

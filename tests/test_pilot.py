@@ -17,7 +17,7 @@ from irsa_creds._errors import Failure
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
 from irsa_creds._token import Token
-from kit import ROLE, Rig, failure, high, low, rig
+from kit import ROLE, Rig, failure, high, low, rig, snapshot
 
 if TYPE_CHECKING:
     from irsa_creds._sts import Answer
@@ -31,7 +31,7 @@ def here() -> Rig:
 def fly(here: Rig, *, blocking: bool = True, first: bool = True) -> Snapshot | Failure:
     now = here.clock.now()
     flight = Flight.for_readers(now) if blocking else Flight.in_background(now, 600)
-    return here.pilot.fly(flight, first=first)
+    return here.pilot.fly(flight, Snapshot.nothing() if first else snapshot())
 
 
 def landed(here: Rig, **fields: Any) -> Snapshot:
@@ -155,7 +155,7 @@ def test_an_attempt_has_fifteen_seconds_and_never_more_than_its_flight(here: Rig
     assert here.sts.budgets == [15, 15, 10]
     here.sts.budgets.clear()
     here.sts.down = None
-    here.pilot.fly(Flight.in_background(here.clock.now(), 8), first=False)
+    here.pilot.fly(Flight.in_background(here.clock.now(), 8), snapshot())
     assert here.sts.budgets == [2]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -336,3 +338,20 @@ def test_a_proxys_password_is_not_shown(url: str) -> None:
     http = Http(proxies=(("https", url),))
     assert repr(http) == "Http(verify=True, proxies={'https': '***@proxy:3128'})"
     assert "direct:1" in repr(Http(environment_proxies=(("https", "direct:1"),)))
+
+
+def test_where_no_proxy_is_named_nothing_is_imported_to_find_one() -> None:
+    program = (
+        "import sys; from irsa_creds._place import Http; "
+        "from irsa_creds._settings import EnvironSettings; Http.resolve(EnvironSettings({})); "
+        "print('urllib.request' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.split() == [b"False"]
+
+
+def test_on_some_systems_the_proxies_are_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://system:1"})
+    found = Http.resolve(EnvironSettings({}))
+    assert found.environment_proxies == (("https", "http://system:1"),)

@@ -22,6 +22,7 @@ NAMES = [
     "RefreshStarted",
     "RefreshSucceeded",
     "RefreshTimeout",
+    "RoleConfig",
     "Status",
     "TokenError",
     "TokenRotated",

@@ -88,6 +88,42 @@ def test_it_wakes_at_once_who_is_due_sooner_than_all(
     assert later.ticks == 0
 
 
+def test_it_sleeps_on_while_others_come_that_are_due_later(
+    clock: FakeClock, refresher: Refresher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = [Ticked() for _ in range(4)]
+    refresher.schedule(first, clock.now() + 30)
+    eventually(lambda: asleep(refresher))
+    notified: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(refresher._condition, "notify", lambda: notified.append(clock.now()))
+        for engine in others:
+            refresher.schedule(engine, clock.now() + 30)
+        assert notified == []
+        refresher.schedule(others[0], clock.now() + 29)
+    assert len(notified) == 1
+
+
+def test_what_it_does_for_one_is_as_little_among_ten_thousand(clock: FakeClock) -> None:
+    looks = 0
+
+    class Sleeper(Ticked):
+        def __hash__(self) -> int:
+            nonlocal looks
+            looks += 1
+            return id(self)
+
+    refresher, engine = Refresher(clock), Ticked()
+    others = [Sleeper() for _ in range(10_000)]
+    for other in others:
+        refresher._agenda.put(other, (clock.now() + HOUR,))
+    looks = 0
+    for _ in range(100):
+        refresher._agenda.put(engine, (clock.now(),))
+        assert refresher.take_due() == [engine]
+    assert looks == 0
+
+
 def test_the_last_word_counts(clock: FakeClock, refresher: Refresher) -> None:
     engine = Ticked()
     refresher.schedule(engine, clock.now() + 10)
@@ -123,16 +159,16 @@ def test_an_engine_may_come_again_at_once(clock: FakeClock, refresher: Refresher
 @pytest.mark.parametrize("step", [5.1, -5.1, HOUR])
 def test_all_are_woken_when_the_wall_clock_jumps(step: float, clock: FakeClock) -> None:
     refresher, engine = Refresher(clock), Ticked()
-    refresher._agenda[engine] = clock.now() + HOUR
+    refresher._agenda.put(engine, (clock.now() + HOUR,))
     clock.step_wall(step)
     assert refresher.take_due() == [engine]
-    refresher._agenda[engine] = clock.now() + HOUR
+    refresher._agenda.put(engine, (clock.now() + HOUR,))
     assert refresher.take_due() == [], "a jump is one jump"
 
 
 def test_many_small_steps_are_a_jump_as_well(clock: FakeClock) -> None:
     refresher, engine = Refresher(clock), Ticked()
-    refresher._agenda[engine] = clock.now() + HOUR
+    refresher._agenda.put(engine, (clock.now() + HOUR,))
     clock.step_wall(5)
     assert refresher.take_due() == []
     clock.step_wall(1)
@@ -146,9 +182,9 @@ def test_it_sleeps_until_the_next_is_due_but_looks_at_the_clocks_every_minute(
     slept: list[float | None] = []
     monkeypatch.setattr(refresher._condition, "wait", slept.append)
     for seconds in (HOUR, 30, -1):
-        refresher._agenda[engine] = clock.now() + seconds
+        refresher._agenda.put(engine, (clock.now() + seconds,))
         refresher._sleep()
-    del refresher._agenda[engine]
+    refresher._agenda.leave(engine)
     refresher._sleep()
     assert slept == [60, 30, 0, None], "with nobody to wake it does not even look"
     assert _refresher._LONGEST_SLEEP == 60

@@ -35,8 +35,9 @@ def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
     made = Registry(clock)
     yield made
     sts.hold.set()
-    made.reset()
+    # First: whoever lands brings the refresher back.
     join_flights()
+    made.reset()
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_provider_lives_on_though_nobody_holds_it(registry: Registry) -> None:
     assert registry.of(config(), {}) is seen()
 
 
-def test_of_a_thousand_identities_the_longest_unasked_may_go(registry: Registry) -> None:
+def test_of_a_thousand_identities_the_longest_unread_may_go(registry: Registry) -> None:
     kept = registry.of(config("arn:aws:iam::123456789012:role/kept"), {})
     gone = weakref.ref(registry.of(config("arn:aws:iam::123456789012:role/gone"), {}))
     for number in range(1024):
@@ -180,9 +181,10 @@ def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts)
     assert engine.keep_warm
 
 
-@pytest.mark.usefixtures("pod", "sts")
-def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(clock: FakeClock) -> None:
-    registry = Registry(clock)
+@pytest.mark.usefixtures("pod")
+def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(
+    clock: FakeClock, registry: Registry
+) -> None:
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: JWT)
     engine = engine_of(registry.of(config, {}))
     engine.keep_warm = True

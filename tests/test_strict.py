@@ -13,7 +13,7 @@ from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
 import irsa_creds
-from sessions import give_node_role, hop, is_ours, pod, warnings, write_profiles
+from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,10 +149,24 @@ def test_what_slipped_in_before_is_left_with_one_warning(
     assert "(iam-role)" in warning
 
 
-def test_a_second_role_over_ours_is_left_as_well(
+def test_a_second_role_over_ours_stays_under_strict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hop(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+    irsa_creds.install()
+    session = Session()
+    held = session.get_credentials()
+    irsa_creds.install(session, strict=True)
+    assert session.get_credentials() is held
+    assert held.provider.role_arn == SECOND
+    assert warnings(caplog) == []
+
+
+def test_a_second_role_with_a_device_for_codes_gives_way_under_strict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
     monkeypatch.setenv("AWS_PROFILE", "hop")
     irsa_creds.install()
     session = Session()
@@ -160,6 +174,15 @@ def test_a_second_role_over_ours_is_left_as_well(
     irsa_creds.install(session, strict=True)
     assert is_ours(session)
     assert len(warnings(caplog)) == 1
+
+
+def test_a_strict_session_has_the_second_role_of_its_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+    irsa_creds.install(strict=True)
+    assert Session().get_credentials().provider.role_arn == SECOND
 
 
 def test_keys_that_code_gave_stay_under_strict(caplog: pytest.LogCaptureFixture) -> None:

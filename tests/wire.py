@@ -34,6 +34,8 @@ class Sent:
     url: str
     form: dict[str, str]
     signed_with: str | None
+    # Region and service of the signature.
+    signed_for: str | None
     verify: Any
     proxy: str | None
     proxy_settings: Any
@@ -137,13 +139,14 @@ def _seen(session: Any, request: Any) -> Sent:
     authorization = request.headers.get("Authorization", "")
     if isinstance(authorization, bytes):
         authorization = authorization.decode()
-    key = re.search(r"Credential=([^/]+)/", authorization)
+    scope = re.search(r"Credential=([^/]+)/[0-9]+/([^,]+)/aws4_request", authorization)
     agent = request.headers.get("User-Agent", "")
     return Sent(
         # An empty path is sent as "/".
         url=urlunsplit(parts._replace(path=parts.path or "/")),
         form=dict(parse_qsl(body, keep_blank_values=True)),
-        signed_with=key[1] if key else None,
+        signed_with=scope[1] if scope else None,
+        signed_for=scope[2] if scope else None,
         verify=session._verify,
         proxy=session._proxy_config.proxy_url_for(request.url),
         proxy_settings=session._proxy_config.settings,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Status,
         TokenRotated,
     )
+    from irsa_creds._hops import RoleConfig
     from irsa_creds._install import aiobotocore_session, boto3_session, install, uninstall
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RefreshStarted",
     "RefreshSucceeded",
     "RefreshTimeout",
+    "RoleConfig",
     "Status",
     "TokenError",
     "TokenRotated",
@@ -72,6 +74,7 @@ _LATE = {
         ),
         "irsa_creds._events",
     ),
+    "RoleConfig": "irsa_creds._hops",
 }
 
 

@@ -15,15 +15,28 @@ from irsa_creds._private import last_client_region
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
 from irsa_creds._session_settings import SessionSettings
+from irsa_creds._settings import route_of
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from irsa_creds._config import Config
     from irsa_creds._provider import Provider
 
-__all__ = ["METHOD", "Frozen", "InChain", "OnEngine", "Pass", "adapted", "in_botocore"]
+__all__ = [
+    "HOP_METHOD",
+    "METHOD",
+    "Frozen",
+    "InChain",
+    "OnEngine",
+    "Pass",
+    "adapted",
+    "in_botocore",
+]
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
+# credentials.AssumeRoleProvider's (botocore 1.44.8).
+HOP_METHOD = "assume-role"
 
 
 class Frozen(ReadOnlyCredentials):
@@ -77,9 +90,9 @@ class OnEngine:
 
     # botocore's constructors want credentials: these come when somebody reads.
     def __init__(self, provider: Provider) -> None:
-        self.method = METHOD
         self.provider = provider
         self._engine = engine_of(provider)
+        self.method = HOP_METHOD if self._engine.is_chained else METHOD
         self._now = self._engine.now
 
     @property
@@ -151,6 +164,8 @@ class InChain:
         disable_env_vars: whether the web identity variables are off, because code named a profile.
         strict: take it as an error when IRSA is not configured.
         replaced: the provider whose place it takes; None where it comes in addition.
+        hops: it stands only for the roles that are reached by `source_profile`. Under `strict` it
+            stands for them as well, as their place is before the web identity's.
     """
 
     METHOD = METHOD
@@ -165,9 +180,12 @@ class InChain:
         disable_env_vars: bool,
         strict: bool = False,
         replaced: Any = None,
+        hops: bool = False,
     ) -> None:
         self.replaced = replaced
         self.strict = strict
+        self._hops = hops
+        self._profile_name = profile_name
         self._session = session
         self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
         self._profile = profile_name if disable_env_vars else None
@@ -175,10 +193,7 @@ class InChain:
     def _provider(self) -> Provider | None:
         """Return the provider of the session's identity; None where IRSA is not configured."""
         try:
-            config = self._settings.config(
-                strict=self.strict,
-                client_region=last_client_region(self._session),
-            )
+            config = self._config()
         except IrsaError as error:
             caught = error
         else:
@@ -189,6 +204,17 @@ class InChain:
             return provider
         # Out here it has no context: one traceback, ours.
         raise in_botocore(caught)
+
+    def _config(self) -> Config | None:
+        session, region = self._session, last_client_region(self._session)
+        if self._hops or self.strict:
+            route = route_of(session.full_config["profiles"], self._profile_name)
+            if route is not None:
+                source = SessionSettings(session, route.base, explicit_profile=True)
+                return source.config(strict=True, client_region=region, roles=route.roles)
+        if self._hops:
+            return None
+        return self._settings.config(strict=self.strict, client_region=region)
 
 
 def in_botocore(error: IrsaError) -> IrsaError:

@@ -55,6 +55,55 @@ _THROTTLED = Meaning(
 _REFUSED = Meaning("Is {endpoint} the STS that knows the role {role}?")
 _UNKNOWN = Meaning("Is {endpoint} an STS?", retryable=True, attempts=3)
 
+# Of AssumeRole, signed by the role before (STS's API reference, "Common Error Types", and IAM User
+# Guide, "Troubleshoot IAM roles"); what is not here means the same as with a token.
+_CHAINED = (
+    _Row(
+        ("AccessDenied",),
+        "",
+        Meaning(
+            "Does a policy of the role {signer} allow sts:AssumeRole on {role} (sts:TagSession for "
+            "session tags, sts:SetSourceIdentity for a source identity), and does that role's "
+            "trust policy let it in, with this external id if it asks for one?"
+        ),
+    ),
+    _Row(
+        ("ExpiredToken",),
+        "",
+        Meaning(
+            "STS takes the credentials of the role {signer} for expired{skew}; they are fetched "
+            "anew. Is a clock wrong?",
+            retryable=True,
+            bad_token=True,
+            attempts=3,
+        ),
+    ),
+    _Row(
+        ("InvalidClientTokenId",),
+        "",
+        Meaning(
+            "{endpoint} does not know the credentials of the role {signer}. Those of the global "
+            "endpoint are not valid in regions that must be enabled: set AWS_REGION.",
+            bad_token=True,
+        ),
+    ),
+    _Row(
+        ("SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"),
+        "",
+        Meaning(
+            "STS does not take the signature by the role {signer}{skew}. Is this machine's clock "
+            "wrong, or does a proxy change the request?"
+        ),
+    ),
+    _Row(
+        ("ValidationError", "InvalidArgument", "InvalidParameterValue"),
+        "",
+        Meaning(
+            "Check the duration ({duration}; an hour is the most in a chain of roles), the role "
+            "ARN {role}, session name, external id, tags and source identity."
+        ),
+    ),
+)
 _TABLE = (
     _Row(
         ("InvalidIdentityToken",),
@@ -203,7 +252,9 @@ _TABLE = (
 )
 
 
-def meaning(code: str, message: str = "", status: int | None = None) -> Meaning:
+def meaning(
+    code: str, message: str = "", status: int | None = None, *, chained: bool = False
+) -> Meaning:
     """Return what a failure means.
 
     Args:
@@ -211,9 +262,10 @@ def meaning(code: str, message: str = "", status: int | None = None) -> Meaning:
             error.
         message: STS's own words; they tell the kinds of InvalidIdentityToken apart.
         status: the HTTP status; None where no answer came.
+        chained: whether another role's credentials signed, in place of a token.
     """
     bare, words = code.removesuffix("Exception"), message.lower()
-    for row in _TABLE:
+    for row in (*_CHAINED, *_TABLE) if chained else _TABLE:
         if bare in row.codes and row.phrase in words:
             return row.meaning
     if bare.startswith("Throttl") or status == 429:  # noqa: PLR2004 - "Too Many Requests"
@@ -228,6 +280,7 @@ def advice(
     message: str = "",
     *,
     role_arn: str | None = None,
+    signer: str | None = None,
     claims: Mapping[str, Any] | None = None,
     endpoint: str | None = None,
     duration: int | None = None,
@@ -242,6 +295,7 @@ def advice(
         code: STS's code, or the class name of a network error.
         message: STS's own words.
         role_arn: the role that was asked for.
+        signer: the role whose credentials signed, in place of a token.
         claims: the token's claims; None for an opaque one.
         endpoint: STS's URL.
         duration: the lifetime asked for, in seconds; None is STS's default.
@@ -252,6 +306,7 @@ def advice(
     """
     facts = {
         "role": role_arn or "(unknown)",
+        "signer": signer or "(unknown)",
         "endpoint": endpoint or "(unknown)",
         "duration": "STS's default" if duration is None else f"{duration} s",
         "shape": shape,
@@ -260,7 +315,8 @@ def advice(
         **{name: _shown(claims, name) for name in ("iss", "sub", "aud")},
         "exp": instant((claims or {}).get("exp")),
     }
-    return meaning(code, message, status).advice.format_map(facts)
+    chained = signer is not None
+    return meaning(code, message, status, chained=chained).advice.format_map(facts)
 
 
 def _skewed(skew: float | None) -> str:

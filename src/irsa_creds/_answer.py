@@ -16,10 +16,24 @@ from irsa_creds._http import BODY_LIMIT, NoReply, Reply
 from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
+    from typing import Any, Protocol
     from xml.etree.ElementTree import Element
 
-    from irsa_creds._token import Token
+    class Proof(Protocol):
+        """What shows STS who asks: the token, or what a request is signed with."""
+
+        @property
+        def value(self) -> str: ...
+        @property
+        def fingerprint(self) -> str: ...
+        @property
+        def claims(self) -> Mapping[str, Any] | None: ...
+        @property
+        def written(self) -> datetime | None: ...
+        def shape(self) -> str: ...
+
 
 __all__ = ["Answer", "Asked", "bare_url", "failure_of", "judge"]
 
@@ -44,12 +58,26 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What was asked of whom: the facts that a failure quotes."""
+    """What was asked of whom: the facts that a failure quotes.
+
+    Attributes:
+        role_arn: the role to assume.
+        endpoint: whose answer it is.
+        duration: the lifetime asked for.
+        token: the secret that was sent.
+        signer: the role that signed, in a chain; None where the token alone shows who asks.
+    """
 
     role_arn: str
     endpoint: str
     duration: int | None
-    token: Token
+    token: Proof
+    signer: str | None = None
+
+    @property
+    def operation(self) -> str:
+        """What STS was asked to do."""
+        return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
 
     def mask(self, text: str) -> str:
         """Return `text` without secrets: the token, its parts, and what looks like one."""
@@ -97,6 +125,7 @@ def judge(reply: Reply, asked: Asked) -> Answer | Failure:
         status=reply.status,
         endpoint=endpoint,
         role_arn=asked.role_arn,
+        operation=asked.operation,
     )
 
 
@@ -117,6 +146,7 @@ def failure_of(broken: NoReply, asked: Asked) -> Failure:
         unreachable=True,
         endpoint=endpoint,
         role_arn=asked.role_arn,
+        operation=asked.operation,
     )
 
 
@@ -174,7 +204,7 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
     said = words = asked.mask(words)
     if status in _REDIRECTS:
         words = words or "a redirect, which is not followed"
-    meaning = _table().meaning(code, words, status)
+    meaning = _table().meaning(code, words, status, chained=asked.signer is not None)
     return Failure(
         kind="exchange",
         code=code,
@@ -183,6 +213,7 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
             code,
             words,
             role_arn=asked.role_arn,
+            signer=asked.signer,
             claims=asked.token.claims,
             endpoint=endpoint,
             duration=asked.duration,
@@ -201,6 +232,7 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
         endpoint=endpoint,
         role_arn=asked.role_arn,
         words=said,
+        operation=asked.operation,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.credentials import CredentialResolver
 
 from irsa_creds import _private
-from irsa_creds._adapter import METHOD, InChain, OnEngine
+from irsa_creds._adapter import HOP_METHOD, METHOD, InChain, OnEngine
 from irsa_creds._expired_hook import forget_expired
 from irsa_creds.botocore import IrsaProvider
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
-__all__ = ["leave", "provider_class", "put_first", "reach", "with_ours"]
+__all__ = ["leave", "provider_class", "put_first", "reach", "take_hops", "with_ours"]
 
 _log = logging.getLogger("irsa_creds")
+_OURS = "irsa_creds_hops"
 
 
 def with_ours(
@@ -39,6 +41,50 @@ def with_ours(
         else each
         for each in chain
     ]
+
+
+def take_hops(chain: CredentialResolver, session: Session) -> None:
+    """Let ours be asked first for the roles that are reached by `source_profile`.
+
+    Botocore's own provider stays in its place and does all else: others find it there by its name,
+    and give it a cache or who asks for an MFA code.
+    """
+    cls = provider_class(session)
+    for each in chain.providers:
+        if cls and each.METHOD == HOP_METHOD and not _asks_ours_first(each):
+            profile, explicit = _profile(session)
+            ours = cls(session, profile, disable_env_vars=explicit, hops=True)
+            each.load = _asked_first(ours, each.load)
+
+
+def _asked_first(ours: Any, original: Any) -> Any:
+    """Return the `load` of both, in the colour of `original`."""
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def load() -> Any:
+            found = await ours.load()
+            return await original() if found is None else found
+    else:
+
+        @functools.wraps(original)
+        def load() -> Any:
+            found = ours.load()
+            return original() if found is None else found
+
+    setattr(load, _OURS, True)
+    return load
+
+
+def _asks_ours_first(provider: Any) -> bool:
+    return getattr(getattr(provider, "load", None), _OURS, False) is True
+
+
+def _leave_hops(chain: CredentialResolver) -> None:
+    for each in chain.providers:
+        if _asks_ours_first(each):
+            # Of this very provider; below it is its class's own.
+            del each.load
 
 
 def put_first(chain: CredentialResolver, session: Session) -> None:
@@ -70,6 +116,7 @@ def reach(session: Session, *, strict: bool) -> str | None:
         profile, explicit = _profile(session)
         # In place: whatever else was put into this chain, a cache or a provider, stays.
         chain.providers = with_ours(chain.providers, session, profile, explicit_profile=explicit)
+        take_hops(chain, session)
         if strict:
             put_first(chain, session)
     elif strict:
@@ -93,6 +140,7 @@ def leave(session: Session) -> None:
         _private.forget(session)
     chain = _private.built_chain(session)
     if isinstance(chain, CredentialResolver):
+        _leave_hops(chain)
         providers = chain.providers
         originals = [p.replaced if isinstance(p, InChain) else p for p in providers]
         chain.providers = [each for each in originals if each is not None]
@@ -112,7 +160,7 @@ def provider_class(session: Session) -> type[InChain] | None:
 
 def _stays(held: Any, *, strict: bool) -> str | None:
     """Return the method of held credentials that ours does not replace; None where it does."""
-    if held is None:
+    if held is None or isinstance(held, OnEngine):
         return None
     stays = (
         # Keys that code gave are no identity that slipped in.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds import _arn, _validate
 from irsa_creds._errors import ConfigError
+from irsa_creds._lazy import load_late
 from irsa_creds._place import Http, region_of_issuer, resolve_place
 from irsa_creds._settings import (
     EnvironSettings,
@@ -22,6 +23,8 @@ from irsa_creds._settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from irsa_creds._hops import Asked, Hop, RoleConfig
 
 __all__ = ["Config", "EnvironSettings", "Http", "Settings", "region_of_issuer"]
 
@@ -36,7 +39,7 @@ class Config:
     """One identity: two equal ones share credentials, unequal ones never do.
 
     Attributes:
-        role_arn: the role to assume.
+        role_arn: the role to assume with the token.
         session_name: what CloudTrail will call the session.
         token_file: the path of the web identity token; None where `token` is given.
         token: a callable that returns the token, in place of a file.
@@ -54,6 +57,8 @@ class Config:
         use_dualstack: take the dual-stack endpoint.
         legacy_global: take the global endpoint for this region (`sts_regional_endpoints`).
         http: certificates and proxies.
+        chain: the roles that are assumed from there on, each with the credentials of the one
+            before; the last one's are those that are handed out.
     """
 
     role_arn: str
@@ -71,6 +76,17 @@ class Config:
     use_dualstack: bool = False
     legacy_global: bool = False
     http: Http = field(default_factory=Http)
+    chain: tuple[Hop, ...] = ()
+
+    @property
+    def final_role_arn(self) -> str:
+        """The role whose credentials are handed out: the last of the chain."""
+        return self.chain[-1].role_arn if self.chain else self.role_arn
+
+    @property
+    def source(self) -> Config:
+        """The identity that assumes the last role of the chain."""
+        return replace(self, chain=self.chain[:-1])
 
     @property
     def partition(self) -> str:
@@ -85,8 +101,9 @@ class Config:
     @property
     def lifetime_ceiling(self) -> int:
         """The longest lifetime in seconds that is believed of an answer."""
-        if self.duration_seconds is not None:
-            return self.duration_seconds
+        last = self.chain[-1] if self.chain else self
+        if last.duration_seconds is not None:
+            return last.duration_seconds
         return _DEFAULT_LIFETIME if self.is_aws_endpoint else _FOREIGN_LIFETIME
 
     def __repr__(self) -> str:
@@ -111,6 +128,8 @@ class Config:
         client_region: str | None = None,
         issuer: Callable[[str], str | None] | None = None,
         http: Http | None = None,
+        roles: Sequence[Asked] = (),
+        assume: Sequence[RoleConfig | str] | None = None,
         strict: bool = False,
     ) -> Config | None:
         """Return the identity that arguments, environment and profile name, each value checked.
@@ -131,6 +150,8 @@ class Config:
             issuer: returns the `iss` of the token in a file, or None where there is none to be had;
                 called with the path only where nothing before it names a region.
             http: certificates and proxies; None: those of `settings`.
+            roles: those that a profile assumes from there on.
+            assume: those that code names, to be assumed after these.
             strict: take it as an error when IRSA is not configured.
 
         Returns:
@@ -170,6 +191,7 @@ class Config:
                 () if policy_arns is None else policy_arns, "The argument policy_arns", aws=aws
             ),
             http=Http.resolve(settings) if http is None else http,
+            chain=_chain(roles, assume, aws=aws),
             **place._asdict(),
         )
 
@@ -236,13 +258,26 @@ def _warn_once(message: str) -> None:
 def _session_name(settings: Settings, argument: str | None) -> str:
     found = _given(argument, "session_name") or find_web_identity(settings, "role_session_name")
     if found is None:
-        return _validate.session_name_from(socket.gethostname())
+        return _host_name()
     return _validate.session_name(*found)
+
+
+def _host_name() -> str:
+    return _validate.session_name_from(socket.gethostname())
 
 
 def _duration(settings: Settings, argument: int | None, *, aws: bool) -> int | None:
     found = _given(argument, "duration_seconds") or find_profile_key(settings, "duration_seconds")
     return None if found is None else _validate.duration(*found, aws=aws)
+
+
+def _chain(roles: Sequence[Asked], assume: object, *, aws: bool) -> tuple[Hop, ...]:
+    if not roles and assume is None:
+        return ()
+    load_late("irsa_creds._hops")
+    from irsa_creds._hops import asked_by_argument, resolve_chain  # noqa: PLC0415 - most need none
+
+    return resolve_chain((*roles, *asked_by_argument(assume)), aws=aws, host=_host_name())
 
 
 def _answered_by_aws(endpoint_url: str | None) -> bool:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["dual"]
 
-_OPERATION = "AssumeRoleWithWebIdentity"
 _LEAST_ERROR = 300
 
 
@@ -75,14 +74,15 @@ class RefusedError(BotocoreExchangeError, ClientError):
 
     Attributes:
         response: as a botocore client has it: `Error` and `ResponseMetadata`.
-        operation_name: "AssumeRoleWithWebIdentity".
+        operation_name: "AssumeRoleWithWebIdentity", or "AssumeRole" for a role further down a
+            chain.
 
     `str` begins with the sentence of a botocore client's own error: alerts on logs match it.
     """
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         super().__init__(message, failure=failure)
-        self.operation_name = _OPERATION
+        self.operation_name = failure.operation if failure else ""
         self.response: dict[str, Any] = {
             "Error": {"Code": self.code, "Message": _words(failure) if failure else message},
             "ResponseMetadata": {
@@ -105,7 +105,7 @@ def dual(error: IrsaError) -> IrsaError:
 def _as_client_says(failure: Failure) -> str:
     """Return botocore's sentence, and then what to do."""
     words = _words(failure).rstrip(".")
-    start = f"An error occurred ({failure.code}) when calling the {_OPERATION} operation"
+    start = f"An error occurred ({failure.code}) when calling the {failure.operation} operation"
     return failure._replace(message=f"{start}: {words}.").text()
 
 

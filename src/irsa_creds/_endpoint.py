@@ -12,10 +12,12 @@ from irsa_creds._lazy import IMPORT_LOCK, load_exchange_modules
 if TYPE_CHECKING:
     from irsa_creds._config import Config
 
-__all__ = ["API_VERSION", "endpoint_url"]
+__all__ = ["API_VERSION", "endpoint_url", "signing_region"]
 
 # STS's only API version (botocore 1.44.8, data/sts).
 API_VERSION = "2011-06-15"
+# Of the global endpoint (botocore 1.44.8, data/sts, its rule set's `signingRegion`).
+_GLOBAL_SIGNING_REGION = "us-east-1"
 
 # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8), all used in `_by_rules`:
 # `endpoint_provider.EndpointProvider(ruleset_data, partition_data)`, its `resolve_endpoint` with
@@ -55,6 +57,18 @@ def endpoint_url(config: Config) -> str:
         f"botocore knows no STS endpoint for region {config.region or '(none)'} with "
         f"FIPS {_on(config.use_fips)} and dual stack {_on(config.use_dualstack)}: {reason}"
     )
+
+
+def signing_region(config: Config) -> str:
+    """Return the region that a signed request to `config`'s STS names, as botocore's clients do.
+
+    Args:
+        config: the global endpoint is in us-east-1, wherever the caller is.
+    """
+    if config.region is None or config.legacy_global:
+        return _GLOBAL_SIGNING_REGION
+    region, _ = _without_fips(config.region)
+    return _GLOBAL_SIGNING_REGION if region == "aws-global" else region
 
 
 def _by_rules(config: Config) -> str:

@@ -1,67 +1,38 @@
-"""The state machine of one identity: a snapshot, the flight under way, and what failed."""
+"""The state machine of one identity: what readers, refresher, users and services bring about."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-import threading
 from typing import TYPE_CHECKING
 
 from irsa_creds import _freshness as fresh, _refusals
-from irsa_creds._errors import Failure
-from irsa_creds._flight import Flight, Hangar
+from irsa_creds._airfield import Airfield
+from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot, State
+from irsa_creds._greenlets import THREADS
 from irsa_creds._lazy import load_late
 from irsa_creds._lock import CountedLock
 from irsa_creds._muffle import logging_is_held_here
-from irsa_creds._outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Protocol
 
-    from irsa_creds._channel import Channel
-    from irsa_creds._clock import Clock
+    from irsa_creds._errors import Failure
     from irsa_creds._events import Status
-    from irsa_creds._pilot import Pilot
-
-    class Agenda(Protocol):
-        """What the engine asks of the refresher."""
-
-        def schedule(self, engine: Engine, at: float) -> None: ...
 
 
 __all__ = ["Engine"]
 
 
-class Engine:
+class Engine(Airfield):
     """One identity's credentials: reads take `snapshot` bare, all changes happen under one lock.
 
     The lock never spans I/O, and no call here blocks: what is to be waited for comes back as a
     flight, and who called waits in a colour of its own.
     """
 
-    def __init__(
-        self,
-        pilot: Pilot,
-        clock: Clock,
-        agenda: Agenda | None,
-        channel: Channel,
-        draw: fresh.Draw,
-    ) -> None:
-        self.snapshot = Snapshot.nothing()
-        self.keep_warm = False
-        self.now = clock.now
-        self.role_arn = pilot.role_arn
-        self._pilot = pilot
-        self._clock = clock
-        self._agenda = agenda
-        self._channel = channel
-        self._draw = draw
-        self._lock = CountedLock()
-        self._hangar = Hangar(clock)
-        self._outage = Outage(pilot.role_arn, draw)
-        self._last_demand = fresh.NEVER
+    # Of the last flight that `min_ttl` started.
+    _last_demand = fresh.NEVER
 
     # -- reads ---------------------------------------------------------------------------------
 
@@ -75,17 +46,20 @@ class Engine:
         Raises:
             IrsaError: a failure that answers for STS for now.
         """
+        # Not under the lock: in a chain those before have locks of their own.
+        waits_for_itself = self._pilot.is_waited_for_here()
         with self._turn() as now:
             snapshot = self.snapshot
             if now >= snapshot.end_of_use:
-                if self._hangar.is_flown_here():
+                if waits_for_itself or self._hangar.is_flown_here():
                     raise _refusals.own_flight(self.role_arn)
                 # The thread of a flight could not go on while this one holds what it needs.
-                if inline and (self._lock.depth > 1 or logging_is_held_here()):
+                held = self._lock.depth > 1 or logging_is_held_here()
+                if inline and (held or self._pilot.needs_this_thread()):
                     return self._fly_here(now)
                 return self._block(now, inline=inline)
             snapshot.was_read = True
-            state = self._see_to(snapshot, now)
+            state = self._see_to(snapshot, now, reader=True)
             flight = self._hangar.current
             if state is State.EXPIRED and flight is not None:
                 # Past by the wall alone: this one flight decides, and if it fails BOOTTIME does.
@@ -95,6 +69,7 @@ class Engine:
     @contextlib.contextmanager
     def _turn(self) -> Iterator[float]:
         """Hold the lock for one change, at the instant that this yields; log when it is free."""
+        THREADS.renew_if_patched()
         # A look at the token is I/O.
         token_changed = self._outage.bad_token and self._pilot.token_changed()
         try:
@@ -108,7 +83,7 @@ class Engine:
         finally:
             self._outage.report()
 
-    def _see_to(self, snapshot: Snapshot, now: float) -> State:
+    def _see_to(self, snapshot: Snapshot, now: float, *, reader: bool = False) -> State:
         """See that the flight that is due takes off, and that this is looked at again in time."""
         wall = self._clock.wall()
         state = fresh.state(snapshot, now, wall)
@@ -116,10 +91,15 @@ class Engine:
             snapshot.refresh_at = min(snapshot.refresh_at, now)
         # What the wall calls expired may well be: that flight waits for no back-off.
         due = state is State.EXPIRED or (state is State.STALE and now >= self._outage.not_before)
+        waits = False
         if due and self._hangar.current is None:
-            self._background(snapshot, now)
-        self._arrange(snapshot, now)
-        if state is State.EXPIRED and self._hangar.current is not None:
+            flight = Flight.in_background(now, snapshot.left(now))
+            if reader and state is State.EXPIRED:
+                self._launch(flight)
+            else:
+                waits = self._line_up(flight)
+        self._arrange(snapshot, now, waits=waits)
+        if state is State.EXPIRED and (waits or self._hangar.current is not None):
             # All readers leave the hot path, and wait.
             snapshot.check_at = fresh.NEVER
         return state
@@ -160,101 +140,20 @@ class Engine:
             raise backed_off.error()
         if now - self._last_demand > fresh.DEMAND_INTERVAL:
             self._last_demand = now
-            self._background(snapshot, now)
+            flight = Flight.in_background(now, snapshot.left(now))
+            flight.min_ttl = min_ttl
+            self._launch(flight)
             self._arrange(snapshot, now)
             if self._hangar.current is not None:
                 return self._hangar.current
         raise _refusals.too_short(snapshot.left(now), min_ttl)
-
-    # -- flights -------------------------------------------------------------------------------
-
-    def _background(self, snapshot: Snapshot, now: float) -> None:
-        self._launch(Flight.in_background(now, snapshot.left(now)))
-
-    def _launch(self, flight: Flight) -> None:
-        """Start a flight that nobody needs yet; where it cannot be, the next try is soon."""
-        if not self._hangar.may_start() or not self._hangar.start(flight, self.fly):
-            self._outage.postpone(flight.started_at + 1)
-
-    def _arrange(self, snapshot: Snapshot, now: float) -> None:
-        """Say until when reads stay on the hot path, and when the refresher looks here."""
-        at = self._next_look(snapshot, now)
-        snapshot.check_at = min(snapshot.end_of_use, at)
-        if self._agenda is not None and (now < snapshot.end_of_use or self.keep_warm):
-            self._agenda.schedule(self, at)
-
-    def _next_look(self, snapshot: Snapshot, now: float) -> float:
-        if self._hangar.current is not None:
-            return self._hangar.current.overdue_at
-        valid = now < snapshot.end_of_use
-        at = max(snapshot.refresh_at if valid else self._outage.record_until, now)
-        at = max(at, self._outage.not_before)
-        return min(at, now + fresh.TOKEN_WATCH_INTERVAL) if self._outage.bad_token else at
-
-    def fly(self, flight: Flight) -> None:
-        """Run `flight` to its end: on a thread of its own, or on that of who was told to."""
-        # Once: a token callable may read credentials itself.
-        flight.pilot, flight.flown_by = None, threading.get_ident()
-        outcome: Snapshot | Failure = Failure(
-            kind="exchange", code="Interrupted", message="The refresh was interrupted."
-        )
-        self._channel.started(self.role_arn, blocking=flight.blocking)
-        try:
-            outcome = self._pilot.fly(flight, first=self.snapshot.empty)
-        finally:
-            self._land(flight, outcome)
-        self._outage.report()
-        self._channel.deliver()
-
-    def _land(self, flight: Flight, outcome: Snapshot | Failure) -> None:
-        with self._lock:
-            now = self._clock.now()
-            timely = self._hangar.land(flight)
-            if isinstance(outcome, Snapshot):
-                # The late answer of a disowned flight counts only if it is fresher.
-                if timely or outcome.end_of_use > self.snapshot.end_of_use:
-                    self._accept(outcome, now)
-            elif timely and not flight.cut_at(now):
-                self._record(flight, outcome, now)
-        flight.settle(outcome)
-
-    def _accept(self, snapshot: Snapshot, now: float) -> None:
-        self.snapshot = snapshot
-        self._outage.end()
-        if self._hangar.current is not None:
-            # It took over from the one that is late: nobody waits for it any more.
-            self._hangar.current.settle(snapshot)
-            self._hangar.current = None
-        self._arrange(snapshot, now)
-
-    def _record(self, flight: Flight, failure: Failure, now: float) -> None:
-        snapshot, wall = self.snapshot, self._clock.wall()
-        left = snapshot.left(now)
-        self._outage.begin(failure, left=left, blocking=flight.blocking, now=now, wall=wall)
-        if snapshot.wall_past_end(now, wall):
-            snapshot.wall_tried = True
-        self._arrange(snapshot, now)
-
-    def _settle_overdue(self, now: float) -> None:
-        flight = self._hangar.current
-        failure = self._hangar.disown_overdue()
-        if flight is None or failure is None:
-            return
-        if flight.cut:
-            self._arrange(self.snapshot, now)
-        else:
-            self._record(flight, failure, now)
-        # A finalizer of the last moment can neither import an event nor start a thread.
-        if not sys.is_finalizing():
-            self._channel.failed(self.role_arn, failure.code, 1, now - flight.started_at)
-            self._channel.deliver_apart()
 
     # -- the refresher, the user and the services -----------------------------------------------
 
     def tick(self) -> None:
         """Do what is due, as the refresher asks: nothing if nobody has read since the last time."""
         with self._turn() as now:
-            if not (self.snapshot.was_read or self.keep_warm):
+            if not (self.snapshot.was_read or self._noted or self.keep_warm):
                 # Dormant: the next read looks here, and wakes it.
                 self.rouse()
             elif now < self.snapshot.end_of_use:
@@ -270,18 +169,36 @@ class Engine:
             else:
                 self._warm_up(now)
 
+    def take_turn(self, *, warming: bool) -> None:
+        """Start the flight that was to wait for this moment, if it is still due.
+
+        Args:
+            warming: whether it was to fetch what is not valid; else that is left to a reader.
+        """
+        # No look at the token, which is I/O: others wait for their turn behind this.
+        with self._lock:
+            now = self._clock.now()
+            if now < self.snapshot.end_of_use:
+                self._see_to(self.snapshot, now)
+            elif warming or self.keep_warm:
+                self._warm_up(now)
+
     def _warm_up(self, now: float) -> None:
         """Start the flight that a reader would wait for, before there is one."""
+        waits = False
         if self._hangar.current is None and self._outage.recorded(now) is None:
-            self._launch(Flight.for_readers(now))
-        self._arrange(self.snapshot, now)
+            waits = self._line_up(Flight.for_readers(now))
+        self._arrange(self.snapshot, now, waits=waits)
 
     def invalidate(self, access_key_id: str | None) -> None:
         """Let nobody use that key any more (None: whichever is in use)."""
         with self._turn() as now:
-            if access_key_id in (None, self.snapshot.credentials.access_key_id):
+            held = self.snapshot.credentials.access_key_id
+            if access_key_id in (None, held):
                 self.snapshot.give_up()
                 self._arrange(self.snapshot, now)
+        if self.sharing is not None:
+            self.sharing.bury(access_key_id or held)
 
     def distrust(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; go on serving meanwhile."""
@@ -298,18 +215,53 @@ class Engine:
             snapshot.refresh_at = min(now, snapshot.refresh_at)
             self._see_to(snapshot, now)
 
+    # -- chains: those who assume another role with these, and those before ----------------------
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether another role's credentials assume this one's."""
+        return self._pilot.is_chained
+
+    @property
+    def under_way(self) -> Flight | None:
+        """The flight under way."""
+        return self._hangar.current
+
+    def record_left(self) -> float:
+        """Return the seconds for which the last failure answers to who finds nothing valid."""
+        return max(0.0, self._outage.record_until - self.now()) if self.last_failure() else 0.0
+
+    def is_flown_here(self) -> bool:
+        """Whether this very thread flies the flight under way, or one that this one waits for."""
+        with self._lock:
+            here = self._hangar.is_flown_here()
+        return here or self._pilot.is_waited_for_here()
+
+    def needs_this_thread(self) -> bool:
+        """Whether this very thread holds what a flight on another one would wait for."""
+        return self._lock.is_held_here() or self._pilot.needs_this_thread()
+
+    # -- the process -----------------------------------------------------------------------------
+
     def rouse(self) -> None:
         """Make the next read look here: the refresher was stopped and must be told again."""
         self.snapshot.check_at = fresh.NEVER
 
-    def reset_after_fork(self) -> None:
-        """Make this the child's own: its lock, its flights and its instants; keep the snapshot."""
+    def renew(self) -> None:
+        """Forget lock, flights and connection, which are another's; keep the snapshot."""
         self._lock = CountedLock()
         self._hangar.forget()
         self._pilot.reset_after_fork()
         self._channel.reset_after_fork()
+        self.rouse()
+
+    def reset_after_fork(self) -> None:
+        """Make this the child's own, its instants included."""
+        self.renew()
         if self.snapshot.lifetime:
-            self.snapshot = fresh.after_fork(self.snapshot, self._clock.now(), self._draw)
+            shared = self.sharing is not None and self.sharing.works
+            redrawn = fresh.after_shared_fork if shared else fresh.after_fork
+            self.snapshot = redrawn(self.snapshot, self._clock.now(), self._draw)
         self.rouse()
 
     def close(self) -> None:

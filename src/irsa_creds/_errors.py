@@ -64,8 +64,12 @@ class Failure(NamedTuple):
     status: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
+    # Another process was told this: seconds until one of all of them asks again.
+    again_in: float | None = None
     endpoint: str | None = None
     role_arn: str | None = None
+    # What STS was asked to do.
+    operation: str = "AssumeRoleWithWebIdentity"
     # STS's own words, masked; empty where it said none.
     words: str = ""
 

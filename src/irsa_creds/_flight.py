@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from irsa_creds import _freshness as fresh
 from irsa_creds._errors import Failure
 from irsa_creds._freshness import Snapshot
+from irsa_creds._lazy import EXITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,8 @@ class Flight:
     pilot: int | None = None
     # Whether that thread has less time than a flight has: its failure says nothing to others.
     cut: bool = False
+    # The seconds that who asked for it needs: what lasts less is no help.
+    min_ttl: float = 0.0
     # The thread that runs it, from the moment that it does.
     flown_by: int | None = None
 
@@ -77,6 +80,14 @@ class Flight:
         """Release all waiters; a flight that was disowned has released its own already."""
         if not self.future.done():
             self.future.set_result(outcome)
+
+
+def _run(body: Callable[[Flight], None], flight: Flight) -> None:
+    """Be the thread of a flight."""
+    try:
+        body(flight)
+    finally:
+        EXITS.note()
 
 
 class Hangar:
@@ -119,7 +130,7 @@ class Hangar:
             return False
         self._threads = {f: t for f, t in self._threads.items() if t.is_alive()}
         thread = threading.Thread(
-            target=body, args=(flight,), name="irsa-creds-refresh", daemon=True
+            target=_run, args=(body, flight), name="irsa-creds-refresh", daemon=True
         )
         try:
             thread.start()

@@ -170,6 +170,11 @@ def later_refresh(lifetime: float, draw: Draw) -> float:
     return lifetime - refresh_window(lifetime) - draw(0, min(5 * MINUTE, lifetime / 12))
 
 
+def shared_delay(lifetime: float, draw: Draw) -> float:
+    """Return by how much a process refreshes later than the one whose credentials it shares."""
+    return draw(0, min(5.0, lifetime / 20))
+
+
 def after_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
     """Return the child's own snapshot: else all workers of a preloaded server refresh at once."""
     age = now - snapshot.sent_at
@@ -180,6 +185,15 @@ def after_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
     else:
         at = now + draw(0, max(0.0, snapshot.left(now)) / 3)
     return replace(snapshot, refresh_at=at)
+
+
+def after_shared_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
+    """Return the child's own where processes share: were each to draw anew, the earliest would win.
+
+    The time that was drawn for all of them stays, a little later than the parent's.
+    """
+    del now
+    return replace(snapshot, refresh_at=snapshot.refresh_at + shared_delay(snapshot.lifetime, draw))
 
 
 def background_seconds(left: float) -> float:
@@ -197,6 +211,8 @@ def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -
         draw: the source of chance.
     """
     ceiling = left / 3
+    if failure.again_in is not None:
+        return max(0.2, min(failure.again_in, ceiling))
     if not failure.retryable:
         return max(5.0, min(60.0, ceiling))
     floor = 5.0 if failure.throttled else 1.0
@@ -209,6 +225,8 @@ def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -
 
 def record_seconds(failure: Failure, in_a_row: int) -> float:
     """Return how long a failure with nothing valid answers for STS: nobody stampedes."""
+    if failure.again_in is not None:
+        return failure.again_in
     if not failure.retryable:
         return min(60.0, _doubled(5.0, in_a_row))
     if failure.retry_after is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import weakref
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +30,8 @@ _PIECE = 64 * 1024
 # A socket's timeout must be positive, even when nothing is left.
 _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
+# Connections of one process that wait for their next request.
+_MOST_KEPT = 32
 
 
 class Request(NamedTuple):
@@ -87,7 +90,7 @@ class HttpClient:
     """Sends POSTs and keeps the last connection that worked.
 
     A session is taken off the shelf for each POST and put back only after a whole answer, so a
-    thread that hangs in one shares it with nobody.
+    thread that hangs in one shares it with nobody. Of all clients together, 32 keep one.
 
     Args:
         settings: certificates and proxies.
@@ -167,9 +170,32 @@ class HttpClient:
             outcome = Reply(response.status_code, response.headers, body)
         if isinstance(outcome, Reply) and len(outcome.body) <= BODY_LIMIT:
             self._shelf.append((made_for, session))
+            _close_others(self)
         elif session is not None:
             session.close()
         return outcome
+
+
+# Who keeps a connection, the latest last.
+_keepers: deque[weakref.ref[HttpClient]] = deque()
+
+
+def _close_others(client: HttpClient) -> None:
+    """Take note that `client` keeps a connection; of very many only the latest may.
+
+    Else ten thousand identities would use up the files that a process may have open.
+    """
+    mine = weakref.ref(client)
+    # IndexError: another thread has just changed it; then this client is there twice for a while.
+    with contextlib.suppress(ValueError, IndexError):
+        _keepers.remove(mine)
+    _keepers.append(mine)
+    while len(_keepers) > _MOST_KEPT:
+        # IndexError: other threads have done the same meanwhile.
+        with contextlib.suppress(IndexError):
+            oldest = _keepers.popleft()()
+            if oldest is not None:
+                oldest.close()
 
 
 def _session_limits(now: _Limits, read: float) -> _Limits:

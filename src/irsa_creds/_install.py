@@ -16,7 +16,16 @@ from botocore import credentials
 from botocore.session import Session
 
 from irsa_creds import _private
-from irsa_creds._chain import leave, provider_class, put_first, reach, with_ours
+from irsa_creds._chain import (
+    leave,
+    provider_class,
+    put_first,
+    reach,
+    take_hops,
+    with_ours,
+)
+from irsa_creds._greenlets import THREADS
+from irsa_creds._registry import REGISTRY
 from irsa_creds._switches import switch
 
 if TYPE_CHECKING:
@@ -174,20 +183,28 @@ class _Installation:
         @functools.wraps(original)
         def create_credential_resolver(session: Session, *args: Any, **kwargs: Any) -> Any:
             chain = original(session, *args, **kwargs)
-            if self._reaches(session) and self._is_strict(session):
-                put_first(chain, session)
+            if self._reaches(session):
+                take_hops(chain, session)
+                if self._is_strict(session):
+                    put_first(chain, session)
             return chain
 
         return create_credential_resolver
 
 
 _INSTALLATION = _Installation()
+THREADS.when_patched(_INSTALLATION.reset_after_fork)
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(after_in_child=_INSTALLATION.reset_after_fork)
 
 
-def install(session: Any = None, *, strict: bool = False) -> None:
+def install(
+    session: Any = None,
+    *,
+    strict: bool = False,
+    shared_cache: bool | str | os.PathLike[str] | None = None,
+) -> None:
     """Put our provider in the place of botocore's and aiobotocore's in the chain of credentials.
 
     It may be called before or after their import, more than once, and in any thread; aiobotocore
@@ -197,10 +214,15 @@ def install(session: Any = None, *, strict: bool = False) -> None:
         session: a session of boto3, botocore, aiobotocore or aioboto3; None: all that are made
             from now on, and those that have not looked for credentials yet.
         strict: ours comes first in the chain, and its not being configured is an error.
+        shared_cache: let all providers of this process share with the other processes of the pod:
+            in a directory, or True: in the container's own one for temporary files. It writes
+            secrets, in files of mode 0600.
 
     Raises:
         TypeError: `session` is something else.
     """
+    if shared_cache:
+        REGISTRY.share(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _core(session)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
@@ -212,6 +234,7 @@ def install(session: Any = None, *, strict: bool = False) -> None:
 
 def uninstall() -> None:
     """Undo every `install()`; clients that exist keep their credentials."""
+    REGISTRY.share(None)
     _INSTALLATION.undo()
 
 

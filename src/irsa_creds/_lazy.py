@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONNECTING",
+    "EXITS",
     "IMPORT_LOCK",
     "load_certificates",
     "load_exchange_modules",
@@ -25,6 +27,7 @@ __all__ = [
 # Nobody waits without an end; imports take a fraction of it.
 _IMPORT_PATIENCE = 5.0
 _BRIEFLY = 0.05
+_INSTANT = 0.0005
 
 
 class _ImportLock:
@@ -121,6 +124,46 @@ class _Connecting:
 
 
 CONNECTING = _Connecting()
+
+
+class _Exits:
+    """Threads that are at their end, and that the system may still be taking apart.
+
+    `Thread.join` returns a little before that (until Python 3.13). What OpenSSL keeps for a thread
+    is cleared away then, under a lock of its own: a child that is forked in such a moment hangs
+    when it makes its first TLS context (of 750 children, 8 did).
+    """
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Forget the parent's: in a child they do not exist."""
+        self._ids: set[int] = set()
+
+    def note(self) -> None:
+        """Take note that this very thread is at its end."""
+        self._forget_gone()
+        self._ids.add(threading.get_native_id())
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until all are gone, but not longer; return whether they are."""
+        deadline = time.monotonic() + seconds
+        while self._forget_gone():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_INSTANT)
+        return True
+
+    def _forget_gone(self) -> bool:
+        """Forget those that are gone, and return whether any is left; where nothing tells, none."""
+        for each in list(self._ids):
+            if not os.path.exists(f"/proc/self/task/{each}"):  # noqa: PTH110 - no import before a fork
+                self._ids.discard(each)
+        return bool(self._ids)
+
+
+EXITS = _Exits()
 
 
 def quiesce(*, imports: float, connections: float) -> bool:

@@ -17,12 +17,20 @@ class CountedLock:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._owner: int | None = None
         self.depth = 0
 
     def __enter__(self) -> None:
         self._lock.acquire()
         self.depth += 1
+        self._owner = threading.get_ident()
 
     def __exit__(self, *_: object) -> None:
         self.depth -= 1
+        if not self.depth:
+            self._owner = None
         self._lock.release()
+
+    def is_held_here(self) -> bool:
+        """Whether this very thread has it."""
+        return self._owner == threading.get_ident()

@@ -28,7 +28,8 @@ class Outage:
     def __init__(self, role_arn: str, draw: fresh.Draw) -> None:
         self._role_arn = role_arn
         self._draw = draw
-        self._in_a_row = 0
+        #: How many have failed since the last success.
+        self.in_a_row = 0
         # Told apart: how long the background has failed must not slow down the first recovery.
         self._blocking_in_a_row = 0
         self._failure: Failure | None = None
@@ -44,7 +45,7 @@ class Outage:
     @property
     def failure(self) -> Failure | None:
         """Why the last flight failed; None after one that did not."""
-        return self._failure if self._in_a_row else None
+        return self._failure if self.in_a_row else None
 
     @property
     def bad_token(self) -> bool:
@@ -61,7 +62,7 @@ class Outage:
         from irsa_creds._events import LastFailure  # noqa: PLC0415 - `status()` has loaded it
 
         at = datetime.fromtimestamp(self._failed_at, UTC)
-        return LastFailure(self._failure.code, at, self._in_a_row)
+        return LastFailure(self._failure.code, at, self.in_a_row)
 
     def recorded(self, now: float) -> Failure | None:
         """Return the failure that whoever finds nothing valid gets instead of a flight."""
@@ -83,11 +84,11 @@ class Outage:
             now: the instant of the failure.
             wall: the same by the wall clock.
         """
-        self._in_a_row += 1
+        self.in_a_row += 1
         self._failure = failure
         self._failed_at = wall
         if left > 0:
-            pause = fresh.background_pause(failure, self._in_a_row, left, self._draw)
+            pause = fresh.background_pause(failure, self.in_a_row, left, self._draw)
             self.not_before = now + pause
         elif blocking:
             self._blocking_in_a_row += 1
@@ -118,10 +119,10 @@ class Outage:
 
     def end(self) -> None:
         """Take note of a success."""
-        if self._in_a_row:
+        if self.in_a_row:
             text = "The credentials of %s are refreshed again; failures before: %d."
-            self._unsaid.append((logging.INFO, text, self._role_arn, self._in_a_row))
-        self._in_a_row = self._blocking_in_a_row = 0
+            self._unsaid.append((logging.INFO, text, self._role_arn, self.in_a_row))
+        self.in_a_row = self._blocking_in_a_row = 0
         self._told = None
         self.not_before = self.record_until = _NEVER
 

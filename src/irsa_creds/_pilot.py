@@ -10,6 +10,7 @@ from irsa_creds._freshness import Snapshot
 from irsa_creds._lazy import load_exchange_modules
 
 if TYPE_CHECKING:
+    from irsa_creds._answer import Proof
     from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._flight import Flight
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
         @property
         def calls(self) -> int: ...
-        def attempt(self, token: Token, seconds: float) -> Answer | Failure: ...
+        def attempt(self, token: Proof, seconds: float) -> Answer | Failure: ...
         def reset_after_fork(self) -> None: ...
         def close(self) -> None: ...
 
@@ -37,6 +38,9 @@ __all__ = ["Pilot"]
 
 class Pilot:
     """Flies one identity's flights; all state here is about the token and the connection."""
+
+    #: Whether another role's credentials stand in the place of the token.
+    is_chained = False
 
     def __init__(
         self,
@@ -67,16 +71,16 @@ class Pilot:
         """Requests sent to STS."""
         return self._exchange.calls
 
-    def fly(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+    def fly(self, flight: Flight, held: Snapshot) -> Snapshot | Failure:
         """Bring credentials, or say why not; a blocking flight tries a few times.
 
         Args:
             flight: its deadline bounds all.
-            first: whether the process has had no credentials yet.
+            held: what the process has already.
         """
         attempt = 1
         while True:
-            outcome = self._attempt_safely(flight, first=first)
+            outcome = self._attempt_safely(flight, first=held.empty)
             latency = self._clock.now() - flight.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
@@ -111,12 +115,9 @@ class Pilot:
 
     def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
         load_exchange_modules()
-        self._signature = self._source.signature()
-        self._tried = ""
-        token = self._source.read()
-        if self._sent not in ("", token.fingerprint):
-            self._channel.rotated(self.role_arn)
-        self._tried = self._sent = token.fingerprint
+        token = self._proof(flight)
+        if isinstance(token, Failure):
+            return token
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(fresh.ATTEMPT_SECONDS, flight.deadline - sent_at)
         if seconds <= 0:
@@ -139,6 +140,35 @@ class Pilot:
             advice="Compare the pod's clock and STS's.",
             role_arn=self.role_arn,
         )
+
+    def _proof(self, flight: Flight) -> Proof | Failure:
+        """Return what shows STS who asks, as it is now."""
+        del flight
+        token = self.token()
+        if self._sent not in ("", token.fingerprint):
+            self._channel.rotated(self.role_arn)
+        self._sent = token.fingerprint
+        return token
+
+    def needs_this_thread(self) -> bool:
+        """Whether a flight on another thread would wait for what this very thread holds."""
+        return False
+
+    def is_waited_for_here(self) -> bool:
+        """Whether this very thread brings what a flight would wait for."""
+        return False
+
+    def token(self) -> Token:
+        """Return the token as it is now: what comes of this flight is about that one.
+
+        Raises:
+            TokenError: it cannot be had.
+        """
+        self._signature = self._source.signature()
+        self._tried = ""
+        token = self._source.read()
+        self._tried = token.fingerprint
+        return token
 
     def token_changed(self) -> bool:
         """Whether the token's content differs from what was sent last; looks once a second."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -186,15 +188,12 @@ class Http(NamedTuple):
         Raises:
             ConfigError: the CA bundle is named, but empty.
         """
-        # Imported late: a millisecond or twenty that botocore, once imported, has already paid.
-        from urllib.request import getproxies  # noqa: PLC0415
-
         return cls(
             verify=_verify(settings),
             proxies=None if proxies is None else _pairs(proxies),
             client_cert=client_cert,
             proxies_config=None if proxies_config is None else _pairs(proxies_config),
-            environment_proxies=_pairs(getproxies()) if proxies is None else (),
+            environment_proxies=_environment_proxies() if proxies is None else (),
         )
 
     def proxies_for(self, url: str) -> dict[str, str]:
@@ -212,6 +211,18 @@ class Http(NamedTuple):
         pairs = self.environment_proxies if self.proxies is None else self.proxies
         proxies = {scheme: re.sub(r"(?s).*@", "***@", url) for scheme, url in pairs}
         return f"Http(verify={self.verify!r}, proxies={proxies!r})"
+
+
+def _environment_proxies() -> tuple[tuple[str, str], ...]:
+    """Return the environment's proxies, or the system's where it has some."""
+    if sys.platform not in {"darwin", "win32"} and not any(
+        name.lower().endswith("_proxy") for name in os.environ
+    ):
+        return ()
+    # Imported late: ten milliseconds that botocore, once imported, has already paid.
+    from urllib.request import getproxies  # noqa: PLC0415
+
+    return _pairs(getproxies())
 
 
 def _verify(settings: Settings) -> bool | str:

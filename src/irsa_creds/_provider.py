@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds import _freshness as fresh
 from irsa_creds._channel import Channel
 from irsa_creds._engine import Engine
+from irsa_creds._lazy import load_late
 from irsa_creds._pilot import Pilot
 from irsa_creds._sts import Exchange
 from irsa_creds._token import TokenCall, TokenFile
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from irsa_creds._clock import Clock
     from irsa_creds._config import Config
     from irsa_creds._credentials import Credentials
-    from irsa_creds._engine import Agenda
     from irsa_creds._events import Event, Status
+    from irsa_creds._tower import Agenda, Tower
     from irsa_creds.aiobotocore import AioIrsaCredentials
     from irsa_creds.botocore import IrsaCredentials
 
-__all__ = ["Provider", "engine_of", "pin"]
+__all__ = ["Provider", "arguments_of", "engine_of", "pin", "share"]
 
 
 class Provider:
@@ -35,34 +36,35 @@ class Provider:
     """
 
     def __init__(
-        self, config: Config, arguments: Mapping[str, Any], *, clock: Clock, agenda: Agenda | None
+        self,
+        config: Config,
+        arguments: Mapping[str, Any],
+        *,
+        clock: Clock,
+        agenda: Agenda | None,
+        tower: Tower | None = None,
+        before: Provider | None = None,
     ) -> None:
         self._config = config
         self._arguments = dict(arguments)
         self._now = clock.now
         self._channel = Channel()
-        source = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
-        pilot = Pilot(
-            config.role_arn,
-            source,
-            Exchange(config),
-            ceiling=config.lifetime_ceiling,
-            clock=clock,
-            channel=self._channel,
-            draw=fresh.DRAW,
-        )
-        self._engine = Engine(pilot, clock, agenda, self._channel, fresh.DRAW)
+        # Held as long as this: nobody else may.
+        self._before = before
+        self._pilot = pilot = _pilot_of(config, before, clock, self._channel)
+        self._clock = clock
+        self._engine = Engine(pilot, clock, agenda, self._channel, fresh.DRAW, tower=tower)
 
     def __repr__(self) -> str:
-        return f"<Provider of {self._config.role_arn}>"
+        return f"<Provider of {self.role_arn}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self._arguments,)
 
     @property
     def role_arn(self) -> str:
-        """The role that is assumed."""
-        return self._config.role_arn
+        """The role whose credentials these are: in a chain, the last one."""
+        return self._config.final_role_arn
 
     def get(self, *, min_ttl: float = 0.0, timeout: float = fresh.WAITER_SECONDS) -> Credentials:
         """Return valid credentials; while some are there, at once.
@@ -153,9 +155,35 @@ class Provider:
         """
         return self._channel.subscribe(callback)
 
-    def close(self) -> None:
-        """Forget the credentials and close the connection; a later read begins anew."""
+    def close(self, *, purge: bool = False) -> None:
+        """Forget the credentials and close the connection; a later read begins anew.
+
+        Args:
+            purge: remove them from the shared cache as well, where there is one.
+        """
+        if purge and self._engine.sharing is not None:
+            self._engine.sharing.purge()
         self._engine.close()
+
+
+def _pilot_of(config: Config, before: Provider | None, clock: Clock, channel: Channel) -> Pilot:
+    """Return who flies the flights of an identity."""
+    common: dict[str, Any] = {
+        "ceiling": config.lifetime_ceiling,
+        "clock": clock,
+        "channel": channel,
+        "draw": fresh.DRAW,
+    }
+    if before is None:
+        source = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
+        return Pilot(config.final_role_arn, source, Exchange(config), **common)
+    load_late("irsa_creds._chain_pilot")
+    # Most programs have no chain of roles.
+    from irsa_creds._assume import ChainExchange  # noqa: PLC0415
+    from irsa_creds._chain_pilot import ChainPilot, RoleBefore  # noqa: PLC0415
+
+    role = RoleBefore(before._engine, before._pilot)  # noqa: SLF001 - of this very class
+    return ChainPilot(config.final_role_arn, role, ChainExchange(config), **common)
 
 
 def engine_of(provider: Provider) -> Engine:
@@ -170,6 +198,37 @@ def pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
     """
     known = provider._arguments  # noqa: SLF001 - as above
     provider._arguments = {**known, **arguments}  # noqa: SLF001 - as above
+
+
+def arguments_of(provider: Provider) -> Mapping[str, Any]:
+    """Return what a provider was asked for with, so far."""
+    return provider._arguments  # noqa: SLF001 - as above
+
+
+def share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual
+    """Let a provider look first for what other processes have.
+
+    Args:
+        provider: whose credentials they are.
+        place: a directory; True: the container's own directory for temporary files; None or
+            False: nowhere.
+    """
+    engine = provider._engine  # noqa: SLF001 - as above
+    if not place:
+        engine.sharing = None
+        return
+    load_late("irsa_creds._sharing")
+    from irsa_creds._sharing import Sharing  # noqa: PLC0415 - it is off for most
+
+    directory = None if place is True else place
+    if engine.sharing is None or engine.sharing.given != directory:
+        engine.sharing = Sharing(
+            provider._config,  # noqa: SLF001 - as above
+            provider._pilot,  # noqa: SLF001 - as above
+            provider._clock,  # noqa: SLF001 - as above
+            provider._channel,  # noqa: SLF001 - as above
+            directory,
+        )
 
 
 def _restore(arguments: dict[str, Any]) -> Provider:

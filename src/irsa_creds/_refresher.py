@@ -6,18 +6,15 @@ import contextlib
 import logging
 import sys
 import threading
-import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from irsa_creds._freshness import WALL_TOLERANCE
+from irsa_creds._greenlets import THREADS
+from irsa_creds._line import Line
 
 if TYPE_CHECKING:
     from irsa_creds._clock import Clock
-
-    class Ticking(Protocol):
-        """What the refresher wakes."""
-
-        def tick(self) -> None: ...
+    from irsa_creds._tower import Ticking
 
 
 __all__ = ["Refresher"]
@@ -36,7 +33,7 @@ class Refresher:
         self._clock = clock
         # Re-entrant: a signal's handler may read credentials in the middle of `schedule`.
         self._condition = threading.Condition()
-        self._agenda: weakref.WeakKeyDictionary[Ticking, float] = weakref.WeakKeyDictionary()
+        self._agenda: Line[Ticking] = Line()
         self._thread: threading.Thread | None = None
         self._wakes_at = float("inf")
         # The wall's lead over `now`: a jump means that the machine was paused or set.
@@ -45,7 +42,7 @@ class Refresher:
     def schedule(self, engine: Ticking, at: float) -> None:
         """Wake `engine` at the instant `at`, instead of when it was to be woken before."""
         with self._condition:
-            self._agenda[engine] = at
+            self._agenda.put(engine, (at,))
             if self._thread is None or not self._thread.is_alive():
                 self._start()
             elif at < self._wakes_at:
@@ -73,6 +70,9 @@ class Refresher:
                 if not due:
                     self._sleep()
                     continue
+            if THREADS.renew_if_patched():
+                # A greenlet that this native thread starts would end with its hub.
+                return
             for engine in due:
                 self._tick(engine)
             # No reference is kept while asleep: a provider that nobody holds may go.
@@ -94,16 +94,20 @@ class Refresher:
         if jumped:
             # Not otherwise: many small steps are a jump as well.
             self._lead = lead
-        due = [engine for engine, at in list(self._agenda.items()) if jumped or at <= now]
-        for engine in due:
-            del self._agenda[engine]
+            due = self._agenda.members()
+            self._agenda = Line()
+            return due
+        due = []
+        while (engine := self._agenda.take((now,))) is not None:
+            due.append(engine)
         return due
 
     def _sleep(self) -> None:
-        self._wakes_at = min(self._agenda.values(), default=float("inf"))
+        first = self._agenda.first()
+        self._wakes_at = float("inf") if first is None else first[0]
         seconds = min(_LONGEST_SLEEP, self._wakes_at - self._clock.now())
         # With an empty agenda there is nothing to look at: no timeout, no CPU.
-        self._condition.wait(max(0.0, seconds) if self._agenda else None)
+        self._condition.wait(None if first is None else max(0.0, seconds))
 
     def pause(self) -> bool:
         """End the thread before a fork, which a second thread makes a DeprecationWarning.
@@ -124,5 +128,5 @@ class Refresher:
     def reset_after_fork(self) -> None:
         """Make this the child's own."""
         self._condition = threading.Condition()
-        self._agenda = weakref.WeakKeyDictionary()
+        self._agenda = Line()
         self._thread = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import weakref
@@ -13,29 +14,38 @@ from cachetools import LRUCache
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, quiesce
-from irsa_creds._provider import Provider, engine_of, pin
+from irsa_creds._greenlets import THREADS
+from irsa_creds._lazy import CONNECTING, EXITS, IMPORT_LOCK, quiesce
+from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
 from irsa_creds._refresher import Refresher
-from irsa_creds._switches import switch
+from irsa_creds._switches import number, switch
 from irsa_creds._token import TokenFile
+from irsa_creds._tower import MOST, Tower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from irsa_creds._clock import Clock
     from irsa_creds._engine import Engine
+    from irsa_creds._hops import RoleConfig
 
 __all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
 
-_STRONG_REFERENCES = 1024
+#: The default of `IRSA_CREDS_MAX_PROVIDERS`.
+_MOST_KEPT = 1024
+# Arguments of `provider` that are not `Config`'s.
+_NO_IDENTITY = {"profile", "keep_warm", "shared_cache"}
+# With one of these the way through the profiles begins elsewhere.
+_FIRST_ROLE = {"role_arn", "token_file", "token"}
 # Seconds that a fork waits at most: for imports, which take a fraction of that, and for TLS
 # connections that are being opened, which an STS that is silent can make last.
 _IMPORT_PATIENCE = 2.0
 _CONNECT_PATIENCE = 0.5
+_EXIT_PATIENCE = 0.05
 
 
 class Registry:
-    """Providers by identity: weakly, and strongly for those lately asked for."""
+    """Providers by identity: weakly, and strongly for those lately read."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -43,33 +53,90 @@ class Registry:
         self._lock = threading.RLock()
         self._refresher = Refresher(clock)
         self._refresher_ran = False
+        self._tower = Tower(clock)
         # All that live, those of before a `reset` too: who holds one goes on using it. By id, to
         # be listed in one step: a hook that fails would leave the import lock taken for ever.
         self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
-        self._recent: LRUCache[Config, Provider] = LRUCache(_STRONG_REFERENCES)
+        # By id as well: to hash a whole identity costs more than all the rest of it.
+        self._kept: LRUCache[int, Provider] = LRUCache(math.inf)
+        self._shared_place: bool | str | None = None
 
     def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
         """Return the provider of that identity; the first one asked for makes it."""
+        THREADS.renew_if_patched()
+        # Whoever is further down a chain holds those before: they are shared by all chains.
+        before = self.of(config.source, _for_source(arguments)) if config.chain else None
         with self._lock:
             found = self._known.get(config)
             if found is None:
                 background = switch("IRSA_CREDS_BACKGROUND", default=True)
                 agenda = self._refresher if background else None
-                made = Provider(config, arguments, clock=self._clock, agenda=agenda)
+                self._tower.agenda = agenda
+                self._tower.most = number("IRSA_CREDS_MAX_REFRESHES", default=MOST)
+                made = Provider(
+                    config,
+                    arguments,
+                    clock=self._clock,
+                    agenda=agenda,
+                    tower=self._tower,
+                    before=before,
+                )
                 found = self._known.setdefault(config, made)
                 self._made[id(found)] = found
             else:
                 pin(found, arguments)
-            self._recent[config] = found
-            return found
+            self._equip(found)
+            let_go = self._keep(found)
+        # Out here: with the last reference to one, its connection is closed.
+        del let_go
+        return found
+
+    def _keep(self, provider: Provider) -> list[Provider]:
+        """Hold a provider though nobody else does; return those that are let go for it."""
+        let_go: list[Provider] = []
+        if id(provider) in self._kept:
+            # That it is asked for is no read.
+            return let_go
+        most = number("IRSA_CREDS_MAX_PROVIDERS", default=_MOST_KEPT)
+        while len(self._kept) >= most:
+            let_go.append(self._let_go())
+        self._kept[id(provider)] = provider
+        return let_go
+
+    def _let_go(self) -> Provider:
+        """Take out the first in line that nobody has read since it was passed over last.
+
+        Reads leave a mark and nothing more, so those that were read go to the end of the line only
+        here: each read pays at most once for that, and each that goes has been there for a round.
+        """
+        for _ in range(len(self._kept)):
+            key, first = self._kept.popitem()
+            if not engine_of(first).was_read_lately():
+                return first
+            self._kept[key] = first
+        # All were read: the one for which that has been known longest.
+        return self._kept.popitem()[1]
+
+    def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
+        """Let all providers share in that place; None: in the environment's, if it names one."""
+        with self._lock:
+            self._shared_place = place
+            for provider in self._living():
+                self._equip(provider)
+
+    def _equip(self, provider: Provider) -> None:
+        place = arguments_of(provider).get("shared_cache")
+        if place is None:
+            place = self._shared_place or os.environ.get("IRSA_CREDS_CACHE_DIR")
+        share(provider, place)
 
     def reset(self) -> None:
         """Forget and close every provider."""
         with self._lock:
             providers = list(self._known.values())
             self._known.clear()
-            self._recent.clear()
+            self._kept.clear()
         self._refresher.pause()
         for each in providers:
             each.close()
@@ -79,6 +146,7 @@ class Registry:
         quiesce(imports=_IMPORT_PATIENCE, connections=_CONNECT_PATIENCE)
         # Two threads may fork at once, and the first of them has ended the refresher for both.
         self._refresher_ran |= self._refresher.pause()
+        EXITS.wait(_EXIT_PATIENCE)
 
     def after_in_parent(self) -> None:
         """Go on; the next read starts the refresher again, or nobody's where it is kept warm."""
@@ -95,20 +163,35 @@ class Registry:
 
     def after_in_child(self) -> None:
         """Make the providers the child's own."""
-        IMPORT_LOCK.reset_after_fork()
-        CONNECTING.reset_after_fork()
-        self._lock = threading.RLock()
-        self._refresher_ran = False
-        self._refresher.reset_after_fork()
+        self._renew_locks()
         for engine in self._engines():
             engine.reset_after_fork()
 
-    def _engines(self) -> list[Engine]:
+    def renew(self) -> None:
+        """Let go of all locks and threads that were made before gevent came."""
+        self._renew_locks()
+        for engine in self._engines():
+            engine.renew()
+
+    def _renew_locks(self) -> None:
+        IMPORT_LOCK.reset_after_fork()
+        CONNECTING.reset_after_fork()
+        EXITS.reset_after_fork()
+        self._lock = threading.RLock()
+        self._refresher_ran = False
+        self._refresher.reset_after_fork()
+        self._tower.reset_after_fork()
+
+    def _living(self) -> list[Provider]:
         made = [each() for each in self._made.valuerefs()]
-        return [engine_of(each) for each in made if each is not None]
+        return [each for each in made if each is not None]
+
+    def _engines(self) -> list[Engine]:
+        return [engine_of(each) for each in self._living()]
 
 
 REGISTRY = Registry(SystemClock())
+THREADS.when_patched(REGISTRY.renew)
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(
@@ -116,6 +199,14 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
         after_in_parent=REGISTRY.after_in_parent,
         after_in_child=REGISTRY.after_in_child,
     )
+
+
+def _for_source(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a provider further down a chain was asked for with, and those before are too.
+
+    What they are is no matter of arguments: nobody else pickles them.
+    """
+    return {name: value for name, value in arguments.items() if name == "shared_cache"}
 
 
 def issuer_of_file(path: str) -> str | None:
@@ -140,7 +231,9 @@ def provider(
     region: str | None = None,
     endpoint_url: str | None = None,
     profile: str | None = None,
+    assume: Sequence[RoleConfig | str] | None = None,
     keep_warm: bool = False,
+    shared_cache: bool | str | os.PathLike[str] | None = None,
 ) -> Provider:
     """Return the process's shared provider for these arguments and this environment.
 
@@ -157,16 +250,39 @@ def provider(
         policy_arns: managed session policies, at most 10.
         region: the region whose STS is asked.
         endpoint_url: an STS endpoint in place of AWS's own.
-        profile: a profile to read; like in botocore it switches the variables off.
-        keep_warm: fetch at once, and refresh in the background even while nobody reads.
+        profile: a profile to read; like in botocore it switches the variables off. A profile (this
+            one, or that of `AWS_PROFILE`) whose `source_profile` leads to a web identity stands for
+            the roles on that way, unless arguments name role or token.
+        assume: roles to assume from there on, each with the credentials of the one before: ARNs, or
+            `RoleConfig`. The last one's credentials are those that the provider gives; what the
+            other arguments say is of the first role, the one of the token.
+        keep_warm: fetch at once, and refresh in the background even while nobody reads. Of more
+            than 1,024 identities (`IRSA_CREDS_MAX_PROVIDERS`) only those that you hold yourself or
+            read are sure to stay.
+        shared_cache: share with the other processes of this pod: in a directory, or True: in the
+            container's own one for temporary files; False: not. None: as `install(shared_cache=)`
+            or `IRSA_CREDS_CACHE_DIR` say; else not, for it writes secrets, in files of mode 0600.
 
     Raises:
         ConfigError: a value is malformed, or IRSA is not configured.
     """
-    given = {k: v for k, v in locals().items() if v is not None and v is not False}
-    arguments = {k: v for k, v in given.items() if k not in {"profile", "keep_warm"}}
+    if shared_cache is not None and not isinstance(shared_cache, bool):
+        shared_cache = os.fspath(shared_cache)
+    if isinstance(assume, list):
+        # The caller may change it: this pickles.
+        assume = tuple(assume)
+    given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
+    arguments = {k: v for k, v in given.items() if k not in _NO_IDENTITY}
     settings = EnvironSettings(os.environ, profile)
-    config = Config.resolve(settings, **arguments, issuer=issuer_of_file, strict=True)
+    # Who names role or token does not mean the profile's.
+    route = None if arguments.keys() & _FIRST_ROLE else settings.route()
+    config = Config.resolve(
+        settings if route is None else settings.at_source(route.base),
+        **arguments,
+        roles=() if route is None else route.roles,
+        issuer=issuer_of_file,
+        strict=True,
+    )
     # Under `strict` it raises instead of returning None.
     found = REGISTRY.of(cast("Config", config), given)
     if keep_warm:

@@ -9,7 +9,9 @@ from irsa_creds._config import Config, Http
 from irsa_creds._registry import issuer_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from irsa_creds._hops import Asked
 
 __all__ = ["SessionSettings"]
 
@@ -55,12 +57,15 @@ class SessionSettings:
         given = getattr(self._session.get_default_client_config(), name, None)
         return self._session.get_config_variable(name) if given is None else given
 
-    def config(self, *, strict: bool, client_region: str | None) -> Config | None:
+    def config(
+        self, *, strict: bool, client_region: str | None, roles: Sequence[Asked] = ()
+    ) -> Config | None:
         """Return the identity that this session stands for; None where it is not IRSA.
 
         Args:
             strict: take it as an error when IRSA is not configured.
             client_region: the region of the client being made.
+            roles: what is assumed from the web identity on.
 
         Raises:
             ConfigError: a value is malformed, or something is half set.
@@ -79,5 +84,6 @@ class SessionSettings:
             client_region=client_region,
             issuer=issuer_of_file,
             http=http,
+            roles=roles,
             strict=strict,
         )

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from irsa_creds import _validate
 from irsa_creds._errors import ConfigError
+from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
-__all__ = ["EnvironSettings", "Found", "Settings", "find_profile_key", "find_web_identity"]
+    from irsa_creds._route import Route
+
+__all__ = [
+    "EnvironSettings",
+    "Found",
+    "Settings",
+    "find_profile_key",
+    "find_web_identity",
+    "route_of",
+]
 
 # botocore 1.44.8, credentials.AssumeRoleWithWebIdentityProvider.
 _WEB_IDENTITY = {
@@ -92,9 +103,36 @@ class EnvironSettings:
         # Not `cached_property`: before Python 3.12 that has one lock for all instances, which a
         # child forked meanwhile inherits. Reading the files twice does no harm.
         self._merged: Mapping[str, Any] | None = None
+        # The profile of the web identity, where another one leads there.
+        self._source: str | None = None
+
+    def at_source(self, profile: str) -> Self:
+        """Return these settings with the web identity of another profile; the rest stays.
+
+        Args:
+            profile: where a way of `source_profile`s ends.
+        """
+        made = type(self)(self._environ, self._argument)
+        made._merged = self._merged  # noqa: SLF001 - of this very class
+        made._source = profile  # noqa: SLF001 - as above
+        # As in botocore: the variables are off behind a `source_profile`.
+        made.explicit_profile = True
+        return made
+
+    def route(self) -> Route | None:
+        """Return the roles that the profile assumes by way of `source_profile`; None: it does not.
+
+        Raises:
+            ConfigError: a file does not parse.
+        """
+        return route_of(self._files["profiles"], self._own_name)
 
     @property
     def profile_name(self) -> str:
+        return self._own_name if self._source is None else self._source
+
+    @property
+    def _own_name(self) -> str:
         return "default" if self._named is None else self._named.value
 
     def variable(self, name: str) -> str | None:
@@ -104,7 +142,9 @@ class EnvironSettings:
         return self._profile.get(key)
 
     def web_identity(self, key: str) -> Any:
-        return self._profile.get(key)
+        if self._source is None:
+            return self._profile.get(key)
+        return self._files["profiles"][self._source].get(key)
 
     def services(self, section: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._files.get("services", {}).get(section)
@@ -132,7 +172,7 @@ class EnvironSettings:
                 f"but neither {self._config_file!r} nor {self._credentials_file!r} has it; "
                 "write it there, or name another."
             )
-        return profiles.get(self.profile_name, {})
+        return profiles.get(self._own_name, {})
 
     @property
     def _files(self) -> Mapping[str, Any]:
@@ -157,6 +197,21 @@ class EnvironSettings:
     @property
     def _credentials_file(self) -> str:
         return self._environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+
+
+def route_of(profiles: Mapping[str, Any], name: str) -> Route | None:
+    """Return the roles that a profile assumes by way of `source_profile`; None: it does not.
+
+    Args:
+        profiles: the profiles of the configuration files, merged.
+        name: the profile.
+    """
+    if "source_profile" not in profiles.get(name, {}):
+        return None
+    load_late("irsa_creds._route")
+    from irsa_creds._route import find_route  # noqa: PLC0415 - most profiles lead nowhere else
+
+    return find_route(profiles, name)
 
 
 def _is_file(path: str) -> bool:

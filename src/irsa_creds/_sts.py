@@ -15,10 +15,10 @@ from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
+    from irsa_creds._answer import Proof
     from irsa_creds._config import Config
-    from irsa_creds._token import Token
 
-__all__ = ["Answer", "Exchange"]
+__all__ = ["Answer", "Exchange", "basic_form", "common_headers", "policies_form"]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -27,7 +27,7 @@ _VALIDATION = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
 
 
 class Exchange:
-    """Asks STS for the credentials of one identity.
+    """Asks STS for the credentials of one identity, and shows its token.
 
     Args:
         config: who asks for what, and where.
@@ -37,6 +37,7 @@ class Exchange:
         self._config = config
         self._http = HttpClient(config.http)
         self._duration = config.duration_seconds
+        self._may_leave_duration_out = config.duration_optional
         self._url: str | None = None
 
     @property
@@ -58,12 +59,12 @@ class Exchange:
         return self._url
 
     def attempt(
-        self, token: Token, seconds: float, *, connect: float = 3.0, read: float = 10.0
+        self, token: Proof, seconds: float, *, connect: float = 3.0, read: float = 10.0
     ) -> Answer | Failure:
         """Return credentials for `token`, or why there are none; network and STS never raise.
 
         Args:
-            token: it was read for this attempt.
+            token: it was read for this attempt; in a chain it is a `Key`.
             seconds: for all of it, imports and a second POST included.
             connect: to connect, in seconds.
             read: for each wait for an answer, in seconds.
@@ -73,7 +74,7 @@ class Exchange:
         try:
             url = self.url
         except ConfigError as error:
-            return _unresolved(error, self._config)
+            return self._unresolved(error)
 
         def ask(duration: int | None) -> Answer | Failure:
             return self._ask(
@@ -81,7 +82,7 @@ class Exchange:
             )
 
         outcome = ask(self._duration)
-        if not (self._config.duration_optional and self._duration and _rejected(outcome)):
+        if not (self._may_leave_duration_out and self._duration and _rejected(outcome)):
             return outcome
         second = ask(None)
         if isinstance(second, Answer):
@@ -105,23 +106,20 @@ class Exchange:
     def _ask(
         self,
         url: str,
-        token: Token,
+        token: Proof,
         duration: int | None,
         seconds: float,
         *,
         connect: float,
         read: float,
     ) -> Answer | Failure:
-        asked = Asked(self._config.role_arn, url, duration, token)
-        form = _form(self._config, duration)
+        asked = Asked(self._config.final_role_arn, url, duration, token, self._signer)
+        form = self._form(duration)
         try:
             # In one expression: no local of this frame holds the body, or the answer's.
             return _judged(
                 self._http.post(
-                    Request(url, _headers(), _body(form, token)),
-                    seconds=seconds,
-                    connect=connect,
-                    read=read,
+                    self._request(url, form, token), seconds=seconds, connect=connect, read=read
                 ),
                 asked,
             )
@@ -135,33 +133,62 @@ class Exchange:
         finally:
             del interrupt
 
+    @property
+    def _signer(self) -> str | None:
+        """The role whose credentials sign; None where the token alone shows who asks."""
+        return None
+
+    def _form(self, duration: int | None) -> dict[str, str]:
+        """Return the fields as botocore's QuerySerializer (1.44.8), but for the token."""
+        config = self._config
+        return {
+            **basic_form(
+                "AssumeRoleWithWebIdentity", config.role_arn, config.session_name, duration
+            ),
+            **policies_form(config.policy, config.policy_arns),
+        }
+
+    def _request(self, url: str, form: dict[str, str], token: Proof) -> Request:
+        body = urlencode({**form, "WebIdentityToken": token.value}).encode()
+        return Request(url, common_headers(), body)
+
+    def _unresolved(self, error: ConfigError) -> Failure:
+        return Failure(
+            kind="exchange",
+            code="EndpointUnresolved",
+            message=str(error),
+            advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
+            retryable=False,
+            role_arn=self._config.final_role_arn,
+        )
+
 
 def _judged(reply: Reply | NoReply, asked: Asked) -> Answer | Failure:
     return judge(reply, asked) if isinstance(reply, Reply) else failure_of(reply, asked)
 
 
-def _body(form: dict[str, str], token: Token) -> bytes:
-    return urlencode({**form, "WebIdentityToken": token.value}).encode()
-
-
-def _form(config: Config, duration: int | None) -> dict[str, str]:
-    """Return the fields as botocore's QuerySerializer writes them (1.44.8), but for the token."""
+def basic_form(
+    action: str, role_arn: str, session_name: str, duration: int | None
+) -> dict[str, str]:
+    """Return the fields that every request has."""
     form = {
-        "Action": "AssumeRoleWithWebIdentity",
+        "Action": action,
         "Version": API_VERSION,
-        "RoleArn": config.role_arn,
-        "RoleSessionName": config.session_name,
+        "RoleArn": role_arn,
+        "RoleSessionName": session_name,
     }
-    if duration is not None:
-        form["DurationSeconds"] = str(duration)
-    if config.policy is not None:
-        form["Policy"] = config.policy
-    for number, arn in enumerate(config.policy_arns, 1):
-        form[f"PolicyArns.member.{number}.arn"] = arn
-    return form
+    return form if duration is None else {**form, "DurationSeconds": str(duration)}
 
 
-def _headers() -> dict[str, str]:
+def policies_form(policy: str | None, policy_arns: tuple[str, ...]) -> dict[str, str]:
+    """Return the fields of session policies."""
+    form = {} if policy is None else {"Policy": policy}
+    numbered = enumerate(policy_arns, 1)
+    return form | {f"PolicyArns.member.{number}.arn": arn for number, arn in numbered}
+
+
+def common_headers() -> dict[str, str]:
+    """Return the headers that every request has."""
     import botocore  # noqa: PLC0415 - 9 ms that only an exchange pays
 
     return {
@@ -172,14 +199,3 @@ def _headers() -> dict[str, str]:
 
 def _rejected(outcome: Answer | Failure) -> bool:
     return isinstance(outcome, Failure) and outcome.code.removesuffix("Exception") in _VALIDATION
-
-
-def _unresolved(error: ConfigError, config: Config) -> Failure:
-    return Failure(
-        kind="exchange",
-        code="EndpointUnresolved",
-        message=str(error),
-        advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
-        retryable=False,
-        role_arn=config.role_arn,
-    )

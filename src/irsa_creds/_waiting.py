@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine import Engine
     from irsa_creds._flight import Flight
 
-__all__ = ["aacquire", "acquire"]
+__all__ = ["aacquire", "acquire", "wait"]
 
 _TRIO = "trio._core._run"
 
@@ -37,7 +37,7 @@ def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECOND
             engine.fly(found)
             _raise_failure(found, cut=True)
         else:
-            _wait(found.future, _patience(engine, found, deadline, timeout))
+            wait(found.future, _patience(engine, found, deadline, timeout))
             _raise_failure(found)
 
 
@@ -88,7 +88,7 @@ def _raise_failure(flight: Flight, *, cut: bool = False) -> None:
         raise outcome.error()
 
 
-def _wait(future: Future[Any], seconds: float) -> None:
+def wait(future: Future[Any], seconds: float) -> None:
     """Block this thread until `future` is done or `seconds` are over."""
     # The result is a record, never an exception; whether it is there, the caller looks.
     with contextlib.suppress(TimeoutError):

@@ -14,6 +14,7 @@ import aiobotocore.credentials
 import aiobotocore.session
 import botocore
 import pytest
+from aiobotocore.credentials import AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
@@ -162,19 +163,40 @@ def test_a_session_made_while_installed_becomes_strict_later() -> None:
     assert isinstance(chain[0], AioIrsaProvider)
 
 
-def test_the_source_of_a_hop_is_ours(
+def test_both_roles_of_a_hop_are_ours(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
     irsa_creds.install()
     credentials = resolved(AioSession(profile="hop"))
 
+    assert isinstance(credentials, AioIrsaCredentials)
+    assert (credentials.method, credentials.provider.role_arn) == ("assume-role", SECOND)
+    assert on_asyncio(credentials.get_frozen_credentials).access_key == KEYS["AssumeRole"]
+    assert wire.actions == [WEB_IDENTITY, "AssumeRole"]
+    assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
+
+
+def test_a_hop_with_a_device_for_codes_stays_aiobotocores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    irsa_creds.install()
+    assert type(resolved(AioSession(profile="hop"))) is AioDeferredRefreshableCredentials
+
+
+def test_uninstall_gives_a_second_role_its_own_provider_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path)
+    irsa_creds.install()
+    session = AioSession(profile="hop")
+    assert isinstance(resolved(session), AioIrsaCredentials)
+    irsa_creds.uninstall()
+    credentials = resolved(session)
     assert credentials.method == "assume-role"
-    source = _private.source_credentials(credentials)
-    assert isinstance(source, AioIrsaCredentials)
-    assert on_asyncio(source.get_frozen_credentials).access_key == KEYS[WEB_IDENTITY]
-    assert wire.sent[0].user_agent.startswith("irsa-creds/")
-    assert SECOND
+    assert not isinstance(credentials, AioIrsaCredentials)
+    assert not isinstance(_private.source_credentials(credentials), AioIrsaCredentials)
 
 
 def test_an_explicit_profile_switches_the_variables_off(

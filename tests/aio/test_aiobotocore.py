@@ -389,3 +389,8 @@ def test_a_provider_lends_credentials_of_either_colour(wire: Wire) -> None:
     assert on_asyncio(aio.get_frozen_credentials) is sync.get_frozen_credentials()
     assert provider.get().access_key_id == sync.access_key
     assert wire.actions == [WEB_IDENTITY]
+
+
+def test_a_chains_credentials_say_how_they_came(wire: Wire) -> None:
+    chain = irsa_creds.provider(assume=["arn:aws:iam::210987654321:role/second"])
+    assert chain.aiobotocore_credentials().method == "assume-role"

@@ -58,12 +58,14 @@ class Workload:
     clock: ShiftedClock
     # What services other than S3 saw.
     signers: list[str] = field(default_factory=list)
+    # What STS is asked for the keys that the program is to sign with.
+    action: str = "AssumeRoleWithWebIdentity"
 
     @property
     def given(self) -> list[str | None]:
-        """The keys that STS gave for the pod's token."""
+        """The keys that STS gave for that action."""
         calls = self.sandbox.sts_calls
-        return [each.access_key_id for each in calls if each.action == "AssumeRoleWithWebIdentity"]
+        return [each.access_key_id for each in calls if each.action == self.action]
 
     @property
     def used(self) -> list[str]:

@@ -73,7 +73,7 @@ def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
     def wait(*_: object) -> None:
         raise AssertionError("a reader waits")
 
-    monkeypatch.setattr(_waiting, "_wait", wait)
+    monkeypatch.setattr(_waiting, "wait", wait)
 
     def failed_twice() -> bool:
         assert provider.get() == first

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, quiesce
+from irsa_creds._clock import SystemClock
+from irsa_creds._flight import Flight, Hangar
+from irsa_creds._lazy import CONNECTING, EXITS, IMPORT_LOCK, quiesce
+from irsa_creds._registry import REGISTRY
 from races.lab import beside, eventually, run
 from stsserver import StsServer, make_certificate, success
 
@@ -40,6 +43,29 @@ def test_so_has_whoever_forks_in_the_middle_of_a_handshake(
         ended = run("fork_in_flight.py", environ, *DELAYS, seconds=100)
     assert ended.status == 0, ended.err
     assert not ended.err
+
+
+def test_so_has_whoever_forks_the_moment_after_a_flight(
+    sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    ended = run("fork_after_flights.py", environ, seconds=100)
+    assert (ended.status, ended.out.strip(), ended.err) == (0, "0", "")
+
+
+def test_for_that_a_fork_waits_for_the_threads_that_are_at_their_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # How often it goes wrong without depends on the machine: of 250 children, one or none.
+    flight, hangar = Flight.for_readers(0.0), Hangar(SystemClock())
+    noted = threading.Event()
+    waited: list[float] = []
+    monkeypatch.setattr(EXITS, "note", noted.set)
+    monkeypatch.setattr(EXITS, "wait", waited.append)
+    assert hangar.start(flight, lambda _: None)
+    assert noted.wait(10)
+    REGISTRY.before_fork()
+    REGISTRY.after_in_parent()
+    assert waited == [0.05]
 
 
 def test_a_fork_beside_the_sleeping_refresher_warns_of_nothing_and_shares_the_credentials(

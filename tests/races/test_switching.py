@@ -27,8 +27,8 @@ from kit import ROLE, FakeToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from irsa_creds._answer import Proof
     from irsa_creds._errors import Failure
-    from irsa_creds._token import Token
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -51,7 +51,7 @@ class ScriptedSts:
         self._together = threading.Semaphore(1)
         self.overlapped = False
 
-    def attempt(self, token: Token, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
         del token, seconds
         self.overlapped |= not self._together.acquire(blocking=False)
         number = next(self._numbers)

@@ -1,0 +1,292 @@
+"""What processes leave for each other: written with a version, and believed only when checked."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irsa_creds import _freshness as fresh
+from irsa_creds._credentials import Credentials
+from irsa_creds._errors import Failure
+from irsa_creds._freshness import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "VERSION",
+    "Entry",
+    "EntryError",
+    "Refusal",
+    "boot_id",
+    "dump",
+    "load",
+    "mark_of",
+    "seal",
+]
+
+#: Of the content; part of an entry's name as well, so that two versions do not spoil each other's.
+VERSION = 1
+_FORMAT = "irsa-creds "
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
+_LONGEST_TEXT = 16_384
+# What a failure's fields may hold, by how their types are written.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "str": (str,),
+    "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
+    "str | None": (str, type(None)),
+}
+_KINDS = ("exchange",)  # no other failure is ever shared
+
+
+class EntryError(Exception):
+    """It is none of ours: torn, of another version, or of another identity."""
+
+
+class Refusal(NamedTuple):
+    """What STS answered instead of credentials, and until when nobody asks again."""
+
+    failure: Failure
+    in_a_row: int
+    # Both by BOOTTIME: a wall clock that was set back would make them last for ever.
+    told_at: float
+    not_before: float
+    # The fingerprint of the token that was refused; None where the token is not to blame.
+    token: str | None = None
+
+    def answer(self, now: float, *, blocking: bool, token: str) -> Failure | None:
+        """Return what answers for STS now; None where it is to be asked.
+
+        Args:
+            now: this process's clock.
+            blocking: whether readers wait, who are to be told of a recovery early.
+            token: the fingerprint of this process's token, which may be a better one.
+        """
+        if self.token not in (None, token) or now < self.told_at:
+            return None
+        until = self.not_before
+        if blocking:
+            until = min(until, self.told_at + fresh.record_seconds(self.failure, self.in_a_row))
+        return self.failure._replace(again_in=until - now) if now < until else None
+
+
+class Entry(NamedTuple):
+    """One identity's, for all processes of a pod.
+
+    Attributes:
+        boot_id: of the machine whose BOOTTIME all instants are by.
+        credentials: None where there are none to be had.
+        sent_at: when the request was sent.
+        wall_at: the same by the wall clock.
+        lifetime: seconds from then.
+        refresh_after: seconds from then to the refresh, drawn once for all.
+        refusal: what STS said last, if it refused.
+    """
+
+    boot_id: str
+    credentials: Credentials | None = None
+    sent_at: float = 0.0
+    wall_at: float = 0.0
+    lifetime: float = 0.0
+    refresh_after: float = 0.0
+    refusal: Refusal | None = None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Entry:
+        """Return the entry of what this process was given by STS."""
+        return cls(
+            boot_id=boot_id(),
+            credentials=snapshot.credentials,
+            sent_at=snapshot.sent_at,
+            wall_at=snapshot.wall_at,
+            lifetime=snapshot.lifetime,
+            refresh_after=snapshot.refresh_at - snapshot.sent_at,
+        )
+
+    def snapshot(self, now: float, wall: float, later: float = 0.0) -> Snapshot | None:
+        """Return it on this process's clocks; None where it has none, or they cannot be trusted.
+
+        Args:
+            now: this process's clock.
+            wall: this process's wall clock.
+            later: seconds by which a reader refreshes after the one who wrote it.
+        """
+        # The larger: neither a wall that was set back nor a BOOTTIME of another time namespace
+        # may make credentials younger.
+        age = max(now - self.sent_at, wall - self.wall_at)
+        if self.credentials is None or age < -fresh.WALL_TOLERANCE:
+            return None
+        age = max(age, 0.0)
+        sent_at = now - age
+        refresh_at = sent_at + self.refresh_after + later
+        return Snapshot(self.credentials, sent_at, wall - age, self.lifetime, refresh_at)
+
+    def refused(self, refusal: Refusal) -> Entry:
+        """Return it with what STS answered now; what it gave before stays."""
+        return self._replace(refusal=refusal)
+
+
+def mark_of(access_key_id: str) -> str:
+    """Return the hash by which a key is known that was given up."""
+    return hashlib.sha256(access_key_id.encode()).hexdigest()[:32]
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return what names this boot of the machine: instants of another one mean nothing here.
+
+    Raises:
+        OSError: the system does not say.
+    """
+    found = Path(_BOOT_ID).read_bytes().decode("utf-8", "replace").strip()
+    if not found:
+        raise OSError(0, "it is empty", _BOOT_ID)
+    return found
+
+
+def dump(entry: Entry, name: str) -> bytes:
+    """Return an entry as it is written."""
+    given, refusal = entry.credentials, entry.refusal
+    content = {
+        "identity": name,
+        "credentials": given
+        and {
+            "access_key_id": given.access_key_id,
+            "secret_access_key": given.secret_access_key,
+            "session_token": given.session_token,
+            "expiration": given.expiration.timestamp(),
+            "account_id": given.account_id,
+            "assumed_role_arn": given.assumed_role_arn,
+        },
+        "boot_id": entry.boot_id,
+        "sent_at": entry.sent_at,
+        "wall_at": entry.wall_at,
+        "lifetime": entry.lifetime,
+        "refresh_after": entry.refresh_after,
+        "refusal": refusal and {**refusal._asdict(), "failure": refusal.failure._asdict()},
+    }
+    return seal(VERSION, json.dumps(content).encode())
+
+
+def seal(version: int, content: bytes) -> bytes:
+    """Return a content below a line that says of which version it is, and tells when it changed."""
+    return f"{_FORMAT}{version} {hashlib.sha256(content).hexdigest()}\n".encode() + content
+
+
+def load(data: bytes, name: str, role_arn: str) -> Entry:
+    """Return the entry that was written.
+
+    Args:
+        data: what was read.
+        name: the identity under whose name it was.
+        role_arn: the role that the credentials must be of.
+
+    Raises:
+        EntryError: it is not such an entry.
+    """
+    head, _, body = data.partition(b"\n")
+    version, _, _ = head.removeprefix(_FORMAT.encode()).partition(b" ")
+    if head.startswith(_FORMAT.encode()) and version.isdigit() and version != b"%d" % VERSION:
+        raise EntryError("it is of another version")
+    if data != seal(VERSION, body):
+        raise EntryError("it is torn")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise EntryError("it is no entry")
+    if content.get("identity") != name:
+        raise EntryError("it is of another identity")
+    try:
+        return _entry(content, role_arn)
+    except (KeyError, TypeError, AttributeError, OverflowError):
+        raise EntryError("it is not complete") from None
+
+
+def _entry(content: Mapping[str, Any], role_arn: str) -> Entry:
+    credentials, refusal = content["credentials"], content["refusal"]
+    lifetime = _number(content["lifetime"])
+    return Entry(
+        boot_id=_text(content["boot_id"]),
+        credentials=None if credentials is None else _credentials(credentials, role_arn),
+        sent_at=_number(content["sent_at"]),
+        wall_at=_number(content["wall_at"]),
+        lifetime=lifetime,
+        refresh_after=_number(content["refresh_after"], most=lifetime),
+        refusal=None if refusal is None else _refusal(refusal),
+    )
+
+
+def _credentials(content: Mapping[str, Any], role_arn: str) -> Credentials:
+    assumed = _optional_text(content["assumed_role_arn"])
+    if assumed is not None and not _is_of_role(assumed, role_arn):
+        raise EntryError("it holds credentials of another role")
+    return Credentials(
+        _text(content["access_key_id"]),
+        _text(content["secret_access_key"]),
+        _text(content["session_token"]),
+        datetime.fromtimestamp(_number(content["expiration"]), UTC),
+        _optional_text(content["account_id"]),
+        assumed,
+    )
+
+
+def _is_of_role(assumed: str, role_arn: str) -> bool:
+    """Whether arn:P:sts::A:assumed-role/NAME/SESSION is of arn:P:iam::A:role/PATH/NAME."""
+    session, role = assumed.split(":", 5), role_arn.split(":", 5)
+    parts = session[-1].split("/")
+    return (
+        len(session) == len(role)
+        and session[4] == role[4]
+        and len(parts) > 2  # noqa: PLR2004 - "assumed-role", its name, the session's
+        and role[-1].rpartition("/")[2] in parts[1:-1]
+    )
+
+
+def _refusal(content: Mapping[str, Any]) -> Refusal:
+    given = content["failure"]
+    if set(given) != set(Failure._fields) or given["kind"] not in _KINDS:
+        raise EntryError("it holds a failure of another version")
+    for name, wanted in Failure.__annotations__.items():
+        value = given[name]
+        # As it is written: annotations are not evaluated in that module.
+        written = str(getattr(wanted, "__forward_arg__", wanted))
+        if name != "kind" and type(value) not in _TYPES[written]:
+            raise EntryError("it holds a failure of another version")
+        if isinstance(value, float):
+            _number(value)
+    return Refusal(
+        failure=Failure(**given),
+        in_a_row=int(_number(content["in_a_row"])),
+        told_at=_number(content["told_at"]),
+        not_before=_number(content["not_before"]),
+        token=_optional_text(content["token"]),
+    )
+
+
+def _number(value: Any, *, most: float = _END_OF_TIME) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise EntryError("it holds something else where a number belongs")
+    if not 0 <= value <= most:
+        raise EntryError("it holds a number that cannot be")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT:
+        raise EntryError("it holds something else where a text belongs")
+    return value
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)

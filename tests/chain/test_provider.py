@@ -1,0 +1,287 @@
+"""provider(assume=[...]) and profiles that lead there, over real HTTP and with real forks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds import ConfigError, ExchangeError, RoleConfig
+from irsa_creds._provider import engine_of
+from kit import join_flights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from irsa_creds.testing import Pod, Sandbox
+
+SECOND = "arn:aws:iam::123456789012:role/second"
+THIRD = "arn:aws:iam::123456789012:role/third"
+
+
+def trust(role_arn: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": role_arn}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": statement}
+
+
+@pytest.fixture
+def pod(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    """This process as a pod whose role may assume a second one, and that one a third."""
+    made = sandbox.deploy()
+    before = made.role_arn
+    for role in ("second", "third"):
+        further = sandbox.deploy(service_account=role, role=role, trust_policy=trust(before))
+        before = further.role_arn
+    for name, value in made.environ.items():
+        monkeypatch.setenv(name, value)
+    sandbox.reset_calls()
+    return made
+
+
+def actions(sandbox: Sandbox) -> list[str]:
+    return [each.action.removeprefix("AssumeRole") or "second" for each in sandbox.sts_calls]
+
+
+@pytest.fixture
+def profiles(pod: Pod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    path = tmp_path / "config"
+    path.write_text(
+        f"[profile third]\nrole_arn = {THIRD}\nsource_profile = second\nregion = us-east-1\n"
+        f"[profile second]\nrole_arn = {SECOND}\nsource_profile = app\n"
+        f"role_session_name = by-profile\nregion = us-east-1\n"
+        f"[profile app]\nrole_arn = {pod.role_arn}\nweb_identity_token_file = {pod.token_file}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    return path
+
+
+# -- the provider ----------------------------------------------------------------------------------
+
+
+def test_it_gives_the_last_roles_credentials(sandbox: Sandbox, pod: Pod) -> None:
+    provider = irsa_creds.provider(assume=[SECOND, RoleConfig(THIRD, session_name="tenant-7")])
+    found = provider.get()
+    assert found.assumed_role_arn == "arn:aws:sts::123456789012:assumed-role/third/tenant-7"
+    assert provider.role_arn == THIRD
+    assert repr(provider) == f"<Provider of {THIRD}>"
+    assert actions(sandbox) == ["WithWebIdentity", "second", "second"]
+    s3 = boto3.client("s3", **as_keys(found))
+    s3.put_object(Bucket="data", Key="x", Body=b"")
+    assert sandbox.s3_identities[-1].arn == found.assumed_role_arn
+
+
+def as_keys(found: irsa_creds.Credentials) -> dict[str, str]:
+    return {
+        "aws_access_key_id": found.access_key_id,
+        "aws_secret_access_key": found.secret_access_key,
+        "aws_session_token": found.session_token,
+    }
+
+
+def test_the_same_chain_is_the_same_provider_and_those_before_are_shared(
+    sandbox: Sandbox, pod: Pod
+) -> None:
+    chain = irsa_creds.provider(assume=[SECOND])
+    assert irsa_creds.provider(assume=(RoleConfig(SECOND),)) is chain
+    other = irsa_creds.provider(assume=[RoleConfig(SECOND, session_name="other")])
+    longer = irsa_creds.provider(assume=[SECOND, THIRD])
+    assert len({chain, other, longer, irsa_creds.provider()}) == 4
+    for each in (longer, other, chain, irsa_creds.provider()):
+        each.get()
+    assert actions(sandbox).count("WithWebIdentity") == 1
+    assert len(sandbox.sts_calls) == 4
+
+
+def test_who_holds_the_last_holds_those_before(pod: Pod) -> None:
+    chain = irsa_creds.provider(assume=[SECOND])
+    first = weakref.ref(irsa_creds.provider())
+    irsa_creds.reset()
+    gc.collect()
+    assert first() is not None
+    assert chain.get()
+    join_flights()
+    del chain
+    irsa_creds.reset()
+    gc.collect()
+    assert first() is None
+
+
+def test_an_error_of_the_first_role_is_told_as_it_is(sandbox: Sandbox, pod: Pod) -> None:
+    pod.rotate_token(audience="somebody.else")
+    with pytest.raises(ExchangeError, match="Incorrect token audience") as caught:
+        irsa_creds.provider(assume=[SECOND]).get()
+    assert caught.value.code == "InvalidIdentityToken"
+
+
+def test_a_second_role_that_does_not_trust_the_first_is_an_error_of_its_own(
+    sandbox: Sandbox, pod: Pod
+) -> None:
+    with pytest.raises(ExchangeError, match=f"{pod.role_arn} allow sts:AssumeRole on {THIRD}"):
+        irsa_creds.provider(assume=[THIRD]).get()
+    assert len(sandbox.sts_calls) == 2
+
+
+def test_a_malformed_chain_is_refused_at_once(pod: Pod) -> None:
+    with pytest.raises(ConfigError, match="3600 seconds at most"):
+        irsa_creds.provider(
+            assume=[RoleConfig(SECOND, duration_seconds=7200)],
+            endpoint_url="https://sts.eu-west-1.amazonaws.com",
+        )
+
+
+def test_it_pickles_as_its_arguments(pod: Pod) -> None:
+    roles = [RoleConfig(SECOND, external_id="id-1", tags={"a": "b"})]
+    chain = irsa_creds.provider(assume=roles)
+    chain.get()
+    roles.append(RoleConfig(THIRD))
+    data = pickle.dumps(chain)
+    assert chain.get().secret_access_key.encode() not in data
+    assert pickle.loads(data) is chain
+
+
+def test_the_shared_cache_is_asked_for_once_and_is_of_all_of_the_chain(
+    sandbox: Sandbox, pod: Pod, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir(0o700)
+    keys = set()
+    for _ in range(2):
+        chain = irsa_creds.provider(assume=[SECOND], shared_cache=cache)
+        keys.add(chain.get().access_key_id)
+        join_flights()
+        irsa_creds.reset()
+    assert len(keys) == 1
+    assert len(sandbox.sts_calls) == 2
+
+
+def test_credentials_for_other_libraries_say_how_they_came(pod: Pod) -> None:
+    chain = irsa_creds.provider(assume=[SECOND])
+    assert chain.botocore_credentials().method == "assume-role"
+    assert irsa_creds.provider().botocore_credentials().method == "assume-role-with-web-identity"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_refreshes_both_roles_by_itself(sandbox: Sandbox, pod: Pod) -> None:
+    chain = irsa_creds.provider(assume=[SECOND])
+    held = chain.get()
+    join_flights()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - in the child
+        code = 1
+        try:
+            same = chain.get() == held
+            irsa_creds.provider().invalidate()
+            chain.invalidate()
+            code = 0 if same and chain.get() != held else 2
+        except irsa_creds.IrsaError as error:
+            os.write(2, f"In the child: {error}\n".encode())
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert chain.get() == held
+    assert len(sandbox.sts_calls) == 4
+
+
+# -- profiles --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_profile_that_leads_to_a_web_identity_is_a_chain(
+    pod: Pod, profiles: Path, monkeypatch: pytest.MonkeyPatch, *, explicit: bool
+) -> None:
+    if not explicit:
+        monkeypatch.setenv("AWS_PROFILE", "third")
+    chain = irsa_creds.provider(profile="third" if explicit else None)
+    found = chain.get().assumed_role_arn or ""
+    assert found.startswith("arn:aws:sts::123456789012:assumed-role/third/")
+    assert pickle.loads(pickle.dumps(chain)) is chain
+
+
+def test_it_is_the_same_as_a_sessions_and_the_roles_on_the_way_are_named_there(
+    sandbox: Sandbox, pod: Pod, profiles: Path
+) -> None:
+    irsa_creds.install()
+    credentials = Session(profile="third").get_credentials()
+    assert credentials.provider is irsa_creds.provider(profile="third")
+    assert pickle.loads(pickle.dumps(credentials.provider)) is credentials.provider
+    credentials.get_frozen_credentials()
+    assert [each.session_name for each in sandbox.sts_calls][1] == "by-profile"
+
+
+def test_further_roles_are_assumed_behind_those_of_the_profile(
+    sandbox: Sandbox, pod: Pod, profiles: Path
+) -> None:
+    irsa_creds.provider(profile="second", assume=[THIRD]).get()
+    assert [each.role_arn for each in sandbox.sts_calls] == [pod.role_arn, SECOND, THIRD]
+
+
+def test_who_names_the_role_does_not_mean_the_profiles(
+    pod: Pod, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "third")
+    plain = irsa_creds.provider(role_arn=pod.role_arn, region="us-east-1")
+    assert plain.role_arn == pod.role_arn
+    assert not engine_of(plain).is_chained
+
+
+def test_a_value_of_a_profile_is_named_with_it(profiles: Path) -> None:
+    profiles.write_text(profiles.read_text().replace(THIRD, "third"))
+    with pytest.raises(ConfigError, match="role_arn of the profile 'third' is 'third'"):
+        irsa_creds.provider(profile="third")
+
+
+def test_a_profile_with_a_device_for_codes_is_not_ours(profiles: Path) -> None:
+    profiles.write_text(
+        profiles.read_text().replace("[profile second]", "[profile second]\nmfa_serial = x")
+    )
+    with pytest.raises(ConfigError, match="IRSA is not configured"):
+        irsa_creds.provider(profile="third")
+
+
+# -- chaos -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def readers() -> Iterator[list[threading.Thread]]:
+    made: list[threading.Thread] = []
+    yield made
+    for each in made:
+        each.join(30)
+        assert not each.is_alive()
+
+
+def test_an_outage_of_sts_reaches_no_reader_of_the_second_role(
+    sandbox: Sandbox, pod: Pod, readers: list[threading.Thread]
+) -> None:
+    chain, first = irsa_creds.provider(assume=[SECOND]), irsa_creds.provider()
+    held = chain.get()
+    join_flights()
+    first.invalidate()
+    sandbox.faults.outage = "500"
+    engine_of(chain).snapshot.refresh_at = engine_of(chain).snapshot.check_at = 0.0
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for _ in range(200):
+                assert chain.get() == held
+        except (irsa_creds.IrsaError, AssertionError) as error:
+            errors.append(error)
+
+    readers += [threading.Thread(target=read) for _ in range(8)]
+    for each in readers:
+        each.start()
+    for each in readers:
+        each.join(30)
+    assert errors == []
+    join_flights()
+    assert chain.status().last_failure is not None

@@ -1,0 +1,62 @@
+"""A further role: what signs the request is a secret of ours, and shows up nowhere either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import irsa_creds
+from irsa_creds._assume import Key
+from irsa_creds._hops import RoleConfig
+from secrecy.canaries import chain
+from secrecy.test_secrets import answers, witness_all
+from stsserver import ROLE, SESSION_TOKEN, success
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from secrecy.canaries import Witness
+    from stsserver import StsServer
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(autouse=True)
+def _profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token_file: Path) -> None:
+    (tmp_path / "config").write_text(
+        "[profile hop]\nrole_arn = arn:aws:iam::123456789012:role/second\nsource_profile = app\n"
+        f"[profile app]\nrole_arn = {ROLE}\nweb_identity_token_file = {token_file}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "hop")
+
+
+@pytest.mark.parametrize("what", answers(SESSION_TOKEN))
+def test_no_answer_to_the_second_role_makes_us_tell_a_secret(
+    what: str, sts: StsServer, witness: Witness
+) -> None:
+    sts.script[:] = [success(), answers(SESSION_TOKEN)[what]]
+
+    errors = witness_all(witness)
+
+    assert "AWS4-HMAC-SHA256" in sts.seen[1].headers["authorization"]
+    assert errors
+    assert witness.find() == []
+    kept = [type(each).__module__ for error in errors for each in chain(error)]
+    assert not [module for module in kept if not module.startswith("irsa_creds")]
+
+
+def test_a_success_of_both_roles_tells_no_secret_either(sts: StsServer, witness: Witness) -> None:
+    assert witness_all(witness) == []
+    assert [SESSION_TOKEN in str(each.headers) for each in sts.seen] == [False, True]
+    assert witness.find() == []
+
+
+def test_an_external_id_is_in_no_log_and_no_repr(sts: StsServer, witness: Witness) -> None:
+    role = RoleConfig("arn:aws:iam::123456789012:role/x", external_id="canary-external-id")
+    provider = irsa_creds.provider(assume=[role])
+    witness.see(role, provider, provider.get(), provider._config, Key(provider.get()))
+    assert sts.seen[-1].form["ExternalId"] == "canary-external-id"
+    assert [text for text in witness.heard if "canary-external-id" in text] == []
+    assert witness.find() == []

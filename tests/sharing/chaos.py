@@ -1,0 +1,270 @@
+"""Chaos: many processes share a place in which everything goes wrong, for some time.
+
+As a program: python chaos.py --processes 32 --seconds 60 --seed 1; it prints what it counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROGRAM = Path(__file__).with_name("programs") / "reader.py"
+#: Seconds that credentials last: a refresh of each identity every few seconds.
+LIFETIME = 12.0
+_PAUSE = 0.02, 0.08
+_STOPPED = 0.2, 2.0
+_STARTED = 30.0
+
+
+@dataclass
+class Chaos:
+    """What happens to the readers and to their place, and what they say of it.
+
+    Attributes:
+        wrong: reports of credentials that nobody was given, or that had ended.
+        failed: reads that failed while credentials were valid.
+        deeds: what was done, by name.
+        keys: who saw which key.
+    """
+
+    processes: int
+    place: Path
+    dice: random.Random
+    wrong: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    unserved: list[str] = field(default_factory=list)
+    deeds: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sights: int = 0
+    _alive: dict[int, str] = field(default_factory=dict)
+    _stopped: dict[int, float] = field(default_factory=dict)
+    _full: dict[int, float] = field(default_factory=dict)
+
+    def run(self, sandbox: Sandbox, seconds: float) -> None:
+        """Let readers of two identities run, with something happening to them all the time."""
+        sandbox.lifetime = LIFETIME
+        pods = [sandbox.deploy(role=role, service_account=role) for role in ("one", "two")]
+        environ = {**os.environ, **pods[0].environ, "IRSA_CREDS_CACHE_DIR": str(self.place)}
+        roles = [f"{pod.role_arn} {pod.token_file}\n" for pod in pods]
+        with self._readers(environ) as spawner:
+            assert spawner.stdin is not None
+            deadline = time.monotonic() + _STARTED
+            for number in range(self.processes):
+                spawner.stdin.write(roles[number % 2])
+            spawner.stdin.flush()
+            while len(self._alive) < self.processes or len({*self.seen_roles()}) < len(roles):
+                assert time.monotonic() < deadline, "the readers did not start"
+                time.sleep(0.01)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                self._do_something()
+                for _ in range(self.processes - len(self._alive)):
+                    spawner.stdin.write(self.dice.choice(roles))
+                spawner.stdin.flush()
+                time.sleep(self.dice.uniform(*_PAUSE))
+        given = {call.access_key_id: call.role_arn for call in sandbox.sts_calls}
+        for key, report in self.keys.items():
+            if given.get(key) != report["role"]:
+                self.wrong.append(f"{key} was not given to {report['role']}")
+
+    def seen_roles(self) -> list[str]:
+        return [report["role"] for report in self.keys.values()]
+
+    @contextlib.contextmanager
+    def _readers(self, environ: Mapping[str, str]) -> Any:
+        spawner = subprocess.Popen(
+            [sys.executable, str(PROGRAM)],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        listener = threading.Thread(target=self._listen, args=(spawner,), daemon=True)
+        listener.start()
+        try:
+            yield spawner
+        finally:
+            # Readers, running or stopped: all are of that session.
+            os.killpg(spawner.pid, signal.SIGKILL)
+            spawner.wait(20)
+            listener.join(20)
+            for pipe in (spawner.stdin, spawner.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+
+    def _listen(self, spawner: subprocess.Popen[str]) -> None:
+        assert spawner.stdout is not None
+        for line in spawner.stdout:
+            try:
+                report = json.loads(line)
+            except ValueError:
+                # The last words of one that was killed.
+                continue
+            if "started" in report:
+                self._alive[report["started"]] = report["role"]
+            elif "failed" in report:
+                (self.failed if report["while_valid"] else self.unserved).append(report["failed"])
+            elif "wrong" in report:
+                self.wrong.append(f"{report['key']}: {report['wrong']}")
+            else:
+                self._see(report)
+
+    def _see(self, report: dict[str, Any]) -> None:
+        self.sights += 1
+        first = self.keys.setdefault(report["key"], report)
+        if any(first[name] != report[name] for name in ("values", "assumed", "role")):
+            self.wrong.append(f"{report['key']} was seen with other values")
+
+    # -- deeds -----------------------------------------------------------------------------------
+
+    def _do_something(self) -> None:
+        now = time.monotonic()
+        for pid, until in list(self._stopped.items()):
+            if now > until:
+                del self._stopped[pid]
+                self._signal(pid, signal.SIGCONT)
+        for pid, until in list(self._full.items()):
+            if now > until:
+                del self._full[pid]
+                self._limit(pid, resource.RLIM_INFINITY)
+        deeds = [self._kill, self._kill, self._stop, self._stop, self._fill, self._spoil]
+        self.dice.choice([*deeds, self._spoil, self._remove])()
+
+    def _signal(self, pid: int, number: int) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            self._alive.pop(pid, None)
+
+    def _anybody(self) -> int:
+        return self.dice.choice(list(self._alive) or [0])
+
+    def _kill(self) -> None:
+        if pid := self._anybody():
+            self.deeds["killed"] += 1
+            self._signal(pid, signal.SIGKILL)
+            self._alive.pop(pid, None)
+            self._stopped.pop(pid, None)
+
+    def _stop(self) -> None:
+        if pid := self._anybody():
+            self.deeds["stopped"] += 1
+            self._signal(pid, signal.SIGSTOP)
+            self._stopped[pid] = time.monotonic() + self.dice.uniform(*_STOPPED)
+
+    def _fill(self) -> None:
+        """Let one of them find the disk full: not a byte goes into a file of its own."""
+        if pid := self._anybody():
+            self.deeds["full"] += 1
+            self._limit(pid, 0)
+            self._full[pid] = time.monotonic() + self.dice.uniform(*_STOPPED)
+
+    @staticmethod
+    def _limit(pid: int, size: int) -> None:
+        hard = resource.RLIM_INFINITY
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def _remove(self) -> None:
+        self.deeds["removed"] += 1
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def _spoil(self) -> None:
+        self.deeds["spoiled"] += 1
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            ending = self.dice.choice([".json", ".json", ".json", ""])
+            found = self.dice.choice(
+                [each for each in self.place.rglob(f"*{ending}") if each.is_file()]
+            )
+            self.dice.choice(_SPOILERS)(found)
+
+
+def _tear(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _scribble(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 3)
+        file.write(b'"\x00\xff{')
+
+
+def _rot(path: Path) -> None:
+    """Change one letter of a secret in what is still well-formed."""
+    before, name, after = path.read_text().partition('"secret_access_key": "')
+    with path.open("r+") as file:
+        file.write(f"{before}{name}{chr(ord(after[0]) ^ 1)}{after[1:]}")
+
+
+def _open(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def _plant_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+def _plant_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/null")
+
+
+def _unlink(path: Path) -> None:
+    path.unlink()
+
+
+_SPOILERS = (_tear, _scribble, _rot, _rot, _open, _plant_fifo, _plant_link, _unlink)
+
+
+def unleash(processes: int, seconds: float, seed: int) -> Chaos:
+    """Let chaos reign, and return what came of it."""
+    with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
+        chaos = Chaos(processes, Path(folder) / "cache", random.Random(seed))
+        chaos.run(sandbox, seconds)
+        return chaos
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--processes", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    chaos = unleash(given.processes, given.seconds, given.seed)
+    result = {
+        "wrong": chaos.wrong,
+        "failed while valid": chaos.failed,
+        "failed with nothing valid": Counter(chaos.unserved),
+        "deeds": chaos.deeds,
+        "STS calls": len(chaos.keys),
+        "keys taken": chaos.sights,
+    }
+    sys.stdout.write(f"{json.dumps(result, indent=2)}\n")
+    sys.exit(bool(chaos.wrong or chaos.failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,641 @@
+"""Whose turn it is to ask STS, and what the others take from the place."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from irsa_creds import Event, RefreshFailed, RefreshSucceeded, _entry, _freshness, _sharing
+from irsa_creds._config import Config, Http
+from irsa_creds._flight import Flight
+from irsa_creds._freshness import Snapshot
+from irsa_creds._hops import Hop
+from irsa_creds._sharing import Sharing, _name
+from irsa_creds._store import Store
+from irsa_creds._token import Token
+from kit import ROLE, failure, high, rig
+from sharing.pods import CONFIG, Pod, change, content_of
+from stsserver import CLAIMS, JWT, jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from irsa_creds._errors import Failure
+
+DENIED = failure("AccessDenied", retryable=False, status=403)
+THROTTLED = failure("Throttling", throttled=True, status=400)
+
+
+@pytest.fixture(autouse=True)
+def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_freshness, "DRAW", high)
+
+
+@contextlib.contextmanager
+def holding(pod: Pod, *locks: str) -> Iterator[None]:
+    """Let another process hold the lock of the entry, and those of its understudies."""
+    store, name = Store(str(pod.place)), _name(pod.config, Token(pod.rig.token.value))
+    with contextlib.ExitStack() as stack:
+        for lock in locks or ("",):
+            assert store.lock(f"{name}{lock}", stack)
+        yield
+
+
+def turn_at(now: float) -> str:
+    """Return the ending of the lock of whoever becomes an understudy at that instant."""
+    return f".{int(now / 5) % 16}"
+
+
+def meanwhile(pod: Pod, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    """Do `work` while somebody waits for the first time."""
+    sleep = pod.rig.clock.sleep
+
+    def once(seconds: float) -> None:
+        monkeypatch.setattr(pod.rig.clock, "sleep", sleep)
+        work()
+        sleep(seconds)
+
+    monkeypatch.setattr(pod.rig.clock, "sleep", once)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+# -- one call for all ------------------------------------------------------------------------------
+
+
+def test_the_first_process_asks_and_all_others_take_what_it_brought(pod: Pod) -> None:
+    brought = [pod.brought(pod.process()) for _ in range(16)]
+    assert pod.rig.sts.calls == 1
+    assert {each.credentials for each in brought} == {brought[0].credentials}
+    assert {each.end_of_use for each in brought} == {brought[0].end_of_use}
+
+
+def test_the_refresh_is_drawn_once_and_the_others_look_a_little_later(pod: Pod) -> None:
+    first = pod.brought(pod.process())
+    pod.rig.clock.advance(100)
+    second = pod.brought(pod.process())
+    assert second.refresh_at == first.refresh_at + 5
+
+
+def test_short_lived_credentials_spread_the_others_over_less(pod: Pod) -> None:
+    pod.rig.sts.lifetime = 60
+    first = pod.brought(pod.process())
+    assert pod.brought(pod.process()).refresh_at == first.refresh_at + 3
+
+
+def test_a_refresh_is_one_call_for_all_as_well(pod: Pod) -> None:
+    processes = [pod.process() for _ in range(8)]
+    held = [pod.brought(process) for process in processes]
+    pod.rig.clock.advance(3000)
+    renewed = [pod.brought(*each) for each in zip(processes, held, strict=True)]
+    assert pod.rig.sts.calls == 2
+    assert {each.credentials.access_key_id for each in renewed} == {"ASIA0000000000000002"}
+
+
+def test_a_process_whose_refresh_is_due_takes_nothing_that_it_has_already(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    assert pod.brought(process, held).credentials != held.credentials
+    assert pod.rig.sts.calls == 2
+
+
+def test_credentials_past_their_use_are_not_taken(pod: Pod) -> None:
+    pod.brought(pod.process())
+    pod.rig.clock.advance(3596)
+    assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
+
+
+@pytest.mark.parametrize("step", [-86_400.0, -60.0, 60.0, 86_400.0])
+def test_a_wall_clock_that_was_set_serves_nothing_past_its_use(pod: Pod, step: float) -> None:
+    pod.brought(pod.process())
+    pod.rig.clock.advance(3500)
+    pod.rig.clock.step_wall(step)
+    taken = pod.brought(pod.process())
+    end = 4600 - 5 if pod.rig.sts.calls == 1 else pod.rig.clock.now() + 3600 - 5
+    assert taken.end_of_use <= end
+    # Set back, they are as good as before; set ahead, nobody knows.
+    assert pod.rig.sts.calls == (1 if step < 0 or step == 60 else 2)
+
+
+def test_what_is_older_than_what_a_process_has_is_not_taken(pod: Pod) -> None:
+    process, other = pod.process(), pod.process()
+    pod.brought(other)
+    entry = pod.entry.read_bytes()
+    pod.rig.clock.advance(1000)
+    held = leave(pod, process)
+    pod.entry.write_bytes(entry)
+    assert pod.brought(process, held).credentials.access_key_id == "ASIA0000000000000003"
+
+
+def test_what_another_boot_left_is_not_taken(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
+    pod.brought(pod.process())
+    boot = content_of(pod.entry)["boot_id"]
+    change(pod.entry, boot_id="another")
+    pod.brought(pod.process())
+    assert pod.rig.sts.calls == 2
+    assert content_of(pod.entry)["boot_id"] == boot
+    assert not warnings(caplog), "a machine may start anew"
+
+
+def test_subscribers_hear_of_what_another_process_brought(pod: Pod) -> None:
+    heard: list[Event] = []
+    pod.rig.channel.subscribe(heard.append)
+    first = pod.brought(pod.process())
+    pod.brought(pod.process())
+    pod.rig.sts.script.append(DENIED)
+    pod.rig.clock.advance(3600)
+    pod.refused(pod.process())
+    pod.refused(pod.process())
+    pod.rig.channel.deliver()
+    expiration = first.credentials.expiration
+    assert heard == [
+        RefreshSucceeded(ROLE, 1, 0.0, expiration),
+        RefreshSucceeded(ROLE, 0, 0.0, expiration),
+        RefreshFailed(ROLE, "AccessDenied", 1, 0.0),
+        RefreshFailed(ROLE, "AccessDenied", 0, 0.0),
+    ]
+
+
+# -- waiting for the one who asks ------------------------------------------------------------------
+
+
+def test_who_waits_takes_what_the_holder_leaves(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder, waiter = pod.process(), pod.process()
+    with holding(pod):
+        # The holder's own way to STS, for the lock is taken in this test's name.
+        meanwhile(pod, monkeypatch, lambda: leave(pod, holder))
+        taken = pod.brought(waiter)
+    assert taken.credentials.access_key_id == "ASIA0000000000000001"
+    assert pod.rig.sts.calls == 1
+    assert pod.rig.clock.slept == [0.1]
+
+
+def leave(pod: Pod, process: Sharing) -> Snapshot:
+    """Let a process bring and leave credentials as the holder of the lock does."""
+    flight = _sharing_flight(pod)
+    process._name = process._name_of_entry()
+    outcome = pod.rig.pilot.fly(flight, Snapshot.nothing())
+    assert isinstance(outcome, Snapshot)
+    process._leave(outcome, flight, Snapshot.nothing())
+    return outcome
+
+
+def _sharing_flight(pod: Pod) -> Any:
+    from irsa_creds._flight import Flight
+
+    return Flight.for_readers(pod.rig.clock.now())
+
+
+def test_what_came_between_the_look_and_the_lock_is_taken(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, waiter = pod.process(), pod.process()
+    lock = waiter._store.lock
+
+    def late(name: str, until: contextlib.ExitStack) -> bool:
+        leave(pod, holder)
+        return lock(name, until)
+
+    monkeypatch.setattr(waiter._store, "lock", late)
+    pod.brought(waiter)
+    assert pod.rig.sts.calls == 1
+
+
+def test_a_holder_who_brings_nothing_is_waited_for_five_seconds_and_no_longer(pod: Pod) -> None:
+    with holding(pod):
+        taken = pod.brought(pod.process())
+    assert taken.credentials.access_key_id == "ASIA0000000000000001"
+    assert 5 <= pod.rig.clock.now() - 1000 <= 5.2
+
+
+def test_the_wait_is_jittered(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_freshness, "DRAW", lambda low, high: low)
+    with holding(pod):
+        pod.brought(pod.process())
+    assert 4 <= pod.rig.clock.now() - 1000 <= 4.1
+
+
+def test_a_refresh_goes_past_a_stopped_holder_while_credentials_are_valid_as_well(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    with holding(pod):
+        renewed = pod.brought(process, held)
+        assert renewed.credentials.access_key_id == "ASIA0000000000000002"
+        assert pod.brought(pod.process(), held).credentials == renewed.credentials
+    assert pod.rig.sts.calls == 2
+
+
+def test_there_is_one_understudy_in_five_seconds(pod: Pod) -> None:
+    # Waited from 1000 on; the understudies' locks are those of the fives of seconds.
+    with holding(pod, "", turn_at(1005)):
+        pod.brought(pod.process())
+    assert 10 <= pod.rig.clock.now() - 1000 <= 10.2, "the second understudy"
+
+
+def test_who_was_stopped_as_an_understudy_stops_nobody_for_ever(pod: Pod) -> None:
+    with holding(pod, "", *(turn_at(1000 + 5 * each) for each in range(5))):
+        pod.brought(pod.process())
+    assert 25 <= pod.rig.clock.now() - 1000 <= 25.2
+
+
+def test_what_an_understudy_left_is_taken_by_all_who_wait(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    understudy, waiter = pod.process(), pod.process()
+    with holding(pod):
+        meanwhile(pod, monkeypatch, lambda: leave(pod, understudy))
+        pod.brought(waiter)
+    assert pod.rig.sts.calls == 1
+
+
+def test_waiting_counts_into_the_thirty_seconds_of_a_flight(pod: Pod) -> None:
+    every = ("", *(f".{each}" for each in range(16)))
+    with holding(pod, *every):
+        failed = pod.refused(pod.process())
+    assert failed.kind == "timeout"
+    assert pod.rig.clock.now() - 1000 <= 30.2
+    assert pod.rig.sts.calls == 0
+
+
+def test_a_flight_of_little_time_waits_for_a_third_of_it(pod: Pod) -> None:
+    pod.rig.sts.lifetime = 40
+    process = pod.process()
+    held = pod.brought(process)
+    pod.rig.clock.advance(24)
+    # 12 s are left to their use, so the flight has 3 s.
+    with holding(pod):
+        pod.brought(process, held)
+    assert 1 <= pod.rig.clock.now() - 1024 <= 1.2
+
+
+def test_all_retries_of_a_flight_happen_inside_the_lock(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.rig.sts.script.extend([failure(status=503), failure(status=503)])
+    other = pod.process()
+    free: list[bool] = []
+
+    def look(_: float) -> None:
+        with contextlib.ExitStack() as stack:
+            free.append(other._store.lock(pod.files(".lock")[0].name.partition(".")[0], stack))
+        assert not pod.files(".json"), "a refusal per attempt would stop one's own second"
+
+    monkeypatch.setattr(pod.rig.clock, "sleep", look)
+    pod.brought(pod.process())
+    assert pod.rig.sts.calls == 3
+    assert free == [False, False]
+
+
+def test_the_lock_is_free_after_the_flight_whatever_it_brought(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Snapshot:
+        raise KeyboardInterrupt
+
+    process = pod.process()
+    lock, stacks = process._store.lock, []
+
+    def kept(name: str, until: contextlib.ExitStack) -> bool:
+        # Not for the garbage collector to let go.
+        stacks.append(until)
+        return lock(name, until)
+
+    monkeypatch.setattr(process._store, "lock", kept)
+    monkeypatch.setattr(pod.rig.pilot, "fly", broken)
+    with pytest.raises(KeyboardInterrupt):
+        pod.fly(process)
+    with holding(pod):
+        assert stacks
+
+
+# -- who writes what -------------------------------------------------------------------------------
+
+
+def test_a_holder_who_wakes_up_late_replaces_nothing_fresher(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper, other = pod.process(), pod.process()
+    fly = pod.rig.pilot.fly
+
+    def stopped(*args: Any) -> Snapshot | Failure:
+        old = fly(*args)
+        monkeypatch.setattr(pod.rig.pilot, "fly", fly)
+        pod.rig.clock.advance(600)
+        leave(pod, other)
+        return old
+
+    monkeypatch.setattr(pod.rig.pilot, "fly", stopped)
+    assert pod.brought(sleeper).credentials.access_key_id == "ASIA0000000000000001"
+    assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
+
+
+def test_what_the_network_did_is_nobody_elses(pod: Pod) -> None:
+    pod.rig.sts.down = failure("ConnectTimeoutError", unreachable=True)
+    pod.refused(pod.process())
+    assert not pod.files(".json")
+    calls = pod.rig.sts.calls
+    pod.refused(pod.process())
+    assert pod.rig.sts.calls == 2 * calls
+
+
+def test_what_was_told_of_the_role_before_has_an_entry_of_its_own(pod: Pod) -> None:
+    pod.rig.sts.down = DENIED._replace(again_in=40.0)
+    pod.refused(pod.process())
+    assert not pod.files(".json")
+
+
+def test_a_token_that_cannot_be_read_is_each_processs_own_failure(pod: Pod) -> None:
+    pod.rig.token.failure = failure("TokenFileMissing", kind="token", retryable=False)
+    assert pod.refused(pod.process()) == pod.rig.token.failure
+    assert not pod.place.exists()
+
+
+# -- what STS refused ------------------------------------------------------------------------------
+
+
+def test_what_sts_answered_answers_for_all_until_its_time(pod: Pod) -> None:
+    pod.rig.sts.down = DENIED
+    first = pod.refused(pod.process())
+    assert first.again_in is None
+    pod.rig.clock.advance(2)
+    second = pod.refused(pod.process())
+    assert second == first._replace(again_in=3.0)
+    assert pod.rig.sts.calls == 1
+    pod.rig.clock.advance(3)
+    pod.refused(pod.process())
+    assert pod.rig.sts.calls == 2
+
+
+def test_fifty_processes_find_out_together_that_sts_refuses(pod: Pod) -> None:
+    pod.rig.sts.down = DENIED
+    processes = [pod.process() for _ in range(50)]
+    for _ in range(30):
+        for process in processes:
+            pod.refused(process)
+        pod.rig.clock.advance(1)
+    # After 0, 5, 15 and 35 s.
+    assert pod.rig.sts.calls == 3
+
+
+def test_a_success_ends_the_refusal_and_its_count(pod: Pod) -> None:
+    pod.rig.sts.script.extend([DENIED, DENIED])
+    for _ in range(3):
+        pod.fly(pod.process())
+        pod.rig.clock.advance(10)
+    assert content_of(pod.entry)["refusal"] is None
+    pod.rig.clock.advance(3600)
+    pod.rig.sts.down = DENIED
+    pod.refused(pod.process())
+    assert content_of(pod.entry)["refusal"]["in_a_row"] == 1
+
+
+def test_a_refusal_keeps_what_was_given_before(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    pod.rig.sts.down = DENIED
+    assert pod.refused(process, held).code == "AccessDenied"
+    assert pod.brought(pod.process()).credentials == held.credentials
+    # The file is swept when nobody wants its credentials any more, and not before.
+    assert pod.entry.stat().st_mtime - time.time() > 3500
+
+
+def test_while_credentials_are_valid_a_refusal_is_as_long_as_the_background_waits(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    pod.rig.sts.down = THROTTLED
+    assert pod.refused(process, held).again_in is None
+    other = pod.refused(pod.process(), held)
+    assert other.again_in == _freshness.background_pause(THROTTLED, 1, 3000, high)
+    assert pod.rig.sts.calls == 2
+
+
+def test_a_refused_token_stops_no_process_that_has_another(pod: Pod) -> None:
+    pod.rig.sts.script.append(
+        failure("ExpiredTokenException", retryable=False, status=400, bad_token=True)
+    )
+    stale, fresh = pod.process(), pod.process()
+    assert pod.refused(stale).code == "ExpiredTokenException"
+    assert pod.refused(pod.process()).code == "ExpiredTokenException"
+    pod.rig.token.value = jwt({**CLAIMS, "exp": 2_000_000_000})
+    pod.brought(fresh)
+    assert pod.rig.sts.calls == 2
+
+
+# -- keys that were given up -----------------------------------------------------------------------
+
+
+def test_nobody_takes_back_a_key_that_was_given_up(pod: Pod) -> None:
+    process, other = pod.process(), pod.process()
+    given_up = pod.brought(process).credentials
+    process.bury(given_up.access_key_id)
+    assert pod.brought(other).credentials != given_up
+    assert pod.brought(process).credentials != given_up
+    assert pod.rig.sts.calls == 2
+
+
+def test_a_key_is_given_up_before_its_grave_is_dug(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    held.give_up()
+    assert pod.brought(process, held).credentials != held.credentials
+
+
+def test_a_key_that_only_another_process_brought_can_be_given_up(pod: Pod) -> None:
+    given_up = pod.brought(pod.process()).credentials
+    pod.process().bury(given_up.access_key_id)
+    assert pod.brought(pod.process()).credentials != given_up
+
+
+def test_a_key_that_the_place_takes_no_note_of_is_given_up_here(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = pod.process()
+    given_up = pod.brought(process).credentials
+    monkeypatch.setattr(process._store, "bury", lambda *_: None)
+    process.bury(given_up.access_key_id)
+    assert pod.brought(process).credentials != given_up
+
+
+def test_where_nothing_was_held_there_is_nothing_to_bury(pod: Pod) -> None:
+    pod.process().bury(Snapshot.nothing().credentials.access_key_id)
+    assert pod.rig.token.reads == 0
+    assert not pod.place.exists()
+
+
+def test_without_a_token_there_is_nothing_to_bury_or_purge(pod: Pod) -> None:
+    pod.rig.token.failure = failure("TokenFileMissing", kind="token")
+    process = pod.process()
+    process.bury("ASIA")
+    process.purge()
+    assert not pod.place.exists()
+
+
+def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
+    process = pod.process()
+    process.bury(pod.brought(process).credentials.access_key_id)
+    other = replace(pod, config=replace(CONFIG, session_name="other"))
+    other.brought(other.process())
+    process.purge()
+    assert {each.suffix for each in pod.files()} == {".json", ".lock"}
+    pod.process().purge()
+    other.process().purge()
+    assert not pod.files()
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+def name(config: Config = CONFIG, **claims: object) -> str | None:
+    return _name(config, Token(jwt({**CLAIMS, **claims})))
+
+
+HOP = Hop(role_arn="arn:aws:iam::123456789012:role/second", session_name="pod")
+DIFFERENT: dict[str, Any] = {
+    "role_arn": "arn:aws:iam::123456789012:role/other",
+    "session_name": "other",
+    "duration_seconds": 900,
+    "duration_optional": True,
+    "policy": "{}",
+    "policy_arns": ("arn:aws:iam::aws:policy/ReadOnlyAccess",),
+    "region_identity": "aws-global",
+    "endpoint_url": "https://sts.example",
+    "use_fips": True,
+    "use_dualstack": True,
+    "legacy_global": True,
+    "http": Http(verify=False),
+    "chain": (HOP,),
+}
+
+
+def test_a_name_tells_nothing() -> None:
+    assert str(name()).isalnum()
+    assert len(str(name())) == 64
+
+
+def test_everything_that_makes_an_identity_makes_another_name() -> None:
+    chains = {"chain": (HOP._replace(external_id="hidden"),)}
+    given = [{field: value} for field, value in DIFFERENT.items()] + [chains]
+    names = {name(replace(CONFIG, **each)) for each in given}
+    assert len(names | {name()}) == len(given) + 1
+    compared = {each.name for each in CONFIG.__dataclass_fields__.values() if each.compare}
+    assert set(DIFFERENT) == compared - {"token", "token_file"}, "a field that no test knows of"
+
+
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud"])
+def test_another_issuer_subject_or_audience_makes_another_name(claim: str) -> None:
+    assert name(CONFIG, **{claim: "other"}) != name()
+
+
+def test_the_rest_of_a_token_makes_no_difference() -> None:
+    assert name(exp=1, iat=2) == name()
+
+
+def test_where_the_token_is_found_and_where_sts_is_asked_make_no_difference() -> None:
+    assert name(replace(CONFIG, token_file="/elsewhere", region="eu-west-1")) == name()
+    assert name(replace(CONFIG, token_file=None, token=lambda: JWT)) == name()
+
+
+def test_another_version_of_the_content_has_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = name()
+    monkeypatch.setattr(_sharing, "VERSION", _entry.VERSION + 1)
+    assert name() != before
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "opaque",
+        jwt([]),
+        jwt({}),
+        *(jwt({key: value for key, value in CLAIMS.items() if key != gone}) for gone in CLAIMS),
+        jwt({**CLAIMS, "aud": []}),
+    ],
+)
+def test_a_token_that_does_not_say_whose_it_is_is_not_shared(
+    token: str, pod: Pod, caplog: pytest.LogCaptureFixture
+) -> None:
+    pod.rig.token.value = token
+    process = pod.process()
+    pod.brought(process)
+    pod.brought(process)
+    assert pod.rig.sts.calls == 2
+    assert not pod.place.exists()
+    (said,) = warnings(caplog)
+    assert said.endswith("the token does not name its iss, sub and aud.")
+    assert not process.works
+
+
+# -- when it is no good ----------------------------------------------------------------------------
+
+
+def test_it_works_until_something_is_wrong_with_the_place(pod: Pod) -> None:
+    process = pod.process()
+    assert not process.works
+    pod.brought(process)
+    assert process.works
+    pod.entry.write_bytes(b"torn")
+    pod.brought(process)
+    assert process.works
+    process._store.complain("no space")
+    assert not process.works
+
+
+def test_a_defect_here_fails_no_refresh(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(_sharing, "load", broken)
+    monkeypatch.setattr(_sharing, "dump", broken)
+    pod.brought(pod.process())
+    (said,) = warnings(caplog)
+    assert said.endswith("ZeroDivisionError.")
+
+
+def test_no_secret_is_in_what_is_said_or_named(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    process = pod.process()
+    brought = pod.brought(process).credentials
+    pod.entry.write_bytes(pod.entry.read_bytes()[:-9])
+    pod.brought(pod.process())
+    said = caplog.text + repr(process) + "".join(each.name for each in pod.files())
+    for secret in (brought.secret_access_key, brought.session_token, brought.access_key_id, JWT):
+        assert secret not in said
+    assert "it is torn" in said
+
+
+def test_what_does_not_last_for_who_asks_is_left_alone(pod: Pod) -> None:
+    one, other = pod.process(), pod.process()
+    held = pod.brought(other)
+    pod.rig.clock.advance(3000)
+    pod.brought(one, held)
+    pod.rig.clock.advance(3000)
+    flight = Flight.in_background(pod.rig.clock.now(), 600)
+    flight.min_ttl = 900
+    brought = other.fly(flight, held)
+    assert isinstance(brought, Snapshot)
+    assert brought.credentials.access_key_id == "ASIA0000000000000003"
+
+
+def test_a_bad_token_that_another_process_was_refused_for_is_not_tried_every_second(
+    pod: Pod,
+) -> None:
+    pod.rig.sts.down = failure("ExpiredTokenException", retryable=False, status=400, bad_token=True)
+    pod.refused(pod.process())
+    here = rig()
+    here.token.value = pod.rig.token.value
+    other = Sharing(pod.config, here.pilot, pod.rig.clock, here.channel, str(pod.place))
+    assert pod.refused(other).bad_token
+    assert here.sts.calls == 0
+    assert not here.pilot.token_changed()
+    here.token.value = jwt({**CLAIMS, "exp": 1})
+    here.clock.advance(2)
+    assert here.pilot.token_changed()

@@ -1,0 +1,377 @@
+"""The directory and its files: whose they are, from their first byte on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import stat
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from irsa_creds import _store
+from irsa_creds._store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME = "ab" * 32
+
+
+@pytest.fixture
+def store(place: Path) -> Store:
+    return Store(str(place))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def locked(store: Store, name: str = NAME) -> bool:
+    """Whether a lock could be had, which is let go at once."""
+    with contextlib.ExitStack() as stack:
+        return store.lock(name, stack)
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_what_was_written_is_read(store: Store) -> None:
+    assert store.read(NAME) is None
+    store.write(NAME, b"one", 60)
+    store.write(NAME, b"two", 60)
+    assert store.read(NAME) == b"two"
+    assert store.read("other") is None
+
+
+@pytest.mark.usefixtures("umask")
+def test_every_file_and_directory_is_private_from_its_first_byte(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[tuple[str, int]] = set()
+    opened, made = os.open, os.mkdir
+
+    def watched_open(path: Any, flags: int, mode: int = 0o777, **kwargs: Any) -> int:
+        file = opened(path, flags, mode, **kwargs)
+        if flags & os.O_CREAT:
+            seen.add((str(path).rpartition(".")[2], stat.S_IMODE(os.fstat(file).st_mode)))
+        return file
+
+    def watched_mkdir(path: Any, mode: int = 0o777, **kwargs: Any) -> None:
+        made(path, mode, **kwargs)
+        seen.add(("/", stat.S_IMODE(os.lstat(path, **kwargs).st_mode)))
+
+    monkeypatch.setattr(os, "open", watched_open)
+    monkeypatch.setattr(os, "mkdir", watched_mkdir)
+    store.write(NAME, b"one", 60)
+    store.bury(NAME, "m")
+    assert locked(store)
+    assert seen == {("/", 0o700), ("tmp", 0o600), ("gone", 0o600), ("lock", 0o600)}
+    assert {mode(each) for each in place.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("given", [0o777, 0o1777, 0o2777, 0o770, 0o755])
+def test_in_a_directory_that_is_not_private_one_of_our_own_is_made(
+    given: int, store: Store, place: Path
+) -> None:
+    place.mkdir()
+    place.chmod(given)
+    store.write(NAME, b"one", 60)
+    (own,) = place.iterdir()
+    # A directory below one of a pod's fsGroup has its group, which says nothing of rights.
+    assert (own.name, mode(own) & 0o777) == (f"irsa-creds-{os.geteuid()}", 0o700)
+    assert [each.name for each in own.iterdir()] == [f"{NAME}.json"]
+    assert mode(place) == given
+    assert store.read(NAME) == b"one"
+
+
+def test_a_directory_that_is_private_already_is_used_as_it_is(store: Store, place: Path) -> None:
+    place.mkdir(mode=0o700)
+    store.write(NAME, b"one", 60)
+    assert [each.name for each in place.iterdir()] == [f"{NAME}.json"]
+
+
+def test_a_write_leaves_no_temporary_file_when_it_fails(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store.write(NAME, b"one", 60)
+    monkeypatch.setattr(os, "rename", full)
+    store.write(NAME, b"two", 60)
+    assert store.ailing
+    assert [each.name for each in place.iterdir()] == [f"{NAME}.json"]
+    assert store.read(NAME) == b"one"
+
+
+def test_a_reader_sees_the_old_or_the_new_but_nothing_between(store: Store) -> None:
+    contents = {bytes([letter]) * 20_000 for letter in b"abcdef"}
+    store.write(NAME, b"a" * 20_000, 60)
+    ended = threading.Event()
+
+    def write() -> None:
+        for _ in range(50):
+            for content in contents:
+                store.write(NAME, content, 60)
+        ended.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = set()
+    while not ended.is_set():
+        seen.add(store.read(NAME))
+    thread.join(10)
+    assert seen <= contents
+
+
+def test_a_directory_that_is_removed_in_the_middle_of_a_write_is_made_anew(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def removed_once(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        for each in place.iterdir():
+            each.unlink()
+        place.rmdir()
+        rename(*args, **kwargs)
+
+    monkeypatch.setattr(os, "rename", removed_once)
+    store.write(NAME, b"one", 60)
+    assert store.read(NAME) == b"one"
+    assert not store.ailing
+
+
+def test_a_relative_place_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store("cache")
+    monkeypatch.chdir("/")
+    store.write(NAME, b"one", 60)
+    assert (tmp_path / "cache" / f"{NAME}.json").exists()
+
+
+def test_a_working_directory_that_is_gone_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    store = Store("cache")
+    assert store.read(NAME) is None
+    store.write(NAME, b"one", 60)
+    assert store.ailing
+
+
+# -- the default place -----------------------------------------------------------------------------
+
+
+def test_the_default_place_is_in_the_containers_own_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    Store().write(NAME, b"one", 60)
+    (own,) = tmp_path.iterdir()
+    assert (own.name, mode(own)) == (f"irsa-creds-{os.geteuid()}", 0o700)
+
+
+@pytest.mark.parametrize("given", ["shm", "shm/below", "link", "missing"])
+def test_a_temporary_directory_that_other_containers_may_see_is_not_taken(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shm"
+    (shared / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(shared)
+    monkeypatch.setattr(_store, "_SHARED_MEMORY", str(shared))
+    assert _store._temporary(str(tmp_path / given)) == os.path.realpath("/tmp")
+
+
+def test_where_there_is_no_other_temporary_directory_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_store, "_SHARED_MEMORY", "/")
+    store = Store()
+    store.write(NAME, b"one", 60)
+    assert store.read(NAME) is None
+    (said,) = warnings(caplog)
+    assert "there is no directory for temporary files that is this container's own" in said
+
+
+# -- locks -----------------------------------------------------------------------------------------
+
+
+def test_a_lock_is_one_processs_until_the_end_of_the_stack(store: Store, place: Path) -> None:
+    other = Store(str(place))
+    with contextlib.ExitStack() as stack:
+        assert store.lock(NAME, stack)
+        assert not other.lock(NAME, stack)
+        assert locked(other, f"{NAME}.1")
+    assert locked(other)
+
+
+def test_a_lock_that_is_in_use_is_not_old(store: Store, place: Path) -> None:
+    assert locked(store)
+    (file,) = place.iterdir()
+    os.utime(file, (0, 0))
+    assert locked(store)
+    assert time.time() - file.stat().st_mtime < 60
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)),
+        OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)),
+        NotImplementedError("no flock"),
+    ],
+)
+def test_where_no_lock_can_be_had_each_asks_for_itself(
+    error: Exception,
+    store: Store,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fcntl.flock", broken)
+    assert locked(store)
+    assert locked(store)
+    (said,) = warnings(caplog)
+    reason = error.strerror if isinstance(error, OSError) else "NotImplementedError"
+    assert said.endswith(f"'{place}': {reason}.")
+
+
+# -- what was given up, and what is old ------------------------------------------------------------
+
+
+def test_what_is_buried_stays_so_when_the_entry_is_written_anew(store: Store) -> None:
+    assert not store.is_buried(NAME, "m")
+    store.bury(NAME, "m")
+    store.bury(NAME, "m")
+    store.write(NAME, b"one", 60)
+    assert store.is_buried(NAME, "m")
+    assert not store.is_buried(NAME, "n")
+    assert not store.is_buried("other", "m")
+
+
+def test_remove_leaves_nothing_of_that_name(store: Store, place: Path) -> None:
+    for name in (NAME, "other"):
+        store.write(name, b"one", 60)
+        store.bury(name, "m")
+        assert locked(store, name)
+    store.remove(NAME)
+    assert {each.name for each in place.iterdir()} == {"other.json", "other.m.gone", "other.lock"}
+
+
+def age(path: Path, seconds: float) -> None:
+    path.touch()
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+
+
+def test_old_files_of_ours_are_swept_at_the_first_write(store: Store, place: Path) -> None:
+    place.mkdir(mode=0o700)
+    old = {"a.json": 601, "a.1.tmp": 601, "a.m.gone": 9 * 86_400, "a.lock": 9 * 86_400}
+    young = {"b.json": 500, "b.1.tmp": 500, "b.m.gone": 7 * 86_400, "b.lock": 7 * 86_400}
+    foreign = {"notes.txt": 9 * 86_400, "README": 9 * 86_400}
+    for name, seconds in (old | young | foreign).items():
+        age(place / name, seconds)
+    store.write(NAME, b"one", 60)
+    assert {each.name for each in place.iterdir()} == {f"{NAME}.json", *young, *foreign}
+
+
+def test_an_entry_is_old_when_its_credentials_have_ended(store: Store, place: Path) -> None:
+    store.write(NAME, b"one", 3600)
+    ends_in = (place / f"{NAME}.json").stat().st_mtime - time.time()
+    assert 3590 < ends_in < 3610
+
+
+def test_the_place_is_swept_once_an_hour_and_no_more(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(NAME, b"one", 60)
+    age(place / "a.json", 700)
+    store.write(NAME, b"two", 60)
+    assert (place / "a.json").exists()
+    monkeypatch.setattr(store, "_swept_at", store._swept_at - 3601)
+    store.write(NAME, b"three", 60)
+    assert not (place / "a.json").exists()
+
+
+def test_a_file_that_another_process_swept_is_no_trouble(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.mkdir(mode=0o700)
+    age(place / "a.json", 700)
+    listed = _store._listed
+
+    def swept_meanwhile(directory: int) -> Any:
+        found = listed(directory)
+        (place / "a.json").unlink()
+        return found
+
+    monkeypatch.setattr(_store, "_listed", swept_meanwhile)
+    store.write(NAME, b"one", 60)
+    assert not store.ailing
+
+
+# -- what is said ----------------------------------------------------------------------------------
+
+
+def test_a_trouble_is_told_once_and_only_the_next_spell_may_tell_of_another(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(code: int) -> Callable[..., None]:
+        def failing(*_: object, **__: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        return failing
+
+    rename = os.rename
+    for code in (errno.ENOSPC, errno.EROFS):
+        monkeypatch.setattr(os, "rename", fail(code))
+        store.write(NAME, b"one", 60)
+    (said,) = warnings(caplog)
+    assert said == (
+        "The shared cache is of no use now, and this process asks STS itself. "
+        f"'{place}': No space left on device."
+    )
+    monkeypatch.setattr(os, "rename", rename)
+    store.write(NAME, b"one", 60)
+    assert not store.ailing
+    for code in (errno.ENOSPC, errno.EROFS):
+        monkeypatch.setattr(os, "rename", fail(code))
+        store.write(NAME, b"one", 60)
+        monkeypatch.setattr(os, "rename", rename)
+        store.write(NAME, b"one", 60)
+    assert len(warnings(caplog)) == 2
+    assert "Read-only file system" in warnings(caplog)[1]
+
+
+def test_one_store_tells_for_all_identities_of_a_place(place: Path) -> None:
+    assert Store.at(str(place)) is Store.at(str(place))
+    assert Store.at(str(place)) is not Store.at(None)
+
+
+def test_a_system_without_owners_of_files_keeps_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(os, "geteuid")
+    assert store.read(NAME) is None
+    assert not store.is_buried(NAME, "m")
+    assert locked(store)
+    (said,) = warnings(caplog)
+    assert said.endswith("this system has no owners of files that could be checked.")
