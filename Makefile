@@ -8,22 +8,26 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 # that, and the newest botocore, where no aiobotocore is.
 OLDEST := 1.40.61
 NEWEST_VENV := $(VENV)-newest-botocore
+# What forks, spawns or patches our processes, as applications run it.
+FRAMEWORKS_VENV := $(VENV)-frameworks
 # What touches botocore's own names.
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
 	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
-	uninstall))
+	uninstall)) tests/chain
 AIO_TESTS := tests/aio
 OTHER_PYTHONS := python3.12 python3.13 \
 	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real bench lint format lock clean
+.PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks \
+	bench lint format lock clean
 
 help:
 	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
 	@echo 'make test            the hermetic suite, with each botocore'
 	@echo 'make test-pythons    the same suite on every other Python that is here'
-	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages)'
+	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages), and in'
+	@echo '                     real frameworks (those alone: make test-frameworks)'
 	@echo 'make bench           what we promise to reach, measured beside botocore'
 	@echo 'make lint            ruff and mypy'
 	@echo 'make lock            pin all packages anew (needs uv)'
@@ -57,7 +61,12 @@ test-on-this: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real'
 
-test-real: $(VENV)/ready
+test-real: test-frameworks test-rgw
+
+test-frameworks: $(FRAMEWORKS_VENV)/ready
+	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
+
+test-rgw: $(VENV)/ready
 	bash tests/rgw/install.sh
 	$(BIN)/python -m pytest -q -m real tests/rgw
 
@@ -75,7 +84,8 @@ format: $(VENV)/ready
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 $(NEWEST_VENV)/ready: requirements/newest.txt pyproject.toml
-$(VENV)/ready $(NEWEST_VENV)/ready:
+$(FRAMEWORKS_VENV)/ready: requirements/frameworks.txt pyproject.toml
+$(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
@@ -92,6 +102,7 @@ $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
+	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
 	$(LOCK) requirements/botocore-$(OLDEST).in --output-file requirements/botocore-$(OLDEST).txt
 
 clean:

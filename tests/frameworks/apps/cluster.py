@@ -1,0 +1,78 @@
+"""A cluster of dask, whose workers read by a file system that is sent to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import cloudpickle
+from distributed import Client, LocalCluster
+from s3fs import S3FileSystem
+
+import irsa_creds
+from frameworks.ledger import Reply, live_through
+
+WORKERS = 2
+SECONDS = 30
+
+
+def read(files: Any) -> Reply:
+    body = files.cat("data/greeting").decode()
+    provider = irsa_creds.provider()
+    return Reply(os.getpid(), provider.get().access_key_id, provider.status().sts_calls, body)
+
+
+def main() -> None:
+    files = S3FileSystem(session=irsa_creds.aiobotocore_session())
+    credentials = irsa_creds.provider().get()
+    assert files.cat("data/greeting")
+    sent = cloudpickle.dumps(files)
+    for secret in (
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        credentials.session_token,
+    ):
+        assert secret.encode() not in sent
+    with (
+        LocalCluster(
+            n_workers=WORKERS,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+
+        def addresses() -> set[str]:
+            return set(client.scheduler_info()["workers"])
+
+        # To every worker once; one that comes later has it from another worker.
+        everywhere = client.scatter(files, broadcast=True)
+
+        def read_all() -> list[Reply]:
+            # By each of them: the scheduler would spare who does not have it yet.
+            futures = [
+                client.submit(read, everywhere, workers=[address], pure=False)
+                for address in addresses()
+            ]
+            replies: list[Reply] = client.gather(futures)
+            return replies
+
+        def kill(pid: int) -> None:
+            before = addresses()
+            os.kill(pid, signal.SIGKILL)
+            # What is meant for a dead worker alone would wait for it.
+            deadline = time.monotonic() + SECONDS
+            while len(addresses()) != WORKERS or addresses() == before:
+                assert time.monotonic() < deadline, "no other worker came"
+                time.sleep(0.01)
+
+        ledger = live_through(read_all, kill, workers=WORKERS)
+    ledger.print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""A WSGI application: each request reads S3."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from frameworks.apps.reading import provider, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+if "FETCH_AT_IMPORT" in os.environ:
+    # What a preloaded application does that looks at its bucket before there is a worker.
+    provider.get()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    status = HTTPStatus.OK
+    try:
+        body = read().json()
+    except Exception:  # noqa: BLE001 - whatever it is, the test is to see it
+        status, body = HTTPStatus.INTERNAL_SERVER_ERROR, traceback.format_exc()
+    start_response(f"{status.value} {status.phrase}", [("Content-Length", str(len(body)))])
+    return [body.encode()]

@@ -1,0 +1,27 @@
+"""The standard library's pools: workers forked, spawned, and of the fork server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frameworks.ledger import Ledger, Reply
+from frameworks.stage import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from frameworks.stage import Cluster
+
+pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("pool", ["multiprocessing", "futures"])
+def test_workers_read_through_refreshes_and_a_death(
+    pool: str, method: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    out, _ = run("pools.py", cluster.environ, tmp_path, pool, method)
+    ledger = Ledger(map(Reply.of, out.splitlines()))
+    cluster.check(ledger, inherited=method == "fork", spare=2)
