@@ -36,6 +36,13 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "cold-start": ("cold_start",),
     "cold-async": ("cold_async",),
     "lag": ("lag",),
+    "many-reads": ("many_identities", "read"),
+    "pod-cold": ("pod_cold",),
+    "pod-killed": ("pod_holder", "killed"),
+    "pod-stopped": ("pod_holder", "stopped"),
+    "pod-refused": ("pod_refused",),
+    "pod-warm": ("pod_warm",),
+    "pod-chaos": ("pod_chaos",),
 }
 # Those that mostly wait, or measure no time, run together; the others have the machine alone.
 _TOGETHER: dict[str, tuple[str, ...]] = {
@@ -48,6 +55,7 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "cancelled": ("cancelled",),
     "memory": ("memory",),
     "idle": ("idle",),
+    "many-calls": ("many_identities", "calls"),
 }
 _SCENARIOS = _ALONE | _TOGETHER
 # With more of them, two cores are busy all the time, and readers late for that reason.
