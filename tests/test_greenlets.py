@@ -86,6 +86,20 @@ def test_a_provider_keeps_its_credentials_and_forgets_its_flight(
     join_flights()
 
 
+def test_a_provider_that_is_kept_warm_goes_on_being_so(
+    patched: pytest.MonkeyPatch, sts: FakeSts, tmp_path: Path
+) -> None:
+    give_irsa(patched, tmp_path)
+    provider = irsa_creds.provider(keep_warm=True)
+    join_flights()
+    engine = engine_of(provider)
+    engine.snapshot.refresh_at = engine.snapshot.sent_at
+    patch(patched)
+    irsa_creds.provider()
+    join_flights()
+    assert len(sts.budgets) == 2
+
+
 def test_asking_for_a_provider_looks_as_well(
     patched: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

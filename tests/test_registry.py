@@ -17,7 +17,7 @@ import irsa_creds
 from irsa_creds import ConfigError, Provider, _registry
 from irsa_creds._config import Config
 from irsa_creds._lazy import IMPORT_LOCK
-from irsa_creds._provider import engine_of
+from irsa_creds._provider import arguments_of, engine_of
 from irsa_creds._registry import Registry, issuer_of_file
 from kit import ROLE, FakeClock, FakeSts, eventually, join_flights
 
@@ -413,3 +413,19 @@ def test_a_real_child_reads_on_with_its_parents_credentials(sts: FakeSts) -> Non
         os._exit(0 if provider.get() is given and provider.status().flights == 0 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert provider.get() is given
+
+
+@pytest.mark.usefixtures("pod")
+def test_words_of_two_calls_are_never_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = irsa_creds.provider()
+    again = irsa_creds.provider(role_arn=os.environ["AWS_ROLE_ARN"], shared_cache=False)
+    third = irsa_creds.provider(
+        token_file=os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"], keep_warm=True
+    )
+    assert provider is again is third
+    assert arguments_of(provider) == {
+        "role_arn": os.environ["AWS_ROLE_ARN"],
+        "shared_cache": False,
+        "keep_warm": True,
+    }
+    provider.close()

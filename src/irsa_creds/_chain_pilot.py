@@ -66,7 +66,7 @@ class RoleBefore:
         Raises:
             TokenError: it cannot be had.
         """
-        return self._pilot.token()
+        return self._pilot.peek()
 
     def signature(self) -> str:
         """Return the id of the key that is valid now, or nothing."""

@@ -170,6 +170,14 @@ class Pilot:
         self._tried = token.fingerprint
         return token
 
+    def peek(self) -> Token:
+        """Return the token as it is now, for who asks whose it is: no flight is about it.
+
+        Raises:
+            TokenError: it cannot be had.
+        """
+        return self._source.read()
+
     def token_changed(self) -> bool:
         """Whether the token's content differs from what was sent last; looks once a second."""
         now = self._clock.now()

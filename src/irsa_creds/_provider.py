@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Provider", "arguments_of", "engine_of", "pin", "share"]
 
 
+# Arguments that name no identity.
+_ASIDE = {"keep_warm", "shared_cache"}
+
+
 class Provider:
     """Credentials of one identity, refreshed before anybody needs them.
 
@@ -192,12 +196,15 @@ def engine_of(provider: Provider) -> Engine:
 
 
 def pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
-    """Let a provider that was asked for once more pickle with these arguments as well.
+    """Let a provider that was asked for once more pickle as it was asked for.
 
-    They name what it is already; a worker's environment may name something else.
+    In words of one call: those of two may name a third identity together. The first that has some
+    counts, for a worker's environment may name something else.
     """
     known = provider._arguments  # noqa: SLF001 - as above
-    provider._arguments = {**known, **arguments}  # noqa: SLF001 - as above
+    aside = {name: value for name, value in arguments.items() if name in _ASIDE}
+    words = known if known.keys() - _ASIDE else arguments
+    provider._arguments = {**known, **words, **aside}  # noqa: SLF001 - as above
 
 
 def arguments_of(provider: Provider) -> Mapping[str, Any]:

@@ -172,6 +172,9 @@ class Registry:
         self._renew_locks()
         for engine in self._engines():
             engine.renew()
+            if engine.keep_warm:
+                # Nobody else may ever read it.
+                engine.tick()
 
     def _renew_locks(self) -> None:
         IMPORT_LOCK.reset_after_fork()

@@ -13,6 +13,8 @@ from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._config import Config
@@ -30,6 +32,8 @@ _UNDERSTUDIES = 16
 _POLL = 0.03, 0.1
 #: Where the token is found makes no identity: what it says does.
 _ELSEWHERE = {"token", "token_file"}
+#: Source: AWS IAM user guide, "Passing session tags using AssumeRoleWithWebIdentity".
+_AWS_CLAIMS = "https://aws.amazon.com/"
 #: Long after that it says nothing any more.
 _REFUSAL_LASTS = 3_600.0
 
@@ -97,14 +101,14 @@ class Sharing:
         mark = mark_of(access_key_id)
         self._buried.add(mark)
         with self._store.tolerant():
-            name = self._name or self._name_of_entry()
+            name = self._name or self._name_of(self._pilot.peek)
             if name is not None:
                 self._store.bury(name, mark)
 
     def purge(self) -> None:
         """Remove what is in the place of this identity."""
         with self._store.tolerant():
-            name = self._name or self._name_of_entry()
+            name = self._name or self._name_of(self._pilot.peek)
             if name is not None:
                 self._store.remove(name)
 
@@ -118,7 +122,7 @@ class Sharing:
         One process has the lock. Where it brings nothing for 5 s, it may be stopped for good: one
         of those who wait becomes its understudy, and after 5 s more another.
         """
-        self._name = name = self._name_of_entry()
+        self._name = name = self._name_of(self._pilot.token)
         if name is None:
             return None
         patience = _patience(flight) * fresh.DRAW(0.8, 1.0)
@@ -146,7 +150,9 @@ class Sharing:
         snapshot = self._usable(entry, name, fresh.shared_delay(entry.lifetime, fresh.DRAW))
         if (
             snapshot is not None
-            and snapshot.end_of_use > max(now + flight.min_ttl, held.end_of_use)
+            and snapshot.end_of_use > now + flight.min_ttl
+            # Not which lasts longer: a role's maximum may have been cut meanwhile.
+            and snapshot.sent_at > held.sent_at
             # What was given up just now may not have been buried yet.
             and snapshot.credentials.access_key_id != held.credentials.access_key_id
         ):
@@ -161,10 +167,7 @@ class Sharing:
         name = self._name
         if name is None:
             return
-        if isinstance(outcome, Failure) and (
-            outcome.status is None or outcome.again_in is not None
-        ):
-            # Or of another identity, that of a role before this one, which has an entry of its own.
+        if isinstance(outcome, Failure) and not self._concerns_all(outcome, flight):
             return
         entry = self._read(name) or Entry(boot_id())
         if isinstance(outcome, Failure):
@@ -174,8 +177,20 @@ class Sharing:
             return
         there = self._usable(entry, name)
         # Who was stopped in mid-exchange may wake up late.
-        if there is None or there.end_of_use <= outcome.end_of_use:
+        if there is None or there.sent_at <= outcome.sent_at:
             self._store.write(name, dump(Entry.of(outcome), name), outcome.lifetime)
+
+    def _concerns_all(self, failure: Failure, flight: Flight) -> bool:
+        """Whether a failure tells others anything."""
+        return (
+            failure.status is not None
+            # Of a role before this one, which has an entry of its own.
+            and failure.again_in is None
+            # Of that role's key, which is not the others'.
+            and not (failure.bad_token and self._pilot.is_chained)
+            # Of a process that was stopped in between.
+            and self._clock.now() < flight.overdue_at
+        )
 
     def _refusal(
         self, failure: Failure, before: Refusal | None, flight: Flight, held: Snapshot
@@ -220,10 +235,10 @@ class Sharing:
         else:
             self._channel.succeeded(role, 0, latency, found.credentials.expiration)
 
-    def _name_of_entry(self) -> str | None:
+    def _name_of(self, look: Callable[[], Token]) -> str | None:
         """Return the name for the token as it is now; None where nothing can be shared."""
         try:
-            token = self._pilot.token()
+            token = look()
         except IrsaError:
             # The pilot meets it as well, and says so.
             return None
@@ -245,6 +260,8 @@ def _name(config: Config, token: Token) -> str | None:
     who = [claims.get(name) for name in ("iss", "sub", "aud")]
     if not all(who):
         return None
+    # Session tags and a source identity in the token make another session of the same subject.
+    who += sorted((k, v) for k, v in claims.items() if k.startswith(_AWS_CLAIMS))
     text = json.dumps([VERSION, _plain(config), who], sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -11,6 +11,7 @@ import importlib
 import itertools
 import logging
 import os
+import re
 import stat
 import time
 from typing import TYPE_CHECKING
@@ -36,7 +37,11 @@ _DAY = 86_400.0
 # Seconds after its time that a file goes. An entry's time is its credentials' end; no write takes
 # ten minutes; and no credentials last longer than a week, so by then nobody needs the rest either.
 _GRACE = {_ENTRY: 600.0, _TEMPORARY: 600.0, _GRAVE: 8 * _DAY, _LOCK: 8 * _DAY}
+#: An entry's name is a SHA-256, and all that belongs to it begins with that.
+_OURS = r"[0-9a-f]{64}(?:\.[0-9a-f]+)?\.(?:json|tmp|gone|lock)"
 _SWEPT_AT_ONCE = 65_536
+#: A call to a file system that is gone never comes back, and each would take a flight with it.
+_HANGS = 5.0
 _SWEEP_INTERVAL = 3_600.0
 # The containers of a pod may share it; others lead there by a symbolic link.
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - it is what is avoided
@@ -60,6 +65,7 @@ class Store:
         self._path = place  # the directory as it was found last, for who is told of it
         self._told: set[str] = set()
         self._swept_at = float("-inf")
+        self._calls: dict[int, tuple[int, float]] = {}
         #: Whether something is wrong with the place, as far as is known.
         self.ailing = False
 
@@ -184,6 +190,7 @@ class Store:
         if not hasattr(os, "geteuid"):
             raise OSError(0, "this system has no owners of files that could be checked")
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._inside())
             if not self._given:
                 path = _temporary(path)
             found = _open_own(path, None) if self._given else _open_directory(path, None)
@@ -195,6 +202,21 @@ class Store:
                 self._path = path = os.path.join(path, own)
                 _make_private(found)
             yield found, path
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Note that a call to the file system is under way; refuse while an earlier one hangs."""
+        now = time.monotonic()
+        # Those of a parent's other threads never end here, and say nothing.
+        here = os.getpid()
+        if any(pid == here and now - since > _HANGS for pid, since in self._calls.copy().values()):
+            raise OSError(0, "an earlier look there does not come to an end")
+        call = object()
+        self._calls[id(call)] = here, now
+        try:
+            yield
+        finally:
+            del self._calls[id(call)]
 
     def _write(self, name: str, content: bytes, lasts: float) -> None:
         temporary = f"{name}.{os.urandom(8).hex()}{_TEMPORARY}"
@@ -221,10 +243,13 @@ class Store:
         self._swept_at = now
         with self._directory() as (directory, _):
             for each in _listed(directory):
-                grace = _GRACE.get(os.path.splitext(each.name)[1])
+                # A directory that was given may hold other people's files beside ours.
+                if not re.fullmatch(_OURS, each.name):
+                    continue
+                grace = _GRACE[os.path.splitext(each.name)[1]]
                 with contextlib.suppress(FileNotFoundError):
                     age = time.time() - each.stat(follow_symlinks=False).st_mtime
-                    if grace is not None and age > grace:
+                    if age > grace:
                         _unlink(each.name, directory)
 
 

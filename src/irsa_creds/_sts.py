@@ -114,12 +114,14 @@ class Exchange:
         read: float,
     ) -> Answer | Failure:
         asked = Asked(self._config.final_role_arn, url, duration, token, self._signer)
-        form = self._form(duration)
         try:
             # In one expression: no local of this frame holds the body, or the answer's.
             return _judged(
                 self._http.post(
-                    self._request(url, form, token), seconds=seconds, connect=connect, read=read
+                    self._request(url, self._form(duration), token),
+                    seconds=seconds,
+                    connect=connect,
+                    read=read,
                 ),
                 asked,
             )

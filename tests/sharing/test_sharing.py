@@ -180,7 +180,7 @@ def test_who_waits_takes_what_the_holder_leaves(pod: Pod, monkeypatch: pytest.Mo
 def leave(pod: Pod, process: Sharing) -> Snapshot:
     """Let a process bring and leave credentials as the holder of the lock does."""
     flight = _sharing_flight(pod)
-    process._name = process._name_of_entry()
+    process._name = process._name_of(process._pilot.peek)
     outcome = pod.rig.pilot.fly(flight, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)
     process._leave(outcome, flight, Snapshot.nothing())
@@ -639,3 +639,53 @@ def test_a_bad_token_that_another_process_was_refused_for_is_not_tried_every_sec
     here.token.value = jwt({**CLAIMS, "exp": 1})
     here.clock.advance(2)
     assert here.pilot.token_changed()
+
+
+def test_a_newer_answer_that_ends_earlier_is_taken_by_all(pod: Pod) -> None:
+    pod.rig.sts.lifetime = 7200
+    processes = [pod.process() for _ in range(4)]
+    held = [pod.brought(process) for process in processes]
+    pod.rig.clock.advance(1000)
+    pod.rig.sts.lifetime = 900
+    renewed = [pod.brought(*each) for each in zip(processes, held, strict=True)]
+    assert {each.credentials.access_key_id for each in renewed} == {"ASIA0000000000000002"}
+    assert pod.rig.sts.calls == 2
+
+
+def test_a_token_that_makes_another_session_of_the_same_subject_has_an_entry_of_its_own() -> None:
+    tags = {"principal_tags": {"tenant": ["a"]}}
+    names = {
+        _name(CONFIG, Token(jwt({**CLAIMS, **more})))
+        for more in (
+            {},
+            {"https://aws.amazon.com/tags": tags},
+            {"https://aws.amazon.com/source_identity": "somebody"},
+            {"exp": 1},
+        )
+    }
+    assert len(names) == 3
+
+
+def test_the_failure_of_a_process_that_was_stopped_in_between_is_nobody_elses(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.rig.sts.down = DENIED
+    fly = pod.rig.pilot.fly
+
+    def stopped(*args: Any) -> Snapshot | Failure:
+        outcome = fly(*args)
+        pod.rig.clock.advance(1000)
+        return outcome
+
+    monkeypatch.setattr(pod.rig.pilot, "fly", stopped)
+    pod.refused(pod.process())
+    assert not pod.files(".json")
+
+
+def test_a_key_that_was_refused_in_a_chain_is_nobody_elses(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod.rig.pilot, "is_chained", True)
+    pod.rig.sts.down = failure("ExpiredToken", retryable=False, status=403, bad_token=True)
+    pod.refused(pod.process())
+    assert not pod.files(".json")

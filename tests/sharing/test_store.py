@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "ab" * 32
+OTHER = "a" * 64
 
 
 @pytest.fixture
@@ -284,9 +285,15 @@ def age(path: Path, seconds: float) -> None:
 
 def test_old_files_of_ours_are_swept_at_the_first_write(store: Store, place: Path) -> None:
     place.mkdir(mode=0o700)
-    old = {"a.json": 601, "a.1.tmp": 601, "a.m.gone": 9 * 86_400, "a.lock": 9 * 86_400}
-    young = {"b.json": 500, "b.1.tmp": 500, "b.m.gone": 7 * 86_400, "b.lock": 7 * 86_400}
-    foreign = {"notes.txt": 9 * 86_400, "README": 9 * 86_400}
+    a, b, week = "a" * 64, "b" * 64, 7 * 86_400
+    ages = {".json": 601, ".1f.tmp": 601, ".2f.gone": 9 * 86_400, ".lock": 9 * 86_400}
+    old = {a + ending: seconds for ending, seconds in ages.items()}
+    young = {f"{b}.json": 500, f"{b}.1f.tmp": 500, f"{b}.2f.gone": week, f"{b}.3.lock": week}
+    # It may be somebody's home directory.
+    foreign = dict.fromkeys(
+        ("notes.txt", "README", "package.json", "poetry.lock", "draft.tmp", f"{a[1:]}.json"),
+        9 * 86_400,
+    )
     for name, seconds in (old | young | foreign).items():
         age(place / name, seconds)
     store.write(NAME, b"one", 60)
@@ -303,24 +310,24 @@ def test_the_place_is_swept_once_an_hour_and_no_more(
     store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write(NAME, b"one", 60)
-    age(place / "a.json", 700)
+    age(place / f"{OTHER}.json", 700)
     store.write(NAME, b"two", 60)
-    assert (place / "a.json").exists()
+    assert (place / f"{OTHER}.json").exists()
     monkeypatch.setattr(store, "_swept_at", store._swept_at - 3601)
     store.write(NAME, b"three", 60)
-    assert not (place / "a.json").exists()
+    assert not (place / f"{OTHER}.json").exists()
 
 
 def test_a_file_that_another_process_swept_is_no_trouble(
     store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.mkdir(mode=0o700)
-    age(place / "a.json", 700)
+    age(place / f"{OTHER}.json", 700)
     listed = _store._listed
 
     def swept_meanwhile(directory: int) -> Any:
         found = listed(directory)
-        (place / "a.json").unlink()
+        (place / f"{OTHER}.json").unlink()
         return found
 
     monkeypatch.setattr(_store, "_listed", swept_meanwhile)
@@ -375,3 +382,24 @@ def test_a_system_without_owners_of_files_keeps_nothing(
     assert locked(store)
     (said,) = warnings(caplog)
     assert said.endswith("this system has no owners of files that could be checked.")
+
+
+def test_while_a_look_at_the_place_hangs_all_others_go_without_it(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    store.write(NAME, b"one", 60)
+    hanging = store._inside()
+    hanging.__enter__()
+    clock[0] += 4
+    assert store.read(NAME) == b"one"
+    clock[0] += 2
+    assert store.read(NAME) is None
+    assert "does not come to an end" in caplog.text
+    with monkeypatch.context() as patch:
+        # A child has no such thread.
+        patch.setattr(os, "getpid", lambda: 1)
+        assert store.read(NAME) == b"one"
+    hanging.__exit__(None, None, None)
+    assert store.read(NAME) == b"one"
