@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,10 +66,11 @@ def age(credentials: Any, seconds: float) -> None:
         credentials._expiry_time -= timedelta(seconds=seconds)  # noqa: SLF001
         return
     snapshot = engine.snapshot
-    engine.snapshot = replace(
-        snapshot,
-        sent_at=snapshot.sent_at - seconds,
-        wall_at=snapshot.wall_at - seconds,
+    engine.snapshot = type(snapshot)(
+        snapshot.credentials,
+        snapshot.sent_at - seconds,
+        snapshot.wall_at - seconds,
+        snapshot.lifetime,
         refresh_at=engine.now(),
     )
 

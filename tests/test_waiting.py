@@ -95,7 +95,7 @@ def waiting(here: Rig) -> None:
 
 @every_colour
 def test_who_runs_out_of_time_hears_why_the_last_refresh_failed(get: Acquire) -> None:
-    script = Script(Flight(True, 0, 0))
+    script = Script(Flight(blocking=True, started_at=0, deadline=0))
     script.failed = failure("Unavailable")
     with pytest.raises(RefreshTimeout, match="The last one failed: STS said Unavailable") as caught:
         get(script, 0.0, 0.0)
@@ -161,7 +161,9 @@ class Script:
 
     def flight(self, *, blocking: bool = True, seconds: float = 30.0) -> Flight:
         now = self.now()
-        return Flight(blocking, now, now + seconds, PatientFuture(self.clock))
+        flight = Flight(blocking=blocking, started_at=now, deadline=now + seconds)
+        flight.future = PatientFuture(self.clock)
+        return flight
 
     def fly(self, flight: Flight) -> None:
         self.flown.append(flight)

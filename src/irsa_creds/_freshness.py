@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import random
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -59,7 +58,6 @@ class State(enum.Enum):
     EXPIRED = "expired"  # wait for the flight
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Snapshot:
     """Credentials with their timeline; replaced as a whole, read without a lock.
 
@@ -67,22 +65,42 @@ class Snapshot:
     `wall_tried` ever change: each is one store of one value, so a reader sees the old or the new.
     """
 
-    credentials: Credentials
-    sent_at: float
-    wall_at: float
-    lifetime: float
-    refresh_at: float
-    # The hot path serves before this instant. It is `refresh_at` at first, and moved on while a
-    # flight or its back-off runs: reads stay fast during a refresh.
-    check_at: float = field(init=False)
-    was_read: bool = False
-    # The adapter's own form of these credentials, made once.
-    adapted: Any = None
-    # The one flight that a wall clock past the end makes readers wait for has been made.
-    wall_tried: bool = False
+    __slots__ = (
+        "adapted", "check_at", "credentials", "lifetime", "refresh_at", "sent_at", "wall_at",
+        "wall_tried", "was_read",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        self.check_at = self.refresh_at
+    # No data class: making one takes three times as long, and every cold start pays for it.
+    def __init__(
+        self,
+        credentials: Credentials,
+        sent_at: float,
+        wall_at: float,
+        lifetime: float,
+        refresh_at: float,
+    ) -> None:
+        self.credentials = credentials
+        self.sent_at = sent_at
+        self.wall_at = wall_at
+        self.lifetime = lifetime
+        self.refresh_at = refresh_at
+        # The hot path serves before this instant. It is `refresh_at` at first, and moved on while a
+        # flight or its back-off runs: reads stay fast during a refresh.
+        self.check_at = refresh_at
+        self.was_read = False
+        # The adapter's own form of these credentials, made once.
+        self.adapted: Any = None
+        # The one flight that a wall clock past the end makes readers wait for has been made.
+        self.wall_tried = False
+
+    def refreshed_at(self, instant: float) -> Snapshot:
+        """Return the same, to be refreshed at another instant."""
+        other = Snapshot(
+            self.credentials, self.sent_at, self.wall_at, self.lifetime, refresh_at=instant
+        )
+        other.was_read, other.adapted = self.was_read, self.adapted
+        other.wall_tried = self.wall_tried
+        return other
 
     @classmethod
     def nothing(cls) -> Snapshot:
@@ -184,7 +202,7 @@ def after_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
         at = snapshot.sent_at + draw(low, high)
     else:
         at = now + draw(0, max(0.0, snapshot.left(now)) / 3)
-    return replace(snapshot, refresh_at=at)
+    return snapshot.refreshed_at(at)
 
 
 def after_shared_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
@@ -193,7 +211,7 @@ def after_shared_fork(snapshot: Snapshot, now: float, draw: Draw) -> Snapshot:
     The time that was drawn for all of them stays, a little later than the parent's.
     """
     del now
-    return replace(snapshot, refresh_at=snapshot.refresh_at + shared_delay(snapshot.lifetime, draw))
+    return snapshot.refreshed_at(snapshot.refresh_at + shared_delay(snapshot.lifetime, draw))
 
 
 def background_seconds(left: float) -> float:

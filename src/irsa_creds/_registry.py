@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import threading
 import weakref
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
-
-from cachetools import LRUCache
 
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
@@ -59,7 +57,8 @@ class Registry:
         self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
         # By id as well: to hash a whole identity costs more than all the rest of it.
-        self._kept: LRUCache[int, Provider] = LRUCache(math.inf)
+        # An order is all that is needed of it: `cachetools` would be a thirtieth of a cold start.
+        self._kept: OrderedDict[int, Provider] = OrderedDict()
         self._shared_place: bool | str | None = None
 
     def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
@@ -111,12 +110,12 @@ class Registry:
         here: each read pays at most once for that, and each that goes has been there for a round.
         """
         for _ in range(len(self._kept)):
-            key, first = self._kept.popitem()
+            key, first = self._kept.popitem(last=False)
             if not engine_of(first).was_read_lately():
                 return first
             self._kept[key] = first
         # All were read: the one for which that has been known longest.
-        return self._kept.popitem()[1]
+        return self._kept.popitem(last=False)[1]
 
     def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
         """Let all providers share in that place; None: in the environment's, if it names one."""
