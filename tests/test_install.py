@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from botocore.credentials import ProfileProviderBuilder
 from botocore.session import Session
 
 import irsa_creds
+from fresh import python
 from irsa_creds import _install, _private
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
@@ -32,14 +31,6 @@ WARNED = "before irsa_creds.install()"
 @pytest.fixture(autouse=True)
 def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return pod(monkeypatch, tmp_path)
-
-
-def python(code: str) -> str:
-    """Return what a fresh interpreter prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.strip()
 
 
 # -- whom it reaches -------------------------------------------------------------------------------

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import irsa_creds
+from fresh import python
 
 NAMES = [
     "ConfigError",
@@ -38,14 +36,6 @@ NAMES = [
 
 def test_completion_offers_what_is_public_and_nothing_else() -> None:
     assert dir(irsa_creds) == NAMES
-
-
-def python(code: str) -> str:
-    """Return what a fresh interpreter prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.strip()
 
 
 def test_the_public_names_are_these() -> None:

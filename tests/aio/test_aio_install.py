@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import sys
 import threading
 import weakref
@@ -21,6 +20,7 @@ from botocore.session import Session
 
 import irsa_creds
 from aio.loops import frozen, is_ours, on_asyncio, resolved
+from fresh import python
 from irsa_creds import _install, _private
 from irsa_creds._adapter import InChain
 from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
@@ -37,14 +37,6 @@ ASYNC_MODULES = (aiobotocore, aiobotocore.credentials, aiobotocore.session)
 @pytest.fixture(autouse=True)
 def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return pod(monkeypatch, tmp_path)
-
-
-def python(code: str) -> str:
-    """Return what a fresh interpreter prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.strip()
 
 
 # -- whom it reaches -------------------------------------------------------------------------------
