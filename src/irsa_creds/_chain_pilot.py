@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds import _freshness as fresh
 from irsa_creds._assume import Key
 from irsa_creds._errors import Failure, IrsaError, RefreshTimeout
 from irsa_creds._pilot import Pilot
 from irsa_creds._waiting import acquire, wait
 
 if TYPE_CHECKING:
+    from irsa_creds import _freshness as fresh
     from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._engine import Engine
@@ -129,14 +129,12 @@ class ChainPilot(Pilot):
         Raises:
             TokenError: it cannot be had.
         """
-        return self._before.read()
+        return self.peek()
 
     def token_changed(self) -> bool:
         """Whether the role before has a key by now that was not tried; looks once a second."""
-        now = self._clock.now()
-        if now - self._watched_at < fresh.TOKEN_WATCH_INTERVAL:
+        if not self._may_look():
             return False
-        self._watched_at = now
         # It may be that one's token that was bad, and nobody else may be reading it.
         self._before.engine.prefetch()
         return self._before.signature() not in ("", self._tried)

@@ -178,12 +178,18 @@ class Pilot:
         """
         return self._source.read()
 
+    def _may_look(self) -> bool:
+        """Whether it is time to look again at what was refused; that is looked at then."""
+        now = self._clock.now()
+        due = now - self._watched_at >= fresh.TOKEN_WATCH_INTERVAL
+        if due:
+            self._watched_at = now
+        return due
+
     def token_changed(self) -> bool:
         """Whether the token's content differs from what was sent last; looks once a second."""
-        now = self._clock.now()
-        if now - self._watched_at < fresh.TOKEN_WATCH_INTERVAL:
+        if not self._may_look():
             return False
-        self._watched_at = now
         signature = self._source.signature()
         if signature is None or signature == self._signature:
             return False
