@@ -106,12 +106,17 @@ def test_eight_tenants_whose_sts_hangs_keep_no_ninth_from_its_refresh(fleet: Fle
     hung, (ninth,) = fleet.add(8), fleet.add(1)
     fleet.hang(*hung)
     fleet.clock.advance(2700)
+    waited = []
     for _ in range(5):
         # Theirs is due earlier, each time.
         fleet.tick(*hung)
         before = ninth.engine.snapshot
+        # Its own answer comes when this test has looked: else it may be there by then.
+        fleet.hang(ninth)
         ninth.engine.tick()
         assert ninth.served() is before, "nobody waits"
+        waited.append(ninth.flight is None)
+        ninth.sts.hold.set()
         fleet.clock.advance(HANGS)
         fleet.tower.tick()
         land_one(ninth, before)
@@ -121,6 +126,8 @@ def test_eight_tenants_whose_sts_hangs_keep_no_ninth_from_its_refresh(fleet: Fle
         fleet.tick(*hung)
         fleet.clock.advance(20)
         ninth.engine.snapshot.refresh_at = fleet.clock.now()
+    # Whoever has two threads that hang starts no third for a minute, and takes no turn meanwhile.
+    assert waited == [True, True, False, True, False]
 
 
 def land_one(each: Rig, before: Snapshot) -> None:
