@@ -13,6 +13,7 @@ SOURCE = Path(irsa_creds.__file__).parent
 ROOMS = [
     "_version",
     "_lazy",
+    "_forks",
     "_lock",
     "_line",
     "_switches",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
+from irsa_creds._forks import FORKS
 from irsa_creds._greenlets import THREADS
 from irsa_creds._lazy import CONNECTING, EXITS, IMPORT_LOCK, quiesce
 from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
@@ -195,12 +196,11 @@ class Registry:
 REGISTRY = Registry(SystemClock())
 THREADS.when_patched(REGISTRY.renew)
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(
-        before=REGISTRY.before_fork,
-        after_in_parent=REGISTRY.after_in_parent,
-        after_in_child=REGISTRY.after_in_child,
-    )
+FORKS.call(
+    before=REGISTRY.before_fork,
+    in_parent=REGISTRY.after_in_parent,
+    in_child=REGISTRY.after_in_child,
+)
 
 
 def _for_source(arguments: Mapping[str, Any]) -> dict[str, Any]:

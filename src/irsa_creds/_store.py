@@ -16,11 +16,13 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
+from irsa_creds._forks import FORKS
 from irsa_creds._lazy import IMPORT_LOCK
 from irsa_creds._validate import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 __all__ = ["Store"]
 
@@ -130,8 +132,7 @@ class Store:
         Where no lock can be had it is True as well: then each asks for itself.
         """
         with self.tolerant(), self._directory() as (directory, path):
-            with IMPORT_LOCK:
-                filelock = importlib.import_module("filelock")
+            filelock = _filelock()
             # A new one each time: one that was made before a fork is refused in the child.
             lock = filelock.FileLock(
                 os.path.join(path, name + _LOCK), mode=_PRIVATE_FILE, fallback_to_soft=False
@@ -295,6 +296,15 @@ def _make_private(directory: int) -> None:
 
 def _is_private(found: os.stat_result) -> bool:
     return found.st_uid == os.geteuid() and not found.st_mode & _OTHERS
+
+
+@functools.cache
+def _filelock() -> ModuleType:
+    """Return the module, whose hooks at a fork come after ours."""
+    with IMPORT_LOCK:
+        module = importlib.import_module("filelock")
+        FORKS.come_first()
+        return module
 
 
 def _flags(kind: int) -> int:

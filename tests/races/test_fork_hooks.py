@@ -1,0 +1,73 @@
+"""What we do at a fork comes before what others do at it, and once."""
+
+from __future__ import annotations
+
+from fresh import python
+
+FORK = """
+import os, sys
+def fork():
+    child = os.fork()
+    if not child:
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+ORDER = """
+from irsa_creds._forks import FORKS
+def say(who):
+    return lambda: print(who, os.getpid() == parent, end=", ", flush=True)
+parent = os.getpid()
+FORKS.call(before=say("before"), in_parent=say("in parent"), in_child=say("in child"))
+os.register_at_fork(before=say("theirs"))
+"""
+TWO_THREADS = """
+import tempfile, threading
+from irsa_creds._lazy import CONNECTING
+from irsa_creds._store import Store
+from contextlib import ExitStack
+
+with ExitStack() as until:
+    assert Store(tempfile.mkdtemp()).lock("0" * 64, until)
+connected = threading.Event()
+def exchange():
+    with CONNECTING.counted():
+        connected.wait(10)
+exchanging = threading.Thread(target=exchange)
+exchanging.start()
+forked = []
+forking = [threading.Thread(target=lambda: forked.append(fork())) for _ in range(2)]
+for each in forking:
+    each.start()
+for each in forking:
+    each.join()
+connected.set()
+exchanging.join()
+print(len(forked))
+"""
+
+
+def test_our_hooks_are_called_after_those_registered_later() -> None:
+    assert python(FORK + ORDER + "fork()").startswith("theirs True, before True, ")
+
+
+def test_unless_they_come_first_again_and_then_they_are_called_once_all_the_same() -> None:
+    said = python(FORK + ORDER + "FORKS.come_first(); fork()").strip(" ,").split(", ")
+    assert said[:2] == ["before True", "theirs True"]
+    assert sorted(said[2:]) == ["in child False", "in parent True"]
+
+
+def test_they_come_first_where_filelock_was_imported_by_us() -> None:
+    code = """
+from irsa_creds._forks import FORKS
+from irsa_creds._store import _filelock
+before = FORKS._registered
+_filelock(), _filelock()
+print(FORKS._registered - before)
+"""
+    assert python(code) == "1"
+
+
+def test_two_threads_can_fork_at_once_while_a_connection_is_being_opened() -> None:
+    warnings = "import warnings; warnings.simplefilter('ignore')\n"
+    assert python(warnings + FORK + TWO_THREADS) == "2"
