@@ -11,6 +11,7 @@ import pytest
 
 from irsa_creds import LastFailure, Status
 from irsa_creds._freshness import OVERDUE_GRACE
+from irsa_creds._lock import forget_sections
 from irsa_creds._waiting import acquire
 from kit import EPOCH, FakeAgenda, Rig, failure, high, rig
 
@@ -239,6 +240,7 @@ def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
     holder = threading.Thread(target=here.engine._lock.__enter__)
     holder.start()
     holder.join(10)
+    forget_sections()  # as the registry does it, for all threads
     here.engine.reset_after_fork()
     assert here.flight is None
     assert here.engine.status().flights == 0

@@ -116,7 +116,10 @@ class Airfield(ABC):
         # Once: a token callable may read credentials itself.
         flight.pilot, flight.flown_by = None, threading.get_ident()
         outcome: Snapshot | Failure = Failure(
-            kind="exchange", code="Interrupted", message="The refresh was interrupted."
+            kind="exchange",
+            code="Interrupted",
+            message="The refresh was interrupted.",
+            role_arn=self.role_arn,
         )
         self._channel.started(self.role_arn, blocking=flight.blocking)
         try:
@@ -130,7 +133,7 @@ class Airfield(ABC):
         self._channel.deliver()
 
     def _land(self, flight: Flight, outcome: Snapshot | Failure) -> None:
-        with self._lock:
+        with self._lock.regardless():
             now = self._clock.now()
             timely = self._hangar.land(flight)
             if isinstance(outcome, Snapshot):

@@ -11,7 +11,7 @@ from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot, State
 from irsa_creds._greenlets import THREADS
 from irsa_creds._lazy import load_late
-from irsa_creds._lock import CountedLock
+from irsa_creds._lock import CountedLock, LockedOutError, sections_here
 from irsa_creds._muffle import logging_is_held_here
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Engine"]
+
+# The next read sees to it as well: who was interrupted in the middle of a change may do without.
+_LOCKED_OUT = contextlib.suppress(LockedOutError)
 
 
 class Engine(Airfield):
@@ -48,13 +51,24 @@ class Engine(Airfield):
         """
         # Not under the lock: in a chain those before have locks of their own.
         waits_for_itself = self._pilot.is_waited_for_here()
+        try:
+            return self._look(min_ttl, inline=inline, waits_for_itself=waits_for_itself)
+        except LockedOutError:
+            snapshot = self.snapshot
+            left = snapshot.left(self._clock.now())
+            if left > 0 and left >= min_ttl:
+                return snapshot
+        raise _refusals.interrupted(self.role_arn)
+
+    def _look(self, min_ttl: float, *, inline: bool, waits_for_itself: bool) -> Snapshot | Flight:
+        """Look under the lock."""
         with self._turn() as now:
             snapshot = self.snapshot
             if now >= snapshot.end_of_use:
                 if waits_for_itself or self._hangar.is_flown_here():
                     raise _refusals.own_flight(self.role_arn)
                 # The thread of a flight could not go on while this one holds what it needs.
-                held = self._lock.depth > 1 or logging_is_held_here()
+                held = sections_here() > 1 or logging_is_held_here()
                 if inline and (held or self._pilot.needs_this_thread()):
                     return self._fly_here(now)
                 return self._block(now, inline=inline)
@@ -152,7 +166,7 @@ class Engine(Airfield):
 
     def tick(self) -> None:
         """Do what is due, as the refresher asks: nothing if nobody has read since the last time."""
-        with self._turn() as now:
+        with _LOCKED_OUT, self._turn() as now:
             if not (self.snapshot.was_read or self._noted or self.keep_warm):
                 # Dormant: the next read looks here, and wakes it.
                 self.rouse()
@@ -163,7 +177,7 @@ class Engine(Airfield):
 
     def prefetch(self) -> None:
         """Start a flight where nothing is valid or a refresh is due; wait for nothing."""
-        with self._turn() as now:
+        with _LOCKED_OUT, self._turn() as now:
             if now < self.snapshot.end_of_use:
                 self._see_to(self.snapshot, now)
             else:
@@ -176,7 +190,7 @@ class Engine(Airfield):
             warming: whether it was to fetch what is not valid; else that is left to a reader.
         """
         # No look at the token, which is I/O: others wait for their turn behind this.
-        with self._lock:
+        with _LOCKED_OUT, self._lock:
             now = self._clock.now()
             if now < self.snapshot.end_of_use:
                 self._see_to(self.snapshot, now)
@@ -192,7 +206,8 @@ class Engine(Airfield):
 
     def invalidate(self, access_key_id: str | None) -> None:
         """Let nobody use that key any more (None: whichever is in use)."""
-        with self._turn() as now:
+        with self._lock.regardless():
+            now = self._clock.now()
             held = self.snapshot.credentials.access_key_id
             if access_key_id in (None, held):
                 self.snapshot.give_up()
@@ -202,7 +217,7 @@ class Engine(Airfield):
 
     def distrust(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; go on serving meanwhile."""
-        with self._turn() as now:
+        with _LOCKED_OUT, self._turn() as now:
             snapshot = self.snapshot
             if (
                 access_key_id != snapshot.credentials.access_key_id
@@ -233,7 +248,7 @@ class Engine(Airfield):
 
     def is_flown_here(self) -> bool:
         """Whether this very thread flies the flight under way, or one that this one waits for."""
-        with self._lock:
+        with self._lock.regardless():
             here = self._hangar.is_flown_here()
         return here or self._pilot.is_waited_for_here()
 
@@ -269,7 +284,7 @@ class Engine(Airfield):
 
         A flight under way still counts: others may wait for it.
         """
-        with self._lock:
+        with self._lock.regardless():
             self.keep_warm = False
             self.snapshot.give_up()
             self.snapshot = Snapshot.nothing()
@@ -284,7 +299,7 @@ class Engine(Airfield):
         load_late("irsa_creds._status")
         from irsa_creds._status import status_of  # noqa: PLC0415 - most programs never ask
 
-        with self._lock:
+        with self._lock.regardless():
             return status_of(
                 self.snapshot,
                 self._outage,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from irsa_creds._freshness import WALL_TOLERANCE
 from irsa_creds._greenlets import THREADS
 from irsa_creds._line import Line
+from irsa_creds._lock import inside
 
 if TYPE_CHECKING:
     from irsa_creds._clock import Clock
@@ -41,7 +42,7 @@ class Refresher:
 
     def schedule(self, engine: Ticking, at: float) -> None:
         """Wake `engine` at the instant `at`, instead of when it was to be woken before."""
-        with self._condition:
+        with inside(self._condition):
             self._agenda.put(engine, (at,))
             if self._thread is None or not self._thread.is_alive():
                 self._start()
@@ -63,7 +64,7 @@ class Refresher:
     def _run(self) -> None:
         me = threading.current_thread()
         while True:
-            with self._condition:
+            with inside(self._condition):
                 if self._thread is not me:
                     return
                 due = self.take_due()
@@ -115,7 +116,7 @@ class Refresher:
         Returns:
             whether it was running; the next `schedule` starts another.
         """
-        with self._condition:
+        with inside(self._condition):
             thread, self._thread = self._thread, None
             self._condition.notify_all()
         if thread is None:

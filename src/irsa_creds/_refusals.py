@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irsa_creds._errors import RefreshTimeout
 
-__all__ = ["earlier_ones_hang", "no_thread", "own_flight", "too_short"]
+__all__ = ["earlier_ones_hang", "interrupted", "no_thread", "own_flight", "too_short"]
 
 
 def earlier_ones_hang() -> RefreshTimeout:
@@ -12,6 +12,15 @@ def earlier_ones_hang() -> RefreshTimeout:
     return RefreshTimeout(
         "Earlier refreshes of the credentials still hang, so no further one is started. "
         "Look for a hanging DNS server, proxy or token callable."
+    )
+
+
+def interrupted(role_arn: str) -> RefreshTimeout:
+    """A handler or finalizer interrupted a change that another thread waits for with its lock."""
+    return RefreshTimeout(
+        f"The credentials for {role_arn} could not be read: a signal's handler or a finalizer "
+        "asked for them in the middle of a change that another thread waits for. Let it leave a "
+        "note, and read them elsewhere."
     )
 
 

@@ -15,6 +15,7 @@ from irsa_creds._errors import TokenError
 from irsa_creds._forks import FORKS
 from irsa_creds._greenlets import THREADS
 from irsa_creds._lazy import CONNECTING, EXITS, IMPORT_LOCK, quiesce
+from irsa_creds._lock import forget_sections
 from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
 from irsa_creds._refresher import Refresher
 from irsa_creds._switches import number, switch
@@ -177,6 +178,7 @@ class Registry:
                 engine.tick()
 
     def _renew_locks(self) -> None:
+        forget_sections()
         IMPORT_LOCK.reset_after_fork()
         CONNECTING.reset_after_fork()
         EXITS.reset_after_fork()

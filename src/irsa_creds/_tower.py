@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from irsa_creds._line import Line
+from irsa_creds._lock import inside
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -83,7 +84,7 @@ class Tower:
             key: the smallest goes first.
         """
         lane = self._warming if flight.blocking else self._refreshing
-        with self._lock:
+        with inside(self._lock):
             if engine in lane.called:
                 lane.called.discard(engine)
             elif lane.is_free(self._clock.now(), self.most):
@@ -98,7 +99,7 @@ class Tower:
     def landed(self, flight: Flight) -> bool:
         """Take note that `flight` has ended; return whether `hand_over` should come next."""
         lane = self._warming if flight.blocking else self._refreshing
-        with self._lock:
+        with inside(self._lock):
             had_turn = flight in lane.aloft
             lane.aloft.discard(flight)
         return had_turn
@@ -111,17 +112,17 @@ class Tower:
                     engine.take_turn(warming=lane is self._warming)
                 finally:
                     # It may need none any more: then the next one does.
-                    with self._lock:
+                    with inside(self._lock):
                         lane.called.discard(engine)
 
     def tick(self) -> None:
         """Give away the turns of those that hang by now, as the refresher asks."""
         self.hand_over()
-        with self._lock:
+        with inside(self._lock):
             self._wake_in_time()
 
     def _next(self, lane: _Lane) -> Departing | None:
-        with self._lock:
+        with inside(self._lock):
             if not lane.line or not lane.is_free(self._clock.now(), self.most):
                 return None
             engine = lane.line.take()

@@ -14,9 +14,13 @@ import traceback
 import warnings
 
 import irsa_creds
+from irsa_creds import _registry
 
 DEADLINE = 20.0
 TOGETHER = 4
+
+# A fork waits for a handshake, but not for one that takes longer; on a busy machine any does.
+_registry._CONNECT_PATIENCE = DEADLINE
 
 # A fork beside a running thread is what this is about.
 warnings.simplefilter("ignore", DeprecationWarning)
