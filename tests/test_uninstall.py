@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore
@@ -14,6 +15,7 @@ import pytest
 from botocore.session import Session
 
 import irsa_creds
+import irsa_creds.botocore
 from irsa_creds.botocore import IrsaCredentials
 from sessions import attributes, hop, is_ours, pod, warnings
 
@@ -100,6 +102,57 @@ def test_uninstall_gives_a_second_role_its_own_source_back(
     irsa_creds.uninstall()
     session.get_credentials().get_frozen_credentials()
     assert [each.user_agent[:4] for each in wire.sent] == ["Boto", "Boto"]
+
+
+@pytest.fixture
+def hops() -> tuple[Session, Any]:
+    """A session that has made its chain, and botocore's own provider of second roles in it."""
+    session = Session()
+    return session, session.get_component("credential_provider").get_provider("assume-role")
+
+
+def test_uninstall_leaves_no_mark_on_the_provider_of_second_roles(
+    hops: tuple[Session, Any],
+) -> None:
+    session, provider = hops
+    irsa_creds.install(session)
+    assert "load" in vars(provider)
+    irsa_creds.uninstall()
+    assert "load" not in vars(provider)
+
+
+def test_uninstall_puts_back_what_somebody_had_put_there_before(hops: tuple[Session, Any]) -> None:
+    session, provider = hops
+    original = provider.load
+    provider.load = theirs = functools.partial(original)
+    irsa_creds.install(session)
+    assert provider.load is not theirs
+    irsa_creds.uninstall()
+    assert provider.load is theirs
+
+
+def test_uninstall_keeps_what_somebody_has_put_around_ours_since(
+    hops: tuple[Session, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def load(provider: irsa_creds.botocore.IrsaProvider) -> None:
+        asked.append(provider)
+
+    monkeypatch.setattr(irsa_creds.botocore.IrsaProvider, "load", load)
+    session, provider = hops
+    irsa_creds.install(session)
+    ours = provider.load
+    provider.load = theirs = functools.wraps(ours)(functools.partial(ours))
+    theirs()
+    irsa_creds.uninstall()
+    assert provider.load is theirs
+    theirs()
+    assert len(asked) == 1, "ours is asked no more"
+    irsa_creds.install(session)
+    theirs()
+    assert provider.load is theirs
+    assert len(asked) == 2, "and is again, once"
 
 
 def test_install_keeps_no_session_alive() -> None:

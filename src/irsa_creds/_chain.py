@@ -51,40 +51,66 @@ def take_hops(chain: CredentialResolver, session: Session) -> None:
     """
     cls = provider_class(session)
     for each in chain.providers:
-        if cls and each.METHOD == HOP_METHOD and not _asks_ours_first(each):
-            profile, explicit = _profile(session)
-            ours = cls(session, profile, disable_env_vars=explicit, hops=True)
-            each.load = _asked_first(ours, each.load)
+        if cls and each.METHOD == HOP_METHOD:
+            detour = _detour(each)
+            if detour is None:
+                profile, explicit = _profile(session)
+                detour = _Detour(each, cls(session, profile, disable_env_vars=explicit, hops=True))
+            detour.on = True
 
 
-def _asked_first(ours: Any, original: Any) -> Any:
-    """Return the `load` of both, in the colour of `original`."""
-    if inspect.iscoroutinefunction(original):
+class _Detour:
+    """Ours is asked before one provider's own `load`, as long as this is on."""
 
-        @functools.wraps(original)
-        async def load() -> Any:
-            found = await ours.load()
-            return await original() if found is None else found
-    else:
+    def __init__(self, provider: Any, ours: Any) -> None:
+        self.on = True
+        self._provider = provider
+        # Somebody may have put another in its place before.
+        self._instead = vars(provider).get("load")
+        self._load = self._asking_first(ours, provider.load)
+        provider.load = self._load
 
-        @functools.wraps(original)
-        def load() -> Any:
-            found = ours.load()
-            return original() if found is None else found
+    def leave(self) -> None:
+        """Put back what was there; where somebody wrapped ours since, that stays, without ours."""
+        self.on = False
+        if vars(self._provider).get("load") is not self._load:
+            return
+        if self._instead is None:
+            # Of this very provider; below it is its class's own.
+            del self._provider.load
+        else:
+            self._provider.load = self._instead
 
-    setattr(load, _OURS, True)
-    return load
+    def _asking_first(self, ours: Any, original: Any) -> Any:
+        """Return the `load` of both, in the colour of `original`."""
+        if inspect.iscoroutinefunction(original):
+
+            @functools.wraps(original)
+            async def load() -> Any:
+                found = await ours.load() if self.on else None
+                return await original() if found is None else found
+        else:
+
+            @functools.wraps(original)
+            def load() -> Any:
+                found = ours.load() if self.on else None
+                return original() if found is None else found
+
+        # Whoever wraps this with `functools.wraps` takes it along.
+        setattr(load, _OURS, self)
+        return load
 
 
-def _asks_ours_first(provider: Any) -> bool:
-    return getattr(getattr(provider, "load", None), _OURS, False) is True
+def _detour(provider: Any) -> _Detour | None:
+    found = getattr(getattr(provider, "load", None), _OURS, None)
+    return found if isinstance(found, _Detour) else None
 
 
 def _leave_hops(chain: CredentialResolver) -> None:
     for each in chain.providers:
-        if _asks_ours_first(each):
-            # Of this very provider; below it is its class's own.
-            del each.load
+        detour = _detour(each)
+        if detour is not None:
+            detour.leave()
 
 
 def put_first(chain: CredentialResolver, session: Session) -> None:

@@ -67,7 +67,7 @@ class Registry:
         """Return the provider of that identity; the first one asked for makes it."""
         THREADS.renew_if_patched()
         # Whoever is further down a chain holds those before: they are shared by all chains.
-        before = self.of(config.source, _for_source(arguments)) if config.chain else None
+        before = self._before(config.source, arguments) if config.chain else None
         with self._lock:
             found = self._known.get(config)
             if found is None:
@@ -92,6 +92,17 @@ class Registry:
         # Out here: with the last reference to one, its connection is closed.
         del let_go
         return found
+
+    def _before(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+        """Return the provider that one further down a chain stands on.
+
+        What they are is no matter of arguments, for nobody else pickles them; and a place that
+        somebody chose for this one stays, whatever others choose for theirs.
+        """
+        known = self._known.get(config)
+        chosen = known is not None and arguments_of(known).get("shared_cache") is not None
+        place = None if chosen else arguments.get("shared_cache")
+        return self.of(config, {} if place is None else {"shared_cache": place})
 
     def _keep(self, provider: Provider) -> list[Provider]:
         """Hold a provider though nobody else does; return those that are let go for it."""
@@ -203,14 +214,6 @@ FORKS.call(
     in_parent=REGISTRY.after_in_parent,
     in_child=REGISTRY.after_in_child,
 )
-
-
-def _for_source(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a provider further down a chain was asked for with, and those before are too.
-
-    What they are is no matter of arguments: nobody else pickles them.
-    """
-    return {name: value for name, value in arguments.items() if name == "shared_cache"}
 
 
 def issuer_of_file(path: str) -> str | None:

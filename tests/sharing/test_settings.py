@@ -163,3 +163,40 @@ def test_a_provider_may_stay_out_of_what_the_others_share(
     assert engine_of(alone).sharing is None
     assert not place.exists()
     assert engine_of(pickle.loads(pickle.dumps(alone))).sharing is None
+
+
+OTHER_ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+def place_of(provider: irsa_creds.Provider) -> str | None:
+    sharing = engine_of(provider).sharing
+    return None if sharing is None else sharing.given
+
+
+def test_a_chain_shares_what_it_stands_on_in_the_same_place(place: Path) -> None:
+    further = irsa_creds.provider(assume=[OTHER_ROLE], shared_cache=place)
+    assert place_of(irsa_creds.provider()) == str(place)
+    assert place_of(further) == str(place)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_provider_that_stays_out_does_so_also_where_a_chain_that_shares_stands_on_it(
+    place: Path, order: int
+) -> None:
+    first = irsa_creds.provider(shared_cache=False)
+    chains: list[tuple[Path | bool, str]] = [(place, "a"), (False, "b")]
+    kept = [
+        irsa_creds.provider(
+            assume=[irsa_creds.RoleConfig(OTHER_ROLE, session_name=f"chain-{name}")],
+            shared_cache=where,
+        )
+        for where, name in chains[::order]
+    ]
+    assert place_of(first) is None
+    assert sorted(map(str, map(place_of, kept))) == sorted([str(place), "None"])
+
+
+def test_a_chain_that_does_not_share_leaves_alone_who_does(place: Path) -> None:
+    first = irsa_creds.provider(shared_cache=place)
+    irsa_creds.provider(assume=[OTHER_ROLE], shared_cache=False)
+    assert place_of(first) == str(place)
