@@ -20,7 +20,7 @@ OTHER_PYTHONS := python3.12 python3.13 \
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
 .PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks \
-	bench lint format lock clean
+	bench docs dist test-dist lint format lock clean
 
 help:
 	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
@@ -29,6 +29,8 @@ help:
 	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages), and in'
 	@echo '                     real frameworks (those alone: make test-frameworks)'
 	@echo 'make bench           what we promise to reach, measured beside botocore'
+	@echo 'make docs            the pages, into build/docs; a warning is an error'
+	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well)'
 	@echo 'make lint            ruff and mypy'
 	@echo 'make lock            pin all packages anew (needs uv)'
 
@@ -73,6 +75,25 @@ test-rgw: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks
 
+docs: $(VENV)/ready
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -b linkcheck docs build/docs-links
+	$(BIN)/sphinx-build -q -W --keep-going -b doctest docs build/docs-tests
+
+# Twice, from two checkouts' worth of times: the same bytes, or it is no release.
+dist: $(VENV)/ready
+	rm -rf dist build/dist-again
+	$(BIN)/python -m hatchling build --directory dist
+	$(BIN)/python -m hatchling build --directory build/dist-again
+	cd dist && sha256sum * | tee ../build/dist-again/SHA256SUMS && cd ../build/dist-again && sha256sum --check --strict SHA256SUMS
+
+# As somebody who packages it would: only what the sdist holds, and the wheel as it is installed.
+test-dist: dist
+	rm -rf build/sdist && mkdir -p build/sdist/site
+	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
+	$(BIN)/$(PIP) --no-deps --target build/sdist/site dist/*.whl
+	cd build/sdist && PYTHONPATH=site $(CURDIR)/$(BIN)/python -m pytest -q -n 2 -m 'not real' -p no:cacheprovider
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -103,6 +124,7 @@ lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
+	$(LOCK) --group awscli --output-file requirements/awscli.txt
 	$(LOCK) requirements/botocore-$(OLDEST).in --output-file requirements/botocore-$(OLDEST).txt
 
 clean:

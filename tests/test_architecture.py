@@ -69,6 +69,7 @@ ROOMS = [
     "_boto3",
     "_aiobotocore",
     "adapters",
+    "opentelemetry",
     "__init__",
 ]
 # Imported inside a function, at a moment when the upper room exists.

@@ -22,9 +22,33 @@ if TYPE_CHECKING:
 
     from irsa_creds._events import Event
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "subscribe_everywhere"]
 
 _log = logging.getLogger("irsa_creds")
+
+# Who hears the events of every provider of the process, of those made later too.
+_EVERYWHERE: list[Callable[[Event], object]] = []
+
+
+def subscribe_everywhere(callback: Callable[[Event], object]) -> Callable[[], None]:
+    """Add `callback` to the subscribers of all channels; return what removes it again."""
+    return _added(_EVERYWHERE, callback)
+
+
+def _added(
+    callbacks: list[Callable[[Event], object]], callback: Callable[[Event], object]
+) -> Callable[[], None]:
+    if not callable(callback) or inspect.iscoroutinefunction(callback):
+        raise TypeError(f"subscribe() takes a plain function of one event, and got {callback!r}.")
+    # Here and not in a flight, which imports nothing: a fork may come at any moment.
+    load_late("irsa_creds._events")
+    callbacks.append(callback)
+
+    def unsubscribe() -> None:
+        if callback in callbacks:
+            callbacks.remove(callback)
+
+    return unsubscribe
 
 
 class Channel:
@@ -37,51 +61,42 @@ class Channel:
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Add `callback`; return what removes it again."""
-        if not callable(callback) or inspect.iscoroutinefunction(callback):
-            raise TypeError(
-                f"subscribe() takes a plain function of one event, and got {callback!r}."
-            )
-        # Here and not in a flight, which imports nothing: a fork may come at any moment.
-        load_late("irsa_creds._events")
-        self._callbacks.append(callback)
+        return _added(self._callbacks, callback)
 
-        def unsubscribe() -> None:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
-        return unsubscribe
+    def _is_heard(self) -> bool:
+        return bool(self._callbacks or _EVERYWHERE)
 
     def started(self, role_arn: str, *, blocking: bool) -> None:
         """Tell that a flight took off."""
-        if self._callbacks:
+        if self._is_heard():
             from irsa_creds._events import RefreshStarted  # noqa: PLC0415
 
             self.put(RefreshStarted(role_arn, blocking))
 
     def succeeded(self, role_arn: str, attempt: int, latency: float, expiration: datetime) -> None:
         """Tell that it brought credentials."""
-        if self._callbacks:
+        if self._is_heard():
             from irsa_creds._events import RefreshSucceeded  # noqa: PLC0415
 
             self.put(RefreshSucceeded(role_arn, attempt, latency, expiration))
 
     def failed(self, role_arn: str, code: str, attempt: int, latency: float) -> None:
         """Tell that one of its attempts failed."""
-        if self._callbacks:
+        if self._is_heard():
             from irsa_creds._events import RefreshFailed  # noqa: PLC0415
 
             self.put(RefreshFailed(role_arn, code, attempt, latency))
 
     def rotated(self, role_arn: str) -> None:
         """Tell that the token is another one."""
-        if self._callbacks:
+        if self._is_heard():
             from irsa_creds._events import TokenRotated  # noqa: PLC0415
 
             self.put(TokenRotated(role_arn))
 
     def put(self, event: Event) -> None:
         """Keep `event` for the next delivery."""
-        if self._callbacks:
+        if self._is_heard():
             self._queue.append(event)
 
     def deliver(self) -> None:
@@ -104,7 +119,7 @@ class Channel:
                 thread.start()
 
     def _tell(self, event: Event) -> None:
-        for callback in list(self._callbacks):
+        for callback in [*self._callbacks, *_EVERYWHERE]:
             complaint = _complaint(callback, event)
             if complaint:
                 _log.warning(

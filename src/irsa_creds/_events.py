@@ -42,7 +42,8 @@ class RefreshSucceeded:
 
     Attributes:
         role_arn: the role that was assumed.
-        attempt: which attempt of the flight it was, from 1.
+        attempt: which attempt of the flight it was, from 1; 0: another process of the pod had asked
+            STS already, and the shared cache told.
         latency: seconds from the flight's start.
         expiration: STS's own value.
     """
@@ -60,7 +61,8 @@ class RefreshFailed:
     Attributes:
         role_arn: the role that was to be assumed.
         code: STS's error code, or the kind of the failure where STS said none.
-        attempt: which attempt of the flight it was, from 1.
+        attempt: which attempt of the flight it was, from 1; 0: another process of the pod had asked
+            STS already, and the shared cache told.
         latency: seconds from the flight's start.
     """
 

@@ -134,7 +134,7 @@ class Registry:
         """Let all providers share in that place; None: in the environment's, if it names one."""
         with self._lock:
             self._shared_place = place
-            for provider in self._living():
+            for provider in self.living():
                 self._equip(provider)
 
     def _equip(self, provider: Provider) -> None:
@@ -198,12 +198,12 @@ class Registry:
         self._refresher.reset_after_fork()
         self._tower.reset_after_fork()
 
-    def _living(self) -> list[Provider]:
+    def living(self) -> list[Provider]:
         made = [each() for each in self._made.valuerefs()]
         return [each for each in made if each is not None]
 
     def _engines(self) -> list[Engine]:
-        return [engine_of(each) for each in self._living()]
+        return [engine_of(each) for each in self.living()]
 
 
 REGISTRY = Registry(SystemClock())

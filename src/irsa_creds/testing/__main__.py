@@ -1,0 +1,125 @@
+"""`python -m irsa_creds.testing`: the sandbox by itself, for development on a laptop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from irsa_creds.testing._environ import environ_of
+from irsa_creds.testing._sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from irsa_creds.testing._pod import Pod
+
+__all__ = ["main"]
+
+# Source: "General purpose bucket naming rules", Amazon S3 User Guide.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# kubelet projects a new token when 80 % of the old one's time is over, or after a day.
+_ROTATION_SECONDS = 0.8 * 86_400
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a sandbox until Ctrl-C, and print the variables of a pod in it; return 0.
+
+    Args:
+        arguments: of the command line; None: of this process.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with Sandbox() as sandbox:
+            sandbox.lifetime = options.lifetime
+            pod = sandbox.deploy(bucket=options.bucket)
+            environ = environ_of(pod, os.environ)
+            _print(json.dumps(environ, indent=2) if options.json else _shell(environ))
+            _print(_hint(sandbox, pod), sys.stderr)
+            while True:
+                time.sleep(_ROTATION_SECONDS)
+                pod.rotate_token()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m irsa_creds.testing",
+        description="Serve STS, IAM and S3 on this machine until Ctrl-C, and print the variables "
+        "of a pod with IRSA that has a role there.",
+    )
+    parser.add_argument(
+        "--bucket",
+        type=_bucket,
+        default="data",
+        metavar="NAME",
+        help="what the role may read and write (default: data)",
+    )
+    parser.add_argument(
+        "--lifetime",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long credentials last, to see them refreshed (default: as asked for, an hour)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object, null for a variable to be unset"
+    )
+    return parser
+
+
+def _bucket(text: str) -> str:
+    if not _BUCKET.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name of a bucket: 3 to 63 lower-case letters, digits, dots, hyphens"
+        )
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 43_200:  # noqa: PLR2004 - the longest that STS gives
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 43200")
+    return seconds
+
+
+def _shell(environ: Mapping[str, str | None]) -> str:
+    unset = " ".join(name for name, value in environ.items() if value is None)
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environ.items() if value]
+    return "\n".join([f"unset {unset}", *exports])
+
+
+def _hint(sandbox: Sandbox, pod: Pod) -> str:
+    return (
+        f"\nA pod with IRSA, whose role may read and write the bucket {pod.bucket!r} at "
+        f"{sandbox.endpoint_url}.\nPaste the lines above into another terminal, and run your "
+        "program there. Ctrl-C ends the sandbox."
+    )
+
+
+def _print(text: str, stream: TextIO | None = None) -> None:
+    # At once: it goes to a file or a pipe as often as to a terminal.
+    print(text, file=stream, flush=True)
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Let the other ways to end a process clean up as well."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # What nohup or a supervisor has set stays.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    _end_as_by_ctrl_c()
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The sandbox of the command line, as a developer's terminal has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from irsa_creds.testing.__main__ import _end_as_by_ctrl_c, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = [sys.executable, "-m", "irsa_creds.testing"]
+
+
+@contextmanager
+def served(*arguments: str, last: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command; yield it and what it printed, to the line that begins with `last`."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            printed = []
+            for line in process.stdout:
+                printed.append(line)
+                if line.startswith(last):
+                    break
+            yield process, "".join(printed)
+        finally:
+            process.kill()
+
+
+def test_the_lines_bring_a_shell_into_the_sandbox_until_ctrl_c() -> None:
+    with served(last="export AWS_SHARED_CREDENTIALS_FILE") as (process, printed):
+        program = "import boto3; boto3.client('s3').put_object(Bucket='data', Key='a', Body=b'b')"
+        script = f'{printed}\nls "$AWS_WEB_IDENTITY_TOKEN_FILE"; exec "$0" -c "$1"'
+        astray = {**os.environ, "AWS_ACCESS_KEY_ID": "mine", "AWS_PROFILE": "production"}
+        done = subprocess.run(
+            ["sh", "-c", script, sys.executable, program],
+            env=astray,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert process.stderr is not None
+        hint = "".join(process.stderr.readline() for _ in range(3))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not Path(done.stdout.strip()).parents[1].exists(), "nothing is left of it"
+    assert "whose role may read and write the bucket 'data'" in hint
+    assert hint.endswith("Ctrl-C ends the sandbox.\n")
+    assert said == "", "and no traceback"
+
+
+def test_as_json_it_serves_whatever_is_asked_for_until_it_is_told_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = ("--json", "--bucket", "reports", "--lifetime", "60")
+    with served(*asked, last="}") as (process, printed):
+        environ = json.loads(printed)
+        assert environ["AWS_PROFILE"] is None
+        for name, value in environ.items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+        session = boto3.Session()
+        session.client("s3").put_object(Bucket="reports", Key="a", Body=b"b")
+        left = session.get_credentials()._seconds_remaining()
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert left <= 60
+    assert not Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).parents[1].exists()
+
+
+def test_the_token_is_rotated_as_kubelet_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paused: list[float] = []
+    tokens: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        tokens.append(Path(json.loads(printed())["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text())
+        if len(paused) == 2:
+            raise KeyboardInterrupt
+
+    def printed() -> str:
+        text.append(capsys.readouterr().out)
+        return "".join(text)
+
+    text: list[str] = []
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert main(["--json"]) == 0
+    assert paused == [0.8 * 86_400] * 2
+    assert tokens[0] != tokens[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--bucket", "Reports"], "'Reports' is no name of a bucket"),
+        (["--lifetime", "soon"], "'soon' is no number of seconds from 1 to 43200"),
+        (["--lifetime", "0"], "'0' is no number of seconds from 1 to 43200"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_other_ways_to_end_it_are_like_ctrl_c_and_what_is_ignored_stays_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers = {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_IGN}
+    monkeypatch.setattr(signal, "getsignal", handlers.get)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    _end_as_by_ctrl_c()
+    assert handlers == {
+        signal.SIGTERM: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_IGN,
+    }
