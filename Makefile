@@ -31,7 +31,7 @@ help:
 	@echo 'make bench           what we promise to reach, measured beside botocore'
 	@echo 'make docs            the pages, into build/docs; a warning is an error'
 	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well)'
-	@echo 'make lint            ruff and mypy'
+	@echo 'make lint            ruff, mypy, and whether all public types are known'
 	@echo 'make lock            pin all packages anew (needs uv)'
 
 demo: $(VENV)/ready
@@ -98,6 +98,9 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes irsa_creds --ignoreexternal > $(VENV)/types.txt \
+	  || { cat $(VENV)/types.txt; exit 1; }
+	@grep completeness $(VENV)/types.txt
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix

@@ -92,7 +92,7 @@ class OnEngine:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
-        self.method = HOP_METHOD if self._engine.is_chained else METHOD
+        self.method: str = HOP_METHOD if self._engine.is_chained else METHOD
         self._now = self._engine.now
 
     @property

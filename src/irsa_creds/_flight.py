@@ -44,16 +44,16 @@ class Flight:
 
     # No data class: making one takes three times as long, and every cold start pays for it.
     def __init__(self, *, blocking: bool, started_at: float, deadline: float) -> None:
-        self.blocking = blocking
-        self.started_at = started_at
-        self.deadline = deadline
-        self.future = _shared_future()
+        self.blocking: bool = blocking
+        self.started_at: float = started_at
+        self.deadline: float = deadline
+        self.future: Future[Outcome] = _shared_future()
         # The thread that is to run it itself, where none of ours could start.
         self.pilot: int | None = None
         # Whether that thread has less time than a flight has: its failure says nothing to others.
-        self.cut = False
+        self.cut: bool = False
         # The seconds that who asked for it needs: what lasts less is no help.
-        self.min_ttl = 0.0
+        self.min_ttl: float = 0.0
         # The thread that runs it, from the moment that it does.
         self.flown_by: int | None = None
 

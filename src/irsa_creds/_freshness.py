@@ -79,19 +79,19 @@ class Snapshot:
         lifetime: float,
         refresh_at: float,
     ) -> None:
-        self.credentials = credentials
-        self.sent_at = sent_at
-        self.wall_at = wall_at
-        self.lifetime = lifetime
-        self.refresh_at = refresh_at
+        self.credentials: Credentials = credentials
+        self.sent_at: float = sent_at
+        self.wall_at: float = wall_at
+        self.lifetime: float = lifetime
+        self.refresh_at: float = refresh_at
         # The hot path serves before this instant. It is `refresh_at` at first, and moved on while a
         # flight or its back-off runs: reads stay fast during a refresh.
-        self.check_at = refresh_at
-        self.was_read = False
+        self.check_at: float = refresh_at
+        self.was_read: bool = False
         # The adapter's own form of these credentials, made once.
         self.adapted: Any = None
         # The one flight that a wall clock past the end makes readers wait for has been made.
-        self.wall_tried = False
+        self.wall_tried: bool = False
 
     def refreshed_at(self, instant: float) -> Snapshot:
         """Return the same, to be refreshed at another instant."""

@@ -82,10 +82,10 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
         # Out here it has no context: one traceback, ours.
         raise in_botocore(caught)
 
-    access_key = _part("access_key")
-    secret_key = _part("secret_key")
-    token = _part("token")
-    account_id = _part("account_id")
+    access_key: property = _part("access_key")
+    secret_key: property = _part("secret_key")
+    token: property = _part("token")
+    account_id: property = _part("account_id")
 
     async def get_access_key(self) -> str:
         """Return the key id; all that a pass of one task reads is of one answer of STS.

@@ -75,10 +75,10 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
         # Out here it has no context: one traceback, ours.
         raise in_botocore(caught)
 
-    access_key = _part("access_key", "The key id.")
-    secret_key = _part("secret_key", "The secret key.")
-    token = _part("token", "The session token.")
-    account_id = _part("account_id", "The account of the role; it belongs to any pass.")
+    access_key: property = _part("access_key", "The key id.")
+    secret_key: property = _part("secret_key", "The secret key.")
+    token: property = _part("token", "The session token.")
+    account_id: property = _part("account_id", "The account of the role; it belongs to any pass.")
 
     def _taken_set(self, name: str) -> Frozen:
         """Return the set that this thread's pass over the properties has, or begin a pass."""

@@ -56,8 +56,8 @@ class AwsError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.status = default_status(code) if status is None else status
-        self.headers = headers or {}
+        self.status: int = default_status(code) if status is None else status
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def default_status(code: str) -> int:

@@ -83,10 +83,10 @@ class Faults:
         self._lock = threading.Lock()
         self._failures: list[_Failure] = []
         self._outage: str | None = None
-        self.latency = 0.0
-        self.clock_skew = 0.0
+        self.latency: float = 0.0
+        self.clock_skew: float = 0.0
         self.date_header: str | None = "now"
-        self.drip_interval = 1.0
+        self.drip_interval: float = 1.0
 
     def __repr__(self) -> str:
         return (

@@ -64,8 +64,8 @@ class Sandbox:
     ) -> None:
         self.region = region
         self.account_id = account_id
-        self.issuer = issuer or Issuer(clock=clock)
-        self.faults = Faults(self._refuse)
+        self.issuer: Issuer = issuer or Issuer(clock=clock)
+        self.faults: Faults = Faults(self._refuse)
         self._admin = Administrator(region)
         self._issuers: dict[str, Issuer] = {}
         self._log = CallLog()

@@ -28,8 +28,8 @@ class ProjectedVolume:
     def __init__(
         self, directory: str | Path, *, filename: str = "token", mode: int = 0o644
     ) -> None:
-        self.directory = Path(directory)
-        self.token_file = self.directory / filename
+        self.directory: Path = Path(directory)
+        self.token_file: Path = self.directory / filename
         self.mode = mode
         self.directory.mkdir(parents=True, exist_ok=True)
         self._data = self.directory / "..data"
