@@ -1,21 +1,45 @@
-"""What STS's codes mean, row by row of the design's section 7."""
+"""What STS's codes mean, row by row of the design's section 7, and what is told of a token."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from irsa_creds._advice import Meaning, advice, instant, meaning
+from irsa_creds._advice import Advice, advise, claims_told
+from irsa_creds._answer import Asked
+from irsa_creds._meanings import Meaning, meaning
+from irsa_creds._token import Token
+from stsserver import jwt
 
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 CLAIMS = {
-    "iss": "https://oidc.example/id/1",
+    "iss": ISSUER,
     "sub": "system:serviceaccount:ns:sa",
     "aud": ["sts.amazonaws.com"],
     "exp": 1_767_600_000,
 }
-ROLE = "arn:aws:iam::123456789012:role/reader"
+ROLE = "arn:aws:iam::123456789012:role/team/reader"
 URL = "https://sts.eu-west-1.amazonaws.com"
+NO_PROVIDER = ("InvalidIdentityToken", "No OpenIDConnect provider found in your account for ...")
+NO_KEYS = ("InvalidIdentityToken", "Couldn't retrieve verification key from ...")
+AUDIENCE = ("InvalidIdentityToken", "Incorrect token audience")
+
+
+def about(
+    claims: Any = CLAIMS, *, token: str | None = None, written: datetime | None = None, **asked: Any
+) -> Asked:
+    """Return what was asked, with a token of these claims."""
+    proof = Token(token or jwt(claims), written)
+    return Asked(**{"role_arn": ROLE, "endpoint": URL, "duration": None, "token": proof, **asked})
+
+
+def advised(code: str, words: str = "", status: int | None = 400, **asked: Any) -> Advice:
+    skew = asked.pop("skew", None)
+    return advise(code, words, status, asked=about(**asked), skew=skew)
 
 
 def flags(found: Meaning) -> tuple[bool, bool, bool, int]:
@@ -31,9 +55,9 @@ NEW_TOKEN = (False, False, True, 0)
 @pytest.mark.parametrize(
     ("code", "message", "status", "expected"),
     [
-        ("InvalidIdentityToken", "Couldn't retrieve verification key from ...", 400, RETRY),
-        ("InvalidIdentityToken", "No OpenIDConnect provider found in your ...", 400, REFUSED),
-        ("InvalidIdentityToken", "Incorrect token audience", 400, REFUSED),
+        (*NO_KEYS, 400, RETRY),
+        (*NO_PROVIDER, 400, REFUSED),
+        (*AUDIENCE, 400, REFUSED),
         ("InvalidIdentityToken", "The ID Token is not valid", 400, (True, False, True, 3)),
         ("ExpiredTokenException", "", 400, NEW_TOKEN),
         ("IDPCommunicationError", "", 400, RETRY),
@@ -73,45 +97,152 @@ def test_the_suffix_exception_changes_nothing(code: str) -> None:
     assert meaning(code, status=400) is meaning(f"{code}Exception", status=400)
 
 
-def test_access_denied_shows_who_asked_for_what_and_points_to_explain() -> None:
-    text = advice("AccessDenied", role_arn=ROLE, claims=CLAIMS)
-    for shown in (ROLE, CLAIMS["iss"], CLAIMS["sub"], '["sts.amazonaws.com"]'):
-        assert str(shown) in text
-    assert "`irsa-creds explain`" in text
+# -- what to type --------------------------------------------------------------------------------
+
+EXPLAIN = (
+    f"irsa-creds explain --service-account ns/sa --issuer {ISSUER} "
+    f"--audience sts.amazonaws.com --role-arn {ROLE} --fetch"
+)
+ADD = (
+    "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn "
+    f"arn:aws:iam::123456789012:oidc-provider/{ISSUER.removeprefix('https://')} "
+    "--client-id sts.amazonaws.com"
+)
+VALIDATE = (
+    "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
+    "--policy-document file://policy.json"
+)
 
 
-def test_a_missing_provider_is_made_with_eksctl() -> None:
-    text = advice("InvalidIdentityToken", "No OpenIDConnect provider found", claims=CLAIMS)
-    assert "eksctl utils associate-iam-oidc-provider --cluster C --approve" in text
+@pytest.mark.parametrize(
+    ("code", "words", "command"),
+    [
+        ("AccessDenied", "Not authorized", EXPLAIN),
+        (
+            *NO_PROVIDER,
+            "eksctl utils associate-iam-oidc-provider --cluster C --region eu-west-1 --approve",
+        ),
+        (*AUDIENCE, ADD),
+        (*NO_KEYS, f"curl -sS {ISSUER}/.well-known/openid-configuration"),
+        ("IDPCommunicationError", "", f"curl -sS {ISSUER}/.well-known/openid-configuration"),
+        (
+            "ValidationError",
+            "",
+            "aws iam get-role --role-name reader --query Role.MaxSessionDuration",
+        ),
+        ("MalformedPolicyDocument", "", VALIDATE),
+        ("RegionDisabledException", "", "aws account enable-region --region-name eu-west-1"),
+        ("Throttling", "", ""),
+        ("ExpiredTokenException", "", ""),
+    ],
+)
+def test_a_refusal_says_what_to_type_next(code: str, words: str, command: str) -> None:
+    assert advised(code, words).command == command
 
 
-def test_a_wrong_audience_is_shown() -> None:
-    assert '["sts.amazonaws.com"]' in advice(
-        "InvalidIdentityToken", "Incorrect token audience", claims=CLAIMS
+def test_a_further_role_is_asked_about_with_the_one_that_signed() -> None:
+    found = advised("AccessDenied", signer="arn:aws:iam::123456789012:role/first")
+    assert found.command == (
+        "aws iam simulate-principal-policy --policy-source-arn "
+        "arn:aws:iam::123456789012:role/first --action-names sts:AssumeRole "
+        f"--resource-arns {ROLE}"
     )
+
+
+def test_an_issuer_that_is_no_eks_cluster_gets_its_provider_from_the_aws_cli() -> None:
+    claims = {**CLAIMS, "iss": "https://issuer.example/a", "aud": "mine"}
+    assert advised(*NO_PROVIDER, claims=claims).command == (
+        "aws iam create-open-id-connect-provider --url https://issuer.example/a "
+        "--client-id-list mine"
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sub": "repo:org/app:ref:refs/heads/main"},
+        {"sub": "system:serviceaccount:ns"},
+        {"aud": ["one", "two"]},
+        {"aud": None},
+        {"iss": "https://issuer.example/" + "x" * 300},
+        {"iss": "https://me:pw@issuer.example"},
+    ],
+)
+def test_where_the_claims_do_not_say_it_all_the_token_itself_is_explained(changed: Any) -> None:
+    claims, place = {**CLAIMS, **changed}, "/var/run/secrets/token"
+    found = advised("AccessDenied", claims=claims, token_file=place).command
+    assert found == f"irsa-creds explain --token {place} --role-arn {ROLE} --fetch"
+    found = advised("AccessDenied", claims=claims).command
+    assert found == f"irsa-creds explain --token FILE --role-arn {ROLE} --fetch"
+
+
+def test_what_is_not_known_is_a_word_in_capitals() -> None:
+    strange: dict[str, Any] = {"token": "opaque", "role_arn": "strange", "endpoint": "https://a"}
+    assert "--client-id AUDIENCE" in advised(*AUDIENCE, **strange).command
+    assert "arn:aws:iam::ACCOUNT:oidc-provider/ISSUER" in advised(*AUDIENCE, **strange).command
+    assert "--role-name ROLE" in advised("ValidationError", **strange).command
+    assert advised("RegionDisabled", **strange).command.endswith("--region-name REGION")
+
+
+@pytest.mark.parametrize("words", [NO_PROVIDER, AUDIENCE, NO_KEYS, ("AccessDenied", "")])
+def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None:
+    evil = "https://x/$(touch /tmp/owned)`id`'; rm -rf \"\n& {0}{signer}"
+    claims = {"iss": evil, "sub": "system:serviceaccount:ns:sa", "aud": evil}
+    found = advised(*words, claims=claims).command
+    assert "\n" not in found
+    tame = "https://x/$(touch /tmp/owned)`id`'; rm -rf \" & {0}{signer}"
+    # A shell reads it back as one word.
+    assert any(tame in word or tame[8:] in word for word in shlex.split(found))
+
+
+# -- the sentences -------------------------------------------------------------------------------
+
+
+def test_access_denied_points_to_the_trust_policy_and_to_explain() -> None:
+    found = advised("AccessDenied").advice
+    assert "the role's trust policy does not let this token in" in found
+    assert "`irsa-creds explain`" in found
+
+
+def test_a_missing_provider_is_missed_in_the_roles_account() -> None:
+    assert "The role's account 123456789012 has no IAM OIDC" in advised(*NO_PROVIDER).advice
+    ceph = "arn:aws:iam:::role/X"
+    assert "The role's account has no IAM OIDC" in advised(*NO_PROVIDER, role_arn=ceph).advice
+
+
+@pytest.mark.parametrize(
+    ("changed", "clue"),
+    [
+        ({"sub": "system:serviceaccount:ns:default"}, "runs as the service account 'default'"),
+        ({"aud": ["pods.eks.amazonaws.com"]}, "It is a token of EKS Pod Identity"),
+    ],
+)
+@pytest.mark.parametrize("words", [AUDIENCE, ("AccessDenied", "")])
+def test_what_catches_the_eye_in_a_token_is_said(
+    words: tuple[str, str], changed: dict[str, Any], clue: str
+) -> None:
+    assert clue in advised(*words, claims={**CLAIMS, **changed}).advice
+    assert clue not in advised(*words).advice
 
 
 def test_a_torn_token_shows_its_shape_only() -> None:
-    text = advice("InvalidIdentityToken", "not valid", claims=CLAIMS, shape="9 characters")
-    assert "9 characters" in text
-    assert "system:serviceaccount" not in text
+    found = advised("InvalidIdentityToken", "not valid").advice
+    assert Token(jwt(CLAIMS)).shape() in found
+    assert "system:serviceaccount" not in found
 
 
-def test_an_expired_token_shows_its_end_its_file_and_the_skew() -> None:
-    text = advice(
-        "ExpiredTokenException",
-        claims=CLAIMS,
-        written=datetime(2026, 1, 5, 7, tzinfo=UTC),
-        skew=-61.2,
-    )
-    assert "2026-01-05T08:00:00Z" in text
-    assert "2026-01-05T07:00:00Z" in text
-    assert "STS's clock is 61 s behind this machine's" in text
+def test_an_expired_token_shows_its_file_and_the_skew() -> None:
+    written = datetime(2026, 1, 5, 7, tzinfo=UTC)
+    found = advised("ExpiredTokenException", written=written, skew=-61.2).advice
+    assert "its file was written at 2026-01-05T07:00:00Z" in found
+    assert "STS's clock is 61 s behind this machine's" in found
 
 
 def test_a_validation_error_shows_duration_and_role() -> None:
-    assert "43200 s" in advice("ValidationError", role_arn=ROLE, duration=43_200)
-    assert "STS's default" in advice("ValidationError", role_arn=ROLE)
+    found = advised("ValidationError", duration=43_200).advice
+    assert "43200 s" in found
+    assert ROLE in found
+    assert "STS's default" in advised("ValidationError").advice
 
 
 @pytest.mark.parametrize(
@@ -131,27 +262,11 @@ def test_a_validation_error_shows_duration_and_role() -> None:
     ],
 )
 def test_load_outages_and_strangers_show_the_endpoint(code: str, status: int | None) -> None:
-    assert URL in advice(code, endpoint=URL, status=status)
+    assert URL in advised(code, status=status).advice
 
 
 def test_an_opaque_token_has_no_claims_to_show() -> None:
-    assert "the token is not a JWT" in advice("AccessDenied", role_arn=ROLE, claims=None)
-
-
-def test_a_claim_is_bounded_and_on_one_line() -> None:
-    text = advice("AccessDenied", claims={"iss": "x\n" * 10_000, "sub": {}, "aud": None})
-    assert len(text) < 1_000
-    assert "\n" not in text
-
-
-@pytest.mark.parametrize("seconds", [None, "soon", 1e300, float("nan"), float("inf"), -1e15])
-def test_a_foolish_instant_is_unknown(seconds: object) -> None:
-    assert instant(seconds) == "(unknown)"
-
-
-def test_advice_with_no_facts_at_all_is_still_a_sentence() -> None:
-    assert advice("AccessDenied").endswith(".")
-    assert "(unknown)" in advice("ReadTimeoutError")
+    assert "The token is not a JWT" in advised("AccessDenied", token="opaque").advice
 
 
 @pytest.mark.parametrize(
@@ -159,6 +274,75 @@ def test_advice_with_no_facts_at_all_is_still_a_sentence() -> None:
     [(3.0, ""), (-4.9, ""), (7200.0, "7,200 s ahead of"), (-28_009_778.0, "28,009,778 s behind")],
 )
 def test_a_clock_that_differs_by_moments_is_not_told(skew: float, told: str) -> None:
-    text = advice("ExpiredToken", skew=skew)
+    text = advised("ExpiredToken", skew=skew).advice
     assert ("STS's clock" in text) is bool(told)
     assert told in text
+
+
+# -- what of a token is told -----------------------------------------------------------------------
+
+
+def test_a_tokens_claims_are_told_as_they_are() -> None:
+    assert claims_told(CLAIMS) == {
+        "iss": ISSUER,
+        "sub": "system:serviceaccount:ns:sa",
+        "aud": "sts.amazonaws.com",
+        "exp": 1_767_600_000.0,
+    }
+
+
+def test_no_claims_tell_nothing() -> None:
+    nothing = dict.fromkeys(("iss", "sub", "aud", "exp"))
+    assert claims_told(None) == claims_told({}) == nothing
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("x" * 200, "x" * 200),
+        ("x" * 201, "x" * 197 + "..."),
+        ("two\nlines\r\n\tof it", "two lines of it"),
+        ("\x1b[31mred\x00 \u202ereversed\ud800", "[31mred reversed"),
+        (f"a {jwt(CLAIMS)} b", "a *** b"),
+        ("https://me:pw@issuer.example/x", "https://***@issuer.example/x"),
+        ("repo:an-organisation/with-a-long-name-of-its-repository:ref", None),
+        (["one", "two", 3, None], "one, two"),
+        ({"a": "b"}, ""),
+        (7, ""),
+        ("", ""),
+        ([], ""),
+        ("\n", ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["iss", "sub", "aud"])
+def test_a_claim_is_told_on_one_line_bounded_and_without_secrets(
+    name: str, value: Any, told: str | None
+) -> None:
+    expected = value if told is None else told or None
+    assert claims_told({name: value})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("exp", "told"),
+    [
+        (0, 0.0),
+        (1.5, 1.5),
+        (253_402_300_799, 253_402_300_799.0),
+        (253_402_300_800, None),
+        (10**400, None),
+        (-1, None),
+        (True, None),
+        ("1767600000", None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ([1], None),
+    ],
+)
+def test_an_end_that_no_calendar_has_is_not_told(exp: Any, told: float | None) -> None:
+    assert claims_told({"exp": exp})["exp"] == told
+
+
+def test_what_is_told_of_any_token_can_be_shared_with_other_processes() -> None:
+    told = claims_told({"iss": "\ud800\x00", "sub": ["\ud800x"], "aud": "\u2028", "exp": 1e10})
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert all(each is None or str(each).isprintable() for each in told.values())

@@ -13,6 +13,7 @@ from irsa_creds._http import BODY_LIMIT, NoReply, Reply
 from irsa_creds._token import Token
 from stsserver import (
     ASSUMED,
+    CLAIMS,
     DATE,
     JWT,
     ROLE,
@@ -50,9 +51,27 @@ def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
     assert (failure.endpoint, failure.role_arn, failure.status) == (URL, ROLE, status)
     assert not failure.unreachable
     assert failure.message.endswith(".")
-    assert "\n" not in failure.text()
+    assert "\n" not in failure.message + failure.line()
     assert JWT not in repr(failure)
     return failure
+
+
+def test_a_failure_of_any_kind_tells_what_the_token_says() -> None:
+    for failure in (
+        failed(error_xml("AccessDenied"), 403),
+        failed("", 503),
+        malformed("<html/>"),
+        failure_of(NoReply("SSLError", "x"), asked()),
+    ):
+        assert (failure.iss, failure.sub) == (CLAIMS["iss"], CLAIMS["sub"])
+        assert failure.operation == "AssumeRoleWithWebIdentity"
+    failure = failure_of(NoReply("SSLError", "x"), asked("opaque"))
+    assert (failure.iss, failure.sub, failure.aud, failure.exp) == (None,) * 4
+
+
+def test_a_malformed_answer_is_told_with_its_request_id() -> None:
+    failure = failed("<html/>", 200, **{"x-amzn-requestid": "r-7"})
+    assert (failure.code, failure.request_id) == ("MalformedAnswer", "r-7")
 
 
 def malformed(body: str | bytes) -> Failure:
@@ -73,6 +92,7 @@ def test_credentials_of_aws_are_read() -> None:
     assert given.account_id == "123456789012"
     assert given.assumed_role_arn == ASSUMED
     assert answer.date == datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert answer.endpoint == URL
     assert "canary" not in repr(answer)
 
 
@@ -180,8 +200,9 @@ def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
     assert failure.words == "Not authorized to perform it"
     assert not failure.retryable
     assert failure.request_id == "3d86a7d3-0000-1111-2222-123456789abc"
-    assert "system:serviceaccount:ns:sa" in failure.advice
+    assert failure.sub == "system:serviceaccount:ns:sa"
     assert "irsa-creds explain" in failure.advice
+    assert failure.command.startswith("irsa-creds explain ")
 
 
 def test_a_refusal_of_ceph_is_told_too() -> None:

@@ -20,7 +20,6 @@ ROOMS = [
     "_callers",
     "_greenlets",
     "_errors",
-    "_advice",
     "_credentials",
     "_validate",
     "_arn",
@@ -35,6 +34,8 @@ ROOMS = [
     "_endpoint",
     "_muffle",
     "_http",
+    "_meanings",
+    "_advice",
     "_answer",
     "_sts",
     "_signature",
@@ -71,6 +72,7 @@ ROOMS = [
     "adapters",
     "opentelemetry",
     "__init__",
+    "__main__",
 ]
 # Imported inside a function, at a moment when the upper room exists.
 UPWARD = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,7 +37,10 @@ REFUSED = failure(
     request_id="r-1",
     retryable=False,
     words=WORDS,
+    sub="system:serviceaccount:ns:app",
+    exp=1_767_600_000.0,
     advice="Look at the trust policy.",
+    command="irsa-creds explain",
 )
 UNREACHABLE = failure("ConnectTimeoutError", unreachable=True, endpoint="https://sts.example")
 MALFORMED = failure("MalformedAnswer", status=200)
@@ -111,6 +115,11 @@ def test_a_refusal_has_a_clients_response() -> None:
     metadata = made.response["ResponseMetadata"]
     assert (metadata["HTTPStatusCode"], metadata["RequestId"]) == (403, "r-1")
     assert not made.retryable
+    assert (made.sub, made.exp) == (
+        "system:serviceaccount:ns:app",
+        datetime(2026, 1, 5, 8, tzinfo=UTC),
+    )
+    assert (made.advice, made.command) == ("Look at the trust policy.", "irsa-creds explain")
 
 
 def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> None:
@@ -118,14 +127,21 @@ def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> N
         {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
     )
     made = dual(REFUSED.error())
-    assert str(made) == f"{said}. Look at the trust policy. (STS request id r-1)"
+    assert str(made).splitlines() == [
+        f"{said}.",
+        "  STS:     request id r-1",
+        "  token:   sub system:serviceaccount:ns:app, exp 2026-01-05T08:00:00Z",
+        "  advice:  Look at the trust policy.",
+        "  command: irsa-creds explain",
+        "  more:    irsa-creds doctor --online",
+    ]
 
 
 def test_a_refusal_without_words_of_stss_has_ours() -> None:
     made = dual(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
     assert isinstance(made, RefusedError)
     assert made.response["Error"]["Message"] == "STS answered HTTP403."
-    assert str(made).endswith("operation: STS answered HTTP403.")
+    assert str(made).splitlines()[0].endswith("operation: STS answered HTTP403.")
 
 
 def test_a_network_failure_names_the_endpoint() -> None:

@@ -211,8 +211,9 @@ def test_what_stops_a_flight_releases_its_waiters(
     with pytest.raises(KeyboardInterrupt):
         here.engine.fly(flight)
     assert flight.future.done()
-    with pytest.raises(ExchangeError, match="interrupted"):
+    with pytest.raises(ExchangeError, match="interrupted") as caught:
         here.engine.look()
+    assert caught.value.role_arn == here.engine.role_arn
 
 
 # -- overdue flights -------------------------------------------------------------------------------

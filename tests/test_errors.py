@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -14,9 +15,10 @@ from irsa_creds._errors import (
     IrsaError,
     RefreshTimeout,
     TokenError,
+    instant,
     mask,
 )
-from kit import failure
+from kit import ROLE, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +38,7 @@ def test_a_failure_makes_the_error_of_its_kind(
     error = record.error()
     assert type(error) is expected
     assert error.failure is record
-    assert str(error) == "It broke. Mend it."
+    assert str(error).splitlines()[:2] == ["It broke.", "  advice:  Mend it."]
 
 
 def test_each_waiter_gets_an_exception_of_its_own() -> None:
@@ -44,26 +46,88 @@ def test_each_waiter_gets_an_exception_of_its_own() -> None:
     assert record.error() is not record.error()
 
 
-def test_the_text_ends_with_the_request_id_where_sts_gave_one() -> None:
-    assert failure("X", request_id="abc").text() == "STS said X. (STS request id abc)"
-    assert failure("X").text() == "STS said X."
+WHOLE = failure(
+    "AccessDenied",
+    retryable=False,
+    role_arn=ROLE,
+    endpoint="https://sts.example",
+    request_id="r-1",
+    iss="https://issuer.example",
+    sub="system:serviceaccount:ns:app",
+    aud="sts.amazonaws.com",
+    exp=1_767_600_000.0,
+    advice="Look at the trust policy.",
+    command="irsa-creds explain --fetch",
+    words="Not authorized",
+)
 
 
-def test_words_are_a_failures_last_field_and_no_part_of_its_text() -> None:
-    assert Failure._fields[-1] == "words"
-    assert failure("X").words == ""
-    assert failure("X", words="Not authorized").text() == "STS said X."
+TOLD = (
+    "iss https://issuer.example, sub system:serviceaccount:ns:app, "
+    "aud sts.amazonaws.com, exp 2026-01-05T08:00:00Z"
+)
 
 
-def test_an_exchange_error_tells_code_request_id_and_whether_to_try_again() -> None:
-    error = failure("AccessDenied", request_id="abc", retryable=False).error()
+def test_the_text_is_a_headline_and_one_line_for_each_thing_that_is_known() -> None:
+    assert WHOLE.text().splitlines() == [
+        "STS said AccessDenied.",
+        f"  role:    {ROLE}",
+        "  STS:     https://sts.example, request id r-1",
+        f"  token:   {TOLD}",
+        "  advice:  Look at the trust policy.",
+        "  command: irsa-creds explain --fetch",
+        "  more:    irsa-creds doctor --online",
+    ]
+
+
+def test_what_is_not_known_has_no_line() -> None:
+    assert failure("X").text() == "STS said X.\n  more:    irsa-creds doctor --online"
+    assert failure("X", exp=0.0).text().splitlines()[1] == "  token:   exp 1970-01-01T00:00:00Z"
+    assert failure("X", request_id="r-1").text().splitlines()[1] == "  STS:     request id r-1"
+    assert failure("X", endpoint="https://a").text().splitlines()[1] == "  STS:     https://a"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "date"),
+    [(1_767_600_000, "2026-01-05T08:00:00Z"), (1.9, "1970-01-01T00:00:01Z"), (None, None)]
+    + [(foolish, None) for foolish in (1e300, float("nan"), float("inf"), -1e15, 10**400)],
+)
+def test_an_instant_is_a_date_where_a_calendar_has_it(
+    seconds: float | None, date: str | None
+) -> None:
+    assert instant(seconds) == date
+
+
+def test_what_is_wrong_with_a_token_is_seen_without_a_network() -> None:
+    assert failure("TokenFileMissing", kind="token").text().endswith("irsa-creds doctor")
+
+
+def test_the_line_for_a_log_tells_the_same_but_for_what_the_log_says_itself() -> None:
+    assert WHOLE.line() == (
+        f"STS said AccessDenied. Token: {TOLD}. "
+        "Look at the trust policy. Try `irsa-creds explain --fetch`. (STS request id r-1)"
+    )
+    assert failure("X").line() == "STS said X."
+    assert failure("X", message="It\n  broke.").line() == "It broke."
+
+
+def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:
+    error = WHOLE.error()
     assert isinstance(error, ExchangeError)
-    assert (error.code, error.request_id, error.retryable) == ("AccessDenied", "abc", False)
+    assert (error.code, error.retryable) == ("AccessDenied", False)
+    assert (error.role_arn, error.endpoint) == (ROLE, "https://sts.example")
+    assert error.request_id == "r-1"
+    assert (error.iss, error.sub) == ("https://issuer.example", "system:serviceaccount:ns:app")
+    assert (error.aud, error.exp) == ("sts.amazonaws.com", datetime(2026, 1, 5, 8, tzinfo=UTC))
+    assert error.advice == "Look at the trust policy."
+    assert error.command == "irsa-creds explain --fetch"
 
 
 def test_an_exchange_error_without_a_record_is_unknown_and_retryable() -> None:
     error = ExchangeError("made by a test")
-    assert (error.code, error.request_id, error.retryable) == ("Unknown", None, True)
+    assert (error.code, error.retryable, error.advice, error.command) == ("Unknown", True, "", "")
+    names = ("role_arn", "endpoint", "request_id", "iss", "sub", "aud", "exp")
+    assert {getattr(error, name) for name in names} == {None}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +135,7 @@ def test_an_exchange_error_without_a_record_is_unknown_and_retryable() -> None:
     [
         lambda: ConfigError("a variable is half set"),
         lambda: TokenError("no file", failure=failure("TokenFileMissing", kind="token")),
-        lambda: failure("AccessDenied", request_id="abc").error(),
+        WHOLE.error,
         lambda: RefreshTimeout("late"),
     ],
 )
@@ -101,7 +165,9 @@ def test_all_errors_are_irsa_errors() -> None:
             "through http://***@proxy:3128 it went",
         ),
         ("encrypted eyJhbGciOiJkaXIifQ..dmVjdG9y.Y2lwaGVy.dGFn end", "encrypted *** end"),
+        ("through http://proxy:3128 for a@b it went", "through http://proxy:3128 for a@b it went"),
         ("two\n  lines", "two lines"),
+        ("\x9b31mred\u202e\x7f \ud800end", "31mred end"),
         ("arn:aws:iam::123456789012:role/app", "arn:aws:iam::123456789012:role/app"),
         ("https://sts.eu-west-1.amazonaws.com/", "https://sts.eu-west-1.amazonaws.com/"),
     ],
@@ -112,6 +178,16 @@ def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
 
 def test_a_known_secret_is_masked_whatever_it_looks_like() -> None:
     assert mask("it was hunter2, again hunter2", "hunter2", "") == "it was ***, again ***"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["/", "//a", "//.", "//a@.", "a@", "eyJ", "eyJ\xe9", "eyJabcdef.", "eyJabcdef\xe9", "\n"],
+)
+def test_no_text_takes_long_to_mask(piece: str) -> None:
+    # As long as an answer may be; quadratic would be an hour.
+    assert len(mask(piece * (2**20 // len(piece)))) <= 600
 
 
 def test_a_message_is_bounded() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,11 +16,10 @@ from irsa_creds import (
 from irsa_creds._errors import Failure
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
+from irsa_creds._sts import Answer
 from irsa_creds._token import Token
 from kit import ROLE, Rig, failure, high, low, rig, snapshot
-
-if TYPE_CHECKING:
-    from irsa_creds._sts import Answer
+from stsserver import jwt
 
 
 @pytest.fixture
@@ -95,6 +94,24 @@ def test_an_answer_that_has_expired_is_a_failure(here: Rig, lifetime: float) -> 
     record = failed(here, blocking=False)
     assert (record.code, record.retryable) == ("ExpiredCredentials", True)
     assert record.message.startswith("STS answered with credentials that expired 2027-")
+
+
+def test_an_expired_answer_is_told_with_whose_it_is_and_what_the_token_says(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = here.sts.attempt
+
+    def regional(token: Token, seconds: float) -> Answer | Failure:
+        answer = attempt(token, seconds)
+        assert isinstance(answer, Answer)
+        return answer._replace(endpoint="https://sts.example")
+
+    monkeypatch.setattr(here.sts, "attempt", regional)
+    here.sts.lifetime = -11.0
+    here.token.value = jwt({"sub": "system:serviceaccount:ns:app", "exp": 1e9})
+    record = failed(here, blocking=False)
+    assert (record.role_arn, record.endpoint) == (ROLE, "https://sts.example")
+    assert (record.sub, record.exp) == ("system:serviceaccount:ns:app", 1e9)
 
 
 def test_an_answer_that_expires_on_its_way_is_a_failure(

@@ -37,6 +37,7 @@ from stsserver import (
     hang,
     hang_up,
     http,
+    jwt,
     make_certificate,
     refuse,
     reset,
@@ -161,6 +162,27 @@ def test_a_refusal_is_a_failure(make: Callable[..., Exchange]) -> None:
         assert JWT not in repr(failure)
 
 
+@pytest.mark.parametrize(
+    ("file", "shown"),
+    [
+        ("/var/run/secrets/token", "/var/run/secrets/token"),
+        ("C:/a b/token", "'C:/a b/token'"),
+        (None, "FILE"),
+        # What may be a token in place of its path, or does not print.
+        ("opaque-token", "FILE"),
+        ("/run/" + "x" * 300, "FILE"),
+        ("/run/to\nken", "FILE"),
+    ],
+)
+def test_the_command_that_explains_names_the_tokens_file(
+    make: Callable[..., Exchange], file: str | None, shown: str
+) -> None:
+    with StsServer([refuse("AccessDenied", "No", "403 Forbidden")]) as server:
+        failure = make(server.url, token_file=file).attempt(Token(jwt({"sub": "pod"})), 20)
+    assert isinstance(failure, Failure)
+    assert failure.command == f"irsa-creds explain --token {shown} --role-arn {ROLE} --fetch"
+
+
 def test_no_answer_is_a_failure(make: Callable[..., Exchange]) -> None:
     failure = refused(make("http://sts.unknown.invalid"))
     assert failure.unreachable
@@ -282,6 +304,8 @@ def test_an_endpoint_that_does_not_exist_is_a_failure(
     assert failure.code == "EndpointUnresolved"
     assert not failure.retryable
     assert "not a region" in failure.message
+    assert (failure.role_arn, failure.endpoint) == (ROLE, None)
+    assert failure.iss == "https://issuer.example"
 
 
 def test_the_endpoint_follows_the_region_and_is_resolved_once(

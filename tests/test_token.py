@@ -38,7 +38,7 @@ def failure_of(source: TokenFile | TokenCall) -> Failure:
     assert failure.kind == "token"
     assert str(caught.value) == failure.text()
     assert failure.message.endswith(".")
-    assert "\n" not in failure.text()
+    assert "\n" not in failure.message + failure.line()
     return failure
 
 

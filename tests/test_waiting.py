@@ -100,6 +100,7 @@ def test_who_runs_out_of_time_hears_why_the_last_refresh_failed(get: Acquire) ->
     with pytest.raises(RefreshTimeout, match="The last one failed: STS said Unavailable") as caught:
         get(script, 0.0, 0.0)
     assert caught.value.failure is script.failed
+    assert str(caught.value).splitlines()[0].endswith("s, and the refresh goes on.")
 
 
 @every_colour

@@ -1,322 +1,149 @@
-"""What an answer of STS means in IRSA, and what to do about it, as one table.
+"""What to do about a failure, with the facts at hand; and what of a token may be told.
 
-The table is the one of STS's API reference (AssumeRoleWithWebIdentity, "Errors" and "Common
-Errors") seen from a pod; `_answer` classifies by it and the diagnosis quotes it.
+Loaded at the first error of a process.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import re
+import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irsa_creds._errors import JWT, Failure, instant, one_line, without_userinfo
+from irsa_creds._meanings import meaning
+from irsa_creds._place import region_of_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Meaning", "advice", "instant", "meaning"]
+    from irsa_creds._answer import Asked
+
+__all__ = ["Advice", "advise", "claims_told", "failure", "meaning"]
 
 _SHOWN_LIMIT = 200
 # Seconds: STS tells whole ones, and an answer takes its time.
 _WORTH_TELLING = 5
+_END_OF_TIME = 253_402_300_799  # the last second of the year 9999
+# Kubernetes, "Service accounts": the subject of their tokens.
+_SERVICE_ACCOUNT = r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"
+_ROLE = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
+# EKS user guide, "EKS Pod Identity": the audience of its own tokens.
+_POD_IDENTITY = "pods.eks.amazonaws.com"
 
 
-class Meaning(NamedTuple):
-    """What a code says about trying again.
-
-    Attributes:
-        advice: what to do, as a template over the facts of `advice`.
-        retryable: the same request may succeed later.
-        throttled: STS asks for fewer calls.
-        bad_token: another token may succeed.
-        attempts: at most so many tries in one blocking flight; 0 is the usual number.
-    """
-
-    advice: str = ""
-    retryable: bool = False
-    throttled: bool = False
-    bad_token: bool = False
-    attempts: int = 0
+_OPAQUE = " The token is not a JWT, so nothing of it can be shown."
+_DEFAULT = " The pod runs as the service account 'default': does its spec name the annotated one?"
 
 
-class _Row(NamedTuple):
-    codes: tuple[str, ...]
-    phrase: str  # in the message; the first row that matches is the one
-    meaning: Meaning
+class Advice(NamedTuple):
+    """What to do, in words and as what can be pasted into a shell; neither holds a secret."""
+
+    advice: str
+    command: str
 
 
-_TRANSIENT = Meaning(
-    "Is {endpoint} reachable and healthy? The next read tries again.", retryable=True
-)
-_THROTTLED = Meaning(
-    "{endpoint} had too many calls: the next tries come more slowly.",
-    retryable=True,
-    throttled=True,
-)
-_REFUSED = Meaning("Is {endpoint} the STS that knows the role {role}?")
-_UNKNOWN = Meaning("Is {endpoint} an STS?", retryable=True, attempts=3)
-
-# Of AssumeRole, signed by the role before (STS's API reference, "Common Error Types", and IAM User
-# Guide, "Troubleshoot IAM roles"); what is not here means the same as with a token.
-_CHAINED = (
-    _Row(
-        ("AccessDenied",),
-        "",
-        Meaning(
-            "Does a policy of the role {signer} allow sts:AssumeRole on {role} (sts:TagSession for "
-            "session tags, sts:SetSourceIdentity for a source identity), and does that role's "
-            "trust policy let it in, with this external id if it asks for one?"
-        ),
-    ),
-    _Row(
-        ("ExpiredToken",),
-        "",
-        Meaning(
-            "STS takes the credentials of the role {signer} for expired{skew}; they are fetched "
-            "anew. Is a clock wrong?",
-            retryable=True,
-            bad_token=True,
-            attempts=3,
-        ),
-    ),
-    _Row(
-        ("InvalidClientTokenId",),
-        "",
-        Meaning(
-            "{endpoint} does not know the credentials of the role {signer}. Those of the global "
-            "endpoint are not valid in regions that must be enabled: set AWS_REGION.",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"),
-        "",
-        Meaning(
-            "STS does not take the signature by the role {signer}{skew}. Is this machine's clock "
-            "wrong, or does a proxy change the request?"
-        ),
-    ),
-    _Row(
-        ("ValidationError", "InvalidArgument", "InvalidParameterValue"),
-        "",
-        Meaning(
-            "Check the duration ({duration}; an hour is the most in a chain of roles), the role "
-            "ARN {role}, session name, external id, tags and source identity."
-        ),
-    ),
-)
-_TABLE = (
-    _Row(
-        ("InvalidIdentityToken",),
-        "retrieve verification key",
-        Meaning(
-            "STS could not fetch the keys of the issuer {iss}. If it stays so, "
-            "the issuer is not reachable from AWS.",
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "no openidconnect provider found",
-        Meaning(
-            "The account of the role {role} has no IAM OIDC provider for the issuer {iss}; create "
-            "it: `eksctl utils associate-iam-oidc-provider --cluster C --approve`."
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "incorrect token audience",
-        Meaning(
-            "The token's aud is {aud}, which is none of the IAM OIDC provider's client ids; add it "
-            "there, or mount a token for sts.amazonaws.com."
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "",
-        Meaning(
-            "The token is torn, or of another issuer ({shape}, iss {iss}); it is read again. Does "
-            "the token file hold what the cluster projects?",
-            retryable=True,
-            bad_token=True,
-            attempts=3,
-        ),
-    ),
-    _Row(
-        ("ExpiredToken",),
-        "",
-        Meaning(
-            "The token's exp is {exp}{written}{skew}. Is it mounted with subPath (never updated), "
-            "is the kubelet stuck, or is a clock wrong?",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("IDPCommunicationError",),
-        "",
-        Meaning(
-            "STS cannot reach the issuer {iss}: is it up, and reachable from AWS?", retryable=True
-        ),
-    ),
-    _Row(
-        ("IDPRejectedClaim",),
-        "",
-        Meaning(
-            "A claim of the token was refused (iss {iss}, sub {sub}, aud {aud}, exp {exp}); it is "
-            "tried again when the token changes.",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("AccessDenied",),
-        "",
-        Meaning(
-            "The trust policy of the role {role}, an SCP or the policy of a VPC endpoint does not "
-            "let this token in: iss {iss}, sub {sub}, aud {aud}. `irsa-creds explain` tells which."
-        ),
-    ),
-    _Row(
-        ("ValidationError", "InvalidArgument", "InvalidParameterValue"),
-        "",
-        Meaning(
-            "Check the duration ({duration}) against the role's maximum session duration, the role "
-            "ARN {role} and the session name."
-        ),
-    ),
-    _Row(
-        ("MalformedPolicyDocument",),
-        "",
-        Meaning("The session policy is not a valid IAM policy: correct the argument policy."),
-    ),
-    _Row(
-        ("PackedPolicyTooLarge",),
-        "",
-        Meaning(
-            "Session policy, policy ARNs and tags exceed what STS packs into a session: shorten "
-            "the policy or give fewer policy ARNs."
-        ),
-    ),
-    _Row(
-        ("RegionDisabled",),
-        "",
-        Meaning(
-            "STS is not active for the account at {endpoint}: enable the region in the account, or "
-            "set AWS_REGION to another."
-        ),
-    ),
-    _Row(
-        (
-            "Throttling",
-            "Throttled",
-            "RequestThrottled",
-            "TooManyRequests",
-            "RequestLimitExceeded",
-            "BandwidthLimitExceeded",
-            "LimitExceeded",
-            "SlowDown",
-            "PriorRequestNotComplete",
-        ),
-        "",
-        _THROTTLED,
-    ),
-    _Row(
-        ("EndpointConnectionError", "ConnectTimeoutError"),
-        "",
-        Meaning(
-            "Check DNS, network policies and routes from the pod to {endpoint} (AWS_REGION names "
-            "the endpoint; without internet access a VPC endpoint is needed).",
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("SSLError",),
-        "",
-        Meaning(
-            "Check that AWS_CA_BUNDLE holds the authority that signed the certificate of "
-            "{endpoint}, and who answers there.",
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("ProxyConnectionError",),
-        "",
-        Meaning(
-            "Check HTTPS_PROXY and HTTP_PROXY, or let NO_PROXY name the host of {endpoint}.",
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("MalformedAnswer",),
-        "",
-        Meaning("Is {endpoint} an STS, and no proxy in between?", retryable=True),
-    ),
-)
-
-
-def meaning(
-    code: str, message: str = "", status: int | None = None, *, chained: bool = False
-) -> Meaning:
-    """Return what a failure means.
+def failure(
+    asked: Asked,
+    code: str,
+    message: str,
+    *,
+    words: str = "",
+    skew: float | None = None,
+    **known: Any,
+) -> Failure:
+    """Return a failure of an exchange with what was asked, what the token says, and advice.
 
     Args:
-        code: STS's code, with or without the suffix `Exception`, or the class name of a network
-            error.
-        message: STS's own words; they tell the kinds of InvalidIdentityToken apart.
-        status: the HTTP status; None where no answer came.
-        chained: whether another role's credentials signed, in place of a token.
+        asked: what was asked of whom.
+        code: STS's code, or the class name of a network error.
+        message: what happened.
+        words: STS's own, masked.
+        skew: by how many seconds STS's clock is ahead of this machine's.
+        known: further fields of the failure.
     """
-    bare, words = code.removesuffix("Exception"), message.lower()
-    for row in (*_CHAINED, *_TABLE) if chained else _TABLE:
-        if bare in row.codes and row.phrase in words:
-            return row.meaning
-    if bare.startswith("Throttl") or status == 429:  # noqa: PLR2004 - "Too Many Requests"
-        return _THROTTLED
-    if status is None or status >= 500:  # noqa: PLR2004 - the server's own failures
-        return _TRANSIENT
-    return _REFUSED if status in {401, 403} else _UNKNOWN
+    advised = advise(code, words, known.get("status"), asked=asked, skew=skew)
+    return Failure(
+        kind="exchange",
+        code=code,
+        message=message,
+        endpoint=asked.bare_endpoint,
+        role_arn=asked.role_arn,
+        operation=asked.operation,
+        words=words,
+        **{**advised._asdict(), **claims_told(asked.token.claims), **known},
+    )
 
 
-def advice(
+def advise(
     code: str,
-    message: str = "",
-    *,
-    role_arn: str | None = None,
-    signer: str | None = None,
-    claims: Mapping[str, Any] | None = None,
-    endpoint: str | None = None,
-    duration: int | None = None,
+    words: str = "",
     status: int | None = None,
-    shape: str = "of unknown shape",
-    written: datetime | None = None,
+    *,
+    asked: Asked,
     skew: float | None = None,
-) -> str:
-    """Return what to do about a failure, in one or two sentences that hold no secret.
+) -> Advice:
+    """Return what to do about a failure.
 
     Args:
         code: STS's code, or the class name of a network error.
-        message: STS's own words.
-        role_arn: the role that was asked for.
-        signer: the role whose credentials signed, in place of a token.
-        claims: the token's claims; None for an opaque one.
-        endpoint: STS's URL.
-        duration: the lifetime asked for, in seconds; None is STS's default.
+        words: STS's own.
         status: the HTTP status; None where no answer came.
-        shape: length and segments of the token, in words.
-        written: when the token's file was written.
+        asked: what was asked of whom.
         skew: by how many seconds STS's clock is ahead of this machine's.
     """
-    facts = {
-        "role": role_arn or "(unknown)",
-        "signer": signer or "(unknown)",
-        "endpoint": endpoint or "(unknown)",
-        "duration": "STS's default" if duration is None else f"{duration} s",
-        "shape": shape,
-        "written": f", its file was written at {instant(written.timestamp())}" if written else "",
-        "skew": _skewed(skew),
-        **{name: _shown(claims, name) for name in ("iss", "sub", "aud")},
-        "exp": instant((claims or {}).get("exp")),
+    found = meaning(code, words, status, chained=asked.signer is not None)
+    told = claims_told(asked.token.claims)
+    return Advice(
+        found.advice.format_map(_facts(asked, told, skew)),
+        found.command.format_map(_commands(asked, told)),
+    )
+
+
+def claims_told(claims: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what of a token's claims is told, as fields of `Failure`.
+
+    Args:
+        claims: anybody's: nothing here believes in their types, lengths or characters.
+    """
+    given = claims or {}
+    exp: Any = given.get("exp")
+    # What no clock and no file of ours can hold is none; True is an int, and NaN no number.
+    sound = type(exp) in {int, float} and 0 <= exp <= _END_OF_TIME
+    return {
+        **{name: _claim(given.get(name)) for name in ("iss", "sub", "aud")},
+        "exp": float(exp) if sound else None,
     }
-    chained = signer is not None
-    return meaning(code, message, status, chained=chained).advice.format_map(facts)
+
+
+def _claim(value: object) -> str | None:
+    if isinstance(value, list):
+        value = ", ".join(each for each in value if isinstance(each, str))
+    if not isinstance(value, str):
+        return None
+    # Nothing is masked for its length alone: an honest subject or issuer is long.
+    return one_line(re.sub(JWT, "***", without_userinfo(value)), _SHOWN_LIMIT) or None
+
+
+def _facts(asked: Asked, told: Mapping[str, Any], skew: float | None) -> dict[str, str]:
+    """Return what the sentences of the table quote."""
+    token, duration = asked.token, asked.duration
+    written = token.written and instant(token.written.timestamp())
+    return {
+        "role": asked.role_arn,
+        "account": _account(asked.role_arn),
+        "signer": asked.signer or "",
+        "endpoint": asked.bare_endpoint,
+        "duration": "STS's default" if duration is None else f"{duration} s",
+        "shape": token.shape(),
+        "written": f"; its file was written at {written}" if written else "",
+        "skew": _skewed(skew),
+        "clue": _clue(told) if token.claims is not None else _OPAQUE,
+    }
+
+
+def _account(role_arn: str) -> str:
+    role = re.fullmatch(_ROLE, role_arn)
+    return f" {role[2]}" if role and role[2] else ""
 
 
 def _skewed(skew: float | None) -> str:
@@ -327,19 +154,79 @@ def _skewed(skew: float | None) -> str:
     return f", and STS's clock is {abs(skew):,.0f} s {where} this machine's"
 
 
-def instant(seconds: object) -> str:
-    """Return seconds since the epoch as a date in UTC; of anything else, that it is none."""
-    if isinstance(seconds, int | float):
-        try:
-            return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        except (ValueError, OverflowError, OSError):
-            pass
-    return "(unknown)"
+def _clue(told: Mapping[str, Any]) -> str:
+    """Return what catches the eye in a token, as a further sentence."""
+    if _POD_IDENTITY in (told["aud"] or ""):
+        return " It is a token of EKS Pod Identity, which is not meant for STS."
+    account = re.fullmatch(_SERVICE_ACCOUNT, told["sub"] or "")
+    if account and account[2] == "default":
+        return _DEFAULT
+    return ""
 
 
-def _shown(claims: Mapping[str, Any] | None, name: str) -> str:
-    """Return a claim as JSON, bounded: a token is anybody's text."""
-    if claims is None:
-        return "(unknown: the token is not a JWT)"
-    text = json.dumps(claims.get(name))
-    return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
+def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the commands of the table are made of, quoted for a shell: claims are anybody's.
+
+    What is not known is a word in capitals. Sources: AWS CLI command reference; eksctl's schema of
+    `utils associate-iam-oidc-provider`.
+    """
+    role = re.fullmatch(_ROLE, asked.role_arn)
+    partition, account, name = role.groups() if role else ("aws", "", "ROLE")
+    iss, aud = _whole(told["iss"]) or "ISSUER", _whole(told["aud"]) or "AUDIENCE"
+    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{_bare(iss)}"
+    words = {"role": asked.role_arn, "signer": asked.signer or "", "role_name": name}
+    lines = {
+        "make_provider": _make_provider(iss, aud),
+        "add_audience": [
+            *("aws", "iam", "add-client-id-to-open-id-connect-provider"),
+            *("--open-id-connect-provider-arn", arn, "--client-id", aud),
+        ],
+        "discovery": ["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"],
+        "enable_region": [
+            *("aws", "account", "enable-region", "--region-name", _region(asked.endpoint))
+        ],
+        "explain": _explain(asked, told),
+    }
+    return {name: shlex.quote(word) for name, word in words.items()} | {
+        name: shlex.join(line) for name, line in lines.items()
+    }
+
+
+def _make_provider(iss: str, aud: str) -> list[str]:
+    region = region_of_issuer(iss)
+    if region:
+        eksctl = ["eksctl", "utils", "associate-iam-oidc-provider", "--cluster", "C"]
+        return [*eksctl, "--region", region, "--approve"]
+    aws = ["aws", "iam", "create-open-id-connect-provider"]
+    return [*aws, "--url", iss, "--client-id-list", aud]
+
+
+def _explain(asked: Asked, told: Mapping[str, Any]) -> list[str]:
+    """Return the command that compares the token with the trust policy.
+
+    Who may read the policy is seldom the pod, which has no credentials just now: where the claims
+    say it all, the command needs no token and runs wherever somebody may call iam:GetRole.
+    """
+    iss, aud = _whole(told["iss"]), _whole(told["aud"])
+    account = re.fullmatch(_SERVICE_ACCOUNT, told["sub"] or "")
+    if account and iss and aud:
+        who = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
+        who += ["--audience", aud]
+    else:
+        who = ["--token", asked.token_file or "FILE"]
+    return ["irsa-creds", "explain", *who, "--role-arn", asked.role_arn, "--fetch"]
+
+
+def _whole(claim: str | None) -> str | None:
+    """Return a claim that is one value, and was neither cut nor masked."""
+    return None if claim is None or re.search(r", |\*\*\*|\.\.\.", claim) else claim
+
+
+def _bare(iss: str) -> str:
+    return re.sub(r"^https?://", "", iss).rstrip("/")
+
+
+def _region(endpoint: str) -> str:
+    """Return the region in the name of a regional endpoint of STS."""
+    found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", endpoint)
+    return found[1] if found else "REGION"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         def shape(self) -> str: ...
 
 
-__all__ = ["Answer", "Asked", "bare_url", "failure_of", "judge"]
+__all__ = ["Answer", "Asked", "bare_url", "failure_of", "judge", "told_of"]
 
 _OK = 200
 _REDIRECTS = range(300, 400)
@@ -51,10 +51,17 @@ _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 
 
 class Answer(NamedTuple):
-    """Credentials, and when STS gave them by its own clock (None where it did not say)."""
+    """What STS gave.
+
+    Attributes:
+        credentials: its credentials.
+        date: when, by its own clock; None where it did not say.
+        endpoint: its URL.
+    """
 
     credentials: Credentials
     date: datetime | None
+    endpoint: str | None = None
 
 
 class Asked(NamedTuple):
@@ -65,6 +72,8 @@ class Asked(NamedTuple):
         endpoint: whose answer it is.
         duration: the lifetime asked for.
         token: the secret that was sent.
+        token_file: where it is, as it may be shown; None where it comes from a callable.
+        external_id: of a role further down a chain; some use a passphrase.
         signer: the role that signed, in a chain; None where the token alone shows who asks.
     """
 
@@ -73,6 +82,13 @@ class Asked(NamedTuple):
     duration: int | None
     token: Proof
     signer: str | None = None
+    token_file: str | None = None
+    external_id: str | None = None
+
+    @property
+    def bare_endpoint(self) -> str:
+        """The endpoint as it may be shown."""
+        return bare_url(self.endpoint)
 
     @property
     def operation(self) -> str:
@@ -91,9 +107,10 @@ class Asked(NamedTuple):
         return text in self.token.value or any(part in text for part in self._parts())
 
     def _parts(self) -> list[str]:
-        """Return the token, and its segments behind it."""
+        """Return the token, its segments behind it, and what else was sent and is nobody's."""
         value = self.token.value
-        return [value, *(part for part in value.split(".") if len(part) >= _TELLING)]
+        further = [*value.split("."), self.external_id or ""]
+        return [value, *(part for part in further if len(part) >= _TELLING)]
 
 
 class _MalformedError(Exception):
@@ -111,21 +128,19 @@ def judge(reply: Reply, asked: Asked) -> Answer | Failure:
     refusal = None if root is None else _refusal(root)
     if refusal is not None or reply.status != _OK:
         return _refused(reply, asked, root, *(refusal or ("", "")))
+    endpoint = asked.bare_endpoint
     if root is not None:
         try:
-            return Answer(_credentials(root), _date(reply.headers.get("Date")))
+            date = _date(reply.headers.get("Date"))
+            return Answer(_credentials(root), date, endpoint)
         except _MalformedError as error:
             trouble = str(error)
-    endpoint = bare_url(asked.endpoint)
-    return Failure(
-        kind="exchange",
-        code="MalformedAnswer",
-        message=f"The answer of {endpoint} {trouble}.",
-        advice=_table().advice("MalformedAnswer", endpoint=endpoint),
+    return _failure(
+        asked,
+        "MalformedAnswer",
+        f"The answer of {endpoint} {trouble}.",
         status=reply.status,
-        endpoint=endpoint,
-        role_arn=asked.role_arn,
-        operation=asked.operation,
+        request_id=_request_id(reply, root, asked),
     )
 
 
@@ -136,22 +151,25 @@ def failure_of(broken: NoReply, asked: Asked) -> Failure:
         broken: why.
         asked: what was sent.
     """
-    endpoint = bare_url(asked.endpoint)
+    endpoint = asked.bare_endpoint
     reason = asked.mask(broken.reason)
-    return Failure(
-        kind="exchange",
-        code=broken.code,
-        message=f"STS at {endpoint} did not answer ({broken.code}: {reason}).",
-        advice=_table().advice(broken.code, endpoint=endpoint),
-        unreachable=True,
-        endpoint=endpoint,
-        role_arn=asked.role_arn,
-        operation=asked.operation,
-    )
+    message = f"STS at {endpoint} did not answer ({broken.code}: {reason})."
+    return _failure(asked, broken.code, message, unreachable=True)
+
+
+def told_of(token: Proof) -> dict[str, Any]:
+    """Return what a failure tells of the token, as its fields."""
+    told: dict[str, Any] = _table().claims_told(token.claims)
+    return told
+
+
+def _failure(asked: Asked, code: str, message: str, **known: Any) -> Failure:
+    failure: Failure = _table().failure(asked, code, message, **known)
+    return failure
 
 
 def _table() -> ModuleType:
-    """Return the table of what errors mean; a program that meets none pays for none."""
+    """Return what knows what errors mean; a program that meets none pays for none."""
     load_late("irsa_creds._advice")
     from irsa_creds import _advice  # noqa: PLC0415
 
@@ -199,29 +217,17 @@ def _refusal(root: Element) -> tuple[str, str] | None:
 def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words: str) -> Failure:
     status = reply.status
     date = _date(reply.headers.get("Date"))
-    endpoint = bare_url(asked.endpoint)
     code = asked.mask(code) or f"HTTP{status}"
     said = words = asked.mask(words)
     if status in _REDIRECTS:
         words = words or "a redirect, which is not followed"
     meaning = _table().meaning(code, words, status, chained=asked.signer is not None)
-    return Failure(
-        kind="exchange",
-        code=code,
-        message=f"STS answered {code}{': ' if words else ''}{words.rstrip('.')}.",
-        advice=_table().advice(
-            code,
-            words,
-            role_arn=asked.role_arn,
-            signer=asked.signer,
-            claims=asked.token.claims,
-            endpoint=endpoint,
-            duration=asked.duration,
-            status=status,
-            shape=asked.token.shape(),
-            written=asked.token.written,
-            skew=(date - datetime.now(UTC)).total_seconds() if date else None,
-        ),
+    return _failure(
+        asked,
+        code,
+        f"STS answered {code}{': ' if words else ''}{words.rstrip('.')}.",
+        words=said,
+        skew=(date - datetime.now(UTC)).total_seconds() if date else None,
         retryable=meaning.retryable,
         throttled=meaning.throttled,
         bad_token=meaning.bad_token,
@@ -229,10 +235,6 @@ def _refused(reply: Reply, asked: Asked, root: Element | None, code: str, words:
         status=status,
         request_id=_request_id(reply, root, asked),
         retry_after=_retry_after(reply.headers.get("Retry-After"), date),
-        endpoint=endpoint,
-        role_arn=asked.role_arn,
-        words=said,
-        operation=asked.operation,
     )
 
 

@@ -74,6 +74,10 @@ class ChainExchange(Exchange):
     def _signer(self) -> str:
         return self._config.source.final_role_arn
 
+    @property
+    def _external_id(self) -> str | None:
+        return self._hop.external_id
+
     def _form(self, duration: int | None) -> dict[str, str]:
         hop = self._hop
         form = {

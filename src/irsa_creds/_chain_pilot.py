@@ -151,4 +151,13 @@ class ChainPilot(Pilot):
 def _failure_of(error: IrsaError, role_arn: str) -> Failure:
     if error.failure is not None and not isinstance(error, RefreshTimeout):
         return error.failure
-    return Failure(kind="timeout", code="RefreshTimeout", message=str(error), role_arn=role_arn)
+    headline = str(error).partition("\n")[0]
+    known = error.failure.line() if error.failure else ""
+    return Failure(
+        kind="timeout",
+        code="RefreshTimeout",
+        message=headline,
+        # What the role before met, unless the headline is it.
+        advice=known.removeprefix(headline).strip(),
+        role_arn=role_arn,
+    )

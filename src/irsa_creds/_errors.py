@@ -13,18 +13,16 @@ exception of its own. One exception instance raised in a thousand threads would 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
 _MESSAGE_LIMIT = 600
-# A signed token, whole or torn, or an encrypted one, which has five segments.
-JWT = r"eyJ[\w-]{6,}(?:\.[\w-]*){1,4}"
-_SENSITIVE = rf"""(?x)
-      (?P<userinfo>(?<=//)\S*@)                  # http://user:pa/ss@word@proxy: to the last one
-    | {JWT}
-    | [A-Za-z0-9+/=_%-]{{40,}}                   # secret keys and session tokens
-    """
+# A signed token, whole or torn, or an encrypted one, which has five segments. No wider than what
+# is masked below for its length: such a run is passed over at once, so that no text takes long.
+JWT = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}"
+_SENSITIVE = rf"{JWT}|[A-Za-z0-9+/=_%-]{{40,}}"  # secret keys and session tokens
 
 
 def mask(text: str, *secrets: str) -> str:
@@ -32,9 +30,27 @@ def mask(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    text = re.sub(_SENSITIVE, lambda m: "***@" if m["userinfo"] else "***", text)
+    return one_line(re.sub(_SENSITIVE, "***", without_userinfo(text)), _MESSAGE_LIMIT)
+
+
+def without_userinfo(text: str) -> str:
+    """Return `text` without the user and password of its URLs, slashes in them or not."""
+    # Word by word: one expression for it would look for an @ from every pair of slashes.
+    return re.sub(r"\S+", lambda word: _without_userinfo(word[0]), text)
+
+
+def _without_userinfo(word: str) -> str:
+    start, slashes, rest = word.partition("//")
+    _, at, end = rest.rpartition("@")
+    return f"{start}//***@{end}" if slashes and at else word
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return `text` without line breaks and control characters, and no longer than `limit`."""
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else " " for each in text)
     text = " ".join(text.split())
-    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 3] + "..."
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def said(error: BaseException) -> str:
@@ -70,6 +86,13 @@ class Failure(NamedTuple):
     role_arn: str | None = None
     # What STS was asked to do.
     operation: str = "AssumeRoleWithWebIdentity"
+    # What the token says, cleaned: it is anybody's text. None where it does not, or none was sent.
+    iss: str | None = None
+    sub: str | None = None
+    aud: str | None = None
+    exp: float | None = None
+    # What to type next; empty where no one command helps.
+    command: str = ""
     # STS's own words, masked; empty where it said none.
     words: str = ""
 
@@ -78,11 +101,47 @@ class Failure(NamedTuple):
         return _TYPES[self.kind](self.text(), failure=self)
 
     def text(self) -> str:
-        """Return what happened and what to do, as the exception says it."""
-        parts = [self.message, self.advice]
-        if self.request_id:
-            parts.append(f"(STS request id {self.request_id})")
-        return " ".join(part for part in parts if part)
+        """Return what happened, with what, why and what to do, as the exception says it."""
+        request = f"request id {self.request_id}" if self.request_id else ""
+        online = " --online" if self.kind != "token" else ""
+        found = {
+            "role": self.role_arn,
+            "STS": ", ".join(part for part in (self.endpoint, request) if part),
+            "token": self._token(),
+            "advice": self.advice,
+            "command": self.command,
+            "more": f"irsa-creds doctor{online}",
+        }
+        lines = [f"  {label + ':':<9}{value}" for label, value in found.items() if value]
+        return "\n".join([self.message, *lines])
+
+    def line(self) -> str:
+        """Return the same on one line, as a log has it; who logs names the role."""
+        token, request = self._token(), self.request_id
+        parts = [
+            self.message,
+            token and f"Token: {token}.",
+            self.advice,
+            self.command and f"Try `{self.command}`.",
+            request and f"(STS request id {request})",
+        ]
+        # A message may be an exception's, which has lines.
+        return " ".join(" ".join(part for part in parts if part).split())
+
+    def _token(self) -> str:
+        """Return what the token says, as one line; nothing where that is not known."""
+        said = {"iss": self.iss, "sub": self.sub, "aud": self.aud, "exp": instant(self.exp)}
+        return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+
+
+def instant(seconds: float | None) -> str | None:
+    """Return seconds since the epoch as a date in UTC; None where no calendar has it."""
+    if seconds is None:
+        return None
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 class IrsaError(Exception):
@@ -113,23 +172,72 @@ class TokenError(IrsaError):
 class ExchangeError(IrsaError):
     """STS refused the token, failed, or could not be reached.
 
+    Its text has a headline, what STS said, and one line each for the attributes that are known.
+    What the token says is taken from it unverified, on one line, in at most 200 characters each.
+
     Attributes:
         code: STS's error code, or the class name of the network failure.
-        request_id: STS's request id, for AWS Support; None where it gave none.
         retryable: whether the same request may succeed later.
+        advice: the most likely cause, and what to do.
+        command: what to type next; empty where no one command helps.
+        role_arn: the role that was asked for.
+        endpoint: STS's URL; None where there is none.
+        request_id: STS's request id, for AWS Support; None where it gave none.
+        iss: the token's issuer; it and the next three are None where the token does not say, is
+            no JWT, or was not sent (a further role of a chain).
+        sub: the token's subject.
+        aud: the token's audience; several are separated by a comma and a space.
+        exp: when the token expires (aware, UTC).
     """
 
     @property
     def code(self) -> str:
-        return self.failure.code if self.failure else "Unknown"
-
-    @property
-    def request_id(self) -> str | None:
-        return self.failure.request_id if self.failure else None
+        return self._known.code
 
     @property
     def retryable(self) -> bool:
-        return self.failure.retryable if self.failure else True
+        return self._known.retryable
+
+    @property
+    def advice(self) -> str:
+        return self._known.advice
+
+    @property
+    def command(self) -> str:
+        return self._known.command
+
+    @property
+    def role_arn(self) -> str | None:
+        return self._known.role_arn
+
+    @property
+    def endpoint(self) -> str | None:
+        return self._known.endpoint
+
+    @property
+    def request_id(self) -> str | None:
+        return self._known.request_id
+
+    @property
+    def iss(self) -> str | None:
+        return self._known.iss
+
+    @property
+    def sub(self) -> str | None:
+        return self._known.sub
+
+    @property
+    def aud(self) -> str | None:
+        return self._known.aud
+
+    @property
+    def exp(self) -> datetime | None:
+        exp = self._known.exp
+        return None if exp is None else datetime.fromtimestamp(exp, UTC)
+
+    @property
+    def _known(self) -> Failure:
+        return self.failure or _UNKNOWN
 
 
 class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as TimeoutError does
@@ -141,6 +249,7 @@ def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> Irs
     return cls(message, failure=failure)
 
 
+_UNKNOWN = Failure(kind="exchange", code="Unknown", message="")
 _TYPES: dict[str, type[IrsaError]] = {
     "token": TokenError,
     "exchange": ExchangeError,

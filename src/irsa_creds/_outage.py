@@ -106,7 +106,7 @@ class Outage:
             self._role_arn,
             failure.code,
             f"those in use last {left:.0f} s more" if left > 0 else "and none are valid",
-            failure.text(),
+            failure.line(),
         )
 
     def retry_now(self, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds import _freshness as fresh
+from irsa_creds._answer import told_of
 from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, said
 from irsa_creds._freshness import Snapshot
 from irsa_creds._lazy import load_exchange_modules
@@ -139,6 +140,8 @@ class Pilot:
             message=f"STS answered with credentials that expired {credentials.expiration:%FT%TZ}.",
             advice="Compare the pod's clock and STS's.",
             role_arn=self.role_arn,
+            endpoint=answer.endpoint,
+            **told_of(token),
         )
 
     def _proof(self, flight: Flight) -> Proof | Failure:

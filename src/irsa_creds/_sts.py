@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from irsa_creds._answer import Answer, Asked, failure_of, judge
+from irsa_creds._answer import Answer, Asked, failure_of, judge, told_of
 from irsa_creds._endpoint import API_VERSION, endpoint_url
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._http import HttpClient, NoReply, Reply, Request
 from irsa_creds._lazy import load_exchange_modules
+from irsa_creds._validate import shown_path
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Exchange:
         try:
             url = self.url
         except ConfigError as error:
-            return self._unresolved(error)
+            return self._unresolved(error, token)
 
         def ask(duration: int | None) -> Answer | Failure:
             return self._ask(
@@ -113,7 +114,15 @@ class Exchange:
         connect: float,
         read: float,
     ) -> Answer | Failure:
-        asked = Asked(self._config.final_role_arn, url, duration, token, self._signer)
+        asked = Asked(
+            self._config.final_role_arn,
+            url,
+            duration,
+            token,
+            self._signer,
+            self._token_file,
+            self._external_id,
+        )
         try:
             # In one expression: no local of this frame holds the body, or the answer's.
             return _judged(
@@ -140,6 +149,17 @@ class Exchange:
         """The role whose credentials sign; None where the token alone shows who asks."""
         return None
 
+    @property
+    def _external_id(self) -> str | None:
+        """What a role further down a chain asks for."""
+        return None
+
+    @property
+    def _token_file(self) -> str | None:
+        """The token's file, for a command; None where its name may not be shown as it is."""
+        file = self._config.token_file
+        return file if file and file.isprintable() and shown_path(file) == repr(file) else None
+
     def _form(self, duration: int | None) -> dict[str, str]:
         """Return the fields as botocore's QuerySerializer (1.44.8), but for the token."""
         config = self._config
@@ -154,7 +174,7 @@ class Exchange:
         body = urlencode({**form, "WebIdentityToken": token.value}).encode()
         return Request(url, common_headers(), body)
 
-    def _unresolved(self, error: ConfigError) -> Failure:
+    def _unresolved(self, error: ConfigError, token: Proof) -> Failure:
         return Failure(
             kind="exchange",
             code="EndpointUnresolved",
@@ -162,6 +182,7 @@ class Exchange:
             advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
             retryable=False,
             role_arn=self._config.final_role_arn,
+            **told_of(token),
         )
 
 

@@ -66,9 +66,9 @@ def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     failure = engine.last_failure()
-    cause = f"The last one failed: {failure.text()}" if failure else "It may be slow, or hang."
+    cause = f"\nThe last one failed: {failure.text()}" if failure else " It may be slow, or hang."
     return RefreshTimeout(
-        f"No credentials for {engine.role_arn} came within {timeout:g} s, and the refresh goes on. "
+        f"No credentials for {engine.role_arn} came within {timeout:g} s, and the refresh goes on."
         f"{cause}",
         failure=failure,
     )

@@ -189,7 +189,7 @@ CASES: dict[str, Case] = {
     "STS refuses": Case(
         answers(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
         ExchangeError,
-        ("AccessDenied", "trust policy", 'iss "https://issuer.example"'),
+        ("AccessDenied", "iss https://issuer.example", "trust policy"),
         "AccessDenied",
     ),
     "STS resets": Case(

@@ -21,14 +21,20 @@ EVERYTHING = CASES | ARGUMENTS
 
 
 def check(error: irsa_creds.IrsaError, case: Case) -> None:
-    text = str(error)
+    headline, *lines = str(error).splitlines()
+    text = error.failure.line() if error.failure else headline
     pattern = ".*".join(re.escape(part) for part in case.says)
     assert re.search(pattern, text), text
     assert isinstance(error, case.type)
     assert (error.failure.code if error.failure else "") == case.code
+    # What failed is the headline; only what has a record goes on, and leads to the doctor.
+    assert headline[-1] in ".?)"
+    assert bool(lines) is bool(error.failure)
+    assert all(re.match(r"  (role|STS|token|advice|command|more):  *\S", line) for line in lines)
+    assert "irsa-creds doctor" in lines[-1] if lines else True
     # To be read in one line of a log, by a person.
     assert len(text.splitlines()) == 1
-    assert len(text) < 700
+    assert len(text) < 900
     # A sentence; one that begins with a key of the profile leaves it as it is written there.
     assert text[0].isupper() or text.startswith("duration_seconds of the profile")
     assert text[-1] in ".?)"

@@ -277,6 +277,13 @@ def test_what_a_code_means_for_a_further_role(
     assert found.operation == "AssumeRole"
 
 
+def test_an_external_id_that_a_server_echoes_is_shown_to_nobody(sts: StsServer) -> None:
+    sts.script[:] = [refuse("AccessDenied", "I got open sesame 1 as open+sesame+1.")]
+    found = failed(config(sts.url, Hop(SECOND, "pod", external_id="open sesame 1")))
+    assert found.words == "I got *** as ***."
+    assert "sesame" not in repr(found)
+
+
 def test_a_duration_that_sts_does_not_give_is_not_left_out(sts: StsServer) -> None:
     sts.script[:] = [refuse("ValidationError"), success()]
     hop = Hop(SECOND, "pod", 3600)

@@ -165,7 +165,7 @@ def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
 def test_readers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
     roles.first.sts.down = failure("AccessDenied", retryable=False, advice="Look there.")
     for _ in range(50):
-        with pytest.raises(ExchangeError, match=r"STS said AccessDenied\. Look there\."):
+        with pytest.raises(ExchangeError, match=r"STS said AccessDenied\.\n.* Look there\."):
             acquire(roles.second.engine)
     assert roles.first.sts.calls == 1
 
@@ -220,6 +220,23 @@ def test_a_first_role_that_hangs_is_waited_for_no_longer_than_the_flight_lasts(
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.code, outcome.attempts) == ("timeout", "RefreshTimeout", 1)
     assert SECOND not in outcome.message
+    assert "\n" not in outcome.message
+
+
+def test_why_the_first_role_runs_out_of_time_is_the_advice(roles: Pair) -> None:
+    engine: Any = roles.first.engine
+    last = failure("Throttling", sub="system:serviceaccount:ns:app", advice="Wait.")
+    late = RefreshTimeout(f"No credentials came.\nThe last one failed: {last.text()}", failure=last)
+    for error, advice in [
+        (late, "STS said Throttling. Token: sub system:serviceaccount:ns:app. Wait."),
+        (Flight(blocking=True, started_at=0, deadline=30).overdue().error(), "Look for a hanging"),
+        (RefreshTimeout("No thread."), ""),
+    ]:
+        found = _chain_pilot._failure_of(error, engine.role_arn)
+        assert found.message == str(error).splitlines()[0]
+        assert found.advice.startswith(advice)
+        assert found.advice.count(found.message) == 0
+        assert found.kind == "timeout"
 
 
 # -- a key that STS calls expired ------------------------------------------------------------------

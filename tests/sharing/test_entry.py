@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds import _entry
+from irsa_creds._advice import claims_told
 from irsa_creds._credentials import Credentials
 from irsa_creds._entry import (
     VERSION,
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 NAME = "ab" * 32
 ASSUMED = "arn:aws:sts::123456789012:assumed-role/app/pod"
 REFUSED = failure("AccessDenied", retryable=False, status=403, retry_after=1.5)
+
+# What the others are told of the token that was refused.
+TOLD = failure(
+    "AccessDenied",
+    **claims_told({"iss": "https://a", "sub": "\ud800b", "aud": ["c", "d"], "exp": 1e9}),
+    command="irsa-creds explain",
+)
 
 
 def credentials(**given: Any) -> Credentials:
@@ -82,6 +90,7 @@ def reason(content: object, role_arn: str = ROLE) -> str:
         {"credentials": None},
         {"credentials": credentials(account_id=None, assumed_role_arn=None)},
         {"refusal": Refusal(failure(), 1, 1.0, 2.0)},
+        {"refusal": Refusal(TOLD, 1, 1.0, 2.0)},
     ],
 )
 def test_what_was_written_comes_back_whole(given: dict[str, Any]) -> None:
