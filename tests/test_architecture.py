@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,59 @@ def test_the_core_imports_botocore_and_filelock_late(room: str) -> None:
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.name)
 def test_no_file_grows_beyond_what_one_can_hold_in_the_head(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 350
+
+
+# -- packages above the core -----------------------------------------------------------------------
+
+# What each may import of the others; the core imports none of them.
+PACKAGES: dict[str, set[str]] = {
+    "diagnosis": set(),
+    "cli": {"diagnosis"},
+    "testing": {"diagnosis"},
+}
+# The core's, where somebody asks for what only few need.
+ON_DEMAND = {("__init__", "diagnosis"), ("__main__", "cli")}
+
+
+def of_package(package: str) -> dict[str, set[str]]:
+    """Return what each file of a package imports of the library, as names below `irsa_creds`."""
+    return {
+        f"{package}.{path.stem}": {
+            name.removeprefix("irsa_creds.")
+            for name in imports(running(ast.parse(path.read_text())))
+            if name.startswith("irsa_creds.")
+        }
+        for path in (SOURCE / package).glob("*.py")
+    }
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_has_no_circle_of_imports(package: str) -> None:
+    files = of_package(package)
+    graph = {file: found & files.keys() - {file} for file, found in files.items()}
+    list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_from_those_below_it(package: str) -> None:
+    found = {name.split(".")[0] for names in of_package(package).values() for name in names}
+    assert found & PACKAGES.keys() <= {package} | PACKAGES[package]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_core_knows_of_no_package_above_it(room: str) -> None:
+    found = {name.removeprefix("irsa_creds.").split(".")[0] for name in imports(parsed(room))}
+    late = {target for source, target in ON_DEMAND if source == room}
+    assert found & PACKAGES.keys() <= late
+
+
+def test_the_evaluator_of_policies_needs_nothing_of_the_engine() -> None:
+    # The sandbox stands on it, and a test of the engine must not stand on the engine.
+    files = of_package("diagnosis")
+    todo, seen = {"diagnosis._evaluate"}, set[str]()
+    while todo - seen:
+        file = (todo - seen).pop()
+        seen.add(file)
+        todo |= files[file] & files.keys() if file in files else set()
+    core = {name.split(".")[0] for file in seen for name in files[file]} - {"diagnosis"}
+    assert core <= {"_arn", "_errors", "_token", "_validate"}

@@ -183,7 +183,9 @@ class TestIam:
     def test_refuses_loudly_what_it_cannot_evaluate(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
-        statement = {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}
+        allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        condition = {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+        statement = [allow, allow | {"Effect": "Deny", "Condition": condition}]
         sandbox.client("iam").put_role_policy(
             RoleName="app-role",
             PolicyName="odd",

@@ -1,3 +1,5 @@
+"""How the sandbox asks the evaluator; what that makes of a policy, tests/diagnosis shows."""
+
 from __future__ import annotations
 
 import json
@@ -5,24 +7,27 @@ from typing import Any
 
 import pytest
 
+from irsa_creds.diagnosis._request import Request
 from irsa_creds.testing import UnsupportedPolicyError
-from irsa_creds.testing._policy import Question, allows
+from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example/id/ABC"
+ROLE = "arn:aws:iam::123456789012:role/reader"
 ACTION = "sts:AssumeRoleWithWebIdentity"
-TRUST = Question(
-    ACTION,
-    principal=("Federated", frozenset({PROVIDER})),
-    facts={
-        "oidc.example/id/abc:aud": ["sts.amazonaws.com", "other"],
-        "oidc.example/id/abc:sub": ["system:serviceaccount:shop:cart"],
-    },
-)
 AUD, SUB = "oidc.example/id/ABC:aud", "oidc.example/id/ABC:sub"
+TOKEN = Request(
+    "https://oidc.example/id/ABC",
+    {"aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:shop:cart"},
+    role_arn="arn:aws:iam::123456789012:role/app",
+)
+CALLER = Question(
+    "sts:AssumeRole", names=frozenset({ROLE}), facts={"sts:externalid": ("id-1",), "sts:none": None}
+)
+READ = Question("s3:GetObject", resource="arn:aws:s3:::data/a/b.txt")
 
 
-def policy(*statements: dict[str, Any]) -> list[str]:
-    return [json.dumps({"Version": "2012-10-17", "Statement": list(statements)})]
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def trust(condition: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -36,122 +41,113 @@ def trust(condition: dict[str, Any] | None = None, **changes: Any) -> dict[str, 
     return statement | changes
 
 
-@pytest.mark.parametrize(
-    "condition",
-    [
-        None,
-        {"StringEquals": {AUD: "sts.amazonaws.com", SUB: "system:serviceaccount:shop:cart"}},
-        {"StringEquals": {SUB: ["system:serviceaccount:a:b", "system:serviceaccount:shop:cart"]}},
-        {"StringLike": {SUB: "system:serviceaccount:shop:*"}},
-        {"StringLike": {SUB: ["x", "system:serviceaccount:????:c?rt"]}},
-        {"StringEquals": {AUD: "other"}, "StringLike": {SUB: "*:cart"}},
-    ],
-)
-def test_a_condition_that_holds_lets_in(condition: dict[str, Any] | None) -> None:
-    assert allows(policy(trust(condition)), TRUST)
+def permission(resource: Any = "*", **changes: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource} | changes
 
 
 @pytest.mark.parametrize(
-    "condition",
+    ("condition", "trusted"),
     [
-        {"StringEquals": {SUB: "system:serviceaccount:shop:card"}},
-        {"StringEquals": {SUB: "system:serviceaccount:shop:*"}},
-        {"StringEquals": {AUD: "sts.amazonaws.com", SUB: "x"}},
-        {"StringLike": {SUB: "system:serviceaccount:shop"}},
-        {"StringLike": {SUB: "SYSTEM:*"}},
-        {"StringEquals": {AUD: "other"}, "StringLike": {SUB: "x"}},
+        (None, True),
+        ({"StringEquals": {AUD: "sts.amazonaws.com"}, "StringLike": {SUB: "*:cart"}}, True),
+        ({"StringNotLike": {SUB: "*:cart"}}, False),
+        ({"StringEquals": {SUB: "system:serviceaccount:shop:*"}}, False),
     ],
 )
-def test_a_condition_that_fails_keeps_out(condition: dict[str, Any]) -> None:
-    assert not allows(policy(trust(condition)), TRUST)
+def test_a_token_is_held_against_the_trust_policy(
+    condition: dict[str, Any] | None, *, trusted: bool
+) -> None:
+    assert trusts_token(policy(trust(condition)), TOKEN) is trusted
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "trusted"),
     [
-        {"Action": "sts:AssumeRole"},
-        {"Principal": {"Federated": PROVIDER + "D"}},
-        {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
-        {"Principal": {"Federated": []}},
+        ({"Principal": {"AWS": ROLE}}, True),
+        ({"Principal": {"AWS": ["arn:aws:iam::123456789012:root", ROLE]}}, True),
+        ({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}, False),
+        ({"Principal": {"Federated": ROLE}}, False),
+        ({"Condition": {"StringEquals": {"sts:ExternalId": "id-1"}}}, True),
+        ({"Condition": {"StringEquals": {"sts:ExternalId": "id-2"}}}, False),
+        ({"Condition": {"Null": {"sts:None": "true"}}}, True),
     ],
 )
-def test_another_action_or_principal_keeps_out(changes: dict[str, Any]) -> None:
-    assert not allows(policy(trust(**changes)), TRUST)
+def test_a_caller_is_held_against_the_trust_policy(
+    changes: dict[str, Any], *, trusted: bool
+) -> None:
+    statement = trust(Action="sts:AssumeRole", Principal={"AWS": ROLE}) | changes
+    assert trusts_caller(policy(statement), CALLER) is trusted
 
 
-@pytest.mark.parametrize("action", ["*", "sts:*", "STS:assumerolewithwebidentity", [ACTION, "x"]])
-def test_actions_match_by_wildcard_list_and_any_case(action: Any) -> None:
-    assert allows(policy(trust(Action=action)), TRUST)
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        (permission("arn:aws:s3:::data/*"), True),
+        (permission(["x", "arn:aws:s3:::data/a/b.txt"]), True),
+        (permission("arn:aws:s3:::data"), False),
+        (permission("arn:aws:s3:::DATA/*"), False),
+        (permission("arn:aws:s3:::data/a.b.txt"), False),
+        (permission(Action="s3:Put*"), False),
+        ({"Effect": "Allow", "NotAction": "s3:Put*", "NotResource": "arn:aws:s3:::b/*"}, True),
+        ({"Effect": "Allow", "NotAction": "s3:Get*", "Resource": "*"}, False),
+        ({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::data/*"}, False),
+        (permission("arn:aws:s3:::data/${*}*"), False),
+    ],
+)
+def test_a_resource_is_held_against_permissions(
+    statement: dict[str, Any], *, allowed: bool
+) -> None:
+    assert allows([policy(statement)], READ) is allowed
 
 
-def test_any_statement_may_let_in() -> None:
-    no = trust({"StringEquals": {SUB: "x"}})
-    assert allows(policy(no, trust()), TRUST)
-    assert allows(policy(no) + policy(trust()), TRUST)
-    assert not allows(policy(no), TRUST)
-
-
-def test_a_single_statement_needs_no_list() -> None:
-    assert allows([json.dumps({"Statement": trust()})], TRUST)
-
-
-def test_an_explicit_deny_wins() -> None:
-    deny = trust({"StringLike": {SUB: "*:shop:*"}}, Effect="Deny")
-    assert not allows(policy(trust(), deny), TRUST)
-    assert allows(policy(trust(), trust({"StringLike": {SUB: "x"}}, Effect="Deny")), TRUST)
+def test_one_of_several_permission_policies_is_enough_and_one_deny_too_much() -> None:
+    yes, no = policy(permission()), policy(permission("arn:aws:s3:::other"))
+    assert allows([no, yes], READ)
+    assert not allows([no], READ)
+    assert not allows([], READ)
+    assert not allows([yes, policy(permission(Effect="Deny"))], READ)
 
 
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        (trust({"StringNotEquals": {SUB: "x"}}), "operator StringNotEquals"),
-        (trust({"ForAnyValue:StringLike": {AUD: "x"}}), "operator ForAnyValue:StringLike"),
-        (trust({"StringEqualsIfExists": {SUB: "x"}}), "operator StringEqualsIfExists"),
-        (trust({"StringEquals": {"oidc.example/id/ABC:amr": "x"}}), "key oidc.example/id/ABC:amr"),
-        (trust({"StringEquals": {SUB: "no", "aws:SourceIp": "x"}}), "key aws:SourceIp"),
-        (trust(NotAction="x"), "element NotAction"),
-        (trust(Principal="*"), 'Principal": "\\*"'),
+        (trust({"StringEquals": {"aws:SourceVpc": "x"}}), "aws:SourceVpc under StringEquals"),
+        (trust({"ForAnyValue:Bool": {"aws:ViaAWSService": True}}), "under ForAnyValue:Bool"),
+        (trust(Principal="*"), 'statement 1 has the principal "\\*"'),
+        (trust({"StringLike": {SUB: "${aws:userid}"}}), f"{SUB} under StringLike"),
+        (trust(NotPrincipal="x"), "NotPrincipal, which IAM does not take"),
+        (trust({"StringIs": {SUB: "x"}}), "operator 'StringIs'"),
     ],
 )
-def test_what_is_not_evaluated_is_refused_by_name(statement: dict[str, Any], words: str) -> None:
+def test_what_is_not_known_here_is_refused_by_name(statement: dict[str, Any], words: str) -> None:
     with pytest.raises(UnsupportedPolicyError, match=words):
-        allows(policy(statement), TRUST)
+        trusts_token(policy(statement), TOKEN)
 
 
 def test_what_does_not_matter_may_be_unknown() -> None:
-    other = trust({"NumericLessThan": {"x": 1}}, Action="sts:AssumeRole")
-    assert allows(policy(other, trust()), TRUST)
+    other = trust({"NumericLessThan": {"aws:EpochTime": 1}}, Action="sts:AssumeRole")
+    assert trusts_token(policy(other, trust()), TOKEN)
+    assert not trusts_token(policy(other, trust({"StringEquals": {SUB: "x"}})), TOKEN)
 
 
-def test_a_question_without_facts_says_that_it_knows_no_key() -> None:
-    question = Question("s3:GetObject", resource="arn:aws:s3:::b/k")
-    statement = {
-        "Effect": "Allow",
-        "Action": "s3:*",
-        "Resource": "*",
-        "Condition": {"StringEquals": {"a": "b"}},
-    }
-    with pytest.raises(UnsupportedPolicyError, match="here it knows none"):
-        allows(policy(statement), question)
+def test_only_the_statements_that_are_open_are_named() -> None:
+    known = trust({"StringEquals": {SUB: "x"}}, Sid="known")
+    unknown = trust({"StringEquals": {SUB: TOKEN.claims["sub"], "aws:x": "y"}}, Sid="unknown")
+    with pytest.raises(UnsupportedPolicyError) as caught:
+        trusts_token(policy(known, unknown), TOKEN)
+    assert str(caught.value) == (
+        "The sandbox cannot tell whether the policy allows sts:AssumeRoleWithWebIdentity: "
+        'statement "unknown" asks for aws:x under StringEquals.'
+    )
 
 
-@pytest.mark.parametrize(
-    ("resource", "allowed"),
-    [
-        ("arn:aws:s3:::data/*", True),
-        (["x", "arn:aws:s3:::data/a/b.txt"], True),
-        ("arn:aws:s3:::data", False),
-        ("arn:aws:s3:::DATA/*", False),
-        ("arn:aws:s3:::data/a.b.txt", False),
-    ],
-)
-def test_resources_match_by_wildcard(resource: Any, *, allowed: bool) -> None:
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}
-    question = Question("s3:GetObject", resource="arn:aws:s3:::data/a/b.txt")
-    assert allows(policy(statement), question) is allowed
+def test_a_variable_in_a_resource_is_refused_by_name() -> None:
+    statement = permission("arn:aws:s3:::${aws:userid}/*")
+    with pytest.raises(UnsupportedPolicyError, match="statement 1 has a variable in its resources"):
+        allows([policy(statement)], READ)
 
 
-def test_policy_variables_are_refused_by_name() -> None:
-    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:userid}"}
-    with pytest.raises(UnsupportedPolicyError, match="policy variables"):
-        allows(policy(statement), Question("s3:GetObject", resource="x"))
+def test_any_aws_principal_is_refused_by_name_for_a_caller_too() -> None:
+    statement = trust(Action="sts:AssumeRole", Principal={"AWS": "*"})
+    with pytest.raises(UnsupportedPolicyError, match='principal "\\*"'):
+        trusts_caller(policy(statement), CALLER)

@@ -230,15 +230,39 @@ class TestTheRole:
         self.trust(sandbox, pod, Condition=like)
         assert exchange().status == 200
 
-    def test_with_an_unknown_operator_is_an_error_that_names_it(
+    def test_that_depends_on_what_is_not_known_here_is_an_error_that_names_it(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox
     ) -> None:
-        self.trust(sandbox, pod, Condition={"StringNotLike": {"x:sub": "y"}})
+        self.trust(sandbox, pod, Condition={"StringNotLike": {"aws:SourceVpc": "vpc-1"}})
         status, code, message = refusal(answer := exchange())
         assert (status, code) == (501, "NotImplemented")
-        assert "does not evaluate the condition operator StringNotLike (on x:sub)" in str(message)
+        assert "statement 1 asks for aws:SourceVpc under StringNotLike" in str(message)
         assert answer["Type"] == "Receiver"
         assert sandbox.sts_calls[-1].outcome == "NotImplemented"
+
+    def test_with_a_policy_that_iam_would_not_take_is_an_error_that_says_why(
+        self, exchange: Exchange, pod: Pod, sandbox: Sandbox
+    ) -> None:
+        self.trust(sandbox, pod, Condition={"NullIfExists": {"aws:SourceVpc": "true"}})
+        status, code, message = refusal(exchange())
+        assert (status, code) == (501, "NotImplemented")
+        assert "the condition operator 'NullIfExists', which IAM does not know" in str(message)
+
+    def test_may_ask_for_the_name_of_the_session(
+        self, exchange: Exchange, pod: Pod, sandbox: Sandbox
+    ) -> None:
+        self.trust(sandbox, pod, Condition={"StringLike": {"sts:RoleSessionName": "app-*"}})
+        assert exchange().status == 200
+        assert refusal(exchange(RoleSessionName="other")) == self.REFUSED
+
+    def test_must_allow_the_session_tags_of_a_token(
+        self, exchange: Exchange, pod: Pod, sandbox: Sandbox
+    ) -> None:
+        tags = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["data"]}}}
+        token = pod.token(**tags)
+        assert refusal(exchange(WebIdentityToken=token)) == self.REFUSED
+        self.trust(sandbox, pod, Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"])
+        assert exchange(WebIdentityToken=token).status == 200
 
     def test_limits_the_duration(self, exchange: Exchange, sandbox: Sandbox) -> None:
         assert refusal(exchange(DurationSeconds=3601)) == (

@@ -9,7 +9,8 @@
         sandbox.faults.outage = "black hole"
         pod.rotate_token(lifetime=600)
 
-Needs the extra `testing`. It imports nothing of the rest of the library.
+Needs the extra `testing`. It shares nothing with what it tests: of the rest of the library it
+imports the evaluator of policies alone, which is that of `irsa-creds explain`.
 """
 
 from __future__ import annotations

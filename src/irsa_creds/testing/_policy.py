@@ -1,19 +1,22 @@
-"""The part of IAM's policy language that the sandbox evaluates; the rest is refused loudly."""
+"""What a policy says, by the evaluator of `irsa-creds explain`; where it cannot tell, an error."""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from irsa_creds.diagnosis._evaluate import judge, judge_action
+from irsa_creds.diagnosis._logic import UNKNOWN, Truth, Values
+from irsa_creds.diagnosis._policy import Policy, PolicyError, parse_permissions, parse_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Question", "UnsupportedPolicyError", "allows"]
+    from irsa_creds.diagnosis._evaluate import Judged, Judgement
+    from irsa_creds.diagnosis._request import Request
 
-_ELEMENTS = {"Sid", "Effect", "Action", "Principal", "Resource", "Condition"}
+__all__ = ["Question", "UnsupportedPolicyError", "allows", "trusts_caller", "trusts_token"]
 
 
 class UnsupportedPolicyError(NotImplementedError):
@@ -22,125 +25,91 @@ class UnsupportedPolicyError(NotImplementedError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a policy.
+    """What a signed request asks of a policy.
 
     Attributes:
         action: such as "s3:GetObject".
         resource: an ARN; None asks a trust policy, which names no resource.
-        principal: the kind ("Federated", "AWS") and the names that mean the caller; None asks a
-            permission policy, which names no principal.
-        facts: the condition keys that are known, in lower case, with their values.
+        names: the AWS principals that mean the caller; empty where a permission policy is asked,
+            which names none.
+        facts: the condition keys that are known, in lower case, with their values; None: absent.
     """
 
     action: str
     resource: str | None = None
-    principal: tuple[str, frozenset[str]] | None = None
-    facts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    facts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+
+    def trusts(self, kind: str, name: str) -> Truth:
+        """Return whether a principal is the caller."""
+        return None if name == "*" else kind == "AWS" and name in self.names
+
+    def values(self, key: str) -> Values:
+        """Return the values of a condition key."""
+        return self.facts.get(key.lower(), UNKNOWN)
 
 
 def allows(documents: Iterable[str], question: Question) -> bool:
-    """Return whether the policies allow it: an explicit Deny wins, silence is no.
-
-    Source: the policy evaluation logic of the IAM User Guide.
+    """Return whether permission policies allow it.
 
     Args:
         documents: policies as JSON.
         question: what is asked.
 
     Raises:
-        UnsupportedPolicyError: a statement that matters uses an operator, key or element that
-            the sandbox does not know.
+        UnsupportedPolicyError: that depends on what the sandbox does not know.
     """
-    effects = {
-        statement["Effect"]
-        for document in documents
-        for statement in _statements(document)
-        if _applies(statement, question)
-    }
-    return "Allow" in effects and "Deny" not in effects
+    policies = [_parsed(parse_permissions, document) for document in documents]
+    return _decided(judge_action(policies, question, question.action))
+
+
+def trusts_caller(document: str, question: Question) -> bool:
+    """Return whether a role's trust policy lets a caller who signs in.
+
+    Raises:
+        UnsupportedPolicyError: that depends on what the sandbox does not know.
+    """
+    policy = _parsed(parse_policy, document)
+    return _decided(judge_action([policy], question, question.action))
+
+
+def trusts_token(document: str, request: Request) -> bool:
+    """Return whether a role's trust policy lets the bearer of a token in.
+
+    Raises:
+        UnsupportedPolicyError: that depends on what the sandbox does not know.
+    """
+    return _decided(judge(_parsed(parse_policy, document), request))
 
 
 @lru_cache(maxsize=256)
-def _statements(document: str) -> list[dict[str, Any]]:
-    statements: list[dict[str, Any]] = _listed(json.loads(document)["Statement"])
-    for statement in statements:
-        if unknown := statement.keys() - _ELEMENTS:
-            raise UnsupportedPolicyError(
-                f"The sandbox does not evaluate the policy element {', '.join(sorted(unknown))}."
-            )
-    return statements
+def _parsed(parse: Callable[[str], Policy], document: str) -> Policy:
+    try:
+        return parse(document)
+    except PolicyError as error:
+        trouble = str(error)
+    raise UnsupportedPolicyError(f"The sandbox does not evaluate this policy. {trouble}")
 
 
-def _applies(statement: dict[str, Any], question: Question) -> bool:
-    return (
-        any(_like(p.lower(), question.action.lower()) for p in _listed(statement["Action"]))
-        and _resource_matches(statement, question.resource)
-        and _principal_matches(statement, question.principal)
-        and _condition_holds(statement.get("Condition", {}), question.facts)
+def _decided(judgement: Judgement) -> bool:
+    if judgement.verdict != "unknown":
+        return judgement.verdict == "allow"
+    unknown = [reason for one in judgement.statements for reason in _unknown(one)]
+    raise UnsupportedPolicyError(
+        f"The sandbox cannot tell whether the policy allows {judgement.action}: "
+        f"{'; '.join(unknown)}."
     )
 
 
-def _resource_matches(statement: dict[str, Any], resource: str | None) -> bool:
-    if resource is None:
-        return True
-    patterns = _listed(statement["Resource"])
-    if any("${" in pattern for pattern in patterns):
-        raise UnsupportedPolicyError("The sandbox does not evaluate policy variables (${...}).")
-    return any(_like(pattern, resource) for pattern in patterns)
-
-
-def _principal_matches(
-    statement: dict[str, Any], principal: tuple[str, frozenset[str]] | None
-) -> bool:
-    if principal is None:
-        return True
-    named = statement["Principal"]
-    if named == "*":
-        raise UnsupportedPolicyError('The sandbox does not evaluate "Principal": "*".')
-    kind, names = principal
-    return not names.isdisjoint(_listed(named.get(kind, [])))
-
-
-def _condition_holds(
-    condition: dict[str, dict[str, Any]], facts: Mapping[str, Sequence[str]]
-) -> bool:
-    # All are looked at before any decides, so that an unknown one is never passed over.
-    results = [
-        _test_holds(operator, key, _listed(wanted), facts)
-        for operator, tests in condition.items()
-        for key, wanted in tests.items()
-    ]
-    return all(results)
-
-
-def _test_holds(
-    operator: str, key: str, wanted: list[str], facts: Mapping[str, Sequence[str]]
-) -> bool:
-    if operator not in {"StringEquals", "StringLike"}:
-        raise UnsupportedPolicyError(
-            f"The sandbox does not evaluate the condition operator {operator} (on {key}); "
-            "it knows StringEquals and StringLike."
-        )
-    if key.lower() not in facts:
-        raise UnsupportedPolicyError(
-            f"The sandbox does not know the condition key {key} (under {operator}); "
-            f"here it knows {', '.join(facts) or 'none'}."
-        )
-    actual = facts[key.lower()]
-    if operator == "StringEquals":
-        return not set(wanted).isdisjoint(actual)
-    return any(_like(pattern, value) for pattern in wanted for value in actual)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _like(pattern: str, text: str) -> bool:
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(regex, re.DOTALL)
+def _unknown(judged: Judged) -> Iterator[str]:
+    """Yield what is not known of a statement that may decide."""
+    if judged.truth is not None:
+        return
+    name = judged.statement.name
+    if judged.principal is None:
+        yield f'{name} has the principal "*"'
+    if judged.resource is None:
+        yield f"{name} has a variable in its resources"
+    for condition, truth in judged.conditions:
+        if truth is None:
+            yield f"{name} asks for {condition.key} under {condition.operator}"

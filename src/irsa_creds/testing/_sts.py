@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from irsa_creds.diagnosis._policy import PolicyError, parse_permissions
+from irsa_creds.diagnosis._request import Request
 from irsa_creds.testing._answers import AwsError
-from irsa_creds.testing._policy import Question, allows
+from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token
 from irsa_creds.testing._webidentity import verify_token
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Sts:
 
         Raises:
             AwsError: AWS would refuse.
-            UnsupportedPolicyError: the trust policy asks for more than the sandbox evaluates.
+            UnsupportedPolicyError: the trust policy asks for what the sandbox does not know.
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName", "WebIdentityToken"))
         arn = form["RoleArn"]
@@ -79,16 +80,14 @@ class Sts:
             issuers=self._issuers,
             now=self._clock(),
         )
-        question = Question(
-            action="sts:AssumeRoleWithWebIdentity",
-            principal=("Federated", frozenset({token.provider_arn})),
-            facts={
-                f"{token.provider_url}:aud".lower(): token.audiences,
-                f"{token.provider_url}:sub".lower(): (token.subject,),
-            },
+        request = Request(
+            issuer=f"https://{token.provider_url}",
+            claims=token.claims,
+            role_arn=arn,
+            facts={"sts:rolesessionname": (form["RoleSessionName"],)},
         )
         role = self._moto.role(arn)
-        if role is None or not allows([role.assume_role_policy_document], question):
+        if role is None or not trusts_token(role.assume_role_policy_document, request):
             raise AwsError(
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
             )
@@ -104,7 +103,7 @@ class Sts:
 
         Raises:
             AwsError: AWS would refuse.
-            UnsupportedPolicyError: the trust policy asks for more than the sandbox evaluates.
+            UnsupportedPolicyError: a policy asks for what the sandbox does not know.
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName"))
         role = self._moto.role(form["RoleArn"])
@@ -124,14 +123,17 @@ class Sts:
     def _may_assume(self, role: Role, form: Mapping[str, str], caller: Identity) -> bool:
         """Return what trust policy and caller's policies say together."""
         external_id = form.get("ExternalId")
-        facts = {"sts:externalid": [external_id] if external_id else []}
+        facts = {
+            "sts:externalid": (external_id,) if external_id else None,
+            "sts:rolesessionname": (form["RoleSessionName"],),
+        }
         root = caller.arn.split(":")[1], caller.account_id
         by_name = frozenset({caller.arn, *([caller.role] if caller.role else [])})
         by_account = frozenset({f"arn:{root[0]}:iam::{root[1]}:root", caller.account_id})
 
         def trusts(names: frozenset[str]) -> bool:
-            question = Question("sts:AssumeRole", principal=("AWS", names), facts=facts)
-            return allows([role.assume_role_policy_document], question)
+            question = Question("sts:AssumeRole", names=names, facts=facts)
+            return trusts_caller(role.assume_role_policy_document, question)
 
         # Within an account a trust policy that names the caller is enough by itself.
         if caller.account_id == role.account_id and trusts(by_name):
@@ -242,8 +244,8 @@ def _check_policies(form: Mapping[str, str]) -> None:
                 "Policy", None, f"Member must have length less than or equal to {_POLICY_LIMIT}"
             )
         try:
-            json.loads(policy)["Statement"]
-        except (ValueError, KeyError, TypeError):
+            parse_permissions(policy)
+        except PolicyError:
             raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.") from None
     if len(_policy_arns(form)) > _POLICY_ARNS:
         raise _constraint(

@@ -36,15 +36,15 @@ class VerifiedToken:
     """A token that is genuine, and the IAM provider that vouches for it.
 
     Attributes:
+        claims: all that it says.
         subject: the `sub` claim.
-        audiences: the `aud` claim as a list.
         audience: the one that is among the provider's client ids.
         provider_arn: of the IAM OIDC provider.
         provider_url: as condition keys begin: host, port and path.
     """
 
+    claims: Mapping[str, object]
     subject: str
-    audiences: tuple[str, ...]
     audience: str
     provider_arn: str
     provider_url: str
@@ -79,8 +79,8 @@ def verify_token(
     if not accepted:
         raise _invalid("Incorrect token audience")
     return VerifiedToken(
+        claims=claims,
         subject=str(claims["sub"]),
-        audiences=tuple(map(str, audiences)),
         audience=accepted[0],
         provider_arn=provider.arn,
         provider_url=provider.url,
