@@ -1,0 +1,260 @@
+"""Asks DNS, STS and the token's issuer: the only door of the diagnosis to the network.
+
+It goes the way of the library itself: the same settings, endpoint, proxies, certificates and
+exchange. The proxies are those of this process, whatever `environ` says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from irsa_creds._answer import Answer, bare_url
+from irsa_creds._config import Config, EnvironSettings
+from irsa_creds._credentials import Credentials
+from irsa_creds._endpoint import endpoint_url
+from irsa_creds._errors import ConfigError, TokenError, said
+from irsa_creds._lazy import load_exchange_modules
+from irsa_creds._place import Http, resolve_place
+from irsa_creds._sts import Exchange
+from irsa_creds._token import Token, TokenFile
+from irsa_creds.diagnosis._online_facts import Caller, Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._online_steps import (
+    PORTS,
+    STEP,
+    Trouble,
+    addresses_of,
+    ask_issuer,
+    ask_who,
+    connect,
+    failed_probe,
+    probe,
+    text_or_none,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["OnlineFacts", "gather_online"]
+
+_DNS = 5.0  # seconds
+# METHOD of botocore's provider (1.44.8, credentials.py), which ours keeps.
+_WEB_IDENTITY = "assume-role-with-web-identity"
+
+
+class _Meant(NamedTuple):
+    """What is set up.
+
+    Attributes:
+        config: who asks for what, and where; where no role is known, it only tells where.
+        url: STS's.
+        role_arn: None where no web identity is configured.
+        token: None where it cannot be had.
+        untold: why there is none.
+        asks_for_code: the profile has an MFA device.
+    """
+
+    config: Config
+    url: str
+    role_arn: str | None
+    token: Token | None
+    untold: str
+    asks_for_code: bool
+
+
+def gather_online(
+    environ: Mapping[str, str],
+    *,
+    profile: str | None = None,
+    wall: Callable[[], float] = time.time,
+) -> OnlineFacts:
+    """Return what DNS, STS and the issuer say; it never raises, and is bounded in time.
+
+    Args:
+        environ: the environment's variables. Only with `os.environ` itself S02 goes through
+            botocore's default chain, which reads no other.
+        profile: the profile that code names.
+        wall: seconds since the epoch, by this machine's clock.
+    """
+    load_exchange_modules()
+    try:
+        meant = _meant(EnvironSettings(environ, profile))
+    # OSError: a configuration file that cannot be read, or an import that takes too long.
+    except (ConfigError, OSError) as error:
+        return OnlineFacts(trouble=said(error))
+    http = meant.config.http
+    proxy = _proxy_for(http, meant.url)
+    facts = OnlineFacts(
+        url=bare_url(meant.url),
+        is_aws=meant.config.is_aws_endpoint,
+        region=meant.config.region,
+        ca_bundle=text_or_none(http.verify),
+        proxy=proxy and bare_url(proxy),
+        bypassed=bool(http.environment_proxies) and not http.proxies_for(meant.url),
+        role_arn=meant.role_arn,
+        final_role_arn=meant.role_arn and meant.config.final_role_arn,
+        untold=meant.untold,
+        issuer=None if meant.token is None else ask_issuer(http, meant.token),
+    )
+    facts = _reach(facts, meant, proxy or meant.url, wall)
+    if facts.probe is None or facts.probe.status is None:
+        return facts
+    facts, credentials = _exchange(facts, meant)
+    chain = environ is os.environ
+    # With a role that is meant but not had, the chain fails as well, or is C01's matter.
+    if credentials is None and (meant.role_arn or not chain):
+        return facts
+    return facts._replace(caller=_caller(meant, credentials, profile, chain=chain))
+
+
+def _meant(settings: EnvironSettings) -> _Meant:
+    """Return what is set up; where the role is not, at least where STS is.
+
+    Raises:
+        ConfigError: not even that is known.
+    """
+    asks_for_code = bool(settings.profile("mfa_serial"))
+    config, untold = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    try:
+        route = settings.route()
+        first = settings if route is None else settings.at_source(route.base)
+        roles = () if route is None else route.roles
+        config = Config.resolve(first, issuer=_issuer_of_file, roles=roles)
+    except ConfigError as error:
+        untold = said(error)
+    if config is None:
+        place = resolve_place(settings)
+        http = Http.resolve(settings)
+        config = Config(role_arn="", session_name="", http=http, **place._asdict())
+        return _Meant(config, endpoint_url(config), None, None, untold, asks_for_code)
+    token = _read(config.token_file or "")
+    return _Meant(
+        config,
+        endpoint_url(config),
+        config.role_arn,
+        token if isinstance(token, Token) else None,
+        token if isinstance(token, str) else "",
+        asks_for_code,
+    )
+
+
+def _read(path: str) -> Token | str:
+    """Return the token in a file, or why there is none."""
+    try:
+        return TokenFile(path).read()
+    except TokenError as error:
+        return error.failure.message.rstrip(".") if error.failure else said(error)
+
+
+def _issuer_of_file(path: str) -> str | None:
+    token = _read(path)
+    return text_or_none((token.claims or {}).get("iss")) if isinstance(token, Token) else None
+
+
+def _proxy_for(http: Http, url: str) -> str | None:
+    """Return the proxy that a URL is reached by, as botocore picks it (1.44.8, httpsession)."""
+    proxy = http.proxies_for(url).get(urlsplit(url).scheme.lower())
+    return f"http://{proxy}" if proxy and "//" not in proxy else proxy or None
+
+
+def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], float]) -> OnlineFacts:
+    """Return the facts with all that it takes to get an answer.
+
+    Args:
+        facts: those so far.
+        meant: where STS is.
+        first: the URL that is connected to: STS's, or the proxy's.
+        wall: seconds since the epoch.
+    """
+    parts = urlsplit(first)
+    host = parts.hostname or ""
+    try:
+        port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
+        found = within(_DNS, lambda: addresses_of(host, port))
+    except (Trouble, ValueError) as trouble:
+        return facts._replace(lookup=Lookup(host, error=said(trouble)))
+    facts = facts._replace(lookup=Lookup(host, found))
+    try:
+        address = within(STEP, lambda: connect(found, port))
+    except Trouble as trouble:
+        return facts._replace(connection=Connection(error=str(trouble)))
+    facts = facts._replace(connection=Connection(address))
+    try:
+        return facts._replace(probe=within(STEP, lambda: probe(meant.config, meant.url, wall)))
+    except Trouble as trouble:
+        return facts._replace(probe=failed_probe(trouble))
+
+
+def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentials | None]:
+    """Return the facts with what STS gives for the token, and the credentials."""
+    token = meant.token
+    if token is None:
+        return facts, None
+    with contextlib.closing(Exchange(_first_role(meant.config))) as exchange:
+        try:
+            outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
+        except Trouble as trouble:
+            failed = Exchanged(code="Timeout", message=str(trouble), unreachable=True)
+            return facts._replace(exchanged=failed), None
+    if isinstance(outcome, Answer):
+        credentials = outcome.credentials
+        left = credentials.expiration - (outcome.date or datetime.now(UTC))
+        done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
+        return facts._replace(exchanged=done), credentials
+    failed = Exchanged(
+        code=outcome.code,
+        message=outcome.message,
+        advice=outcome.advice,
+        command=outcome.command,
+        unreachable=outcome.unreachable,
+    )
+    return facts._replace(exchanged=failed), None
+
+
+def _first_role(config: Config) -> Config:
+    """Return the identity that the token stands for, without the roles that follow."""
+    return replace(config, chain=())
+
+
+def _caller(
+    meant: _Meant, given: Credentials | None, profile: str | None, *, chain: bool
+) -> Caller:
+    """Return who STS takes the winner of the chain for; without a chain, the credentials given."""
+    method, won = _WEB_IDENTITY, given
+    if chain:
+        # botocore would ask for the code on the terminal, and wait for it.
+        if meant.asks_for_code:
+            return Caller(error="the profile asks for an MFA code (mfa_serial)")
+        try:
+            method, won = within(STEP, lambda: _winner(given, profile))
+        except Trouble as trouble:
+            return Caller(error=f"botocore's chain fails: {trouble}")
+    if won is None:
+        return Caller(error="there are no credentials anywhere in botocore's chain")
+    mine = won
+    try:
+        return Caller(within(STEP, lambda: ask_who(meant.config, meant.url, mine)), method)
+    except Trouble as trouble:
+        return Caller(method=method, error=str(trouble))
+
+
+def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Credentials | None]:
+    """Return what wins in botocore's default chain, with `given` as that of the web identity."""
+    from botocore.session import Session  # noqa: PLC0415 - it takes a tenth of a second
+
+    for provider in Session(profile=profile).get_component("credential_provider").providers:
+        if provider.METHOD == _WEB_IDENTITY and given is not None:
+            break
+        found = provider.load()
+        if found is not None:
+            keys = found.get_frozen_credentials()
+            now = datetime.now(UTC)
+            won = Credentials(keys.access_key, keys.secret_key, keys.token or "", now)
+            return str(found.method), won
+    return _WEB_IDENTITY, given

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from irsa_creds.diagnosis._check_manifest import manifest_checks
+from irsa_creds.diagnosis._manifest import Resource, parse_manifest
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._checks import Check
+
+ROLE = "arn:aws:iam::123456789012:role/app"
+KEY = "eks.amazonaws.com/role-arn"
+ACCOUNT = f"""\
+kind: ServiceAccount
+metadata:
+  name: app
+  namespace: prod
+  annotations:
+    {KEY}: {ROLE}
+"""
+DEPLOYMENT = """\
+kind: Deployment
+metadata: {name: web, namespace: prod}
+spec:
+  template:
+    spec:
+      serviceAccountName: app
+      containers: [{name: web}]
+"""
+
+
+Object = dict[str, object]
+
+
+def checks(*documents: str, role_arn: str | None = None, aws: bool = True) -> dict[str, Check]:
+    resources = parse_manifest("---\n".join(documents))
+    return {each.id: each for each in manifest_checks(resources, role_arn=role_arn, aws=aws)}
+
+
+def test_a_sound_manifest_is_five_times_ok() -> None:
+    assert [each.status for each in checks(ACCOUNT, DEPLOYMENT).values()] == ["ok"] * 5
+
+
+def test_the_annotation_on_a_deployment_comes_with_the_command_for_the_account() -> None:
+    bare = ACCOUNT.replace(f"    {KEY}: {ROLE}\n", "    team: a\n")
+    annotated = DEPLOYMENT.replace(
+        "namespace: prod}", f"namespace: prod, annotations: {{{KEY}: {ROLE}}}}}"
+    )
+    check = checks(bare, annotated)["M01"]
+    assert "Deployment web (namespace prod)" in check.message
+    assert check.fix == f"kubectl annotate serviceaccount app -n prod --overwrite {KEY}={ROLE}"
+    assert check.data == {"kind": "Deployment", "name": "web", "namespace": "prod"}
+
+
+def test_the_name_that_is_missing_comes_with_its_place() -> None:
+    check = checks(ACCOUNT, DEPLOYMENT.replace("      serviceAccountName: app\n", ""))["M02"]
+    assert "names no spec.template.spec.serviceAccountName" in check.message
+    assert check.fix == "spec.template.spec.serviceAccountName: app"
+
+
+def test_the_account_of_the_likeliest_name_is_meant() -> None:
+    other = ACCOUNT.replace("name: app", "name: metrics").replace("role/app", "role/metrics")
+    check = checks(ACCOUNT, other, DEPLOYMENT.replace("Name: app", "Name: apps"))["M02"]
+    assert check.status == "fail"
+    assert check.fix.endswith(": app")
+
+
+def test_namespaces_that_differ_come_with_the_subject_to_trust() -> None:
+    check = checks(ACCOUNT.replace("prod", "dev"), DEPLOYMENT)["M03"]
+    assert "system:serviceaccount:prod:app" in check.fix
+
+
+@pytest.mark.parametrize(
+    ("value", "fixed"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/app/session", ROLE),
+        (f"'\"{ROLE}\"'", f"{ROLE}"),
+        ("arn:aws:iam::123456789012:user/app", "arn:aws:iam::123456789012:role/NAME"),
+    ],
+)
+def test_an_arn_that_gives_the_right_one_away_is_mended(value: str, fixed: str) -> None:
+    check = checks(ACCOUNT.replace(ROLE, value), DEPLOYMENT)["M04"]
+    assert check.status == "fail"
+    assert check.fix.endswith(f"{KEY}={fixed}")
+
+
+def test_a_wrong_key_comes_with_the_command_that_removes_it() -> None:
+    check = checks(ACCOUNT.replace("role-arn", "role_arn"), DEPLOYMENT)["M04"]
+    assert check.fix.splitlines() == [
+        f"kubectl annotate serviceaccount app -n prod --overwrite {KEY}={ROLE}",
+        "kubectl annotate serviceaccount app -n prod eks.amazonaws.com/role_arn-",
+    ]
+
+
+def test_what_is_to_be_pasted_quotes_what_the_manifest_says() -> None:
+    evil = ACCOUNT.replace("name: app", "name: '$(reboot)'").replace("role-arn", "role_arn")
+    assert "serviceaccount '$(reboot)' -n prod" in checks(evil)["M04"].fix
+
+
+def test_a_role_that_is_not_the_pod_s_is_told() -> None:
+    check = checks(ACCOUNT, DEPLOYMENT, role_arn=f"{ROLE}2")["M04"]
+    assert (check.status, check.fix) == (
+        "warn",
+        "kubectl rollout restart deployment NAME -n prod",
+    )
+    assert checks(ACCOUNT, DEPLOYMENT, role_arn=ROLE)["M04"].status == "ok"
+
+
+def test_ceph_takes_a_role_without_an_account() -> None:
+    ceph = ACCOUNT.replace("::123456789012:", ":::")
+    assert checks(ceph, DEPLOYMENT)["M04"].status == "fail"
+    assert checks(ceph, DEPLOYMENT, aws=False)["M04"].status == "ok"
+
+
+def test_that_automount_is_off_is_no_fault_and_said_so() -> None:
+    off = DEPLOYMENT.replace(
+        "    spec:\n", "    spec:\n      automountServiceAccountToken: false\n"
+    )
+    check = checks(ACCOUNT, off)["M05"]
+    assert check.status == "ok"
+    assert "automountServiceAccountToken: false" in check.message
+
+
+def test_an_account_that_is_not_here_is_to_be_looked_up() -> None:
+    check = checks(DEPLOYMENT)["M04"]
+    assert check.status == "unknown"
+    assert check.fix == "kubectl get serviceaccount app -n prod -o yaml"
+
+
+def test_accounts_without_pods_are_to_be_looked_up() -> None:
+    check = checks("kind: ServiceAccount\nmetadata: {name: app}")["M04"]
+    assert (check.status, check.fix) == ("unknown", "kubectl get serviceaccount app -o yaml")
+
+
+def test_an_account_without_a_role_is_a_warning() -> None:
+    bare = "kind: ServiceAccount\nmetadata: {name: app, namespace: prod}\n"
+    check = checks(bare, DEPLOYMENT)["M04"]
+    assert check.status == "warn"
+    assert "not even ServiceAccount app (namespace prod)" in check.message
+
+
+def test_every_finding_is_a_check_of_its_own() -> None:
+    cron = DEPLOYMENT.replace("kind: Deployment", "kind: DaemonSet")
+    found = manifest_checks(
+        parse_manifest("---\n".join([ACCOUNT.replace("prod", "dev"), DEPLOYMENT, cron]))
+    )
+    assert [each.id for each in found] == ["M01", "M02", "M03", "M03", "M04", "M05"]
+
+
+def test_skip_containers_that_the_webhook_cannot_read_skips_nothing() -> None:
+    broken = DEPLOYMENT.replace(
+        "    spec:\n",
+        "    metadata: {annotations: {eks.amazonaws.com/skip-containers: '\"web'}}\n    spec:\n",
+    )
+    assert checks(ACCOUNT, broken)["M05"].status == "ok"
+
+
+NAMES = st.sampled_from([
+    "metadata", "annotations", "labels", "spec", "template", "containers", "initContainers", "env",
+    "name", "value", "volumes", "volumeMounts", "mountPath", "subPath", "projected", "sources",
+    "serviceAccountToken", "audience", "expirationSeconds", "defaultMode", "path", "namespace",
+    "serviceAccountName", "securityContext", "runAsUser", "runAsNonRoot", "jobTemplate", KEY,
+    "eks.amazonaws.com/skip-containers", "eks.amazonaws.com/audience", "serviceAccount",
+])  # fmt: skip
+LEAVES = st.sampled_from([
+    None, True, 0, 256, 3.5, "", "app", ROLE, "aws-iam-token", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN", "/token", "token", "sts.amazonaws.com", "\x1b",
+])  # fmt: skip
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=25,
+)
+OBJECTS = st.dictionaries(NAMES, TREES, max_size=6)
+KINDS = st.sampled_from(["ServiceAccount", "Pod", "Deployment", "CronJob", "SparkApplication"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(KINDS, OBJECTS), max_size=4))
+def test_no_object_whatever_it_holds_is_too_much(
+    objects: list[tuple[str, dict[str, object]]],
+) -> None:
+    resources = [Resource(kind, "app", "prod", document) for kind, document in objects]
+    found = manifest_checks(resources, role_arn=ROLE)
+    assert {each.id for each in found} == {"M01", "M02", "M03", "M04", "M05"}
+    assert all("\x1b" not in each.message for each in found)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import builtins
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from irsa_creds import ConfigError
+from irsa_creds.diagnosis import _manifest
+from irsa_creds.diagnosis._manifest import MANIFEST_LIMIT, ManifestError, parse_manifest
+
+TWO = """\
+# The account first.
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: app, namespace: prod}
+---
+---
+kind: Pod
+metadata:
+  generateName: web-
+"""
+
+
+def trouble(content: bytes | str) -> str:
+    with pytest.raises(ManifestError) as caught:
+        parse_manifest(content, "The manifest x.yaml")
+    return str(caught.value)
+
+
+@pytest.fixture
+def no_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML is not installed."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+
+
+def test_documents_come_in_their_order() -> None:
+    found = [(each.kind, each.name, each.namespace) for each in parse_manifest(TWO)]
+    assert found == [("ServiceAccount", "app", "prod"), ("Pod", "web-", None)]
+
+
+def test_lists_are_opened_however_deep() -> None:
+    inner = {"kind": "ServiceAccountList", "items": [{"kind": "ServiceAccount"}]}
+    documents = {"kind": "List", "items": [{"kind": "Pod"}, inner, "none", {"no": "kind"}]}
+    assert [each.kind for each in parse_manifest(json.dumps([documents]))] == [
+        "Pod",
+        "ServiceAccount",
+    ]
+
+
+def test_json_needs_nothing_installed(no_yaml: None) -> None:
+    text = b'\xef\xbb\xbf\n{"kind": "Pod"}\n{"kind": "Job", "metadata": 5} '
+    assert [each.kind for each in parse_manifest(text)] == ["Pod", "Job"]
+
+
+def test_yaml_without_pyyaml_names_the_extra(no_yaml: None) -> None:
+    said = trouble(TWO)
+    assert "pip install 'irsa-creds[manifest]'" in said
+    assert said.startswith("The manifest x.yaml is YAML")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"kind": "Pod",\n}', "double quotes (line 2)"),
+        ('{"kind": ' * 100_000, "nested too deeply"),
+        (f'{{"kind": {"1" * 5000}}}', "a number is too long"),
+    ],
+)
+def test_json_that_is_none_is_told(no_yaml: None, text: str, says: str) -> None:
+    assert says in trouble(text)
+
+
+def test_yaml_that_begins_with_a_brace_is_no_json_and_taken() -> None:
+    assert parse_manifest("{kind: Pod, metadata: {name: a}}")[0].name == "a"
+
+
+def test_a_usage_error_is_a_config_error() -> None:
+    with pytest.raises(ConfigError):
+        parse_manifest("")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xff\xfe", "not UTF-8 text (byte 0)"),
+        ("", "holds no Kubernetes object"),
+        ("replicas: 3\nimage: web", "holds no Kubernetes object"),
+        ("- - - 1", "holds no Kubernetes object"),
+        ("kind: Pod\n  name: x: y", "(line 2)"),
+        ("{{- if .Values.on }}\nkind: Pod\n{{- end }}", "helm template"),
+        ("kind: Pod\nat: 2024-99-45", "is none"),
+        (f"kind: Pod\nat: {'1' * 5000}", "is none"),
+        ("? [a]\n: b", "unhashable key (line 1)"),
+        ("kind: Pod\nat: *nothing", "undefined alias 'nothing' (line 2)"),
+        ("kind: \x01", "a character that YAML does not allow"),
+        ("- " * 5000 + "x", "nested too deeply"),
+        ("a:\n" + "".join(" " * depth + "- \n" for depth in range(120)), "levels deep"),
+        ("kind: Pod\nx: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+        ("a: &a [*a]", "contains itself"),
+        (b"#" * (MANIFEST_LIMIT + 1), "longer than 4 MiB"),
+    ],
+)
+def test_what_is_no_manifest_is_told(content: bytes | str, says: str) -> None:
+    assert says in trouble(content)
+
+
+@pytest.mark.parametrize("first", ["a: &a [x, x, x, x, x, x, x, x, x]", "a: &a {k: v}"])
+def test_aliases_that_would_grow_without_bound_are_refused(first: str) -> None:
+    merged = first.endswith("}")
+    lines = [first]
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True):
+        many = ", ".join([f"*{before}"] * 9)
+        lines.append(f"{name}: &{name} {{<<: [{many}]}}" if merged else f"{name}: &{name} [{many}]")
+    assert "aliases written out" in trouble("\n".join(lines))
+
+
+def test_a_few_aliases_are_no_bomb() -> None:
+    text = "kind: Pod\nmetadata: &m {name: a}\nspec: {template: {metadata: *m}}"
+    assert parse_manifest(text)[0].document["spec"]["template"]["metadata"]["name"] == "a"
+
+
+def test_more_objects_than_anybody_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_manifest, "_MOST_OBJECTS", 2)
+    assert "more than 2 objects" in trouble(json.dumps([{"kind": "Pod"}] * 3))
+
+
+def test_no_line_of_a_broken_manifest_is_quoted() -> None:
+    assert "hunter2" not in trouble("stringData: {password: hunter2, x: [}")
+
+
+def test_a_name_that_would_move_the_terminal_is_shown_as_none() -> None:
+    (found,) = parse_manifest(
+        '{"kind": "Pod", "metadata": {"name": "a\\u001b[2J", "namespace": 7}}'
+    )
+    assert (found.name, found.namespace) == ("a?[2J", "7")
+
+
+def test_yaml_is_imported_only_for_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def watched(name: str, *arguments: Any, **options: Any) -> Any:
+        assert name != "yaml"
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", watched)
+    assert parse_manifest('{"kind": "Pod"}')
