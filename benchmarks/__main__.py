@@ -43,6 +43,10 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "pod-refused": ("pod_refused",),
     "pod-warm": ("pod_warm",),
     "pod-chaos": ("pod_chaos",),
+    "curve-latency": ("curves", "latency"),
+    "curve-processes": ("curves", "processes"),
+    "curve-availability": ("curves", "availability"),
+    "fleet": ("fleet",),
 }
 # Those that mostly wait, or measure no time, run together; the others have the machine alone.
 _TOGETHER: dict[str, tuple[str, ...]] = {
@@ -51,6 +55,11 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "outage-slow-drip": ("outage", "slow drip"),
     "throttled": ("outage", "Throttling"),
     "refused": ("outage", "AccessDenied"),
+    "outages-500": ("outages", "500"),
+    "outages-refused": ("outages", "AccessDenied"),
+    "outages-throttled": ("outages", "Throttling"),
+    "outages-black-hole": ("outages", "black hole"),
+    "outages-slow-drip": ("outages", "slow drip"),
     "long-lived": ("long_lived",),
     "cancelled": ("cancelled",),
     "memory": ("memory",),

@@ -11,6 +11,7 @@ import botocore.session
 from botocore.credentials import RefreshableCredentials
 
 import irsa_creds
+from benchmarks._coming_rules import COMING, ComingCredentials
 from benchmarks._measure import OURS
 
 if TYPE_CHECKING:
@@ -36,11 +37,17 @@ def is_ours(side: str) -> bool:
 
 
 def credentials_of(side: str) -> Any:
-    """Return a session's credentials object, with our provider or botocore's own."""
+    """Return a session's credentials object, with our provider or botocore's own.
+
+    Or, for the side `COMING` or a variant of it, one under AWS's coming rules.
+    """
     session = botocore.session.Session()
     if is_ours(side):
         irsa_creds.install(session)
-    return session.get_credentials()
+    credentials = session.get_credentials()
+    if side.startswith(COMING):
+        return ComingCredentials(credentials._refresh_using)  # noqa: SLF001
+    return credentials
 
 
 async def aio_credentials_of(side: str) -> Any:
@@ -64,6 +71,8 @@ def age(credentials: Any, seconds: float) -> None:
     engine = engine_of(credentials)
     if engine is None:
         credentials._expiry_time -= timedelta(seconds=seconds)  # noqa: SLF001
+        # Their fetcher keeps the answer too, undated, and gives it again where it lasts 15 minutes.
+        credentials._refresh_using.__self__._cache.clear()  # noqa: SLF001
         return
     snapshot = engine.snapshot
     engine.snapshot = type(snapshot)(
@@ -76,7 +85,11 @@ def age(credentials: Any, seconds: float) -> None:
 
 
 def scale_windows(lifetime: float) -> None:
-    """Make both libraries' refresh windows here what 15 and 10 minutes are of an hour."""
+    """Make both libraries' refresh windows here what 15 and 10 minutes are of an hour.
+
+    And all times of AWS's coming rules what they are of one.
+    """
+    ComingCredentials.scale = lifetime / 3600
     # aiobotocore's class has them from this one; ours does not look at them.
     RefreshableCredentials._advisory_refresh_timeout = lifetime / 4  # noqa: SLF001
     RefreshableCredentials._mandatory_refresh_timeout = lifetime / 6  # noqa: SLF001

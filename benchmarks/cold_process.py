@@ -1,0 +1,123 @@
+"""`irsa-creds process` from a warm shared cache, as a whole process.
+
+From the start of the interpreter to its end, as a program meets it that has it as its profile's
+`credential_process`: all that the command imports counts. Beside it, a process that does as much
+with botocore: it asks its session for credentials, and prints them. The last line has a
+configuration file, as who uses `credential_process` has; reading one takes a part of botocore.
+Target: 60 ms, and no STS call.
+
+All modules are compiled beforehand, as in an installed package. CPU time is what such a process
+costs a busy machine.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks._bench import Row, calls_of, median_of, pod_for
+from benchmarks._measure import OURS, THEIRS, clean_environ
+from irsa_creds.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PROCESSES = 25
+_MOST_MS = 60.0
+_MOST_SECONDS = 60.0
+_PROFILED = f"{OURS}-profiled"
+_BOTOCORE = """
+import json, botocore.session
+found = botocore.session.Session().get_credentials().get_frozen_credentials()
+print(json.dumps({"Version": 1, "AccessKeyId": found.access_key,
+    "SecretAccessKey": found.secret_key, "SessionToken": found.token}))
+"""
+# As it is installed: the entry point beside this interpreter.
+_PROCESS = [str(Path(sys.executable).with_name("irsa-creds")), "process"]
+_COMMANDS = {
+    THEIRS: [sys.executable, "-c", _BOTOCORE],
+    OURS: _PROCESS,
+    _PROFILED: _PROCESS,
+}
+
+
+class _Cost(NamedTuple):
+    """What one process took, in ms."""
+
+    whole: float
+    cpu: float
+
+
+def run() -> list[Row]:
+    """Measure: the sides take turns."""
+    found: dict[str, list[_Cost]] = {side: [] for side in _COMMANDS}
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config"
+        config.write_text("[profile irsa]\ncredential_process = irsa-creds process\n")
+        common = {
+            **pod_for(sandbox).environ,
+            "IRSA_CREDS_CACHE_DIR": str(Path(folder) / "cache"),
+            "PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        for turn in range(1 + _PROCESSES):
+            for side, each in found.items():
+                files = {"AWS_CONFIG_FILE": str(config)} if side == _PROFILED else {}
+                each.append(
+                    _cost(_COMMANDS[side], {**common, **files, "AWS_ROLE_SESSION_NAME": side})
+                )
+            if not turn:
+                # That was the compiling, and what made the cache warm.
+                sandbox.reset_calls()
+        calls = {side: calls_of(sandbox, side) for side in _COMMANDS}
+    whole = {side: median_of([one.whole for one in each[1:]]) for side, each in found.items()}
+    cpu = {side: median_of([one.cpu for one in each[1:]]) for side, each in found.items()}
+    what = "irsa-creds process, warm cache"
+    return [
+        Row(
+            f"{what}: the whole process",
+            "ms",
+            whole[THEIRS],
+            whole[OURS],
+            f"<= {_MOST_MS:g}",
+            whole[OURS] <= _MOST_MS,
+            f"medians of {_PROCESSES} processes",
+            raw={side: [one._asdict() for one in each] for side, each in found.items()},
+        ),
+        Row(f"{what}: its CPU time", "ms", cpu[THEIRS], cpu[OURS]),
+        Row(
+            f"{what}: with a configuration file",
+            "ms",
+            whole[THEIRS],
+            whole[_PROFILED],
+            note=f"its CPU time: {cpu[_PROFILED]:.0f} ms",
+        ),
+        Row(
+            f"{what}: STS calls of {_PROCESSES} processes",
+            "",
+            calls[THEIRS],
+            calls[OURS] + calls[_PROFILED],
+            "0",
+            not calls[OURS] + calls[_PROFILED],
+        ),
+    ]
+
+
+def _cost(command: Sequence[str], environ: Mapping[str, str]) -> _Cost:
+    """Run one process to its end."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(
+        command,
+        env=clean_environ(environ),
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=_MOST_SECONDS,
+    )
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return _Cost(seconds * 1000, used * 1000)

@@ -1,0 +1,111 @@
+"""The curves of the plots: how the sides fare when one thing grows.
+
+- `latency`: STS takes ever longer to answer, and credentials of an hour have 890 s left: a refresh
+  is due on all sides. Four threads read; the worst wait for what is valid all the time.
+- `processes`: ever more processes of a pod, with 4 sessions each, start cold together; STS calls.
+- `availability`: an outage grows longer; the share of pod-time with valid credentials in it and the
+  half hour after it. From the simulation (`fleet`): lifetimes of an hour are not shortened.
+
+`benchmarks.plots` draws them from the JSON that `python -m benchmarks --json` writes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import fleet
+from benchmarks._bench import Row, calls_of, children, pod_for, readers
+from benchmarks._coming_rules import COMING
+from benchmarks._measure import OURS, THEIRS
+from benchmarks._readers import Plan
+from benchmarks.fleet_cluster import SHARED
+from benchmarks.pod_crowd import Crowd, crowd
+from irsa_creds.testing import Sandbox
+
+if TYPE_CHECKING:
+    from irsa_creds.testing import Pod
+
+__all__ = ["run"]
+
+Curve = list[tuple[float, float]]
+
+_LATENCIES = 0.02, 0.1, 0.3, 1.0, 3.0
+_LIFETIME, _LEFT = 3600.0, 890.0
+_PROCESSES = 1, 2, 4, 8, 16
+_SESSIONS = 4
+
+
+def run(which: str) -> list[Row]:
+    """Measure one curve; the row has its last point, and the whole of it in `raw`."""
+    what, measure = {
+        "latency": ("STS answers in 3 s: worst wait of 4 threads, s", _latency),
+        "processes": ("16 processes x 4 sessions start: STS calls", _processes),
+        "availability": (
+            "STS out for 2 h (simulated): pod-time with credentials, %",
+            _availability,
+        ),
+    }[which]
+    curves = measure()
+    ours = SHARED if SHARED in curves else OURS
+    note = "; ".join(
+        f"{side}: {curve[-1][1]:,.3g}"
+        for side, curve in curves.items()
+        if side not in (THEIRS, ours)
+    )
+    raw = {"curve": which, "series": curves}
+    theirs, mine = curves[THEIRS][-1][1], curves[ours][-1][1]
+    return [Row(what, "", theirs, mine, note=note, more=which == "availability", raw=raw)]
+
+
+def _latency() -> dict[str, Curve]:
+    curves: dict[str, Curve] = {THEIRS: [], COMING: [], OURS: []}
+    with Sandbox() as sandbox:
+        sandbox.lifetime = _LIFETIME
+        pod = pod_for(sandbox)
+        for latency in _LATENCIES:
+            plan = Plan(
+                lifetime=_LIFETIME,
+                pause=0.05,
+                seconds=latency + 2,
+                threads=4,
+                scaled=False,
+                aged=_LIFETIME - _LEFT,
+            )
+            with readers(pod, dict.fromkeys(curves, plan)) as each:
+                sandbox.faults.latency = latency
+                for child in each.values():
+                    child.go()
+                for side, child in each.items():
+                    curves[side].append((latency, child.result()["worst"]))
+            sandbox.faults.clear()
+    return curves
+
+
+def _processes() -> dict[str, Curve]:
+    curves: dict[str, Curve] = {THEIRS: [], OURS: [], SHARED: []}
+    with Sandbox() as sandbox:
+        pod = pod_for(sandbox)
+        for number in _PROCESSES:
+            for side, curve in curves.items():
+                curve.append((float(number), _calls_of_start(sandbox, pod, side, number)))
+    return curves
+
+
+def _calls_of_start(sandbox: Sandbox, pod: Pod, side: str, number: int) -> float:
+    sandbox.reset_calls()
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder) / "cache") if side == SHARED else ""
+        name = OURS if side == SHARED else side
+        with children(crowd(name, Crowd(number, sessions=_SESSIONS), pod, place)) as (child,):
+            child.go()
+            child.result()
+    return float(calls_of(sandbox, name))
+
+
+def _availability() -> dict[str, Curve]:
+    return {
+        side: [(minutes, 100 * share) for minutes, share in curve]
+        for side, curve in fleet.availability().items()
+    }

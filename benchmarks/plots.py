@@ -1,0 +1,166 @@
+"""Draws the curves for the docs, as SVG and PNG, from what was measured.
+
+    python -m benchmarks --json FIGURES curve-latency curve-processes curve-availability
+    python -m benchmarks.plots FIGURES [--to docs/plots]
+
+Any JSON of `python -m benchmarks` will do that has one or more of the curves in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from benchmarks._coming_rules import COMING
+from benchmarks._measure import OURS, THEIRS
+from benchmarks.fleet_cluster import SHARED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+__all__ = ["draw", "main"]
+
+_DOCS = Path(__file__).parent.parent / "docs" / "plots"
+_INK, _FAINT = "#3a3f47", "#d9dde3"
+# Colours that those tell apart who do not see all, and marks for print in grey.
+_STYLES: dict[str, dict[str, Any]] = {
+    THEIRS: {"color": "#d1495b", "marker": "o", "label": "botocore"},
+    COMING: {"color": "#edae49", "marker": "s", "label": "AWS's coming rules"},
+    OURS: {"color": "#30638e", "marker": "^", "label": "irsa-creds"},
+    # Dashed: where it does not differ from the line before, both are seen.
+    SHARED: {"color": "#00a896", "marker": "D", "label": "irsa-creds, shared cache", "ls": "--"},
+}
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "text.color": _INK,
+    "legend.frameon": False,
+    # The same figures give the same file.
+    "svg.hashsalt": "irsa-creds",
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """How one curve is drawn.
+
+    Attributes:
+        title: above it.
+        across: the axis from left to right, with its unit.
+        up: the other one.
+        log_across: the base of that axis, if it is logarithmic.
+        log_up: the base of the other one.
+    """
+
+    title: str
+    across: str
+    up: str
+    log_across: int | None = 10
+    log_up: int | None = 10
+
+
+_PLOTS = {
+    "latency": _Plot(
+        "A refresh is due: the longest wait of a reader",
+        "STS's time to answer, s",
+        "worst wait for valid credentials, s",
+    ),
+    "processes": _Plot(
+        "Processes of a pod, 4 sessions each, start together",
+        "processes",
+        "STS calls",
+        log_across=2,
+        log_up=2,
+    ),
+    "availability": _Plot(
+        "STS is out: pod-time with valid credentials (simulated)",
+        "length of the outage, min",
+        "in it and 30 min after it, %",
+        log_across=None,
+        log_up=None,
+    ),
+}
+
+
+def draw(which: str, series: dict[str, Sequence[tuple[float, float]]], folder: Path) -> list[Path]:
+    """Draw one plot, and return the files.
+
+    Args:
+        which: "latency", "processes" or "availability".
+        series: the points of each side.
+        folder: where the files go.
+    """
+    plot = _PLOTS[which]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        axes = figure.subplots()
+        for side, points in series.items():
+            across, up = zip(*points, strict=True)
+            axes.plot(across, up, linewidth=1.8, markersize=5, **_STYLES[side])
+        axes.set_title(plot.title, loc="left", fontsize=11)
+        axes.set_xlabel(plot.across)
+        axes.set_ylabel(plot.up)
+        _scale(axes, plot, series)
+        axes.legend(fontsize=9)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{which}.{kind}" for kind in ("svg", "png")]
+        for file in files:
+            # Without the date: two runs give the same file.
+            metadata: dict[str, Any] = {"Date": None} if file.suffix == ".svg" else {}
+            figure.savefig(file, dpi=110, metadata=metadata)
+    return files
+
+
+def _scale(axes: Axes, plot: _Plot, series: dict[str, Sequence[tuple[float, float]]]) -> None:
+    """Set the axes' scales, with a mark at each point that was measured and plain numbers."""
+    if plot.log_across:
+        axes.set_xscale("log", base=plot.log_across)
+    if plot.log_up:
+        axes.set_yscale("log", base=plot.log_up)
+        axes.yaxis.set_major_formatter("{x:g}")
+    measured = [x for x, _ in next(iter(series.values()))]
+    axes.set_xticks(measured, [f"{x:g}" for x in measured])
+    axes.set_xticks([], minor=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Draw what is in a file; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.plots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("figures", type=Path, help="JSON that `python -m benchmarks` wrote")
+    parser.add_argument("--to", type=Path, default=_DOCS, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    rows = json.loads(options.figures.read_text())["rows"]
+    curves = {row["raw"]["curve"]: row["raw"]["series"] for row in rows if "curve" in row["raw"]}
+    if not curves:
+        parser.error(f"{options.figures} has none of the curves {', '.join(_PLOTS)}.")
+    for which, series in curves.items():
+        for file in draw(which, series, options.to):
+            print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

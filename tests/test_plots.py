@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.plots import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERIES = {
+    "latency": {"botocore": [[0.1, 0.1], [1, 1.0]], "irsa-creds": [[0.1, 0.001], [1, 0.001]]},
+    "processes": {"botocore": [[1, 4], [16, 64]], "irsa-creds, shared cache": [[1, 1], [16, 1]]},
+    "availability": {"aws-coming": [[5, 99.0], [60, 70.0]], "irsa-creds": [[5, 100.0], [60, 90.0]]},
+}
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Path:
+    """What `python -m benchmarks --json` writes: rows with a curve, and one without."""
+    rows = [{"what": which, "raw": {"curve": which, "series": s}} for which, s in SERIES.items()]
+    path = tmp_path / "figures.json"
+    path.write_text(json.dumps({"rows": [{"what": "another", "raw": {}}, *rows]}))
+    return path
+
+
+def test_each_curve_becomes_an_svg_and_a_png_and_the_same_files_each_time(
+    figures: Path, tmp_path: Path
+) -> None:
+    for folder in ("one", "other"):
+        assert main([str(figures), "--to", str(tmp_path / folder)]) == 0
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == sorted(f"{which}.{kind}" for which in SERIES for kind in ("svg", "png"))
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_figures_without_a_curve_are_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "figures.json"
+    path.write_text(json.dumps({"rows": [{"what": "another", "raw": {}}]}))
+    with pytest.raises(SystemExit) as exit_:
+        main([str(path)])
+    assert exit_.value.code == 2
+    assert "has none of the curves" in capsys.readouterr().err
