@@ -63,9 +63,15 @@ def test_a_flight_brings_credentials_with_their_timeline() -> None:
     assert made.refresh_at == made.sent_at + 2700
 
 
-def test_only_the_first_refresh_of_a_process_is_spread_over_the_whole_lifetime(here: Rig) -> None:
-    assert landed(here, first=True).refresh_at == here.clock.now() + 360
-    assert landed(here, first=False).refresh_at == here.clock.now() + 2700
+def test_whoever_had_nothing_valid_refreshes_at_any_time_of_the_lifetime(here: Rig) -> None:
+    # A process that starts, and all those that an outage has left without.
+    for first in (True, False):
+        found = landed(here, first=first, blocking=True)
+        assert found.refresh_at == here.clock.now() + 360
+
+
+def test_later_refreshes_are_spread_over_the_end_of_it(here: Rig) -> None:
+    assert landed(here, blocking=False).refresh_at == here.clock.now() + 2700
 
 
 def test_age_counts_from_the_moment_of_sending(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

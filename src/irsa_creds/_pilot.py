@@ -79,9 +79,12 @@ class Pilot:
             flight: its deadline bounds all.
             held: what the process has already.
         """
-        attempt = 1
+        del held
+        # Nothing is valid: at the first start, but in all pods that an outage has left without as
+        # well; they would stay in step from then on.
+        first, attempt = flight.blocking, 1
         while True:
-            outcome = self._attempt_safely(flight, first=held.empty)
+            outcome = self._attempt_safely(flight, first=first)
             latency = self._clock.now() - flight.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
