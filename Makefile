@@ -12,14 +12,14 @@ NEWEST_VENV := $(VENV)-newest-botocore
 FRAMEWORKS_VENV := $(VENV)-frameworks
 # What touches botocore's own names.
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
-	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
+	dual_errors endpoint expired_hook http ini install muffle place private_names settings smoke strict sts \
 	uninstall)) tests/chain
 AIO_TESTS := tests/aio
 OTHER_PYTHONS := python3.12 python3.13 \
 	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks \
+.PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
 	bench docs dist test-dist lint format lock clean
 
 help:
@@ -27,7 +27,7 @@ help:
 	@echo 'make test            the hermetic suite, with each botocore'
 	@echo 'make test-pythons    the same suite on every other Python that is here'
 	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages), and in'
-	@echo '                     real frameworks (those alone: make test-frameworks)'
+	@echo '                     real frameworks (make test-frameworks) and on Node.js (make test-node)'
 	@echo 'make bench           what we promise to reach, measured beside botocore'
 	@echo 'make docs            the pages, into build/docs; a warning is an error'
 	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well)'
@@ -63,10 +63,15 @@ test-on-this: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real'
 
-test-real: test-frameworks test-rgw
+test-real: test-frameworks test-node test-rgw
 
 test-frameworks: $(FRAMEWORKS_VENV)/ready
 	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
+
+# Another language's SDK, through `irsa-creds exec`.
+test-node: $(VENV)/ready
+	sh tests/node/install.sh
+	$(BIN)/python -m pytest -q -m real tests/node
 
 test-rgw: $(VENV)/ready
 	bash tests/rgw/install.sh

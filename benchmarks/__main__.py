@@ -35,6 +35,7 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "failing-both": ("failing_both",),
     "cold-start": ("cold_start",),
     "cold-async": ("cold_async",),
+    "cold-process": ("cold_process",),
     "lag": ("lag",),
     "many-reads": ("many_identities", "read"),
     "pod-cold": ("pod_cold",),

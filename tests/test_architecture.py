@@ -26,6 +26,7 @@ ROOMS = [
     "_arn",
     "_hops",
     "_route",
+    "_ini",
     "_settings",
     "_place",
     "_config",

@@ -8,13 +8,18 @@ import irsa_creds
 from fresh import python
 
 NAMES = [
+    "Check",
     "ConfigError",
     "Credentials",
+    "Diagnosis",
     "Event",
     "ExchangeError",
+    "Explanation",
     "Failure",
+    "Finding",
     "IrsaError",
     "LastFailure",
+    "PolicyError",
     "Provider",
     "RefreshFailed",
     "RefreshStarted",
@@ -27,6 +32,8 @@ NAMES = [
     "__version__",
     "aiobotocore_session",
     "boto3_session",
+    "doctor",
+    "explain",
     "install",
     "provider",
     "reset",

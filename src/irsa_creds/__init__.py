@@ -30,15 +30,29 @@ if TYPE_CHECKING:
     )
     from irsa_creds._hops import RoleConfig
     from irsa_creds._install import aiobotocore_session, boto3_session, install, uninstall
+    from irsa_creds.diagnosis import (
+        Check,
+        Diagnosis,
+        Explanation,
+        Finding,
+        PolicyError,
+        doctor,
+        explain,
+    )
 
 __all__ = [
+    "Check",
     "ConfigError",
     "Credentials",
+    "Diagnosis",
     "Event",
     "ExchangeError",
+    "Explanation",
     "Failure",
+    "Finding",
     "IrsaError",
     "LastFailure",
+    "PolicyError",
     "Provider",
     "RefreshFailed",
     "RefreshStarted",
@@ -51,6 +65,8 @@ __all__ = [
     "__version__",
     "aiobotocore_session",
     "boto3_session",
+    "doctor",
+    "explain",
     "install",
     "provider",
     "reset",
@@ -73,6 +89,10 @@ _LATE = {
             "TokenRotated",
         ),
         "irsa_creds._events",
+    ),
+    **dict.fromkeys(
+        ("Check", "Diagnosis", "Explanation", "Finding", "PolicyError", "doctor", "explain"),
+        "irsa_creds.diagnosis",
     ),
     "RoleConfig": "irsa_creds._hops",
 }

@@ -220,16 +220,18 @@ def _is_file(path: str) -> bool:
 
 def _parsed(parser: str, path: str) -> dict[str, Any]:
     # Most pods have neither file: only those that do pay for the import.
-    from botocore import configloader  # noqa: PLC0415
-    from botocore.exceptions import ConfigParseError  # noqa: PLC0415
+    load_late("irsa_creds._ini")
+    import configparser  # noqa: PLC0415
+
+    from irsa_creds import _ini  # noqa: PLC0415
 
     try:
-        parsed: dict[str, Any] = getattr(configloader, parser)(path)
-    except ConfigParseError as error:
-        where = _line_of(error.kwargs["error"])
+        parsed: dict[str, Any] = getattr(_ini, parser)(path)
+    except (configparser.Error, ValueError) as error:
+        where = _line_of(error)
     else:
         return parsed
-    # Raised out here: botocore's error quotes the line, and the line may be a secret key.
+    # Raised out here: the parser's error quotes the line, and the line may be a secret key.
     raise ConfigError(f"The file {path!r} is not a valid AWS configuration{where}; correct it.")
 
 

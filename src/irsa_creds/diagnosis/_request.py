@@ -29,9 +29,9 @@ AUDIENCE = "sts.amazonaws.com"
 # User Guide: one claim with all in it, or one claim for each.
 _TAGS = "https://aws.amazon.com/tags"
 _SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
-# Keys of AWS's services; those of issuers begin with a host, and SAML's come with another kind of
-# request.
-_SERVICE_KEY = re.compile(r"(?!saml:|https?:)[a-z0-9-]+:.*", re.DOTALL)
+# Keys of AWS's services; those of issuers begin with a host (by mistake, with its URL or ARN), and
+# SAML's come with another kind of request.
+_SERVICE_KEY = re.compile(r"(?!saml:|https?:|arn:)[a-z0-9-]+:.*", re.DOTALL)
 _ARN_PARTS = 6
 _DNS_NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 

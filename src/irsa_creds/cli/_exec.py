@@ -1,0 +1,103 @@
+"""`exec`: a program of any language, with credentials that are refreshed for it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import ConfigError
+from irsa_creds.cli._child import end_on_signals, run as run_child, shielded
+from irsa_creds.cli._endpoint import Endpoint
+from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of
+from irsa_creds.cli._parser import UsageError, command
+from irsa_creds.cli._rivals import child_environ, rivals
+from irsa_creds.cli._token_place import token_file, variables
+
+if TYPE_CHECKING:
+    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._print import Printer
+
+__all__ = ["add", "run"]
+
+_DESCRIPTION = """\
+Run a command whose AWS SDK, in whatever language, gets credentials from this process: over HTTP on
+127.0.0.1, as on ECS and with EKS Pod Identity, and refreshed in the background. Static keys,
+AWS_PROFILE and the web identity variables are taken out of its environment. Where something else
+would win all the same, such as a profile in ~/.aws/config, nothing is started, and the winner is
+named. Signals are passed on."""
+
+_STATUS = """\
+exit status:
+  the command's own; 128 + N where signal N ended it; 127 or 126 where it is not there or cannot be
+  run; 1 where there are no credentials, or something would beat them.
+
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = command(
+        subparsers,
+        "exec",
+        description=_DESCRIPTION,
+        examples=(
+            ("the AWS CLI", "irsa-creds exec -- aws s3 ls"),
+            (
+                "a server, in a Dockerfile",
+                'ENTRYPOINT ["irsa-creds", "exec", "--", "node", "server.mjs"]',
+            ),
+            (
+                "a profile stands in the way: go round it",
+                "AWS_CONFIG_FILE=/dev/null irsa-creds exec -- ./program",
+            ),
+        ),
+        after=_STATUS + ENVIRONMENT,
+        usage="irsa-creds exec [options] -- COMMAND [ARGUMENT ...]",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="go on though something else beats these credentials"
+    )
+    add_identity(parser)
+    parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
+
+
+def run(args: argparse.Namespace, out: Printer) -> int:
+    """Run the command."""
+    argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
+    if not argv:
+        raise UsageError("exec needs a command to run: irsa-creds exec -- COMMAND")
+    if not hasattr(signal, "sigwaitinfo"):
+        raise UsageError("exec needs a system with sigwaitinfo, such as Linux; see 'serve'.")
+    end_on_signals()
+    environ = child_environ(os.environ)
+    _look_for_rivals(environ, out, force=args.force)
+    endpoint = shielded(lambda: _started(args))
+    with token_file(endpoint.token) as path:
+        status, trouble = run_child(argv, {**environ, **variables(endpoint, path)})
+    if trouble:
+        out.error(trouble, kind="CommandError")
+    return status
+
+
+def _look_for_rivals(environ: dict[str, str], out: Printer, *, force: bool) -> None:
+    """Refuse to go on where the child's SDK would take something else; say so under `--force`."""
+    winner = next(rivals(environ), None)
+    if winner is None:
+        return
+    told = f"{winner} beats the credentials of this pod's role in the command's environment"
+    if not force:
+        raise ConfigError(
+            f"{told}, so it was not started. Remove it, point AWS_CONFIG_FILE and "
+            "AWS_SHARED_CREDENTIALS_FILE elsewhere (/dev/null), or go on with --force."
+        )
+    out.note(f"irsa-creds: warning: {told}.")
+
+
+def _started(args: argparse.Namespace) -> Endpoint:
+    """Return the endpoint, with credentials to hand out, for SDKs wait for a second only."""
+    provider = provider_of(args, keep_warm=True)
+    fetch(provider)
+    # It ends with this process.
+    return Endpoint(provider).__enter__()

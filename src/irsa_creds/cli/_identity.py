@@ -1,0 +1,107 @@
+"""Whose credentials a command is about: options in place of the environment's variables."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from irsa_creds._registry import provider
+
+if TYPE_CHECKING:
+    import argparse
+
+    from irsa_creds._credentials import Credentials
+    from irsa_creds._provider import Provider
+
+__all__ = [
+    "ENVIRONMENT",
+    "add_cache",
+    "add_identity",
+    "cache_of",
+    "expiration",
+    "fetch",
+    "provider_of",
+]
+
+#: The end of `--help` of the commands that take these options.
+ENVIRONMENT = """\
+environment:
+  AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_SESSION_NAME, AWS_REGION, AWS_PROFILE and
+  the rest that botocore reads. The pod identity webhook sets the first two."""
+
+
+def add_identity(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name an identity; what is not given comes from the environment."""
+    group = parser.add_argument_group("identity (as a rule the environment says it all)")
+    group.add_argument("--role-arn", metavar="ARN", help="the role, in place of AWS_ROLE_ARN")
+    group.add_argument(
+        "--token-file", metavar="FILE", help="in place of AWS_WEB_IDENTITY_TOKEN_FILE"
+    )
+    group.add_argument("--session-name", metavar="NAME", help="in place of AWS_ROLE_SESSION_NAME")
+    group.add_argument(
+        "--duration-seconds", metavar="N", type=int, help="how long credentials are to last"
+    )
+    group.add_argument("--region", help="the region whose STS is asked")
+    group.add_argument("--profile", help="a profile that names role and token")
+
+
+def provider_of(
+    args: argparse.Namespace,
+    *,
+    keep_warm: bool = False,
+    shared_cache: bool | None = None,
+) -> Provider:
+    """Return the provider of the identity that the options name.
+
+    Raises:
+        ConfigError: a value is malformed, or IRSA is not configured.
+    """
+    return provider(
+        role_arn=args.role_arn,
+        token_file=args.token_file,
+        session_name=args.session_name,
+        duration_seconds=args.duration_seconds,
+        region=args.region,
+        profile=args.profile,
+        keep_warm=keep_warm,
+        shared_cache=shared_cache,
+    )
+
+
+def fetch(provider: Provider) -> Credentials:
+    """Return credentials; an error is told by the command that it ends, and not logged as well.
+
+    The log stays without errors then: the thread of the refresh may come to its line only later.
+    """
+    log = logging.getLogger("irsa_creds")
+    log.addFilter(is_no_error)
+    found = provider.get()
+    log.removeFilter(is_no_error)
+    return found
+
+
+def is_no_error(record: logging.LogRecord) -> bool:
+    """Let warnings pass: of a cache that is of no use, for one, nothing else tells."""
+    return record.levelno < logging.ERROR
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Add `--no-cache`."""
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither read nor write the cache that the processes of this pod share",
+    )
+
+
+def cache_of(args: argparse.Namespace) -> bool | None:
+    """Return `shared_cache` as `--no-cache` and the environment say; on where neither speaks."""
+    if args.no_cache:
+        return False
+    return None if os.environ.get("IRSA_CREDS_CACHE_DIR") else True
+
+
+def expiration(credentials: Credentials) -> str:
+    """Return when credentials end, as AWS's formats have it (ISO 8601, UTC)."""
+    return f"{credentials.expiration:%Y-%m-%dT%H:%M:%SZ}"

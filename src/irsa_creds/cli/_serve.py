@@ -1,0 +1,79 @@
+"""`serve`: the endpoint of `exec` alone, for programs that are started elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from irsa_creds.cli._child import end_on_signals
+from irsa_creds.cli._endpoint import Endpoint
+from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of
+from irsa_creds.cli._parser import UsageError, command
+from irsa_creds.cli._token_place import token_file, variables
+
+if TYPE_CHECKING:
+    import argparse
+
+    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._print import Printer
+
+__all__ = ["add", "run"]
+
+_DESCRIPTION = """\
+Serve refreshing credentials on 127.0.0.1 until SIGTERM or SIGINT, and print the two variables that
+lead AWS's SDKs there. The token that they need is in a file of mode 0600, which is removed at the
+end. All containers of a pod reach the port: those that can read the file get credentials."""
+
+_PORTS = range(65_536)
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = command(
+        subparsers,
+        "serve",
+        description=_DESCRIPTION,
+        examples=(
+            ("start it, and see what to export", "irsa-creds serve"),
+            (
+                "for another container, of the same user id: the token on a volume that both mount",
+                "TMPDIR=/shared irsa-creds serve --port 9911 > /shared/environment",
+            ),
+        ),
+        after=ENVIRONMENT,
+    )
+    parser.add_argument("--port", type=int, default=0, help="0, the usual: any that is free")
+    add_identity(parser)
+
+
+def run(args: argparse.Namespace, out: Printer) -> int:
+    """Serve until a signal comes."""
+    if args.port not in _PORTS:
+        raise UsageError(f"--port is {args.port}, but a port is a number from 0 to 65535.")
+    end_on_signals()
+    provider = provider_of(args, keep_warm=True)
+    # What is wrong is better told now than to whoever asks.
+    fetch(provider)
+    try:
+        endpoint = Endpoint(provider, args.port)
+    except OSError as error:
+        raise UsageError(f"Port {args.port} cannot be had: {error.strerror}.") from None
+    with endpoint, token_file(endpoint.token) as path:
+        if path is None:
+            raise UsageError("There is no place to write the token to: set TMPDIR to one.")
+        _tell(variables(endpoint, path), out)
+        # To be ended is what it is there for.
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            threading.Event().wait()
+    return 0
+
+
+def _tell(variables: dict[str, str], out: Printer) -> None:
+    if out.json:
+        out.emit({"environment": variables})
+    else:
+        for name, value in variables.items():
+            out.line(f"export {name}={quote(value)}")
+    out.flush()

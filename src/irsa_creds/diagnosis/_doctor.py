@@ -1,0 +1,167 @@
+"""doctor: all checks put together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._token import TokenFile
+from irsa_creds._validate import shown_path
+from irsa_creds.diagnosis._check_chain import chain_checks
+from irsa_creds.diagnosis._check_environment import environment_checks
+from irsa_creds.diagnosis._check_file import file_checks
+from irsa_creds.diagnosis._check_role import role_checks
+from irsa_creds.diagnosis._check_token import token_checks
+from irsa_creds.diagnosis._check_versions import version_checks
+from irsa_creds.diagnosis._checks import Check, Diagnosis
+from irsa_creds.diagnosis._facts import gather_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds.diagnosis._checks import Status
+    from irsa_creds.diagnosis._explain import Explanation
+    from irsa_creds.diagnosis._facts import Facts
+
+__all__ = ["doctor", "offline_checks"]
+
+_OFFLINE = (
+    environment_checks,
+    file_checks,
+    token_checks,
+    role_checks,
+    chain_checks,
+    version_checks,
+)
+_MANIFEST_IDS = tuple(f"M{number:02}" for number in range(1, 6))
+_ONLINE_IDS = (*(f"N{number:02}" for number in range(1, 7)), "S01", "S02")
+_POLICY_LIMIT = 1024 * 1024  # bytes; IAM takes 2,048 characters of a trust policy, 4,096 at most
+_SEVERITIES: dict[str, Status] = {"error": "fail", "warning": "warn", "info": "ok"}
+_VERDICTS: dict[str, Status] = {"allow": "ok", "deny": "fail", "unknown": "unknown"}
+
+
+def doctor(
+    *,
+    online: bool = False,
+    manifest: str | os.PathLike[str] | None = None,
+    policy: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    profile: str | None = None,
+) -> Diagnosis:
+    """Look for what keeps this process from having its role by IRSA.
+
+    Nothing is changed, and no secret is in the result. Without `online` nothing is sent.
+
+    Args:
+        online: ask DNS, STS and the token's issuer too; the token is traded once.
+        manifest: a file of Kubernetes objects, YAML (extra `manifest`) or JSON, to look at as well.
+        policy: a file that holds the role's trust policy, to judge this token by.
+        environ: the variables to look at; None: this process's.
+        profile: the profile that code names, as in `boto3.Session(profile_name=...)`.
+
+    Raises:
+        ConfigError: `manifest` or `policy` cannot be read, or is none.
+    """
+    environ = os.environ if environ is None else environ
+    facts = gather_facts(environ, profile=profile)
+    return Diagnosis(
+        (
+            *_of_pod(facts, wanted=manifest is None),
+            *_of_manifest(manifest, facts),
+            *_of_policy(policy, facts),
+            *_of_network(environ, profile, online=online),
+        )
+    )
+
+
+def offline_checks(facts: Facts) -> tuple[Check, ...]:
+    """Return E01 to V02."""
+    return tuple(check for group in _OFFLINE for check in group(facts))
+
+
+def _of_pod(facts: Facts, *, wanted: bool) -> tuple[Check, ...]:
+    """Return the offline checks; of a machine that only looks at a manifest they say nothing."""
+    checks = offline_checks(facts)
+    if wanted or facts.in_pod or facts.token_source or facts.role:
+        return checks
+    ids = tuple(check.id for check in checks)
+    return _skipped(ids, "IRSA is not configured here: only the manifest is looked at.")
+
+
+def _of_manifest(path: str | os.PathLike[str] | None, facts: Facts) -> tuple[Check, ...]:
+    if path is None:
+        return _skipped(_MANIFEST_IDS, "No manifest is given: --manifest FILE looks at one.")
+    from irsa_creds.diagnosis._check_manifest import manifest_checks  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - same
+
+    resources = parse_manifest(_read(path, MANIFEST_LIMIT), f"The manifest {os.fspath(path)}")
+    role = facts.role.value if facts.role else None
+    return manifest_checks(resources, role_arn=role, aws=facts.asks_aws)
+
+
+def _of_policy(path: str | os.PathLike[str] | None, facts: Facts) -> tuple[Check, ...]:
+    """Return the findings of `explain` as checks, and P00 for its verdict."""
+    if path is None:
+        return _skipped(("P00",), "No trust policy is given: --policy FILE judges the token by it.")
+    config = facts.config
+    if config is None or config.token_file is None or facts.claims is None:
+        return _skipped(("P00",), "There is no token, or no role, to judge by the trust policy.")
+    from irsa_creds.diagnosis._explain import explain  # noqa: PLC0415 - if asked for
+
+    text = _read(path, _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
+    token = TokenFile(config.token_file).read().value
+    return _as_checks(explain(text, token=token, role_arn=config.role_arn))
+
+
+def _as_checks(explanation: Explanation) -> tuple[Check, ...]:
+    verdict = Check(
+        "P00",
+        _VERDICTS[explanation.verdict],
+        {
+            "allow": "The trust policy lets this token in.",
+            "deny": "The trust policy does not let this token in.",
+            "unknown": "Whether the trust policy lets this token in, only AWS can tell.",
+        }[explanation.verdict],
+        data={"verdict": explanation.verdict},
+    )
+    findings = tuple(
+        Check(
+            each.id,
+            _SEVERITIES[each.severity],
+            each.message,
+            each.fix,
+            {"statement": each.statement},
+        )
+        for each in explanation.findings
+    )
+    return (verdict, *findings)
+
+
+def _of_network(
+    environ: Mapping[str, str], profile: str | None, *, online: bool
+) -> tuple[Check, ...]:
+    if not online:
+        return _skipped(_ONLINE_IDS, "Nothing was asked over the network: --online does.")
+    from irsa_creds.diagnosis._check_online import online_checks  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._online import gather_online  # noqa: PLC0415 - same
+
+    return online_checks(gather_online(environ, profile=profile))
+
+
+def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:
+    return tuple(Check(each, "skipped", why) for each in ids)
+
+
+def _read(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Return the content of a file that the user names, bounded."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{shown_path(os.fspath(path))} cannot be read: {reason}.") from None
+    if len(content) > limit:
+        raise ConfigError(f"{shown_path(os.fspath(path))} has more than {limit:,} bytes.")
+    return content

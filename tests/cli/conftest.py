@@ -1,0 +1,43 @@
+"""A pod whose container runs the command line."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.lab import Container
+from irsa_creds.cli._identity import is_no_error
+from irsa_creds.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from irsa_creds.testing import Pod
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """What a command that fails does to the log of its own process, no other test sees."""
+    yield
+    logging.getLogger("irsa_creds").removeFilter(is_no_error)
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[tuple[Sandbox, Pod]]:
+    """A pod that may use the bucket `data`, where `greeting` is `hello`; one for all of a file."""
+    with Sandbox() as sandbox:
+        pod = sandbox.deploy()
+        sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
+        yield sandbox, pod
+
+
+@pytest.fixture
+def container(deployed: tuple[Sandbox, Pod], tmp_path: Path) -> Iterator[Container]:
+    """A container of that pod, started anew."""
+    sandbox, pod = deployed
+    sandbox.reset_calls()
+    yield Container(sandbox, pod, tmp_path)
+    sandbox.faults.clear()

@@ -1,0 +1,268 @@
+"""What all commands have in common: help, streams, colour, exit statuses."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.lab import IRSA_CREDS, PATIENCE
+from irsa_creds import ConfigError, __version__
+from irsa_creds._errors import Failure
+from irsa_creds.cli import _whoami, main
+from irsa_creds.cli._parser import COMMANDS, UsageError
+from irsa_creds.cli._print import Printer, Styled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cli.lab import Container
+
+
+def usage(*argv: str) -> int:
+    """Return the exit status of what argparse ends itself."""
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    status = ended.value.code
+    assert isinstance(status, int)
+    return status
+
+
+@pytest.fixture
+def doing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Printer], int]], None]:
+    """Let `whoami` do something else."""
+
+    def do(what: Callable[[Printer], int]) -> None:
+        monkeypatch.setattr(_whoami, "run", lambda _, out: what(out))
+
+    return do
+
+
+def raising(error: BaseException) -> Callable[[Printer], int]:
+    def do(_: Printer) -> int:
+        raise error
+
+    return do
+
+
+# -- help ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", ["-h", "--help"])
+def test_help_names_every_command_and_shows_examples(
+    ask: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage(ask) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    for name, (_, line) in COMMANDS.items():
+        assert name in said.out
+        assert line in said.out
+    assert "irsa-creds exec -- aws s3 ls" in said.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_teaches_by_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage(name, "--help") == 0
+    said = capsys.readouterr().out
+    assert f"irsa-creds {name}" in said.partition("examples:")[2]
+    assert "--json" in said
+
+
+def test_help_of_all_imports_no_command() -> None:
+    code = (
+        "import sys; from irsa_creds.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted(m for m in sys.modules if m.startswith('irsa_creds.cli')), file=sys.stderr)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    ours = "['irsa_creds.cli', 'irsa_creds.cli._parser', 'irsa_creds.cli._print']"
+    assert said.stderr.strip() == ours
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage("--version") == 0
+    assert capsys.readouterr().out == f"irsa-creds {__version__}\n"
+
+
+def test_python_m_irsa_creds_is_the_same() -> None:
+    said = subprocess.check_output([*IRSA_CREDS, "--version"], text=True, timeout=PATIENCE)
+    assert said == f"irsa-creds {__version__}\n"
+
+
+def test_importing_what_python_m_runs_runs_nothing() -> None:
+    assert importlib.import_module("irsa_creds.__main__").main is main
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [(), ("dance",), ("--json",), ("whoami", "--sing"), ("whoami", "--js"), ("whoami", "more")],
+    ids=["nothing", "no command", "no command's option", "no option", "cut short", "too much"],
+)
+def test_what_makes_no_sense_is_told_on_standard_error(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage(*argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "usage: irsa-creds" in said.err
+
+
+def test_arguments_come_from_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["irsa-creds", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert __version__ in capsys.readouterr().out
+
+
+# -- how it ends -----------------------------------------------------------------------------------
+
+
+def test_an_error_of_ours_is_lines_on_standard_error(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(ConfigError("AWS_ROLE_ARN is 'x'.\nSet it.")))
+    assert main(["whoami"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "irsa-creds: error: AWS_ROLE_ARN is 'x'.\nSet it.\n")
+
+
+def test_under_json_an_error_is_an_object(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(Failure("exchange", "AccessDenied", "No.").error()))
+    assert main(["whoami", "--json"]) == 1
+    said = capsys.readouterr()
+    error = json.loads(said.err)["error"]
+    assert (error["type"], error["code"]) == ("ExchangeError", "AccessDenied")
+    assert "No." in error["message"]
+    assert said.out == ""
+
+
+def test_wrong_usage_that_a_command_finds_ends_with_2(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(UsageError("no such thing")))
+    assert main(["whoami"]) == 2
+    assert capsys.readouterr().err == "irsa-creds: error: no such thing\n"
+
+
+def test_an_interrupt_ends_it_like_a_shell_reports_it(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(KeyboardInterrupt()))
+    assert main(["whoami"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_who_reads_no_more_is_no_error(container: Container) -> None:
+    with container.start("whoami", stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(PATIENCE) == 141
+
+
+@pytest.mark.parametrize("argv", [["whoami"], ["--", "whoami"]], ids=" ".join)
+def test_the_status_is_the_commands(argv: list[str], doing: Callable[..., None]) -> None:
+    doing(lambda _: 3)
+    assert main(argv) == 3
+
+
+def test_a_locale_without_the_letters_is_no_error(container: Container) -> None:
+    container.environ |= {"PYTHONIOENCODING": "ascii", "AWS_ROLE_SESSION_NAME": "ö"}
+    done = container.run("whoami")
+    assert done.returncode == 1
+    assert "\\xf6" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_streams_of_another_kind_are_taken_as_they_are(
+    doing: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+
+    def say(out: Printer) -> int:
+        out.line("hello")
+        return 0
+
+    doing(say)
+    assert main(["whoami"]) == 0
+    assert stream.getvalue() == "hello\n"
+
+
+# -- how it looks ----------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm"}, True),
+    ],
+    ids=str,
+)
+def test_a_terminal_gets_colour_unless_it_is_not_to(
+    environ: dict[str, str],
+    coloured: bool,  # noqa: FBT001 - a parameter of the table above
+) -> None:
+    stdout, stderr = Terminal(), Terminal()
+    out = Printer.to(stdout, stderr, environ)
+    out.fail("no role")
+    out.error("no role")
+    assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is coloured
+    assert ("\x1b[31mirsa-creds: error:\x1b[0m" in stderr.getvalue()) is coloured
+
+
+def test_a_file_gets_no_colour_though_the_other_stream_is_a_terminal() -> None:
+    stdout, stderr = io.StringIO(), Terminal()
+    out = Printer.to(stdout, stderr, {})
+    out.heading("Who")
+    out.dim("less")
+    out.ok("all well")
+    out.warn("hm")
+    out.fail("no")
+    out.line(Styled("deny", "deny"), ": ", "why")
+    out.note("by the way")
+    assert stdout.getvalue() == "Who\nless\nok    all well\nwarn  hm\nfail  no\ndeny: why\n"
+    assert stderr.getvalue() == "by the way\n"
+
+
+def test_what_would_steer_a_terminal_is_written_out() -> None:
+    stdout = Terminal()
+    out = Printer.to(stdout, io.StringIO(), {})
+    out.line("a\x1b[2Jb\rc\x9b d\u202ee", Styled("x\x1by\x07", "ok"), "\tkept\nkept")
+    assert stdout.getvalue() == (
+        "a\\x1b[2Jb\\rc\\x9b d\\u202ee\x1b[32mx\\x1by\\x07\x1b[0m\tkept\nkept\n"
+    )
+
+
+def test_json_begins_with_the_version_of_its_schema() -> None:
+    stdout = io.StringIO()
+    Printer(stdout, io.StringIO(), json=True).emit({"name": "ö\x1b"})
+    assert json.loads(stdout.getvalue()) == {"schema": 1, "name": "ö\x1b"}
+    assert stdout.getvalue().isascii()
+    assert "\x1b" not in stdout.getvalue()

@@ -1,0 +1,369 @@
+"""The endpoint: for the SDKs that it is made for, and for those who attack it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import aiobotocore.session
+import boto3
+import pytest
+import s3fs
+
+import irsa_creds
+from irsa_creds.cli import _endpoint
+from irsa_creds.cli._endpoint import Endpoint
+from irsa_creds.cli._rivals import child_environ
+from irsa_creds.cli._token_place import token_file, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.lab import Container
+
+PATIENCE = 20.0
+
+
+GIVEN = irsa_creds.Credentials(
+    "ASIAEXAMPLE", "secret-of-all", "session-of-all", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+)
+
+
+@dataclass
+class Holder:
+    """Stands for a provider that has credentials."""
+
+    credentials: irsa_creds.Credentials = GIVEN
+
+    def get(self, *, timeout: float) -> irsa_creds.Credentials:
+        return self.credentials
+
+
+@pytest.fixture
+def holder() -> Holder:
+    return Holder()
+
+
+@pytest.fixture
+def endpoint(holder: Holder) -> Iterator[Endpoint]:
+    with Endpoint(cast("Any", holder)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def real(container: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """The endpoint of a pod's own provider."""
+    for name, value in container.environ.items():
+        monkeypatch.setenv(name, value)
+    with Endpoint(irsa_creds.provider()) as opened:
+        yield opened
+
+
+@dataclass
+class Answered:
+    """What came back: nothing at all has status 0."""
+
+    status: int
+    head: str
+    body: str
+
+
+def send(endpoint: Endpoint, request: bytes) -> Answered:
+    """Send any bytes, and read until the endpoint closes."""
+    with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE) as connection:
+        connection.sendall(request)
+        return received(connection)
+
+
+def received(connection: socket.socket) -> Answered:
+    answer = b""
+    try:
+        while more := connection.recv(65_536):
+            answer += more
+    except ConnectionResetError:
+        pass
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    return Answered(int(head.split()[1]) if head else 0, head, body)
+
+
+def request(endpoint: Endpoint, **changes: str | None) -> bytes:
+    """Return a request as SDKs send it, but for the changes; None leaves a header out."""
+    line = f"{changes.pop('method', 'GET')} {changes.pop('path', '/v1/credentials')} HTTP/1.1"
+    headers: dict[str, str | None] = {
+        "Host": f"127.0.0.1:{endpoint.port}",
+        "Authorization": endpoint.token,
+        "Accept": "application/json",
+    }
+    headers |= {name.capitalize(): value for name, value in changes.items()}
+    lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
+    return "\r\n".join([line, *lines, "", ""]).encode()
+
+
+def gives_nothing(answer: Answered) -> bool:
+    told = answer.head + answer.body
+    return not any(part in told for part in ("ASIA", "secret-of-all", "session-of-all"))
+
+
+# -- what it is for --------------------------------------------------------------------------------
+
+
+def test_who_knows_the_token_gets_what_the_sdks_read(endpoint: Endpoint) -> None:
+    answer = send(endpoint, request(endpoint))
+    assert answer.status == 200
+    assert "Content-Type: application/json" in answer.head
+    assert "Cache-Control: no-store" in answer.head
+    assert json.loads(answer.body) == {
+        "AccessKeyId": "ASIAEXAMPLE",
+        "SecretAccessKey": "secret-of-all",
+        "Token": "session-of-all",
+        "Expiration": "2030-01-02T03:04:05Z",
+    }
+
+
+def test_the_account_is_named_where_sts_told_it(endpoint: Endpoint, holder: Holder) -> None:
+    holder.credentials = replace(GIVEN, account_id="123456789012")
+    assert json.loads(send(endpoint, request(endpoint)).body)["AccountId"] == "123456789012"
+
+
+def test_the_name_localhost_is_as_good(endpoint: Endpoint) -> None:
+    assert send(endpoint, request(endpoint, host=f"localhost:{endpoint.port}")).status == 200
+
+
+def test_without_credentials_it_answers_503_and_why_so_that_sdks_try_again(
+    real: Endpoint, container: Container
+) -> None:
+    container.sandbox.faults.fail("AccessDenied")
+    answer = send(real, request(real))
+    told = json.loads(answer.body)
+    assert (answer.status, told["code"]) == (503, "AccessDenied")
+    assert container.pod.role_arn in told["message"]
+    assert container.pod.token_file.read_text() not in answer.body
+
+
+def test_a_slow_sts_makes_no_client_wait_beyond_its_own_time_out(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def slow(*, timeout: float) -> irsa_creds.Credentials:
+        asked.append(timeout)
+        raise irsa_creds.RefreshTimeout("No credentials came in time.")
+
+    monkeypatch.setattr(endpoint.provider, "get", slow)
+    answer = send(endpoint, request(endpoint))
+    assert (answer.status, json.loads(answer.body)["code"]) == (503, "RefreshTimeout")
+    # The AWS SDK for JavaScript gives up after a second.
+    assert asked[0] < 1
+
+
+@pytest.fixture
+def sdk(
+    real: Endpoint, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Container]:
+    """The environment of a child: the endpoint is all that is left in it."""
+    # As `exec` does: SDKs wait for a second or two only.
+    real.provider.get()
+    with token_file(real.token) as path:
+        for name in container.environ.keys() - child_environ(container.environ).keys():
+            monkeypatch.delenv(name)
+        for name, value in variables(real, path).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        yield container
+    signers = {each.access_key_id for each in container.sandbox.s3_identities}
+    assert signers == set(container.given)
+    assert len(container.given) == 1
+
+
+def test_boto3_reads_a_bucket_through_it(sdk: Container) -> None:
+    client = boto3.client("s3")
+    assert client.get_object(Bucket="data", Key="greeting")["Body"].read() == b"hello"
+    assert boto3.DEFAULT_SESSION.get_credentials().method == "container-role"
+
+
+def test_aiobotocore_reads_a_bucket_through_it(sdk: Container) -> None:
+    async def read() -> bytes:
+        session = aiobotocore.session.get_session()
+        async with session.create_client("s3") as client:
+            found = await client.get_object(Bucket="data", Key="greeting")
+            body: bytes = await found["Body"].read()
+            return body
+
+    assert asyncio.run(read()) == b"hello"
+
+
+def test_s3fs_reads_a_bucket_through_it(sdk: Container) -> None:
+    assert s3fs.S3FileSystem(skip_instance_cache=True).cat_file("data/greeting") == b"hello"
+
+
+# -- what it is not for ----------------------------------------------------------------------------
+
+ATTACKS: dict[str, tuple[int, dict[str, str | None]]] = {
+    "no token": (401, {"authorization": None}),
+    "an empty token": (401, {"authorization": ""}),
+    "another token": (401, {"authorization": "x" * 43}),
+    "a token with letters beyond ASCII": (401, {"authorization": "é" * 43}),
+    "the name of another host": (403, {"host": "evil.example"}),
+    "another host that leads here": (403, {"host": "evil.example:{port}"}),
+    "another port": (403, {"host": "127.0.0.1:1"}),
+    "no host": (403, {"host": None}),
+    "another path": (404, {"path": "/"}),
+    "the path and more": (404, {"path": "/v1/credentials/../x"}),
+    "a query": (404, {"path": "/v1/credentials?x=1"}),
+    "another path without token": (401, {"path": "/", "authorization": None}),
+    "POST": (501, {"method": "POST"}),
+    "HEAD": (501, {"method": "HEAD"}),
+    "OPTIONS, which a browser sends first": (501, {"method": "OPTIONS"}),
+    "a huge header": (431, {"x-more": "x" * 20_000}),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_is_given_for(attack: str, endpoint: Endpoint) -> None:
+    status, changes = ATTACKS[attack]
+    changes = {name: value and value.format(port=endpoint.port) for name, value in changes.items()}
+    answer = send(endpoint, request(endpoint, **changes))
+    # A client that is still sending may see the connection end before the answer.
+    assert answer.status in ({status, 0} if status == 431 else {status})
+    assert len(answer.body) < 40
+    assert gives_nothing(answer)
+
+
+@pytest.mark.parametrize("twice", ["Authorization: x", "Host: evil.example"], ids=["token", "host"])
+def test_nothing_is_given_for_a_header_that_is_there_twice(twice: str, endpoint: Endpoint) -> None:
+    sent = request(endpoint).replace(b"Accept:", f"{twice}\r\nAccept:".encode())
+    assert send(endpoint, sent).status in {401, 403}
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n", b"GET / HTTP/9.9\r\n\r\n"],
+    ids=["nothing", "half a line", "TLS", "another version"],
+)
+def test_noise_is_answered_with_nothing_of_use(
+    noise: bytes, endpoint: Endpoint, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert gives_nothing(send(endpoint, noise))
+    assert send(endpoint, request(endpoint)).status == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_one_request_is_answered_on_a_connection(endpoint: Endpoint) -> None:
+    answer = send(endpoint, request(endpoint) * 2)
+    assert answer.body.count("AccessKeyId") == 1
+    assert "Connection: close" in answer.head
+
+
+def test_who_drips_is_cut_off_whatever_the_pace(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 0.3)
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE) as connection:
+        try:
+            for byte in request(endpoint, **{"x-more": "x" * 10_000}):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.005)
+        except OSError:
+            pass
+        else:
+            assert received(connection).body == ""
+    # All of it would take 50 s.
+    assert time.monotonic() - began < PATIENCE
+
+
+def test_those_who_say_nothing_hold_nobody_up_for_long(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 0.3)
+    with ExitStack() as stack:
+        for _ in range(3 * _endpoint._CONNECTIONS):
+            address = ("127.0.0.1", endpoint.port)
+            stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
+        assert send(endpoint, request(endpoint)).status == 200
+
+
+def test_connections_have_a_limit_and_the_rest_wait_for_their_turn(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, gate, full = threading.Lock(), threading.Event(), threading.Event()
+    inside: list[int] = []
+    served: list[int] = []
+
+    def busy(*_: Any) -> None:
+        with lock:
+            inside.append(len(inside) - len(served))
+            if len(inside) == _endpoint._CONNECTIONS:
+                full.set()
+        gate.wait(PATIENCE)
+        with lock:
+            served.append(1)
+
+    monkeypatch.setattr(_endpoint, "_Handler", busy)
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(
+                socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE)
+            )
+            for _ in range(2 * _endpoint._CONNECTIONS)
+        ]
+        assert full.wait(PATIENCE)
+        gate.set()
+        # Each is closed when it has been served.
+        assert [client.recv(1) for client in clients] == [b""] * len(clients)
+    assert max(inside) < _endpoint._CONNECTIONS
+
+
+def test_where_no_thread_can_start_the_next_client_is_served(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    refused: list[threading.Thread] = []
+
+    def refuse_once(thread: threading.Thread) -> None:
+        if not refused and "_serve" in thread.name:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_once)
+    assert send(endpoint, request(endpoint)).status == 0
+    assert send(endpoint, request(endpoint)).status == 200
+
+
+def test_a_client_that_goes_away_is_no_news(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError(endpoint.token)
+
+    monkeypatch.setattr(_endpoint._Handler, "_answer", gone)
+    with caplog.at_level("DEBUG", "irsa_creds"):
+        assert send(endpoint, request(endpoint)).status == 0
+    assert endpoint.token not in caplog.text
+
+
+def test_it_cannot_be_reached_by_another_address(endpoint: Endpoint) -> None:
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", endpoint.port), timeout=PATIENCE)
+
+
+def test_each_has_a_token_of_its_own(endpoint: Endpoint, holder: Holder) -> None:
+    with Endpoint(cast("Any", holder)) as other:
+        assert endpoint.token != other.token
+        assert len(other.token) >= 43
+        assert send(other, request(other, authorization=endpoint.token)).status == 401
+
+
+def test_when_it_is_closed_nobody_listens(holder: Holder) -> None:
+    with Endpoint(cast("Any", holder)) as endpoint:
+        pass
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE)

@@ -1,0 +1,303 @@
+"""`exec`: the command of a user, with credentials of ours, and nothing else changed for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.lab import IRSA_CREDS, PATIENCE
+from irsa_creds.cli import _token_place, main
+
+if TYPE_CHECKING:
+    from cli.lab import Container
+
+READ = (
+    "import boto3;"
+    "print(boto3.client('s3').get_object(Bucket='data', Key='greeting')['Body'].read().decode())"
+)
+SEEN = "import json, os; print(json.dumps(dict(os.environ)))"
+# Tells that it is ready, and then each signal that comes, once; the first that comes last ends it.
+LISTENING = """
+import os, signal, sys
+names = sys.argv[1:]
+def hear(number, _):
+    print(signal.Signals(number).name, flush=True)
+    if names[-1] == signal.Signals(number).name:
+        os._exit(3)
+for name in names:
+    signal.signal(getattr(signal, name), hear)
+print(os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+
+
+def seen(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Return the environment that a child printed."""
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def test_a_program_that_knows_nothing_of_it_reads_a_bucket(container: Container) -> None:
+    done = container.exec(READ)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
+    assert [each.access_key_id for each in container.sandbox.s3_identities] == container.given
+
+
+def test_the_child_has_the_endpoint_and_nothing_that_beats_it(container: Container) -> None:
+    others = {
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "another",
+        "GREETING": "hello",
+    }
+    container.environ |= others
+    code = (
+        "import os, stat; path = os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];"
+        "print(oct(stat.S_IMODE(os.stat(path).st_mode)), "
+        "oct(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode)), len(open(path).read().split()),"
+        "open(path).read().endswith(chr(10)), file=__import__('sys').stderr);"
+    )
+    done = container.exec(code + SEEN)
+    child = json.loads(done.stdout)
+    assert done.stderr.split() == ["0o600", "0o700", "1", "False"]
+    gone = others.keys() - {"GREETING"} | {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
+    assert not gone & child.keys()
+    assert child.keys() - container.environ.keys() == {ENDPOINT, TOKEN_FILE}
+    kept = container.environ.keys() - gone
+    assert {name: child[name] for name in kept} == {n: container.environ[n] for n in kept}
+    # It was there while the child was, and is gone.
+    assert Path(child[TOKEN_FILE]).is_relative_to(container.temporary)
+    assert list(container.temporary.iterdir()) == []
+
+
+def test_without_a_place_to_write_to_the_token_is_in_the_environment(
+    container: Container,
+) -> None:
+    nowhere = container.place / "nowhere"
+    code = (
+        "import sys; from irsa_creds.cli import _token_place, main;"
+        f"_token_place._PLACES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
+    )
+    container.environ["TMPDIR"] = str(nowhere)
+    child = seen(container.python(code, "exec", "--", sys.executable, "-c", SEEN))
+    assert TOKEN_FILE not in child
+    assert len(child[TOKEN]) >= 43
+
+
+def test_it_ends_with_the_commands_status(container: Container) -> None:
+    assert container.exec("raise SystemExit(7)").returncode == 7
+
+
+def test_it_ends_like_a_shell_where_a_signal_ended_the_command(container: Container) -> None:
+    done = container.exec("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert done.returncode == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("/nowhere/at-all", 127), ("/dev/null", 126)],
+    ids=["missing", "no program"],
+)
+def test_what_cannot_be_started_is_told_like_a_shell_does(
+    command: str, status: int, container: Container
+) -> None:
+    done = container.run("exec", "--", command)
+    assert done.returncode == status
+    assert command in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(container.temporary.iterdir()) == []
+
+
+def test_signals_are_passed_on_each_once(container: Container) -> None:
+    names = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGRTMIN", "SIGTERM"]
+    command = [sys.executable, "-c", LISTENING, *names]
+    with container.start("exec", "--", *command) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) != process.pid
+        for name in names:
+            process.send_signal(getattr(signal, name))
+            assert process.stdout.readline().strip() == name
+        assert process.wait(PATIENCE) == 3
+    assert list(container.temporary.iterdir()) == []
+
+
+def test_what_comes_while_the_command_is_being_started_is_passed_on_too(
+    container: Container,
+) -> None:
+    code = (
+        "import os, signal, subprocess, sys; from irsa_creds.cli import main\n"
+        "start = subprocess.Popen\n"
+        "def told_meanwhile(*args, **more):\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "    return start(*args, **more)\n"
+        "subprocess.Popen = told_meanwhile\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    done = container.python(code, "exec", "--", "sleep", "60")
+    assert (done.returncode, done.stderr) == (128 + signal.SIGUSR1, "")
+
+
+def test_what_is_ignored_stays_ignored_for_the_child_as_under_nohup(container: Container) -> None:
+    code = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    command = [*IRSA_CREDS, "exec", "--", sys.executable, "-c", code]
+    done = subprocess.run(
+        ["nohup", *command],
+        env=container.environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_the_child_blocks_no_signal(container: Container) -> None:
+    done = container.exec("import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))")
+    assert done.stdout == "set()\n"
+
+
+def test_a_keyboards_signal_reaches_the_child_once(container: Container) -> None:
+    # A terminal gives it to the whole foreground group: both processes.
+    command = [*IRSA_CREDS, "exec", "--", sys.executable, "-c", LISTENING, "SIGINT", "SIGTERM"]
+    leader, follower = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION, *command],
+        env=container.environ,
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(follower)
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) != process.pid
+        # Two that come at once may count as one: so ours looks at its own only later.
+        process.send_signal(signal.SIGSTOP)
+        os.write(leader, b"\x03")
+        assert process.stdout.readline() == "SIGINT\n"
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        # What is passed on comes in the order of the numbers, and this is the next.
+        assert process.stdout.readline() == "SIGTERM\n"
+        assert process.wait(PATIENCE) == 3
+    os.close(leader)
+
+
+# Takes the terminal that is its standard input as its own, and becomes the command.
+SESSION = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container) -> None:
+    # As the first process of a container has it: whoever loses its parent comes to it.
+    code = (
+        "import ctypes, sys; assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0;"
+        "from irsa_creds.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    orphan = (
+        "import os, sys, time\n"
+        "if os.fork() == 0:\n"
+        "    if os.fork() == 0:\n"
+        "        while os.getppid() != int(sys.argv[1]): time.sleep(0.01)\n"
+        "        os._exit(9)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        # The orphan's end is seen when nobody is left but this one.
+        "children = f'/proc/{sys.argv[1]}/task/{sys.argv[1]}/children'\n"
+        "while open(children).read().split() != [str(os.getpid())]: time.sleep(0.01)\n"
+        "sys.exit(5)\n"
+    )
+    script = f"import os, sys; sys.argv = ['-c', str(os.getppid())]; exec({orphan!r})"
+    done = container.python(code, "exec", "--", sys.executable, "-c", script)
+    assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_where_sts_refuses_nothing_is_started(container: Container) -> None:
+    container.sandbox.faults.fail("AccessDenied")
+    done = container.exec("print('started')")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "AccessDenied" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_command_has_started_ends_it(
+    number: signal.Signals, container: Container
+) -> None:
+    container.sandbox.faults.outage = "black hole"
+    with container.start("exec", "--", "echo", "started", stderr=subprocess.DEVNULL) as process:
+        while not container.sandbox.sts_calls:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 128 + number
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
+def test_a_profile_that_wins_is_named_and_nothing_is_started(container: Container) -> None:
+    config = container.home / "config"
+    config.write_text("[default]\ncredential_process = /bin/false\n")
+    container.environ["AWS_CONFIG_FILE"] = str(config)
+    done = container.exec("print('started')")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"credential_process of the profile 'default' in {config}" in done.stderr
+    assert "--force" in done.stderr
+    assert container.given == []
+
+
+def test_force_goes_on_and_says_so(container: Container) -> None:
+    config = container.home / "config"
+    config.write_text("[default]\ncredential_process = /bin/false\n")
+    container.environ["AWS_CONFIG_FILE"] = str(config)
+    done = container.exec("print('started')", "--force")
+    assert (done.returncode, done.stdout) == (0, "started\n")
+    assert "warning" in done.stderr
+    assert "credential_process" in done.stderr
+
+
+def test_the_commands_own_options_are_the_commands(container: Container) -> None:
+    done = container.run("exec", "echo", "--json", "--", "-h")
+    assert done.stdout == "--json -- -h\n"
+
+
+def test_without_a_command_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exec", "--"]) == 2
+    assert "irsa-creds exec -- COMMAND" in capsys.readouterr().err
+
+
+def test_a_system_without_the_means_is_told_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(signal, "sigwaitinfo")
+    assert main(["exec", "--", "true"]) == 2
+    assert "serve" in capsys.readouterr().err
+
+
+def test_the_tokens_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with _token_place.token_file("secret") as path:
+            assert path is not None
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
+    assert not path.parent.exists()

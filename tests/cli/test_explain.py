@@ -1,0 +1,427 @@
+"""`explain`, `trust-policy` and `manifest`, as commands."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote
+from xml.sax.saxutils import escape
+
+import pytest
+import yaml
+
+from irsa_creds.cli import main
+from irsa_creds.diagnosis._explain import CAVEAT
+from irsa_creds.diagnosis._made import trust_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ISSUER = f"https://oidc.eks.eu-west-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/reader"
+WHO = ["--service-account", "prod/reader", "--issuer", ISSUER]
+SIGNATURE = "c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
+RIGHT = trust_policy("prod/reader", ISSUER, ACCOUNT)
+WRONG = json.loads(json.dumps(RIGHT).replace("prod:reader", "prod:raeder"))
+
+
+def jwt(audience: str = "sts.amazonaws.com") -> str:
+    claims = {"iss": ISSUER, "sub": "system:serviceaccount:prod:reader", "aud": [audience]}
+    encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJSUzI1NiJ9.{encoded}.{SIGNATURE}"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with policies and a token in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right.json").write_text(json.dumps(RIGHT))
+    (tmp_path / "wrong.json").write_text(json.dumps(WRONG))
+    (tmp_path / "token").write_text(jwt() + "\n")
+    return tmp_path
+
+
+class Terminal(io.StringIO):
+    """Standard output that shows colour."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+Ran = tuple[int, str, str]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs a command in this process: status, output, errors; the token is in neither."""
+
+    def done(*arguments: str) -> Ran:
+        status = main(list(arguments))
+        out, err = capsys.readouterr()
+        assert SIGNATURE not in out + err
+        return status, out, err
+
+    return done
+
+
+def test_a_policy_that_allows_ends_with_0_and_says_what_it_is_about(
+    run: Callable[..., Ran],
+) -> None:
+    status, out, err = run("explain", "--token", "token", "--policy", "right.json")
+    assert (status, err) == (0, "")
+    assert out.startswith("ALLOW    the trust policy allows 'system:serviceaccount:prod:reader'\n")
+    assert f"\nissuer   '{ISSUER}'\n" in out
+    assert "\nthe statement, number 1\n" in out
+    assert out.endswith(f"\n{CAVEAT}\n")
+
+
+def test_a_policy_that_denies_ends_with_1_and_says_why_and_what_mends_it(
+    run: Callable[..., Ran],
+) -> None:
+    status, out, _ = run("explain", "--token", "token", "--policy", "wrong.json")
+    assert status == 1
+    verdict, statement, finding, caveat = (block.splitlines() for block in out.split("\n\n"))
+    assert verdict[0].startswith("DENY     the trust policy does not allow")
+    assert statement[0] == "the nearest statement, number 1"
+    assert json.loads("".join(statement[1:])) == WRONG["Statement"][0]
+    assert finding[0].startswith("P04 error  Statement 1 wants sub to be")
+    fix = finding.index("           fix:")
+    assert all(len(line) <= 100 for line in finding[:fix])
+    assert finding[fix + 1].startswith('             Under "StringEquals": ')
+    assert finding[fix + 2].startswith("             or run the pod as the service account raeder")
+    assert caveat == [CAVEAT]
+
+
+def test_a_policy_that_only_aws_can_judge_ends_with_3(run: Callable[..., Ran], place: Path) -> None:
+    (place / "open.json").write_text(
+        json.dumps(RIGHT | {"Statement": [RIGHT["Statement"][0] | {"Principal": "*"}]})
+    )
+    status, out, _ = run("explain", *WHO, "--policy", "open.json")
+    assert status == 3
+    assert out.startswith("UNKNOWN  it cannot be told from here")
+
+
+def test_a_policy_without_an_allow_has_no_nearest_statement(
+    run: Callable[..., Ran], place: Path
+) -> None:
+    denying = RIGHT | {"Statement": [RIGHT["Statement"][0] | {"Effect": "Deny"}]}
+    (place / "deny.json").write_text(json.dumps(denying))
+    status, out, _ = run("explain", *WHO, "--policy", "deny.json")
+    assert status == 1
+    assert "number" not in out.partition("P0")[0]
+
+
+def test_what_needs_no_mending_has_no_fix(run: Callable[..., Ran], place: Path) -> None:
+    noted = json.loads(json.dumps(RIGHT))
+    email = {f"{ISSUER.removeprefix('https://')}:email": "a@b.c"}
+    noted["Statement"][0]["Condition"]["StringEqualsIfExists"] = email
+    (place / "noted.json").write_text(json.dumps(noted))
+    status, out, _ = run("explain", *WHO, "--policy", "noted.json")
+    assert status == 0
+    assert "P07 info   Statement 1 tests email" in out
+    assert "fix:" not in out
+
+
+def test_json_is_all_that_is_printed(run: Callable[..., Ran]) -> None:
+    status, out, err = run("explain", "--token", "token", "--policy", "wrong.json", "--json")
+    assert (status, err) == (1, "")
+    told = json.loads(out)
+    assert list(told) == ["schema", "verdict", "findings"]
+    assert (told["schema"], told["verdict"]) == (1, "deny")
+    assert [list(finding) for finding in told["findings"]] == [
+        ["id", "severity", "statement", "message", "fix"]
+    ]
+
+
+def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    main(["explain", *WHO, "--policy", "wrong.json"])
+    shown = terminal.getvalue()
+    assert shown.startswith("\x1b[31mDENY     \x1b[0m")
+    assert "\x1b[31mP04 error  \x1b[0m" in shown
+
+
+def test_the_policy_can_come_from_standard_input(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = {"Role": {"RoleName": "reader", "AssumeRolePolicyDocument": RIGHT}}
+    typed(monkeypatch, b"\xef\xbb\xbf" + json.dumps(role).encode())
+    assert run("explain", "--token", "token", "--policy", "-")[0] == 0
+
+
+def test_the_token_can_come_from_standard_input(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, f"{jwt('vault')}\n".encode())
+    status, out, _ = run("explain", "--token", "-", "--policy", "right.json")
+    assert status == 1
+    assert "P06 error" in out
+
+
+def test_the_role_s_account_counts_by_option_or_variable(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "arn:aws:iam::210987654321:role/reader"
+    assert run("explain", *WHO, "--policy", "right.json", "--role-arn", other)[0] == 1
+    monkeypatch.setenv("AWS_ROLE_ARN", other)
+    assert run("explain", *WHO, "--policy", "right.json")[0] == 1
+    assert run("explain", *WHO, "--policy", "right.json", "--role-arn", ROLE)[0] == 0
+
+
+def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> None:
+    assert run("explain", *WHO, "--audience", "vault", "--policy", "right.json")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--policy", "right.json"], "Give a token, or a service account"),
+        (["--token", "token", *WHO, "--policy", "right.json"], "A token says who asks"),
+        (["--token", "-", "--policy", "-"], "not both"),
+        (["--token", "nowhere/token", "--policy", "right.json"], "does not exist"),
+        ([*WHO, "--policy", "nowhere.json"], "'nowhere.json' cannot be read: No such file"),
+        ([*WHO, "--policy", "."], "'.' cannot be read: Is a directory"),
+        ([*WHO, "--policy", "nul\0"], "cannot be read"),
+        ([*WHO, "--policy", "token"], "is not JSON"),
+        ([*WHO, "--policy", "empty"], "is not JSON"),
+        ([*WHO, "--policy", "latin"], "is not UTF-8"),
+        ([*WHO, "--policy", "long"], "more than 1,048,576 bytes"),
+        ([*WHO, "--policy", "right.json", "--role-arn", "reader"], "an ARN begins with 'arn:'"),
+        (
+            ["--service-account", "reader", "--issuer", "x", "--policy", "right.json"],
+            "NAMESPACE/NAME",
+        ),
+        ([*WHO, "--fetch"], "--fetch needs the role's --role-arn"),
+        ([*WHO, "--policy", "wrong.json", "--fixed", "./wrong.json"], "the policy's own file"),
+        ([*WHO, "--policy", "wrong.json", "--fixed", "nowhere/fixed.json"], "cannot be written"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_never_with_the_status_of_a_refusal(
+    run: Callable[..., Ran], place: Path, arguments: list[str], says: str
+) -> None:
+    (place / "empty").write_text("")
+    (place / "latin").write_bytes(b"\xff\xfe\xe4")
+    (place / "long").write_bytes(b" " * (1024 * 1024 + 1))
+    before = (place / "wrong.json").read_text()
+    status, _, err = run("explain", *arguments)
+    assert status == 2
+    assert says in err
+    assert (place / "wrong.json").read_text() == before
+
+
+@pytest.mark.parametrize("arguments", [WHO, [*WHO, "--policy", "a", "--fetch"], ["--nonsense"]])
+def test_options_that_do_not_fit_end_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", *arguments])
+    assert ended.value.code == 2
+
+
+def test_a_corrected_policy_is_written_and_allows(run: Callable[..., Ran], place: Path) -> None:
+    arguments = ["explain", *WHO, "--role-arn", ROLE, "--policy"]
+    status, _, err = run(*arguments, "wrong.json", "--fixed", "my fixed.json")
+    assert status == 1
+    assert json.loads((place / "my fixed.json").read_text()) == RIGHT
+    assert "aws iam update-assume-role-policy --role-name reader" in err
+    assert "'file://my fixed.json'" in err
+    assert run(*arguments, "my fixed.json")[0] == 0
+
+
+def test_without_a_role_the_command_has_a_word_for_its_name(run: Callable[..., Ran]) -> None:
+    assert "--role-name ROLE " in run("explain", *WHO, "--policy", "wrong.json", "--fixed", "f")[2]
+
+
+def test_a_corrected_policy_may_replace_an_older_one(
+    run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "fixed.json").write_text("older")
+    assert run("explain", *WHO, "--policy", "wrong.json", "--fixed", "fixed.json")[0] == 1
+    assert json.loads((place / "fixed.json").read_text()) == RIGHT
+    typed(monkeypatch, json.dumps(WRONG).encode())
+    assert run("explain", *WHO, "--policy", "-", "--fixed", "fixed.json")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"), [("right.json", "it allows already"), ("twice.json", "no single change")]
+)
+def test_nothing_is_written_where_there_is_no_correction(
+    run: Callable[..., Ran], place: Path, policy: str, says: str
+) -> None:
+    twice = WRONG["Statement"][0] | {"Action": "sts:AssumeRole"}
+    (place / "twice.json").write_text(json.dumps(WRONG | {"Statement": [twice]}))
+    _, _, err = run("explain", *WHO, "--policy", policy, "--fixed", "fixed.json")
+    assert f"fixed.json was not written: {says}" in err
+    assert not (place / "fixed.json").exists()
+
+
+def test_a_policy_cannot_steer_the_terminal(run: Callable[..., Ran], place: Path) -> None:
+    statement = WRONG["Statement"][0] | {"Sid": "\x1b]0;owned\x07\u202e"}
+    (place / "steer.json").write_text(json.dumps(WRONG | {"Statement": [statement]}))
+    out = run("explain", *WHO, "--policy", "steer.json")[1]
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+
+
+class Iam(HTTPServer):
+    """IAM on loopback: GetRole of one role."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.arn = ROLE
+        self.refuses = False
+        self.asked: list[dict[str, list[str]]] = []
+
+
+class Asked(BaseHTTPRequestHandler):
+    """One request to `Iam`."""
+
+    server: Iam
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.asked.append(parse_qs(body))
+        status, answer = self._answer()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _answer(self) -> tuple[int, bytes]:
+        if self.server.refuses:
+            error = "<Code>AccessDenied</Code><Message>no iam:GetRole for you</Message>"
+            return 403, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()
+        document = quote(json.dumps(WRONG))
+        role = (
+            f"<Arn>{escape(self.server.arn)}</Arn><RoleName>reader</RoleName><Path>/team/</Path>"
+            f"<RoleId>AROA</RoleId><CreateDate>2026-01-01T00:00:00Z</CreateDate>"
+            f"<AssumeRolePolicyDocument>{document}</AssumeRolePolicyDocument>"
+        )
+        result = f"<GetRoleResult><Role>{role}</Role></GetRoleResult>"
+        return 200, f"<GetRoleResponse>{result}</GetRoleResponse>".encode()
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Iam]:
+    """IAM, and credentials of somebody who may ask it."""
+    with Iam() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "only-for-this-test")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_policy_can_be_fetched_by_the_role_s_name_without_its_path(
+    run: Callable[..., Ran], iam: Iam, place: Path
+) -> None:
+    status, out, _ = run("explain", *WHO, "--role-arn", ROLE, "--fetch", "--fixed", "fixed.json")
+    assert status == 1
+    assert "P04 error" in out
+    assert [(a["Action"], a["RoleName"]) for a in iam.asked] == [(["GetRole"], ["reader"])]
+    assert json.loads((place / "fixed.json").read_text()) == RIGHT
+
+
+def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(
+    run: Callable[..., Ran], iam: Iam
+) -> None:
+    iam.arn = ROLE.replace(ACCOUNT, "210987654321")
+    status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
+    assert status == 2
+    assert "another account" in err
+    assert "210987654321" in err
+
+
+def test_a_refusal_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> None:
+    iam.refuses = True
+    status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
+    assert status == 2
+    assert "no iam:GetRole for you" in err
+    assert "aws iam get-role" in err
+
+
+def test_without_credentials_iam_is_not_asked(
+    run: Callable[..., Ran], iam: Iam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
+    assert status == 2
+    assert "NoCredentialsError" in err
+    assert not iam.asked
+
+
+def test_a_partition_without_a_known_region_has_the_session_s(
+    run: Callable[..., Ran], iam: Iam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam.arn = ROLE.replace("arn:aws:", "arn:aws-eusc:")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eusc-de-east-1")
+    assert run("explain", *WHO, "--role-arn", iam.arn, "--fetch")[0] == 1
+
+
+def test_a_made_policy_is_json_that_allows(run: Callable[..., Ran], place: Path) -> None:
+    status, out, err = run("trust-policy", *WHO, "--account", ACCOUNT)
+    assert (status, err) == (0, "")
+    assert json.loads(out) == RIGHT
+    (place / "made.json").write_text(out)
+    assert run("explain", *WHO, "--policy", "made.json", "--role-arn", ROLE)[0] == 0
+
+
+def test_a_made_policy_of_another_partition_and_audience(run: Callable[..., Ran]) -> None:
+    more = ["--partition", "aws-cn", "--audience", "vault", "--json"]
+    _, out, _ = run("trust-policy", *WHO, "--account", ACCOUNT, *more)
+    expected = trust_policy("prod/reader", ISSUER, ACCOUNT, partition="aws-cn", audience="vault")
+    assert json.loads(out) == {"schema": 1, "policy": expected}
+
+
+def test_a_manifest_is_printed(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    status, out, _ = run("manifest", "--service-account", "prod/reader", "--role-arn", ROLE)
+    assert status == 0
+    assert [each["kind"] for each in yaml.safe_load_all(out)] == ["ServiceAccount", "Deployment"]
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    again = ["manifest", "--service-account", "prod/reader", "--image", "app:1", "--json"]
+    told = json.loads(run(*again)[1])
+    assert told["manifest"] == out.replace(
+        "public.ecr.aws/docker/library/python:3.13-slim", "app:1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["manifest", "--service-account", "prod/reader"], "--role-arn"),
+        (["manifest", "--service-account", "reader", "--role-arn", ROLE], "NAMESPACE/NAME"),
+        (["trust-policy", *WHO, "--account", "1"], "12 digits"),
+    ],
+)
+def test_what_cannot_be_made_ends_with_2(
+    run: Callable[..., Ran], arguments: list[str], says: str
+) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert says in err
+
+
+@pytest.mark.parametrize("name", ["explain", "trust-policy", "manifest"])
+def test_help_teaches_by_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"  irsa-creds {name} " in capsys.readouterr().out.replace("| irsa", "\n  irsa")

@@ -1,0 +1,114 @@
+"""`whoami`: who the pod is to AWS, without a secret."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import irsa_creds
+from irsa_creds.cli import main
+
+if TYPE_CHECKING:
+    from cli.lab import Container
+
+
+@pytest.fixture
+def here(container: Container, monkeypatch: pytest.MonkeyPatch) -> Container:
+    """The container is this very process."""
+    for name, value in container.environ.items():
+        monkeypatch.setenv(name, value)
+    return container
+
+
+def test_it_tells_the_role_of_stss_answer_and_the_tokens_claims(
+    here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ROLE_SESSION_NAME", "pod-7")
+    assert main(["whoami", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {
+        "schema": 1,
+        "role_arn": here.pod.role_arn,
+        "assumed_role_arn": "arn:aws:sts::123456789012:assumed-role/app-role/pod-7",
+        "account_id": "123456789012",
+        "access_key_id": here.given[0],
+        "expiration": found["expiration"],
+        "endpoint": here.sandbox.sts_url,
+        "region": "us-east-1",
+        "token": {
+            "iss": here.sandbox.issuer.url,
+            "sub": "system:serviceaccount:default:app",
+            "aud": ["sts.amazonaws.com"],
+            "exp": found["token"]["exp"],
+        },
+    }
+
+
+def test_it_tells_people_the_same_in_lines(
+    here: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["whoami"]) == 0
+    said = capsys.readouterr().out
+    lines = dict(line.split("  ", 1) for line in said.splitlines())
+    assert lines["token sub"].strip() == "system:serviceaccount:default:app"
+    assert lines["account id"].strip() == "123456789012"
+    assert lines["token exp"].strip().endswith("Z")
+    found = irsa_creds.provider().get()
+    assert not any(secret in said for secret in (found.secret_access_key, found.session_token))
+    assert here.pod.token_file.read_text() not in said
+
+
+def test_what_sts_did_not_tell_is_not_made_up(
+    here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*_: object) -> dict[str, object]:
+        return {"account_id": None, "token": {}}
+
+    monkeypatch.setattr("irsa_creds.cli._whoami._facts", no_more)
+    assert main(["whoami"]) == 0
+    assert capsys.readouterr().out == "account id  (not told)\n"
+
+
+def test_it_asks_sts_whatever_the_cache_has(
+    here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["process"]) == 0
+    irsa_creds.reset()
+    assert main(["whoami"]) == 0
+    assert len(here.given) == 2
+
+
+def test_where_sts_refuses_it_tells_why(
+    here: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.sandbox.faults.fail("AccessDenied")
+    assert main(["whoami", "--json"]) == 1
+    said = capsys.readouterr()
+    error = json.loads(said.err)
+    assert said.out == ""
+    assert (error["schema"], error["error"]["type"]) == (1, "ExchangeError")
+    assert error["error"]["code"] == "AccessDenied"
+    assert here.pod.role_arn in error["error"]["message"]
+    assert here.pod.token_file.read_text() not in said.err
+
+
+def test_where_irsa_is_not_set_up_it_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["whoami"]) == 1
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in capsys.readouterr().err
+
+
+def test_a_token_that_comes_from_a_profiles_file_is_read_there(
+    here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = here.home / "config"
+    role, file = here.pod.role_arn, here.pod.token_file
+    config.write_text(f"[profile x]\nrole_arn = {role}\nweb_identity_token_file = {file}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_ROLE_ARN")
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    assert main(["whoami", "--profile", "x", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["token"]["iss"] == here.sandbox.issuer.url

@@ -1,0 +1,225 @@
+"""How findings are worded and ordered, and how what is wrong with a provider is told apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from irsa_creds.diagnosis._explain import Explanation, explain
+from irsa_creds.diagnosis._findings_provider import alike, cluster_of, difference, stranger
+from irsa_creds.diagnosis._findings_values import subject_difference
+from irsa_creds.diagnosis._made import trust_policy
+
+ID = "0123456789ABCDEF0123456789ABCDEF"
+EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"
+ISSUER = f"https://{EKS}"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+SUBJECT = "system:serviceaccount:prod:reader"
+
+
+def right() -> dict[str, Any]:
+    return trust_policy("prod/reader", ISSUER, ACCOUNT)
+
+
+def asked(policy: dict[str, Any], role_arn: str | None = ROLE) -> Explanation:
+    return explain(policy, service_account="prod/reader", issuer=ISSUER, role_arn=role_arn)
+
+
+def wanting(**tests: Any) -> dict[str, Any]:
+    """The right policy with other conditions; a word as operator, claims as keys."""
+    policy = right()
+    policy["Statement"][0]["Condition"] = {
+        operator: {f"{EKS}:{claim}": value for claim, value in claims.items()}
+        for operator, claims in tests.items()
+    }
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (EKS, ""),
+        ("token.actions.githubusercontent.com", "another issuer"),
+        (EKS.replace("oidc.eks.eu-west-1", "oidc.us-east-1.eks"), "changed places"),
+        (EKS.replace("oidc.eks.eu-west-1", "oidc.us-east-1.eks"), "and its region is us-east-1"),
+        (EKS.replace("/id/", "/").replace("eu-west-1", "us-east-1"), "and its region is us-east-1"),
+        (EKS.replace(ID, "F" * 32), f"another cluster (id {'F' * 32})"),
+        (EKS.replace("oidc.eks", "oidc.esk"), "misspelt"),
+        ("", "empty"),
+        ("oidc.eks.*", "wildcards"),
+    ],
+)
+def test_a_provider_differs_from_a_cluster_s_in_a_way_that_has_a_name(
+    found: str, says: str
+) -> None:
+    said = difference(found, EKS)
+    assert says in said
+    assert bool(said) == (found != EKS)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "says"),
+    [
+        ("sso.example.com", "sso.example.com/", "slash at the issuer's end is missing"),
+        ("sso.example.com/", "sso.example.com", "slash at its end"),
+        ("sso.exmaple.com", "sso.example.com", "misspelt"),
+        (EKS, "gitlab.com", "another issuer"),
+    ],
+)
+def test_a_provider_differs_from_any_other_too(found: str, wanted: str, says: str) -> None:
+    assert says in difference(found, wanted)
+
+
+def test_only_a_provider_that_is_another_is_a_stranger() -> None:
+    assert stranger(EKS.replace(ID, "F" * 32), EKS)
+    assert stranger("gitlab.com", EKS)
+    assert not stranger(EKS.replace("0123", "0132", 1), EKS)
+    assert not stranger("", EKS)
+    assert cluster_of("gitlab.com") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("reader", "raeder", True),
+        ("reader", "readers", True),
+        ("reader", "eader", True),
+        ("reader", "reeder", True),
+        ("reader", "writer", False),
+        ("dev", "prod", False),
+        ("", "prod", False),
+        ("production", "porducton", True),
+        ("a" * 1000, "a" * 999 + "b", True),
+        ("a" * 20, "b" * 20, False),
+    ],
+)
+def test_texts_are_alike_where_few_letters_are_wrong(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert alike(one, other) is expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "says"),
+    [
+        ("repo:acme/*:ref:refs/heads/dev", "repo:acme/app:ref:refs/heads/main", "'refs/heads/dev'"),
+        ("user-1", "user-2", "misspelt?"),
+        ("a:b", "a:b:c", "one goes on"),
+    ],
+)
+def test_subjects_that_are_not_of_kubernetes_differ_by_their_parts(
+    wanted: str, actual: str, says: str
+) -> None:
+    assert says in subject_difference(wanted, actual)
+
+
+def test_errors_come_before_warnings_and_those_before_information() -> None:
+    policy = wanting(ForAllValues={}, StringEquals={"sub": "system:serviceaccount:prod:raeder"})
+    policy["Statement"][0]["Condition"].pop("ForAllValues")
+    policy["Statement"][0]["Condition"]["StringEqualsIfExists"] = {f"{EKS}:email": "a@b.c"}
+    found = asked(policy)
+    assert [(f.id, f.severity) for f in found.findings] == [
+        ("P04", "error"),
+        ("P06", "warning"),
+        ("P07", "info"),
+    ]
+
+
+def test_a_statement_is_called_by_its_sid_and_its_number() -> None:
+    policy = right()
+    policy["Statement"][0] |= {"Sid": "Pods", "Action": "sts:AssumeRole"}
+    [finding] = asked(policy).findings
+    assert finding.message.startswith("Statement 'Pods' allows 'sts:AssumeRole'")
+    assert finding.statement == 1
+
+
+def test_many_values_are_not_all_shown() -> None:
+    names = [f"system:serviceaccount:prod:job-{number}" for number in range(9)]
+    [finding] = asked(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
+    assert "and 6 more" in finding.message
+
+
+def test_the_closest_of_many_values_is_the_one_that_is_compared() -> None:
+    names = ["system:serviceaccount:dev:writer", "system:serviceaccount:prod:raeder"]
+    [finding] = asked(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
+    assert "'raeder' there, 'reader' in the token" in finding.message
+    assert "run the pod as the service account raeder of the namespace prod" in finding.fix
+
+
+def test_without_a_role_the_account_comes_from_the_policy() -> None:
+    policy = right()
+    arn = policy["Statement"][0]["Principal"]["Federated"]
+    policy["Statement"][0]["Principal"] = {"AWS": arn}
+    [finding] = asked(policy, role_arn=None).findings
+    assert f'"Federated": "{arn}"' in finding.fix
+
+
+def test_where_nobody_knows_the_account_there_is_a_word_in_its_place() -> None:
+    policy = right()
+    policy["Statement"][0]["Principal"] = {"Federated": ISSUER}
+    found = asked(policy, role_arn=None)
+    assert f"arn:aws:iam::ACCOUNT:oidc-provider/{EKS}" in found.findings[0].fix
+    assert found.fixed is None
+
+
+def test_a_statement_for_somebody_else_is_left_alone_and_a_right_one_proposed() -> None:
+    node = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    found = asked({"Version": "2012-10-17", "Statement": [node]})
+    assert found.fixed == {"Version": "2012-10-17", "Statement": [node, right()["Statement"][0]]}
+    assert any("Add a statement" in finding.fix for finding in found.findings)
+
+
+def test_a_finding_is_not_told_twice() -> None:
+    policy = right()
+    policy["Statement"][0]["Sid"] = "Same"
+    policy["Statement"][0]["Condition"] = None
+    del policy["Statement"][0]["Condition"]
+    policy["Statement"] *= 2
+    found = asked(policy)
+    assert sorted(f.id for f in found.findings) == ["P06", "P11"]
+
+
+def test_a_condition_of_another_trusted_provider_is_no_alarm() -> None:
+    policy = right()
+    statement = policy["Statement"][0]
+    other = f"oidc.eks.us-east-1.amazonaws.com/id/{'F' * 32}"
+    statement["Principal"]["Federated"] = [
+        statement["Principal"]["Federated"],
+        f"arn:aws:iam::{ACCOUNT}:oidc-provider/{other}",
+    ]
+    statement["Condition"]["StringEqualsIfExists"] = {f"{other}:sub": SUBJECT}
+    [finding] = asked(policy).findings
+    assert (finding.id, finding.severity) == ("P07", "info")
+
+
+def test_an_unknown_key_beside_a_false_one_is_only_information() -> None:
+    policy = wanting(StringEquals={"sub": "system:serviceaccount:x:y", "aud": "sts.amazonaws.com"})
+    policy["Statement"][0]["Condition"]["IpAddress"] = {"aws:SourceIp": "203.0.113.0/24"}
+    found = asked(policy)
+    assert found.verdict == "deny"
+    assert [(f.id, f.severity) for f in found.findings] == [("P04", "error"), ("P12", "info")]
+
+
+def test_a_negated_operator_on_an_absent_claim_is_explained() -> None:
+    policy = right()
+    policy["Statement"][0]["Condition"]["StringNotEquals"] = {f"{EKS}:email": "a@b.c"}
+    policy["Statement"][0]["Condition"]["Null"] = {f"{EKS}:amr": "true"}
+    messages = [f.message for f in asked(policy).findings if f.id == "P07"]
+    assert any("a negated operator lets that pass" in message for message in messages)
+    assert any("that is what Null asks for" in message for message in messages)
+
+
+def test_without_a_subject_there_is_nothing_to_propose() -> None:
+    policy = right()
+    policy["Statement"][0]["Condition"] = {"StringEquals": {f"{EKS}:namespace": "prod"}}
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2EuYiJ9.c2ln"
+    policy["Statement"][0]["Principal"]["Federated"] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/a.b"
+    policy["Statement"][0]["Condition"] = {"StringEquals": {"a.b:namespace": "prod"}}
+    found = explain(policy, token=token)
+    assert found.fixed is None
+    assert "Take the condition on a.b:namespace away" in str(found)
+    assert found.asked["subject"] == "a token without subject"

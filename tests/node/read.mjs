@@ -1,0 +1,17 @@
+// Reads an object again and again with a client that nobody tells where credentials are, until it
+// has used as many keys as the first argument says. Prints each key id, and what it read.
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const client = new S3Client({ forcePathStyle: true });
+const keys = new Set();
+while (keys.size < Number(process.argv[2])) {
+  const answer = await client.send(new GetObjectCommand({ Bucket: "data", Key: "greeting" }));
+  const body = await answer.Body.transformToString();
+  const { accessKeyId } = await client.config.credentials();
+  if (!keys.has(accessKeyId)) {
+    keys.add(accessKeyId);
+    console.log(accessKeyId, body);
+  }
+  await sleep(100);
+}
