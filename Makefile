@@ -10,6 +10,8 @@ OLDEST := 1.40.61
 NEWEST_VENV := $(VENV)-newest-botocore
 # What forks, spawns or patches our processes, as applications run it.
 FRAMEWORKS_VENV := $(VENV)-frameworks
+# The AWS CLI has a botocore of its own; the bench measures it.
+AWSCLI_VENV := $(VENV)-awscli
 # What touches botocore's own names.
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
 	dual_errors endpoint expired_hook http ini install muffle place private_names settings smoke strict sts \
@@ -77,7 +79,7 @@ test-rgw: $(VENV)/ready
 	bash tests/rgw/install.sh
 	$(BIN)/python -m pytest -q -m real tests/rgw
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready $(AWSCLI_VENV)/ready
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/ready
@@ -120,6 +122,11 @@ $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/$(PIP) --require-hashes -r $<
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(AWSCLI_VENV)/ready: requirements/awscli.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/$(PIP) --require-hashes -r $<
 	touch $@
 
 $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready

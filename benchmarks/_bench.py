@@ -29,8 +29,10 @@ __all__ = [
     "quotient",
     "readers",
     "ready",
+    "spread_of",
 ]
 
+_WHOLE_FROM = 100
 _ROOT = Path(__file__).parent.parent
 
 
@@ -165,6 +167,18 @@ def calls_of(sandbox: Sandbox, side: str) -> int:
 def median_of(figures: Sequence[float]) -> float:
     """Return the median: on a busy machine the mean tells of the others."""
     return statistics.median(figures)
+
+
+def spread_of(theirs: Sequence[float], ours: Sequence[float]) -> str:
+    """Return, for a row's note, from where to where the figures reached that it has medians of."""
+    return (
+        f"medians of {len(ours)}, from {_figure(min(theirs))} to {_figure(max(theirs))} "
+        f"and from {_figure(min(ours))} to {_figure(max(ours))}"
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.1f}"
 
 
 def quotient(row: Row) -> float | None:

@@ -14,7 +14,7 @@ import timeit
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._bench import Row, measured, median_of, pod_for, ready
+from benchmarks._bench import Row, measured, median_of, pod_for, ready, spread_of
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._sessions import aio_credentials_of, credentials_of
 from irsa_creds.testing import Sandbox
@@ -38,9 +38,10 @@ def run() -> list[Row]:
 
 
 def _row(what: str, rounds: list[list[float]], least: int) -> Row:
-    theirs, ours = (median_of(times) for times in zip(*rounds, strict=True))
-    met = theirs >= least * ours
-    return Row(what, "ns", theirs, ours, f"ratio >= {least}", met, raw={"rounds": rounds})
+    each = list(zip(*rounds, strict=True))
+    theirs, ours = map(median_of, each)
+    target, met = f"ratio >= {least}", theirs >= least * ours
+    return Row(what, "ns", theirs, ours, target, met, spread_of(*each), raw={"rounds": rounds})
 
 
 def main() -> None:

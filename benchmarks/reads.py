@@ -13,7 +13,7 @@ import time
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._bench import Row, measured, median_of, pod_for, ready
+from benchmarks._bench import Row, measured, median_of, pod_for, ready, spread_of
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._sessions import aio_credentials_of, credentials_of, new_loop, on
 from irsa_creds.testing import Sandbox
@@ -38,6 +38,7 @@ def run() -> list[Row]:
             "",
             median_of(rounds[THEIRS]),
             median_of(rounds[OURS]),
+            note=spread_of(rounds[THEIRS], rounds[OURS]),
             more=True,
             raw=rounds,
         )
