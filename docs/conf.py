@@ -23,6 +23,9 @@ html_static_path = ["_static"]
 html_css_files = ["irsa-creds.css"]
 html_show_sphinx = False
 
+# In docstrings a single backtick marks code, as it does in Markdown.
+default_role = "code"
+
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -67,7 +67,7 @@ class Provider:
 
     @property
     def role_arn(self) -> str:
-        """The role whose credentials these are: in a chain, the last one."""
+        """The role whose credentials these are; in a chain, the last one."""
         return self._config.final_role_arn
 
     def get(self, *, min_ttl: float = 0.0, timeout: float = fresh.WAITER_SECONDS) -> Credentials:

@@ -120,8 +120,8 @@ class Diagnosis:
             strict: whether a warning counts.
 
         Returns:
-            0: all well; 1: a check failed; 3: `strict`, and there are warnings; 4: STS was not
-            reached, and nothing but that failed.
+            0 where all is well, 1 where a check failed, 3 where there are warnings and `strict`,
+            4 where STS was not reached and nothing but that failed.
         """
         failed = self.having("fail")
         # The online checks tell it: N02's data.

@@ -96,7 +96,7 @@ class Faults:
 
     @property
     def outage(self) -> str | None:
-        """How STS is broken: one of `OUTAGES`, None for not at all; True means "500".
+        """How STS is broken, as one of `OUTAGES`; None for not at all; True means "500".
 
         - "500", "bad gateway": an error of AWS's, and one of a load balancer's.
         - "black hole": takes the request and never answers, even after the fault is cleared.

@@ -1,0 +1,165 @@
+"""The explanation: its numbers, pictures and lists are those of the code, and of the tests."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from docs.markdown import ROOT
+from docs.tables import DOCS, named, page, rows, section
+from irsa_creds import _freshness as fresh, _http, _sharing, _store, _token
+from irsa_creds._credentials import Credentials
+from irsa_creds._errors import Failure
+from irsa_creds.cli import _endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# -- how it works ----------------------------------------------------------------------------------
+
+
+def low(low: float, high: float, /) -> float:
+    return low
+
+
+def high(low: float, high: float, /) -> float:
+    return high
+
+
+def in_minutes(seconds: float) -> str:
+    return f"{round(seconds / 60, 2):g}"
+
+
+@pytest.mark.parametrize("row", rows(page("how-it-works.md"), "| lifetime"), ids=lambda row: row[0])
+def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
+    seconds = float(row[0]) * 60
+    credentials = Credentials("", "", "", fresh.Snapshot.nothing().credentials.expiration)
+    snapshot = fresh.Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
+    first = [fresh.first_refresh(seconds, draw) for draw in (low, high)]
+    later = [fresh.later_refresh(seconds, draw) for draw in (high, low)]
+    assert row[1:] == [
+        in_minutes(fresh.refresh_window(seconds)),
+        " to ".join(map(in_minutes, first)),
+        " to ".join(map(in_minutes, later)),
+        in_minutes(snapshot.end_of_use),
+    ]
+
+
+def test_the_pauses_after_failures_are_those_of_the_code() -> None:
+    failed = Failure(kind="exchange", code="HTTP500", message="")
+    refused = failed._replace(retryable=False)
+    plenty = 86_400.0
+    pauses: list[tuple[str, Callable[[int], float]]] = [
+        ("valid, failed: from", lambda n: fresh.background_pause(failed, n, plenty, low)),
+        ("valid, failed: to", lambda n: fresh.background_pause(failed, n, plenty, high)),
+        ("valid, refused", lambda n: fresh.background_pause(refused, n, plenty, high)),
+        ("nothing valid, failed", lambda n: fresh.record_seconds(failed, n)),
+        ("nothing valid, refused", lambda n: fresh.record_seconds(refused, n)),
+    ]
+    assert rows(page("how-it-works.md"), "| failures in a row") == [
+        [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
+    ]
+
+
+def test_the_numbers_in_words_are_those_of_the_code() -> None:
+    text = page("how-it-works.md")
+    for said in (
+        f"waits for the refresh, {fresh.WAITER_SECONDS:g} s at most",
+        f"up to {fresh.BLOCKING_ATTEMPTS}, fewer",
+        f"| {fresh.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
+        f"| {fresh.BLOCKING_SECONDS:g} s |",
+        f"starts a flight at most every {fresh.DEMAND_INTERVAL:g} s",
+        f"not for a key younger than {fresh.DEMAND_INTERVAL:g} s",
+    ):
+        assert said in text
+    assert fresh.background_seconds(1e9) == fresh.ATTEMPT_SECONDS
+    assert (fresh.background_seconds(20.0), fresh.background_seconds(0.0)) == (5.0, 1.0)
+    assert (fresh.OVERDUE_FEW, fresh.OVERDUE_LIMIT, fresh.OVERDUE_INTERVAL) == (2, 16, 60.0)
+    assert (fresh.TOKEN_WATCH_INTERVAL, fresh.WALL_TOLERANCE) == (1.0, 5.0)
+    assert f"more than {fresh.WALL_TOLERANCE:g} s" in page("_static/states.svg")
+
+
+def test_the_picture_of_an_hour_shows_the_codes_times() -> None:
+    hour = 3_600.0
+    shown = {
+        text.text for text in ET.parse(DOCS / "_static" / "timeline.svg").findall(".//{*}text")
+    }
+    times = [fresh.first_refresh(hour, low), fresh.later_refresh(hour, high)]
+    times += [fresh.later_refresh(hour, low), hour]
+    assert {f"{in_minutes(each)} min" for each in times} <= shown
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+IMAGES = [
+    (each, *found)
+    for each in sorted(DOCS.rglob("*.md"))
+    for found in re.findall(r":::\{image\} (\S+)\n:alt: (.*)\n", each.read_text())
+]
+
+
+def test_every_picture_has_a_text_for_who_does_not_see_it() -> None:
+    assert len(IMAGES) == sum(each.read_text().count("{image}") for each in DOCS.rglob("*.md"))
+    assert all(len(alt) > 100 and (each.parent / path).exists() for each, path, alt in IMAGES)
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("_static/*.svg")), ids=lambda path: path.name)
+def test_a_picture_is_whole_and_loads_nothing(path: Path) -> None:
+    assert ET.parse(path).getroot().tag.endswith("svg")
+    urls = re.findall(r"(?:https?:)?//[\w.-]+", re.sub(r">[^<]*<", "><", path.read_text()))
+    assert set(urls) <= {"http://www.w3.org"}
+
+
+def test_the_pictures_show_what_the_commands_say_now(tmp_path: Path) -> None:
+    pytest.importorskip("rich")
+    subprocess.run([sys.executable, DOCS / "pictures.py", tmp_path], check=True, timeout=60)
+    for name in ("doctor.svg", "explain.svg"):
+        assert said_in(tmp_path / name) == said_in(DOCS / "_static" / name)
+
+
+def said_in(picture: Path) -> list[str]:
+    """Return the lines of text; what is installed here is told by V01 alone."""
+    found: dict[str, str] = {}
+    for text in ET.parse(picture).findall(".//{*}text"):
+        place = text.get("y", "")
+        found[place] = found.get(place, "") + (text.text or "")
+    assert found
+    return [line for line in found.values() if "V01" not in line]
+
+
+# -- differences, threats --------------------------------------------------------------------------
+
+
+def test_the_readme_and_the_page_list_the_same_differences() -> None:
+    listed = rows(section((ROOT / "README.md").read_text(), "Where it differs from botocore"))
+    told = rows(page("differences.md"), "| situation")
+    assert [row[:3] for row in told] == listed
+    assert all(why for *_, why in told)
+
+
+def test_the_limits_in_the_threat_model_are_those_of_the_code() -> None:
+    text = page("threat-model.md")
+    for said in (
+        f"{_endpoint._REQUEST_SECONDS:g} s and {_endpoint._REQUEST_BYTES // 1024} KiB for",
+        f"{_endpoint._CONNECTIONS} connections at once",
+        f"one name, {_store._LIMIT // 1024} KiB at most",
+        f"one who is stopped is waited for {_sharing._PATIENCE:g} s",
+        f"{_store._GRACE['.json'] / 60:g} min after their end at the earliest, once an hour",
+        f"opened without waiting, {_token._LIMIT:,} characters at most",
+        f"{_http.BODY_LIMIT // 1024**2} MiB at most, read against",
+    ):
+        assert said in text
+    assert _store._SWEEP_INTERVAL == 3_600.0
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    names = {each for each in named(page("threat-model.md")) if each.startswith("test_")}
+    text = "".join(each.read_text() for each in ROOT.glob("tests/**/*.py"))
+    assert {name for name in names if f"def {name}(" not in text} == set()
+    assert len(names) >= 30
