@@ -56,7 +56,7 @@ def test_an_unchanged_program_reads_a_bucket_through_refreshes(
     assert shown == [[key, "hello"] for key in container.given[:KEYS]]
     requests = container.sandbox.s3_identities
     assert {each.status for each in requests} == {200}
-    assert {each.access_key_id for each in requests} == set(container.given[:KEYS])
+    assert {each.access_key_id for each in requests} >= set(container.given[:KEYS])
 
 
 def test_in_a_read_only_container_it_takes_the_token_from_the_environment(
