@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -127,6 +128,47 @@ def test_arguments_come_from_the_command_line(
     assert __version__ in capsys.readouterr().out
 
 
+def test_under_json_what_makes_no_sense_is_an_object_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert usage("whoami", "--sing", "--json") == 2
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["type"] == "UsageError"
+    assert "--sing" in error["message"]
+
+
+def test_json_for_the_command_is_not_for_us(capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage("exec", "--sing", "--", "echo", "--json") == 2
+    assert capsys.readouterr().err.startswith("irsa-creds: error: ")
+
+
+def test_json_may_come_before_the_command(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(ConfigError("No.")))
+    assert main(["--json", "whoami"]) == 1
+    assert json.loads(capsys.readouterr().err)["error"]["message"] == "No."
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--role-arn", "reader"),
+        ("--token-file", ""),
+        ("--session-name", "ö"),
+        ("--duration-seconds", "-1"),
+        ("--region", "no region"),
+        ("--profile", "nowhere"),
+    ],
+)
+def test_an_option_that_is_malformed_is_wrong_usage(
+    option: str, value: str, container: Container
+) -> None:
+    done = container.run("whoami", f"{option}={value}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"irsa-creds: error: {option} ")
+
+
 # -- how it ends -----------------------------------------------------------------------------------
 
 
@@ -174,6 +216,72 @@ def test_who_reads_no_more_is_no_error(container: Container) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(PATIENCE) == 141
+
+
+# A status of its own: 0, 1 and 3 would be an answer.
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+    ids=str,
+)
+def test_where_the_system_says_no_that_is_told(
+    error: Exception, told: str, doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(error))
+    assert main(["whoami"]) == 70
+    assert capsys.readouterr().err == f"irsa-creds: error: {told}\n"
+
+
+def test_of_a_defect_the_place_is_told_and_no_value(
+    doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doing(raising(ValueError("a secret")))
+    assert main(["whoami", "--json"]) == 70
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["type"] == "ValueError"
+    assert f"{__file__}:" in error["message"]
+    assert "a secret" not in error["message"]
+
+
+def redirected(container: Container, command: str, to: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with its streams as a shell redirects them, and buffered as a rule."""
+    container.environ.pop("PYTHONUNBUFFERED", None)
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join([*IRSA_CREDS, *command.split()])} {to}"],
+        env=container.environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("to", "why"), [(">&-", "Standard output is closed"), (">/dev/full", "No space left on device")]
+)
+@pytest.mark.parametrize("command", ["whoami", "process --no-cache", "serve"])
+def test_what_cannot_be_told_was_not_done(
+    command: str, to: str, why: str, container: Container
+) -> None:
+    done = redirected(container, command, to)
+    assert done.returncode == 70
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [each.name for each in container.temporary.iterdir() if command == "serve"] == []
+
+
+def test_without_a_stream_for_errors_the_status_is_the_same(container: Container) -> None:
+    done = redirected(container, "whoami --role-arn x", "2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_the_output_of_a_command_that_prints_nothing_may_be_closed(container: Container) -> None:
+    done = redirected(container, "exec -- true", ">&-")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("argv", [["whoami"], ["--", "whoami"]], ids=" ".join)
@@ -231,7 +339,7 @@ def test_a_terminal_gets_colour_unless_it_is_not_to(
 ) -> None:
     stdout, stderr = Terminal(), Terminal()
     out = Printer.to(stdout, stderr, environ)
-    out.fail("no role")
+    out.line(Styled("fail", "fail"))
     out.error("no role")
     assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is coloured
     assert ("\x1b[31mirsa-creds: error:\x1b[0m" in stderr.getvalue()) is coloured
@@ -242,12 +350,9 @@ def test_a_file_gets_no_colour_though_the_other_stream_is_a_terminal() -> None:
     out = Printer.to(stdout, stderr, {})
     out.heading("Who")
     out.dim("less")
-    out.ok("all well")
-    out.warn("hm")
-    out.fail("no")
     out.line(Styled("deny", "deny"), ": ", "why")
     out.note("by the way")
-    assert stdout.getvalue() == "Who\nless\nok    all well\nwarn  hm\nfail  no\ndeny: why\n"
+    assert stdout.getvalue() == "Who\nless\ndeny: why\n"
     assert stderr.getvalue() == "by the way\n"
 
 
@@ -258,6 +363,13 @@ def test_what_would_steer_a_terminal_is_written_out() -> None:
     assert stdout.getvalue() == (
         "a\\x1b[2Jb\\rc\\x9b d\\u202ee\x1b[32mx\\x1by\\x07\x1b[0m\tkept\nkept\n"
     )
+
+
+@pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069")
+def test_what_would_turn_or_end_a_line_unseen_is_written_out(mark: str) -> None:
+    stdout = io.StringIO()
+    Printer(stdout, io.StringIO()).line(f"a{mark}b")
+    assert stdout.getvalue() == f"a\\u{ord(mark):04x}b\n"
 
 
 def test_json_begins_with_the_version_of_its_schema() -> None:

@@ -19,8 +19,8 @@ import s3fs
 
 import irsa_creds
 from irsa_creds.cli import _endpoint
-from irsa_creds.cli._endpoint import Endpoint
-from irsa_creds.cli._rivals import child_environ
+from irsa_creds.cli._child_environ import child_environ
+from irsa_creds.cli._endpoint import Endpoint, hosts_of
 from irsa_creds.cli._token_place import token_file, variables
 
 if TYPE_CHECKING:
@@ -75,9 +75,13 @@ class Answered:
     body: str
 
 
+def connected(endpoint: Endpoint) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE)
+
+
 def send(endpoint: Endpoint, request: bytes) -> Answered:
     """Send any bytes, and read until the endpoint closes."""
-    with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE) as connection:
+    with connected(endpoint) as connection:
         connection.sendall(request)
         return received(connection)
 
@@ -132,8 +136,14 @@ def test_the_account_is_named_where_sts_told_it(endpoint: Endpoint, holder: Hold
     assert json.loads(send(endpoint, request(endpoint)).body)["AccountId"] == "123456789012"
 
 
-def test_the_name_localhost_is_as_good(endpoint: Endpoint) -> None:
-    assert send(endpoint, request(endpoint, host=f"localhost:{endpoint.port}")).status == 200
+@pytest.mark.parametrize("name", ["localhost", "LocalHost"])
+def test_the_name_localhost_is_as_good(name: str, endpoint: Endpoint) -> None:
+    assert send(endpoint, request(endpoint, host=f"{name}:{endpoint.port}")).status == 200
+
+
+def test_the_port_of_http_goes_without_saying_and_no_other() -> None:
+    assert hosts_of(80) == {"127.0.0.1", "127.0.0.1:80", "localhost", "localhost:80"}
+    assert hosts_of(8080) == {"127.0.0.1:8080", "localhost:8080"}
 
 
 def test_without_credentials_it_answers_503_and_why_so_that_sdks_try_again(
@@ -279,46 +289,96 @@ def test_who_drips_is_cut_off_whatever_the_pace(
     assert time.monotonic() - began < PATIENCE
 
 
-def test_those_who_say_nothing_hold_nobody_up_for_long(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("said", [b"", b"GET /v1/credentials HTTP/1.1\r\nHost:"], ids=["", "half"])
+def test_those_who_do_not_show_the_token_make_room_however_long_they_may_take(
+    said: bytes, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 10 * PATIENCE)
     with ExitStack() as stack:
         for _ in range(3 * _endpoint._CONNECTIONS):
-            address = ("127.0.0.1", endpoint.port)
-            stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
+            client = stack.enter_context(connected(endpoint))
+            client.sendall(said)
         assert send(endpoint, request(endpoint)).status == 200
 
 
+class Busy:
+    """A provider that gives nothing before it is told to.
+
+    Attributes:
+        most: how many have asked at once.
+    """
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.full = threading.Event()
+        self.most = 0
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def get(self, *, timeout: float) -> irsa_creds.Credentials:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+            if self._inside == _endpoint._CONNECTIONS:
+                self.full.set()
+        self.gate.wait(PATIENCE)
+        with self._lock:
+            self._inside -= 1
+        return GIVEN
+
+
+@pytest.fixture
+def busy() -> Busy:
+    return Busy()
+
+
+@pytest.fixture
+def busy_endpoint(busy: Busy) -> Iterator[Endpoint]:
+    with Endpoint(cast("Any", busy)) as opened:
+        yield opened
+
+
 def test_connections_have_a_limit_and_the_rest_wait_for_their_turn(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    busy: Busy, busy_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, gate, full = threading.Lock(), threading.Event(), threading.Event()
-    inside: list[int] = []
-    served: list[int] = []
-
-    def busy(*_: Any) -> None:
-        with lock:
-            inside.append(len(inside) - len(served))
-            if len(inside) == _endpoint._CONNECTIONS:
-                full.set()
-        gate.wait(PATIENCE)
-        with lock:
-            served.append(1)
-
-    monkeypatch.setattr(_endpoint, "_Handler", busy)
+    # Nobody is to be sent away where this machine is slow.
+    monkeypatch.setattr(_endpoint, "_GRACE_SECONDS", 10 * PATIENCE)
     with ExitStack() as stack:
         clients = [
-            stack.enter_context(
-                socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE)
-            )
-            for _ in range(2 * _endpoint._CONNECTIONS)
+            stack.enter_context(connected(busy_endpoint)) for _ in range(2 * _endpoint._CONNECTIONS)
         ]
-        assert full.wait(PATIENCE)
-        gate.set()
-        # Each is closed when it has been served.
-        assert [client.recv(1) for client in clients] == [b""] * len(clients)
-    assert max(inside) < _endpoint._CONNECTIONS
+        for client in clients:
+            client.sendall(request(busy_endpoint))
+        assert busy.full.wait(PATIENCE)
+        busy.gate.set()
+        assert {received(client).status for client in clients} == {200}
+    assert busy.most == _endpoint._CONNECTIONS
+
+
+def test_who_has_shown_the_token_makes_room_for_nobody(
+    busy: Busy, busy_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as stack:
+        known = [
+            stack.enter_context(connected(busy_endpoint)) for _ in range(_endpoint._CONNECTIONS)
+        ]
+        for client in known:
+            client.sendall(request(busy_endpoint))
+        assert busy.full.wait(PATIENCE)
+        dismissed = threading.Event()
+        dismiss = busy_endpoint._dismiss_strangers
+
+        def told() -> None:
+            dismiss()
+            dismissed.set()
+
+        monkeypatch.setattr(busy_endpoint, "_dismiss_strangers", told)
+        monkeypatch.setattr(_endpoint, "_GRACE_SECONDS", 0)
+        late = stack.enter_context(connected(busy_endpoint))
+        late.sendall(request(busy_endpoint))
+        assert dismissed.wait(PATIENCE)
+        busy.gate.set()
+        assert {received(client).status for client in [*known, late]} == {200}
 
 
 def test_where_no_thread_can_start_the_next_client_is_served(

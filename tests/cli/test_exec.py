@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -42,6 +43,8 @@ while True:
 ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
 
 
 def seen(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -97,6 +100,20 @@ def test_without_a_place_to_write_to_the_token_is_in_the_environment(
     child = seen(container.python(code, "exec", "--", sys.executable, "-c", SEEN))
     assert TOKEN_FILE not in child
     assert len(child[TOKEN]) >= 43
+
+
+def test_descriptors_that_a_shell_has_opened_are_the_commands(container: Container) -> None:
+    command = shlex.join([*IRSA_CREDS, "exec", "--", "/bin/sh", "-c", "cat <&8; ls /proc/self/fd"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"echo hi | {{ exec 8<&0; {command}; }}"],
+        env=container.environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    # And none of ours, such as the endpoint's socket; `ls` has one of its own.
+    assert (done.stderr, done.stdout.split()) == ("", ["hi", "0", "1", "2", "3", "8"])
 
 
 def test_it_ends_with_the_commands_status(container: Container) -> None:
@@ -164,6 +181,16 @@ def test_what_is_ignored_stays_ignored_for_the_child_as_under_nohup(container: C
         check=False,
     )
     assert done.stdout == "True\n"
+
+
+def test_where_the_end_is_ignored_it_stays_so(container: Container) -> None:
+    ignoring = (
+        "import signal, sys; from irsa_creds.cli import main;"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); sys.exit(main(sys.argv[1:]))"
+    )
+    code = "import signal; print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN)"
+    done = container.python(ignoring, "exec", "--", sys.executable, "-c", code)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_the_child_blocks_no_signal(container: Container) -> None:
@@ -237,7 +264,7 @@ def test_where_sts_refuses_nothing_is_started(container: Container) -> None:
     assert "AccessDenied" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_before_the_command_has_started_ends_it(
     number: signal.Signals, container: Container
 ) -> None:
@@ -259,8 +286,71 @@ def test_a_profile_that_wins_is_named_and_nothing_is_started(container: Containe
     done = container.exec("print('started')")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"credential_process of the profile 'default' in {config}" in done.stderr
+    assert "--no-files" in done.stderr
     assert "--force" in done.stderr
     assert container.given == []
+
+
+def test_an_identity_of_a_file_is_handed_on_where_the_command_does_not_see_the_file(
+    container: Container,
+) -> None:
+    config = container.home / "config"
+    config.write_text(
+        f"[default]\nrole_arn = {container.pod.role_arn}\n"
+        f"web_identity_token_file = {container.pod.token_file}\nregion = eu-west-3\n"
+        f"ca_bundle = {sys.executable}\n"
+    )
+    for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", *REGIONS):
+        del container.environ[name]
+    container.environ["AWS_CONFIG_FILE"] = str(config)
+    refused = container.exec("print('started')")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "role_arn of the profile 'default'" in refused.stderr
+    done = container.exec(SEEN, "--no-files")
+    child = json.loads(done.stdout)
+    assert [child[name] for name in FILES] == [os.devnull] * len(FILES)
+    # What else the file says would be lost.
+    assert child["AWS_REGION"] == child["AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert "ca_bundle of the profile 'default': set AWS_CA_BUNDLE" in done.stderr
+
+
+def test_of_the_profile_that_is_taken_away_the_region_stays_and_the_rest_is_told(
+    container: Container,
+) -> None:
+    config = container.home / "config"
+    config.write_text(
+        f"[profile dev]\nregion = eu-west-3\nca_bundle = {sys.executable}\n"
+        "endpoint_url = https://x.example\n"
+    )
+    for name in REGIONS:
+        del container.environ[name]
+    container.environ |= {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "dev"}
+    container.environ["AWS_ENDPOINT_URL"] = container.environ["AWS_ENDPOINT_URL_STS"]
+    done = container.exec(SEEN)
+    child = json.loads(done.stdout)
+    assert child["AWS_REGION"] == child["AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert done.stderr == (
+        "irsa-creds: warning: the command does not see ca_bundle of the profile 'dev': "
+        "set AWS_CA_BUNDLE.\n"
+    )
+
+
+def test_the_region_that_an_option_names_is_the_childs_where_it_has_none(
+    container: Container,
+) -> None:
+    for name in REGIONS:
+        del container.environ[name]
+    assert seen(container.exec(SEEN, "--region", "eu-west-3"))["AWS_REGION"] == "eu-west-3"
+
+
+@pytest.mark.parametrize(("own", "given"), [(None, "true"), ("false", "false")])
+def test_the_node_stays_out_of_reach_unless_it_is_asked_for(
+    own: str | None, given: str, container: Container
+) -> None:
+    container.environ.pop("AWS_EC2_METADATA_DISABLED", None)
+    if own is not None:
+        container.environ["AWS_EC2_METADATA_DISABLED"] = own
+    assert seen(container.exec(SEEN))["AWS_EC2_METADATA_DISABLED"] == given
 
 
 def test_force_goes_on_and_says_so(container: Container) -> None:
@@ -278,8 +368,11 @@ def test_the_commands_own_options_are_the_commands(container: Container) -> None
     assert done.stdout == "--json -- -h\n"
 
 
-def test_without_a_command_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["exec", "--"]) == 2
+@pytest.mark.parametrize("argv", [["--"], ["--", ""]], ids=["nothing", "empty"])
+def test_without_a_command_it_is_wrong_usage(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["exec", *argv]) == 2
     assert "irsa-creds exec -- COMMAND" in capsys.readouterr().err
 
 
@@ -301,3 +394,28 @@ def test_the_tokens_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert not path.parent.exists()
+
+
+def test_where_a_place_is_full_the_next_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, roomy = tmp_path / "full", tmp_path / "roomy"
+    opened = os.fdopen
+
+    def limited(descriptor: int, mode: str) -> IO[str]:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(full):
+            # As a full tmpfs has it: a file can be made, but nothing comes into it.
+            with Path("/dev/full").open("wb") as device:
+                os.dup2(device.fileno(), descriptor, inheritable=False)
+        return opened(descriptor, mode)
+
+    for place in (full, roomy):
+        place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(full))
+    monkeypatch.setattr(_token_place, "_PLACES", (str(roomy),))
+    monkeypatch.setattr(os, "fdopen", limited)
+    with _token_place.token_file("secret") as path:
+        assert path is not None
+        assert path.is_relative_to(roomy)
+        assert path.read_text() == "secret"
+    assert [*full.iterdir(), *roomy.iterdir()] == []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import BotoCoreError
 
-from irsa_creds import ConfigError
-from irsa_creds.cli._rivals import child_environ, rivals
+from irsa_creds.cli._rivals import rivals
 
 # What wins, and the profile that makes it win.
 SOURCES = {
@@ -20,6 +21,9 @@ SOURCES = {
     "aws_access_key_id": "aws_access_key_id = AKIA\naws_secret_access_key = secret",
     "login_session": "login_session = arn:aws:iam::123456789012:user/me",
     "credential_process": "credential_process = /bin/false",
+    # The SDK for Go fails on half of a role.
+    "source_profile": "source_profile = other",
+    "credential_source": "credential_source = EcsContainer",
 }
 
 
@@ -49,9 +53,8 @@ def test_a_default_profile_that_is_a_source_is_named_with_its_file(
         "[default]\nregion = eu-central-1\noutput = json\n",
         "[default]\nregion = eu-central-1\ns3 =\n  max_concurrent_requests = 3\n",
         "[profile other]\ncredential_process = /bin/false\n",
-        "[default]\ncredential_source = EcsContainer\n",
     ],
-    ids=["empty", "settings", "nested settings", "another profile", "half a source"],
+    ids=["empty", "settings", "nested settings", "another profile"],
 )
 def test_nothing_else_in_a_file_is_a_rival(content: str, environ: dict[str, str]) -> None:
     Path(environ["AWS_CONFIG_FILE"]).write_text(content)
@@ -75,48 +78,78 @@ def test_the_usual_files_are_in_the_home(tmp_path: Path, monkeypatch: pytest.Mon
     ]
 
 
-@pytest.mark.parametrize("content", ["no section\n", "[Boto]\ndebug = 1\n"])
-def test_a_file_of_boto_2_without_keys_is_none(content: str, environ: dict[str, str]) -> None:
-    Path(environ["BOTO_CONFIG"]).write_text(content)
+def test_a_file_of_boto_2_without_keys_is_none(environ: dict[str, str]) -> None:
+    Path(environ["BOTO_CONFIG"]).write_text("[Boto]\ndebug = 1\n")
     assert list(rivals(environ)) == []
 
 
-def test_a_file_that_does_not_parse_is_an_error_without_its_content(
-    environ: dict[str, str],
+@pytest.mark.parametrize(
+    "variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"]
+)
+@pytest.mark.parametrize(
+    "content", [b"[default\naws_secret_access_key = hush\n", b"[a]\nb =\n  hush\n", b"\xff"]
+)
+def test_a_file_that_does_not_parse_makes_sdks_fail_and_is_told_without_its_content(
+    content: bytes, variable: str, environ: dict[str, str]
 ) -> None:
-    Path(environ["AWS_CONFIG_FILE"]).write_text("[default\naws_secret_access_key = hush\n")
-    with pytest.raises(ConfigError, match="not a valid AWS configuration") as caught:
-        list(rivals(environ))
-    assert "hush" not in str(caught.value)
+    path = Path(environ[variable])
+    path.write_bytes(content)
+    assert list(rivals(environ)) == [f"the file {path}, which does not parse,"]
+    with pytest.raises((BotoCoreError, ValueError)):
+        botocores(environ)
 
 
-def test_what_names_other_credentials_is_taken_out_of_the_environment() -> None:
-    kept = {
-        "AWS_REGION": "x",
-        "AWS_CONFIG_FILE": "x",
-        "AWS_ENDPOINT_URL": "x",
-        "PATH": "x",
-        "IRSA_CREDS_CACHE_DIR": "x",
-    }
-    gone = dict.fromkeys(
-        (
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "AWS_PROFILE",
-            "AWS_DEFAULT_PROFILE",
-            "AWS_ROLE_ARN",
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "AWS_ROLE_SESSION_NAME",
-            "AWS_CREDENTIAL_FILE",
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        ),
-        "x",
-    )
-    assert child_environ({**kept, **gone}) == kept
+def botocores(environ: dict[str, str]) -> Any:
+    """Return what a botocore in that environment takes; a container of nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+            patch.delenv(name, raising=False)
+        return botocore.session.Session().get_credentials()
+
+
+def test_what_botocore_takes_first_is_named_first(environ: dict[str, str]) -> None:
+    both = "[default]\naws_access_key_id = AKIA{0}\naws_secret_access_key = secret\n"
+    shared, config = environ["AWS_SHARED_CREDENTIALS_FILE"], environ["AWS_CONFIG_FILE"]
+    Path(shared).write_text(both.format("SHARED"))
+    Path(config).write_text(f"{both.format('CONFIG')}credential_process = /bin/false\n")
+    assert list(rivals(environ)) == [
+        f"aws_access_key_id of the profile 'default' in {shared}",
+        f"credential_process of the profile 'default' in {config}",
+        f"aws_access_key_id of the profile 'default' in {config}",
+    ]
+    assert botocores(environ).access_key == "AKIASHARED"
+
+
+def test_without_a_home_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.chdir(tmp_path)
+    assert list(rivals({})) == []
+    assert list(rivals({"BOTO_CONFIG": "~nosuch/x"})) == []
+
+
+@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_an_empty_name_of_a_file_is_none_for_some_sdks(
+    name: str, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    for file in ("config", "credentials"):
+        (tmp_path / ".aws" / file).write_text("[default]\ncredential_process = /bin/false\n")
+    (found,) = rivals({**environ, name: ""})
+    assert "'default' in ~/.aws/" in found
+
+
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+@pytest.mark.parametrize("each", ["aws.accessKeyId", "aws.webIdentityTokenFile", "aws.profile"])
+def test_javas_own_properties_win(name: str, each: str, environ: dict[str, str]) -> None:
+    assert list(rivals({**environ, name: f"-Xmx1g -D{each}=hush"})) == [f"-D{each} in {name}"]
+    assert list(rivals({**environ, name: "-Xmx1g -Daws.region=x"})) == []
 
 
 def test_botocores_chain_has_no_link_before_the_endpoint_that_is_not_known_here() -> None:

@@ -9,14 +9,13 @@ import socket
 import stat
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cli.lab import PATIENCE
 from irsa_creds.cli import main
-from irsa_creds.cli._rivals import child_environ
+from irsa_creds.cli._child_environ import REMOVED
 
 if TYPE_CHECKING:
     from cli.lab import Container
@@ -25,19 +24,17 @@ URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
 
-def told(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Return the variables that it tells a shell to export."""
+REGIONS = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """Return the lines that it tells a shell to run."""
     assert process.stdout is not None
-    found = {}
-    for _ in range(2):
-        word, assignment = shlex.split(process.stdout.readline())
-        assert word == "export"
-        name, _, value = assignment.partition("=")
-        found[name] = value
-    return found
+    # What is removed, the two variables of the endpoint, the switch of the metadata, the regions.
+    return "".join(process.stdout.readline() for _ in range(6))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
     number: signal.Signals, container: Container
 ) -> None:
@@ -46,14 +43,19 @@ def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
         "print(boto3.client('s3').get_object(Bucket='data', Key='greeting')['Body'].read())"
     )
     with container.start("serve") as process:
-        variables = told(process)
-        file = Path(variables[TOKEN_FILE])
+        lines = told(process)
+        (file,) = container.temporary.glob("*/token")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        environ = child_environ(container.environ)
+        # A container of the pod, with what the webhook and others have given to it.
+        environ = {**container.environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}
+        command = f"{lines}exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
         said = subprocess.check_output(
-            [sys.executable, "-c", code], env={**environ, **variables}, text=True, timeout=PATIENCE
+            ["/bin/sh", "-euc", command], env=environ, text=True, timeout=PATIENCE
         )
         assert said == "b'hello'\n"
+        signers = {each.access_key_id for each in container.sandbox.s3_identities}
+        assert signers == set(container.given)
+        assert len(container.given) == 1
         process.send_signal(number)
         assert process.wait(PATIENCE) == 0
         assert process.stdout is not None
@@ -61,13 +63,32 @@ def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
     assert list(container.temporary.iterdir()) == []
 
 
+def test_a_shell_is_told_what_to_unset_and_keeps_its_own_region(container: Container) -> None:
+    own = {"AWS_REGION": "ap-south-1", "AWS_PROFILE": "x", "AWS_ACCESS_KEY_ID": "AKIA"}
+    with container.start("serve", "--region", "eu-west-1") as process:
+        lines = told(process)
+        said = subprocess.check_output(
+            ["/bin/sh", "-euc", f"{lines}env"], env=own, text=True, timeout=PATIENCE
+        )
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    found = dict(line.split("=", 1) for line in said.splitlines())
+    assert found["AWS_REGION"] == "ap-south-1"
+    assert found["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert found["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert {name for name in found if name in REMOVED} == {URI, TOKEN_FILE}
+
+
 def test_json_tells_the_same(container: Container) -> None:
     with container.start("serve", "--json") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(7)]
-        found = json.loads("".join(lines))
+        lines = iter(process.stdout.readline, "}\n")
+        found = json.loads("".join([*lines, "}"]))
         assert found["schema"] == 1
-        assert found["environment"].keys() == {URI, TOKEN_FILE}
+        environment = found["environment"]
+        assert environment.keys() == set(REMOVED)
+        assert {name for name, value in environment.items() if value} == {URI, TOKEN_FILE}
+        assert found["defaults"].keys() == {"AWS_EC2_METADATA_DISABLED", *REGIONS}
         process.terminate()
         assert process.wait(PATIENCE) == 0
 

@@ -71,6 +71,17 @@ def test_what_sts_did_not_tell_is_not_made_up(
     assert capsys.readouterr().out == "account id  (not told)\n"
 
 
+def test_a_claim_begins_no_line_of_its_own(
+    here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forged(*_: object) -> dict[str, object]:
+        return {"token": {"sub": "x\naccount id  000000000000"}}
+
+    monkeypatch.setattr("irsa_creds.cli._whoami._facts", forged)
+    assert main(["whoami"]) == 0
+    assert capsys.readouterr().out == "token sub  x\\naccount id  000000000000\n"
+
+
 def test_it_asks_sts_whatever_the_cache_has(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

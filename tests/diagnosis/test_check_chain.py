@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from diagnosis.podlab import ROLE, SECRET, Lab
+from irsa_creds.diagnosis import _sources
 from irsa_creds.diagnosis._check_chain import chain_checks
 from irsa_creds.diagnosis._checks import Diagnosis
 
@@ -198,6 +199,27 @@ def test_whether_a_credential_process_runs_is_seen_by_running_it(
     assert check.status == ("ok" if runs else "warn")
     method(changes.get("profile"))
     assert (tmp_path / "ran").exists() == runs
+
+
+# How botocore calls the sources of a profile; by `shared` where a key is in one file or the other.
+METHODS = {
+    ("role", None): "assume-role",
+    ("web identity", None): "assume-role-with-web-identity",
+    ("single sign-on", None): "sso",
+    ("key", True): "shared-credentials-file",
+    ("login", None): "login",
+    ("credential_process", None): "custom-process",
+    ("key", False): "config-file",
+}
+
+
+def test_the_sources_of_a_profile_are_in_the_order_of_botocores_chain() -> None:
+    chain = [each.METHOD for each in Session().get_component("credential_provider").providers]
+    ours = [
+        METHODS[each.what, each.shared]
+        for each in (_sources.ASSUMED, _sources.WEB_IDENTITY, *_sources.LATER)
+    ]
+    assert [method for method in chain if method in METHODS.values()] == ours
 
 
 def test_the_command_of_a_credential_process_is_not_told(enter: Callable[..., Facts]) -> None:

@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
+from irsa_creds.cli._parser import SIGNALLED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -22,20 +24,25 @@ _NAMES = ["SIGALRM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUS
 _REAL_TIME = range(getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", -1) + 1)
 _PASSED = {getattr(signal, name) for name in _NAMES if hasattr(signal, name)} | {*_REAL_TIME}
 _WAITED_FOR = _PASSED | {getattr(signal, "SIGCHLD", signal.SIGTERM)}
+# What ends the command itself, if it is told so: a terminal that goes, or whoever started it.
+_ENDING = {getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)}
 # As a shell reports it.
-_NOT_FOUND, _NOT_EXECUTABLE, _KILLED = 127, 126, 128
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM end this process by an exception, so that it cleans up after itself.
+    """Let SIGTERM and SIGHUP end this process by an exception, so that it cleans up after itself.
 
     The first process of a container would not even end without a handler: pid_namespaces(7).
     """
 
     def end(number: int, _: object) -> None:
-        raise SystemExit(_KILLED + number)
+        raise SystemExit(SIGNALLED + number)
 
-    signal.signal(signal.SIGTERM, end)
+    for number in _ENDING:
+        # As nohup(1) wants it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def shielded(work: Callable[[], Result]) -> Result:
@@ -81,7 +88,9 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     # Where it is ignored, the kernel itself would reap the child, with its status.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        child = subprocess.Popen(argv, env=environ)  # noqa: S603 - that is what the user asks for
+        # Descriptors that a shell has opened for the command are its own; those of this process are
+        # closed all the same: PEP 446.
+        child = subprocess.Popen(argv, env=environ, close_fds=False)  # noqa: S603 - the user's own
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         return (_NOT_FOUND if missing else _NOT_EXECUTABLE), f"{argv[0]}: {error.strerror}"
@@ -94,7 +103,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
         if told.si_signo != signal.SIGCHLD and told.si_code <= 0:
             child.send_signal(told.si_signo)
     status = child.returncode
-    return (_KILLED - status if status < 0 else status), ""
+    return (SIGNALLED - status if status < 0 else status), ""
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:

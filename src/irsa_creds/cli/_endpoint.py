@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import io
 import json
@@ -27,12 +28,16 @@ _log = logging.getLogger("irsa_creds")
 
 _HOST = "127.0.0.1"
 _PATH = "/v1/credentials"
+_HTTP_PORT = 80
 #: Connections at once. A program that starts a hundred clients has the others queue up.
 _CONNECTIONS = 32
 _BACKLOG = 128
 #: What an SDK sends is below 2 kB, and comes in one piece.
 _REQUEST_BYTES = 16_384
 _REQUEST_SECONDS = 2.0
+#: Where all are taken, so long has a client to show the token before it makes room for the next.
+#: Those in the kernel's queue are served within a second then, whoever is before them.
+_GRACE_SECONDS = 0.1
 #: The SDKs' own time-out is 1 s (JavaScript) to 2 s (botocore), and each tries three times or more.
 _WAIT_SECONDS = 0.8
 #: Where the system has run out of something, trying again at once would only burn time.
@@ -64,8 +69,10 @@ class Endpoint:
         self._listener = socket.create_server((_HOST, port), backlog=_BACKLOG)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://{_HOST}:{self.port}{_PATH}"
-        # A page in a browser may give the loopback a name of its own ("DNS rebinding").
-        self.hosts = {f"{name}:{self.port}" for name in (_HOST, "localhost")}
+        self.hosts = hosts_of(self.port)
+        # Those that have not shown the token, and when they came.
+        self._strangers: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
         self._free = threading.Semaphore(_CONNECTIONS)
         self._closing = threading.Event()
         self._thread = threading.Thread(
@@ -73,10 +80,18 @@ class Endpoint:
         )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Answer from now on, until `close` or the end of the process."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
         self._closing.set()
         # The thread waits for one of these: closing the socket alone would leave it in `accept`.
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -84,38 +99,73 @@ class Endpoint:
         self._thread.join()
         self._listener.close()
 
+    def admit(self, connection: socket.socket) -> None:
+        """Let a client that has shown the token stay, whoever comes."""
+        with self._lock:
+            self._strangers.pop(connection, None)
+
     def _accept(self) -> None:
         while not self._closing.is_set():
-            # Those beyond wait in the kernel's queue, and cost nothing there.
-            self._free.acquire()
             try:
                 connection, address = self._listener.accept()
             except OSError:
                 # The client is gone already, no descriptor is left for now, or this is the end.
-                self._pause()
+                self._closing.wait(_PAUSE_SECONDS)
                 continue
+            self._take_place()
+            with self._lock:
+                self._strangers[connection] = time.monotonic()
             thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
             try:
                 thread.start()
             except RuntimeError:
                 # The limit of threads: the client tries again.
-                connection.close()
-                self._pause()
+                self._end(connection)
+                self._closing.wait(_PAUSE_SECONDS)
 
-    def _pause(self) -> None:
-        self._free.release()
-        self._closing.wait(_PAUSE_SECONDS)
+    def _take_place(self) -> None:
+        """Wait until there is room; meanwhile the kernel's queue holds those beyond at no cost."""
+        taken = self._free.acquire(blocking=False)
+        while not taken:
+            self._dismiss_strangers()
+            taken = self._free.acquire(timeout=_GRACE_SECONDS / 4)
+
+    def _dismiss_strangers(self) -> None:
+        """Let the threads of those that have had their time see an end of the connection."""
+        latest = time.monotonic() - _GRACE_SECONDS
+        with self._lock:
+            for connection in [each for each, came in self._strangers.items() if came <= latest]:
+                del self._strangers[connection]
+                # It may have gone by itself.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         try:
-            with connection:
-                # A handler asks nothing else of a server.
-                _Handler(connection, address, cast("Any", self))
+            # A handler asks nothing else of a server.
+            _Handler(connection, address, cast("Any", self))
         except Exception as error:  # noqa: BLE001 - one client's trouble is nobody else's
             # Without the traceback: what is in it belongs to a request.
             _log.debug("A client of the endpoint went away: %s.", type(error).__name__)
         finally:
-            self._free.release()
+            self._end(connection)
+
+    def _end(self, connection: socket.socket) -> None:
+        self.admit(connection)
+        connection.close()
+        self._free.release()
+
+
+def hosts_of(port: int) -> set[str]:
+    """Return what `Host` may be, in small letters.
+
+    A page in a browser may give the loopback a name of its own ("DNS rebinding").
+
+    Args:
+        port: 80 goes without saying: RFC 9110, section 4.2.1.
+    """
+    names = {_HOST, "localhost"}
+    return {f"{name}:{port}" for name in names} | (names if port == _HTTP_PORT else set())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -141,13 +191,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         endpoint: Endpoint = self.server
-        if self.headers.get_all("Host", []) not in [[host] for host in endpoint.hosts]:
+        hosts = [host.lower() for host in self.headers.get_all("Host", [])]
+        if hosts not in [[host] for host in endpoint.hosts]:
             self._refuse(403, "WrongHost")
         elif not self._is_authorized(endpoint.token):
             self._refuse(401, "Unauthorized")
         elif self.path != _PATH:
             self._refuse(404, "NotFound")
         else:
+            endpoint.admit(self.connection)
             self._hand_out(endpoint.provider)
 
     def _is_authorized(self, token: str) -> bool:

@@ -8,11 +8,13 @@ import signal
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._settings import EnvironSettings
 from irsa_creds.cli._child import end_on_signals, run as run_child, shielded
+from irsa_creds.cli._child_environ import child_environ, with_defaults
 from irsa_creds.cli._endpoint import Endpoint
-from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of
+from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._parser import UsageError, command
-from irsa_creds.cli._rivals import child_environ, rivals
+from irsa_creds.cli._rivals import rivals
 from irsa_creds.cli._token_place import token_file, variables
 
 if TYPE_CHECKING:
@@ -26,14 +28,19 @@ Run a command whose AWS SDK, in whatever language, gets credentials from this pr
 127.0.0.1, as on ECS and with EKS Pod Identity, and refreshed in the background. Static keys,
 AWS_PROFILE and the web identity variables are taken out of its environment. Where something else
 would win all the same, such as a profile in ~/.aws/config, nothing is started, and the winner is
-named. Signals are passed on."""
+named. AWS_EC2_METADATA_DISABLED=true keeps it from the node's role, unless the variable is set
+already, and AWS_REGION tells it the region that it would miss then. Signals are passed on."""
 
 _STATUS = """\
 exit status:
   the command's own; 128 + N where signal N ended it; 127 or 126 where it is not there or cannot be
-  run; 1 where there are no credentials, or something would beat them.
+  run; 1 where there are no credentials, or something would beat them; 70 where this program itself
+  could not go on.
 
 """
+
+# Keys of a profile that are not about credentials, and the variables that say the same.
+_NETWORK = {"ca_bundle": "AWS_CA_BUNDLE", "endpoint_url": "AWS_ENDPOINT_URL"}
 
 
 def add(subparsers: Subparsers) -> None:
@@ -49,8 +56,8 @@ def add(subparsers: Subparsers) -> None:
                 'ENTRYPOINT ["irsa-creds", "exec", "--", "node", "server.mjs"]',
             ),
             (
-                "a profile stands in the way: go round it",
-                "AWS_CONFIG_FILE=/dev/null irsa-creds exec -- ./program",
+                "a profile stands in the way: hide ~/.aws from the program",
+                "irsa-creds exec --no-files -- ./program",
             ),
         ),
         after=_STATUS + ENVIRONMENT,
@@ -59,6 +66,11 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--force", action="store_true", help="go on though something else beats these credentials"
     )
+    parser.add_argument(
+        "--no-files",
+        action="store_true",
+        help="hide AWS's configuration files from the command (not from this program)",
+    )
     add_identity(parser)
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
 
@@ -66,14 +78,16 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace, out: Printer) -> int:
     """Run the command."""
     argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
-    if not argv:
+    if not argv or not argv[0]:
         raise UsageError("exec needs a command to run: irsa-creds exec -- COMMAND")
     if not hasattr(signal, "sigwaitinfo"):
         raise UsageError("exec needs a system with sigwaitinfo, such as Linux; see 'serve'.")
     end_on_signals()
-    environ = child_environ(os.environ)
+    environ = child_environ(os.environ, files=not args.no_files)
     _look_for_rivals(environ, out, force=args.force)
     endpoint = shielded(lambda: _started(args))
+    environ = with_defaults(environ, region_of(endpoint.provider))
+    _tell_what_is_lost(args, out)
     with token_file(endpoint.token) as path:
         status, trouble = run_child(argv, {**environ, **variables(endpoint, path)})
     if trouble:
@@ -89,15 +103,30 @@ def _look_for_rivals(environ: dict[str, str], out: Printer, *, force: bool) -> N
     told = f"{winner} beats the credentials of this pod's role in the command's environment"
     if not force:
         raise ConfigError(
-            f"{told}, so it was not started. Remove it, point AWS_CONFIG_FILE and "
-            "AWS_SHARED_CREDENTIALS_FILE elsewhere (/dev/null), or go on with --force."
+            f"{told}, so it was not started. Remove it, hide AWS's configuration files from the "
+            "command with --no-files, or go on with --force."
         )
     out.note(f"irsa-creds: warning: {told}.")
+
+
+def _tell_what_is_lost(args: argparse.Namespace, out: Printer) -> None:
+    """Warn of what the profile says about the network, where the command does not see it."""
+    settings = EnvironSettings(os.environ, args.profile)
+    if settings.profile_name == "default" and not args.no_files:
+        return
+    for key, name in _NETWORK.items():
+        if settings.profile(key) is not None and name not in os.environ:
+            out.note(
+                f"irsa-creds: warning: the command does not see {key} of the profile "
+                f"{settings.profile_name!r}: set {name}."
+            )
 
 
 def _started(args: argparse.Namespace) -> Endpoint:
     """Return the endpoint, with credentials to hand out, for SDKs wait for a second only."""
     provider = provider_of(args, keep_warm=True)
     fetch(provider)
+    endpoint = Endpoint(provider)
     # It ends with this process.
-    return Endpoint(provider).__enter__()
+    endpoint.start()
+    return endpoint

@@ -6,7 +6,9 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from irsa_creds._errors import ConfigError
 from irsa_creds._registry import provider
+from irsa_creds.cli._parser import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +24,7 @@ __all__ = [
     "expiration",
     "fetch",
     "provider_of",
+    "region_of",
 ]
 
 #: The end of `--help` of the commands that take these options.
@@ -55,18 +58,32 @@ def provider_of(
     """Return the provider of the identity that the options name.
 
     Raises:
-        ConfigError: a value is malformed, or IRSA is not configured.
+        UsageError: an option's value is malformed.
+        ConfigError: a variable's or a profile's is, or IRSA is not configured.
     """
-    return provider(
-        role_arn=args.role_arn,
-        token_file=args.token_file,
-        session_name=args.session_name,
-        duration_seconds=args.duration_seconds,
-        region=args.region,
-        profile=args.profile,
-        keep_warm=keep_warm,
-        shared_cache=shared_cache,
-    )
+    try:
+        return provider(
+            role_arn=args.role_arn,
+            token_file=args.token_file,
+            session_name=args.session_name,
+            duration_seconds=args.duration_seconds,
+            region=args.region,
+            profile=args.profile,
+            keep_warm=keep_warm,
+            shared_cache=shared_cache,
+        )
+    except ConfigError as error:
+        # The library's messages begin with what they are about.
+        begins, argument, rest = str(error).partition("The argument ")
+        if begins or not argument:
+            raise
+        name, _, why = rest.partition(" ")
+        raise UsageError(f"--{name.replace('_', '-')} {why}") from None
+
+
+def region_of(provider: Provider) -> str | None:
+    """Return the region that a pod's variables, profile or token name; None where none does."""
+    return provider._config.region  # noqa: SLF001 - no public name, and none is needed
 
 
 def fetch(provider: Provider) -> Credentials:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from irsa_creds._version import __version__
 
@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     from irsa_creds.cli._print import Printer
 
-__all__ = ["COMMANDS", "Module", "Subparsers", "UsageError", "command", "module_of", "parser_for"]
+__all__ = [
+    "COMMANDS",
+    "SIGNALLED",
+    "Module",
+    "Subparsers",
+    "UsageError",
+    "command",
+    "module_of",
+    "parser_for",
+]
+
+#: What a shell reports for a program that a signal has ended: this and the signal's number.
+SIGNALLED = 128
 
 #: What `add` of a command's module gets; argparse has no public name for it.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - as said
@@ -27,6 +39,14 @@ _FORMATTER = partial(argparse.RawDescriptionHelpFormatter, width=100)
 
 class UsageError(Exception):
     """What was asked for makes no sense: shown like argparse's own errors, exit status 2."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave it to whoever knows of `--json` to tell it."""
+        # Python 3.14 would paint the usage, which `Printer` would write out.
+        self.color = False
+        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
 
 
 class Module(Protocol):
@@ -71,7 +91,7 @@ def module_of(name: str) -> Module:
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return a parser for the command that `arguments` begin with; without one, of all names."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="irsa-creds",
         description="AWS credentials for pods with IRSA: use them, and see why they do not come.",
         epilog=_epilog(_EXAMPLES, "'irsa-creds COMMAND --help' shows more of each."),

@@ -27,7 +27,7 @@ _STYLES = {
     "deny": "31",
 }
 # Tokens, files and answers are anybody's text: none may steer the terminal or turn a line round.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Styled(NamedTuple):
@@ -92,18 +92,6 @@ class Printer:
     def dim(self, text: str) -> None:
         """Print what matters less."""
         self.line(Styled(text, "dim"))
-
-    def ok(self, text: str) -> None:
-        """Print what is well, marked as such in words too: colour alone tells nobody."""
-        self.line(Styled("ok", "ok"), "    ", text)
-
-    def warn(self, text: str) -> None:
-        """Print what may be wrong, marked."""
-        self.line(Styled("warn", "warn"), "  ", text)
-
-    def fail(self, text: str) -> None:
-        """Print what is wrong, marked; an error of the command itself is `error`'s."""
-        self.line(Styled("fail", "fail"), "  ", text)
 
     def emit(self, data: Mapping[str, Any]) -> None:
         """Print an object as JSON on standard output; `schema` comes first if it has none."""

@@ -3,95 +3,97 @@
 from __future__ import annotations
 
 import configparser
-import contextlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._settings import EnvironSettings
+from irsa_creds import _ini
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["child_environ", "rivals"]
+__all__ = ["rivals"]
 
-# All that comes before the endpoint in the chains of the SDKs, or changes what they ask there.
-# Sources: botocore 1.43.117, credentials.create_credential_resolver; AWS SDKs and Tools Reference
-# Guide, "Standardized credential providers"; AWS_ACCESS_KEY, AWS_SECRET_KEY: Go and Java of old;
-# AWS_CREDENTIAL_FILE: EC2's tools of old, and botocore.
-_REMOVED = (
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_CREDENTIAL_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SECRET_KEY",
-    "AWS_SECURITY_TOKEN",
-    "AWS_SESSION_TOKEN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-# Keys of a profile that make it a source of credentials, in the order of botocore's chain. Some
-# are not enough by themselves: then the SDK fails, and does not go on to the endpoint.
-_SOURCES = (
-    "role_arn",
-    "web_identity_token_file",
-    "sso_session",
-    "sso_start_url",
-    "sso_account_id",
-    "sso_role_name",
-    "aws_access_key_id",
-    "login_session",
-    "credential_process",
-)
 _BOTO = "/etc/boto.cfg", "~/.boto"
+# Read by every Java program. Source: AWS SDK for Java 2, SdkSystemSetting and
+# ProfileFileSystemSetting: properties of the system come before the environment.
+_JAVA = "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"
+_PROPERTIES = "aws.accessKeyId", "aws.webIdentityTokenFile", "aws.profile"
 
 
-def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would beat the endpoint."""
-    return {name: value for name, value in environ.items() if name not in _REMOVED}
+class _Default(NamedTuple):
+    """The profile `default` as one file has it: the answer is to say which."""
+
+    path: str
+    shared: bool
+    keys: Mapping[str, Any]
 
 
 def rivals(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what beats the endpoint in a child's environment all the same, the winner first.
 
+    The order is botocore's; a file that does not parse lets most SDKs fail, whatever is in it.
+
     Args:
         environ: what `child_environ` returned.
-
-    Raises:
-        ConfigError: a file does not parse.
     """
-    # One file at a time: the answer is to say which.
-    files = {
-        "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
-        "AWS_CONFIG_FILE": "~/.aws/config",
-    }
-    named = {name: environ.get(name, usual) for name, usual in files.items()}
-    profiles = {
-        path: EnvironSettings({**dict.fromkeys(files, os.devnull), name: path})
-        for name, path in named.items()
-    }
-    for key in _SOURCES:
-        for path, settings in profiles.items():
-            if settings.profile(key) is not None:
-                yield f"{key} of the profile 'default' in {path}"
+    for name in _JAVA:
+        for each in _PROPERTIES:
+            if f"-D{each}=" in environ.get(name, ""):
+                yield f"-D{each} in {name}"
+    # Some SDKs take an empty name for none.
+    shared = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    config = environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
+    read, profiles = _sections(shared), _profiles(config)
+    for path, found in ((shared, read), (config, profiles)):
+        if found is None:
+            yield _broken(path)
+    yield from _of_profiles(
+        _Default(shared, True, (read or {}).get("default", {})),
+        _Default(config, False, (profiles or {}).get("default", {})),
+    )
     yield from _boto2(environ)
+
+
+def _of_profiles(*found: _Default) -> Iterator[str]:
+    if not any(each.keys for each in found):
+        return
+    # It brings all of the diagnosis along: most pods have no such file, and need none of it.
+    from irsa_creds.diagnosis._sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
+
+    for source in (ASSUMED, WEB_IDENTITY, *LATER):
+        for profile in found:
+            if source.shared in {None, profile.shared}:
+                for key in (*source.keys, *source.others):
+                    if key in profile.keys:
+                        yield f"{key} of the profile 'default' in {profile.path}"
 
 
 def _boto2(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield boto 2's files that hold keys: botocore still reads them before the endpoint."""
     given = environ.get("BOTO_CONFIG")
     for path in _BOTO if given is None else (given,):
-        parser = configparser.RawConfigParser()
-        # What does not parse holds no keys that anybody could use.
-        with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-            parser.read(Path(path).expanduser())
-        if parser.has_option("Credentials", "aws_access_key_id"):
+        found = _sections(path)
+        if found is None:
+            yield _broken(path)
+        elif "aws_access_key_id" in found.get("Credentials", {}):
             yield f"aws_access_key_id of [Credentials] in {path}"
+
+
+def _broken(path: str) -> str:
+    return f"the file {path}, which does not parse,"
+
+
+def _profiles(path: str) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the profiles of a configuration file; None where it does not parse."""
+    try:
+        found: Mapping[str, Mapping[str, Any]] = _ini.load_config(path)["profiles"]
+    except (configparser.Error, ValueError):
+        return None
+    return found
+
+
+def _sections(path: str) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the sections of a file; none where it is not there, None where it does not parse."""
+    try:
+        return _ini.raw_config_parse(path)
+    except (configparser.Error, ValueError):
+        return None

@@ -8,8 +8,9 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from irsa_creds.cli._child import end_on_signals
+from irsa_creds.cli._child_environ import REMOVED, defaults
 from irsa_creds.cli._endpoint import Endpoint
-from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of
+from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._parser import UsageError, command
 from irsa_creds.cli._token_place import token_file, variables
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _DESCRIPTION = """\
-Serve refreshing credentials on 127.0.0.1 until SIGTERM or SIGINT, and print the two variables that
-lead AWS's SDKs there. The token that they need is in a file of mode 0600, which is removed at the
-end. All containers of a pod reach the port: those that can read the file get credentials."""
+Serve refreshing credentials on 127.0.0.1 until SIGTERM, SIGHUP or SIGINT, and print the lines of
+shell that lead AWS's SDKs there: what would win is unset, and AWS_EC2_METADATA_DISABLED=true keeps
+them from the node's role, unless the variable is set already. The token that they need is in a file
+of mode 0600, which is removed at the end. All containers of a pod reach the port: those that can
+read the file get credentials."""
 
 _PORTS = range(65_536)
 
@@ -36,11 +39,12 @@ def add(subparsers: Subparsers) -> None:
         "serve",
         description=_DESCRIPTION,
         examples=(
-            ("start it, and see what to export", "irsa-creds serve"),
+            ("start it, and see what to set", "irsa-creds serve"),
             (
                 "for another container, of the same user id: the token on a volume that both mount",
                 "TMPDIR=/shared irsa-creds serve --port 9911 > /shared/environment",
             ),
+            ("and in that one", ". /shared/environment && exec ./program"),
         ),
         after=ENVIRONMENT,
     )
@@ -63,17 +67,21 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     with endpoint, token_file(endpoint.token) as path:
         if path is None:
             raise UsageError("There is no place to write the token to: set TMPDIR to one.")
-        _tell(variables(endpoint, path), out)
         # To be ended is what it is there for.
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            _tell(variables(endpoint, path), defaults(region_of(provider)), out)
             threading.Event().wait()
     return 0
 
 
-def _tell(variables: dict[str, str], out: Printer) -> None:
+def _tell(variables: dict[str, str], unless_set: dict[str, str], out: Printer) -> None:
     if out.json:
-        out.emit({"environment": variables})
+        out.emit({"environment": {**dict.fromkeys(REMOVED), **variables}, "defaults": unless_set})
     else:
+        out.line("unset ", " ".join(REMOVED))
         for name, value in variables.items():
             out.line(f"export {name}={quote(value)}")
+        for name, value in unless_set.items():
+            # "true", and a region: of letters, digits and hyphens.
+            out.line(f'export {name}="${{{name}:-{value}}}"')
     out.flush()

@@ -30,19 +30,12 @@ def token_file(token: str) -> Iterator[Path | None]:
     Yields:
         None where there is no place to write to, as with `readOnlyRootFilesystem`.
     """
-    directory = _private_directory()
-    if directory is None:
-        yield None
-        return
-    path = directory / "token"
+    made: list[Path] = []
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            # No newline: botocore takes one for an attack on the header.
-            opened.write(token)
-        yield path
+        yield _written(token, made)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        for directory in made:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def variables(endpoint: Endpoint, path: Path | None) -> dict[str, str]:
@@ -56,10 +49,17 @@ def variables(endpoint: Endpoint, path: Path | None) -> dict[str, str]:
     return {_URI: endpoint.url, **secret}
 
 
-def _private_directory() -> Path | None:
+def _written(token: str, made: list[Path]) -> Path | None:
+    """Write the token where there is room, and tell which directories were made for that."""
     # Not `gettempdir`, which takes the working directory as the last resort.
     for place in (os.environ.get("TMPDIR"), *_PLACES):
         if place:
             with contextlib.suppress(OSError):
-                return Path(tempfile.mkdtemp(prefix="irsa-creds-", dir=place)).absolute()
+                made.append(Path(tempfile.mkdtemp(prefix="irsa-creds-", dir=place)).absolute())
+                path = made[-1] / "token"
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w") as opened:
+                    # No newline: botocore takes one for an attack on the header.
+                    opened.write(token)
+                return path
     return None

@@ -63,7 +63,8 @@ def run(args: argparse.Namespace, out: Printer) -> int:
         facts["token exp"] = instant(facts["token exp"])
     width = max(map(len, facts))
     for name, value in facts.items():
-        shown = "(not told)" if value is None else str(value)
+        # A claim is anybody's text: it must not begin a line of its own.
+        shown = "(not told)" if value is None else str(value).replace("\n", "\\n")
         out.line(Styled(name.replace("_", " ").ljust(width), "dim"), "  ", shown)
     return 0
 

@@ -1,8 +1,7 @@
 """C01 and C02: what botocore's chain asks before the web identity, and what it never comes to.
 
-The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment, a role
-assumed by a profile, web identity, single sign-on, the shared credentials file,
-login, process, keys in the configuration file, container, node.
+The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment, what a
+profile has (`_sources`), with the web identity's variables in the midst of it, container, node.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._validate import shown
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._sources import LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,16 +134,10 @@ def _what_else(profile: ProfileFacts) -> str:
 
 def _sources(profile: ProfileFacts) -> Iterator[str]:
     """Yield what a profile has of what comes after the web identity, in the chain's order."""
-    if "sso_account_id" in profile.keys:
-        yield "single sign-on"
-    if profile.shared:
-        yield "key"
-    if "login_session" in profile.keys:
-        yield "login"
-    if "credential_process" in profile.keys:
-        yield _PROCESS
-    if "aws_access_key_id" in profile.keys:
-        yield "key"
+    for source in LATER:
+        elsewhere = source.shared is True and not profile.shared
+        if not elsewhere and any(key in profile.keys for key in source.keys):
+            yield source.what
 
 
 def _never_runs(facts: Facts) -> Check:
