@@ -186,13 +186,59 @@ def test_what_is_not_known_is_a_word_in_capitals() -> None:
 
 @pytest.mark.parametrize("words", [NO_PROVIDER, AUDIENCE, NO_KEYS, ("AccessDenied", "")])
 def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None:
-    evil = "https://x/$(touch /tmp/owned)`id`'; rm -rf \"\n& {0}{signer}"
-    claims = {"iss": evil, "sub": "system:serviceaccount:ns:sa", "aud": evil}
+    evil = "x/$(touch /tmp/owned)`id`'; rm -rf \"\n& {0}{signer}"
+    claims = {"iss": f"https://{evil}", "sub": "system:serviceaccount:ns:sa", "aud": evil}
     found = advised(*words, claims=claims).command
     assert "\n" not in found
-    tame = "https://x/$(touch /tmp/owned)`id`'; rm -rf \" & {0}{signer}"
-    # A shell reads it back as one word.
-    assert any(tame in word or tame[8:] in word for word in shlex.split(found))
+    # A shell reads it back as one word, if it is there at all.
+    assert found.count("touch") == sum("touch" in word for word in shlex.split(found))
+    assert found.count("$(touch /tmp/owned)`id`") == sum(
+        word == evil.replace("\n", " ") for word in shlex.split(found)
+    )
+
+
+@pytest.mark.parametrize("iss", ["-o/root/.profile", "--output=/x", "file:///etc", "https://-x"])
+def test_an_issuer_that_is_no_plain_url_is_in_no_command(iss: str) -> None:
+    claims = {**CLAIMS, "iss": iss}
+    assert advised(*NO_KEYS, claims=claims).command == ""
+    for words in (NO_PROVIDER, AUDIENCE, ("AccessDenied", "")):
+        assert iss not in advised(*words, claims=claims).command
+
+
+def test_an_audience_that_looks_like_an_option_is_in_no_command() -> None:
+    claims = {**CLAIMS, "aud": "--profile=admin"}
+    assert "--client-id AUDIENCE" in advised(*AUDIENCE, claims=claims).command
+
+
+FOREIGN = [
+    ISSUER,
+    "https://kubernetes.default.svc",
+    "https://kubernetes.default.svc.cluster.local",
+    "k3s",
+    "pods.eks.amazonaws.com",
+    ["https://kubernetes.default.svc", "vault"],
+]
+
+
+@pytest.mark.parametrize("aud", FOREIGN)
+def test_an_audience_that_every_pod_has_is_never_added_to_iam_s_provider(aud: Any) -> None:
+    claims = {**CLAIMS, "aud": aud}
+    found = advised(*AUDIENCE, claims=claims)
+    assert found.command == (f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}")
+    assert "must not be added" in found.advice
+    nobody = advised(*AUDIENCE, claims={**claims, "sub": "repo:org/app"})
+    assert nobody.command == ""
+    elsewhere = {**claims, "iss": "https://issuer.example"}
+    if aud == ISSUER:
+        elsewhere["aud"] = "https://issuer.example"
+    made = advised(*NO_PROVIDER, claims=elsewhere).command
+    assert made.endswith("--client-id-list sts.amazonaws.com")
+
+
+def test_the_audience_of_sts_that_the_provider_lacks_is_to_be_added() -> None:
+    found = advised(*AUDIENCE)
+    assert found.command.endswith("--client-id sts.amazonaws.com")
+    assert "client ids: add it there." in found.advice
 
 
 # -- the sentences -------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ SOURCE = Path(irsa_creds.__file__).parent
 CHECKS = {
     f"{letter}{number:02}"
     for letter, last in {
-        "E": 3,
+        "E": 4,
         "F": 5,
         "T": 5,
         "R": 3,

@@ -18,20 +18,42 @@ if TYPE_CHECKING:
 
     from irsa_creds._answer import Asked
 
-__all__ = ["Advice", "advise", "claims_told", "failure", "meaning"]
+__all__ = [
+    "POD_IDENTITY",
+    "ROLE",
+    "SERVICE_ACCOUNT",
+    "STS",
+    "Advice",
+    "advise",
+    "claims_told",
+    "clean_issuer",
+    "failure",
+    "is_for_api_server",
+    "meaning",
+]
 
 _SHOWN_LIMIT = 200
 # Seconds: STS tells whole ones, and an answer takes its time.
 _WORTH_TELLING = 5
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999
-# Kubernetes, "Service accounts": the subject of their tokens.
-_SERVICE_ACCOUNT = r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"
-_ROLE = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
-# EKS user guide, "EKS Pod Identity": the audience of its own tokens.
-_POD_IDENTITY = "pods.eks.amazonaws.com"
+#: The audience that AWS's STS asks for (EKS user guide, "IAM roles for service accounts").
+STS = "sts.amazonaws.com"
+#: The subject of service accounts' tokens (Kubernetes, "Service accounts"): namespace and name,
+#: whose letters need no quotes in a shell and cannot begin an option.
+SERVICE_ACCOUNT = r"system:serviceaccount:([a-z0-9][a-z0-9-]{0,62}):([a-z0-9][a-z0-9.-]{0,252})"
+# The API server's own audience: EKS and kubeadm, k3s, RKE2.
+_API_AUDIENCES = r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?/?|k3s|rke2|kubernetes|api"
+#: Partition, account and name of a role, whose path may hold anything.
+ROLE = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
+#: The audience of EKS Pod Identity's own tokens (EKS user guide, "EKS Pod Identity").
+POD_IDENTITY = "pods.eks.amazonaws.com"
 
 
+# What a shell takes as one word, and no program for an option or a user's password.
+_CLEAN_URL = r"(?ai:https?://(?:[a-z0-9][a-z0-9.-]*|\[[0-9a-f:]+\])(?::\d{1,5})?(?:/[\w.~/%+-]*)?)"
+_LONGEST_URL = 255  # IAM's API reference, OpenIDConnectProviderUrlType
 _OPAQUE = " The token is not a JWT, so nothing of it can be shown."
+_API_SERVER = " It is the token for the cluster's own API server, which no other should see."
 _DEFAULT = " The pod runs as the service account 'default': does its spec name the annotated one?"
 
 
@@ -137,12 +159,13 @@ def _facts(asked: Asked, told: Mapping[str, Any], skew: float | None) -> dict[st
         "shape": token.shape(),
         "written": f"; its file was written at {written}" if written else "",
         "skew": _skewed(skew),
+        "audience": _mend_audience(told),
         "clue": _clue(told) if token.claims is not None else _OPAQUE,
     }
 
 
 def _account(role_arn: str) -> str:
-    role = re.fullmatch(_ROLE, role_arn)
+    role = re.fullmatch(ROLE, role_arn)
     return f" {role[2]}" if role and role[2] else ""
 
 
@@ -156,12 +179,56 @@ def _skewed(skew: float | None) -> str:
 
 def _clue(told: Mapping[str, Any]) -> str:
     """Return what catches the eye in a token, as a further sentence."""
-    if _POD_IDENTITY in (told["aud"] or ""):
+    named = _audiences(told)
+    if POD_IDENTITY in named:
         return " It is a token of EKS Pod Identity, which is not meant for STS."
-    account = re.fullmatch(_SERVICE_ACCOUNT, told["sub"] or "")
+    if _is_for_others(told):
+        return _API_SERVER
+    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
     if account and account[2] == "default":
         return _DEFAULT
     return ""
+
+
+def clean_issuer(iss: str | None) -> str | None:
+    """Return an issuer that may stand in a command; None for anything but a plain http(s) URL."""
+    # Three dots stand where a longer one was cut.
+    if not iss or len(iss) > _LONGEST_URL or "..." in iss:
+        return None
+    return iss if re.fullmatch(_CLEAN_URL, iss) else None
+
+
+def is_for_api_server(audience: str, issuer: str | None) -> bool:
+    """Whether an audience is that of a cluster's own API server.
+
+    Args:
+        audience: one of a token.
+        issuer: its issuer, which many API servers take for their own name.
+    """
+    return audience == issuer or re.fullmatch(_API_AUDIENCES, audience) is not None
+
+
+def _audiences(told: Mapping[str, Any]) -> list[str]:
+    return (told["aud"] or "").split(", ")
+
+
+def _is_for_others(told: Mapping[str, Any]) -> bool:
+    """Whether a token is meant for Pod Identity or the API server.
+
+    IAM must never list such an audience: every pod has a token with it.
+    """
+    return any(
+        each == POD_IDENTITY or is_for_api_server(each, told["iss"]) for each in _audiences(told)
+    )
+
+
+def _mend_audience(told: Mapping[str, Any]) -> str:
+    """Return what to do about an audience that IAM's provider does not list, as a clause."""
+    if _is_for_others(told):
+        return f"mount a token for {STS}, for this one's audience must not be added there"
+    if told["aud"] == STS:
+        return "add it there"
+    return f"mount a token for {STS}, or add the token's own there"
 
 
 def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
@@ -170,18 +237,22 @@ def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
     What is not known is a word in capitals. Sources: AWS CLI command reference; eksctl's schema of
     `utils associate-iam-oidc-provider`.
     """
-    role = re.fullmatch(_ROLE, asked.role_arn)
+    role = re.fullmatch(ROLE, asked.role_arn)
     partition, account, name = role.groups() if role else ("aws", "", "ROLE")
-    iss, aud = _whole(told["iss"]) or "ISSUER", _whole(told["aud"]) or "AUDIENCE"
-    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{_bare(iss)}"
+    iss, aud = clean_issuer(told["iss"]), _whole(told["aud"]) or "AUDIENCE"
+    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{_bare(iss or 'ISSUER')}"
     words = {"role": asked.role_arn, "signer": asked.signer or "", "role_name": name}
     lines = {
-        "make_provider": _make_provider(iss, aud),
-        "add_audience": [
+        "make_provider": _make_provider(iss or "ISSUER", STS if _is_for_others(told) else aud),
+        "mend_audience": _change_audience(asked, told)
+        if _is_for_others(told)
+        else [
             *("aws", "iam", "add-client-id-to-open-id-connect-provider"),
             *("--open-id-connect-provider-arn", arn, "--client-id", aud),
         ],
-        "discovery": ["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"],
+        "discovery": ["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"]
+        if iss
+        else [],
         "enable_region": [
             *("aws", "account", "enable-region", "--region-name", _region(asked.endpoint))
         ],
@@ -190,6 +261,15 @@ def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
     return {name: shlex.quote(word) for name, word in words.items()} | {
         name: shlex.join(line) for name, line in lines.items()
     }
+
+
+def _change_audience(asked: Asked, told: Mapping[str, Any]) -> list[str]:
+    """Return the command that prints a pod whose token is for STS; none where nobody is known."""
+    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
+    if not account:
+        return []
+    who = f"{account[1]}/{account[2]}"
+    return ["irsa-creds", "manifest", "--service-account", who, "--role-arn", asked.role_arn]
 
 
 def _make_provider(iss: str, aud: str) -> list[str]:
@@ -207,8 +287,8 @@ def _explain(asked: Asked, told: Mapping[str, Any]) -> list[str]:
     Who may read the policy is seldom the pod, which has no credentials just now: where the claims
     say it all, the command needs no token and runs wherever somebody may call iam:GetRole.
     """
-    iss, aud = _whole(told["iss"]), _whole(told["aud"])
-    account = re.fullmatch(_SERVICE_ACCOUNT, told["sub"] or "")
+    iss, aud = clean_issuer(told["iss"]), _whole(told["aud"])
+    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
     if account and iss and aud:
         who = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
         who += ["--audience", aud]
@@ -218,8 +298,8 @@ def _explain(asked: Asked, told: Mapping[str, Any]) -> list[str]:
 
 
 def _whole(claim: str | None) -> str | None:
-    """Return a claim that is one value, and was neither cut nor masked."""
-    return None if claim is None or re.search(r", |\*\*\*|\.\.\.", claim) else claim
+    """Return a claim that is one value, neither cut nor masked, and looks like no option."""
+    return None if claim is None or re.search(r"^-|, |\*\*\*|\.\.\.", claim) else claim
 
 
 def _bare(iss: str) -> str:

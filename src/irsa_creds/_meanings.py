@@ -128,9 +128,8 @@ _TABLE = (
         ("InvalidIdentityToken",),
         "incorrect token audience",
         Meaning(
-            "The token's audience is none of the IAM OIDC provider's client ids: mount a token for "
-            "sts.amazonaws.com, or add the token's own there.{clue}",
-            "{add_audience}",
+            "The token's audience is none of the IAM OIDC provider's client ids: {audience}.{clue}",
+            "{mend_audience}",
         ),
     ),
     _Row(

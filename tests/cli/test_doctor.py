@@ -162,6 +162,16 @@ def test_a_file_that_is_not_there_is_wrong_usage(run: Callable[..., tuple[int, s
     assert "/nowhere/app.yaml" in err
 
 
+@pytest.mark.parametrize("content", [None, "not json", "{}"])
+def test_a_policy_that_is_none_is_wrong_usage_even_without_a_token(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "trust.json"
+    if content is not None:
+        path.write_text(content)
+    assert run("--policy", str(path))[0] == 2
+
+
 def test_an_option_that_nobody_knows_is_wrong_usage() -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["doctor", "--offline"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -187,3 +188,110 @@ def test_no_object_whatever_it_holds_is_too_much(
     found = manifest_checks(resources, role_arn=ROLE)
     assert {each.id for each in found} == {"M01", "M02", "M03", "M04", "M05"}
     assert all("\x1b" not in each.message for each in found)
+
+
+# -- who was meant ---------------------------------------------------------------------------------
+
+
+def account(name: str, namespace: str = "prod", role: str | None = ROLE) -> str:
+    annotations = f", annotations: {{{KEY}: {role}}}" if role else ""
+    return (
+        f"kind: ServiceAccount\nmetadata: {{name: {name}, namespace: {namespace}{annotations}}}\n"
+    )
+
+
+def deployment(name: str, runs_as: str | None = None) -> str:
+    named = f"serviceAccountName: {runs_as}, " if runs_as else ""
+    return (
+        f"kind: Deployment\nmetadata: {{name: {name}, namespace: prod}}\n"
+        f"spec: {{template: {{spec: {{{named}containers: [{{name: main}}]}}}}}}\n"
+    )
+
+
+def found(check_id: str, *documents: str) -> list[Check]:
+    resources = parse_manifest("---\n".join(documents))
+    return [each for each in manifest_checks(resources) if each.id == check_id]
+
+
+def test_where_others_run_beside_it_nobody_is_told_to_take_the_role() -> None:
+    # As JupyterHub's chart has it: the hub gives the account to the pods that it makes.
+    hub = [
+        account("singleuser"),
+        account("hub", role=None),
+        deployment("hub", "hub"),
+        deployment("proxy"),
+    ]
+    checks = found("M02", *hub)
+    assert [each.status for each in checks] == ["warn", "warn"]
+    assert all("serviceAccountName: NAME  #" in each.fix for each in checks)
+
+
+def test_a_name_that_is_near_is_a_slip_whoever_runs_beside_it() -> None:
+    documents = [account("payments"), deployment("web", "payment"), deployment("proxy")]
+    slip, other = found("M02", *documents)
+    assert (slip.status, other.status) == ("fail", "warn")
+    assert slip.fix == "spec.template.spec.serviceAccountName: payments"
+
+
+def test_a_pod_is_compared_with_so_many_accounts_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+    real = difflib.get_close_matches
+
+    def counted(word: str, among: list[str], **options: Any) -> list[str]:
+        compared.append(len(among))
+        return real(word, among, **options)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    many = [account(f"reader-{number}") for number in range(70)]
+    elsewhere = [account(f"writer-{number}", "other") for number in range(70)]
+    found("M02", *elsewhere, *many, deployment("web"))
+    assert compared == [50]
+    found("M02", *elsewhere, deployment("web"))
+    assert compared == [50]
+
+
+# -- other audiences than AWS's --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("audience", "status"),
+    [
+        ("amazonaws.com", "ok"),  # kops
+        ("openshift", "ok"),  # ROSA
+        ("sts.amazonaws.com.cn", "ok"),
+        ("mine", "warn"),
+        ("sts.amazon.com", "fail"),
+        ("https://sts.amazonaws.com", "fail"),
+        ("pods.eks.amazonaws.com", "fail"),
+    ],
+)
+def test_an_audience_that_iam_s_providers_are_known_to_have_is_sound(
+    audience: str, status: str
+) -> None:
+    pod = (
+        "kind: Pod\nmetadata: {name: web, namespace: prod}\nspec:\n  serviceAccountName: app\n"
+        "  containers: [{name: main}]\n  volumes:\n  - name: aws-iam-token\n    projected:\n"
+        f"      sources: [{{serviceAccountToken: {{audience: '{audience}', path: token}}}}]\n"
+    )
+    assert checks(ACCOUNT, pod)["M05"].status == status
+
+
+@pytest.mark.parametrize(
+    ("audience", "status"), [("amazonaws.com", "ok"), ("sts.amazon.com", "fail")]
+)
+def test_the_annotation_of_the_audience_is_held_to_the_same(audience: str, status: str) -> None:
+    annotated = ACCOUNT + f"    eks.amazonaws.com/audience: {audience}\n"
+    assert checks(annotated, DEPLOYMENT)["M05"].status == status
+
+
+def test_a_hostile_key_writes_no_line_of_its_own_into_a_fix() -> None:
+    key = '"eks.amazonaws.com/role-arn\\nsudo rm -rf /"'
+    evil = ACCOUNT.replace(KEY, key)
+    annotated = DEPLOYMENT.replace(
+        "namespace: prod}", f"namespace: prod, annotations: {{{key}: {ROLE}}}}}"
+    )
+    for check in found("M01", ACCOUNT, annotated) + found("M04", evil, DEPLOYMENT):
+        assert check.status != "ok"
+        assert not any(line.startswith("sudo") for line in check.fix.splitlines())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -79,9 +80,96 @@ def test_an_issuer_that_differs_by_a_slash_is_told() -> None:
     assert "to the last slash" in found.message
 
 
-def test_what_is_to_be_pasted_quotes_what_the_token_says() -> None:
-    found = check("N06", issuer=Issuer("https://x/$(reboot)", error="no"))
-    assert found.fix == "curl 'https://x/$(reboot)/.well-known/openid-configuration'"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x/$(reboot)",
+        "https://x\nsudo rm -rf /",
+        "--output=/x",
+        "https://user:pa55@x",
+        "https://x/" + "x" * 300,
+    ],
+)
+def test_an_issuer_that_is_no_plain_url_is_not_to_be_pasted(url: str) -> None:
+    found = check("N06", issuer=Issuer(url, error="no"))
+    assert found.fix == "# the token's issuer (iss) is no plain URL: whose token is it?"
+    assert "pa55" not in repr(found.as_dict())
+
+
+def test_the_issuer_s_document_is_to_be_fetched_by_hand() -> None:
+    found = check("N06", issuer=Issuer(ISSUER, error="no"))
+    assert found.fix == f"curl -sS {ISSUER}/.well-known/openid-configuration"
+
+
+def test_a_proxy_s_url_that_is_none_is_told_once_and_means_that_sts_is_not_reached() -> None:
+    broken = WELL._replace(
+        proxy_trouble="the URL of the proxy (HTTPS_PROXY) cannot be parsed",
+        lookup=None, connection=None, probe=None, exchanged=None, caller=None,
+    )  # fmt: skip
+    checks = Diagnosis(online_checks(broken))
+    assert [each.id for each in checks.having("fail")] == ["N04"]
+    assert checks["N04"].message == "The URL of the proxy (HTTPS_PROXY) cannot be parsed."
+    assert checks.exit_status() == 4
+
+
+def test_that_sts_is_not_reached_hides_no_other_fault() -> None:
+    unknown = Lookup("sts.example.com", error="no such name")
+    facts = WELL._replace(lookup=unknown, connection=None, probe=None, exchanged=None, caller=None)
+    assert Diagnosis(online_checks(facts)).exit_status() == 4
+    foreign = facts._replace(issuer=Issuer(ISSUER, kid=KID, named=ISSUER, kids=("other",)))
+    assert Diagnosis(online_checks(foreign)).exit_status() == 1
+
+
+def test_without_an_endpoint_sts_is_not_reached() -> None:
+    checks = Diagnosis(online_checks(OnlineFacts(trouble="it is nonsense.")))
+    assert [each.id for each in checks.having("fail")] == ["N01"]
+    assert checks["N01"].message.endswith("it is nonsense.")
+    assert checks.exit_status() == 4
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kind"),
+    [
+        (("100.64.3.7",), "an interface VPC endpoint"),
+        (("10.0.0.1", "52.119.196.1"), "some public and some private"),
+        (("127.0.0.1", "10.0.0.1"), "an interface VPC endpoint"),
+    ],
+)
+def test_all_addresses_count_and_what_is_not_global_is_private(
+    addresses: tuple[str, ...], kind: str
+) -> None:
+    assert kind in check("N01", lookup=Lookup("sts", addresses)).message
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({}, "sts.us-east-1.amazonaws.com (port 443)"),
+        ({"url": "http://127.0.0.1:33163"}, "127.0.0.1 (port 33163)"),
+        ({"proxy": "http://proxy:3128"}, "proxy (port 3128)"),
+        ({"url": "http://sts"}, "sts (port 80)"),
+    ],
+)
+def test_the_way_that_must_be_open_is_named_with_its_port(
+    changes: dict[str, Any], where: str
+) -> None:
+    found = check("N02", connection=Connection(error="refused"), **changes)
+    assert found.fix.endswith(f"reach {where}")
+    assert found.fix.startswith("# ")
+
+
+def test_what_no_proxy_names_already_stays_in_it() -> None:
+    fix = check("N04", proxy="http://proxy:3128", probe=None).fix
+    shell = f"NO_PROXY=a,b; {fix}; echo $NO_PROXY; unset NO_PROXY; {fix}; echo $NO_PROXY"
+    shell = shell.replace("  # or correct HTTPS_PROXY", "")
+    printed = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)
+    host = "sts.us-east-1.amazonaws.com"
+    assert printed.stdout == f"a,b,{host}\n{host}\n"
+
+
+def test_who_cannot_be_asked_about_is_unknown_and_nobody_is_skipped() -> None:
+    assert check("S02", caller=Caller(error="no answer within 6 s")).status == "unknown"
+    assert check("S02", caller=Caller()).status == "skipped"
 
 
 def test_a_token_on_an_open_wire_is_a_warning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -293,3 +294,98 @@ def test_whatever_a_token_says_each_check_has_one_line_to_say_of_it(
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     return Lab(tmp_path_factory.mktemp("pod")).facts()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({"environ": {"AWS_CA_BUNDLE": "/nonexistent.pem"}}, "unset AWS_CA_BUNDLE"),
+        ({"environ": {"REQUESTS_CA_BUNDLE": "/nonexistent.pem"}}, "unset REQUESTS_CA_BUNDLE"),
+        ({"config": "[default]\nca_bundle = /nonexistent.pem\n"}, "# in ~/.aws/config, correct"),
+    ],
+)
+def test_authorities_that_are_not_there_are_told_before_anything_is_sent(
+    check: Callable[..., Check], changes: dict[str, Any], fix: str
+) -> None:
+    found = check("E04", **changes)
+    assert found.status == "fail"
+    assert "'/nonexistent.pem', and there is no such file" in found.message
+    assert found.fix.startswith(fix)
+
+
+def test_authorities_that_are_there_are_well(check: Callable[..., Check], tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    assert check("E04", environ={"AWS_CA_BUNDLE": "{root}/ca.pem"}).status == "ok"
+
+
+def test_a_directory_s_name_writes_no_line_of_its_own_into_a_fix(
+    check: Callable[..., Check], tmp_path: Path
+) -> None:
+    evil = tmp_path / "a\nsudo reboot\x1b[2J"
+    evil.mkdir()
+    found = check("F01", environ={"AWS_WEB_IDENTITY_TOKEN_FILE": f"{evil}/token"})
+    assert found.fix.startswith("ls -la /  #")
+    assert "sudo" not in found.fix
+
+
+def test_only_permissions_are_mended_by_a_group(check: Callable[..., Check]) -> None:
+    broken = check("F02", read_error=OSError(5, "Input/output error"))
+    assert "fsGroup" not in broken.fix
+    assert broken.fix.startswith("ls -l /")
+
+
+@pytest.mark.parametrize("filename", ["token", "a token's file"])
+def test_the_blanks_around_a_token_are_taken_off_by_the_line_that_is_to_be_pasted(
+    check: Callable[..., Check], tmp_path: Path, filename: str
+) -> None:
+    found = check("F03", content=" {token}\r\n", filename=filename, volume="plain")
+    assert found.status == "warn"
+    (file,) = tmp_path.glob(f"run/**/{filename}")
+    before = file.read_text()
+    subprocess.run(["sh", "-c", found.fix], check=True)
+    assert file.read_text() == before.strip()
+    # Of a file that cannot be read, nothing is left empty.
+    file.unlink()
+    assert subprocess.run(["sh", "-c", found.fix], check=False, capture_output=True).returncode
+    assert not list(tmp_path.glob(f"run/**/{filename}*"))
+
+
+def test_a_path_that_must_not_be_shown_is_named_by_its_variable(
+    check: Callable[..., Check], tmp_path: Path
+) -> None:
+    found = check("F03", content="{token}\n", filename="t\u202eoken", volume="plain")
+    assert '<"$AWS_WEB_IDENTITY_TOKEN_FILE"' in found.fix
+
+
+@pytest.mark.parametrize(
+    ("role", "region"),
+    [
+        ("arn:aws-us-gov:iam::123456789012:role/app", "REGION"),
+        ("arn:aws:iam::123456789012:role/app", "eu-central-1"),
+    ],
+)
+def test_no_region_is_advised_in_which_the_role_cannot_be(
+    check: Callable[..., Check], role: str, region: str
+) -> None:
+    named = {"AWS_ROLE_ARN": role, "AWS_REGION": None, "AWS_DEFAULT_REGION": None}
+    found = check("V02", environ=named)
+    assert found.fix == f"export AWS_REGION={region} AWS_DEFAULT_REGION={region}"
+
+
+def test_what_is_no_command_is_a_comment_where_it_stands_behind_one(
+    check: Callable[..., Check],
+) -> None:
+    found = check("T03", claims={"aud": ["sts.amazon.com"]})
+    commands, _, yaml = found.fix.partition("\n# or, ")
+    assert commands.splitlines()[-1].startswith("kubectl rollout restart")
+    assert all(line.startswith("# ") for line in yaml.splitlines()[1:])
+
+
+@pytest.mark.parametrize("subject", ["system:serviceaccount:-x:app", "system:serviceaccount:a b:c"])
+def test_a_subject_that_is_no_service_account_s_is_in_no_command(
+    check: Callable[..., Check], subject: str
+) -> None:
+    found = check(
+        "E02", environ={"AWS_ROLE_ARN": None}, claims={"sub": subject}, account={"sub": subject}
+    )
+    assert "serviceaccount SERVICE_ACCOUNT --namespace NAMESPACE" in found.fix

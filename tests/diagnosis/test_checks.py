@@ -84,3 +84,15 @@ def test_each_status_is_counted_the_worst_first() -> None:
         ("ok", 2),
         ("skipped", 0),
     ]
+
+
+def test_that_sts_is_not_reached_hides_no_fault_of_the_network_s_own_checks() -> None:
+    other = Check("N06", "fail", "The key is not published.")
+    assert Diagnosis((UNREACHED, other)).exit_status() == 1
+
+
+def test_what_a_terminal_would_obey_is_in_neither_message_nor_fix() -> None:
+    evil = "a\x1b[2Jb\u202ec"
+    check = Check("E01", "fail", f"{evil}\nsecond", f"ls {evil}\nid\r")
+    assert check.message == "a?[2Jb?c?second"
+    assert check.fix == "ls a?[2Jb?c\nid?"

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from diagnosis.podlab import EKS, ROLE, SECRET, Lab, eks_claims, jwt
-from irsa_creds import ConfigError
+from irsa_creds import ConfigError, TokenError
+from irsa_creds._token import Token, TokenFile
 from irsa_creds.diagnosis import _check_online, _explain, _online
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._doctor import doctor
@@ -148,7 +150,7 @@ def test_the_verdict_is_a_check_of_its_own_and_information_is_no_alarm(
     monkeypatch.setattr(
         _explain, "explain", lambda *_, **__: SimpleNamespace(verdict=verdict, findings=(told,))
     )
-    diagnosis = examine(policy=written({}))
+    diagnosis = examine(policy=written(trust("anybody")))
     assert (diagnosis["P00"].status, diagnosis["P12"].status) == (status, "ok")
 
 
@@ -169,11 +171,51 @@ def test_a_policy_file_may_begin_with_a_byte_order_mark(
         {"environ": {"AWS_WEB_IDENTITY_TOKEN_FILE": None}},
     ],
 )
-def test_without_token_or_role_there_is_nothing_to_judge_by_a_policy(
+def test_who_asks_for_a_judgement_and_gives_no_token_is_not_told_that_all_is_well(
     changes: dict[str, Any], examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     policy = written(trust("system:serviceaccount:prod:app"))
-    assert examine(changes=changes, policy=policy)["P00"].status == "skipped"
+    diagnosis = examine(changes=changes, policy=policy)
+    assert diagnosis["P00"].status == "fail"
+    assert "not known" in diagnosis["P00"].message
+    assert diagnosis.exit_status() == 1
+
+
+def test_a_policy_is_read_whether_or_not_there_is_a_token(
+    written: Callable[[object], Path],
+) -> None:
+    manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        doctor(policy="/nonexistent.json", manifest=manifest, environ={})
+    with pytest.raises(ConfigError):
+        doctor(policy=written(["nothing"]), environ={})
+
+
+def test_a_token_without_an_issuer_cannot_be_judged(
+    examine: Callable[..., Diagnosis], written: Callable[[object], Path]
+) -> None:
+    policy = written(trust("system:serviceaccount:prod:app"))
+    diagnosis = examine(changes={"claims": {"iss": None}}, policy=policy)
+    assert diagnosis["P00"].status == "fail"
+
+
+def test_a_token_that_is_gone_meanwhile_cannot_be_judged(
+    examine: Callable[..., Diagnosis],
+    written: Callable[[object], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads = count()
+    read = TokenFile.read
+
+    def once(file: TokenFile) -> Token:
+        if next(reads):
+            raise TokenError("gone")
+        return read(file)
+
+    monkeypatch.setattr(TokenFile, "read", once)
+    diagnosis = examine(policy=written(trust("system:serviceaccount:prod:app")))
+    assert (diagnosis["F01"].status, diagnosis["P00"].status) == ("ok", "fail")
+    assert "gone" in diagnosis["P00"].message
 
 
 def test_a_manifest_is_looked_at_beside_the_pod(
@@ -185,20 +227,48 @@ def test_a_manifest_is_looked_at_beside_the_pod(
     assert diagnosis["E01"].status == "ok"
 
 
-def test_where_irsa_is_not_configured_the_manifest_alone_counts(
-    written: Callable[[object], Path],
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+        {"AWS_PROFILE": "dev"},
+        {"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/deployer"},
+        {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"},
+    ],
+)
+def test_elsewhere_than_in_its_pod_the_manifest_alone_counts(
+    environ: dict[str, str], written: Callable[[object], Path]
 ) -> None:
     manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
-    diagnosis = doctor(manifest=manifest, environ={})
-    assert not diagnosis.having("fail")
+    diagnosis = doctor(manifest=manifest, environ=environ)
+    assert not diagnosis.having("fail", "warn")
     assert {statuses(diagnosis, letter).pop() for letter in "EFTRCV"} == {"skipped"}
     assert "manifest" in diagnosis["E01"].message
 
 
-def test_in_a_pod_a_manifest_excuses_nothing(written: Callable[[object], Path]) -> None:
+def test_who_asks_for_more_than_the_manifest_is_told_of_the_machine_too(
+    written: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
-    environ = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
-    assert doctor(manifest=manifest, environ=environ)["E01"].status == "fail"
+    monkeypatch.setattr(_online, "gather_online", lambda *_, **__: None)
+    monkeypatch.setattr(_check_online, "online_checks", lambda _: ())
+    assert doctor(manifest=manifest, online=True, environ={})["E01"].status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("subject", "status"),
+    [("system:serviceaccount:prod:app", "warn"), ("system:serviceaccount:ci:runner", "ok")],
+)
+def test_only_the_role_of_the_manifest_s_own_pod_is_compared(
+    subject: str,
+    status: str,
+    examine: Callable[..., Diagnosis],
+    written: Callable[[object], Path],
+) -> None:
+    other = service_account(**{"eks.amazonaws.com/role-arn": f"{ROLE}-other"})
+    changes = {"claims": {"sub": subject}, "account": None}
+    assert examine(changes=changes, manifest=written(other))["M04"].status == status
 
 
 @pytest.mark.parametrize("option", ["manifest", "policy"])
@@ -252,3 +322,54 @@ def test_the_result_is_json_and_has_no_secret(
     assert SECRET not in text
     assert jwt(eks_claims()) not in text
     assert json.loads(text)["schema"] == 1
+
+
+CANARIES = (jwt({"sub": "somebody"}), "https://user:pa55word@proxy.example/x")
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CA_BUNDLE",
+        "AWS_CONFIG_FILE",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_STS_REGIONAL_ENDPOINTS",
+        "IRSA_CREDS_DISABLE",
+        "iss",
+        "sub",
+        "aud",
+        "azp",
+        "kubernetes.io",
+        "region",
+        "role_arn",
+        "source_profile",
+        "credential_process",
+        "name of the profile",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_shown_nowhere(
+    canary: str, place: str, examine: Callable[..., Diagnosis]
+) -> None:
+    if place.startswith(("AWS_", "IRSA_")):
+        changes: dict[str, Any] = {"environ": {place: canary}}
+    elif place.startswith("name"):
+        changes = {"config": f"[profile {canary}]\nrole_arn = x\n", "environ": {}}
+        changes["environ"]["AWS_PROFILE"] = canary
+    elif place in {"region", "role_arn", "source_profile", "credential_process"}:
+        changes = {"config": f"[default]\nrole_arn = {ROLE}\n{place} = {canary}\n"}
+    else:
+        changes = {"claims": {place: [canary] if place == "aud" else canary}}
+    diagnosis = examine(changes=changes)
+    said = f"{json.dumps(diagnosis.as_dict())}{diagnosis}"
+    assert SECRET not in said
+    assert "pa55word" not in said

@@ -91,8 +91,7 @@ def test_a_usage_error_is_a_config_error() -> None:
         ("- - - 1", "holds no Kubernetes object"),
         ("kind: Pod\n  name: x: y", "(line 2)"),
         ("{{- if .Values.on }}\nkind: Pod\n{{- end }}", "helm template"),
-        ("kind: Pod\nat: 2024-99-45", "is none"),
-        (f"kind: Pod\nat: {'1' * 5000}", "is none"),
+        ("kind: Pod\nat: !!bool perhaps", "not what its tag says"),
         ("? [a]\n: b", "unhashable key (line 1)"),
         ("kind: Pod\nat: *nothing", "undefined alias 'nothing' (line 2)"),
         ("kind: \x01", "a character that YAML does not allow"),
@@ -135,7 +134,7 @@ def test_a_name_that_would_move_the_terminal_is_shown_as_none() -> None:
     (found,) = parse_manifest(
         '{"kind": "Pod", "metadata": {"name": "a\\u001b[2J", "namespace": 7}}'
     )
-    assert (found.name, found.namespace) == ("a?[2J", "7")
+    assert (found.name, found.namespace) == ("a?[2J", None)
 
 
 def test_yaml_is_imported_only_for_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +146,40 @@ def test_yaml_is_imported_only_for_yaml(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(builtins, "__import__", watched)
     assert parse_manifest('{"kind": "Pod"}')
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1" * 5_000,
+        f"0x{'f' * 5_000}",
+        f"0b{'1' * 20_000}",
+        f"1{':59' * 100_000}",
+        f"!!int 0x{'f' * 5_000}",
+        f"1{':59' * 1_000}.5",
+        "2024-99-45",
+        "!!timestamp 2024-99-45",
+    ],
+)
+def test_a_number_or_a_date_that_is_no_short_one_stays_text(number: str) -> None:
+    (found,) = parse_manifest(f"kind: Pod\nmetadata:\n  name: {number}\n")
+    assert found.name == number.removeprefix("!!int ").removeprefix("!!timestamp ")[:253]
+
+
+@pytest.mark.parametrize(
+    ("written", "number"), [("0644", 0o644), ("86400", 86_400), ("0", 0), ("-3", -3)]
+)
+def test_a_short_number_is_one(written: str, number: int) -> None:
+    (found,) = parse_manifest(f"kind: Pod\nx: {written}\n")
+    assert found.document["x"] == number
+
+
+@pytest.mark.parametrize("name", ["7", "true", "[a]", "{a: b}", "null", '""'])
+def test_a_name_that_is_no_text_is_none(name: str) -> None:
+    (found,) = parse_manifest(f"kind: Pod\nmetadata: {{name: {name}, namespace: {name}}}\n")
+    assert (found.name, found.namespace) == ("(without a name)", None)
+
+
+def test_a_name_that_is_generated_is_known_by_its_beginning() -> None:
+    (found,) = parse_manifest("kind: Job\nmetadata: {name: 7, generateName: job-}\n")
+    assert found.name == "job-"

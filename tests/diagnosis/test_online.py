@@ -5,8 +5,10 @@ import json
 import os
 import socket
 import threading
+import time
 from datetime import UTC, datetime
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from irsa_creds._credentials import Credentials
 from irsa_creds._place import Http
 from irsa_creds._token import Token
-from irsa_creds.diagnosis import _online, _online_steps
+from irsa_creds.diagnosis import _online, _online_caller, _online_issuer, _online_steps
 from irsa_creds.diagnosis._check_online import online_checks
 from irsa_creds.diagnosis._online import OnlineFacts, gather_online
 from irsa_creds.diagnosis._online_steps import Trouble
@@ -210,6 +212,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
         return _online_steps.within(seconds, call)
 
     monkeypatch.setattr(_online, "within", patient)
+    monkeypatch.setattr(_online_caller, "within", patient)
     checks = checked()
     assert checks[check_id].status in {"fail", "skipped", "unknown"}
     assert "no answer within" in checks[check_id].message
@@ -308,15 +311,66 @@ def test_without_irsa_and_without_anything_else_there_is_nobody(
     assert "no credentials anywhere" in check.message
 
 
-def test_a_profile_with_an_mfa_device_asks_nobody_on_the_terminal(
-    here: Pod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def profiles(here: Pod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Check]:
+    """Return a function that gives S02 for a configuration file, without a web identity."""
+    for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"):
+        monkeypatch.delenv(name)
+
+    def checked_with(config: str) -> Check:
+        path = tmp_path / "config"
+        path.write_text(config)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+        return checked()["S02"]
+
+    return checked_with
+
+
+B_TO_C = "[default]\nrole_arn = arn:aws:iam::123456789012:role/y\nsource_profile = b\n[profile b]\n"
+ASSUMES = "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = {}\n"
+MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/me\n"
+KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = x\n"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        f"[default]\n{ASSUMES.format('c')}{MFA}[profile c]\n{KEYS}",
+        f"{B_TO_C}{ASSUMES.format('c')}{MFA}[profile c]\n{KEYS}",
+    ],
+)
+def test_no_profile_on_the_way_asks_for_an_mfa_code_on_the_terminal(
+    profiles: Callable[[str], Check], monkeypatch: pytest.MonkeyPatch, config: str
 ) -> None:
-    config = tmp_path / "config"
-    config.write_text("[default]\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    check = checked()["S02"]
-    assert check.status == "skipped"
+    monkeypatch.setattr("getpass.getpass", lambda *_: pytest.fail("somebody is asked"))
+    check = profiles(config)
+    assert check.status == "unknown"
     assert "mfa_serial" in check.message
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[default]\ncredential_process = {0}\n",
+        f"[default]\n{ASSUMES.format('b')}[profile b]\ncredential_process = {{0}}\n",
+    ],
+)
+def test_no_credential_process_is_started(
+    profiles: Callable[[str], Check], tmp_path: Path, config: str
+) -> None:
+    ran = tmp_path / "ran"
+    check = profiles(config.format(f"touch {ran}"))
+    assert check.status == "unknown"
+    assert "credential_process" in check.message
+    assert not ran.exists()
+
+
+def test_profiles_that_lead_nowhere_or_in_a_circle_are_left_to_botocore(
+    profiles: Callable[[str], Check],
+) -> None:
+    assert profiles("[profile other]\nregion = x\n").status == "skipped"
+    circle = f"[default]\n{ASSUMES.format('b')}[profile b]\n{ASSUMES.format('default')}"
+    assert profiles(circle).status == "unknown"
 
 
 def test_another_environment_than_this_process_s_is_not_asked_of_botocore(
@@ -358,7 +412,9 @@ def test_a_role_that_is_none_leaves_the_network_to_be_looked_at(
 def test_without_an_endpoint_all_is_skipped(here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "nonsense")
     checks = checked()
-    assert set(statuses(checks).values()) == {"skipped"}
+    assert checks["N01"].status == "fail"
+    assert not sts_reached(checks.values())
+    assert set(statuses(checks).values()) == {"fail", "skipped"}
     assert len(checks) == 8
     assert "AWS_ENDPOINT_URL_STS" in checks["N01"].message
 
@@ -370,7 +426,7 @@ def test_the_region_of_the_issuer_is_the_last_to_be_asked(
         monkeypatch.delenv(name)
     url = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
     here.token_file.write_text(Issuer(url).token())
-    monkeypatch.setattr(_online, "ask_issuer", lambda *_: None)
+    monkeypatch.setattr(_online, "ask_issuer", lambda *_, **__: None)
     assert gather_online(os.environ).region == "eu-west-1"
 
 
@@ -473,7 +529,23 @@ class TestProxy:
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:port")
         checks = checked()
-        assert (checks["N01"].status, checks["N04"].status) == ("fail", "fail")
+        assert (checks["N01"].status, checks["N04"].status) == ("skipped", "fail")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://svc:hunter2/abc@proxy.corp:3128", "http://[hunter2", "http://x:hunter2"],
+    )
+    def test_a_proxy_s_url_that_is_torn_by_its_password_shows_nothing_of_it(
+        self, here: Pod, monkeypatch: pytest.MonkeyPatch, url: str
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        facts = gather_online(os.environ)
+        checks = checked(facts)
+        assert "hunter2" not in f"{facts!r}{checks!r}"
+        assert checks["N04"].status == "fail"
+        assert "percent-encode" in checks["N04"].message
+        assert "percent-encode" in checks["N06"].message
+        assert not sts_reached(checks.values())
 
 
 class TestIssuer:
@@ -481,7 +553,7 @@ class TestIssuer:
 
     def ask(self, url: object, header: bytes = b'{"kid": "k1"}') -> Any:
         http_settings = Http()
-        return _online_steps.ask_issuer(http_settings, token_of(url, header))
+        return _online_issuer.ask_issuer(http_settings, token_of(url, header), aws=False)
 
     def test_an_issuer_that_is_down_is_no_fault_of_the_pod(
         self, here: Pod, shared: Sandbox
@@ -516,6 +588,79 @@ class TestIssuer:
             replies["/keys"] = as_json({"keys": []})
             found = self.ask(server.url)
         assert (found.named, found.error) == (server.url, "")
+
+    @pytest.mark.parametrize(
+        ("places", "error"),
+        [
+            ({"jwks_uri": "http://127.0.0.2:1/keys"}, "leads to another place"),
+            ({"jwks_uri": "https://127.0.0.1/keys"}, "leads to another place"),
+            ({"Location": "http://169.254.169.254/latest/meta-data"}, "leads to another place"),
+            ({"Location": "http://[bad"}, "not a valid host"),
+        ],
+    )
+    def test_what_a_strange_document_names_is_not_asked(
+        self, places: dict[str, str], error: str
+    ) -> None:
+        reply = as_json(places)
+        if "Location" in places:
+            reply = Reply(302, places, b"")
+        with served(lambda _: reply) as server:
+            assert error in self.ask(server.url).error
+
+    def test_an_old_urllib3_is_read_byte_by_byte(self) -> None:
+        pieces = [b"a", b"b", b""]
+        raw = SimpleNamespace(read=lambda size: pieces.pop(0)[:size])
+        assert _online_issuer._read(raw, time.monotonic() + 60) == b"ab"
+
+    def test_a_redirect_to_what_is_no_url_is_told(self) -> None:
+        with pytest.raises(Trouble, match="redirects to what is no URL"):
+            _online_issuer._onward("http://issuer.example", "//[bad")
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
+    def test_where_aws_is_to_ask_it_an_issuer_has_https(self, url: str) -> None:
+        found = _online_issuer.ask_issuer(Http(), token_of(url), aws=True)
+        assert "no https URL" in found.error
+
+    @pytest.mark.parametrize(
+        "address",
+        ["169.254.169.254", "fe80::1%eth0", "fd00:ec2::254", "0.0.0.0", "::ffff:169.254.169.254"],
+    )
+    def test_no_issuer_is_where_clouds_hand_out_credentials(
+        self, monkeypatch: pytest.MonkeyPatch, address: str
+    ) -> None:
+        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: (address,))
+        assert "which is no issuer's" in self.ask("http://issuer.example").error
+
+    def test_a_public_issuer_leads_nobody_into_the_network(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        way = _online_issuer._Way(Http(), "https://issuer.example", aws=True, deadline=0)
+        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("52.1.1.1",))
+        assert not _online_issuer._is_inside(way)
+        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("10.0.0.7",))
+        with pytest.raises(Trouble, match=r"leads to 10\.0\.0\.7, inside this network"):
+            _online_issuer._get(way, "https://keys.example/keys")
+
+    def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(self, shared: Sandbox) -> None:
+        proxied = Http(environment_proxies=(("http", shared.sts_url),))
+        found = _online_issuer.ask_issuer(proxied, token_of("http://issuer.example"), aws=False)
+        assert "answers" in found.error or "JSON" in found.error
+        found = _online_issuer.ask_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
+        assert "which is no issuer's" in found.error
+
+    def test_an_issuer_that_is_not_there_is_named_by_its_host(self) -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            error = self.ask(f"{url}/id/{'E' * 60}").error
+        assert url in error
+        assert "***" not in error
+
+    def test_a_document_that_drips_is_left_when_the_time_is_over(self) -> None:
+        with served(lambda _: as_json({})) as server:
+            way = _online_issuer._Way(Http(), server.url, aws=False, deadline=0, inside=True)
+            with pytest.raises(Trouble, match="did not end in time"):
+                _online_issuer._get(way, server.url)
 
     def test_a_loop_of_redirects_is_not(self) -> None:
         asked = []

@@ -39,7 +39,7 @@ def _absent(facts: Facts) -> Check:
         return Check(
             "E01",
             "fail",
-            f"The profile {facts.profile.name!r}, which code names, switches off "
+            f"The profile {shown(facts.profile.name)}, which code names, switches off "
             f"{' and '.join(switched_off)}, and has no web_identity_token_file itself.",
             "session = boto3.Session()  # without profile_name",
             {"profile": facts.profile.name},
@@ -50,7 +50,8 @@ def _absent(facts: Facts) -> Check:
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set: the service account has "
             "no role annotation, the pod is older than it, or no webhook runs."
         )
-    return Check("E01", "fail", message, name_role(facts), {"service_account": facts.account})
+    account = "/".join(facts.account) if facts.account else None
+    return Check("E01", "fail", message, name_role(facts), {"service_account": account})
 
 
 def _half(facts: Facts) -> Check:
@@ -106,8 +107,8 @@ def _refused(facts: Facts) -> Check:
     """Return what else the library refuses; what has a check of its own is told there."""
     if facts.refused and not facts.refused.startswith(tuple(_told_elsewhere(facts))):
         name = facts.refused.split()[0]
-        of_profile = f"# in ~/.aws/config, correct the profile {facts.profile.name!r}"
-        fix = f"unset {name}" if name.startswith("AWS_") else of_profile
+        of_profile = f"# in ~/.aws/config, correct the profile {shown(facts.profile.name)}"
+        fix = f"unset {name}" if name.isupper() else of_profile
         return Check("E04", "fail", facts.refused, fix)
     if facts.config is None:
         return Check("E04", "skipped", "The settings are not complete: see the other checks.")

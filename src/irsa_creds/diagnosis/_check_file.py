@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from irsa_creds._advice import is_for_api_server
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._claims import audiences, seconds, span
+from irsa_creds.diagnosis._claims import STS, audiences, seconds, span, told
 from irsa_creds.diagnosis._remedies import (
     WEBHOOK_PATH,
     annotate,
     mount_token,
     name_role,
+    or_mount,
     restart,
     service_account,
 )
 
 if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
     from irsa_creds.diagnosis._facts import Facts
     from irsa_creds.diagnosis._file_facts import FileFacts
 
@@ -33,8 +35,6 @@ _FOUND_BY = {
 }
 _WELL = {"F01": "{path} exists.", "F02": "It can be read."}
 _API_TOKENS = "/run/secrets/kubernetes.io/serviceaccount/"
-# The API server's own: EKS and kubeadm, k3s, RKE2.
-_API_AUDIENCES = r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?/?|k3s|rke2|kubernetes|api"
 _LEGACY_ISSUER = "kubernetes/serviceaccount"
 # Kubernetes, "Configure Service Accounts for Pods": rotated when older than 80 % of its lifetime,
 # or than 24 hours. Kubelet looks at each pod about once a minute; it may be a few late.
@@ -50,7 +50,7 @@ def file_checks(facts: Facts) -> tuple[Check, ...]:
         return tuple(Check(each, "skipped", "No token file is named: see E01.") for each in _IDS)
     failure = file.failure
     if failure is not None:
-        return _failed(facts, file, _FOUND_BY[failure.code], failure.message)
+        return _failed(facts, file, failure)
     return (
         Check("F01", "ok", _WELL["F01"].format(path=file.path), data={"path": file.path}),
         Check("F02", "ok", _WELL["F02"], data={"owner": file.owner}),
@@ -60,12 +60,14 @@ def file_checks(facts: Facts) -> tuple[Check, ...]:
     )
 
 
-def _failed(facts: Facts, file: FileFacts, found_by: str, message: str) -> tuple[Check, ...]:
+def _failed(facts: Facts, file: FileFacts, failure: Failure) -> tuple[Check, ...]:
     """Return all five where no token can be read; those before the one that fails are well."""
+    found_by, message = _FOUND_BY[failure.code], failure.message
     fixes = {
         "F01": _mend_missing(facts, file),
-        "F02": _mend_unreadable(facts, file),
-        "F03": mount_token("sts.amazonaws.com"),
+        # What is retried is no matter of permissions: a disk's error, say.
+        "F02": f"ls -l {file.word}" if failure.retryable else _mend_unreadable(facts, file),
+        "F03": mount_token(STS),
     }
     data = {"path": file.path, "owner": file.owner, "nearest_directory": file.nearest}
     if facts.user is not None:
@@ -87,7 +89,8 @@ def _mend_missing(facts: Facts, file: FileFacts) -> str:
     if not file.path.startswith("/"):
         # Nobody expands a tilde, takes quotes off, or knows which directory a program runs in.
         return f"export AWS_WEB_IDENTITY_TOKEN_FILE={WEBHOOK_PATH}"
-    there = f"ls -la {quote(file.nearest)}  # the nearest directory that exists"
+    nearest = quote(file.nearest) if file.nearest.isprintable() else "/"
+    there = f"ls -la {nearest}  # the nearest directory that exists"
     return f"{there}\n{name_role(facts)}"
 
 
@@ -95,19 +98,19 @@ def _mend_unreadable(facts: Facts, file: FileFacts) -> str:
     # Kubelet gives the token to that group: any will do, the pod's processes are put into it.
     group = next((gid for gid in facts.user.gids if gid), 65_534) if facts.user else 65_534
     if not facts.in_pod:
-        return f"ls -l {quote(file.path)}\nid"
+        return f"ls -l {file.word}\nid"
     return f"# the pod's spec\nsecurityContext:\n  fsGroup: {group}"
 
 
 def _content(facts: Facts, file: FileFacts) -> Check:
-    data, path = {"shape": file.shape}, quote(file.path)
+    data, path = {"shape": file.shape}, file.word
     signed = file.jwt and file.claims is not None
     if not signed and facts.asks_aws:
         return Check(
             "F03",
             "fail",
             f"The token file holds no JWT ({file.shape}), and AWS's STS takes nothing else.",
-            mount_token("sts.amazonaws.com"),
+            mount_token(STS),
             data,
         )
     if file.padded:
@@ -116,7 +119,9 @@ def _content(facts: Facts, file: FileFacts) -> Check:
             "warn",
             "There are line ends or blanks around the token: this library strips them, botocore "
             "and other SDKs send them, and STS refuses.",
-            f'(umask 077; printf %s "$(cat {path})" >token.new && mv token.new {path})',
+            # Only what was read is written.
+            f"(umask 077; t=$(tr -d '[:space:]' <{path}) && test -n \"$t\" && "
+            f'printf %s "$t" >{path}.new && mv {path}.new {path})',
             data,
         )
     kind = "a JWT" if signed else "an opaque token, as this endpoint may take it"
@@ -132,8 +137,8 @@ def _wrong_token(facts: Facts, file: FileFacts) -> Check:
         "fail" if facts.asks_aws else "warn",
         f"It is the token for the cluster's own API server ({why}), which no other server should "
         "see" + (" and STS does not take." if facts.asks_aws else "."),
-        annotate(facts) + "\n" + mount_token("sts.amazonaws.com"),
-        {"path": file.path, "aud": list(audiences(file.claims))},
+        f"{annotate(facts)}\n{or_mount(STS)}",
+        {"path": file.path, "aud": [told(each) for each in audiences(file.claims)]},
     )
 
 
@@ -146,9 +151,7 @@ def _api_token(facts: Facts, file: FileFacts) -> str:
         return "by its path"
     if facts.issuer == _LEGACY_ISSUER:
         return "of a Secret, by its issuer"
-    if facts.of_kubernetes and any(
-        each == facts.issuer or re.fullmatch(_API_AUDIENCES, each) for each in named
-    ):
+    if facts.of_kubernetes and any(is_for_api_server(each, facts.issuer) for each in named):
         return "by its audience"
     return ""
 
@@ -162,7 +165,7 @@ def _rotation(facts: Facts, file: FileFacts) -> Check:
             "fail",
             "The token's file is mounted alone, as subPath does: it stays as it is when kubelet "
             "rotates the token, and ends with it.",
-            mount_token("sts.amazonaws.com"),
+            mount_token(STS),
             {"mount_point": file.mount.point, "mount_root": file.mount.root},
         )
     if not file.projected:
@@ -171,7 +174,7 @@ def _rotation(facts: Facts, file: FileFacts) -> Check:
             "warn",
             "The token is not in a projected volume (no symlink ..data): a copy, or a directory "
             "mounted by subPath, is not rotated.",
-            mount_token("sts.amazonaws.com"),
+            mount_token(STS),
             {"real_path": file.real},
         )
     return _age(facts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis import _check_manifest_accounts as accounts, _check_manifest_pods as pods
 from irsa_creds.diagnosis._check_manifest_objects import ROLE_ARN, Objects
+from irsa_creds.diagnosis._check_manifest_runs import unused
 from irsa_creds.diagnosis._checks import Check
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def manifest_checks(
     objects = Objects(resources)
     found = (
         *accounts.misplaced(objects),
-        *accounts.unused(objects),
+        *unused(objects),
         *accounts.namespaces(objects),
         *accounts.role_arns(objects, role_arn, aws=aws),
         *pods.account_options(objects),

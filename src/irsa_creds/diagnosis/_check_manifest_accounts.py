@@ -1,4 +1,4 @@
-"""M01 to M04: where the role's annotation stands, what it says, and who runs as the account."""
+"""M01, M03 and M04: where the role's annotation stands, in which namespace, and what it says."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._checks import Check
 
-__all__ = ["misplaced", "namespaces", "role_arns", "unused"]
+__all__ = ["misplaced", "namespaces", "role_arns"]
 
 _EXAMPLE = "arn:aws:iam::123456789012:role/NAME"
 # kube2iam and kiam read this one, of pods (their README files); on an account nobody reads it.
 _KUBE2IAM = "iam.amazonaws.com"
 _ALIKE = 0.8
+_MOST = 50  # accounts that one pod is compared with
 _LONGEST_KEY = 317  # Kubernetes' limit: 253 of a domain, a slash, 63 of a name
 _PLACEHOLDER = r"[<>{}$]|\bACCOUNT_ID\b|\bXXX"
 
@@ -48,7 +49,9 @@ def misplaced(objects: Objects) -> Iterator[Check]:
         for where, document in places:
             for key, value in annotations_of(document).items():
                 if _is_meant_as_role(str(key), kube2iam=False):
-                    yield _on_workload(objects, workload, f"{where}{workload}", str(key), value)
+                    yield _on_workload(
+                        objects, workload, f"{where}{workload}", printable(key), value
+                    )
 
 
 def _beside_annotations(account: Account) -> Iterator[Check]:
@@ -81,7 +84,7 @@ def _on_workload(
             "warn",
             f"The annotation {key} on {where} has no effect: the role is that of {account}, "
             f"{shown(account.role_arn)}.",
-            f"remove the annotation {key} from {where}",
+            f"# remove the annotation {key} from {where}",
         )
     name = workload.account or "default"
     return finding(
@@ -94,86 +97,14 @@ def _on_workload(
     )
 
 
-def unused(objects: Objects) -> Iterator[Check]:
-    """Yield M02: pods that do not run as the annotated account, where nobody else does either."""
-    # Of these, it is known already why they run as another.
-    misspelt = [check for each in objects.workloads for check in _misspelt_field(each)]
-    yield from misspelt
-    if misspelt:
-        return
-    used = {workload.account for workload in objects.workloads} | objects.named_elsewhere
-    orphans = [account for account in objects.annotated if account.name not in used]
-    for workload in objects.workloads:
-        account = objects.account_of(workload)
-        near = [each for each in orphans if _may_meet(each, workload)]
-        if near and (account is None or not account.role_arn):
-            yield _runs_as_another(workload, account, near)
-
-
-def _may_meet(account: Account, workload: Workload) -> bool:
-    """Whether both may be in one namespace: where one names none, they may."""
-    return account.namespace == workload.namespace or None in {
-        account.namespace,
-        workload.namespace,
-    }
-
-
-def _misspelt_field(workload: Workload) -> Iterator[Check]:
-    """Yield the field `serviceAccountName` in a place or a spelling that nobody reads."""
-    if workload.account is not None:
-        return
-    right = (*workload.way, "spec", "serviceAccountName")
-    ways = [right[:length] for length in range(len(right))]
-    ways += [("metadata",), (*workload.way, "metadata")]
-    found = [(way, mapping_at(workload.resource.document, *way)) for way in dict.fromkeys(ways)]
-    found += [(("a container",), each.document) for each in workload.containers]
-    for way, keys in found:
-        for key in keys:
-            letters = re.sub("[^a-z]", "", str(key).lower())
-            if letters in {"serviceaccountname", "serviceaccount"} and (*way, key) != right:
-                yield finding(
-                    "M02",
-                    workload,
-                    "fail",
-                    f"{workload} has {printable(key)} in {'.'.join(way) or 'its top level'}, where "
-                    f"Kubernetes does not read it: it must be {'.'.join(right)}, else the pod "
-                    "runs as the account `default`.",
-                    f"{'.'.join(right)}: {printable(keys[key] or 'NAME')}",
-                )
-
-
-def _runs_as_another(workload: Workload, account: Account | None, orphans: list[Account]) -> Check:
-    """Return the check of a pod that could have meant one of the accounts that nobody runs as."""
-    name = workload.account
-    wanted = name or workload.resource.name
-    meant = max(orphans, key=lambda each: difflib.SequenceMatcher(None, wanted, each.name).ratio())
-    right = ".".join((*workload.way, "spec", "serviceAccountName"))
-    if name is None:
-        sure, what = True, f"names no {right}, so it runs as the account `default`"
-    elif name == "default":
-        sure, what = True, "runs as the account `default`"
-    elif account is not None:
-        sure, what = True, f"runs as ServiceAccount {name}, which carries no role"
-    else:
-        sure = bool(difflib.get_close_matches(name, [meant.name], cutoff=_ALIKE))
-        what = f"runs as ServiceAccount {name}, which the manifest does not have"
-    return finding(
-        "M02",
-        workload,
-        "fail" if sure else "warn",
-        f"{workload} {what}; the role {shown(meant.role_arn)} is on {meant}, as which nothing "
-        "here runs.",
-        f"{right}: {meant.name}",
-    )
-
-
 def namespaces(objects: Objects) -> Iterator[Check]:
     """Yield M03: the account that a pod names is annotated in another namespace."""
+    named: dict[str, list[Account]] = {}
+    for account in objects.annotated:
+        named.setdefault(account.name, []).append(account)
     for workload in objects.workloads:
-        if objects.account_of(workload) is not None:
-            continue
-        for account in objects.annotated:
-            if account.name == workload.account:
+        if objects.account_of(workload) is None:
+            for account in named.get(workload.account or "", [])[:_MOST]:
                 yield _elsewhere(workload, account)
 
 
@@ -238,7 +169,7 @@ def _bad_key(account: Account) -> Iterator[Check]:
                 _annotate(account.name, account.namespace, value)
                 + f"\nkubectl annotate serviceaccount {shlex.quote(account.name)}"
                 + _in_namespace(account.namespace)
-                + f" {shlex.quote(f'{key}-')}",
+                + f" {shlex.quote(f'{printable(key)}-')}",
             )
 
 

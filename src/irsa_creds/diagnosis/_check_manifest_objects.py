@@ -226,10 +226,12 @@ class Objects:
 
     def account_of(self, workload: Workload) -> Account | None:
         """Return the account that a workload runs as; None where the manifest does not have it."""
-        name = workload.account or "default"
-        return next(
-            (a for a in self.accounts if (a.name, a.namespace) == (name, workload.namespace)), None
-        )
+        return self._by_name.get((workload.account or "default", workload.namespace))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str | None], Account]:
+        """The first account of each name in each namespace."""
+        return {(each.name, each.namespace): each for each in reversed(self.accounts)}
 
 
 def annotations_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -104,7 +104,7 @@ def _skip_in_wrong_place(of: Account | Workload) -> Check:
         of,
         "warn",
         f"The annotation {_SKIP} on {of} has no effect: the webhook reads it on the pod.",
-        f"move {_SKIP} to the annotations of the pod template",
+        f"# move {_SKIP} to the annotations of the pod template",
     )
 
 
@@ -129,7 +129,7 @@ def _left_alone(workload: Workload, skipped: Any) -> Iterator[Check]:
             workload,
             "fail",
             f"{workload} has the label {_SKIP_LABEL}, so the webhook leaves its pods alone.",
-            f"remove the label {_SKIP_LABEL} from the pod template",
+            f"# remove the label {_SKIP_LABEL} from the pod template",
         )
     skipped = _names_in(skipped)
     unknown = skipped - {each.name for each in workload.containers}
@@ -140,7 +140,7 @@ def _left_alone(workload: Workload, skipped: Any) -> Iterator[Check]:
             "fail",
             f"{_SKIP} of {workload} names all of its containers ({', '.join(sorted(needy))}), "
             "so none of them gets a token.",
-            f"take the container that needs AWS out of {_SKIP}",
+            f"# take the container that needs AWS out of {_SKIP}",
         )
     elif unknown:
         yield finding(
@@ -174,7 +174,7 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
             workload,
             "fail",
             f"{where} sets AWS_ACCESS_KEY_ID, and keys in the environment win over IRSA.",
-            "remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the container's env",
+            "# remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the container's env",
         )
     halves = [name for name in (_ROLE, TOKEN_FILE) if name in environment]
     if len(halves) != 1 or container.takes_more_variables or not (annotated or by_hand):
@@ -186,5 +186,5 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
         "fail",
         f"{where} sets {halves[0]} but not {missing}, and the webhook sets neither of the two "
         "where one is already there.",
-        f"remove {halves[0]} from the container's env, or add {missing}",
+        f"# remove {halves[0]} from the container's env, or add {missing}",
     )

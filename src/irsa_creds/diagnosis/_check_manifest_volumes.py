@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,9 @@ from irsa_creds.diagnosis._check_manifest_objects import (
     finding,
     mapping_at,
 )
+from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_slip_of_sts
 from irsa_creds.diagnosis._manifest import printable
+from irsa_creds.diagnosis._remedies import mount_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,9 +34,6 @@ TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 _VOLUME = "aws-iam-token"
 _MOUNT = f"/var/run/secrets/{DOMAIN}/serviceaccount"
 _API_SERVER_MOUNT = "/run/secrets/kubernetes.io/serviceaccount"
-_AUDIENCES = ("sts.amazonaws.com", "sts.amazonaws.com.cn")
-_POD_IDENTITY = "pods.eks.amazonaws.com"
-_ALIKE = 0.8
 _SHORTEST = 600  # seconds; Kubernetes API reference, ServiceAccountTokenProjection
 _READ_BY_OTHERS = 0o004
 
@@ -59,11 +57,7 @@ def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
 
 def is_near_miss(audience: object) -> bool:
     """Whether an audience looks like a slip of AWS's own."""
-    if not isinstance(audience, str):
-        return True
-    return audience not in _AUDIENCES and bool(
-        difflib.get_close_matches(audience[:100], _AUDIENCES, cutoff=_ALIKE)
-    )
+    return not isinstance(audience, str) or is_slip_of_sts(audience)
 
 
 def _token_file(workload: Workload, container: Container, *, injected: bool) -> Iterator[Check]:
@@ -81,7 +75,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             "fail",
             f"{where} takes the token of the cluster's API server ({shown(path)}) for the one for "
             "AWS: its audience is another.",
-            _VOLUME_FIX,
+            mount_token(STS),
         )
     elif mounts:
         mount = max(mounts, key=lambda each: len(str(each["mountPath"])))
@@ -92,7 +86,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             workload,
             "warn",
             f"{where} reads its token from {shown(path)}, and no volume is mounted there.",
-            _VOLUME_FIX,
+            mount_token(STS),
         )
 
 
@@ -140,12 +134,13 @@ def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Itera
     """Yield what is wrong with a token that the pod projects for AWS by itself."""
     where = f"The volume {printable(source.volume)} of {workload}"
     audience, seconds = source.audience, source.expiration
-    if audience not in (*_AUDIENCES, annotated) or audience is None:
-        custom = isinstance(audience, str) and audience != _POD_IDENTITY
+    known = isinstance(audience, str) and is_known_audience(audience)
+    if not known and (audience != annotated or audience is None):
+        custom = isinstance(audience, str) and audience != POD_IDENTITY
         what = "no audience, so its token is for the cluster's API server"
         if audience is not None:
             what = f"the audience {shown(audience)}" + (
-                ", which is EKS Pod Identity's" if audience == _POD_IDENTITY else ""
+                ", which is EKS Pod Identity's" if audience == POD_IDENTITY else ""
             )
         yield finding(
             "M05",
@@ -153,7 +148,7 @@ def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Itera
             "warn" if custom and not is_near_miss(audience) else "fail",
             f"{where} has {what}; AWS takes sts.amazonaws.com, unless the IAM OIDC provider "
             "lists another.",
-            _VOLUME_FIX,
+            mount_token(STS),
         )
     if seconds is not None:
         yield from _expiration(workload, where, seconds)
@@ -230,14 +225,3 @@ def _sub_path(mount: Mapping[str, Any]) -> bool:
 def _is_below(path: str, directory: str) -> bool:
     directory = posixpath.normpath(directory)
     return path == directory or path.startswith(f"{directory}/")
-
-
-_VOLUME_FIX = f"""\
-volumes:
-- name: {_VOLUME}
-  projected:
-    sources:
-    - serviceAccountToken:
-        audience: sts.amazonaws.com
-        expirationSeconds: {EKS_LONGEST}
-        path: token"""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from irsa_creds._advice import clean_issuer
 from irsa_creds._validate import shown
 from irsa_creds.diagnosis._check_sts import exchange_check, identity_check
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._claims import told
 from irsa_creds.diagnosis._online_facts import Lookup, Probe
 
 if TYPE_CHECKING:
@@ -17,12 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["online_checks"]
 
 _DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, section 4
-_LONGEST_URL = 255
 _UNREACHED = {"reached": False}
 # Seconds. AWS takes a signature that is five minutes off (IAM User Guide, "Troubleshoot Signature
 # Version 4"), and STS a token that is not older than that.
 _FATAL_SKEW, _NOTABLE_SKEW = 300, 30
-_ROUTE = "let the pod's security group, network policy and routes reach {url} (port 443)"
+_PORTS = {"http": 80, "https": 443}
 # Class names of botocore's and urllib3's errors, as `_http` names them.
 _TLS, _PROXY = "SSLError", "ProxyConnectionError"
 
@@ -37,8 +39,16 @@ def online_checks(facts: OnlineFacts) -> tuple[Check, ...]:
         facts: what `gather_online` found.
     """
     if facts.trouble:
-        ids = [f"N{number:02}" for number in range(1, 7)] + ["S01", "S02"]
-        return tuple(Check(each, "skipped", f"No endpoint: {facts.trouble}.") for each in ids)
+        trouble = facts.trouble.rstrip(".")
+        first = Check(
+            "N01",
+            "fail",
+            f"Where STS is, is not known: {trouble}.",
+            "irsa-creds doctor  # E04 and C01 tell of the settings",
+            _UNREACHED,
+        )
+        ids = [f"N{number:02}" for number in range(2, 7)] + ["S01", "S02"]
+        return (first, *(Check(each, "skipped", "No endpoint: see N01.") for each in ids))
     return (
         _dns(facts),
         _connection(facts),
@@ -52,6 +62,8 @@ def online_checks(facts: OnlineFacts) -> tuple[Check, ...]:
 
 
 def _dns(facts: OnlineFacts) -> Check:
+    if facts.proxy_trouble:
+        return Check("N01", "skipped", "The proxy cannot be used: see N04.")
     # The first step is always tried.
     found = facts.lookup or Lookup("")
     whose = "the proxy " if facts.proxy else ""
@@ -76,11 +88,14 @@ def _dns(facts: OnlineFacts) -> Check:
 
 def _kind_of(addresses: tuple[str, ...], *, aws: bool) -> str:
     # A link's scope (`%eth0`) is none of the address.
-    first = ipaddress.ip_address(addresses[0].partition("%")[0])
-    if first.is_loopback:
+    found = [ipaddress.ip_address(each.partition("%")[0]) for each in addresses]
+    if all(each.is_loopback for each in found):
         return "this very machine"
-    if first.is_private:
+    public = [each for each in found if each.is_global]
+    if not public:
         return "an interface VPC endpoint, for it is private" if aws else "a private one"
+    if len(public) < len(found):
+        return "some public and some private, so it is chance which way a connection takes"
     return "public, so the pod needs a way out (a NAT gateway, say)" if aws else "a public one"
 
 
@@ -99,7 +114,7 @@ def _connection(facts: OnlineFacts) -> Check:
             "N02",
             "fail",
             f"No connection to {whose}: {facts.connection.error}.",
-            _ROUTE.format(url=whose),
+            _route(facts.proxy or facts.url),
             _UNREACHED,
         )
     address = facts.connection.address
@@ -108,12 +123,21 @@ def _connection(facts: OnlineFacts) -> Check:
             "N02",
             "fail",
             f"{address} takes a connection for {whose}, but no answer comes: {probe.reason}.",
-            _ROUTE.format(url=whose) + "; a firewall in between may swallow what is sent",
+            _route(facts.proxy or facts.url) + "\n# a firewall in between may swallow what is sent",
             _UNREACHED,
         )
     # Behind a proxy or TLS that fails, it is theirs to say that STS was not reached.
     data = {"address": address} | ({} if probe.status is None else {"reached": True})
     return Check("N02", "ok", f"{address} takes a connection for {whose}.", data=data)
+
+
+def _route(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or _PORTS.get(parts.scheme.lower(), _PORTS["https"])
+    return (
+        "# let the pod's security group, network policy and routes reach "
+        f"{parts.hostname} (port {port})"
+    )
 
 
 def _tls(facts: OnlineFacts) -> Check:
@@ -126,7 +150,7 @@ def _tls(facts: OnlineFacts) -> Check:
             "N03",
             "warn",
             f"{facts.url} is no https URL: the token can be read on its way.",
-            "AWS_ENDPOINT_URL_STS=https://...",
+            "export AWS_ENDPOINT_URL_STS=https://...",
         )
     if facts.probe is None:
         return Check("N03", "skipped", "Nothing is connected: see N01 and N02.")
@@ -135,7 +159,7 @@ def _tls(facts: OnlineFacts) -> Check:
             "N03",
             "fail",
             f"TLS with {facts.url} fails by {bundle}: {facts.probe.reason}.",
-            "AWS_CA_BUNDLE=/path/of/the/authorities.pem  # that who answers there is signed by",
+            "export AWS_CA_BUNDLE=/path/of/the/authorities.pem  # that signed who answers there",
             _UNREACHED,
         )
     if facts.probe.status is None:
@@ -148,13 +172,17 @@ def _is_loopback(addresses: tuple[str, ...]) -> bool:
 
 
 def _proxy(facts: OnlineFacts) -> Check:
+    host = facts.url.split("/")[2]
+    # What NO_PROXY names already stays in it.
+    fix = f'export NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}{host}"  # or correct HTTPS_PROXY'
+    if facts.proxy_trouble:
+        return Check("N04", "fail", f"T{facts.proxy_trouble[1:]}.", fix, _UNREACHED)
     if facts.proxy is None:
         what = "NO_PROXY names it" if facts.bypassed else "none is set for it"
         return Check("N04", "ok", f"{facts.url} is reached without a proxy: {what}.")
-    host = facts.url.split("/")[2]
-    fix = f"NO_PROXY={host}  # or correct HTTPS_PROXY"
     if facts.probe is None:
-        return Check("N04", "fail", f"The proxy {facts.proxy} is not reached: see N01, N02.", fix)
+        message = f"The proxy {facts.proxy} is not reached: see N01, N02."
+        return Check("N04", "fail", message, fix, _UNREACHED)
     if facts.probe.code == _PROXY:
         return Check(
             "N04",
@@ -192,14 +220,17 @@ def _issuer(facts: OnlineFacts) -> Check:
     issuer = facts.issuer
     if issuer is None:
         return Check("N06", "skipped", f"There is no token: {facts.untold}.")
-    data = {"issuer": issuer.url, "kid": issuer.kid}
+    data = {"issuer": told(issuer.url), "kid": issuer.kid}
+    clean = clean_issuer(issuer.url)
     if issuer.error:
         return Check(
             "N06",
             "unknown",
             f"The issuer {shown(issuer.url)} cannot be asked from here ({issuer.error}); it is AWS "
             "that must reach it.",
-            f"curl {shlex.quote(issuer.url[:_LONGEST_URL].rstrip('/') + _DISCOVERY)}",
+            f"curl -sS {shlex.quote(clean.rstrip('/') + _DISCOVERY)}"
+            if clean
+            else "# the token's issuer (iss) is no plain URL: whose token is it?",
             data,
         )
     if issuer.named != issuer.url:
@@ -208,7 +239,7 @@ def _issuer(facts: OnlineFacts) -> Check:
             "fail",
             f"The token is of {shown(issuer.url)}, and the discovery document there names "
             f"{shown(issuer.named)}: they must be the same, to the last slash.",
-            "kube-apiserver --service-account-issuer=... as the IAM OIDC provider has it",
+            "# kube-apiserver, as the IAM OIDC provider has it\n--service-account-issuer=...",
             data,
         )
     if issuer.kid not in issuer.kids:
@@ -218,7 +249,7 @@ def _issuer(facts: OnlineFacts) -> Check:
             f"The key {issuer.kid or '(without an id)'} that signed the token is not among the "
             f"{len(issuer.kids)} of {shown(issuer.url)}: the token is of another cluster, or the "
             "keys published there are old.",
-            "publish the cluster's keys (kubectl get --raw /openid/v1/jwks) at the issuer's URL",
+            "# publish at the issuer's URL what this prints\nkubectl get --raw /openid/v1/jwks",
             data,
         )
     return Check(

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from irsa_creds._advice import ROLE
 from irsa_creds.diagnosis._checks import Check
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._online_facts import OnlineFacts
+    from irsa_creds.diagnosis._online_facts import Caller, OnlineFacts
 
 __all__ = ["exchange_check", "identity_check"]
 
-_ROLE = r"arn:([^:]*):iam:[^:]*:([^:]*):role/(?:.*/)?([^/]+)"
 _SESSION = r"arn:([^:]*):sts:[^:]*:([^:]*):assumed-role/([^/]+)/(.+)"
 # EC2 names the session of an instance profile after the instance (IAM User Guide, "Using an IAM
 # role to grant permissions to applications running on Amazon EC2 instances").
 _INSTANCE = r"i-[0-9a-f]{8,17}"
 _FIRST = "assume-role-with-web-identity"
+_WHO = "aws sts get-caller-identity"
 _EXPLAIN = 'irsa-creds explain --token "$AWS_WEB_IDENTITY_TOKEN_FILE" --policy trust.json'
 
 
@@ -74,13 +75,12 @@ def identity_check(facts: OnlineFacts) -> Check:
     caller = facts.caller
     if caller is None:
         return Check("S02", "skipped", "Nobody to ask about: see S01.")
-    if caller.error and not caller.method:
-        return Check("S02", "skipped", f"Nobody to ask about: {caller.error}.")
+    if not caller.method:
+        return _nobody(caller)
     data = {"arn": caller.arn, "method": caller.method}
     if caller.arn is None:
         status: Status = "fail" if facts.is_aws else "unknown"
-        fix = "aws sts get-caller-identity"
-        return Check("S02", status, f"Who this is, STS does not say: {caller.error}.", fix, data)
+        return Check("S02", status, f"Who this is, STS does not say: {caller.error}.", _WHO, data)
     # The first role only where the chain was not asked: in it, the last one's session wins.
     meant = {facts.final_role_arn, facts.role_arn if caller.method == _FIRST else None}
     if any(_is_session_of(caller.arn, role) for role in meant if role):
@@ -108,9 +108,16 @@ def identity_check(facts: OnlineFacts) -> Check:
     )
 
 
+def _nobody(caller: Caller) -> Check:
+    """Return S02 of a chain that gave nothing, or that could not be walked."""
+    if not caller.error:
+        return Check("S02", "skipped", "There are no credentials anywhere in botocore's chain.")
+    return Check("S02", "unknown", f"Who a program here is, is not asked: {caller.error}.", _WHO)
+
+
 def _is_session_of(arn: str, role_arn: str) -> bool:
     """Whether a session is one of a role; its ARN has the role's name without the path."""
-    role = re.fullmatch(_ROLE, role_arn)
+    role = re.fullmatch(ROLE, role_arn)
     return role is not None and role.groups() == _session(arn)[:3]
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from irsa_creds._errors import instant
 from irsa_creds._place import region_of_issuer
-from irsa_creds._validate import AWS_SUFFIXES, shown
+from irsa_creds._validate import shown
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._claims import audiences, seconds, span
-from irsa_creds.diagnosis._remedies import WEBHOOK_PATH, annotate, mount_token, restart
+from irsa_creds.diagnosis._claims import (
+    POD_IDENTITY,
+    STS,
+    STS_AUDIENCES,
+    audiences,
+    is_slip_of_sts,
+    seconds,
+    span,
+    subject_of,
+    told,
+)
+from irsa_creds.diagnosis._remedies import WEBHOOK_PATH, annotate, mount_token, or_mount, restart
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._facts import Facts
@@ -21,16 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["token_checks"]
 
 _IDS = ("T01", "T02", "T03", "T04", "T05")
-_STS = "sts.amazonaws.com"
-_STS_AUDIENCES = frozenset(f"sts.{suffix}" for suffix in AWS_SUFFIXES)
-# Amazon EKS user guide, "Learn how EKS Pod Identity grants pods access".
-_POD_IDENTITY = "pods.eks.amazonaws.com"
-# How near two spellings are (difflib): "sts.amazon.com" is 0.90, kops' "amazonaws.com" 0.87.
-_NEAR = 0.88
 # Seconds. IAM user guide, "Elements of an AWS API request signature": five minutes are tolerated.
 _SKEW_REFUSED = 300
 _SKEW_TOLD = 60
-_ACCOUNT = r"system:serviceaccount:[a-z0-9-]+:[a-z0-9.-]+"
 _LOCAL_SUFFIXES = (".local", ".internal", ".svc", ".localhost")
 
 
@@ -53,7 +54,7 @@ def _expiry(facts: Facts) -> Check:
             "T01",
             "fail" if facts.asks_aws else "warn",
             "The token has no expiry (exp), which STS asks for: a Secret's legacy token has none.",
-            mount_token(_STS),
+            mount_token(STS),
         )
     left = ends - facts.now
     data = {"exp": instant(ends), "seconds_left": round(left)}
@@ -90,30 +91,30 @@ def _issued(facts: Facts) -> Check:
 
 def _audience(facts: Facts) -> Check:
     named = audiences(facts.claims)
-    data = {"aud": list(named)}
+    data = {"aud": [told(each) for each in named]}
     # Bounded: a token is anybody's text.
     said = shown(", ".join(named))
     if not facts.asks_aws:
         return Check("T03", "ok", f"The audience is {said}, for this endpoint.", "", data)
     if not named:
-        return Check("T03", "fail", "The token has no audience (aud).", mount_token(_STS), data)
-    if _STS_AUDIENCES.intersection(named):
+        return Check("T03", "fail", "The token has no audience (aud).", mount_token(STS), data)
+    if STS_AUDIENCES.intersection(named):
         return Check("T03", "ok", f"The audience is {said}.", "", data)
-    if _POD_IDENTITY in named:
+    if POD_IDENTITY in named:
         return Check(
             "T03",
             "fail",
-            f"The audience is {_POD_IDENTITY}: this is EKS Pod Identity's token, which STS does "
+            f"The audience is {POD_IDENTITY}: this is EKS Pod Identity's token, which STS does "
             "not take.",
             f"export AWS_WEB_IDENTITY_TOKEN_FILE={WEBHOOK_PATH}",
             data,
         )
-    if any(_looks_like_sts(each) for each in named):
+    if any(is_slip_of_sts(each) for each in named):
         return Check(
             "T03",
             "fail",
-            f"The audience is {said}: is {_STS} meant?",
-            annotate(facts, f"eks.amazonaws.com/audience={_STS}") + "\n" + mount_token(_STS),
+            f"The audience is {said}: is {STS} meant?",
+            f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n{or_mount(STS)}",
             data,
         )
     return Check(
@@ -125,16 +126,11 @@ def _audience(facts: Facts) -> Check:
     )
 
 
-def _looks_like_sts(audience: str) -> bool:
-    bare = re.sub(r"^\w+://|/$", "", audience.strip().lower())[:100]
-    return difflib.SequenceMatcher(None, bare, _STS).ratio() >= _NEAR
-
-
 def _issuer(facts: Facts) -> Check:
     issuer = facts.issuer
-    data = {"iss": facts.issuer}
+    data = {"iss": told(facts.issuer)}
     if not issuer:
-        return Check("T04", "fail", "The token names no issuer (iss).", mount_token(_STS), data)
+        return Check("T04", "fail", "The token names no issuer (iss).", mount_token(STS), data)
     if not facts.asks_aws:
         return Check("T04", "ok", f"The issuer is {shown(issuer)}, for this endpoint.", "", data)
     trouble = _unreachable(issuer)
@@ -181,17 +177,17 @@ def _unreachable(issuer: str) -> str:
 
 def _subject(facts: Facts) -> Check:
     subject = (facts.claims or {}).get("sub")
-    data = {"sub": subject if isinstance(subject, str) else None}
+    data = {"sub": told(subject)}
     if not isinstance(subject, str) or not subject:
-        return Check("T05", "fail", "The token names no subject (sub).", mount_token(_STS), data)
+        return Check("T05", "fail", "The token names no subject (sub).", mount_token(STS), data)
     if not facts.of_kubernetes:
         return Check("T05", "ok", f"The subject is {shown(subject)}.", "", data)
-    if not re.fullmatch(_ACCOUNT, subject):
+    if subject_of(facts.claims) is None:
         return Check(
             "T05",
             "warn",
             f"The subject is {shown(subject)}, which is no service account's.",
-            mount_token(_STS),
+            mount_token(STS),
             data,
         )
     if subject.endswith(":default"):

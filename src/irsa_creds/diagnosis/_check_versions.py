@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from irsa_creds import _validate
 from irsa_creds._errors import ConfigError
 from irsa_creds._place import region_of_issuer
+from irsa_creds.diagnosis._check_role import partition_of
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._claims import told
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
@@ -78,7 +80,8 @@ def _region(facts: Facts) -> Check:
         try:
             _validate.region(value, source)
         except ConfigError as error:
-            return Check("V02", "fail", str(error), _export("REGION"), dict(named))
+            data = {name: told(each) for name, each in named}
+            return Check("V02", "fail", str(error), _export("REGION"), data)
     return _named_region(dict(named)) if named else _no_region(facts)
 
 
@@ -113,9 +116,14 @@ def _no_region(facts: Facts) -> Check:
         "V02",
         "warn",
         f"No region is named: {told}.",
-        _export(region or "REGION"),
+        _export(region if region and _has_role(facts, region) else "REGION"),
         {"issuer_region": region},
     )
+
+
+def _has_role(facts: Facts, region: str) -> bool:
+    """Whether the role may be in a region, as far as its partition is known."""
+    return facts.config is None or partition_of(region) in {facts.config.partition, None}
 
 
 def _export(region: str) -> str:

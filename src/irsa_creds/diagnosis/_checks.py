@@ -43,8 +43,6 @@ _GROUPS = tuple(
         ("S", "STS"),
     )
 )
-# What fails for no other reason where STS is not reached.
-_NEED_NETWORK = ("N", "S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,8 @@ class Check:
         message: one sentence.
         fix: lines that can be pasted; empty where nothing is to be done.
         data: the facts behind it, as JSON takes them; never a secret.
+
+    What a terminal would obey in message and fix is written as "?".
     """
 
     id: str
@@ -65,6 +65,11 @@ class Check:
     message: str
     fix: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Names, paths and claims are anybody's.
+        object.__setattr__(self, "message", _tame(self.message))
+        object.__setattr__(self, "fix", "\n".join(map(_tame, self.fix.split("\n"))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as `--json` prints it."""
@@ -123,13 +128,12 @@ class Diagnosis:
             0 where all is well, 1 where a check failed, 3 where there are warnings and `strict`,
             4 where STS was not reached and nothing but that failed.
         """
-        failed = self.having("fail")
-        # The online checks tell it: N02's data.
-        unreached = any(check.data.get("reached") is False for check in self.checks)
-        if unreached and all(check.id.startswith(_NEED_NETWORK) for check in failed):
-            return STS_NOT_REACHED
-        if failed:
+        # Whether STS was reached, the checks on the way to it tell; whatever else fails is a fault.
+        unreached = [check for check in self.checks if check.data.get("reached") is False]
+        if any(check not in unreached for check in self.having("fail")):
             return FAILED
+        if unreached:
+            return STS_NOT_REACHED
         return WARNED if strict and self.having("warn") else ALL_WELL
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,3 +147,10 @@ class Diagnosis:
         for check in self.checks:
             yield f"{check.id} {check.status}: {check.message}"
             yield from (f"    {line}" for line in check.fix.splitlines())
+
+
+def _tame(line: str) -> str:
+    """Return a line as a terminal may show it: no escapes, no direction of writing turned."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else "?" for each in line)

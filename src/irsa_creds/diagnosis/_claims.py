@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irsa_creds._advice import POD_IDENTITY, SERVICE_ACCOUNT, STS, claims_told
+from irsa_creds._validate import AWS_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["audiences", "seconds", "span"]
+__all__ = [
+    "POD_IDENTITY",
+    "STS",
+    "STS_AUDIENCES",
+    "Subject",
+    "audiences",
+    "is_known_audience",
+    "is_slip_of_sts",
+    "seconds",
+    "span",
+    "subject_of",
+    "told",
+]
 
+#: What AWS's STS takes in one partition or another.
+STS_AUDIENCES = frozenset(f"sts.{suffix}" for suffix in AWS_SUFFIXES)
+# What others have as client ids of IAM's provider: kops (pod identity webhook's add-on), ROSA.
+_OTHERS = frozenset({"amazonaws.com", "openshift"})
+# How near two spellings are (difflib): "sts.amazon.com" is 0.90, kops' "amazonaws.com" 0.87.
+_NEAR = 0.88
+_LONGEST = 100  # characters that are compared
 _YEAR_10000 = 253_402_300_800  # what Python's dates do not reach
 
 
@@ -35,3 +59,35 @@ def span(length: float) -> str:
     if length < 7_200:  # noqa: PLR2004 - two hours
         return f"{length / 60:,.0f} minutes"
     return f"{length / 3_600:,.0f} hours"
+
+
+class Subject(NamedTuple):
+    """Whom a service account's token is for."""
+
+    namespace: str
+    name: str
+
+
+def subject_of(claims: Mapping[str, Any] | None) -> Subject | None:
+    """Return the service account that `sub` names; None where it names none."""
+    found = re.fullmatch(SERVICE_ACCOUNT, str((claims or {}).get("sub")))
+    return Subject(*found.groups()) if found else None
+
+
+def told(value: object) -> str | None:
+    """Return a claim or a variable as data may show it: bounded, without tokens and passwords."""
+    shown: str | None = claims_told({"sub": value})["sub"]
+    return shown
+
+
+def is_known_audience(audience: str) -> bool:
+    """Whether an audience is one that IAM's providers are known to have as a client id."""
+    return audience in STS_AUDIENCES or audience in _OTHERS
+
+
+def is_slip_of_sts(audience: str) -> bool:
+    """Whether an audience looks like a slip of STS's own."""
+    if is_known_audience(audience) or audience == POD_IDENTITY:
+        return False
+    bare = re.sub(r"^\w+://|/$", "", audience[:_LONGEST].strip().lower())
+    return difflib.SequenceMatcher(None, bare, STS).ratio() >= _NEAR

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irsa_creds._errors import ConfigError
+from irsa_creds._errors import ConfigError, TokenError, said
 from irsa_creds._token import TokenFile
 from irsa_creds._validate import shown_path
 from irsa_creds.diagnosis._check_chain import chain_checks
@@ -16,6 +16,7 @@ from irsa_creds.diagnosis._check_role import role_checks
 from irsa_creds.diagnosis._check_token import token_checks
 from irsa_creds.diagnosis._check_versions import version_checks
 from irsa_creds.diagnosis._checks import Check, Diagnosis
+from irsa_creds.diagnosis._claims import subject_of
 from irsa_creds.diagnosis._facts import gather_facts
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
     from irsa_creds.diagnosis._explain import Explanation
     from irsa_creds.diagnosis._facts import Facts
+    from irsa_creds.diagnosis._manifest import Resource
 
 __all__ = ["doctor", "offline_checks"]
 
@@ -65,12 +67,16 @@ def doctor(
         ConfigError: `manifest` or `policy` cannot be read, or is none.
     """
     environ = os.environ if environ is None else environ
+    # What the user named must be sound before anything is said of the pod.
+    trust = None if policy is None else _policy(policy)
+    resources = None if manifest is None else _resources(manifest)
     facts = gather_facts(environ, profile=profile)
+    here = resources is None or _is_of(resources, facts)
     return Diagnosis(
         (
-            *_of_pod(facts, wanted=manifest is None),
-            *_of_manifest(manifest, facts),
-            *_of_policy(policy, facts),
+            *_of_pod(facts, wanted=here or online or trust is not None),
+            *_of_manifest(resources, facts, here=here),
+            *_of_policy(trust, facts),
             *_of_network(environ, profile, online=online),
         )
     )
@@ -84,35 +90,80 @@ def offline_checks(facts: Facts) -> tuple[Check, ...]:
 def _of_pod(facts: Facts, *, wanted: bool) -> tuple[Check, ...]:
     """Return the offline checks; of a machine that only looks at a manifest they say nothing."""
     checks = offline_checks(facts)
-    if wanted or facts.in_pod or facts.token_source or facts.role:
+    if wanted:
         return checks
     ids = tuple(check.id for check in checks)
-    return _skipped(ids, "IRSA is not configured here: only the manifest is looked at.")
+    return _skipped(ids, "Only the manifest is looked at: this is none of its pods.")
 
 
-def _of_manifest(path: str | os.PathLike[str] | None, facts: Facts) -> tuple[Check, ...]:
-    if path is None:
+def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
+    """Whether this is a pod of a manifest, by its service account; a pipeline's runner is not."""
+    from irsa_creds.diagnosis._check_manifest_objects import Objects  # noqa: PLC0415 - if asked for
+
+    mine = subject_of(facts.claims) or facts.account
+    objects = Objects(resources)
+    named = [(each.namespace, each.name) for each in objects.accounts]
+    named += [(each.namespace, each.account or "default") for each in objects.workloads]
+    return mine is not None and any(
+        name == mine.name and namespace in {mine.namespace, None} for namespace, name in named
+    )
+
+
+def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
+    from irsa_creds.diagnosis._manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
+
+    return parse_manifest(_read(path, MANIFEST_LIMIT), f"The manifest {os.fspath(path)}")
+
+
+def _of_manifest(
+    resources: tuple[Resource, ...] | None, facts: Facts, *, here: bool
+) -> tuple[Check, ...]:
+    if resources is None:
         return _skipped(_MANIFEST_IDS, "No manifest is given: --manifest FILE looks at one.")
     from irsa_creds.diagnosis._check_manifest import manifest_checks  # noqa: PLC0415 - if asked for
-    from irsa_creds.diagnosis._manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - same
 
-    resources = parse_manifest(_read(path, MANIFEST_LIMIT), f"The manifest {os.fspath(path)}")
-    role = facts.role.value if facts.role else None
+    role = facts.role.value if facts.role and here else None
     return manifest_checks(resources, role_arn=role, aws=facts.asks_aws)
 
 
-def _of_policy(path: str | os.PathLike[str] | None, facts: Facts) -> tuple[Check, ...]:
+def _policy(path: str | os.PathLike[str]) -> str:
+    """Return a trust policy's text, which is one.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from irsa_creds.diagnosis._policy import parse_policy  # noqa: PLC0415 - if asked for
+
+    text = _read(path, _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
+    parse_policy(text)
+    return text
+
+
+def _of_policy(text: str | None, facts: Facts) -> tuple[Check, ...]:
     """Return the findings of `explain` as checks, and P00 for its verdict."""
-    if path is None:
+    if text is None:
         return _skipped(("P00",), "No trust policy is given: --policy FILE judges the token by it.")
     config = facts.config
     if config is None or config.token_file is None or facts.claims is None:
-        return _skipped(("P00",), "There is no token, or no role, to judge by the trust policy.")
+        return (_unjudged("there is no token, or no role, to judge by it"),)
     from irsa_creds.diagnosis._explain import explain  # noqa: PLC0415 - if asked for
 
-    text = _read(path, _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
-    token = TokenFile(config.token_file).read().value
-    return _as_checks(explain(text, token=token, role_arn=config.role_arn))
+    try:
+        token = TokenFile(config.token_file).read().value
+        return _as_checks(explain(text, token=token, role_arn=config.role_arn))
+    # Gone meanwhile, or without an issuer.
+    except TokenError as error:
+        return (_unjudged(error.failure.message.rstrip(".") if error.failure else said(error)),)
+
+
+def _unjudged(why: str) -> Check:
+    """Return P00 of who cannot be judged; who asked for it must not take that for a yes."""
+    return Check(
+        "P00",
+        "fail",
+        f"Whether the trust policy lets anybody in is not known: {why}.",
+        "irsa-creds explain --service-account NAMESPACE/NAME --issuer URL --policy trust.json",
+    )
 
 
 def _as_checks(explanation: Explanation) -> tuple[Check, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import socket
 import time
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._place import find_endpoint, region_of_issuer
 from irsa_creds._settings import EnvironSettings, Found, find_web_identity
 from irsa_creds._token import claims_of
-from irsa_creds._validate import is_aws_endpoint, session_name_from
+from irsa_creds._validate import is_aws_endpoint, session_name_from, shown
+from irsa_creds.diagnosis._claims import Subject, subject_of, told
 from irsa_creds.diagnosis._file_facts import beginning_of, gather_file
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Facts:
         profile: of AWS's configuration files.
         file: the token's; None where no path is named.
         user: who asks; None where the system has no such thing.
-        account: "NAMESPACE/NAME" of the pod's service account, as its API token says.
+        account: the pod's service account, as its API token says.
         endpoint: STS's URL where one is configured in place of AWS's own.
         config: what the library makes of it all; None where it makes nothing.
         refused: why it does not, as a sentence.
@@ -122,7 +122,7 @@ class Facts:
     profile: ProfileFacts
     file: FileFacts | None = None
     user: User | None = None
-    account: str | None = None
+    account: Subject | None = None
     endpoint: str | None = None
     config: Config | None = None
     refused: str = ""
@@ -174,7 +174,9 @@ def gather_facts(
         places: where the system keeps things.
     """
     places = places or Places()
-    settings, seen_profile = _settings(environ, profile)
+    settings, found_profile = _settings(environ, profile)
+    # A profile's name may be a token that was put in its place.
+    seen_profile = found_profile._replace(name=told(found_profile.name) or "")
     token_file = _named(settings, "web_identity_token_file")
     file = gather_file(str(token_file.value), places.mountinfo) if token_file else None
     endpoint, trouble = _endpoint(settings)
@@ -197,7 +199,7 @@ def gather_facts(
         account=_account(places.account),
         endpoint=endpoint,
         config=config,
-        refused=trouble or refused,
+        refused=trouble or refused or _lacking_bundle(settings, config),
         python=platform.python_version(),
         versions=dict(_versions()),
     )
@@ -266,11 +268,21 @@ def _config(settings: EnvironSettings, file: FileFacts | None) -> tuple[Config |
         return None, str(error)
 
 
-def _account(directory: str) -> str | None:
-    """Return "NAMESPACE/NAME" of the pod's service account, from the subject of its API token."""
-    claims = claims_of(beginning_of(f"{directory}/token").strip()) or {}
-    match = re.fullmatch("system:serviceaccount:([^:]+):([^:]+)", str(claims.get("sub")))
-    return f"{match[1]}/{match[2]}" if match else None
+def _lacking_bundle(settings: EnvironSettings, config: Config | None) -> str:
+    """Return that the file of authorities is not there, which no exchange survives."""
+    bundle = config.http.verify if config else True
+    if isinstance(bundle, bool) or os.path.exists(bundle):  # noqa: PTH110 - never raises
+        return ""
+    source = "REQUESTS_CA_BUNDLE"
+    if settings.option("ca_bundle") is not None:
+        by_variable = settings.variable("AWS_CA_BUNDLE") is not None
+        source = "AWS_CA_BUNDLE" if by_variable else "ca_bundle of the profile"
+    return f"{source} is {shown(bundle)}, and there is no such file."
+
+
+def _account(directory: str) -> Subject | None:
+    """Return the pod's service account, from the subject of its API token."""
+    return subject_of(claims_of(beginning_of(f"{directory}/token").strip()))
 
 
 def _user() -> User | None:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import TokenError
@@ -40,6 +41,7 @@ class FileFacts(NamedTuple):
 
     Attributes:
         path: as messages may show it.
+        word: as a command may have it.
         real: where its symlinks lead; empty where there is no such file.
         failure: why it brings no token; None where it does.
         claims: the token's, not verified; None for an opaque token, or none at all.
@@ -47,22 +49,19 @@ class FileFacts(NamedTuple):
         jwt: whether the token has the letters and segments of a signed JWT (RFC 7515, section 7.1).
         padded: whether there are blanks or line ends around the token.
         owner: uid, gid and mode in words; empty where the file cannot be seen.
-        group: its gid; None where it cannot be seen.
-        written: seconds since the epoch; None where it cannot be seen.
         nearest: the nearest directory above it that exists.
         mount: the one that it is in; None where that is not known.
     """
 
     path: str
     real: str
+    word: str = ""
     failure: Failure | None = None
     claims: Mapping[str, Any] | None = None
     shape: str = ""
     jwt: bool = False
     padded: bool = False
     owner: str = ""
-    group: int | None = None
-    written: float | None = None
     nearest: str = "/"
     mount: Mount | None = None
 
@@ -88,8 +87,7 @@ def gather_file(path: str, mountinfo: str) -> FileFacts:
         shown_path(path).strip("'"),
         "" if seen is None else real,
         owner="" if seen is None else _owner(seen),
-        group=None if seen is None else seen.st_gid,
-        written=None if seen is None else seen.st_mtime,
+        word=_word(path),
         nearest=_nearest(harmless),
         mount=_mount_of(real, _mounts(mountinfo)),
     )
@@ -103,6 +101,12 @@ def gather_file(path: str, mountinfo: str) -> FileFacts:
         jwt=re.fullmatch(_JWT, token.value) is not None,
         padded=seen is not None and seen.st_size > len(token.value.encode()),
     )
+
+
+def _word(path: str) -> str:
+    """Return a path quoted for a shell; the variable in place of what must not be shown."""
+    sound = path.isprintable() and shown_path(path) == repr(path)
+    return quote(path) if sound else '"$AWS_WEB_IDENTITY_TOKEN_FILE"'
 
 
 def _seen(path: str) -> os.stat_result | None:

@@ -7,6 +7,7 @@ an object of Python's.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,8 @@ MANIFEST_LIMIT = 4 * 1024 * 1024
 _MOST_NODES = 2_000_000
 _DEEPEST = 100
 _MOST_OBJECTS = 10_000
+# Octal or decimal.
+_SHORT_NUMBER = r"[-+]?(?:0[0-7]{1,11}|0|[1-9]\d{0,17})"
 _LONGEST_NAME = 253  # Kubernetes' limit
 _NO_NAME = "(without a name)"
 
@@ -133,9 +136,9 @@ def _yaml_documents(yaml: Any, text: str, source: str) -> list[object]:
         trouble = "it is nested too deeply"
     except yaml.YAMLError as error:
         trouble = _said_of(error)
-    # A date that is none, a number with too many digits, a key that is a list.
-    except (ValueError, TypeError, OverflowError):
-        trouble = "a date, a number or a key in it is none"
+    # `!!bool perhaps`, say: PyYAML looks values up by what they should be.
+    except (LookupError, TypeError, ValueError):
+        trouble = "a value in it is not what its tag says"
     hint = ""
     if "{{" in text:
         hint = " It looks like a template: give what `helm template` prints."
@@ -144,7 +147,7 @@ def _yaml_documents(yaml: Any, text: str, source: str) -> list[object]:
 
 
 def _constructed(yaml: Any, text: str) -> Iterator[object]:
-    loader = yaml.SafeLoader(text)
+    loader = _loader_of(yaml)(text)
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -153,6 +156,24 @@ def _constructed(yaml: Any, text: str) -> Iterator[object]:
             yield loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _loader_of(yaml: Any) -> Any:
+    """Return PyYAML's safe loader, in which what is no short number stays text.
+
+    YAML 1.1 has numbers of any length, hexadecimal ones and ones to base 60, which take long to
+    make and cannot be written out again.
+    """
+
+    def number(loader: Any, node: Any) -> Any:
+        short = isinstance(node.value, str) and re.fullmatch(_SHORT_NUMBER, node.value)
+        return loader.construct_yaml_int(node) if short else loader.construct_scalar(node)
+
+    loader = type("_Loader", (yaml.SafeLoader,), {})
+    loader.add_constructor("tag:yaml.org,2002:int", number)  # type: ignore[attr-defined] # of PyYAML
+    for kind in ("float", "timestamp"):
+        loader.add_constructor(f"tag:yaml.org,2002:{kind}", yaml.SafeLoader.construct_scalar)  # type: ignore[attr-defined] # as above
+    return loader
 
 
 def _written_out(node: Any, known: dict[int, int], depth: int) -> int:
@@ -225,11 +246,12 @@ def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
     metadata = document.get("metadata")
     if not isinstance(metadata, Mapping):
         metadata = {}
-    name = metadata.get("name") or metadata.get("generateName") or _NO_NAME
-    namespace = metadata.get("namespace")
-    return Resource(
-        printable(kind), printable(name), printable(namespace) if namespace else None, document
+    # What is no text is no name either: Kubernetes refuses it.
+    name, prefix, namespace = (
+        printable(value) if isinstance(value, str) and value else None
+        for value in map(metadata.get, ("name", "generateName", "namespace"))
     )
+    return Resource(printable(kind), name or prefix or _NO_NAME, namespace, document)
 
 
 def printable(value: object) -> str:

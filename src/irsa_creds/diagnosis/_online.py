@@ -16,21 +16,21 @@ from urllib.parse import urlsplit
 
 from irsa_creds._answer import Answer, bare_url
 from irsa_creds._config import Config, EnvironSettings
-from irsa_creds._credentials import Credentials
 from irsa_creds._endpoint import endpoint_url
 from irsa_creds._errors import ConfigError, TokenError, said
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._place import Http, resolve_place
 from irsa_creds._sts import Exchange
 from irsa_creds._token import Token, TokenFile
-from irsa_creds.diagnosis._online_facts import Caller, Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._online_caller import find_caller
+from irsa_creds.diagnosis._online_facts import Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._online_issuer import ask_issuer
+from irsa_creds.diagnosis._online_proxy import proxy_for
 from irsa_creds.diagnosis._online_steps import (
     PORTS,
     STEP,
     Trouble,
     addresses_of,
-    ask_issuer,
-    ask_who,
     connect,
     failed_probe,
     probe,
@@ -41,11 +41,11 @@ from irsa_creds.diagnosis._online_steps import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from irsa_creds._credentials import Credentials
+
 __all__ = ["OnlineFacts", "gather_online"]
 
 _DNS = 5.0  # seconds
-# METHOD of botocore's provider (1.44.8, credentials.py), which ours keeps.
-_WEB_IDENTITY = "assume-role-with-web-identity"
 
 
 class _Meant(NamedTuple):
@@ -57,7 +57,6 @@ class _Meant(NamedTuple):
         role_arn: None where no web identity is configured.
         token: None where it cannot be had.
         untold: why there is none.
-        asks_for_code: the profile has an MFA device.
     """
 
     config: Config
@@ -65,7 +64,6 @@ class _Meant(NamedTuple):
     role_arn: str | None
     token: Token | None
     untold: str
-    asks_for_code: bool
 
 
 def gather_online(
@@ -89,20 +87,25 @@ def gather_online(
     except (ConfigError, OSError) as error:
         return OnlineFacts(trouble=said(error))
     http = meant.config.http
-    proxy = _proxy_for(http, meant.url)
+    proxy = proxy_for(http, meant.url)
     facts = OnlineFacts(
         url=bare_url(meant.url),
         is_aws=meant.config.is_aws_endpoint,
         region=meant.config.region,
         ca_bundle=text_or_none(http.verify),
-        proxy=proxy and bare_url(proxy),
+        proxy=proxy.url and bare_url(proxy.url),
+        proxy_trouble=proxy.trouble,
         bypassed=bool(http.environment_proxies) and not http.proxies_for(meant.url),
         role_arn=meant.role_arn,
         final_role_arn=meant.role_arn and meant.config.final_role_arn,
         untold=meant.untold,
-        issuer=None if meant.token is None else ask_issuer(http, meant.token),
+        issuer=None
+        if meant.token is None
+        else ask_issuer(http, meant.token, aws=meant.config.is_aws_endpoint),
     )
-    facts = _reach(facts, meant, proxy or meant.url, wall)
+    if proxy.trouble:
+        return facts
+    facts = _reach(facts, meant, proxy.url or meant.url, wall)
     if facts.probe is None or facts.probe.status is None:
         return facts
     facts, credentials = _exchange(facts, meant)
@@ -110,7 +113,8 @@ def gather_online(
     # With a role that is meant but not had, the chain fails as well, or is C01's matter.
     if credentials is None and (meant.role_arn or not chain):
         return facts
-    return facts._replace(caller=_caller(meant, credentials, profile, chain=chain))
+    who = find_caller(meant.config, meant.url, credentials, profile, chain=chain)
+    return facts._replace(caller=who)
 
 
 def _meant(settings: EnvironSettings) -> _Meant:
@@ -119,7 +123,6 @@ def _meant(settings: EnvironSettings) -> _Meant:
     Raises:
         ConfigError: not even that is known.
     """
-    asks_for_code = bool(settings.profile("mfa_serial"))
     config, untold = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
     try:
         route = settings.route()
@@ -132,7 +135,7 @@ def _meant(settings: EnvironSettings) -> _Meant:
         place = resolve_place(settings)
         http = Http.resolve(settings)
         config = Config(role_arn="", session_name="", http=http, **place._asdict())
-        return _Meant(config, endpoint_url(config), None, None, untold, asks_for_code)
+        return _Meant(config, endpoint_url(config), None, None, untold)
     token = _read(config.token_file or "")
     return _Meant(
         config,
@@ -140,7 +143,6 @@ def _meant(settings: EnvironSettings) -> _Meant:
         config.role_arn,
         token if isinstance(token, Token) else None,
         token if isinstance(token, str) else "",
-        asks_for_code,
     )
 
 
@@ -157,12 +159,6 @@ def _issuer_of_file(path: str) -> str | None:
     return text_or_none((token.claims or {}).get("iss")) if isinstance(token, Token) else None
 
 
-def _proxy_for(http: Http, url: str) -> str | None:
-    """Return the proxy that a URL is reached by, as botocore picks it (1.44.8, httpsession)."""
-    proxy = http.proxies_for(url).get(urlsplit(url).scheme.lower())
-    return f"http://{proxy}" if proxy and "//" not in proxy else proxy or None
-
-
 def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], float]) -> OnlineFacts:
     """Return the facts with all that it takes to get an answer.
 
@@ -172,13 +168,14 @@ def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], flo
         first: the URL that is connected to: STS's, or the proxy's.
         wall: seconds since the epoch.
     """
+    # Both have been looked at: neither port nor host is torn.
     parts = urlsplit(first)
     host = parts.hostname or ""
+    port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
     try:
-        port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
         found = within(_DNS, lambda: addresses_of(host, port))
-    except (Trouble, ValueError) as trouble:
-        return facts._replace(lookup=Lookup(host, error=said(trouble)))
+    except Trouble as trouble:
+        return facts._replace(lookup=Lookup(host, error=str(trouble)))
     facts = facts._replace(lookup=Lookup(host, found))
     try:
         address = within(STEP, lambda: connect(found, port))
@@ -220,41 +217,3 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
 def _first_role(config: Config) -> Config:
     """Return the identity that the token stands for, without the roles that follow."""
     return replace(config, chain=())
-
-
-def _caller(
-    meant: _Meant, given: Credentials | None, profile: str | None, *, chain: bool
-) -> Caller:
-    """Return who STS takes the winner of the chain for; without a chain, the credentials given."""
-    method, won = _WEB_IDENTITY, given
-    if chain:
-        # botocore would ask for the code on the terminal, and wait for it.
-        if meant.asks_for_code:
-            return Caller(error="the profile asks for an MFA code (mfa_serial)")
-        try:
-            method, won = within(STEP, lambda: _winner(given, profile))
-        except Trouble as trouble:
-            return Caller(error=f"botocore's chain fails: {trouble}")
-    if won is None:
-        return Caller(error="there are no credentials anywhere in botocore's chain")
-    mine = won
-    try:
-        return Caller(within(STEP, lambda: ask_who(meant.config, meant.url, mine)), method)
-    except Trouble as trouble:
-        return Caller(method=method, error=str(trouble))
-
-
-def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Credentials | None]:
-    """Return what wins in botocore's default chain, with `given` as that of the web identity."""
-    from botocore.session import Session  # noqa: PLC0415 - it takes a tenth of a second
-
-    for provider in Session(profile=profile).get_component("credential_provider").providers:
-        if provider.METHOD == _WEB_IDENTITY and given is not None:
-            break
-        found = provider.load()
-        if found is not None:
-            keys = found.get_frozen_credentials()
-            now = datetime.now(UTC)
-            won = Credentials(keys.access_key, keys.secret_key, keys.token or "", now)
-            return str(found.method), won
-    return _WEB_IDENTITY, given

@@ -86,8 +86,8 @@ class Caller(NamedTuple):
     Attributes:
         arn: of the identity.
         method: botocore's name of what in the chain won, like "env" or "iam-role"; empty where
-            nothing did, and nobody was asked.
-        error: why it could not be asked.
+            nobody knows, or nothing did.
+        error: why it could not be asked; empty, with the two above, where nothing has credentials.
     """
 
     arn: str | None = None
@@ -105,6 +105,7 @@ class OnlineFacts(NamedTuple):
         region: STS's; None is the global endpoint.
         ca_bundle: the file of authorities that TLS goes by; None: those that botocore brings.
         proxy: the proxy's URL, without user and password; None: none for this URL.
+        proxy_trouble: why the proxy that is set for this URL cannot be used.
         bypassed: a proxy is set, and NO_PROXY names the host.
         role_arn: the role of the token; None: no web identity is configured.
         final_role_arn: the same, but for a profile whose `source_profile` leads there.
@@ -117,6 +118,7 @@ class OnlineFacts(NamedTuple):
     region: str | None = None
     ca_bundle: str | None = None
     proxy: str | None = None
+    proxy_trouble: str = ""
     bypassed: bool = False
     role_arn: str | None = None
     final_role_arn: str | None = None

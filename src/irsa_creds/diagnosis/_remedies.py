@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from irsa_creds.diagnosis._claims import Subject, subject_of
+
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._facts import Facts
 
-__all__ = ["WEBHOOK_PATH", "annotate", "mount_token", "name_role", "restart", "service_account"]
+__all__ = [
+    "WEBHOOK_PATH",
+    "annotate",
+    "mount_token",
+    "name_role",
+    "or_mount",
+    "restart",
+    "service_account",
+]
 
 #: Where the pod identity webhook has the token mounted (its README).
 WEBHOOK_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
@@ -17,14 +27,10 @@ _ARN = "arn:aws:iam::ACCOUNT:role/ROLE"
 _ROLE = r"(?a:arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)"
 
 
-def service_account(facts: Facts) -> tuple[str, str]:
-    """Return namespace and name of the pod's service account; in capitals what is not known."""
-    subject = str((facts.claims or {}).get("sub"))
-    match = re.fullmatch(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)", subject)
-    if match:
-        return match[1], match[2]
-    namespace, _, name = (facts.account or "NAMESPACE/SERVICE_ACCOUNT").partition("/")
-    return namespace, name
+def service_account(facts: Facts) -> Subject:
+    """Return the pod's service account; in capitals what is not known."""
+    found = subject_of(facts.claims) or facts.account
+    return found or Subject("NAMESPACE", "SERVICE_ACCOUNT")
 
 
 def annotate(facts: Facts, *annotations: str) -> str:
@@ -86,3 +92,13 @@ def mount_token(audience: str) -> str:
         f"  mountPath: {WEBHOOK_PATH.removesuffix('/token')}\n"
         "  readOnly: true"
     )
+
+
+def or_mount(audience: str) -> str:
+    """Return the same behind other lines to paste, so that a shell does not take it for commands.
+
+    Args:
+        audience: of the token.
+    """
+    lines = mount_token(audience).replace("# ", "").splitlines()
+    return "\n".join(["# or, where no webhook runs:", *(f"# {line}" for line in lines)])
