@@ -55,9 +55,8 @@ class _Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reads: list[tuple[float, float, Standstills]] = []
+        self._reads: list[tuple[float, float, Standstills, bool]] = []
         self._waiting: dict[object, tuple[float, Standstills]] = {}
-        self._errors = 0
 
     def begin(self, reader: object, standstills: Standstills) -> None:
         """Take note that a reader asks for credentials now."""
@@ -69,21 +68,24 @@ class _Tally:
         now = time.perf_counter()
         with self._lock:
             start, standstills = self._waiting.pop(reader)
-            self._reads.append((start, now, standstills))
-            self._errors += failed
+            self._reads.append((start, now, standstills, failed))
 
     def result(self) -> dict[str, float]:
         """Return counts; a read that hangs now counts as long as it has hung."""
         now = time.perf_counter()
         with self._lock:
-            hung = [(start, now, standstills) for start, standstills in self._waiting.values()]
-            reads = [*self._reads, *hung]
-            waited = [standstills.waited(start, end) for start, end, standstills in reads]
+            hung = [(start, now, still, False) for start, still in self._waiting.values()]
+            reads = [
+                (still.waited(start, end), failed)
+                for start, end, still, failed in (*self._reads, *hung)
+            ]
             return {
-                "reads": len(waited),
-                "errors": self._errors,
-                "waits": sum(each > LIMIT for each in waited),
-                "worst": max(waited),
+                "reads": len(reads),
+                "errors": sum(failed for _, failed in reads),
+                "waits": sum(waited > LIMIT for waited, _ in reads),
+                # An error that took long is one read, not two.
+                "bad": sum(failed or waited > LIMIT for waited, failed in reads),
+                "worst": max(waited for waited, _ in reads),
                 "hung": len(hung),
             }
 

@@ -4,6 +4,9 @@ Each holds credentials of an hour for one reader with a constant mean rate of re
 process, so the next read after any instant is as far away as after any other: only those that
 find something to do are simulated). botocore and AWS's coming rules hold one such set for each
 session; here a process has one, which is the best case for them.
+
+Who asks when is written anew here, for thousands of processes at once; `tests/test_fleet_drift.py`
+plays outages on the library's engine and on the model of AWS's rules too, and compares the times.
 """
 
 from __future__ import annotations
@@ -158,7 +161,7 @@ class Coming(Process):
 
 
 class Ours(Process):
-    """Ours, by the library's own `_freshness` and `_outage`.
+    """Ours: its times are those of the library's own `_freshness` and `_outage`.
 
     With the shared cache a pod is one such process: who has its lock asks for all of them, and what
     STS answers, refusals too, answers to all (`tests/sharing` and the `pod-*` benchmarks hold the
@@ -187,9 +190,10 @@ class Ours(Process):
             back_off.begin(answer, left=left, blocking=snapshot is None, now=now, wall=now)
             if snapshot is None:
                 yield self._read_after(back_off.record_until)
-            elif back_off.not_before < snapshot.end_of_use:
+            elif left > 0 and back_off.not_before < snapshot.end_of_use:
                 yield self._until(back_off.not_before)
             else:
+                # From here on reads alone drive it; one that came meanwhile waits no longer.
                 yield self._read_after(snapshot.end_of_use)
                 snapshot = None
 
@@ -218,10 +222,11 @@ class Ours(Process):
             if failure is None:
                 yield self._until(answered_at)
                 return self._snapshot(at, fresh.first_refresh)
-            pause = fresh.blocking_pause(failure, attempt, self._chance.uniform)
             most = failure.attempts or fresh.BLOCKING_ATTEMPTS
-            if not failure.retryable or attempt >= most or answered_at + pause >= deadline:
-                yield self._until(answered_at)
-                return failure
-            at = answered_at + pause
-            attempt += 1
+            if failure.retryable and attempt < most:
+                at = answered_at + fresh.blocking_pause(failure, attempt, self._chance.uniform)
+                attempt += 1
+                if at < deadline:
+                    continue
+            yield self._until(answered_at)
+            return failure

@@ -79,8 +79,6 @@ def _measure(sandbox: Sandbox, pod: Pod, mode: str, left: float) -> dict[str, di
         results = {name: child.result() for name, child in each.items()}
     for name, result in results.items():
         result["calls"] = calls_of(sandbox, name)
-        # An error may have taken long as well: so many at least.
-        result["bad"] = max(result["errors"], result["waits"])
     return results
 
 

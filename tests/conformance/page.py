@@ -6,14 +6,17 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.scenarios import SCENARIOS, Advance, Get, Invalidate, Scenario
+from conformance.scenarios import SCENARIOS
+from conformance.steps import Advance, Get, Invalidate
 
 if TYPE_CHECKING:
-    from conformance.scenarios import Step
+    from conformance.steps import Scenario, Step
 
-__all__ = ["PATH", "page"]
+__all__ = ["BACK_OFF", "PATH", "page"]
 
 PATH = Path(__file__).parent.parent.parent / "docs" / "conformance.md"
+#: Seconds of the first back-off while credentials are valid.
+BACK_OFF = 1.0, 2.0
 _WIDTH = 100
 _HEAD = """\
 # Beside AWS's refresh specification
@@ -29,14 +32,20 @@ compares the two.
 - **No reader waits while credentials are valid.** By AWS's rules the read that meets a refresh
   waits.
 - **Expired credentials are never handed out.** AWS's rules go on serving them.
-- **A failure with nothing valid counts for seconds**, not for 5 to 10 minutes. A pod recovers with
-  STS, and asks it more often while it is out.
+- **Refreshes are spread over the life of credentials.** By AWS's rules all wait for the window, and
+  pods that start together ask together from then on.
+- **A back-off lasts for seconds**, not for 5 to 10 minutes: while credentials are valid {low:g} to
+  {high:g} s at first, up to 2 minutes later, and a third of what is left at most; with nothing
+  valid 1 s at first, up to 15 s later. A pod recovers with STS, and asks it more often while it is
+  out.
 - **A refusal raises nothing while credentials are valid.** AWS's rules raise it at once.
-- **The refresh window is half of the lifetime at most**, and there is no setting for it.
+- **The refresh window is half of the lifetime at most**, before chance, and there is no setting for
+  it.
 
 In the tables "asked" is whether STS is asked by that call or because of it, in the background. The
 advisory and the mandatory window are AWS's: 15 minutes and one before the end, where credentials
-last an hour.
+last an hour. Each is played with refreshes as late and as early as chance can have them, and with
+draws in between. "Window" is how long before their end credentials are refreshed.
 
 | | scenario | here |
 |---|---|---|
@@ -53,9 +62,13 @@ _GIVEN = {
 def page() -> str:
     """Return the page."""
     different = sum(scenario.differs for scenario in SCENARIOS)
-    text = _HEAD.format(same=len(SCENARIOS) - different, different=different)
+    low, high = BACK_OFF
+    same = len(SCENARIOS) - different
+    text = _HEAD.format(same=same, different=different, low=low, high=high)
     for number, scenario in enumerate(SCENARIOS, 1):
         here = "**differs**" if scenario.differs else "the same"
+        if scenario.backs_off:
+            here += f", but for the back-off's length: {low:g} to {high:g} s"
         text += f"| {number} | {scenario.title} | {here} |\n"
     for number, scenario in enumerate(SCENARIOS, 1):
         if scenario.differs:
@@ -86,8 +99,17 @@ def _row(step: Step) -> str:
             return f"| a service rejects {which} | | |\n"
         case Get():
             answer = f" (STS, if asked: {step.answer})" if step.answer else ""
-            mark = "**" if step.here != step.aws else ""
-            return f"| a read{answer} | {step.aws} | {mark}{step.here}{mark} |\n"
+            mark = "**" if step.differs else ""
+            return f"| a read{answer} | {step.aws} | {mark}{_here(step)}{mark} |\n"
+
+
+def _here(step: Get) -> str:
+    late, early = step.here, step.here_early
+    if late == early:
+        return str(late)
+    if late.window is not None:
+        return f"{late} to {early.window:g} s, by chance"
+    return f"{late}; with an early refresh: {early}"
 
 
 if __name__ == "__main__":

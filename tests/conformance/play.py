@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import scenarios as spec
-from conformance.scenarios import Advance, Get, Invalidate, Scenario, Seen
-from irsa_creds import _freshness as fresh
+from conformance import steps as spec
+from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
 from irsa_creds._errors import IrsaError
 from irsa_creds._waiting import acquire
-from kit import Rig, failure, high, rig
+from kit import Rig, failure, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["play"]
+    from irsa_creds._freshness import Draw
+
+__all__ = ["earliest", "latest", "pause_after", "play"]
 
 _LIFETIME = 3600.0
 # Seconds of age: in the middle of what AWS's windows of 15 minutes and one make of an hour.
@@ -25,14 +26,40 @@ _FAILURES = {
 }
 
 
-def play(scenario: Scenario) -> list[Seen]:
+def latest(low: float, high: float) -> float:
+    """Draw what makes refreshes as late as they may be: an age, or else by how much earlier."""
+    return high if low else low
+
+
+def earliest(low: float, high: float) -> float:
+    """Draw what makes refreshes as early as they may be."""
+    return low or high
+
+
+def play(scenario: Scenario, draw: Draw) -> list[Seen]:
     """Return what each call for credentials comes to."""
-    # Refreshes as late as they may be: what is valid for AWS's rules is not due for chance.
-    here = rig(draw=high, ceiling=12 * _LIFETIME)
+    return list(_steps(_rig(scenario, draw), scenario))
+
+
+def pause_after(scenario: Scenario, draw: Draw) -> float:
+    """Return for how many seconds after its end STS is left alone, to the tenth."""
+    here = _rig(scenario, draw)
+    list(_steps(here, scenario))
+    calls, tenths = here.sts.calls, 0
+    while here.sts.calls == calls:
+        here.clock.advance(0.1)
+        tenths += 1
+        acquire(here.engine)
+        here.finish()
+    return tenths / 10
+
+
+def _rig(scenario: Scenario, draw: Draw) -> Rig:
+    here = rig(draw=draw, ceiling=12 * _LIFETIME)
     if scenario.given != "none":
         here.warm()
         here.clock.advance(_AGES[scenario.given])
-    return list(_steps(here, scenario))
+    return here
 
 
 def _steps(here: Rig, scenario: Scenario) -> Iterator[Seen]:
@@ -69,9 +96,10 @@ def _get(here: Rig, step: Get, calls: int) -> Seen:
     else:
         result = spec.CACHED if found.credentials.access_key_id == before else spec.NEW
     here.finish()
-    return Seen(result, sts.calls > calls, _window(here) if step.here.window else None)
+    return Seen(result, sts.calls > calls, _window(here) if step.aws.window else None)
 
 
 def _window(here: Rig) -> float:
-    """Return how long before the end of what is held now is refreshed, whatever chance adds."""
-    return fresh.refresh_window(here.engine.snapshot.lifetime)
+    """Return how many seconds before its end what is held now is refreshed."""
+    snapshot = here.engine.snapshot
+    return round(snapshot.expires_at - snapshot.refresh_at, 6)

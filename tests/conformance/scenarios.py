@@ -9,103 +9,23 @@ the test.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from conformance.steps import (
+    CACHED,
+    FAILS,
+    FRESH,
+    NEW,
+    NOTHING,
+    REFUSED,
+    REFUSES,
+    STALE,
+    Advance,
+    Get,
+    Invalidate,
+    Scenario,
+    Seen,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["SCENARIOS", "Advance", "Get", "Invalidate", "Scenario", "Seen", "Step"]
-
-#: What a call of the application's comes back with.
-CACHED, NEW = "cached", "new"
-NOTHING, REFUSED = "error", "refusal"
-#: What the source answers.
-FRESH, STALE, FAILS, REFUSES = "fresh", "stale", "fails", "refuses"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a call for credentials comes to.
-
-    Attributes:
-        result: what the application gets.
-        asked: whether STS is asked, by the call or because of it.
-        window: seconds before the end at which what is held then is refreshed; None: not looked at.
-    """
-
-    result: str
-    asked: bool
-    window: float | None = None
-
-    def __str__(self) -> str:
-        """What the page shows."""
-        asked = "STS asked" if self.asked else "STS not asked"
-        window = "" if self.window is None else f", window {self.window:g} s"
-        return f"{self.result}, {asked}{window}"
-
-
-@dataclass(frozen=True, slots=True)
-class Get:
-    """The application asks for credentials.
-
-    Attributes:
-        answer: what the source says, if it is asked.
-        aws: what the specification has there.
-        ours: what happens here; None: the same.
-        lifetime: seconds, of what the source gives.
-    """
-
-    answer: str | None
-    aws: Seen
-    ours: Seen | None = None
-    lifetime: float = 3600.0
-
-    @property
-    def here(self) -> Seen:
-        """What happens here."""
-        return self.ours or self.aws
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """Time passes, in seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Invalidate:
-    """A service calls a key expired; `matches` says whether it is the one that is held."""
-
-    matches: bool
-
-
-Step = Get | Advance | Invalidate
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One of the specification's.
-
-    Attributes:
-        title: what it is about, as a sentence.
-        given: what is held: "valid", "advisory" or "mandatory" (in that window of theirs),
-            "expired" or "none".
-        steps: what happens.
-        why: the reason where ours differs.
-    """
-
-    title: str
-    given: str
-    steps: Sequence[Step]
-    why: str = ""
-
-    @property
-    def differs(self) -> bool:
-        """Whether ours does anything else."""
-        return any(isinstance(step, Get) and step.here != step.aws for step in self.steps)
-
+__all__ = ["SCENARIOS"]
 
 _IN_BACKGROUND = (
     "No reader waits while credentials are valid: this one gets those that are held at once, and "
@@ -124,12 +44,17 @@ _SERVED_WHILE_VALID = (
     "within minutes, and a service that goes on is better than one that stops early. It is "
     "logged as an ERROR, and tried again after at most 60 s."
 )
+_SPREAD = (
+    "Refreshes are spread over the life of credentials, so that pods that start together do not "
+    "ask together: the first is due at any time between a tenth of it and AWS's window."
+)
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "Valid credentials are served, and nobody is asked.",
         "valid",
-        [Get(None, Seen(CACHED, asked=False))],
+        [Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True))],
+        _SPREAD,
     ),
     Scenario(
         "In the advisory window a refresh succeeds.",
@@ -141,6 +66,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "In the advisory window a refresh fails: what is held is served, and a back-off begins.",
         "advisory",
         [Get(FAILS, Seen(CACHED, asked=True))],
+        backs_off=True,
     ),
     Scenario(
         "In the mandatory window a refresh succeeds.",
@@ -152,6 +78,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "In the mandatory window a refresh fails: what is held is served, and a back-off begins.",
         "mandatory",
         [Get(FAILS, Seen(CACHED, asked=True))],
+        backs_off=True,
     ),
     Scenario(
         "Expired credentials are refreshed.",
@@ -178,16 +105,26 @@ SCENARIOS: tuple[Scenario, ...] = (
         "In the advisory window the source gives expired credentials: a refresh that failed.",
         "advisory",
         [Get(STALE, Seen(CACHED, asked=True))],
+        backs_off=True,
     ),
     Scenario(
         "In the mandatory window the source gives expired credentials: a refresh that failed.",
         "mandatory",
         [Get(STALE, Seen(CACHED, asked=True))],
+        backs_off=True,
     ),
     Scenario(
         "A lifetime of 10 minutes has a window of 5.",
         "none",
-        [Get(FRESH, Seen(NEW, asked=True, window=300), lifetime=600)],
+        [
+            Get(
+                FRESH,
+                Seen(NEW, asked=True, window=300),
+                early=Seen(NEW, asked=True, window=540),
+                lifetime=600,
+            )
+        ],
+        _SPREAD,
     ),
     Scenario(
         "A lifetime of 20.5 minutes has a window of 15.",
@@ -197,31 +134,47 @@ SCENARIOS: tuple[Scenario, ...] = (
                 FRESH,
                 Seen(NEW, asked=True, window=900),
                 Seen(NEW, asked=True, window=615),
+                Seen(NEW, asked=True, window=1107),
                 lifetime=1230,
             )
         ],
-        "The window is half of the lifetime at most: one of 15 minutes in 20.5 would refresh every "
-        "5.5 minutes.",
+        "The window is half of the lifetime at most, before chance: one of 15 minutes in 20.5 "
+        f"would refresh every 5.5 minutes. {_SPREAD}",
     ),
     Scenario(
         "A lifetime of 6 hours has a window of 60 minutes.",
         "none",
-        [Get(FRESH, Seen(NEW, asked=True, window=3600), lifetime=21600)],
+        [
+            Get(
+                FRESH,
+                Seen(NEW, asked=True, window=3600),
+                early=Seen(NEW, asked=True, window=19440),
+                lifetime=21600,
+            )
+        ],
+        _SPREAD,
     ),
     Scenario(
         "Another lifetime after a refresh has another window.",
         "none",
         [
-            Get(FRESH, Seen(NEW, asked=True, window=3600), lifetime=21600),
+            Get(
+                FRESH,
+                Seen(NEW, asked=True, window=3600),
+                early=Seen(NEW, asked=True, window=19440),
+                lifetime=21600,
+            ),
             Advance(18060),
             Get(
                 FRESH,
                 Seen(NEW, asked=True, window=300),
                 Seen(CACHED, asked=True, window=300),
+                Seen(CACHED, asked=True, window=350),
                 lifetime=600,
             ),
         ],
-        f"The windows are the same. {_IN_BACKGROUND}",
+        f"{_SPREAD} Later ones begin up to 5 minutes (a twelfth of the lifetime at most) before "
+        f"that window: so pods stay spread. {_IN_BACKGROUND}",
     ),
     Scenario(
         "A window of 30 minutes that the customer set is used in place of the table's 60.",
@@ -231,11 +184,13 @@ SCENARIOS: tuple[Scenario, ...] = (
                 FRESH,
                 Seen(NEW, asked=True, window=1800),
                 Seen(NEW, asked=True, window=3600),
+                Seen(NEW, asked=True, window=19440),
                 lifetime=21600,
             )
         ],
         "There is no such setting: nobody waits for a refresh, so there is nothing to tune. "
-        "`get(min_ttl=...)` is for who needs credentials that last.",
+        "`get(min_ttl=...)` is for who needs credentials that last. "
+        f"{_SPREAD}",
     ),
     Scenario(
         "In the advisory window STS refuses: that is raised at once, and tried again after 5 s.",
@@ -283,6 +238,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             Invalidate(matches=True),
             Get(FAILS, Seen(CACHED, asked=True)),
         ],
+        backs_off=True,
     ),
     Scenario(
         "A service rejects the key during a back-off: that is obeyed, and the next try succeeds.",
@@ -293,17 +249,23 @@ SCENARIOS: tuple[Scenario, ...] = (
             Invalidate(matches=True),
             Get(FRESH, Seen(CACHED, asked=False), Seen(NEW, asked=True)),
             Advance(425),
-            Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
+            Get(
+                FRESH,
+                Seen(NEW, asked=True),
+                Seen(CACHED, asked=False),
+                early=Seen(CACHED, asked=True),
+            ),
         ],
-        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 60 s.",
+        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 60 s. {_SPREAD}",
     ),
     Scenario(
         "A service rejects a key that is held no more: nothing happens.",
         "valid",
         [
             Invalidate(matches=False),
-            Get(None, Seen(CACHED, asked=False)),
+            Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True)),
         ],
+        f"The other key changes nothing. {_SPREAD}",
     ),
     Scenario(
         "After a refresh that failed, the source is left alone until the back-off is over.",
@@ -313,9 +275,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             Advance(300),
             Get(FRESH, Seen(CACHED, asked=False), Seen(NEW, asked=True)),
             Advance(425),
-            Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
+            Get(
+                FRESH,
+                Seen(NEW, asked=True),
+                Seen(CACHED, asked=False),
+                early=Seen(CACHED, asked=True),
+            ),
         ],
-        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 300 s.",
+        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 300 s. {_SPREAD}",
     ),
     Scenario(
         "The first fetch is refused: that is raised, and tried again after 5 s.",

@@ -1,15 +1,46 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
 import pytest
 
-from conformance.page import PATH, page
-from conformance.play import play
-from conformance.scenarios import SCENARIOS, Get, Scenario
+from conformance.page import BACK_OFF, PATH, page
+from conformance.play import earliest, latest, pause_after, play
+from conformance.scenarios import SCENARIOS
+from conformance.steps import Get, Scenario
+from kit import high, low
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
 def test_ours_does_what_the_table_says(scenario: Scenario) -> None:
-    assert play(scenario) == [step.here for step in scenario.steps if isinstance(step, Get)]
+    gets = [step for step in scenario.steps if isinstance(step, Get)]
+    assert play(scenario, latest) == [step.here for step in gets]
+    assert play(scenario, earliest) == [step.here_early for step in gets]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
+def test_whatever_chance_draws_lies_between_the_two(scenario: Scenario) -> None:
+    gets = [step for step in scenario.steps if isinstance(step, Get)]
+    for seed in range(8):
+        for step, seen in zip(gets, play(scenario, Random(seed).uniform), strict=True):
+            assert replace(seen, window=None) in {
+                replace(each, window=None) for each in (step.here, step.here_early)
+            }
+            windows = step.here.window, seen.window, step.here_early.window
+            known = [window for window in windows if window is not None]
+            assert known == sorted(known)
+            assert len(known) in {0, len(windows)}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [scenario for scenario in SCENARIOS if scenario.backs_off],
+    ids=lambda scenario: scenario.title,
+)
+def test_a_back_off_is_as_long_as_the_page_says(scenario: Scenario) -> None:
+    pauses = [pause_after(scenario, draw) for draw in (low, high)]
+    assert pauses == pytest.approx(BACK_OFF, abs=0.11)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)

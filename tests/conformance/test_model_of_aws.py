@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks._coming_rules import ERROR_LASTS, ComingCredentials
-from conformance import scenarios as spec
-from conformance.scenarios import SCENARIOS, Advance, Get, Invalidate, Scenario, Seen
+from conformance import steps as spec
+from conformance.scenarios import SCENARIOS
+from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
