@@ -181,6 +181,54 @@ def test_the_role_s_account_counts_by_option_or_variable(
     assert run("explain", *WHO, "--policy", "right.json", "--role-arn", ROLE)[0] == 0
 
 
+def test_a_policy_that_names_its_role_is_not_held_against_that_of_the_environment(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, place: Path
+) -> None:
+    role = {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": WRONG}}
+    (place / "role.json").write_text(json.dumps(role))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::210987654321:role/reader")
+    _, out, err = run("explain", *WHO, "--policy", "role.json", "--fixed", "fixed.json")
+    assert f"\nrole     '{ROLE}'\n" in out
+    assert "P02" not in out
+    assert "--role-name reader " in err
+
+
+def test_a_variable_that_is_no_role_is_named(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", "garbage")
+    status, _, err = run("explain", *WHO, "--policy", "right.json")
+    assert status == 2
+    assert "AWS_ROLE_ARN is 'garbage'" in err
+
+
+@pytest.mark.parametrize("option", ["--policy", "--token"])
+def test_a_closed_standard_input_is_wrong_usage(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    rest = [*WHO] if option == "--policy" else ["--policy", "right.json"]
+    status, _, err = run("explain", option, "-", *rest)
+    assert status == 2
+    assert "standard input is closed" in err
+
+
+def test_a_token_in_the_wrong_place_is_not_printed(run: Callable[..., Ran]) -> None:
+    who = ["--service-account", "prod/reader", "--issuer", jwt()]
+    status, out, err = run("explain", *who, "--policy", "right.json")
+    assert status == 2
+    assert jwt().split(".")[1] not in out + err
+
+
+def test_a_corrected_policy_never_replaces_the_token(run: Callable[..., Ran], place: Path) -> None:
+    before = (place / "token").read_text()
+    arguments = ["--token", "token", "--policy", "wrong.json", "--fixed", "./token"]
+    status, _, err = run("explain", *arguments)
+    assert status == 2
+    assert "the token's own file" in err
+    assert (place / "token").read_text() == before
+
+
 def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> None:
     assert run("explain", *WHO, "--audience", "vault", "--policy", "right.json")[0] == 1
 
@@ -207,6 +255,9 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
         ([*WHO, "--fetch"], "--fetch needs the role's --role-arn"),
         ([*WHO, "--policy", "wrong.json", "--fixed", "./wrong.json"], "the policy's own file"),
         ([*WHO, "--policy", "wrong.json", "--fixed", "nowhere/fixed.json"], "cannot be written"),
+        ([*WHO, "--policy", "wrong.json", "--fixed", "n" * 300], "File name too long"),
+        ([*WHO, "--policy", "wrong.json", "--fixed", "nul\0"], "cannot be written"),
+        ([*WHO, "--policy", "wrong.json", "--fixed", "-"], "- is none"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_never_with_the_status_of_a_refusal(
@@ -355,6 +406,23 @@ def test_a_refusal_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> Non
     assert status == 2
     assert "no iam:GetRole for you" in err
     assert "aws iam get-role" in err
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        ["--token", "nowhere/token"],
+        ["--token", "right.json"],
+        ["--service-account", "reader", "--issuer", ISSUER],
+        ["--service-account", "prod/reader", "--issuer", "ftp://a.b"],
+        ["--service-account", "prod/reader"],
+    ],
+)
+def test_what_is_wrong_with_the_arguments_is_told_before_iam_is_asked(
+    run: Callable[..., Ran], iam: Iam, who: list[str]
+) -> None:
+    assert run("explain", *who, "--role-arn", ROLE, "--fetch")[0] == 2
+    assert not iam.asked
 
 
 def test_without_credentials_iam_is_not_asked(

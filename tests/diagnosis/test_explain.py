@@ -125,6 +125,9 @@ def test_the_nearest_statement_is_shown_as_the_policy_has_it() -> None:
         {"token": TOKEN, "audience": "x"},
         {"token": TOKEN, "role_arn": "reader"},
         {"service_account": "reader", "issuer": ISSUER},
+        {"service_account": "prod/reader", "issuer": ISSUER, "audience": ""},
+        {"service_account": "prod/reader", "issuer": ""},
+        {"service_account": "prod/reader", "issuer": TOKEN},
     ],
 )
 def test_who_asks_must_be_clear(given_: dict[str, str]) -> None:
@@ -175,6 +178,83 @@ def test_the_longest_policy_is_answered(tests: dict[str, Any]) -> None:
     found = explain(policy(Condition={"StringEquals": tests}), token=TOKEN)
     assert found.verdict == "deny"
     assert found.findings
+
+
+def test_a_fix_that_would_show_a_token_does_not() -> None:
+    found = explain(policy(Condition={"StringEquals": {f"{EKS}:{TOKEN}": "x"}}), token=TOKEN)
+    assert found.findings
+    assert all(TOKEN.split(".")[1] not in f.message + f.fix for f in found.findings)
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x1b]0;t\x07", "\nALLOW    all is well", "\u202e", "\u2028", "\u200f"]
+)
+def test_what_a_policy_or_token_holds_cannot_steer_what_is_said(odd: str) -> None:
+    keys = [
+        f"{EKS}:email{odd}",
+        f"x.y{odd}:sub",
+        f"{EKS}:sub{odd}",
+        f"sts:x{odd}",
+        f"{EKS}/id/{odd}:a",
+    ]
+    for key in keys:
+        for operator in ("StringEquals", "StringNotEquals", "Null", "ForAllValues:StringLike"):
+            for effect in ("Allow", "Deny"):
+                changed = policy(Condition={operator: {key: f"true{odd}"}}, Effect=effect, Sid=odd)
+                changed["Statement"] = [*changed["Statement"], *policy()["Statement"]]
+                found = explain(changed, token=TOKEN)
+                assert all(odd not in f.message + f.fix for f in found.findings)
+    for name in (
+        f"{ARN}{odd}",
+        f"{ARN.replace(ID, odd)}",
+        f"arn:a{odd}:iam:b{odd}:c{odd}:oidc-provider/{EKS}",
+    ):
+        found = explain(policy(Principal={"Federated": name}), token=TOKEN, role_arn=ROLE)
+        assert odd not in str(found)
+    claims = {"iss": f"{ISSUER}{odd}", "sub": f"{SUBJECT}{odd}", "aud": odd}
+    for principal in ({"Federated": f"{ARN}{odd}"}, {"Federated": ARN}, "*"):
+        found = explain(policy(Principal=principal, Condition={}), token=jwt(claims))
+        assert found.findings
+        assert odd not in str(found)
+
+
+def test_the_role_is_the_one_of_the_policy_unless_another_is_named() -> None:
+    role = {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": policy()}}
+    other = ROLE.replace(ACCOUNT, "210987654321")
+    assert explain(role, token=TOKEN).asked["role"] == repr(ROLE)
+    assert explain(json.dumps(role), token=TOKEN).asked["role"] == repr(ROLE)
+    assert explain(role["Role"], token=TOKEN).asked["role"] == repr(ROLE)
+    role["Role"]["Arn"] = other
+    assert explain(role, token=TOKEN).verdict == "deny"
+    assert explain(role, token=TOKEN, role_arn=ROLE).verdict == "allow"
+
+
+@pytest.mark.parametrize("arn", [None, 7, "reader", "arn:aws:iam::1:role/x"])
+def test_what_is_no_role_s_arn_beside_a_policy_is_not_looked_at(arn: object) -> None:
+    role = {"Role": {"Arn": arn, "AssumeRolePolicyDocument": policy()}}
+    found = explain(role, token=TOKEN)
+    assert found.verdict == "allow"
+    assert found.asked["role"] == "not known, so its account is not compared"
+
+
+def test_none_of_several_audiences_may_be_an_excluded_one() -> None:
+    condition = {"StringNotEquals": {f"{EKS}:aud": "evil"}}
+    token = jwt({"iss": ISSUER, "sub": SUBJECT, "aud": ["evil", "sts.amazonaws.com"]})
+    [finding] = [
+        f for f in explain(policy(Condition=condition), token=token).findings if f.id == "P06"
+    ]
+    assert finding.fix.splitlines() == [
+        f'"ForAllValues:StringNotEquals": {{"{EKS}:aud": "evil"}},',
+        f'"Null": {{"{EKS}:aud": "false"}}',
+    ]
+
+
+def test_a_pattern_stays_one_without_its_quantifier() -> None:
+    condition = {"ForAllValues:StringEquals": {f"{EKS}:sub": "system:serviceaccount:prod:*"}}
+    [finding] = [
+        f for f in explain(policy(Condition=condition), token=TOKEN).findings if f.id == "P08"
+    ]
+    assert finding.fix == f'"StringLike": {{"{EKS}:sub": "system:serviceaccount:prod:*"}}'
 
 
 # The laws. What is drawn is near enough to a policy that all parts of the evaluation are met.
@@ -330,3 +410,7 @@ def test_law_a_correction_always_allows(
         assert found.verdict != "allow"
         again = explain(found.fixed, token=jwt(claims), role_arn=role)
         assert (again.verdict, again.fixed) == ("allow", None)
+        assert not {"P08", "P11"} & {f.id for f in again.findings}
+        nobody = jwt(claims | {"sub": "system:serviceaccount:0nobody0:0nobody0"})
+        if explain(document, token=nobody, role_arn=role).verdict == "deny":
+            assert explain(found.fixed, token=nobody, role_arn=role).verdict != "allow"

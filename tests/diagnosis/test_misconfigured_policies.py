@@ -102,6 +102,25 @@ def github(**conditions: Any) -> dict[str, Any]:
     return one(Principal={"Federated": GITHUB_ARN}, Condition=named)
 
 
+def of(provider: str, **conditions: Any) -> dict[str, Any]:
+    named = {
+        operator: {f"{provider}:{claim}": value for claim, value in tests.items()}
+        for operator, tests in conditions.items()
+    }
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}"
+    return one(Principal={"Federated": arn}, Condition=named)
+
+
+def gitlab(**conditions: Any) -> tuple[dict[str, Any], dict[str, object]]:
+    return of("gitlab.com", **conditions), {
+        "iss": "https://gitlab.com",
+        "sub": "project_path:acme/app:ref_type:branch:ref:main",
+        "aud": STS,
+        "user_access_level": "owner",
+        "runner_environment": "gitlab-hosted",
+    }
+
+
 # What it is, which id, what the message must say, the policy, and the token where it is another.
 DENIED: list[tuple[Any, ...]] = [
     # P01
@@ -236,6 +255,9 @@ DENIED: list[tuple[Any, ...]] = [
     ("audience denied", "P06", "denies it", denying(Condition={"StringEquals": {AUD: STS}})),
     # P07
     ("an external id", "P07", "no external id", extra(StringEquals={"sts:ExternalId": "secret"})),
+    ("IfExists behind ForAnyValue", "P07", "IfExists changes nothing behind ForAnyValue", extra(ForAnyValue_StringEqualsIfExists={f"{PROVIDER}:amr": "mfa"})),
+    ("an issuer without TLS", "P02", "begin with https:// alone", one(), POD | {"iss": f"http://{PROVIDER}"}),
+    ("two clusters in one statement", "P03", "trusts several providers", one(Principal={"Federated": [ARN, ARN.replace(PROVIDER, OTHER)]}, Condition={"StringEquals": {SUB: SUBJECT, f"{OTHER}:sub": SUBJECT}})),
     ("no email", "P07", "no claim 'email'", extra(StringEquals={f"{PROVIDER}:email": "a@b.c"})),
     ("amr", "P07", "no claim 'amr'", extra(ForAnyValue_StringLike={f"{PROVIDER}:amr": "authenticated"})),
     ("Null of sub", "P07", "wants it absent", extra(Null={SUB: "true"})),
@@ -271,11 +293,11 @@ OPEN: list[tuple[Any, ...]] = [
     ("ForAllValues, GitHub's old documentation", "P08", "wherever", github(ForAllValues_StringEquals={"sub": MAIN, "aud": STS}), JOB),
     ("no condition", "P11", "no condition on sub", one(Condition=None)),
     ("aud alone", "P11", "no condition on sub", held_to(StringEquals={AUD: STS})),
-    ("sub is anything", "P11", "which any subject meets", subject("*", "StringLike")),
-    ("sub begins with system", "P11", "which any subject meets", subject("system:*", "StringLike")),
-    ("any service account", "P11", "any subject", subject("system:serviceaccount:*", "StringLike")),
-    ("any service account, in full", "P11", "any subject", subject("system:serviceaccount:*:*", "StringLike")),
-    ("one right, one wide", "P11", "any subject", subject([SUBJECT, "system:serviceaccount:*:*"], "StringLike")),
+    ("sub is anything", "P11", "which anybody's subject can meet", subject("*", "StringLike")),
+    ("sub begins with system", "P11", "which anybody's subject can meet", subject("system:*", "StringLike")),
+    ("any service account", "P11", "anybody's subject", subject("system:serviceaccount:*", "StringLike")),
+    ("any service account, in full", "P11", "anybody's subject", subject("system:serviceaccount:*:*", "StringLike")),
+    ("one right, one wide", "P11", "anybody's subject", subject([SUBJECT, "system:serviceaccount:*:*"], "StringLike")),
     ("IfExists on a misspelt sub", "P11", "no token has that key", held_to(StringEqualsIfExists={f"{OTHER}:sub": SUBJECT}, StringEquals={AUD: STS})),
     ("IfExists on a misspelt sub is P03 too", "P03", "passes whatever", held_to(StringEqualsIfExists={f"{OTHER}:sub": SUBJECT}, StringEquals={AUD: STS})),
     ("IfExists on a claim that is none", "P09", "tests nothing", extra(StringEqualsIfExists={f"{PROVIDER}:namespace": "prod"})),
@@ -283,8 +305,20 @@ OPEN: list[tuple[Any, ...]] = [
     ("only who may not come", "P11", "names nobody who may come", subject("system:serviceaccount:dev:x", "StringNotEquals")),
     ("Null of sub alone", "P11", "names nobody", held_to(Null={SUB: "false"}, StringEquals={AUD: STS})),
     ("GitHub without sub", "P11", "no condition on sub", github(StringEquals={"aud": STS}), JOB),
-    ("any of GitHub's repositories", "P11", "any subject", github(StringLike={"sub": "repo:*"}, StringEquals={"aud": STS}), JOB),
+    ("any of GitHub's repositories", "P11", "anybody's subject", github(StringLike={"sub": "repo:*"}, StringEquals={"aud": STS}), JOB),
     ("GitHub's ref alone", "P11", "no condition on sub", github(StringEquals={"aud": STS, "ref": "refs/heads/main"}), JOB | {"ref": "refs/heads/main"}),
+    ("any owner's main branch", "P11", "anybody's subject", github(StringLike={"sub": "repo:*:ref:refs/heads/main"}, StringEquals={"aud": STS}), JOB),
+    ("any owner's main branch, in two parts", "P11", "anybody's subject", github(StringLike={"sub": "repo:*/*:ref:refs/heads/main"}, StringEquals={"aud": STS}), JOB),
+    ("any owner's repository of that name", "P11", "anybody's subject", github(StringLike={"sub": "repo:*/app:*"}, StringEquals={"aud": STS}), JOB),
+    ("an owner that begins so", "P11", "anybody's subject", github(StringLike={"sub": "repo:acme*/app:*"}, StringEquals={"aud": STS}), JOB),
+    ("any owner, without the prefix", "P11", "anybody's subject", github(StringLike={"sub": "*:ref:refs/heads/main"}, StringEquals={"aud": STS}), JOB),
+    ("under ArnLike", "P11", "anybody's subject", subject("*:*:*:*:*:*", "ArnLike"), POD | {"sub": "arn:a:b:c:d:e"}),
+    ("any owner's repository, by its claim", "P11", "no condition on sub", github(StringLike={"repository": "*/app"}, StringEquals={"aud": STS}), JOB | {"repository": "acme/app"}),
+    ("GitHub's environment alone", "P11", "no condition on sub", github(StringEquals={"aud": STS, "environment": "prod"}), JOB | {"environment": "prod"}),
+    ("GitLab: any group's main branch", "P11", "anybody's subject", gitlab(StringLike={"sub": "project_path:*:ref_type:branch:ref:main"}, StringEquals={"aud": STS})[0], gitlab()[1]),
+    ("GitLab: a level alone", "P11", "no condition on sub", gitlab(StringEquals={"aud": STS, "user_access_level": "owner"})[0], gitlab()[1]),
+    ("GitLab: a runner alone", "P11", "no condition on sub", gitlab(StringEquals={"aud": STS, "runner_environment": "gitlab-hosted"})[0], gitlab()[1]),
+    ("Terraform Cloud: any organization", "P11", "anybody's subject", of("app.terraform.io", StringLike={"sub": "organization:*:project:*:workspace:*:run_phase:*"}, StringEquals={"aud": STS}), {"iss": "https://app.terraform.io", "sub": "organization:o:project:p:workspace:w:run_phase:plan", "aud": STS}),
     ("a second statement without sub", "P11", "Statement 2 has no condition on sub", policy(statement(), statement(Condition={"StringEquals": {AUD: STS}}))),
 ]  # fmt: skip
 
@@ -298,6 +332,14 @@ UNDECIDED: list[tuple[Any, ...]] = [
     ("the organisation", "P12", "aws:PrincipalOrgID", extra(StringEquals={"aws:PrincipalOrgID": "o-1"})),
     ("a Deny on an address", "P12", "only AWS knows", denying(Condition={"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}})),
     ("two audiences", "P06", "takes one value", audience(STS), POD | {"aud": [STS, "vault"]}),
+    ("two audiences, excluded", "P06", "takes one value", extra(StringNotEquals={AUD: "evil"}), POD | {"aud": ["a", "vault"]}),
+    ("a variable that only AWS knows", "P12", "'${aws:PrincipalTag/ns}'", subject("system:serviceaccount:${aws:PrincipalTag/ns}:reader", "StringLike")),
+    ("Null behind ForAnyValue", "P07", "what ForAnyValue makes of Null", extra(ForAnyValue_Null={SUB: "false"})),
+    ("Null behind ForAnyValue, absent", "P07", "what ForAnyValue makes of Null", extra(ForAnyValue_Null={f"{PROVIDER}:email": "true"})),
+    ("Null of a word", "P07", "the token has no such claim: AWS does not say", extra(Null={f"{PROVIDER}:email": "maybe"})),
+    ("a number for a text", "P07", "AWS does not say what IAM makes of that", extra(NumericEquals={SUB: "7"})),
+    ("excluding nothing", "P07", "against (none)", extra(StringNotEquals={SUB: []})),
+    ("a Deny that cannot be decided", "P06", "takes one value", denying(Condition={"StringEquals": {AUD: "evil"}}), POD | {"aud": ["a", "vault"]}),
     ("anybody", "P02", "says nothing of web identities", trusting("*")),
     ("anybody under AWS", "P02", "says nothing of web identities", trusting({"AWS": "*"})),
     ("a Deny of anybody", "P02", "whether that means", denying(Principal="*")),

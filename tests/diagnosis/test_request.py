@@ -211,10 +211,72 @@ def test_without_a_role_any_account_may_be_its(account: str) -> None:
 
 @pytest.mark.parametrize(
     ("issuer", "expected"),
-    [("accounts.google.com", True), ("cognito-identity.amazonaws.com", True), (HOST, False)],
+    [
+        ("accounts.google.com", True),
+        ("cognito-identity.amazonaws.com", True),
+        ("cognito-identity-us-gov.amazonaws.com", True),
+        ("cognito-identity.us-gov-east-1.amazonaws.com", True),
+        (HOST, False),
+    ],
 )
 def test_an_issuer_built_into_iam_is_named_by_its_host(issuer: str, *, expected: bool) -> None:
     assert Request(f"https://{issuer}").trusts("Federated", issuer) is expected
+
+
+def test_what_an_arn_means_for_an_issuer_built_into_iam_only_aws_knows() -> None:
+    request = Request("https://accounts.google.com")
+    arn = "arn:aws:iam::123456789012:oidc-provider/accounts.google.com"
+    assert request.trusts("Federated", arn) is None
+    assert request.trusts("Federated", f"{arn}s") is False
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        (f"http://{HOST}", False),
+        (f"ftp://{HOST}", False),
+        (HOST, False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://127.0.0.1:8080/a", True),
+        ("http://localhost", True),
+        ("http://[::1]:1", True),
+        ("accounts.google.com", True),
+    ],
+)
+def test_iam_has_providers_of_https_urls_alone_and_loopback_is_for_tests(
+    issuer: str, *, expected: bool
+) -> None:
+    host = issuer.partition("://")[2] or issuer
+    name = host if "google" in host else f"arn:aws:iam::123456789012:oidc-provider/{host}"
+    request = Request(issuer)
+    assert request.secure is expected
+    assert request.trusts("Federated", name) is expected
+    assert request.trusts("*", "*") is (None if expected else False)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["", f"{ISSUER} ", f"{ISSUER}?a", f"http://{HOST}", "ftp://a.b", "https://", "a b"]
+)
+def test_a_cluster_s_issuer_is_the_url_of_a_provider(issuer: str) -> None:
+    with pytest.raises(ConfigError, match="The issuer is"):
+        from_service_account("data/reader", issuer=issuer)
+
+
+def test_a_token_in_the_place_of_the_issuer_is_not_shown() -> None:
+    token = jwt({"iss": ISSUER}).replace("e30.", "eyJhbGciOiJSUzI1NiJ9.")
+    with pytest.raises(ConfigError, match="The issuer is") as caught:
+        from_service_account("data/reader", issuer=token)
+    assert token.split(".")[1] not in str(caught.value)
+
+
+def test_a_sandbox_s_issuer_is_one_too() -> None:
+    url = "http://127.0.0.1:8080"
+    assert from_service_account("data/reader", issuer=url).issuer == url
+
+
+def test_an_empty_audience_is_none() -> None:
+    with pytest.raises(ConfigError, match="The audience is"):
+        from_service_account("data/reader", issuer=ISSUER, audience="")
 
 
 def test_the_cluster_may_be_in_any_region() -> None:
@@ -253,10 +315,14 @@ def test_a_service_account_says_what_its_token_would(issuer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "reader", "data/", "/reader", "a/b/c", "Data/reader", "data/reader ", "data/*"]
-)
+    "name",
+    [
+        "", "reader", "data/", "/reader", "a/b/c", "Data/reader", "data/reader ", "data/*",
+        "a.b/c", "a/c..d",
+    ],
+)  # fmt: skip
 def test_a_service_account_has_a_namespace_and_a_name(name: str) -> None:
-    with pytest.raises(ConfigError, match="must be NAMESPACE/NAME"):
+    with pytest.raises(ConfigError, match="give NAMESPACE/NAME"):
         from_service_account(name, issuer=ISSUER)
 
 

@@ -30,6 +30,7 @@ ROSA_HOSTED = "oidc.op1.openshiftapps.com/2abc0def"
 GITHUB = "token.actions.githubusercontent.com"
 GHES = "github.example.com/_services/token"
 GITLAB = "gitlab.com"
+COGNITO_GOV = "cognito-identity-us-gov.amazonaws.com"
 OWN_GITLAB = "gitlab.example.com"
 STS = "sts.amazonaws.com"
 EXCHANGE = "sts:AssumeRoleWithWebIdentity"
@@ -204,6 +205,9 @@ SOUND: list[tuple[Any, ...]] = [
     ("GitLab: one's own", equals(OWN_GITLAB, PROJECT, "https://gitlab.example.com"), OWN_GITLAB, {"sub": PROJECT, "aud": "https://gitlab.example.com"}),
     # Others that federate with web identity.
     ("Cognito", policy({"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"}, "Action": EXCHANGE, "Condition": {"StringEquals": {"cognito-identity.amazonaws.com:aud": "eu-west-1:pool"}, "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"}}}), "cognito-identity.amazonaws.com", {"sub": "eu-west-1:somebody", "aud": "eu-west-1:pool", "amr": ["authenticated"]}),
+    ("Cognito in GovCloud", policy({"Effect": "Allow", "Principal": {"Federated": COGNITO_GOV}, "Action": EXCHANGE, "Condition": {"StringEquals": {f"{COGNITO_GOV}:aud": "us-gov-west-1:pool"}, "ForAnyValue:StringLike": {f"{COGNITO_GOV}:amr": "authenticated"}}}), COGNITO_GOV, {"sub": "us-gov-west-1:somebody", "aud": "us-gov-west-1:pool", "amr": ["authenticated"]}, "aws-us-gov"),
+    ("EKS: any namespace that begins so", mixed(EKS, "system:serviceaccount:n*:*"), EKS, {"sub": "system:serviceaccount:nobodys:x"}),
+    ("GitHub: the repository, by its claim", when(GITHUB, StringLike={"repository": "acme/*"}, StringEquals={"aud": STS}), GITHUB, {"sub": MAIN, "aud": STS, "repository": "acme/app"}),
     ("Auth0: a slash at the issuer's end", equals("acme.eu.auth0.com/", "client@clients", "client"), "acme.eu.auth0.com/", {"sub": "client@clients", "aud": "client"}),
     ("Keycloak with azp", equals("sso.example.com/realms/acme", "f00", "backend"), "sso.example.com/realms/acme", {"sub": "f00", "aud": "account", "azp": "backend"}),
     ("Google: an e-mail", policy({"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": EXCHANGE, "Condition": {"StringEquals": {"accounts.google.com:aud": "client", "accounts.google.com:sub": "1066"}}}), "accounts.google.com", {"sub": "1066", "aud": "client"}),

@@ -4,7 +4,9 @@ Sources, all of the IAM User Guide:
     [operators]  "IAM JSON policy elements: Condition operators"
         - a key that is absent makes a condition false, and a negated one (StringNotLike,
           ArnNotLike, ...) true, but for IfExists and Null;
-        - IfExists: true where the key is absent, else as the operator alone;
+        - IfExists: true where the key is absent, else as the operator alone; but behind
+          ForAnyValue and ForAllValues it changes nothing, for these look at single values: observed
+          on IAM, https://repost.aws/questions/QU9HFmDzP0QGuU-fd7rS6B7w;
         - Null: "true" asks that the key is absent, "false" that it is there.
     [sets]  "Single-valued vs. multivalued context keys"
         - ForAllValues: each value of the request matches one of the policy; true without the key,
@@ -98,7 +100,7 @@ COLUMNS = "absent", "m", "o", "mm", "mo", "oo", "unknown"
 ROWS: dict[str, dict[str, tuple[Truth, ...]]] = {
     "positive": {
         #          plain IfEx  Any AnyIf  All AllIf
-        "absent":  (F,    T,    F,   T,    T,   T),
+        "absent":  (F,    T,    F,   F,    T,   T),
         "m":       (T,    T,    T,   T,    T,   T),
         "o":       (F,    F,    F,   F,    F,   F),
         "mm":      (U,    U,    T,   T,    T,   T),
@@ -107,7 +109,7 @@ ROWS: dict[str, dict[str, tuple[Truth, ...]]] = {
         "unknown": (U,    U,    U,   U,    U,   U),
     },
     "negated": {
-        "absent":  (T,    T,    F,   T,    T,   T),
+        "absent":  (T,    T,    F,   F,    T,   T),
         "m":       (F,    F,    F,   F,    F,   F),
         "o":       (T,    T,    T,   T,    T,   T),
         "mm":      (U,    U,    F,   F,    F,   F),
@@ -162,9 +164,11 @@ def test_one_of_the_policys_values_decides_wherever_it_stands(
 
 @pytest.mark.parametrize(
     ("operator", "expected"),
-    [("StringEquals", False), ("StringNotEquals", True), ("ForAllValues:StringEquals", False)],
+    [("StringEquals", False), ("StringNotEquals", None), ("ForAllValues:StringEquals", False)],
 )
-def test_a_policy_without_values_matches_nothing(operator: str, *, expected: bool) -> None:
+def test_a_policy_without_values_matches_nothing_and_may_exclude_anything(
+    operator: str, *, expected: Truth
+) -> None:
     assert truth(operator, (), ("a",)) is expected
 
 

@@ -117,6 +117,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 UNDEFINED = "AWS does not say what an operator without quantifier makes of several values."
 EMPTY = "An empty text is nothing to AWS's sets, and a value to Ceph's."
 ABSENT = "Without the key AWS's negated operators hold, and Ceph's do not."
+ANY_IF_EXISTS = "Behind ForAnyValue AWS's IfExists changes nothing; Ceph's lets an absent key pass."
 ONE_DIFFERS = "AWS's negated operators ask that no value match; Ceph's, that one does not."
 NEGATED_SETS = "Ceph's quantified negated operators never hold."
 SEVERAL = ("one of two", "two that match", "two that do not")
@@ -128,7 +129,8 @@ DIFFERENCES: dict[tuple[bool, str, str], tuple[Verdicts, str]] = {
     **{(False, form, SEVERAL[2]): (Verdicts("unknown", "deny"), UNDEFINED) for form in PLAIN},
     **{(False, form, "an empty text"): (Verdicts("allow", "deny"), EMPTY) for form in ALL},
     **{(True, form, "absent"): (Verdicts("allow", "deny"), ABSENT)
-       for form in (PLAIN[0], ANY[1], *ALL)},
+       for form in (PLAIN[0], *ALL)},
+    (False, ANY[1], "absent"): (Verdicts("deny", "allow"), ANY_IF_EXISTS),
     **{(True, form, said): (Verdicts("deny", "allow"), ONE_DIFFERS)
        for form in PLAIN for said in ("one that matches", "a list of one that matches")},
     **{(True, form, said): (Verdicts("unknown", "allow"), UNDEFINED)

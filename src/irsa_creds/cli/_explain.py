@@ -10,12 +10,14 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._arn import role_arn
 from irsa_creds._errors import IrsaError
 from irsa_creds._token import TokenFile
 from irsa_creds._validate import shown
 from irsa_creds.cli._parser import UsageError, command
 from irsa_creds.cli._print import Styled
-from irsa_creds.diagnosis._explain import CAVEAT, Explanation, explain
+from irsa_creds.diagnosis._document import role_of
+from irsa_creds.diagnosis._explain import CAVEAT, Explanation, asking, explain
 from irsa_creds.diagnosis._made import AUDIENCE, manifest, trust_policy
 
 if TYPE_CHECKING:
@@ -56,9 +58,7 @@ def add(subparsers: Subparsers) -> None:
     made.add_argument(
         "--account", required=True, metavar="ID", help="the account of the role and the provider"
     )
-    made.add_argument(
-        "--partition", default="aws", help="aws (the default), aws-cn, aws-us-gov ..."
-    )
+    made.add_argument("--partition", default="aws", help="aws (the default), aws-cn, aws-us-gov")
     made.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
     objects = command(
         subparsers,
@@ -170,20 +170,24 @@ def _manifest(args: argparse.Namespace, out: Printer) -> int:
         raise UsageError("Give the role's --role-arn, or set AWS_ROLE_ARN.")
     image = {} if args.image is None else {"image": args.image}
     text = manifest(args.service_account, role, audience=args.audience, **image)
-    if args.json:
-        out.emit({"manifest": text})
-    else:
-        out.line(text.rstrip("\n"))
+    out.emit({"manifest": text}) if args.json else out.line(text.rstrip("\n"))
     return 0
 
 
 def _explain(args: argparse.Namespace, out: Printer) -> int:
     if args.token == _STDIN == args.policy:
         raise UsageError("Standard input can be the token or the policy, not both.")
-    role = _role(args)
+    if args.fixed == _STDIN:
+        raise UsageError("--fixed takes the name of a file, and - is none.")
+    token = _token(args.token)
+    # What is wrong with these is told before IAM is asked for anything.
+    asking(token, args.service_account, args.issuer, args.audience, None)
+    policy = _fetched(args) if args.fetch else _read(args.policy, "policy")
+    # A policy that says whose it is need not be that of the role of this environment.
+    role = (None if args.role_arn else role_of(policy)) or _role(args)
     found = explain(
-        _fetched(role) if args.fetch else _read(args.policy, "policy"),
-        token=_token(args.token),
+        policy,
+        token=token,
         service_account=args.service_account,
         issuer=args.issuer,
         audience=args.audience,
@@ -199,8 +203,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
 
 
 def _role(args: argparse.Namespace) -> str | None:
-    role: str | None = args.role_arn
-    return role if role is not None else os.environ.get("AWS_ROLE_ARN") or None
+    if args.role_arn is not None:
+        return role_arn(args.role_arn, "--role-arn", aws=True)
+    variable = os.environ.get("AWS_ROLE_ARN")
+    return role_arn(variable, "AWS_ROLE_ARN", aws=True) if variable else None
 
 
 def _token(path: str | None) -> str | None:
@@ -213,6 +219,8 @@ def _read(path: str, what: str) -> str:
     """Return a file's text, or that of standard input."""
     try:
         if path == _STDIN:
+            if sys.stdin is None:
+                raise UsageError(f"The {what} cannot be read: standard input is closed.")
             content = sys.stdin.buffer.read(_LIMIT + 1)
         else:
             with Path(path).open("rb") as file:
@@ -228,7 +236,8 @@ def _read(path: str, what: str) -> str:
         raise UsageError(f"The {what} {shown(path)} is not UTF-8 text.") from None
 
 
-def _fetched(role: str | None) -> dict[str, Any]:
+def _fetched(args: argparse.Namespace) -> dict[str, Any]:
+    role = _role(args)
     if role is None:
         raise UsageError("--fetch needs the role's --role-arn, or AWS_ROLE_ARN.")
     from irsa_creds.cli._fetch import fetch_role  # noqa: PLC0415 - it brings botocore
@@ -243,12 +252,15 @@ def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: 
         out.note(f"{args.fixed} was not written: {why}.")
         return
     target = Path(args.fixed)
-    if args.policy not in (None, _STDIN) and target.exists() and target.samefile(args.policy):
-        raise UsageError("--fixed names the policy's own file: give another, to compare them.")
     try:
+        for what in ("policy", "token"):
+            read = getattr(args, what)
+            if read not in (None, _STDIN) and target.exists() and target.samefile(read):
+                raise UsageError(f"--fixed names the {what}'s own file: give another.")
         target.write_text(json.dumps(found.fixed, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{shown(args.fixed)} cannot be written: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageError(f"{shown(args.fixed)} cannot be written: {why}.") from None
     name = shlex.quote(role.rpartition("/")[2]) if role else "ROLE"
     out.note(
         f"{args.fixed} is written; compare, then: aws iam update-assume-role-policy "

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+from irsa_creds._arn import role_arn
 from irsa_creds._errors import ConfigError
 from irsa_creds._validate import shown
 
-__all__ = ["PolicyError", "read_document"]
+__all__ = ["PolicyError", "read_document", "role_of"]
 
 # IAM's longest policy has 10,240 characters; a response of GetRole has some more around it.
 _LIMIT = 65_536
@@ -51,6 +53,20 @@ def read_document(source: object) -> dict[str, Any]:
     # To text and back: only JSON is left, bounded, and nobody else's to change.
     document: dict[str, Any] = _decoded(_encoded(found))
     return document
+
+
+def role_of(source: object) -> str | None:
+    """Return the ARN of the role whose policy that is, if it says so; else None.
+
+    Args:
+        source: as for `read_document`.
+    """
+    with suppress(ConfigError):
+        found = _decoded(source) if isinstance(source, str) else source
+        role = found.get("Role", found) if isinstance(found, Mapping) else None
+        if isinstance(role, Mapping) and "Statement" not in role:
+            return role_arn(role.get("Arn"), "Role.Arn", aws=True)
+    return None
 
 
 def _inner(mapping: Mapping[Any, Any]) -> object | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from irsa_creds._arn import role_arn as checked_role_arn
 from irsa_creds._errors import ConfigError
 from irsa_creds._validate import shown
+from irsa_creds.diagnosis._document import role_of
 from irsa_creds.diagnosis._evaluate import judge
 from irsa_creds.diagnosis._findings import changes, findings
 from irsa_creds.diagnosis._findings_base import Finding
@@ -19,19 +19,23 @@ from irsa_creds.diagnosis._request import from_service_account, from_token
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from irsa_creds.diagnosis._evaluate import Judgement
+    from irsa_creds.diagnosis._evaluate import Judged, Judgement
     from irsa_creds.diagnosis._findings_base import Found
     from irsa_creds.diagnosis._policy import Policy
     from irsa_creds.diagnosis._request import Request
 
-__all__ = ["CAVEAT", "Explanation", "Finding", "explain"]
+__all__ = ["CAVEAT", "Explanation", "Finding", "asking", "explain"]
 
 #: What a trust policy cannot say.
 CAVEAT = (
-    "That is the trust policy alone: an SCP, an RCP or a VPC endpoint's policy may still refuse."
+    "That is the trust policy alone: expiry, client ids, an SCP, RCP or endpoint policy may still "
+    "refuse."
 )
 _MOST_AUDIENCES = 5
+# Findings of a policy that lets in more than those whom it names.
 _OPEN = ("P08", "P11")
+# Parts of subjects that are the same in all of a kind.
+_FIXED_PARTS = frozenset({"system", "serviceaccount", "repo", "project_path", "organization"})
 _SAID = {
     "allow": "the trust policy allows",
     "deny": "the trust policy does not allow",
@@ -47,7 +51,7 @@ class Explanation:
         verdict: "allow", "deny" or "unknown", of the trust policy alone.
         findings: what is wrong or worth knowing, the worst first.
         fixed: the corrected policy, where one change mends it; else None.
-        asked: who asks for what, in words: subject, issuer, audience, and the role if it is known.
+        asked: who asks for what, in words: subject, issuer, audience and role.
         nearest: the Allow statement that holds or comes nearest, as the policy has it; else None.
         statement: its number, from 1.
     """
@@ -105,7 +109,8 @@ def explain(
         service_account: "NAMESPACE/NAME".
         issuer: the cluster's, "https://...".
         audience: the token's `aud`; None: that of the pod identity webhook.
-        role_arn: of the role, for its account and partition; None: they are not compared.
+        role_arn: of the role, for its account and partition; None: that of GetRole's response, or
+            else they are not compared.
 
     Raises:
         PolicyError: the policy is none.
@@ -113,8 +118,8 @@ def explain(
         ConfigError: neither or both of token and service account are given, or one of the others is
             not what it is meant to be.
     """
-    role = None if role_arn is None else checked_role_arn(role_arn, "role_arn", aws=False)
-    request = _request(token, service_account, issuer, audience, role)
+    role = role_of(policy) if role_arn is None else role_arn
+    request = asking(token, service_account, issuer, audience, role)
     parsed = parse_policy(policy)
     judgement = judge(parsed, request)
     found = findings(parsed, request, judgement)
@@ -125,49 +130,58 @@ def explain(
 def _fixed(
     policy: Policy, request: Request, judgement: Judgement, found: tuple[Found, ...]
 ) -> dict[str, Any] | None:
-    """Return the corrected policy; one that opens the role to anybody is no correction.
-
-    A role that its author has opened may be mended, in all but its conditions.
-    """
-    open_already = sum(each.finding.id in _OPEN for each in found)
+    """Return the corrected policy, if there is one that lets in nobody but whom it names."""
     tests = _tests(policy)
+    nobody = _nobody(request)
+    closed = judge(policy, nobody).verdict == "deny"
 
     def sound(changed: Policy) -> bool:
-        after = findings(changed, request, judge(changed, request))
-        open_now = sum(each.finding.id in _OPEN for each in after)
-        kept = _tests(changed)
-        return (
-            not open_now or kept == tests or (open_now <= open_already and len(kept) == len(tests))
+        after = judge(changed, request)
+        if any(each.finding.id in _OPEN for each in findings(changed, request, after)):
+            return False
+        if closed and judge(changed, nobody).verdict != "deny":
+            return False
+        # A test that is gone restricts nobody any longer, unless the subjects are listed.
+        return _tests(changed) >= tests or (after.nearest is not None and _names(after.nearest))
+
+    def _names(nearest: Judged) -> bool:
+        subject = f"{request.provider}:sub".lower()
+        return any(
+            (test.operator.lower(), test.key.lower()) == ("stringequals", subject)
+            for test, _ in nearest.conditions
         )
 
     return mended(policy, request, changes(policy, request, judgement, found), sound)
 
 
-def _tests(policy: Policy) -> list[tuple[str, tuple[str, ...]]]:
-    """Return what all conditions demand, whatever the key is called."""
-    return [
-        (condition.operator, condition.values)
-        for statement in policy.statements
-        for condition in statement.conditions
-    ]
+def _nobody(request: Request) -> Request:
+    """Return the request of somebody else with a token of the same issuer and audience."""
+    subject = str(request.claims.get("sub"))
+    parts = [part if part in _FIXED_PARTS else "0nobody0" for part in subject.split(":")]
+    kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
+    return replace(request, claims=kept | {"sub": ":".join(parts)})
 
 
-def _request(
+def _tests(policy: Policy) -> int:
+    return sum(len(statement.conditions) for statement in policy.statements)
+
+
+def asking(
     token: str | None,
     service_account: str | None,
     issuer: str | None,
     audience: str | None,
     role: str | None,
 ) -> Request:
+    """Return who asks, by the arguments of `explain`."""
     if token is not None:
         if service_account is not None or issuer is not None or audience is not None:
             raise ConfigError("A token says who asks: give no service account, issuer or audience.")
         return from_token(token, role_arn=role)
     if service_account is None or issuer is None:
         raise ConfigError("Give a token, or a service account and the cluster's issuer.")
-    return from_service_account(
-        service_account, issuer=issuer, audience=audience or AUDIENCE, role_arn=role
-    )
+    wanted = AUDIENCE if audience is None else audience
+    return from_service_account(service_account, issuer=issuer, audience=wanted, role_arn=role)
 
 
 def _explanation(
@@ -197,4 +211,7 @@ def _asked(request: Request) -> dict[str, str]:
         "issuer": shown(request.issuer),
         "audience": ", ".join(map(shown, audiences[:_MOST_AUDIENCES])) if audience else "none",
     }
-    return asked | ({"role": shown(request.role_arn)} if request.role_arn else {})
+    role = (
+        shown(request.role_arn) if request.role_arn else "not known, so its account is not compared"
+    )
+    return asked | {"role": role}

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._findings_action import action_findings
-from irsa_creds.diagnosis._findings_base import Case, Finding, Found
+from irsa_creds.diagnosis._findings_base import Case, Found, finding
 from irsa_creds.diagnosis._findings_deny import deny_findings
 from irsa_creds.diagnosis._findings_keys import (
     absent_findings,
@@ -19,7 +19,7 @@ from irsa_creds.diagnosis._findings_principal import (
     right_statement,
 )
 from irsa_creds.diagnosis._findings_security import security_findings
-from irsa_creds.diagnosis._findings_values import value_findings
+from irsa_creds.diagnosis._findings_values import undecided_findings, value_findings
 from irsa_creds.diagnosis._fix import add_statement, in_turn
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterat
     yield from prefix_findings(case)
     yield from absent_findings(case)
     yield from value_findings(case)
+    yield from undecided_findings(case)
     yield from unknown_findings(case)
     yield from security_findings(case)
 
@@ -74,7 +75,7 @@ def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterat
 def _no_allow(policy: Policy, request: Request) -> Found:
     said = "No statement of the policy allows anything, and what is not allowed is denied."
     lines = json.dumps(right_statement(policy, request)[0], indent=2)
-    return Found(Finding("P01", "error", None, said, f"Add this statement:\n{lines}"))
+    return Found(finding("P01", "error", None, said, f"Add this statement:\n{lines}"))
 
 
 def changes(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
+from irsa_creds._errors import JWT
 from irsa_creds._validate import shown
 from irsa_creds.diagnosis._operators import operator_named
 from irsa_creds.diagnosis._patterns import matches
@@ -23,12 +25,16 @@ __all__ = [
     "Finding",
     "Found",
     "Severity",
+    "as_pattern",
+    "bare",
     "demands",
+    "finding",
     "like",
     "listed",
     "operator_of",
     "pair",
     "split_key",
+    "test",
 ]
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
@@ -97,11 +103,7 @@ class Case:
     @property
     def name(self) -> str:
         """Return how a sentence begins with it."""
-        return self.statement.name.capitalize() if not self.statement.sid else self._with_sid
-
-    @property
-    def _with_sid(self) -> str:
-        return f"Statement {shown(self.statement.sid)}"
+        return f"Statement {shown(self.statement.sid or self.index + 1)}"
 
     @property
     def applies(self) -> bool:
@@ -119,7 +121,8 @@ class Case:
     def shown(self, key: str) -> str:
         """Return a condition key as a message has it: the issuer's by its claim alone."""
         prefix, claim = split_key(key)
-        return claim if prefix.lower() == self.request.provider.lower() and claim else shown(key)
+        ours = prefix.lower() == self.request.provider.lower() and claim
+        return bare(claim) if ours else shown(key)
 
     def found(
         self,
@@ -131,7 +134,15 @@ class Case:
     ) -> Found:
         """Return a finding about this statement, whose name begins the message."""
         said = f"{self.name} {message}"
-        return Found(Finding(id_, severity, self.index + 1, said, fix), change)
+        return Found(finding(id_, severity, self.index + 1, said, fix), change)
+
+
+def finding(
+    id_: str, severity: Severity, statement: int | None, message: str, fix: str = ""
+) -> Finding:
+    """Return a finding, without what may be a token in its words."""
+    said, remedy = (re.sub(JWT, "***", text) for text in (message, fix))
+    return Finding(id_, severity, statement, said, remedy)
 
 
 def operator_of(condition: Condition) -> Operator:
@@ -143,6 +154,16 @@ def operator_of(condition: Condition) -> Operator:
 def demands(operator: Operator) -> bool:
     """Return whether an operator asks for one of its values as text."""
     return operator.name.startswith(("String", "Arn")) and not operator.negated
+
+
+def bare(text: str) -> str:
+    """Return a key or a claim's name as a message has it: in quotes where it is an odd one."""
+    return text if re.fullmatch(r"[\x21-\x7e]{1,300}", text) else shown(text)
+
+
+def as_pattern(operator: str) -> str:
+    """Return the operator that takes the values of this one as patterns."""
+    return re.sub(r"(?i)equals(ignorecase)?", "Like", operator)
 
 
 def like(pattern: str, text: str) -> bool:
@@ -163,6 +184,11 @@ def listed(values: tuple[str, ...]) -> str:
     return f"{few} and {more} more" if more > 0 else few or "(none)"
 
 
-def pair(key: str, value: str | list[str]) -> str:
-    """Return a key and its value as JSON has them, to be pasted."""
-    return f"{json.dumps(key)}: {json.dumps(value)}"
+def pair(key: str, *values: str) -> str:
+    """Return a key and its value or values as JSON has them, to be pasted."""
+    return f"{json.dumps(key)}: {json.dumps(values[0] if len(values) == 1 else values)}"
+
+
+def test(operator: str, key: str, *values: str) -> str:
+    """Return a condition as JSON has it, to be pasted."""
+    return f"{json.dumps(operator)}: {{{pair(key, *values)}}}"

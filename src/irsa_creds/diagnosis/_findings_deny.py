@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from irsa_creds.diagnosis._findings_base import (
     Case,
     Found,
+    bare,
     listed,
     operator_of,
     pair,
     split_key,
+    test,
 )
 from irsa_creds.diagnosis._findings_keys import is_foreign, unknown_findings
-from irsa_creds.diagnosis._fix import set_values
+from irsa_creds.diagnosis._findings_values import undecided_findings
+from irsa_creds.diagnosis._fix import add_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["deny_findings"]
 
+# Keys that only another action has.
+_OF_OTHERS = {"sts:externalid": "sts:AssumeRole"}
 _IDS = {"sub": "P04", "aud": "P06"}
 
 
@@ -31,6 +36,7 @@ def deny_findings(case: Case) -> Iterator[Found]:
         yield _applies(case)
     elif case.judged.truth is None:
         yield from unknown_findings(case)
+        yield from undecided_findings(case)
         if case.judged.principal is None:
             said = (
                 f"denies {listed(tuple(name for _, name in case.statement.principals))}: whether "
@@ -44,22 +50,37 @@ def _applies(case: Case) -> Found:
     conditions = [condition for condition, _ in case.conditions()]
     if not conditions:
         said = f"denies {case.judgement.action} to this provider, whatever the token says."
-        return case.found("P01", "error", said, f"Take {case.statement.name} away.")
+        return case.found("P01", "error", said, f"Take {_number(case)} away.")
     condition = min(conditions, key=lambda each: split_key(each.key)[1].lower() not in _IDS)
     values = case.request.values(condition.key)
     said = f"denies it: {_because(case, condition)}."
     if is_foreign(case, condition.key):
         key = case.key(split_key(condition.key)[1])
-        return case.found("P03", "error", said, f"{condition.key} -> {key}")
+        return case.found("P03", "error", said, f"{bare(condition.key)} -> {bare(key)}")
     if values is None:
-        return case.found("P07", "error", said, f"Take the condition on {condition.key} away.")
+        return case.found("P07", "error", said, _narrower(case, condition))
     id_ = _IDS.get(split_key(condition.key)[1].lower(), "P04")
     if not isinstance(values, tuple) or not operator_of(condition).negated:
-        fix = f"Take {case.statement.name} away, or make its condition on {condition.key} narrower."
+        fix = f"Take {_number(case)} away, or make its condition on {bare(condition.key)} narrower."
         return case.found(id_, "error", said, fix)
-    wanted = (*condition.values, *values)
-    fix = f'Under "{condition.operator}": {pair(condition.key, list(wanted))}'
-    return case.found(id_, "error", said, fix, set_values(case.index, condition, *wanted))
+    fix = f'Under "{condition.operator}": {pair(condition.key, *condition.values, *values)}'
+    return case.found(id_, "error", said, fix, add_values(case.index, condition, *values))
+
+
+def _narrower(case: Case, condition: Condition) -> str:
+    """Return how a Deny on an absent key spares this token: without a condition it hits more."""
+    key = condition.key.lower()
+    action = "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OF_OTHERS.get(key)
+    if action:
+        return f"Limit {_number(case)} to the action that has such a key: {pair('Action', action)}"
+    if operator_of(condition).name == "Null":
+        return f"Use a token with that claim, or take {_number(case)} away."
+    also = test("Null", condition.key, "false")
+    return f"Limit {_number(case)} to requests that have the key, by a further {also}"
+
+
+def _number(case: Case) -> str:
+    return case.name[0].lower() + case.name[1:]
 
 
 def _because(case: Case, condition: Condition) -> str:

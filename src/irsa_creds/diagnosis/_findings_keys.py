@@ -11,14 +11,15 @@ from irsa_creds._validate import shown
 from irsa_creds.diagnosis._findings_base import (
     Case,
     Found,
+    bare,
     listed,
     operator_of,
-    pair,
     split_key,
+    test,
 )
-from irsa_creds.diagnosis._findings_principal import provider_of
+from irsa_creds.diagnosis._findings_principal import provider_of, right_statement
 from irsa_creds.diagnosis._findings_provider import difference
-from irsa_creds.diagnosis._fix import demand, drop_condition, rename_keys
+from irsa_creds.diagnosis._fix import add_statement, demand, drop_condition, exact, rename_keys
 from irsa_creds.diagnosis._issuers import condition_claims
 from irsa_creds.diagnosis._logic import Unknown
 
@@ -85,14 +86,16 @@ def _of_prefix(case: Case, prefix: str, conditions: list[tuple[Condition, Truth]
     keys = tuple(dict.fromkeys(condition.key for condition, _ in conditions))
     names = {key: meant_key(case, key) for key in keys}
     fix = "\n".join(f"In place of {shown(old)}: {json.dumps(new)}" for old, new in names.items())
-    claims = " and ".join(split_key(new)[1] for new in names.values())
+    claims = " and ".join(case.shown(new) for new in names.values())
     said = (
         f"tests {claims} by a key that is not the issuer's: {_why(prefix, wanted, keys)}. It has "
         f"{listed(keys)}; the keys of this token begin with {shown(wanted + ':')}."
     )
+    known = {provider_of(name) for _, name in case.statement.principals} - {wanted}
     if any(truth is not True for _, truth in conditions):
+        if prefix in known and case.judged.principal:
+            return _shared(case, keys)
         return case.found("P03", "error", said, fix, rename_keys(case.index, names))
-    known = {provider_of(name) for _, name in case.statement.principals}
     if prefix in known:
         said = (
             f"has the condition key {listed(keys)} of another provider that it trusts: it is "
@@ -101,6 +104,18 @@ def _of_prefix(case: Case, prefix: str, conditions: list[tuple[Condition, Truth]
         return case.found("P07", "info", said)
     said += " Under that operator it passes whatever the token says."
     return case.found("P03", "warning", said, fix)
+
+
+def _shared(case: Case, keys: tuple[str, ...]) -> Found:
+    """Return P03 where a statement asks each of its providers for the keys of all."""
+    right, complete = right_statement(case.policy, case.request)
+    said = (
+        f"trusts several providers and has {listed(keys)}, keys of another than this token's "
+        "issuer: no token has the keys of both, so that it lets in neither."
+    )
+    lines = json.dumps(right, indent=2)
+    fix = f"Give each provider a statement of its own; for this one:\n{lines}"
+    return case.found("P03", "error", said, fix, add_statement(right) if complete else None)
 
 
 def meant_key(case: Case, key: str) -> str:
@@ -136,9 +151,9 @@ def absent_findings(case: Case) -> Iterator[Found]:
     for condition, truth in case.conditions():
         if is_foreign(case, condition.key) or case.request.values(condition.key) is not None:
             continue
-        if truth is not True:
+        if truth is False:
             yield _missing(case, condition, other="sub" not in tested)
-        elif operator_of(condition).quantifier != "ForAllValues":
+        elif truth and operator_of(condition).quantifier != "ForAllValues":
             yield _passed(case, condition)
 
 
@@ -152,6 +167,8 @@ def _missing(case: Case, condition: Condition, *, other: bool) -> Found:
     """
     drop = drop_condition(case.index, condition)
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
+    if operator_of(condition).if_exists:
+        where += " (IfExists changes nothing behind ForAnyValue)"
     if split_key(condition.key)[0].lower() == case.request.provider.lower():
         return _no_claim(case, condition, where, other=other)
     if condition.key.lower() == "sts:externalid":
@@ -159,11 +176,13 @@ def _missing(case: Case, condition: Condition, *, other: bool) -> Found:
             "P07",
             "error",
             f"{where}, and an exchange of a token has no external id: that is AssumeRole's.",
-            f"Take the condition on {condition.key} away.",
+            f"Take the condition on {bare(condition.key)} away.",
             drop,
         )
     said = f"{where}, which an exchange of a token never has, so that it does not hold."
-    return case.found("P07", "error", said, f"Take the condition on {condition.key} away.", drop)
+    return case.found(
+        "P07", "error", said, f"Take the condition on {bare(condition.key)} away.", drop
+    )
 
 
 def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> Found:
@@ -174,12 +193,12 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
         key = case.key(meant)
         change = rename_keys(case.index, {condition.key: key})
         said = f"{where}, and there is no such key; the claim is '{meant}'."
-        return case.found("P09", "error", said, f"{condition.key} -> {key}", change)
+        return case.found("P09", "error", said, f"{bare(condition.key)} -> {bare(key)}", change)
     held = claim in case.request.claims
     offered = condition_claims(case.request.provider)
     if claim.lower() in offered:
         said = f"{where}, but the token has no claim {shown(claim)}, so that it does not hold."
-        fix = f"Take the condition on {condition.key} away, or use a token with that claim."
+        fix = f"Take the condition on {bare(condition.key)} away, or use a token with that claim."
         return case.found("P07", "error", said, fix)
     has = "which the token has, but which" if held else "which"
     said = (
@@ -192,11 +211,17 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
 def _instead(case: Case, condition: Condition, *, other: bool) -> tuple[str, Change | None]:
     """Return what to test in the place of a claim that cannot be had, and the change to that."""
     subject = case.request.values(case.key("sub"))
-    if not other or not isinstance(subject, tuple) or not subject:
-        drop = drop_condition(case.index, condition)
-        return f"Take the condition on {condition.key} away.", drop
-    fix = f'In its place, "StringEquals": {{{pair(case.key("sub"), subject[0])}}}'
-    return fix, demand(case.index, condition, case.key("sub"), subject[0])
+    away = f"Take the condition on {bare(condition.key)} away"
+    if not isinstance(subject, tuple) or not subject:
+        return f"{away}.", drop_condition(case.index, condition)
+    exactly = test("StringEquals", case.key("sub"), subject[0])
+    if not other:
+        # It is sound where the subjects that remain are listed one by one.
+        return f"{away}, where {exactly} is all that is meant.", drop_condition(
+            case.index, condition
+        )
+    change = demand(case.index, condition, case.key("sub"), subject[0])
+    return f"In its place, {exactly}", change if exact(subject[0]) else None
 
 
 def _passed(case: Case, condition: Condition) -> Found:
@@ -218,7 +243,7 @@ def _passed(case: Case, condition: Condition) -> Found:
     if offered:
         return case.found("P07", "info", said)
     said = said[:-1] + ": IAM offers no such key for this issuer, so that it tests nothing."
-    return case.found("P09", "warning", said, f"Test {case.key('sub')} instead.")
+    return case.found("P09", "warning", said, f"Test {bare(case.key('sub'))} instead.")
 
 
 def unknown_findings(case: Case) -> Iterator[Found]:
@@ -234,8 +259,8 @@ def unknown_findings(case: Case) -> Iterator[Found]:
             + (", and so the verdict is open." if undecided else ".")
         )
         fix = (
-            f"Compare {condition.key} yourself; CloudTrail's event AssumeRoleWithWebIdentity shows "
-            "what AWS saw."
+            f"Compare {bare(condition.key)} yourself; CloudTrail's event "
+            "AssumeRoleWithWebIdentity shows what AWS saw."
         )
         yield case.found("P12", "warning" if undecided else "info", said, fix)
 

@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._validate import shown
-from irsa_creds.diagnosis._findings_base import Case, Found, listed, pair
+from irsa_creds.diagnosis._findings_base import Case, Found, bare, listed, pair
 from irsa_creds.diagnosis._findings_provider import difference, stranger
-from irsa_creds.diagnosis._fix import replace_principal
+from irsa_creds.diagnosis._fix import exact, replace_principal
+from irsa_creds.diagnosis._issuers import BUILT_IN
 from irsa_creds.diagnosis._made import AUDIENCE, statement
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def right_statement(policy: Policy, request: Request) -> tuple[dict[str, Any], b
         found[0] if isinstance(found, tuple) and found else guess
         for found, guess in zip(known, ("SUBJECT", AUDIENCE), strict=True)
     )
-    complete = account != _UNKNOWN_ACCOUNT and subject != "SUBJECT"
+    arn = request.provider if request.provider in BUILT_IN else arn
+    # The audience of a service account's token for somebody else is not one to be trusted.
+    of_pod = subject.startswith("system:serviceaccount:") and audience != AUDIENCE
+    complete = subject != "SUBJECT" and not of_pod and exact(arn, subject, audience)
+    complete = complete and not arn.startswith(f"arn:aws:iam::{_UNKNOWN_ACCOUNT}:")
     return statement(arn, request.provider, subject, audience), complete
 
 
@@ -73,42 +78,66 @@ def _account_and_partition(policy: Policy, request: Request) -> tuple[str, str]:
 
 def principal_findings(case: Case) -> Iterator[Found]:
     """Yield what is wrong with the principals of a statement."""
-    trusting = case.statement
     if case.judged.principal is True:
         return
+    if not case.request.secure:
+        said = (
+            f"cannot trust the token's issuer {shown(case.request.issuer)}: IAM has providers of "
+            "URLs that begin with https:// alone."
+        )
+        yield case.found("P02", "error", said, "Use a token whose issuer is an https:// URL.")
+    elif case.judged.principal is None:
+        yield _unknown(case)
+    else:
+        yield _untrusted(case)
+
+
+def _unknown(case: Case) -> Found:
+    arn: str = right_statement(case.policy, case.request)[0]["Principal"]["Federated"]
+    names = listed(tuple(name for _, name in case.statement.principals))
+    why = "which says nothing of web identities: whether IAM lets a token in is not known here"
+    if case.request.provider in BUILT_IN:
+        why = "but the issuer is built into IAM, which asks for its host alone"
+    said = f"trusts {names}, {why}; name the provider {shown(arn)}."
+    return case.found("P02", "warning", said, f'"Principal": {{{pair("Federated", arn)}}}')
+
+
+def _untrusted(case: Case) -> Found:
     right, _ = right_statement(case.policy, case.request)
     arn: str = right["Principal"]["Federated"]
-    fix = f'"Principal": {{{pair("Federated", arn)}}}'
-    nearest = min(_aside(case, *named) for named in trusting.principals)
-    if case.judged.principal is None:
-        said = (
-            f"trusts {listed(tuple(name for _, name in trusting.principals))} under "
-            f"{nearest.kind}, which says nothing of web identities: whether IAM lets a token in "
-            f"is not known here; name the provider {arn}."
-        )
-        yield case.found("P02", "warning", said, fix)
-    else:
-        if not meant_for(case.judged, case.request):
-            fix = f"Add a statement for this issuer:\n{json.dumps(right, indent=2)}"
-        known = _UNKNOWN_ACCOUNT not in arn
-        change = replace_principal(case.index, nearest.kind, nearest.name, arn) if known else None
-        said = (
-            f"does not trust the token's issuer: {nearest.why}. It has {shown(nearest.name)} under "
-            f"{nearest.kind}, and needs {shown(arn)} under Federated."
-        )
-        yield case.found("P02", "error", said, fix, change)
+    nearest = min(_aside(case, *named) for named in case.statement.principals)
+    fix, change = f'"Principal": {{{pair("Federated", arn)}}}', None
+    if not meant_for(case.judged, case.request):
+        fix = f"Add a statement for this issuer:\n{json.dumps(right, indent=2)}"
+    elif _UNKNOWN_ACCOUNT not in arn:
+        change = replace_principal(case.index, nearest.kind, nearest.name, arn)
+    said = (
+        f"does not trust the token's issuer: {nearest.why}. It has {shown(nearest.name)} under "
+        f"{nearest.kind}, and needs {shown(arn)} under Federated."
+    )
+    return case.found("P02", "error", said, fix, change)
 
 
 def meant_for(judged: Judged, request: Request) -> bool:
-    """Return whether a statement was written for this provider at all, well or badly."""
+    """Return whether a statement was written for this provider at all, well or badly.
+
+    Else it is for a service, for a role that may assume this one, for SAML, for another cluster.
+    """
     if judged.principal is not False:
         return True
-    if judged.action is False:
-        # Else it is for a service, or for a role that may assume this one.
-        named = judged.statement.principals
-        return any(kind == "Federated" or provider_of(name) for kind, name in named)
-    others = [provider_of(name) for _, name in judged.statement.principals]
-    return not any(other and stranger(other, request.provider) for other in others)
+    return any(_is_near(name, request) for _, name in judged.statement.principals)
+
+
+def _is_near(name: str, request: Request) -> bool:
+    bare = name.strip().strip("'\"")
+    path = provider_of(bare)
+    if path is None:
+        return "oidc-provider" in bare or _is_issuer(bare, request)
+    return not stranger(path, request.provider)
+
+
+def _is_issuer(name: str, request: Request) -> bool:
+    return name.strip().rstrip("/").removeprefix("https://") == request.provider.rstrip("/")
 
 
 def _aside(case: Case, kind: str, name: str) -> _Aside:
@@ -122,7 +151,8 @@ def _aside(case: Case, kind: str, name: str) -> _Aside:
     if bare != name:
         return _Aside(1, kind, name, "there are blanks or quotes around it")
     if why := difference(found["path"], case.request.provider):
-        return _Aside(2, kind, name, why)
+        far = stranger(found["path"], case.request.provider)
+        return _Aside(4 if far else 2, kind, name, why)
     return _Aside(1, kind, name, _before_path(case, found))
 
 
@@ -130,11 +160,12 @@ def _before_path(case: Case, found: re.Match[str]) -> str:
     """Return in what a provider with the right path differs: the parts before it."""
     account, partition = _account_and_partition(case.policy, case.request)
     if found["region"]:
-        return f"it names the region {found['region']}, which the ARN of a provider does not have"
+        region = bare(found["region"])
+        return f"it names the region {region}, which the ARN of a provider does not have"
     if not re.fullmatch(_ACCOUNT, found["account"]):
         return f"its account is {shown(found['account'])}, which is not 12 digits"
     if found["partition"] != partition:
-        return f"its partition is {found['partition']}, the role's is {partition}"
+        return f"its partition is {bare(found['partition'])}, the role's is {partition}"
     return (
         f"its account is {found['account']}, the role's is {account}, and a role trusts the "
         "providers of its own account alone"
@@ -143,8 +174,7 @@ def _before_path(case: Case, found: re.Match[str]) -> str:
 
 def _no_provider(request: Request, kind: str, name: str) -> _Aside:
     """Return what is wrong with a principal that is no ARN of a provider."""
-    bare = name.strip().rstrip("/").removeprefix("https://")
-    if bare == request.provider.rstrip("/"):
+    if _is_issuer(name, request):
         return _Aside(2, kind, name, "that is the issuer, and it must be the provider's ARN")
     if ":saml-provider/" in name:
         return _Aside(4, kind, name, "that is a SAML provider")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from irsa_creds.diagnosis._findings_base import bare
+
 __all__ = ["Cluster", "alike", "cluster_of", "difference", "stranger"]
 
 # EKS's issuers, plain and dual stack: EKS User Guide, "Create an IAM OIDC provider".
@@ -90,7 +92,7 @@ def _of_clusters(found: Cluster, wanted: Cluster) -> str:
     if not _CLUSTER_ID.fullmatch(found.id) and not alike(found.id, wanted.id):
         return "what follows '/id/' is no cluster's id, which has 32 hexadecimal digits"
     if alike(found.id, wanted.id):
-        return f"the cluster's id is misspelt: {found.id[:40]} for {wanted.id}"
+        return f"the cluster's id is misspelt: {bare(found.id[:40])} for {bare(wanted.id)}"
     where = "" if found.region == wanted.region else f", in {found.region}"
     return f"that is another cluster (id {found.id[:40]}{where})"
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from irsa_creds._validate import shown
 from irsa_creds.diagnosis._findings_base import (
     Case,
     Found,
+    as_pattern,
     demands,
     like,
     listed,
     operator_of,
-    pair,
     split_key,
+    test,
 )
 from irsa_creds.diagnosis._findings_keys import is_foreign, meant_claim, meant_key
+from irsa_creds.diagnosis._findings_principal import meant_for
+from irsa_creds.diagnosis._fix import exact
+from irsa_creds.diagnosis._issuers import COGNITO
+from irsa_creds.diagnosis._made import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,26 +30,30 @@ if TYPE_CHECKING:
 
 __all__ = ["security_findings"]
 
-# Subjects that nobody names: what matches one of them matches all of its kind.
-_ANYBODY = (
-    "system:serviceaccount:nobodys-namespace:nobodys-account",
-    "repo:nobodys-organisation/nobodys-repository:ref:refs/heads/nobodys-branch",
-    "project_path:nobodys-group/nobodys-project:ref_type:branch:ref:nobodys-branch",
-    "nobody",
-)
-# Claims that say how or for whom a token was made, and not who has it.
-_NOT_WHO = frozenset({"amr", "aud", "oaud", "ref", "ref_protected", "workflow", "pipeline_source"})
-# Its audience is the identity pool: "IAM roles" in the Amazon Cognito Developer Guide.
-_COGNITO = "cognito-identity.amazonaws.com"
+# Two service accounts that have nothing in common: what matches both names none.
+_ANY_PODS = ("system:serviceaccount:a:b", "system:serviceaccount:7x:9yz")
+_POD = "system:serviceaccount:"
+# What stands before the owner in subjects of issuers that are everybody's: GitHub, GitLab, and
+# Terraform Cloud and Buildkite.
+_OWNED = ("repo:", "project_path:", "organization:")
+# Claims that say who has a token; others say how, where or for whom it was made.
+_WHO = frozenset(
+    {
+        "sub", "email", "user_email", "user_id", "user_login", "actor", "actor_id", "enterprise_id",
+        "repository", "repository_id", "repository_owner_id", "namespace_id", "project_id",
+        "organization_id", "organization_slug", "pipeline_id", "cluster_id", "rpst_id",
+        "oidc.circleci.com/project-id", "google/organization_number",
+    }
+)  # fmt: skip
 _AUDIENCES = frozenset({"aud", "azp", "oaud"})
 
 
 def security_findings(case: Case) -> Iterator[Found]:
-    """Yield the warnings about a statement that this exchange by this provider may pass."""
+    """Yield the warnings about a statement for this provider."""
     yield from _for_all_values(case)
     # Where a condition on that claim does not hold, that is the news.
     failing = {meant_claim(case, each) for each, truth in case.conditions() if truth is not True}
-    if case.applies and "sub" not in failing:
+    if meant_for(case.judged, case.request) and "sub" not in failing:
         yield from _anybody(case)
     if case.applies and not failing & _AUDIENCES:
         yield from _any_audience(case)
@@ -62,9 +73,10 @@ def _for_all_values(case: Case) -> Iterator[Found]:
             "here, since the key is absent." if absent else "wherever the key is absent."
         )
         plain = condition.operator.partition(":")[2]
-        values = condition.values[0] if len(condition.values) == 1 else list(condition.values)
+        if not exact(*condition.values):
+            plain = as_pattern(plain)
         operator = plain if _claim(condition) in {"sub", "aud"} else f"ForAnyValue:{plain}"
-        fix = f'"{operator}": {{{pair(meant_key(case, condition.key), values)}}}'
+        fix = test(operator, meant_key(case, condition.key), *condition.values)
         yield case.found("P08", "warning", said, fix)
 
 
@@ -74,12 +86,14 @@ def _anybody(case: Case) -> Iterator[Found]:
         return
     subject = case.request.values(case.key("sub"))
     value = subject[0] if isinstance(subject, tuple) and subject else "SUBJECT"
-    fix = f'"StringEquals": {{{pair(case.key("sub"), value)}}}'
-    yield case.found("P11", "warning", _why(case), fix)
+    said = _why(case)
+    said = said if case.applies else f"{said[:-1]}, once the rest is mended."
+    fix = test("StringEquals", case.key("sub"), value)
+    yield case.found("P11", "warning", said, fix)
 
 
 def _why(case: Case) -> str:
-    who = f"so that whoever gets a token of {case.request.issuer} may have this role"
+    who = f"so that whoever gets a token of {shown(case.request.issuer)} may have this role"
     tested = [c for c, _ in case.conditions() if _claim(c) == "sub"]
     if not tested:
         return f"has no condition on sub, {who}."
@@ -89,8 +103,8 @@ def _why(case: Case) -> str:
         return f"{where}, but no token has that key and the operator lets that pass, {who}."
     if not demands(operator_of(condition)):
         return f"{where}, which names nobody who may come, {who}."
-    broad = tuple(value for value in condition.values if _broad(value))
-    return f"{where} against {listed(broad)}, which any subject meets, {who}."
+    broad = tuple(value for value in condition.values if _broad(case, condition, value))
+    return f"{where} against {listed(broad)}, which anybody's subject can meet, {who}."
 
 
 def _names_somebody(case: Case, condition: Condition) -> bool:
@@ -98,15 +112,30 @@ def _names_somebody(case: Case, condition: Condition) -> bool:
     prefix, claim = split_key(condition.key.lower())
     if prefix != case.request.provider.lower() or not demands(operator):
         return False
-    if prefix == _COGNITO and claim == "aud":
-        return True
-    if claim in _NOT_WHO or case.request.values(condition.key) is None:
+    if prefix in COGNITO and claim == "aud":
+        return True  # the identity pool: "IAM roles" in the Amazon Cognito Developer Guide
+    if claim not in _WHO or case.request.values(condition.key) is None:
         return False
-    return not operator.name.endswith("Like") or not any(map(_broad, condition.values))
+    literal = operator.name.startswith("StringEquals")
+    return literal or not any(_broad(case, condition, value) for value in condition.values)
 
 
-def _broad(pattern: str) -> bool:
-    return any(like(pattern, subject) for subject in _ANYBODY)
+def _broad(case: Case, condition: Condition, pattern: str) -> bool:
+    """Return whether a pattern leaves open whose token it is."""
+    head = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    if head == pattern:
+        return False
+    subject = str(case.request.claims.get("sub"))
+    claim = _claim(condition)
+    prefix = next((each for each in _OWNED if subject.startswith(each)), None)
+    if claim == "repository" or (claim == "sub" and prefix):
+        # The owner ends at the first separator behind the prefix, and must stand there in full.
+        start = prefix or ""
+        owner = head.removeprefix(start if claim == "sub" else "")
+        return (claim == "sub" and not head.startswith(start)) or not re.search("[/:]", owner)
+    if claim == "sub" and subject.startswith(_POD):
+        return all(like(pattern, pod) for pod in _ANY_PODS)
+    return not pattern.strip("*?:/")
 
 
 def _any_audience(case: Case) -> Iterator[Found]:
@@ -114,7 +143,7 @@ def _any_audience(case: Case) -> Iterator[Found]:
     if any(_claim(condition) in _AUDIENCES for condition, _ in case.conditions()):
         return
     audience = case.request.values(case.key("aud"))
-    value = audience[0] if isinstance(audience, tuple) and audience else "sts.amazonaws.com"
+    value = audience[0] if isinstance(audience, tuple) and audience else AUDIENCE
     # Installers of other clusters leave it to the provider's list of client ids, beside one exact
     # subject: that is not wrong. EKS's own documentation and tools always have it.
     exact = any(
@@ -126,7 +155,7 @@ def _any_audience(case: Case) -> Iterator[Found]:
         "P06",
         "info" if exact and elsewhere else "warning",
         "has no condition on aud, so that any audience that the provider knows will do.",
-        f'"StringEquals": {{{pair(case.key("aud"), value)}}}',
+        test("StringEquals", case.key("aud"), value),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy import Condition, Policy
     from irsa_creds.diagnosis._request import Request
 
+# In a policy's value it is a wildcard, or begins a variable.
+_SPECIAL = re.compile(r"[*?]|\$\{")
 # Of more mistakes no single change mends all, and each try costs another evaluation.
 _MOST_TRIED = 12
 
 __all__ = [
     "add_action",
     "add_statement",
+    "add_values",
     "demand",
     "drop_condition",
+    "exact",
     "in_turn",
     "mended",
     "move_condition",
@@ -48,8 +53,8 @@ def mended(
     """
     for change in islice(changes, _MOST_TRIED):
         document = deepcopy(policy.document)
-        change(document)
         try:
+            change(document)
             changed = parse_policy(document)
         except PolicyError:
             continue
@@ -69,13 +74,13 @@ def replace_action(index: int, old: str, new: str) -> Change:
 
 
 def add_action(index: int, action: str) -> Change:
-    """Return the change that allows a further action; a `NotAction` gives way to it."""
+    """Return the change that allows a further action; `NotAction` lists others, and has none."""
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
-        statement.pop("NotAction", None)
-        present = _listed(statement.get("Action", []))
-        statement["Action"] = [*present, action] if present else action
+        if "NotAction" in statement:
+            raise PolicyError("NotAction allows what nobody has named.")
+        statement["Action"] = [*_listed(statement["Action"]), action]
 
     return change
 
@@ -100,10 +105,10 @@ def rename_keys(index: int, names: Mapping[str, str]) -> Change:
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
-        statement["Condition"] = {
-            operator: {names.get(key, key): values for key, values in tests.items()}
-            for operator, tests in statement["Condition"].items()
-        }
+        for operator, tests in statement["Condition"].items():
+            renamed = [(names.get(key, key), values) for key, values in tests.items()]
+            _expect_apart(key for key, _ in renamed)
+            statement["Condition"][operator] = dict(renamed)
 
     return change
 
@@ -115,7 +120,7 @@ def move_condition(index: int, condition: Condition, operator: str) -> Change:
         conditions = statement_of(document, index)["Condition"]
         values = conditions[condition.operator][condition.key]
         _drop(conditions, condition)
-        conditions.setdefault(operator, {}).setdefault(condition.key, values)
+        _put_test(conditions, operator, condition.key, values)
 
     return change
 
@@ -128,6 +133,16 @@ def set_values(index: int, condition: Condition, *values: str) -> Change:
         tests[condition.key] = values[0] if len(values) == 1 else list(values)
 
     return change
+
+
+def add_values(index: int, condition: Condition, *values: str) -> Change | None:
+    """Return the change that lets these values pass besides; None where one is no plain text."""
+    return set_values(index, condition, *condition.values, *values) if exact(*values) else None
+
+
+def exact(*values: str) -> bool:
+    """Return whether a policy that has these values means them and what they seem to be."""
+    return not any(_SPECIAL.search(value) or not value.isprintable() for value in values)
 
 
 def drop_condition(index: int, condition: Condition) -> Change:
@@ -148,7 +163,7 @@ def demand(index: int, condition: Condition, key: str, value: str) -> Change:
     def change(document: dict[str, Any]) -> None:
         conditions = statement_of(document, index)["Condition"]
         _drop(conditions, condition)
-        conditions.setdefault("StringEquals", {}).setdefault(key, value)
+        _put_test(conditions, "StringEquals", key, value)
 
     return change
 
@@ -183,6 +198,20 @@ def _drop(conditions: dict[str, Any], condition: Condition) -> None:
     del conditions[condition.operator][condition.key]
     if not conditions[condition.operator]:
         del conditions[condition.operator]
+
+
+def _put_test(conditions: dict[str, Any], operator: str, key: str, values: Any) -> None:
+    """Add a test; where the operator has one of that key, both would have to hold: no change."""
+    written = next((name for name in conditions if name.lower() == operator.lower()), operator)
+    tests = conditions.setdefault(written, {})
+    _expect_apart([*tests, key])
+    tests[key] = values
+
+
+def _expect_apart(keys: Iterable[str]) -> None:
+    lower = [key.lower() for key in keys]
+    if len({*lower}) < len(lower):
+        raise PolicyError("Two tests would become one, and one of them would be lost.")
 
 
 def _replaced(values: Any, old: str | None, new: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from irsa_creds.diagnosis._patterns import matches
 
-__all__ = ["BUILT_IN", "condition_claims"]
+__all__ = ["BUILT_IN", "COGNITO", "condition_claims"]
 
 # "Use this mapping if your IdP is not listed"; the listed ones have these as well.
 _DEFAULT = frozenset({"amr", "aud", "email", "oaud", "sub"})
@@ -46,7 +46,15 @@ _LISTED = {
 }
 # No provider is created for these: a policy names the host itself ("AWS JSON policy elements:
 # Principal", IAM User Guide).
-BUILT_IN = frozenset({"accounts.google.com", "cognito-identity.amazonaws.com"})
+# Cognito's of AWS GovCloud (US): "Amazon Cognito" in the AWS GovCloud (US) User Guide.
+COGNITO = frozenset(
+    {
+        "cognito-identity.amazonaws.com",
+        "cognito-identity-us-gov.amazonaws.com",
+        "cognito-identity.us-gov-east-1.amazonaws.com",
+    }
+)
+BUILT_IN = COGNITO | {"accounts.google.com"}
 
 
 def condition_claims(provider: str) -> frozenset[str]:

@@ -7,15 +7,25 @@ import re
 from typing import Any
 
 from irsa_creds._arn import role_arn as checked_role_arn
-from irsa_creds._errors import ConfigError
+from irsa_creds._errors import JWT, ConfigError
 from irsa_creds._validate import shown
 
-__all__ = ["AUDIENCE", "manifest", "statement", "trust_policy"]
+__all__ = [
+    "ACTION",
+    "AUDIENCE",
+    "checked_audience",
+    "manifest",
+    "names_of",
+    "provider_in",
+    "statement",
+    "trust_policy",
+]
 
 #: The audience that the pod identity webhook asks for, and the client id of EKS's IAM providers.
 AUDIENCE = "sts.amazonaws.com"
 
-_ACTION = "sts:AssumeRoleWithWebIdentity"
+#: What a token is exchanged by.
+ACTION = "sts:AssumeRoleWithWebIdentity"
 # Names of Kubernetes' objects are of RFC 1123: a label of a namespace, a subdomain of an account.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -84,19 +94,19 @@ def trust_policy(
     Raises:
         ConfigError: one of them cannot be what it is meant to be.
     """
-    namespace, name = _service_account(service_account)
+    namespace, name = names_of(service_account)
     if not re.fullmatch(r"(?a:\d{12})", account):
         raise ConfigError(f"The account is {shown(account)}; give the 12 digits of its id.")
     if not re.fullmatch(_PARTITION, partition):
         raise ConfigError(
             f"The partition is {shown(partition)}; give one of AWS's, like aws, aws-cn, aws-us-gov."
         )
-    provider = _provider(issuer)
+    provider = provider_in(issuer)
     subject = f"system:serviceaccount:{namespace}:{name}"
     arn = f"arn:{partition}:iam::{account}:oidc-provider/{provider}"
     return {
         "Version": "2012-10-17",
-        "Statement": [statement(arn, provider, subject, _audience(audience))],
+        "Statement": [statement(arn, provider, subject, checked_audience(audience))],
     }
 
 
@@ -105,7 +115,7 @@ def statement(arn: str, provider: str, subject: str, audience: str) -> dict[str,
     return {
         "Effect": "Allow",
         "Principal": {"Federated": arn},
-        "Action": _ACTION,
+        "Action": ACTION,
         "Condition": {"StringEquals": {f"{provider}:sub": subject, f"{provider}:aud": audience}},
     }
 
@@ -128,11 +138,11 @@ def manifest(
     Raises:
         ConfigError: one of them cannot be what it is meant to be.
     """
-    namespace, name = _service_account(service_account)
+    namespace, name = names_of(service_account)
     role = checked_role_arn(role_arn, "The role", aws=True)
     if not re.fullmatch(_IMAGE, image):
         raise ConfigError(f"The image is {shown(image)}; give a reference like REGISTRY/NAME:TAG.")
-    wanted = _audience(audience)
+    wanted = checked_audience(audience)
     annotation = f"    eks.amazonaws.com/audience: {_quoted(wanted)}\n"
     # Values of labels and names of containers are shorter than those of objects.
     app = name[:_LONGEST_LABEL].rstrip("-.")
@@ -147,7 +157,8 @@ def manifest(
     )
 
 
-def _service_account(value: str) -> tuple[str, str]:
+def names_of(value: str) -> tuple[str, str]:
+    """Return namespace and name of a service account, NAMESPACE/NAME."""
     namespace, slash, name = value.partition("/")
     if not slash or not re.fullmatch(_LABEL, namespace) or not re.fullmatch(_SUBDOMAIN, name):
         raise ConfigError(
@@ -157,9 +168,10 @@ def _service_account(value: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _provider(issuer: str) -> str:
+def provider_in(issuer: str) -> str:
     """Return the issuer as ARNs and condition keys have it."""
-    if len(issuer) > _LONGEST_URL or not re.fullmatch(_ISSUER, issuer):
+    host_like = re.fullmatch(_ISSUER, issuer) and not re.search(JWT, issuer)
+    if len(issuer) > _LONGEST_URL or not host_like:
         raise ConfigError(
             f"The issuer is {shown(issuer)}; give its URL, which begins with https://, as "
             "'aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer' "
@@ -168,7 +180,8 @@ def _provider(issuer: str) -> str:
     return issuer.removeprefix("https://")
 
 
-def _audience(value: str) -> str:
+def checked_audience(value: str) -> str:
+    """Return an audience that IAM can have as a client id."""
     if not 0 < len(value) <= _LONGEST_AUDIENCE or not value.isascii() or not value.isprintable():
         raise ConfigError(
             f"The audience is {shown(value)}; give 1 to {_LONGEST_AUDIENCE} printable characters."

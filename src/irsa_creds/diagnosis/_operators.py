@@ -88,7 +88,7 @@ def holds(
         # What a quantifier makes of it, AWS does not say.
         return None if operator.quantifier else any_of(_is_null(text, actual) for text in wanted)
     if actual is None:
-        return operator.if_exists or _of_nothing(operator)
+        return _of_nothing(operator)
     # "A null data set, such as an empty string" is to the set operators as if the key were absent.
     if operator.quantifier and actual == ("",):
         return operator.quantifier == _ALL
@@ -100,8 +100,13 @@ def holds(
 
 
 def _of_nothing(operator: Operator) -> bool:
-    """Return what an absent key makes of it: a negated operator holds, any other does not."""
-    return operator.quantifier == _ALL if operator.quantifier else operator.negated
+    """Return what an absent key makes of it: a negated operator holds, any other does not.
+
+    A quantifier decides before `IfExists` does: no value of an absent key is any value.
+    """
+    if operator.quantifier:
+        return operator.quantifier == _ALL
+    return operator.if_exists or operator.negated
 
 
 def _is_null(wanted: str, actual: tuple[str, ...] | None) -> Truth:
@@ -114,4 +119,6 @@ def _compared(
 ) -> Truth:
     compare = COMPARISONS[_NEGATED.get(operator.name, operator.name)]
     found = any_of(compare(text, value, lookup) for text in wanted)
+    if operator.negated and not wanted:
+        return None  # what an empty list excludes, AWS does not say
     return negation(found) if operator.negated else found

@@ -8,14 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_creds._arn import role_arn as checked_role_arn
-from irsa_creds._errors import ConfigError, TokenError
+from irsa_creds._errors import TokenError
 from irsa_creds._token import claims_of
-from irsa_creds._validate import shown
 from irsa_creds.diagnosis._issuers import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._logic import UNKNOWN, Truth, Unknown, Values
+from irsa_creds.diagnosis._made import (
+    ACTION,
+    AUDIENCE,
+    checked_audience,
+    names_of,
+    provider_in,
+)
 
 __all__ = [
-    "ACTION",
+    "SOURCE_IDENTITY",
+    "TAGS",
     "UNKNOWN",
     "Request",
     "Unknown",
@@ -23,17 +30,21 @@ __all__ = [
     "from_token",
 ]
 
-ACTION = "sts:AssumeRoleWithWebIdentity"
-AUDIENCE = "sts.amazonaws.com"
 # "Pass session tags in AWS STS" and "Monitor and control actions taken with assumed roles", IAM
 # User Guide: one claim with all in it, or one claim for each.
-_TAGS = "https://aws.amazon.com/tags"
-_SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+TAGS = "https://aws.amazon.com/tags"
+SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 # Keys of AWS's services; those of issuers begin with a host (by mistake, with its URL or ARN), and
 # SAML's come with another kind of request.
 _SERVICE_KEY = re.compile(r"(?!saml:|https?:|arn:)[a-z0-9-]+:.*", re.DOTALL)
+# A provider's URL begins with https:// (IAM's API reference, CreateOpenIDConnectProvider). On
+# loopback, where no STS of AWS could reach it, there are issuers of tests.
+_SECURE = re.compile(
+    r"https://.*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/.*)?", re.DOTALL
+)
+# The issuer that leaves it out in some tokens: Google's documentation of OpenID Connect.
+_WITHOUT_SCHEME = "accounts.google.com"
 _ARN_PARTS = 6
-_DNS_NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +73,15 @@ class Request:
         return self.issuer.partition("://")[2] or self.issuer
 
     @property
+    def secure(self) -> bool:
+        """Return whether IAM can have a provider of that URL at all."""
+        return self.issuer == _WITHOUT_SCHEME or _SECURE.fullmatch(self.issuer) is not None
+
+    @property
     def actions(self) -> tuple[str, ...]:
         """Return every action that must be allowed, the exchange itself first."""
         tags = ("sts:TagSession",) if any(self._tags()) else ()
-        source = ("sts:SetSourceIdentity",) if self.claims.get(_SOURCE_IDENTITY) else ()
+        source = ("sts:SetSourceIdentity",) if self.claims.get(SOURCE_IDENTITY) else ()
         return (ACTION, *tags, *source)
 
     def trusts(self, kind: str, name: str) -> Truth:
@@ -75,23 +91,27 @@ class Request:
             kind: "Federated", "AWS", ...; "*" where the policy has `"Principal": "*"`.
             name: an ARN; the host itself for an issuer that is built into IAM.
         """
+        if not self.secure:
+            return False
         if name == "*":
             return None
         if kind != "Federated":
             return False
-        if self.provider in BUILT_IN and name == self.provider:
-            return True
-        arn, partition, service, region, account, resource = _parts(name)
-        ours = (arn, service, region, resource) == (
-            "arn",
-            "iam",
-            "",
-            f"oidc-provider/{self.provider}",
+        if self.provider in BUILT_IN:
+            # AWS says to create no provider; what IAM makes of one that is there, it does not say.
+            return name == self.provider or (None if self._is_provider(name) else False)
+        return self._is_provider(name)
+
+    def _is_provider(self, arn: str) -> bool:
+        """Return whether that is the ARN of the issuer's provider in the role's account."""
+        start, partition, service, region, account, resource = _parts(arn)
+        if (start, service, region) != ("arn", "iam", ""):
+            return False
+        role = _parts(self.role_arn) if self.role_arn else ("", partition, "", "", account, "")
+        return resource == f"oidc-provider/{self.provider}" and (partition, account) == (
+            role[1],
+            role[4],
         )
-        if not ours or self.role_arn is None:
-            return ours
-        role = _parts(self.role_arn)
-        return (partition, account) == (role[1], role[4])
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows.
@@ -123,11 +143,11 @@ class Request:
 
     def _of_sts(self, name: str) -> Values:
         if name == "sourceidentity":
-            return _texts(self.claims.get(_SOURCE_IDENTITY))
+            return _texts(self.claims.get(SOURCE_IDENTITY))
         if name == "transitivetagkeys":
-            tags = self.claims.get(_TAGS)
+            tags = self.claims.get(TAGS)
             inner = tags.get("transitive_tag_keys") if isinstance(tags, Mapping) else None
-            return _texts(inner or self.claims.get(f"{_TAGS}/transitive_tag_keys"))
+            return _texts(inner or self.claims.get(f"{TAGS}/transitive_tag_keys"))
         # AssumeRoleWithWebIdentity has no such parameter.
         return None if name == "externalid" else UNKNOWN
 
@@ -141,10 +161,10 @@ class Request:
 
     def _tags(self) -> dict[str, object]:
         """Return the session tags that the token brings."""
-        tags = self.claims.get(_TAGS)
+        tags = self.claims.get(TAGS)
         inner = tags.get("principal_tags") if isinstance(tags, Mapping) else None
         found = dict(inner) if isinstance(inner, Mapping) else {}
-        prefix = f"{_TAGS}/principal_tags/"
+        prefix = f"{TAGS}/principal_tags/"
         flat = {k.removeprefix(prefix): v for k, v in self.claims.items() if k.startswith(prefix)}
         return found | flat
 
@@ -184,17 +204,14 @@ def from_service_account(
         role_arn: the role it is for; None: not known.
 
     Raises:
-        ConfigError: the name is not of that form, or the role's ARN is none.
+        ConfigError: one of them cannot be what it is meant to be.
     """
-    found = re.fullmatch(rf"({_DNS_NAME})/({_DNS_NAME})", name)
-    if found is None:
-        raise ConfigError(
-            f"The service account is {shown(name)}, but it must be NAMESPACE/NAME, "
-            "like data/reader."
-        )
-    url = issuer if "://" in issuer else f"https://{issuer}"
-    subject = f"system:serviceaccount:{found[1]}:{found[2]}"
-    claims: dict[str, Any] = {"iss": url, "aud": [audience], "sub": subject}
+    namespace, account = names_of(name)
+    url = issuer if "://" in issuer or not issuer else f"https://{issuer}"
+    if not (url.startswith("http://") and _SECURE.fullmatch(url)):
+        provider_in(url)
+    subject = f"system:serviceaccount:{namespace}:{account}"
+    claims: dict[str, Any] = {"iss": url, "aud": [checked_audience(audience)], "sub": subject}
     return Request(issuer=url, claims=claims, role_arn=_checked(role_arn))
 
 

@@ -1,0 +1,311 @@
+"""A correction lets in the token and nobody else; where that is not sure, there is none."""
+# ruff: noqa: E501 - one row of a table is one line
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from irsa_creds.diagnosis._explain import Explanation, explain
+from irsa_creds.diagnosis._made import statement
+
+ID = "0123456789ABCDEF0123456789ABCDEF"
+EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"
+OTHER = f"oidc.eks.us-east-1.amazonaws.com/id/{'FEDCBA98' * 4}"
+GITHUB = "token.actions.githubusercontent.com"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+READER = "system:serviceaccount:prod:reader"
+SUB, AUD = f"{EKS}:sub", f"{EKS}:aud"
+STS = "sts.amazonaws.com"
+EXCHANGE = "sts:AssumeRoleWithWebIdentity"
+MAIN = "repo:acme/app:ref:refs/heads/main"
+TAGS: dict[str, Any] = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["a"]}}}
+SOURCE: dict[str, Any] = {"https://aws.amazon.com/source_identity": "bob"}
+
+
+def arn(provider: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}"
+
+
+def asked(
+    *statements: dict[str, Any], sub: str = READER, iss: str = f"https://{EKS}", **claims: object
+) -> Explanation:
+    told = {"iss": iss, "sub": sub, "aud": [STS]} | claims
+    encoded = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    policy = {"Version": "2012-10-17", "Statement": list(statements)}
+    return explain(policy, token=f"eyJhbGciOiJSUzI1NiJ9.{encoded}.c2ln", role_arn=ROLE)
+
+
+def allow(condition: Any = None, provider: str = EKS, **elements: Any) -> dict[str, Any]:
+    made = {"Effect": "Allow", "Principal": {"Federated": arn(provider)}, "Action": EXCHANGE}
+    return made | ({"Condition": condition} if condition else {}) | elements
+
+
+def held(**operators: dict[str, Any]) -> dict[str, Any]:
+    return {"StringEquals": {AUD: STS} | operators.pop("StringEquals", {}), **operators}
+
+
+OWN = statement(arn(EKS), EKS, READER, STS)
+
+
+def ids(found: Explanation, severity: str) -> list[str]:
+    return [each.id for each in found.findings if each.severity == severity]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:*"},
+        {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, "Action": ["sts:AssumeRole", EXCHANGE]},
+        {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole*"},
+        {"Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/okta"}, "Action": "sts:*"},
+        {
+            "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/okta"},
+            "Action": "sts:AssumeRoleWithSAML",
+            "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
+        },
+        {
+            "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+            "Action": EXCHANGE,
+            "Condition": {"StringEquals": {"cognito-identity.amazonaws.com:aud": "pool"}},
+        },
+        {"Principal": {"Federated": arn(OTHER)}, "Action": "sts:AssumeRole"},
+    ],
+)  # fmt: skip
+def test_a_statement_for_others_stays_as_it_is_and_one_of_its_own_is_added(
+    theirs: dict[str, Any],
+) -> None:
+    found = asked({"Effect": "Allow"} | theirs)
+    assert found.fixed is not None
+    assert found.fixed["Statement"] == [{"Effect": "Allow"} | theirs, OWN]
+    assert not any(each.fix.startswith('"Principal"') for each in found.findings)
+
+
+def test_of_two_trusted_clusters_each_gets_its_own_statement() -> None:
+    both = allow(
+        {"StringEquals": {SUB: READER, f"{OTHER}:sub": "system:serviceaccount:dev:reader"}},
+        Principal={"Federated": [arn(EKS), arn(OTHER)]},
+    )
+    found = asked(both)
+    assert found.fixed is not None
+    assert found.fixed["Statement"] == [both, OWN]
+    [error] = [each for each in found.findings if each.severity == "error"]
+    assert error.id == "P03"
+    assert "statement of its own" in error.fix
+
+
+@pytest.mark.parametrize("other", [OTHER, "a.example.com"])
+def test_a_misspelt_provider_is_mended_and_not_the_other_beside_it(other: str) -> None:
+    both = [arn(f"{EKS}/"), arn(other)]
+    found = asked(allow(held(StringEquals={SUB: READER}), Principal={"Federated": both}))
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Principal"]["Federated"] == [arn(EKS), arn(other)]
+
+
+@pytest.mark.parametrize(
+    "open_",
+    [
+        allow(Action="sts:AssumeRole", provider=GITHUB),
+        allow({"StringEquals": {f"{GITHUB}:aud": STS}}, GITHUB, Action="sts:AssumeRole"),
+        allow({"StringEquals": {f"{GITHUB}:aud": STS}}, GITHUB[:-1]),
+        allow({"StringEquals": {"token.actions.github.com:aud": STS}}, GITHUB),
+        allow({"StringEquals": {f"{GITHUB}:aud": STS, f"{GITHUB}:sub": "repo:*:ref:refs/heads/main"}}, GITHUB),
+        allow({"StringEquals": {f"{GITHUB}:environment": "dev", f"{GITHUB}:aud": STS}}, GITHUB),
+    ],
+)  # fmt: skip
+def test_no_correction_lets_in_every_repository(open_: dict[str, Any]) -> None:
+    found = asked(open_, iss=f"https://{GITHUB}", sub=MAIN, environment="prod")
+    assert found.verdict == "deny"
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize(
+    "open_", [allow(Action="sts:AssumeRole"), allow(provider=f"{EKS}/"), allow(Action="sts:Get*")]
+)
+def test_a_policy_that_would_be_open_once_mended_is_warned_of(open_: dict[str, Any]) -> None:
+    found = asked(open_)
+    [warning] = [each for each in found.findings if each.id == "P11"]
+    assert warning.message.endswith("may have this role, once the rest is mended.")
+
+
+def test_what_a_token_of_nobody_in_particular_would_pass_is_no_correction() -> None:
+    host = "sso.example.com"
+    found = asked(
+        allow({"StringEquals": {f"{host}:sub": "*b*", f"{host}:aud": STS}}, host),
+        iss=f"https://{host}",
+        sub="bob",
+    )
+    assert ids(found, "error") == ["P05"]
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        held(StringEquals={SUB: "system:serviceaccount:prod:*"}, StringLike={SUB: "*:reader"}),
+        held(StringEquals={SUB: "system:serviceaccount:prod:*"}, stringlike={SUB.upper(): "*:reader"}),
+        held(StringLike={f"{EKS}:subject": "system:serviceaccount:prod:*", SUB: "*:reader"}),
+        held(StringLike={f"{OTHER}:sub": "system:serviceaccount:prod:*", SUB: "*:reader"}),
+        held(StringEquals={SUB: STS}),
+        {"StringEquals": {f"{EKS}:namespace": "prod", f"{OTHER}:sub": "x"}},
+    ],
+)  # fmt: skip
+def test_two_tests_never_become_one(condition: dict[str, Any]) -> None:
+    found = asked(allow(condition))
+    assert found.verdict == "deny"
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        held(StringLike={SUB: "*:reader"}, StringNotLike={SUB: "*:prod*:*"}),
+        held(StringLike={SUB: "*:reader"}, StringNotEquals={SUB: READER}),
+        held(StringEquals={SUB: READER}, StringNotEquals={SUB: [READER, "x"]}),
+        held(StringEquals={SUB: READER}, Null={SUB: "true"}),
+    ],
+)
+def test_whom_the_policy_shuts_out_no_correction_lets_in(condition: dict[str, Any]) -> None:
+    found = asked(allow(condition))
+    assert found.verdict == "deny"
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize("key", [f"{EKS}:kubernetes.io/namespace", "sts:ExternalId", "saml:aud"])
+def test_a_condition_goes_only_where_the_subjects_are_listed(key: str) -> None:
+    wide = asked(allow(held(StringEquals={key: "prod"}, StringLike={SUB: "*:reader"})))
+    assert wide.fixed is None
+    exact = asked(allow(held(StringEquals={key: "prod", SUB: [READER, "x"]})))
+    assert exact.fixed is not None
+    assert exact.fixed["Statement"][0]["Condition"] == held(StringEquals={SUB: [READER, "x"]})
+
+
+@pytest.mark.parametrize("claim", ["*", "app-?", "x${aws:username}", "a\nb"])
+def test_a_claim_that_would_be_a_pattern_is_not_written(claim: str) -> None:
+    of_sub = asked(allow({"StringLike": {AUD: STS, SUB: "foo"}}), sub=claim)
+    assert (of_sub.verdict, of_sub.fixed) == ("deny", None)
+    of_aud = asked(
+        allow({"StringLike": {f"{GITHUB}:aud": "foo", f"{GITHUB}:sub": MAIN}}, GITHUB),
+        iss=f"https://{GITHUB}", sub=MAIN, aud=claim,
+    )  # fmt: skip
+    assert (of_aud.verdict, of_aud.fixed) == ("deny", None)
+    missing = asked(allow(held(StringEquals={f"{EKS}:namespace": "x"})), sub=claim)
+    assert (missing.verdict, missing.fixed) == ("deny", None)
+    deny = allow({"StringNotLike": {SUB: READER}}, Effect="Deny")
+    excepted = asked(allow({"StringEquals": {AUD: STS}}), deny, sub=claim)
+    assert (excepted.verdict, excepted.fixed) == ("deny", None)
+
+
+@pytest.mark.parametrize(
+    ("listed", "sub", "expected"),
+    [
+        (
+            ["system:serviceaccount:prod:reader", "system:serviceaccount:prod:writer"],
+            "system:serviceaccount:prod:admin",
+            [
+                "system:serviceaccount:prod:reader",
+                "system:serviceaccount:prod:writer",
+                "system:serviceaccount:prod:admin",
+            ],
+        ),
+        ("system:serviceaccount:prod:raeder", READER, READER),
+        ("system:serviceaccount:prod:Reader", READER, READER),
+        ("prod/reader", READER, READER),
+        (
+            "system:serviceaccount:prod:app-1",
+            "system:serviceaccount:prod:app-2",
+            ["system:serviceaccount:prod:app-1", "system:serviceaccount:prod:app-2"],
+        ),
+        ("system:serviceaccount:dev:reader", READER, ["system:serviceaccount:dev:reader", READER]),
+        ("system:*x", READER, ["system:*x", READER]),
+    ],
+)
+def test_who_is_let_in_already_keeps_it(listed: Any, sub: str, expected: Any) -> None:
+    found = asked(allow(held(StringEquals={SUB: listed})), sub=sub)
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Condition"]["StringEquals"][SUB] == expected
+    assert json.dumps(expected) in found.findings[0].fix
+
+
+def test_who_is_let_in_whatever_the_case_keeps_it() -> None:
+    named = "system:serviceaccount:prod:Reader"
+    found = asked(
+        allow(held(StringEqualsIgnoreCase={SUB: named})), sub="system:serviceaccount:dev:reader"
+    )
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Condition"]["StringEqualsIgnoreCase"][SUB] == [
+        named,
+        "system:serviceaccount:dev:reader",
+    ]
+
+
+@pytest.mark.parametrize("audience", ["https://kubernetes.default.svc", "vault"])
+@pytest.mark.parametrize("wanted", ["sts.amazon.com", STS])
+def test_the_audience_of_a_pod_s_other_token_is_not_trusted(audience: str, wanted: str) -> None:
+    found = asked(allow({"StringEquals": {SUB: READER, AUD: wanted}}), aud=[audience])
+    assert found.fixed is None
+    assert f'{AUD}": "{audience}' not in str(found)
+    assert asked(allow(provider=OTHER), aud=[audience]).fixed is None
+
+
+def test_what_an_issuer_built_into_iam_needs_is_its_host() -> None:
+    host = "cognito-identity.amazonaws.com"
+    found = asked(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")
+    assert found.fixed is not None
+    assert found.fixed["Statement"][1]["Principal"] == {"Federated": host}
+    held_to = {"StringEquals": {f"{host}:sub": "us:u", f"{host}:aud": "us:p"}}
+    named = asked(allow(held_to, host), iss=f"https://{host}", sub="us:u", aud="us:p")
+    assert named.verdict == "unknown"
+    assert "asks for its host alone" in named.findings[0].message
+
+
+def test_an_issuer_that_is_not_https_is_told_and_not_trusted() -> None:
+    found = asked(OWN, iss=f"http://{EKS}")
+    assert (found.verdict, found.fixed) == ("deny", None)
+    assert [each.id for each in found.findings] == ["P02"]
+    assert "begin with https:// alone" in found.findings[0].message
+
+
+def test_all_further_actions_are_one_correction() -> None:
+    found = asked(OWN, **TAGS | SOURCE)
+    [error] = found.findings
+    assert error.id == "P10"
+    assert "session tags" in error.message
+    assert "a source identity" in error.message
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Action"] == [
+        EXCHANGE,
+        "sts:TagSession",
+        "sts:SetSourceIdentity",
+    ]
+
+
+def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> None:
+    excepting = {name: value for name, value in OWN.items() if name != "Action"}
+    found = asked(excepting | {"NotAction": "sts:TagSession"}, **TAGS)
+    [error] = found.findings
+    assert "excepts 'sts:TagSession'" in error.message
+    assert error.fix == 'Take sts:TagSession out of what "NotAction" excepts.'
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ({"StringNotEquals": {"sts:ExternalId": "abc"}}, '"Action": "sts:AssumeRole"'),
+        ({"Null": {"sts:ExternalId": "true"}}, '"Action": "sts:AssumeRole"'),
+        ({"StringNotEquals": {"saml:aud": "abc"}}, '"Action": "sts:AssumeRoleWithSAML"'),
+        ({"StringNotEquals": {f"{EKS}:email": "a@b.c"}}, f'"Null": {{"{EKS}:email": "false"}}'),
+        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with that claim, or take statement 2"),
+    ],
+)
+def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) -> None:
+    found = asked(OWN, allow(condition, Effect="Deny"))
+    [error] = found.findings
+    assert (found.verdict, found.fixed, error.id) == ("deny", None, "P07")
+    assert says in error.fix
+    assert "Take the condition" not in error.fix
