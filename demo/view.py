@@ -37,7 +37,8 @@ _TITLES = {
 }
 _NUMBERS = {THREADS: f"{program.THREADS} threads", TASKS: f"{program.TASKS} tasks"}
 _STYLES = {OURS: "bold cyan", THEIRS: "bold magenta"}
-_MARGIN = 20
+# With the ticks of the whole scenario, 80 columns.
+_MARGIN = 19
 # From which worst wait on a tick is drawn how, in seconds.
 _BARS = (
     (1.0, "█", "red"),
@@ -87,7 +88,7 @@ def summary(scenario: Scenario, state: State, promises: Sequence[Promise]) -> Re
     """Return both sides' figures, and what became of our promises."""
     table = _table(state.tallies)
     table.add_row(
-        "different tokens shown to STS",
+        "tokens shown to STS",
         *_calls(state.tallies, lambda calls: str(calls.tokens)),
     )
     checks = Table(box=None, padding=(0, 1), show_header=False)
@@ -100,7 +101,7 @@ def summary(scenario: Scenario, state: State, promises: Sequence[Promise]) -> Re
 
 def _table(tallies: Mapping[str, Tally]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("", style="dim", min_width=29)
+    table.add_column("", style="dim", min_width=21)
     for side in tallies:
         for readers in READERS:
             title = Text.assemble(
@@ -109,13 +110,11 @@ def _table(tallies: Mapping[str, Tally]) -> Table:
             table.add_column(title, justify="right", min_width=11)
     reports = [report for tally in tallies.values() for report in tally.reports.values()]
     table.add_row("reads", *(f"{report.reads:,}" for report in reports))
-    table.add_row("reads that failed", *(_count(report.errors) for report in reports))
-    table.add_row(
-        f"reads that waited > {LIMIT * 1000:.0f} ms", *(_count(report.waits) for report in reports)
-    )
+    table.add_row("failed", *(_count(report.errors) for report in reports))
+    table.add_row(f"waited > {LIMIT * 1000:.0f} ms", *(_count(report.waits) for report in reports))
     table.add_row("longest wait", *(_wait(report.worst) for report in reports))
     table.add_row(
-        "STS calls answered + failed",
+        "STS calls ok + failed",
         *_calls(tallies, lambda calls: f"{calls.answered} + {calls.failed}"),
     )
     return table
@@ -141,7 +140,7 @@ def _wait(seconds: float) -> Text:
 def _strips(scenario: Scenario, state: State) -> RenderableType:
     """Return how it went over time, a character each tick."""
     return Group(
-        Text(f" Longest wait for credentials in each {TICK:g} s", "dim"),
+        Text(f"Longest wait for credentials in each {TICK:g} s", "dim"),
         *(_strip(side, each, ticks) for side, ticks in state.ticks.items() for each in READERS),
         _phases(scenario, state),
         Text.assemble(
@@ -155,7 +154,7 @@ def _strips(scenario: Scenario, state: State) -> RenderableType:
 
 
 def _strip(side: str, readers: str, ticks: Sequence[Mapping[str, Report]]) -> Text:
-    title = f" {_TITLES[side, readers]} {readers}"
+    title = f"{_TITLES[side, readers]} {readers}"
     strip = Text(title.ljust(_MARGIN), _STYLES[side])
     for tick in ticks:
         report = tick[readers]
@@ -168,8 +167,16 @@ def _strip(side: str, readers: str, ticks: Sequence[Mapping[str, Report]]) -> Te
 
 
 def _phases(scenario: Scenario, state: State) -> Text:
-    ruler = Text(" " * _MARGIN)
-    for phase in scenario.phases:
-        style = "bold" if phase is state.phase else "dim"
-        ruler.append(f"└{phase.name}".ljust(round(phase.seconds / TICK)), style)
-    return ruler
+    """Return where each phase begins; on two lines in turn where the names have no room on one."""
+    lasts = [round(phase.seconds / TICK) for phase in scenario.phases]
+    narrow = any(
+        len(phase.name) >= ticks for phase, ticks in zip(scenario.phases, lasts, strict=True)
+    )
+    rows = [Text(" " * _MARGIN) for _ in range(1 + narrow)]
+    elapsed = 0.0
+    for number, phase in enumerate(scenario.phases):
+        row = rows[number % len(rows)]
+        row.pad_right(_MARGIN + round(elapsed / TICK) - len(row))
+        row.append(f"└{phase.name}", "bold" if phase is state.phase else "dim")
+        elapsed += phase.seconds
+    return Text("\n").join(rows)

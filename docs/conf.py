@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from irsa_creds import __version__
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "irsa-creds"
 author = "the irsa-creds contributors"
@@ -26,7 +32,7 @@ html_show_sphinx = False
 # In docstrings a single backtick marks code, as it does in Markdown.
 default_role = "code"
 
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -36,3 +42,25 @@ napoleon_google_docstring = True
 napoleon_use_ivar = True
 # Only what leads somewhere on this machine can be checked without a network.
 linkcheck_ignore = [r"https?://(?!127\.0\.0\.1|localhost)"]
+
+# Where a check's id stands in prose it leads to its row. The sources have the bare ids: they are
+# read on a terminal as well.
+_ID = r"[EFTRCVMNSP]\d\d"
+_LINKED = {"gotchas", "messages", "on-call", "tutorial"}
+_CODE = r"(?ms)^```.*?^```$|`[^`\n]*`|\]\([^)]*\)"
+
+
+def _link_checks(_: Sphinx, page: str, source: list[str]) -> None:
+    if page == "reference/checks":
+        source[0] = re.sub(rf"(?m)^\| ({_ID}) \|", r"| [\1]{#\1} |", source[0])
+    elif page in _LINKED:
+        source[0] = re.sub(rf"{_CODE}|\b{_ID}\b", _linked, source[0])
+
+
+def _linked(found: re.Match[str]) -> str:
+    return f"[{found[0]}](#{found[0]})" if re.fullmatch(_ID, found[0]) else found[0]
+
+
+def setup(app: Sphinx) -> None:
+    """Be called by Sphinx."""
+    app.connect("source-read", _link_checks)

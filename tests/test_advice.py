@@ -100,8 +100,8 @@ def test_the_suffix_exception_changes_nothing(code: str) -> None:
 # -- what to type --------------------------------------------------------------------------------
 
 EXPLAIN = (
-    f"irsa-creds explain --service-account ns/sa --issuer {ISSUER} "
-    f"--audience sts.amazonaws.com --role-arn {ROLE} --fetch"
+    "aws iam get-role --role-name reader > role.json && irsa-creds explain --policy role.json "
+    f"--service-account ns/sa --issuer {ISSUER} --audience sts.amazonaws.com"
 )
 ADD = (
     "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn "
@@ -120,7 +120,7 @@ VALIDATE = (
         ("AccessDenied", "Not authorized", EXPLAIN),
         (
             *NO_PROVIDER,
-            "eksctl utils associate-iam-oidc-provider --cluster C --region eu-west-1 --approve",
+            "eksctl utils associate-iam-oidc-provider --cluster CLUSTER --region eu-west-1 --approve",
         ),
         (*AUDIENCE, ADD),
         (*NO_KEYS, f"curl -sS {ISSUER}/.well-known/openid-configuration"),
@@ -171,9 +171,17 @@ def test_an_issuer_that_is_no_eks_cluster_gets_its_provider_from_the_aws_cli() -
 def test_where_the_claims_do_not_say_it_all_the_token_itself_is_explained(changed: Any) -> None:
     claims, place = {**CLAIMS, **changed}, "/var/run/secrets/token"
     found = advised("AccessDenied", claims=claims, token_file=place).command
-    assert found == f"irsa-creds explain --token {place} --role-arn {ROLE} --fetch"
+    read = "aws iam get-role --role-name reader > role.json"
+    assert found == f"{read} && irsa-creds explain --policy role.json --token {place}"
     found = advised("AccessDenied", claims=claims).command
-    assert found == f"irsa-creds explain --token FILE --role-arn {ROLE} --fetch"
+    assert found == f"{read} && irsa-creds explain --policy role.json --token FILE"
+
+
+@pytest.mark.parametrize("name", ["a b;reboot", "$(reboot)", "x>y"])
+def test_a_role_s_name_is_one_word_of_the_commands(name: str) -> None:
+    role = f"arn:aws:iam::123456789012:role/{name}"
+    found = advised("AccessDenied", role_arn=role).command
+    assert shlex.split(found)[:6] == ["aws", "iam", "get-role", "--role-name", name, ">"]
 
 
 def test_what_is_not_known_is_a_word_in_capitals() -> None:
@@ -206,7 +214,7 @@ def test_an_issuer_that_is_no_plain_url_is_in_no_command(iss: str) -> None:
 
 
 def test_an_audience_that_looks_like_an_option_is_in_no_command() -> None:
-    claims = {**CLAIMS, "aud": "--profile=admin"}
+    claims = {**CLAIMS, "aud": "--profile=admin", "sub": "repo:org/app"}
     assert "--client-id AUDIENCE" in advised(*AUDIENCE, claims=claims).command
 
 
@@ -233,6 +241,33 @@ def test_an_audience_that_every_pod_has_is_never_added_to_iam_s_provider(aud: An
         elsewhere["aud"] = "https://issuer.example"
     made = advised(*NO_PROVIDER, claims=elsewhere).command
     assert made.endswith("--client-id-list sts.amazonaws.com")
+
+
+@pytest.mark.parametrize("aud", ["vault", ["vault", "my-company"], ["vault", "amazonaws.com"]])
+def test_a_pod_s_token_for_another_system_is_not_the_one_to_mend_iam_for(aud: Any) -> None:
+    found = advised(*AUDIENCE, claims={**CLAIMS, "aud": aud})
+    assert found.command == f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}"
+    assert "client ids: mount a token for sts.amazonaws.com (" in found.advice
+    assert "add-client-id-to-open-id-connect-provider" in found.advice
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "vault", "sub": "repo:org/app"},
+        {"aud": ["sts.amazonaws.com"]},
+        {"aud": "amazonaws.com"},
+        {"aud": "openshift"},
+    ],
+)
+def test_an_audience_that_iam_is_to_know_is_to_be_added(changed: dict[str, Any]) -> None:
+    found = advised(*AUDIENCE, claims={**CLAIMS, **changed})
+    assert "add-client-id-to-open-id-connect-provider" in found.command
+
+
+def test_of_a_proxy_that_was_not_reached_it_is_said_that_sts_was_not_asked() -> None:
+    found = advised("ProxyConnectionError", status=None).advice
+    assert "STS was not asked" in found
 
 
 def test_the_audience_of_sts_that_the_provider_lacks_is_to_be_added() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import irsa_creds
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
@@ -19,6 +21,13 @@ def test_no_gap_was_left_in_a_page(page: Path) -> None:
 def test_every_local_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_help_says_where_to_begin() -> None:
+    for name in "install", "provider", "doctor", "explain":
+        assert f"{name}()" in str(irsa_creds.__doc__)
+    assert "irsa_creds.provider()\n" in str(irsa_creds.provider.__doc__)
+    assert "Returns:" in str(irsa_creds.provider.__doc__)
 
 
 def test_no_page_is_missing() -> None:

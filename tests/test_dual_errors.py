@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from botocore.exceptions import (
     InvalidConfigError,
 )
 
+import irsa_creds.botocore
+from fresh import python
 from irsa_creds import _dual_errors
 from irsa_creds._dual_errors import RefusedError, UnreachableError, dual
 from irsa_creds._errors import (
@@ -157,4 +160,30 @@ def test_it_can_be_made_by_hand(make: Callable[[str], IrsaError]) -> None:
 
 def test_every_kind_of_failure_has_its_class() -> None:
     kinds = [Failure(kind=kind, code="", message="") for kind in ("token", "exchange", "timeout")]
-    assert {type(dual(each.error())).__module__ for each in kinds} == {_dual_errors.__name__}
+    assert {vars(_dual_errors)[type(dual(each.error())).__name__] for each in kinds} == {
+        type(dual(each.error())) for each in kinds
+    }
+
+
+def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
+    case: tuple[IrsaError, set[type[Exception]]],
+) -> None:
+    family = type(dual(case[0]))
+    assert family.__module__ == "irsa_creds.botocore"
+    assert getattr(irsa_creds.botocore, family.__name__) is family
+    (line,) = traceback.format_exception_only(family("It broke."))
+    assert line == f"irsa_creds.botocore.{family.__name__}: It broke.\n"
+
+
+def test_a_pickle_of_one_is_read_where_no_other_was_met() -> None:
+    data = pickle.dumps(dual(REFUSED.error()))
+    found = python(f"import pickle; print(pickle.loads({data!r}).code)")
+    assert found == "AccessDenied"
+
+
+def test_where_none_was_met_none_is_loaded() -> None:
+    asked = "from irsa_creds.botocore import IrsaCredentials"
+    found = python(f"import sys; {asked}; print('irsa_creds._dual_errors' in sys.modules)")
+    assert found == "False"
+    with pytest.raises(AttributeError, match=r"'irsa_creds\.botocore' has no attribute 'dual'"):
+        _ = irsa_creds.botocore.dual

@@ -101,6 +101,27 @@ def test_a_failed_flight_answers_for_sts_until_its_record_ends(here: Rig) -> Non
     assert here.sts.calls == 2
 
 
+def test_what_answers_for_sts_says_that_nobody_asked_again_and_for_how_long(here: Rig) -> None:
+    here.sts.down = REFUSED
+    with pytest.raises(ExchangeError) as first:
+        acquire(here.engine)
+    told_at = here.clock.wall()
+    here.clock.advance(2)
+    with pytest.raises(ExchangeError) as second:
+        acquire(here.engine)
+    here.engine.invalidate(None)
+    with pytest.raises(ExchangeError) as third:
+        acquire(here.engine)
+    assert here.sts.calls == 1
+    assert first.value.failure == REFUSED
+    assert "note:" not in str(first.value)
+    assert second.value.failure == REFUSED._replace(told_at=told_at, again_in=3.0)
+    assert str(third.value) == str(second.value)
+    headline, note, *rest = str(second.value).splitlines()
+    assert [headline, *rest] == str(first.value).splitlines()
+    assert note.endswith("STS was not asked again; the next try is in 3 s at the earliest")
+
+
 def test_all_who_waited_get_one_record_and_an_exception_each(here: Rig) -> None:
     here.sts.down = REFUSED
     here.sts.hold.clear()
@@ -121,7 +142,9 @@ def test_all_who_waited_get_one_record_and_an_exception_each(here: Rig) -> None:
     for thread in threads:
         thread.join(10)
     assert len({id(error) for error in errors}) == 20
-    assert {id(error.failure) for error in errors} == {id(REFUSED)}
+    # Whoever came when it had landed is told when that was, and of nothing else.
+    records = {error.failure for error in errors if error.failure}
+    assert {each._replace(told_at=None, again_in=None) for each in records} == {REFUSED}
     assert here.sts.calls == 1
 
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+POD_ARN = (
+    "arn:aws:sts::123456789012:assumed-role/app-role/a-rather-long-deployment-7d9f8b6c5d-x2x4z"
+)
+ROLE_ARN = "arn:aws-us-gov:iam::123456789012:role/some/path/Of_An+Application=With,A@Role"
+USER_ARN = "arn:aws:iam::123456789012:user/"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
@@ -78,6 +83,24 @@ def test_the_text_is_a_headline_and_one_line_for_each_thing_that_is_known() -> N
         "  command: irsa-creds explain --fetch",
         "  more:    irsa-creds doctor --online",
     ]
+
+
+def test_what_is_told_once_more_says_that_nobody_asked_again() -> None:
+    again = WHOLE._replace(told_at=1_767_600_000.0, again_in=41.2)
+    assert again.text().splitlines()[:3] == [
+        "STS said AccessDenied.",
+        (
+            "  note:    this is of 2026-01-05T08:00:00Z, and STS was not asked again; "
+            "the next try is in 41 s at the earliest"
+        ),
+        f"  role:    {ROLE}",
+    ]
+    assert again.line() == WHOLE.line()
+    missing = failure("X", kind="token", bad_token=True, told_at=1_767_600_000.0, again_in=0.2)
+    assert missing.text().splitlines()[1] == (
+        "  note:    this is of 2026-01-05T08:00:00Z, and nothing was tried again; "
+        "the next try is in 1 s at the earliest, or when the token changes"
+    )
 
 
 def test_what_is_not_known_has_no_line() -> None:
@@ -169,6 +192,12 @@ def test_all_errors_are_irsa_errors() -> None:
         ("two\n  lines", "two lines"),
         ("\x9b31mred\u202e\x7f \ud800end", "31mred end"),
         ("arn:aws:iam::123456789012:role/app", "arn:aws:iam::123456789012:role/app"),
+        (f"by {POD_ARN} on {ROLE_ARN}.", f"by {POD_ARN} on {ROLE_ARN}."),
+        (f"by {POD_ARN}.{JWT}", "by arn:aws:sts::123456789012:***.***"),
+        (f"by {POD_ARN}/{JWT} end", "by arn:aws:sts::123456789012:***.*** end"),
+        (f"by {USER_ARN}{SECRET}", "by arn:aws:iam::123456789012:***"),
+        (f"by {USER_ARN}{'a1B2' * 10}/x", "by arn:aws:iam::123456789012:***"),
+        (f"{ROLE_ARN}%2F{'a1B2' * 10}", f"{ROLE_ARN}***"),
         ("https://sts.eu-west-1.amazonaws.com/", "https://sts.eu-west-1.amazonaws.com/"),
     ],
 )
@@ -183,7 +212,22 @@ def test_a_known_secret_is_masked_whatever_it_looks_like() -> None:
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
-    ["/", "//a", "//.", "//a@.", "a@", "eyJ", "eyJ\xe9", "eyJabcdef.", "eyJabcdef\xe9", "\n"],
+    [
+        "/",
+        "//a",
+        "//.",
+        "//a@.",
+        "a@",
+        "eyJ",
+        "eyJé",
+        "eyJabcdef.",
+        "eyJabcdefé",
+        "\n",
+        "arn:aws",
+        "arn:aws:iam::123456789012:role/",
+        "arn:aws:iam::123456789012:role/a/",
+        "arn:aws-",
+    ],
 )
 def test_no_text_takes_long_to_mask(piece: str) -> None:
     # As long as an answer may be; quadratic would be an hour.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WARNED = "before irsa_creds.install()"
+WARNED = "had looked for credentials"
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,12 @@ def test_a_default_session_with_botocores_credentials_resolves_again_with_one_wa
     irsa_creds.install()
     irsa_creds.install()
 
-    assert [WARNED in each for each in warnings(caplog)] == [True]
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "boto3's default session had looked for credentials (assume-role-with-web-identity) "
+        "before irsa_creds.install(): clients made with it from now on get ours, those that "
+        "exist keep the old ones. Call install() earlier, before other imports."
+    )
     new = boto3.client("s3")
     assert isinstance(new._request_signer._credentials, IrsaCredentials)
     assert not isinstance(old._request_signer._credentials, IrsaCredentials)
@@ -200,7 +205,11 @@ def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
     irsa_creds.install(session)
     session.get_credentials().get_frozen_credentials()
 
-    assert [WARNED in each for each in warnings(caplog)] == [True]
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "The session given to irsa_creds.install(session) had looked for credentials "
+        "(assume-role) before: clients made from it before keep the old ones."
+    )
     assert wire.sent[0].user_agent.startswith("irsa-creds/")
     assert wire.sent[-1].form["RoleArn"] == SECOND
     irsa_creds.install(session)

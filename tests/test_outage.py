@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from irsa_creds._events import LastFailure
+from irsa_creds._freshness import NEVER
 from irsa_creds._outage import Outage
 from kit import EPOCH, ROLE, failure, high
 
@@ -37,7 +38,7 @@ def test_while_credentials_are_valid_a_failure_holds_back_the_background_only(
     outage: Outage,
 ) -> None:
     begin(outage)
-    assert outage.backed_off(NOW + 1.99) is outage.failure is not None
+    assert outage.backed_off(NOW + 1) == failure("X", again_in=1.0, told_at=EPOCH)
     assert outage.backed_off(NOW + 2) is None
     assert outage.recorded(NOW) is None
 
@@ -52,8 +53,16 @@ def test_the_background_backs_off_twice_as_long_each_time(outage: Outage) -> Non
 
 def test_with_nothing_valid_a_blocking_failure_answers_for_sts(outage: Outage) -> None:
     begin(outage, left=0)
-    assert outage.recorded(NOW + 0.99) is outage.failure is not None
+    assert outage.failure == failure("X")
+    assert outage.recorded(NOW + 0.75) == failure("X", again_in=0.25, told_at=EPOCH)
     assert outage.recorded(NOW + 1) is None
+
+
+def test_what_another_process_was_told_keeps_its_instant(outage: Outage) -> None:
+    begin(outage, left=0, again_in=40.0, told_at=EPOCH - 20)
+    recorded = outage.recorded(NOW + 10)
+    assert recorded is not None
+    assert (recorded.told_at, recorded.again_in) == (EPOCH - 20, 30)
 
 
 def test_with_nothing_valid_a_background_failure_is_no_record(outage: Outage) -> None:
@@ -97,7 +106,7 @@ def test_waiting_can_be_ended_and_stretched(outage: Outage) -> None:
     assert outage.backed_off(NOW) is outage.recorded(NOW) is None
     assert outage.failure is not None
     outage.postpone(NOW + 1)
-    assert outage.backed_off(NOW + 0.9) is outage.failure
+    assert outage.backed_off(NOW + 0.5) == failure("X", again_in=0.5, told_at=EPOCH)
 
 
 def test_a_token_is_to_blame_only_while_its_failure_lasts(outage: Outage) -> None:
@@ -129,8 +138,8 @@ def test_an_outage_is_one_line_of_the_log_and_its_end_another(
     failed, ended = caplog.records
     assert (failed.levelname, ended.levelname) == ("WARNING", "INFO")
     assert failed.getMessage() == (
-        f"Refreshing the credentials of {ROLE} failed (Unavailable), those in use last 600 s more. "
-        "STS said Unavailable."
+        f"Refreshing the credentials of {ROLE} failed (Unavailable); those in use last 600 s more, "
+        "and the next try is in 2 s at the earliest. STS said Unavailable."
     )
     assert ended.getMessage() == (
         f"The credentials of {ROLE} are refreshed again; failures before: 3."
@@ -150,7 +159,23 @@ def test_the_end_of_the_credentials_in_an_outage_is_said_once_more_as_an_error(
         begin(outage, "Unavailable", left=left)
     outage.report()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
-    assert "and none are valid" in caplog.messages[1]
+    assert "; none are valid, and the next try is in 1 s at the earliest. " in caplog.messages[1]
+
+
+def test_before_the_first_answer_it_was_fetched_and_not_refreshed(
+    outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(outage, left=NEVER)
+    begin(outage, "Y", left=NEVER, blocking=False)
+    outage.end()
+    begin(outage, left=NEVER, blocking=False)
+    outage.report()
+    first, _, unread = caplog.messages
+    assert first == (
+        f"Fetching the credentials of {ROLE} failed (X); none are valid, and the next try is in "
+        "1 s at the earliest. STS said X."
+    )
+    assert "the next try is at the next read. " in unread
 
 
 def test_another_code_is_another_line_and_a_refusal_is_an_error(
@@ -161,7 +186,7 @@ def test_another_code_is_another_line_and_a_refusal_is_an_error(
     begin(outage, "AccessDenied", left=0, retryable=False)
     outage.report()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
-    assert "(AccessDenied), and none are valid. STS said" in caplog.text
+    assert "(AccessDenied); none are valid, and the next try is in 5 s at the" in caplog.text
 
 
 def test_the_same_failure_after_a_success_is_said_again(

@@ -107,6 +107,14 @@ def test_an_unknown_profile_is_named_with_the_variable(name: str, files: dict[st
         EnvironSettings(files | {name: "gone"}).profile("role_arn")
 
 
+def test_one_file_in_the_place_of_both_is_named_once(no_files: dict[str, str]) -> None:
+    environ = no_files | dict.fromkeys(
+        ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null"
+    )
+    with pytest.raises(ConfigError, match=r"'gone', but '/dev/null' lacks it; write it there"):
+        EnvironSettings(environ, "gone").profile("role_arn")
+
+
 def test_no_file_has_an_unknown_profile(no_files: dict[str, str]) -> None:
     with pytest.raises(
         ConfigError, match=r"^The argument profile names the profile 'default', but"

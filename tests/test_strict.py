@@ -145,7 +145,8 @@ def test_what_slipped_in_before_is_left_with_one_warning(
         irsa_creds.install(None if default else session, strict=True)
         assert is_ours(session)
     (warning,) = warnings(caplog)
-    assert "before irsa_creds.install()" in warning
+    whose = "boto3's default session" if default else "The session given to"
+    assert warning.startswith(whose)
     assert "(iam-role)" in warning
 
 

@@ -122,12 +122,13 @@ def put_first(chain: CredentialResolver, session: Session) -> None:
     chain.providers.insert(0, cls(session, profile, disable_env_vars=explicit, strict=True))
 
 
-def reach(session: Session, *, strict: bool) -> str | None:
+def reach(session: Session, *, strict: bool, whose: str = "") -> str | None:
     """Put ours into a session that exists already.
 
     Args:
         session: a session of either colour.
         strict: ours comes first.
+        whose: how the warning names the session that `install()` found; empty: it was given one.
 
     Returns:
         What the session holds that ours does not replace, as botocore names it; None: it is
@@ -150,13 +151,26 @@ def reach(session: Session, *, strict: bool) -> str | None:
         _private.renew_chain(session)
     if held is not None and not isinstance(held if strict else _source(held), OnEngine):
         _private.forget(session)
-        _log.warning(
-            "A session had looked for credentials (%s) before irsa_creds.install(): new clients "
-            "get ours, those that exist keep the old ones. "
-            "Call install() earlier, before other imports.",
-            _method(held),
-        )
+        _warn_of_clients(_method(held), whose)
     return None
+
+
+def _warn_of_clients(held: str, whose: str) -> None:
+    """Say that clients made before keep what they hold, and whose they are."""
+    if whose:
+        _log.warning(
+            "%s had looked for credentials (%s) before irsa_creds.install(): clients made with it "
+            "from now on get ours, those that exist keep the old ones. "
+            "Call install() earlier, before other imports.",
+            whose,
+            held,
+        )
+    else:
+        _log.warning(
+            "The session given to irsa_creds.install(session) had looked for credentials (%s) "
+            "before: clients made from it before keep the old ones.",
+            held,
+        )
 
 
 def leave(session: Session) -> None:

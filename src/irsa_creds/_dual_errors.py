@@ -7,7 +7,8 @@
     ├── RefusedError          ClientError: STS answered with an error
     └── UnreachableError      EndpointConnectionError: no answer came
 
-All of them are `CredentialRetrievalError` as well.
+All of them are `CredentialRetrievalError` as well. A traceback and a pickle name them by
+`irsa_creds.botocore`, which has them from here.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["dual"]
 
 _LEAST_ERROR = 300
+_MODULE = "irsa_creds.botocore"
 
 
 class _BotocoreError(IrsaError, CredentialRetrievalError):
@@ -48,21 +50,31 @@ class _BotocoreError(IrsaError, CredentialRetrievalError):
 class BotocoreConfigError(ConfigError, _BotocoreError, InvalidConfigError):
     """IRSA is set up wrong."""
 
+    __module__ = _MODULE
+
 
 class BotocoreTokenError(TokenError, _BotocoreError):
     """The web identity token could not be had, or is not one."""
+
+    __module__ = _MODULE
 
 
 class BotocoreRefreshTimeout(RefreshTimeout, _BotocoreError):  # noqa: N818 - as its base
     """No credentials came before the deadline."""
 
+    __module__ = _MODULE
+
 
 class BotocoreExchangeError(ExchangeError, _BotocoreError):
     """STS's answer was no use."""
 
+    __module__ = _MODULE
+
 
 class UnreachableError(BotocoreExchangeError, EndpointConnectionError):
     """STS could not be reached."""
+
+    __module__ = _MODULE
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         super().__init__(message, failure=failure)
@@ -79,6 +91,8 @@ class RefusedError(BotocoreExchangeError, ClientError):
 
     `str` begins with the sentence of a botocore client's own error: alerts on logs match it.
     """
+
+    __module__ = _MODULE
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         super().__init__(message, failure=failure)

@@ -4,7 +4,7 @@
     ├── ConfigError       IRSA is set up wrong: a variable, an ARN, a limit
     ├── TokenError        the web identity token cannot be had or read
     ├── ExchangeError     STS refused, failed or could not be reached
-    └── RefreshTimeout    nobody answered before the deadline
+    └── RefreshTimeout    nobody answered before the deadline, or could in any time
 
 A flight never keeps an exception: it keeps one `Failure`, from which every waiter makes a fresh
 exception of its own. One exception instance raised in a thousand threads would grow one traceback.
@@ -23,6 +23,11 @@ _MESSAGE_LIMIT = 600
 # is masked below for its length: such a run is passed over at once, so that no text takes long.
 JWT = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}"
 _SENSITIVE = rf"{JWT}|[A-Za-z0-9+/=_%-]{{40,}}"  # secret keys and session tokens
+# What STS names in a refusal, which is long as a whole.
+_ARN = r"(?a:arn:aws[a-z-]{0,20}:(?:iam|sts)::\d{12}:[a-z-]{4,20}/[\w+=,.@/-]+)"
+# As Kubernetes names things: no key of that length has only these letters.
+_POD_NAME = r"[a-z0-9.-]{0,64}"
+_SHORTEST_SECRET = 40
 
 
 def mask(text: str, *secrets: str) -> str:
@@ -30,7 +35,19 @@ def mask(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    return one_line(re.sub(_SENSITIVE, "***", without_userinfo(text)), _MESSAGE_LIMIT)
+    text = re.sub(f"{_ARN}|{_SENSITIVE}", _masked, without_userinfo(text))
+    return one_line(text, _MESSAGE_LIMIT)
+
+
+def _masked(found: re.Match[str]) -> str:
+    """Return an ARN with what looks like a secret in it masked; of anything else, three stars."""
+    text = found[0]
+    if not text.startswith("arn:"):
+        return "***"
+    _, *names = text.rpartition(":")[2].split("/")
+    # A key may have slashes in it.
+    others = "/".join(name for name in names if not re.fullmatch(_POD_NAME, name))
+    return re.sub(JWT if len(others) < _SHORTEST_SECRET else _SENSITIVE, "***", text)
 
 
 def without_userinfo(text: str) -> str:
@@ -80,7 +97,7 @@ class Failure(NamedTuple):
     status: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
-    # Another process was told this: seconds until one of all of them asks again.
+    # It answers for STS for so many seconds, in this process or in all of a pod.
     again_in: float | None = None
     endpoint: str | None = None
     role_arn: str | None = None
@@ -95,6 +112,8 @@ class Failure(NamedTuple):
     command: str = ""
     # STS's own words, masked; empty where it said none.
     words: str = ""
+    # When it was told, in seconds since the epoch, where it is told once more: nobody asked again.
+    told_at: float | None = None
 
     def error(self) -> IrsaError:
         """Return a fresh exception that tells of this failure."""
@@ -105,6 +124,7 @@ class Failure(NamedTuple):
         request = f"request id {self.request_id}" if self.request_id else ""
         online = " --online" if self.kind != "token" else ""
         found = {
+            "note": self._note(),
             "role": self.role_arn,
             "STS": ", ".join(part for part in (self.endpoint, request) if part),
             "token": self._token(),
@@ -114,6 +134,16 @@ class Failure(NamedTuple):
         }
         lines = [f"  {label + ':':<9}{value}" for label, value in found.items() if value]
         return "\n".join([self.message, *lines])
+
+    def _note(self) -> str:
+        """Return that nothing was tried just now: who has mended it would think that in vain."""
+        told = instant(self.told_at)
+        if told is None or self.again_in is None:
+            return ""
+        asked = "STS was not asked" if self.kind == "exchange" else "nothing was tried"
+        wait = f"in {max(1.0, self.again_in):.0f} s at the earliest"
+        token = ", or when the token changes" if self.bad_token else ""
+        return f"this is of {told}, and {asked} again; the next try is {wait}{token}"
 
     def line(self) -> str:
         """Return the same on one line, as a log has it; who logs names the role."""
@@ -241,7 +271,11 @@ class ExchangeError(IrsaError):
 
 
 class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as TimeoutError does
-    """No credentials came before the deadline; the refresh itself may still go on."""
+    """No credentials came before the deadline; the refresh itself may still go on.
+
+    It is raised at once, too, where waiting would bring none: `min_ttl` is more than STS gives, or
+    a read inside the refresh itself would wait for its own end.
+    """
 
 
 def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> IrsaError:

@@ -64,11 +64,11 @@ class _Installation:
             self._strict_everywhere |= strict
             default = _default_session()
             if default is not None:
-                self._reach(default)
+                self._reach(default, "boto3's default session")
             if strict:
                 # Their chains may have been made while ours was not to come first in them.
                 for session in self._all_touched():
-                    self._reach(session)
+                    self._reach(session, "A session")
 
     def session(self, session: Session, *, strict: bool) -> None:
         """Reach one session."""
@@ -106,9 +106,9 @@ class _Installation:
     def _all_touched(self) -> list[Session]:
         return [found for each in self._touched.valuerefs() if (found := each())]
 
-    def _reach(self, session: Session) -> str | None:
+    def _reach(self, session: Session, whose: str = "") -> str | None:
         self._touched[id(session)] = session
-        return reach(session, strict=self._is_strict(session))
+        return reach(session, strict=self._is_strict(session), whose=whose)
 
     def _reaches(self, session: Any) -> bool:
         """Whether `session` is to have our provider."""

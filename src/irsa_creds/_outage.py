@@ -66,11 +66,18 @@ class Outage:
 
     def recorded(self, now: float) -> Failure | None:
         """Return the failure that whoever finds nothing valid gets instead of a flight."""
-        return self.failure if now < self.record_until else None
+        return self._once_more(now, self.record_until)
 
     def backed_off(self, now: float) -> Failure | None:
         """Return the failure after which no background flight starts yet."""
-        return self.failure if now < self.not_before else None
+        return self._once_more(now, self.not_before)
+
+    def _once_more(self, now: float, until: float) -> Failure | None:
+        failure = self.failure
+        if failure is None or now >= until:
+            return None
+        # Another process may have been told it before this one.
+        return failure._replace(again_in=until - now, told_at=failure.told_at or self._failed_at)
 
     def begin(
         self, failure: Failure, *, left: float, blocking: bool, now: float, wall: float
@@ -97,15 +104,19 @@ class Outage:
         # the status tell of each.
         if self._told != (failure.code, left > 0):
             self._told = failure.code, left > 0
-            self._unsaid.append(self._line(failure, left))
+            self._unsaid.append(self._line(failure, left, now))
 
-    def _line(self, failure: Failure, left: float) -> _Line:
+    def _line(self, failure: Failure, left: float, now: float) -> _Line:
+        # Before the first answer there was nothing to refresh.
+        what = "Fetching" if left == _NEVER else "Refreshing"
+        state = f"those in use last {left:.0f} s more" if left > 0 else "none are valid"
+        pause = (self.not_before if left > 0 else self.record_until) - now
+        again = f"in {max(1.0, pause):.0f} s at the earliest" if pause > 0 else "at the next read"
         return (
             logging.WARNING if failure.retryable and left > 0 else logging.ERROR,
-            "Refreshing the credentials of %s failed (%s), %s. %s",
+            f"{what} the credentials of %s failed (%s); {state}, and the next try is {again}. %s",
             self._role_arn,
             failure.code,
-            f"those in use last {left:.0f} s more" if left > 0 else "and none are valid",
             failure.line(),
         )
 

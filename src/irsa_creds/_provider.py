@@ -138,6 +138,8 @@ class Provider:
     def invalidate(self, access_key_id: str | None = None) -> None:
         """Let nobody use these credentials any more; the next read waits for new ones.
 
+        A failure that answers for STS (`Failure.again_in`) goes on doing so for its time.
+
         Args:
             access_key_id: the key to give up; another one in use by now stays. None: any.
         """

@@ -244,6 +244,12 @@ def provider(
 ) -> Provider:
     """Return the process's shared provider for these arguments and this environment.
 
+    It asks STS at the first read, and refreshes in the background as long as somebody reads:
+
+        provider = irsa_creds.provider()
+        credentials = provider.get()  # or, in a task: await provider.aget()
+        print(credentials.access_key_id, credentials.expiration)
+
     Args:
         role_arn: the role to assume; None: `AWS_ROLE_ARN` or the profile's.
         token_file: the path of the web identity token; None: `AWS_WEB_IDENTITY_TOKEN_FILE` or the
@@ -252,10 +258,12 @@ def provider(
             identity, so pass the same object each time.
         session_name: 2 to 64 characters; None: `AWS_ROLE_SESSION_NAME`, the profile's, or the
             host's name.
-        duration_seconds: the lifetime to ask for, 900 to 43200 at AWS's endpoints.
+        duration_seconds: the lifetime to ask for, 900 to 43200 at AWS's endpoints; None: the
+            profile's, or STS's own default, an hour.
         policy: a session policy, at most 2,048 characters of JSON, or a mapping.
         policy_arns: managed session policies, at most 10.
-        region: the region whose STS is asked.
+        region: the region whose STS is asked; None: `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+            profile's, that of an EKS issuer's URL, or else AWS's global endpoint.
         endpoint_url: an STS endpoint in place of AWS's own.
         profile: a profile to read; like in botocore it switches the variables off. A profile (this
             one, or that of `AWS_PROFILE`) whose `source_profile` leads to a web identity stands for
@@ -269,6 +277,10 @@ def provider(
         shared_cache: share with the other processes of this pod: in a directory, or True: in the
             container's own one for temporary files; False: not. None: as `install(shared_cache=)`
             or `IRSA_CREDS_CACHE_DIR` say; else not, for it writes secrets, in files of mode 0600.
+
+    Returns:
+        A `Provider`: the same object each time for the same identity, safe in threads, tasks and
+        after a fork.
 
     Raises:
         ConfigError: a value is malformed, or IRSA is not configured.

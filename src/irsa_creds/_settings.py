@@ -167,10 +167,11 @@ class EnvironSettings:
     def _profile(self) -> Mapping[str, Any]:
         profiles: Mapping[str, Mapping[str, Any]] = self._files["profiles"]
         if self._named is not None and self._named.value not in profiles:
+            one, other = self._config_file, self._credentials_file
+            where = f"neither {one!r} nor {other!r} has" if one != other else f"{one!r} lacks"
             raise ConfigError(
                 f"{self._named.source} names the profile {_validate.shown(self._named.value)}, "
-                f"but neither {self._config_file!r} nor {self._credentials_file!r} has it; "
-                "write it there, or name another."
+                f"but {where} it; write it there, or name another."
             )
         return profiles.get(self._own_name, {})
 

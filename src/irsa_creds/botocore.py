@@ -9,6 +9,7 @@ from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableC
 
 from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
 from irsa_creds._errors import IrsaError
+from irsa_creds._lazy import load_late
 from irsa_creds._waiting import acquire
 
 if TYPE_CHECKING:
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from irsa_creds._provider import Provider
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]
+
+# A traceback and a pickle name them by this module.
+_ERRORS = {
+    "BotocoreConfigError",
+    "BotocoreExchangeError",
+    "BotocoreRefreshTimeout",
+    "BotocoreTokenError",
+    "RefusedError",
+    "UnreachableError",
+}
 
 
 class _Taken(threading.local):
@@ -135,3 +146,13 @@ class IrsaProvider(InChain, AssumeRoleWithWebIdentityProvider):
         """
         provider = self._provider()
         return None if provider is None else IrsaCredentials(provider)
+
+
+def __getattr__(name: str) -> Any:
+    """Return a class of what boto3 raises; a program that meets none pays for none."""
+    if name not in _ERRORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    load_late("irsa_creds._dual_errors")
+    from irsa_creds import _dual_errors  # noqa: PLC0415
+
+    return getattr(_dual_errors, name)

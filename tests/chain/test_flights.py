@@ -165,7 +165,7 @@ def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
 def test_readers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
     roles.first.sts.down = failure("AccessDenied", retryable=False, advice="Look there.")
     for _ in range(50):
-        with pytest.raises(ExchangeError, match=r"STS said AccessDenied\.\n.* Look there\."):
+        with pytest.raises(ExchangeError, match=r"(?s)STS said AccessDenied\.\n.* Look there\."):
             acquire(roles.second.engine)
     assert roles.first.sts.calls == 1
 

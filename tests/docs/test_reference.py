@@ -196,7 +196,7 @@ def fields_of(value: Any) -> Any:
         # What a check knows, and what a policy says, have names of their own.
         free = {"data", "policy"}
         return {name: None if name in free else fields_of(each) for name, each in value.items()}
-    return fields_of(value[0]) if isinstance(value, list) else None
+    return fields_of(value[0]) if isinstance(value, list) and value else None
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def test_fastapi_with_aioboto3(environ: Mapping[str, str], tmp_path: Path) -> No
             assert get(port, "/ready") == (HTTPStatus.OK, '"fresh"')
 
 
+def test_fastapi_is_imported_where_there_is_no_irsa(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(block("howto/fastapi.md", "app.py"))
+    environ = {"PATH": os.environ["PATH"]}
+    assert run(tmp_path, environ, "-c", "import app; print(app.app.title)") == "FastAPI\n"
+
+
 def test_fastapi_says_that_it_has_no_credentials(
     sandbox: Sandbox, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
