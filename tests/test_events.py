@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from irsa_creds import Event, RefreshStarted, TokenRotated
+from irsa_creds import (
+    Event,
+    RefreshFailed,
+    RefreshStarted,
+    RefreshSucceeded,
+    RefreshTimeout,
+    TokenRotated,
+)
 from irsa_creds._channel import Channel
-from kit import ROLE
+from irsa_creds._freshness import OVERDUE_GRACE
+from kit import ROLE, Rig, eventually, failure, rig, snapshot
 
 EVENTS = [TokenRotated(f"{ROLE}-{number}") for number in range(5)]
 
@@ -198,3 +206,77 @@ def test_without_a_thread_to_deliver_on_events_wait_for_the_next_flight(
     assert not heard
     channel.deliver()
     assert heard == [EVENTS[0]]
+
+
+# -- a flight that hangs ---------------------------------------------------------------------------
+
+
+def hanging(here: Rig) -> list[Event]:
+    """Let a flight for readers hang, and its readers be told; return what subscribers hear."""
+    heard = list[Event]()
+    here.channel.subscribe(heard.append)
+    here.sts.hold.clear()
+    flight = here.joined()
+    eventually(lambda: here.sts.calls)
+    here.clock.advance(flight.overdue_at - here.clock.now())
+    with pytest.raises(RefreshTimeout):
+        here.engine.look()
+    eventually(lambda: len(heard) == 2)
+    return heard
+
+
+def test_a_flight_that_hangs_and_fails_is_told_as_failed_once() -> None:
+    here = rig()
+    here.sts.down = failure("AccessDenied", retryable=False)
+    heard = hanging(here)
+    here.finish()
+    assert heard == [
+        RefreshStarted(ROLE, blocking=True),
+        RefreshFailed(ROLE, "RefreshTimeout", 1, 30 + OVERDUE_GRACE),
+    ]
+
+
+def test_what_it_brings_though_late_is_told_where_it_is_of_use() -> None:
+    here = rig()
+    heard = hanging(here)
+    here.clock.advance(5)
+    here.finish()
+    expiration = here.served().credentials.expiration
+    assert heard[2:] == [RefreshSucceeded(ROLE, 1, 35 + OVERDUE_GRACE, expiration)]
+
+
+def test_what_it_brings_too_late_is_told_to_nobody() -> None:
+    here = rig()
+    heard = hanging(here)
+    here.engine._accept(snapshot(lifetime=86_400), here.clock.now())
+    here.finish()
+    assert [type(event) for event in heard] == [RefreshStarted, RefreshFailed]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_attempt_that_hangs_has_its_own_number(
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,  # noqa: FBT001 - a parameter of pytest's
+) -> None:
+    here, heard = rig(), list[Event]()
+    here.channel.subscribe(heard.append)
+    here.sts.script.append(failure())
+
+    def overrun(seconds: float) -> None:
+        # In the pause between two attempts: this thread is the flight's.
+        here.clock.advance(seconds + 30 + OVERDUE_GRACE)
+        if elsewhere:
+            other = threading.Thread(target=here.engine.prefetch)
+            other.start()
+            other.join(10)
+        else:
+            here.engine.prefetch()
+
+    monkeypatch.setattr(here.clock, "sleep", overrun)
+    here.joined()
+    here.finish()
+    eventually(lambda: len(heard) >= 3)
+    assert [(each.code, each.attempt) for each in heard if isinstance(each, RefreshFailed)] == [
+        ("ServiceUnavailable", 1),
+        ("RefreshTimeout", 2),
+    ]

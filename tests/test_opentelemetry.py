@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import re
 import sys
 import weakref
@@ -109,10 +110,10 @@ def test_a_refresh_is_counted_and_its_duration_recorded(measured: Backend) -> No
     attributes = {
         "irsa_creds.role.arn": ROLE,
         "irsa_creds.refresh.source": "sts",
-        "irsa_creds.refresh.outcome": "success",
     }
+    success = {**attributes, "irsa_creds.refresh.outcome": "success"}
     (attempts,), (duration,) = measured.points(ATTEMPTS), measured.points(DURATION)
-    assert (attempts.value, dict(attempts.attributes)) == (1, attributes)
+    assert (attempts.value, dict(attempts.attributes)) == (1, success)
     assert (duration.count, duration.sum, dict(duration.attributes)) == (1, 0.0, attributes)
     assert duration.explicit_bounds[-1] == 30.0
 
@@ -130,7 +131,9 @@ def test_a_failure_is_counted_by_its_error_type(measured: Backend, sts: FakeSts)
     }
 
 
-def test_every_attempt_of_a_refresh_counts(measured: Backend, sts: FakeSts) -> None:
+def test_every_attempt_of_a_refresh_counts(
+    measured: Backend, sts: FakeSts, clock: FakeClock
+) -> None:
     busy = Failure(kind="exchange", code="Throttling", message="Later.", retryable=True)
     sts.script.extend([busy, busy])
     provider_of().get()
@@ -138,6 +141,9 @@ def test_every_attempt_of_a_refresh_counts(measured: Backend, sts: FakeSts) -> N
         point.attributes.get("error.type"): point.value for point in measured.points(ATTEMPTS)
     }
     assert counts == {"Throttling": 2, None: 1}
+    (duration,) = measured.points(DURATION)
+    assert duration.count == 1
+    assert duration.sum == pytest.approx(sum(clock.slept)), "of all of them together"
 
 
 def test_what_another_process_brought_is_told_from_what_sts_was_asked_for(
@@ -190,8 +196,56 @@ def test_credentials_that_cannot_be_refreshed_are_seen_to_end(
     (point,) = measured.points(TIME_TO_LIVE)
     assert 0 < point.value <= 200
     clock.advance(3600)
+    with pytest.raises(irsa_creds.ExchangeError):
+        provider.get()
     (point,) = measured.points(TIME_TO_LIVE)
     assert point.value == 0
+
+
+def failed(sts: FakeSts, tenant: str) -> irsa_creds.Provider:
+    """Return a provider that never had any credentials."""
+    provider = irsa_creds.provider(role_arn=ROLE, token=jwt, session_name=tenant)
+    sts.script.append(DENIED)
+    with pytest.raises(irsa_creds.ExchangeError):
+        provider.get()
+    return provider
+
+
+def test_a_reader_who_gets_none_is_seen_for_as_long_as_somebody_reads(
+    measured: Backend, clock: FakeClock, sts: FakeSts
+) -> None:
+    provider = failed(sts, "tenant-1")
+    for _ in range(5):
+        (point,) = measured.points(TIME_TO_LIVE)
+        assert point.value == 0
+        clock.advance(300)
+        sts.script.append(DENIED)
+        with pytest.raises(irsa_creds.ExchangeError):
+            provider.get()
+    clock.advance(361)
+    assert measured.points(TIME_TO_LIVE) == [], "and not for ever after"
+
+
+def test_one_tenant_who_failed_once_hides_no_other(
+    measured: Backend, clock: FakeClock, sts: FakeSts
+) -> None:
+    gone = failed(sts, "tenant-1")
+    clock.advance(361)
+    well = irsa_creds.provider(role_arn=ROLE, token=jwt, session_name="tenant-2")
+    well.get()
+    (point,) = measured.points(TIME_TO_LIVE)
+    assert point.value == well.status().seconds_left > 3000
+    assert gone.status().state == "empty"
+
+
+def test_what_is_closed_or_forgotten_fails_nobody(measured: Backend, sts: FakeSts) -> None:
+    closed, forgotten = failed(sts, "tenant-1"), failed(sts, "tenant-2")
+    closed.close()
+    assert closed.status().last_failure is None
+    assert len(measured.points(TIME_TO_LIVE)) == 1
+    irsa_creds.reset()
+    assert measured.points(TIME_TO_LIVE) == []
+    assert forgotten.get(), "the next read begins anew"
 
 
 def test_of_the_credentials_of_one_role_the_shortest_time_left_is_shown(
@@ -280,6 +334,20 @@ def test_called_twice_it_counts_once(measured: Backend) -> None:
     assert [point.value for point in measured.points(ATTEMPTS)] == [1]
 
 
+def test_a_global_meter_provider_that_is_set_later_is_the_same(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = instrument()
+    begun = _INSTRUMENTATION.active
+    monkeypatch.setattr(metrics, "get_meter_provider", lambda: backend.meter_provider)
+    instrument()
+    instrument(meter_provider=backend.meter_provider)
+    assert _INSTRUMENTATION.active is begun
+    with pytest.raises(RuntimeError, match="instrumented already"):
+        instrument(meter_provider=Backend().meter_provider)
+    stop()
+
+
 def test_two_meter_providers_at_once_are_refused(measured: Backend) -> None:
     with pytest.raises(RuntimeError, match="instrumented already, for another meter provider"):
         instrument(meter_provider=Backend().meter_provider)
@@ -299,7 +367,7 @@ def test_without_opentelemetry_the_error_names_the_extra(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(ImportError, match=r"pip install 'irsa-creds\[opentelemetry\]'"):
         instrument()
-    assert _INSTRUMENTATION._active is None
+    assert _INSTRUMENTATION.active is None
 
 
 def test_the_metrics_reach_a_collector_over_otlp(sts: FakeSts) -> None:
@@ -368,11 +436,24 @@ def test_the_page_shows_how_to_begin_with_opentelemetry(
     stop()
 
 
+def gauge(name: str) -> float:
+    value = REGISTRY.get_sample_value(name)
+    assert value is not None
+    return value
+
+
 def test_the_page_shows_the_same_for_prometheus(
     as_documented: Callable[[int], dict[str, Any]], sts: FakeSts
 ) -> None:
+    sts.hold.clear()
     names = as_documented(1)
-    names["provider"].get()
+    assert names["bounded"]("Throttling") == "Throttling"
+    assert {names["bounded"](f"Code{number}") for number in range(100)} > {"_OTHER"}
+    names["CODES"].clear()
+    assert math.isnan(gauge("irsa_creds_credentials_time_to_live_seconds"))
+    sts.hold.set()
+    join_flights()
+    assert gauge("irsa_creds_credentials_time_to_live_seconds") > 3000
     sts.down = DENIED
     names["provider"].invalidate()
     with pytest.raises(irsa_creds.ExchangeError):
@@ -382,7 +463,7 @@ def test_the_page_shows_the_same_for_prometheus(
     total = "irsa_creds_refresh_attempts_total"
     assert f'{total}{{error_type="",outcome="success"}} 1.0' in lines
     assert f'{total}{{error_type="AccessDenied",outcome="failure"}} 1.0' in lines
-    assert 'irsa_creds_refresh_duration_seconds_count{outcome="success"} 1.0' in lines
+    assert "irsa_creds_refresh_duration_seconds_count 1.0" in lines
     assert "irsa_creds_credentials_time_to_live_seconds 0.0" in lines
 
 

@@ -26,6 +26,8 @@ __all__ = ["Airfield"]
 
 # Whoever waits for a turn is called, and looks as well before half of what is left is over.
 _SHORTEST_WAIT = 0.2
+# Seconds: the longest pause that STS may ask for, and a minute for the try itself.
+_TRIED_AT_LEAST_EVERY = 360.0
 
 
 class Airfield(ABC):
@@ -55,6 +57,8 @@ class Airfield(ABC):
         self._lock = CountedLock()
         self._hangar = Hangar(clock)
         self._outage = Outage(pilot.role_arn, draw)
+        # The instant of the last failure since the last success.
+        self._failed_at = fresh.NEVER
         self._tower = tower or Tower(clock)
         # What `was_read` of the snapshot said when the registry looked, and that of those before.
         self._noted = self._read_before = False
@@ -121,33 +125,44 @@ class Airfield(ABC):
             message="The refresh was interrupted.",
             role_arn=self.role_arn,
         )
+        self._channel.board(flight)
         self._channel.started(self.role_arn, blocking=flight.blocking)
         try:
             outcome = (self.sharing or self._pilot).fly(flight, self.snapshot)
         finally:
-            self._land(flight, outcome)
+            attempt = self._channel.failures_of(flight) + 1
+            self._channel.leave()
+            if self._land(flight, outcome) and isinstance(outcome, Snapshot):
+                # It was told as failed, and of what it has told since nobody has heard.
+                latency, expiration = self.now() - flight.started_at, outcome.credentials.expiration
+                self._channel.succeeded(self.role_arn, attempt, latency, expiration)
             if self._tower.landed(flight):
                 # Before a log's handler or a subscriber can take its time.
                 self._tower.hand_over()
         self._outage.report()
         self._channel.deliver()
 
-    def _land(self, flight: Flight, outcome: Snapshot | Failure) -> None:
+    def _land(self, flight: Flight, outcome: Snapshot | Failure) -> bool:
+        """Take what a flight brought; return whether that is of use though it was disowned."""
+        late = False
         with self._lock.regardless():
             now = self._clock.now()
             timely = self._hangar.land(flight)
             if isinstance(outcome, Snapshot):
                 # The late answer of a disowned flight counts only if it is fresher.
-                if timely or outcome.end_of_use > self.snapshot.end_of_use:
+                late = not timely and outcome.end_of_use > self.snapshot.end_of_use
+                if timely or late:
                     self._accept(outcome, now)
             elif timely and not flight.cut_at(now):
                 self._record(flight, outcome, now)
         flight.settle(outcome)
+        return late
 
     def _accept(self, snapshot: Snapshot, now: float) -> None:
         self._read_before |= self.snapshot.was_read
         self._noted = False
         self.snapshot = snapshot
+        self._failed_at = fresh.NEVER
         self._outage.end()
         if self._hangar.current is not None:
             # It took over from the one that is late: nobody waits for it any more.
@@ -158,6 +173,7 @@ class Airfield(ABC):
     def _record(self, flight: Flight, failure: Failure, now: float) -> None:
         snapshot, wall = self.snapshot, self._clock.wall()
         left = snapshot.left(now)
+        self._failed_at = now
         self._outage.begin(failure, left=left, blocking=flight.blocking, now=now, wall=wall)
         if snapshot.wall_past_end(now, wall):
             snapshot.wall_tried = True
@@ -174,8 +190,18 @@ class Airfield(ABC):
             self._record(flight, failure, now)
         # A finalizer of the last moment can neither import an event nor start a thread.
         if not sys.is_finalizing():
-            self._channel.failed(self.role_arn, failure.code, 1, now - flight.started_at)
+            self._channel.overdue(self.role_arn, failure.code, flight, now - flight.started_at)
             self._channel.deliver_apart()
+
+    def is_failing(self) -> bool:
+        """Whether what is read, or kept warm, fails: what nobody reads is not tried again."""
+        return self._clock.now() - self._failed_at <= _TRIED_AT_LEAST_EVERY
+
+    def _forget_failures(self) -> Outage:
+        """Begin anew; return what is over, which may have something to log."""
+        ended, self._outage = self._outage, Outage(self.role_arn, self._draw)
+        self._failed_at = fresh.NEVER
+        return ended
 
     # -- who is in use ----------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from irsa_creds._events import Event
+    from irsa_creds._flight import Flight
 
 __all__ = ["Channel", "subscribe_everywhere"]
 
@@ -58,6 +59,8 @@ class Channel:
         self._callbacks: list[Callable[[Event], object]] = []
         self._queue: deque[Event] = deque(maxlen=1000)
         self._delivering = threading.Lock()
+        # By the thread that flies it: the flight, and how many of its attempts have failed.
+        self._aloft: dict[int, tuple[Flight, int]] = {}
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Add `callback`; return what removes it again."""
@@ -66,33 +69,63 @@ class Channel:
     def _is_heard(self) -> bool:
         return bool(self._callbacks or _EVERYWHERE)
 
+    def board(self, flight: Flight) -> None:
+        """Take note that what this thread tells from now on is of `flight`."""
+        self._aloft[threading.get_ident()] = flight, 0
+
+    def leave(self) -> None:
+        """Take note that this thread's flight is over."""
+        self._aloft.pop(threading.get_ident(), None)
+
+    def failures_of(self, flight: Flight) -> int:
+        """Return how many attempts of a flight have failed, until it is over."""
+        _, failures = self._aloft.get(flight.flown_by or 0, (flight, 0))
+        return failures
+
     def started(self, role_arn: str, *, blocking: bool) -> None:
         """Tell that a flight took off."""
         if self._is_heard():
             from irsa_creds._events import RefreshStarted  # noqa: PLC0415
 
-            self.put(RefreshStarted(role_arn, blocking))
+            self._put_of_flight(RefreshStarted(role_arn, blocking))
 
     def succeeded(self, role_arn: str, attempt: int, latency: float, expiration: datetime) -> None:
         """Tell that it brought credentials."""
         if self._is_heard():
             from irsa_creds._events import RefreshSucceeded  # noqa: PLC0415
 
-            self.put(RefreshSucceeded(role_arn, attempt, latency, expiration))
+            self._put_of_flight(RefreshSucceeded(role_arn, attempt, latency, expiration))
 
     def failed(self, role_arn: str, code: str, attempt: int, latency: float) -> None:
         """Tell that one of its attempts failed."""
+        here = threading.get_ident()
+        if here in self._aloft:
+            flight, failures = self._aloft[here]
+            self._aloft[here] = flight, failures + 1
         if self._is_heard():
             from irsa_creds._events import RefreshFailed  # noqa: PLC0415
 
-            self.put(RefreshFailed(role_arn, code, attempt, latency))
+            self._put_of_flight(RefreshFailed(role_arn, code, attempt, latency))
+
+    def overdue(self, role_arn: str, code: str, flight: Flight, latency: float) -> None:
+        """Tell that one of its attempts hangs, on whatever thread that is noticed."""
+        if self._is_heard():
+            from irsa_creds._events import RefreshFailed  # noqa: PLC0415
+
+            self.put(RefreshFailed(role_arn, code, self.failures_of(flight) + 1, latency))
 
     def rotated(self, role_arn: str) -> None:
         """Tell that the token is another one."""
         if self._is_heard():
             from irsa_creds._events import TokenRotated  # noqa: PLC0415
 
-            self.put(TokenRotated(role_arn))
+            self._put_of_flight(TokenRotated(role_arn))
+
+    def _put_of_flight(self, event: Event) -> None:
+        flight, _ = self._aloft.get(threading.get_ident(), (None, 0))
+        # Those who waited for one that is late were told of its end, and so were the subscribers.
+        if flight is None or not flight.future.done():
+            self.put(event)
 
     def put(self, event: Event) -> None:
         """Keep `event` for the next delivery."""
@@ -130,6 +163,7 @@ class Channel:
         """Forget a delivery that only the parent's thread would have ended."""
         self._delivering = threading.Lock()
         self._queue.clear()
+        self._aloft.clear()
 
 
 def _complaint(callback: Callable[[Event], object], event: Event) -> str:

@@ -288,6 +288,8 @@ class Engine(Airfield):
             self.keep_warm = False
             self.snapshot.give_up()
             self.snapshot = Snapshot.nothing()
+            ended = self._forget_failures()
+        ended.report()
         self._pilot.close()
 
     def last_failure(self) -> Failure | None:

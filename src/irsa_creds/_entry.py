@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 #: Of the content; part of an entry's name as well, so that two versions do not spoil each other's.
-VERSION = 1
+VERSION = 2
 _FORMAT = "irsa-creds "
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
@@ -57,6 +57,9 @@ class Refusal(NamedTuple):
 
     failure: Failure
     in_a_row: int
+    # Of those, the ones that readers waited for: how long the background has failed must not slow
+    # down the first recovery.
+    blocking_in_a_row: int
     # Both by BOOTTIME: a wall clock that was set back would make them last for ever.
     told_at: float
     not_before: float
@@ -75,7 +78,10 @@ class Refusal(NamedTuple):
             return None
         until = self.not_before
         if blocking:
-            until = min(until, self.told_at + fresh.record_seconds(self.failure, self.in_a_row))
+            # Where only the background has failed, readers ask at once.
+            count = self.blocking_in_a_row
+            lasts = fresh.record_seconds(self.failure, count) if count else 0.0
+            until = min(until, self.told_at + lasts)
         return self.failure._replace(again_in=until - now) if now < until else None
 
 
@@ -268,6 +274,7 @@ def _refusal(content: Mapping[str, Any]) -> Refusal:
     return Refusal(
         failure=Failure(**given),
         in_a_row=int(_number(content["in_a_row"])),
+        blocking_in_a_row=int(_number(content["blocking_in_a_row"])),
         told_at=_number(content["told_at"]),
         not_before=_number(content["not_before"]),
         token=_optional_text(content["token"]),

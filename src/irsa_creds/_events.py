@@ -56,7 +56,7 @@ class RefreshSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class RefreshFailed:
-    """An attempt of a flight failed.
+    """An attempt of a flight failed, or hangs for so long that the flight counts as failed.
 
     Attributes:
         role_arn: the role that was to be assumed.

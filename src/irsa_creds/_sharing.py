@@ -158,7 +158,10 @@ class Sharing:
         ):
             return snapshot
         refusal, token = entry.refusal, self._fingerprint
-        return refusal and refusal.answer(now, blocking=flight.blocking, token=token)
+        answer = refusal and refusal.answer(now, blocking=flight.blocking, token=token)
+        if refusal is None or answer is None:
+            return None
+        return answer._replace(told_at=self._clock.wall() - (now - refusal.told_at))
 
     # -- what is in the place ----------------------------------------------------------------------
 
@@ -197,12 +200,13 @@ class Sharing:
     ) -> Refusal:
         now = self._clock.now()
         in_a_row = before.in_a_row + 1 if before else 1
+        blocking = (before.blocking_in_a_row if before else 0) + flight.blocking
         if flight.blocking:
-            pause = fresh.record_seconds(failure, in_a_row)
+            pause = fresh.record_seconds(failure, blocking)
         else:
             pause = fresh.background_pause(failure, in_a_row, held.left(now), fresh.DRAW)
         token = self._fingerprint if failure.bad_token else None
-        return Refusal(failure, in_a_row, now, now + pause, token)
+        return Refusal(failure, in_a_row, blocking, now, now + pause, token)
 
     def _usable(self, entry: Entry, name: str, later: float = 0.0) -> Snapshot | None:
         """Return the credentials of an entry that nobody gave up."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._channel import subscribe_everywhere
+from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
 from irsa_creds._version import __version__
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
-    from irsa_creds._events import Event, Status
+    from irsa_creds._events import Event
 
 __all__ = ["instrument"]
 
@@ -56,7 +58,18 @@ def instrument(*, meter_provider: MeterProvider | None = None) -> Callable[[], N
             "irsa_creds.opentelemetry needs opentelemetry-api, which is not installed: "
             "pip install 'irsa-creds[opentelemetry]'."
         ) from error
-    return _INSTRUMENTATION.start(meter_provider or metrics.get_meter_provider())
+    everybodys = metrics.get_meter_provider()
+    provider = meter_provider or everybodys
+    return _INSTRUMENTATION.start(provider, is_global=provider is everybodys)
+
+
+class _Active(NamedTuple):
+    """For whom the process measures."""
+
+    provider: MeterProvider
+    # Before and after it is set, the global one is another object.
+    is_global: bool
+    instruments: _Instruments
 
 
 class _Instrumentation:
@@ -68,29 +81,29 @@ class _Instrumentation:
         self._made: weakref.WeakKeyDictionary[MeterProvider, _Instruments] = (
             weakref.WeakKeyDictionary()
         )
-        self._active: tuple[MeterProvider, _Instruments] | None = None
+        self.active: _Active | None = None
 
-    def start(self, provider: MeterProvider) -> Callable[[], None]:
+    def start(self, provider: MeterProvider, *, is_global: bool) -> Callable[[], None]:
         with self._lock:
-            if self._active is None:
+            if self.active is None:
                 made = self._made.get(provider) or _Instruments(provider)
                 self._made[provider] = made
-                self._active = provider, made
+                self.active = _Active(provider, is_global, made)
                 made.start()
-            elif self._active[0] is not provider:
+            elif self.active.provider is not provider and not (self.active.is_global and is_global):
                 raise RuntimeError(
                     "irsa_creds is instrumented already, for another meter provider: first call "
                     "what that instrument() returned."
                 )
-            active = self._active
+            active = self.active
+        return partial(self.stop, active)
 
-        def stop() -> None:
-            with self._lock:
-                if self._active is active:
-                    self._active = None
-                    active[1].stop()
-
-        return stop
+    def stop(self, active: _Active) -> None:
+        """End the measuring that began with that, unless it has ended."""
+        with self._lock:
+            if self.active is active:
+                self.active = None
+                active.instruments.stop()
 
 
 class _Instruments:
@@ -107,7 +120,7 @@ class _Instruments:
         self._duration = meter.create_histogram(
             "irsa_creds.refresh.duration",
             unit="s",
-            description="Time from the start of a refresh to the end of each attempt of it.",
+            description="Time that a refresh took which brought credentials.",
             explicit_bucket_boundaries_advisory=_BOUNDARIES,
         )
         self._attempts = meter.create_counter(
@@ -139,13 +152,17 @@ class _Instruments:
         attributes = {
             "irsa_creds.role.arn": self._roles.of(event.role_arn),
             "irsa_creds.refresh.source": "sts" if event.attempt else "shared_cache",
-            "irsa_creds.refresh.outcome": "success",
         }
         if isinstance(event, RefreshFailed):
-            attributes["irsa_creds.refresh.outcome"] = "failure"
-            attributes["error.type"] = self._codes.of(event.code)
-        self._attempts.add(1, attributes)
-        self._duration.record(event.latency, attributes)
+            failure = {
+                "irsa_creds.refresh.outcome": "failure",
+                "error.type": self._codes.of(event.code),
+            }
+            self._attempts.add(1, attributes | failure)
+        else:
+            # One for each refresh: the time of an attempt that failed is a part of it.
+            self._duration.record(event.latency, attributes)
+            self._attempts.add(1, attributes | {"irsa_creds.refresh.outcome": "success"})
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
         if not self._measures:
@@ -153,20 +170,12 @@ class _Instruments:
         shortest: dict[str, float] = {}
         for provider in REGISTRY.living():
             status = provider.status()
-            if _counts(status):
+            # What nobody reads is not refreshed and ends in peace: an alarm must not ring for it.
+            if status.state == "fresh" or engine_of(provider).is_failing():
                 role = self._roles.of(provider.role_arn)
                 shortest[role] = min(status.seconds_left, shortest.get(role, status.seconds_left))
         for role, seconds in shortest.items():
             yield self._observation(seconds, {"irsa_creds.role.arn": role})
-
-
-def _counts(status: Status) -> bool:
-    """Whether the time left says something of a service's health.
-
-    What nobody reads is not refreshed and ends in peace: an alarm must not ring for it.
-    """
-    failing = status.last_failure is not None and status.last_failure.in_a_row > 0
-    return failing or status.state == "fresh"
 
 
 class _Bounded:

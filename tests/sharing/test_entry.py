@@ -61,7 +61,7 @@ def entry(**given: Any) -> Entry:
         "wall_at": EPOCH,
         "lifetime": 3600.0,
         "refresh_after": 900.0,
-        "refusal": Refusal(REFUSED, 2, 1500.0, 1510.0, "f" * 64),
+        "refusal": Refusal(REFUSED, 3, 2, 1500.0, 1510.0, "f" * 64),
     }
     return Entry(**{**known, **given})
 
@@ -89,8 +89,8 @@ def reason(content: object, role_arn: str = ROLE) -> str:
         {"refusal": None},
         {"credentials": None},
         {"credentials": credentials(account_id=None, assumed_role_arn=None)},
-        {"refusal": Refusal(failure(), 1, 1.0, 2.0)},
-        {"refusal": Refusal(TOLD, 1, 1.0, 2.0)},
+        {"refusal": Refusal(failure(), 1, 1, 1.0, 2.0)},
+        {"refusal": Refusal(TOLD, 1, 1, 1.0, 2.0)},
     ],
 )
 def test_what_was_written_comes_back_whole(given: dict[str, Any]) -> None:
@@ -324,7 +324,7 @@ def answered(refusal: Refusal, now: float, *, blocking: bool = True, token: str 
 
 
 def test_a_refusal_answers_until_its_time_and_says_how_long_that_is() -> None:
-    refusal = Refusal(REFUSED, 1, 1000.0, 1005.0)
+    refusal = Refusal(REFUSED, 1, 1, 1000.0, 1005.0)
     found = refusal.answer(1002.0, blocking=True, token="t")
     assert found == REFUSED._replace(again_in=3.0)
     assert answered(refusal, 1004.9) == pytest.approx(0.1)
@@ -332,20 +332,20 @@ def test_a_refusal_answers_until_its_time_and_says_how_long_that_is() -> None:
 
 
 def test_readers_who_wait_are_not_told_for_as_long_as_the_background() -> None:
-    refusal = Refusal(failure("Throttling", status=400, throttled=True), 1, 1000.0, 1060.0)
+    refusal = Refusal(failure("Throttling", status=400, throttled=True), 1, 1, 1000.0, 1060.0)
     assert answered(refusal, 1000.5, blocking=False) == 59.5
     assert answered(refusal, 1000.5, blocking=True) == 0.5
     assert answered(refusal, 1001.0, blocking=True) is None
 
 
 def test_a_refusal_of_a_token_does_not_answer_for_another_token() -> None:
-    refusal = Refusal(REFUSED, 1, 1000.0, 1005.0, "bad")
+    refusal = Refusal(REFUSED, 1, 1, 1000.0, 1005.0, "bad")
     assert answered(refusal, 1001.0, token="bad") == 4.0
     assert answered(refusal, 1001.0, token="good") is None
 
 
 def test_a_refusal_from_the_future_does_not_answer() -> None:
-    assert answered(Refusal(REFUSED, 1, 1000.0, 1005.0), 900.0) is None
+    assert answered(Refusal(REFUSED, 1, 1, 1000.0, 1005.0), 900.0) is None
 
 
 # -- boots and marks -------------------------------------------------------------------------------

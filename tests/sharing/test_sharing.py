@@ -15,6 +15,7 @@ from irsa_creds._config import Config, Http
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
 from irsa_creds._hops import Hop
+from irsa_creds._outage import Outage
 from irsa_creds._sharing import Sharing, _name
 from irsa_creds._store import Store
 from irsa_creds._token import Token
@@ -363,10 +364,11 @@ def test_a_token_that_cannot_be_read_is_each_processs_own_failure(pod: Pod) -> N
 def test_what_sts_answered_answers_for_all_until_its_time(pod: Pod) -> None:
     pod.rig.sts.down = DENIED
     first = pod.refused(pod.process())
-    assert first.again_in is None
+    told_at = pod.rig.clock.wall()
+    assert first.again_in is first.told_at is None
     pod.rig.clock.advance(2)
     second = pod.refused(pod.process())
-    assert second == first._replace(again_in=3.0)
+    assert second == first._replace(again_in=3.0, told_at=told_at)
     assert pod.rig.sts.calls == 1
     pod.rig.clock.advance(3)
     pod.refused(pod.process())
@@ -394,6 +396,41 @@ def test_a_success_ends_the_refusal_and_its_count(pod: Pod) -> None:
     pod.rig.sts.down = DENIED
     pod.refused(pod.process())
     assert content_of(pod.entry)["refusal"]["in_a_row"] == 1
+
+
+def test_pauses_are_those_of_a_process_alone_however_long_the_background_has_failed(
+    pod: Pod,
+) -> None:
+    process, alone, clock = pod.process(), Outage(ROLE, high), pod.rig.clock
+    held = pod.brought(process)
+    unwell = failure(status=500)
+    pod.rig.sts.down = unwell
+    pauses = []
+    for number in range(9):
+        if number == 6:
+            clock.advance(held.left(clock.now()))
+        left, wall = held.left(clock.now()), clock.wall()
+        pod.refused(process, held)
+        now = clock.now()
+        alone.begin(unwell, left=left, blocking=left <= 0, now=now, wall=wall)
+        there = content_of(pod.entry)["refusal"]
+        pauses.append(there["not_before"] - there["told_at"])
+        assert pauses[-1] == (alone.not_before if left > 0 else alone.record_until) - now
+        clock.advance(pauses[-1])
+    assert pauses[5:] == [64, 1, 2, 4]
+
+
+def test_what_only_the_background_was_told_stops_no_reader(pod: Pod) -> None:
+    process = pod.process()
+    held = pod.brought(process)
+    pod.rig.sts.down = DENIED
+    clock = pod.rig.clock
+    clock.advance(held.left(clock.now()) - 2)
+    pod.refused(process, held)
+    clock.advance(2)
+    calls = pod.rig.sts.calls
+    assert pod.refused(process, held).again_in is None
+    assert pod.rig.sts.calls == calls + 1
 
 
 def test_a_refusal_keeps_what_was_given_before(pod: Pod) -> None:

@@ -84,33 +84,37 @@ def test_as_json_it_serves_whatever_is_asked_for_until_it_is_told_to_end(
     assert not Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).parents[1].exists()
 
 
-def test_the_token_is_rotated_as_kubelet_does(
+def test_the_token_is_rotated_as_kubelet_does_though_the_laptop_slept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paused: list[float] = []
+    began = time.time()
+    # Seconds by the wall clock, of which no other clock counts those that a laptop sleeps.
+    walls = iter([60, 0.8 * 86_400 - 1, 0.8 * 86_400 + 1, 0.8 * 86_400 + 61])
     tokens: list[str] = []
+    text: list[str] = []
 
     def sleep(seconds: float) -> None:
-        paused.append(seconds)
-        tokens.append(Path(json.loads(printed())["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text())
-        if len(paused) == 2:
-            raise KeyboardInterrupt
-
-    def printed() -> str:
+        assert seconds <= 60
         text.append(capsys.readouterr().out)
-        return "".join(text)
+        environ = json.loads("".join(text))
+        tokens.append(Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text())
+        wall = next(walls, None)
+        if wall is None:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(time, "time", lambda: began + wall)
 
-    text: list[str] = []
     monkeypatch.setattr(time, "sleep", sleep)
     assert main(["--json"]) == 0
-    assert paused == [0.8 * 86_400] * 2
-    assert tokens[0] != tokens[1]
+    assert [token == tokens[0] for token in tokens] == [True, True, True, False, False]
+    assert tokens[3] == tokens[4]
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--bucket", "Reports"], "'Reports' is no name of a bucket"),
+        (["--bucket", "a..b"], "'a..b' is no name of a bucket"),
+        (["--bucket", "192.168.5.4"], "'192.168.5.4' is no name of a bucket"),
         (["--lifetime", "soon"], "'soon' is no number of seconds from 1 to 43200"),
         (["--lifetime", "0"], "'0' is no number of seconds from 1 to 43200"),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,15 +16,15 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 import irsa_creds
+from irsa_creds.testing import Sandbox
 from irsa_creds.testing._environ import environ_of
-from irsa_creds.testing._plugin import pod_environment
+from testing.surroundings import NOWHERE, there
 from testing.wire import post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds.testing import Issuer
-    from irsa_creds.testing._plugin import Irsa
+    from irsa_creds.testing import Irsa
 
 pytest_plugins = ["pytester", "pytest_irsa_creds"]
 
@@ -86,9 +85,59 @@ def test_the_process_has_the_pods_variables_and_no_others(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody's own")
     monkeypatch.setenv("AWS_PROFILE", "production")
     irsa: Irsa = request.getfixturevalue("irsa")
-    there = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    assert there == {**irsa.environ, **nowhere}
+    assert there() == {**irsa.environ, **NOWHERE}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL_DYNAMODB", "https://dynamodb.example"),
+        ("AWS_MAX_ATTEMPTS", "several"),
+        ("AWS_DEFAULTS_MODE", "none of botocore's"),
+        ("IRSA_CREDS_DISABLE", "1"),
+        ("IRSA_CREDS_CACHE_DIR", "/nowhere"),
+    ],
+)
+def test_no_setting_of_who_runs_it_is_the_pods(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    irsa: Irsa = request.getfixturevalue("irsa")
+    assert there() == {**irsa.environ, **NOWHERE}
+    assert name in environ_of(irsa.pod, {name: value}), "and a terminal is told to unset it"
+
+
+@pytest.mark.parametrize("name", ["AWS_MAX_ATTEMPTS", "AWS_DEFAULTS_MODE", "AWS_RETRY_MODE"])
+def test_no_setting_of_who_runs_it_is_the_administrators(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "nonsense")
+    with Sandbox() as sandbox:
+        sandbox.deploy()
+
+
+def test_a_test_that_undoes_what_it_patched_stays_in_the_pod(
+    monkeypatch: pytest.MonkeyPatch, irsa: Irsa
+) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/other")
+    monkeypatch.setenv("COLOR", "blue")
+    monkeypatch.undo()
+    assert "COLOR" not in os.environ
+    assert there() == {**irsa.environ, **NOWHERE}
+    boto3.client("s3").list_objects_v2(Bucket="data")
+
+
+def test_what_prepares_the_pod_is_no_call_of_the_tests(irsa: Irsa) -> None:
+    assert irsa.sandbox.s3_identities == []
+    boto3.client("s3").list_objects_v2(Bucket="data")
+    assert [call.status for call in irsa.sandbox.s3_identities] == [200]
+
+
+def test_a_shared_cache_is_within_the_sandbox(irsa: Irsa) -> None:
+    irsa_creds.install(shared_cache=True)
+    boto3.client("s3").list_objects_v2(Bucket="data")
+    (entry,) = Path(os.environ["TMPDIR"]).glob("irsa-creds-*/*.json")
+    assert irsa.pod.volume.directory.parent in entry.parents
 
 
 def test_a_proxy_is_left_out_of_it(irsa: Irsa) -> None:
@@ -96,51 +145,6 @@ def test_a_proxy_is_left_out_of_it(irsa: Irsa) -> None:
     found = environ_of(irsa.pod, outer)
     assert found["NO_PROXY"] == found["no_proxy"] == "intranet.example,127.0.0.1"
     assert "NO_PROXY" not in environ_of(irsa.pod, {})
-
-
-# -- what is left afterwards -----------------------------------------------------------------------
-
-
-def visit(issuer: Issuer, act: Callable[[Irsa], object]) -> None:
-    """Let `act` be a test of its own."""
-    with pytest.MonkeyPatch.context() as patch, pod_environment(patch, issuer, {}) as irsa:
-        act(irsa)
-
-
-def test_a_test_leaves_nothing_behind(issuer: Issuer) -> None:
-    before, session = dict(os.environ), boto3.DEFAULT_SESSION
-    providers = []
-
-    def act(irsa: Irsa) -> None:
-        irsa_creds.install()
-        boto3.client("s3").list_objects_v2(Bucket="data")
-        providers.append(irsa_creds.provider())
-        irsa.sandbox.issuer.reachable = False
-
-    visit(issuer, act)
-    assert (dict(os.environ), boto3.DEFAULT_SESSION) == (before, session)
-    assert providers[0].status().state == "empty", "its credentials are forgotten"
-    assert not irsa_creds._install._INSTALLATION._everywhere
-    visit(issuer, lambda irsa: boto3.client("s3").list_objects_v2(Bucket="data"))
-
-
-def test_what_an_application_installs_when_it_is_imported_stays(issuer: Issuer) -> None:
-    irsa_creds.install()
-    for _ in range(2):
-        visit(
-            issuer,
-            lambda _: (
-                isinstance(boto3.Session().get_credentials(), irsa_creds.botocore.IrsaCredentials)
-                or pytest.fail("botocore's own provider came back")
-            ),
-        )
-
-
-def test_a_library_that_was_never_installed_is_none_the_worse(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "irsa_creds._install")
-    visit(issuer, lambda irsa: irsa.client("s3").list_buckets())
 
 
 # -- the fixture irsa_token ------------------------------------------------------------------------
@@ -196,6 +200,59 @@ def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is
     done.stdout.no_fnmatch_line("*Traceback*")
 
 
+def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        test_marker="""
+        import pytest
+
+        @pytest.mark.irsa("reports")
+        def test_without_a_name(irsa):
+            raise AssertionError("it never runs")
+
+        @pytest.mark.irsa(buckett="reports")
+        def test_misspelt(irsa):
+            raise AssertionError("it never runs")
+        """,
+        test_shared="""
+        import boto3, pytest
+        from irsa_creds.testing import in_a_pod
+
+        @pytest.fixture(scope="module")
+        def irsa():
+            with in_a_pod() as made:
+                yield made
+
+        def test_first(irsa):
+            boto3.client("s3").put_object(Bucket="data", Key="hello", Body=b"world")
+
+        def test_second(irsa, irsa_token):
+            boto3.client("s3").get_object(Bucket="data", Key="hello")
+            assert irsa_token()
+        """,
+        test_around="""
+        import pytest
+
+        @pytest.fixture
+        def irsa(irsa):
+            return irsa.client("s3")
+
+        def test_token(irsa, irsa_token):
+            assert irsa_token()
+            assert irsa.list_buckets()["Buckets"]
+        """,
+    )
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(passed=3, errors=2)
+    done.stdout.fnmatch_lines(
+        [
+            "@pytest.mark.irsa takes keywords alone, and was given 'reports': *",
+            "@pytest.mark.irsa was given buckett=, which is no argument of Sandbox.deploy; *",
+        ]
+    )
+
+
 def test_the_example_and_the_page_run_on_a_worker_of_xdist(pytester: pytest.Pytester) -> None:
     for file in EXAMPLE.glob("*.py"):
         pytester.path.joinpath(file.name).write_text(file.read_text())
@@ -206,7 +263,7 @@ def test_the_example_and_the_page_run_on_a_worker_of_xdist(pytester: pytest.Pyte
         if "def test_" in snippet and snippet not in written:
             pytester.path.joinpath(f"test_page_{number}.py").write_text(snippet)
     done = pytester.runpytest_subprocess(*STRICT, "-n", "1")
-    done.assert_outcomes(passed=8)
+    done.assert_outcomes(passed=11)
 
 
 def test_the_page_shows_the_sandbox_alone(capsys: pytest.CaptureFixture[str]) -> None:

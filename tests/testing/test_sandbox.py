@@ -238,6 +238,7 @@ def test_the_public_names_are_these() -> None:
     assert irsa_creds.testing.__all__ == [
         "OUTAGES",
         "Faults",
+        "Irsa",
         "Issuer",
         "Pod",
         "ProjectedVolume",
@@ -245,13 +246,14 @@ def test_the_public_names_are_these() -> None:
         "Sandbox",
         "StsCall",
         "UnsupportedPolicyError",
+        "in_a_pod",
     ]
 
 
 def test_it_imports_nothing_of_the_rest_of_the_library_but_the_evaluator() -> None:
     allowed = ("irsa_creds.testing", *(f"irsa_creds.diagnosis._{name}" for name in EVALUATOR))
     folder = Path(irsa_creds.testing.__file__).parent
-    # The plugin for pytest is what brings both together.
+    # `in_a_pod` is what brings both together: it forgets the providers.
     for file in set(folder.glob("*.py")) - {folder / "_plugin.py"}:
         for line in file.read_text().splitlines():
             if line.lstrip().startswith(("from irsa_creds", "import irsa_creds")):

@@ -9,15 +9,19 @@
         sandbox.faults.outage = "black hole"
         pod.rotate_token(lifetime=600)
 
-Needs the extra `testing`. It shares nothing with what it tests: of the rest of the library it
-imports the evaluator of policies alone, which is that of `irsa-creds explain`.
+`in_a_pod` sets the variables and takes them back; pytest's fixture `irsa` is that, for one test.
+
+Needs the extra `testing`. The sandbox shares nothing with what it tests: of the rest of the library
+it uses the evaluator of policies alone, which is that of `irsa-creds explain`.
 """
 
 from __future__ import annotations
 
 from irsa_creds.testing._faults import OUTAGES, Faults
+from irsa_creds.testing._irsa import Irsa
 from irsa_creds.testing._issuer import Issuer
 from irsa_creds.testing._log import S3Call, StsCall
+from irsa_creds.testing._plugin import in_a_pod
 from irsa_creds.testing._pod import Pod
 from irsa_creds.testing._policy import UnsupportedPolicyError
 from irsa_creds.testing._sandbox import Sandbox
@@ -26,6 +30,7 @@ from irsa_creds.testing._volume import ProjectedVolume
 __all__ = [
     "OUTAGES",
     "Faults",
+    "Irsa",
     "Issuer",
     "Pod",
     "ProjectedVolume",
@@ -33,4 +38,5 @@ __all__ = [
     "Sandbox",
     "StsCall",
     "UnsupportedPolicyError",
+    "in_a_pod",
 ]

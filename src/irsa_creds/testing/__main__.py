@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from irsa_creds.testing._environ import environ_of
 from irsa_creds.testing._sandbox import Sandbox
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 # Source: "General purpose bucket naming rules", Amazon S3 User Guide.
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(r"(?!.*\.\.|(?:[0-9]+\.){3}[0-9]+\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # kubelet projects a new token when 80 % of the old one's time is over, or after a day.
 _ROTATION_SECONDS = 0.8 * 86_400
+_LOOK_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,11 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             environ = environ_of(pod, os.environ)
             _print(json.dumps(environ, indent=2) if options.json else _shell(environ))
             _print(_hint(sandbox, pod), sys.stderr)
-            while True:
-                time.sleep(_ROTATION_SECONDS)
-                pod.rotate_token()
+            _rotate_for_ever(pod)
     except KeyboardInterrupt:
         return 0
+
+
+def _rotate_for_ever(pod: Pod) -> NoReturn:
+    """Project new tokens in time: by the wall clock, for a laptop's sleep counts in no other."""
+    rotated_at = time.time()
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        if time.time() - rotated_at >= _ROTATION_SECONDS:
+            pod.rotate_token()
+            rotated_at = time.time()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 def _bucket(text: str) -> str:
     if not _BUCKET.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name of a bucket: 3 to 63 lower-case letters, digits, dots, hyphens"
+            f"{text!r} is no name of a bucket: 3 to 63 lower-case letters, digits, hyphens, "
+            "single dots"
         )
     return text
 

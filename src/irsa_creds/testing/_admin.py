@@ -136,9 +136,14 @@ def _sessions() -> tuple[boto3.session.Session, botocore.session.Session]:
     nothing = (None, None, None, None)
     names = (
         "profile", "config_file", "credentials_file", "ca_bundle", "use_fips_endpoint",
-        "use_dualstack_endpoint",
+        "use_dualstack_endpoint", "max_attempts",
     )  # fmt: skip
-    core = botocore.session.Session(session_vars=dict.fromkeys(names, nothing))
+    fixed: dict[str, Any] = {
+        **dict.fromkeys(names, nothing),
+        "defaults_mode": (None, None, "legacy", None),
+        "retry_mode": (None, None, "standard", None),
+    }
+    core = botocore.session.Session(session_vars=fixed)
     return boto3.session.Session(botocore_session=core), core
 
 

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing._pod import Pod
 
-__all__ = ["environ_of"]
+__all__ = ["environ_of", "is_of_aws"]
 
-# With one of these a program would ask somebody else, or be somebody else.
+# With one of these a program would ask somebody else, or be somebody else. By name, since what
+# the command line prints is for another terminal, whose variables it cannot know.
 _ASTRAY = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -24,8 +25,14 @@ _ASTRAY = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
+    "IRSA_CREDS_DISABLE",
 )
 _LOOPBACK = "127.0.0.1"
+
+
+def is_of_aws(name: str) -> bool:
+    """Whether a variable of that name sets up AWS's libraries, or this one."""
+    return name.startswith(("AWS_", "IRSA_CREDS_"))
 
 
 def environ_of(pod: Pod, outer: Mapping[str, str]) -> dict[str, str | None]:
@@ -37,8 +44,9 @@ def environ_of(pod: Pod, outer: Mapping[str, str]) -> dict[str, str | None]:
     """
     found: dict[str, str | None] = {
         **dict.fromkeys(_ASTRAY),
+        # A pod has what the webhook gives it, and nothing of whoever sits at this machine.
+        **dict.fromkeys(filter(is_of_aws, outer)),
         **pod.environ,
-        # A pod has no such files: whoever sits at this machine may.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from moto.backends import get_backend
+from moto.core.models import botocore_stubber
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from irsa_creds.testing._server import Reply, Request
@@ -25,6 +26,20 @@ class Moto:
 
     def __init__(self) -> None:
         self._application = DomainDispatcherApplication(create_backend_app)
+
+    def begin(self) -> None:
+        """Forget what was before, unless somebody uses it.
+
+        Raises:
+            RuntimeError: a `mock_aws` of moto is active, which would lose its buckets.
+        """
+        if botocore_stubber.enabled:
+            raise RuntimeError(
+                "moto's mock_aws is active in this process. Its state and the sandbox's are one, "
+                "which the sandbox begins by emptying: end the mock first, or put what the test "
+                "needs into the sandbox."
+            )
+        self.reset()
 
     def reset(self) -> None:
         """Forget every bucket, role and provider."""

@@ -96,11 +96,12 @@ class Sandbox:
     def __enter__(self) -> Self:
         if not _OPEN.acquire(blocking=False):
             raise RuntimeError(
-                "Another Sandbox is open in this process; moto's state is one, so share that one."
+                "Another Sandbox is open in this process, by `irsa` or `in_a_pod` perhaps; moto's "
+                "state is one, so share that one."
             )
         with ExitStack() as stack:
             stack.callback(_OPEN.release)
-            self._moto.reset()
+            self._moto.begin()
             stack.callback(self._moto.reset)
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             common = stack.enter_context(LoopbackServer(self._services.any))
