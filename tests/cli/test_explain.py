@@ -31,8 +31,11 @@ RIGHT = trust_policy("prod/reader", ISSUER, ACCOUNT)
 WRONG = json.loads(json.dumps(RIGHT).replace("prod:reader", "prod:raeder"))
 
 
-def jwt(audience: str = "sts.amazonaws.com") -> str:
-    claims = {"iss": ISSUER, "sub": "system:serviceaccount:prod:reader", "aud": [audience]}
+NOW = 1_800_000_000
+
+
+def jwt(audience: str = "sts.amazonaws.com", **times: int) -> str:
+    claims = {"iss": ISSUER, "sub": "system:serviceaccount:prod:reader", "aud": [audience]} | times
     encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"eyJhbGciOiJSUzI1NiJ9.{encoded}.{SIGNATURE}"
 
@@ -94,12 +97,34 @@ def test_a_policy_that_denies_ends_with_1_and_says_why_and_what_mends_it(
     assert verdict[0].startswith("DENY     the trust policy does not allow")
     assert statement[0] == "the nearest statement, number 1"
     assert json.loads("".join(statement[1:])) == WRONG["Statement"][0]
-    assert finding[0].startswith("P04 error  Statement 1 wants sub to be")
-    fix = finding.index("           fix:")
+    assert finding[0].startswith("P04 error   Statement 1 wants sub to be")
+    fix = finding.index("            fix:")
     assert all(len(line) <= 100 for line in finding[:fix])
-    assert finding[fix + 1].startswith('             Under "StringEquals": ')
-    assert finding[fix + 2].startswith("             or run the pod as the service account raeder")
+    assert finding[fix + 1].startswith('              Under "StringEquals": ')
+    assert finding[fix + 2].startswith("              or run the pod as the service account raeder")
     assert caveat == [CAVEAT]
+
+
+def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], place: Path) -> None:
+    condition = {"StringEquals": {f"{ISSUER.removeprefix('https://')}:aud": "sts.amazonaws.com"}}
+    statement = RIGHT["Statement"][0] | {"Condition": condition}
+    (place / "open.json").write_text(json.dumps(RIGHT | {"Statement": [statement]}))
+    out = run("explain", *WHO, "--policy", "open.json")[1]
+    assert "\nP11 warning Statement 1 has no condition on sub" in out
+
+
+def test_an_expired_token_is_told_of_beside_the_verdict(
+    run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irsa_creds.diagnosis._explain.time", lambda: float(NOW))
+    monkeypatch.setenv("COLUMNS", "60")
+    (place / "old").write_text(jwt(exp=NOW - 3_600))
+    status, out, _ = run("explain", "--token", "old", "--policy", "right.json")
+    assert status == 0
+    assert "\nnote     the token expired 60 minutes ago; STS refuses it\n         whatever " in out
+    assert not any(len(line) > 60 for line in out.splitlines()[-2:])
+    told = json.loads(run("explain", "--token", "old", "--policy", "right.json", "--json")[1])
+    assert (told["verdict"], len(told["notes"])) == ("allow", 1)
 
 
 def test_a_policy_that_only_aws_can_judge_ends_with_3(run: Callable[..., Ran], place: Path) -> None:
@@ -128,7 +153,7 @@ def test_what_needs_no_mending_has_no_fix(run: Callable[..., Ran], place: Path) 
     (place / "noted.json").write_text(json.dumps(noted))
     status, out, _ = run("explain", *WHO, "--policy", "noted.json")
     assert status == 0
-    assert "P07 info   Statement 1 tests email" in out
+    assert "P07 info    Statement 1 tests email" in out
     assert "fix:" not in out
 
 
@@ -136,7 +161,13 @@ def test_json_is_all_that_is_printed(run: Callable[..., Ran]) -> None:
     status, out, err = run("explain", "--token", "token", "--policy", "wrong.json", "--json")
     assert (status, err) == (1, "")
     told = json.loads(out)
-    assert list(told) == ["schema", "verdict", "findings"]
+    asked = ["issuer", "subject", "audience", "role_arn"]
+    assert list(told) == ["schema", "verdict", "findings", "notes", *asked]
+    subject = "system:serviceaccount:prod:reader"
+    assert [told[name] for name in asked] == [ISSUER, subject, ["sts.amazonaws.com"], None]
+    named = run("explain", *WHO, "--role-arn", ROLE, "--policy", "wrong.json", "--json")[1]
+    again = json.loads(named)
+    assert [again[name] for name in asked] == [ISSUER, subject, ["sts.amazonaws.com"], ROLE]
     assert (told["schema"], told["verdict"]) == (1, "deny")
     assert [list(finding) for finding in told["findings"]] == [
         ["id", "severity", "statement", "message", "fix"]
@@ -151,7 +182,7 @@ def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     main(["explain", *WHO, "--policy", "wrong.json"])
     shown = terminal.getvalue()
     assert shown.startswith("\x1b[31mDENY     \x1b[0m")
-    assert "\x1b[31mP04 error  \x1b[0m" in shown
+    assert "\x1b[31mP04 error   \x1b[0m" in shown
 
 
 def test_the_policy_can_come_from_standard_input(
@@ -220,6 +251,22 @@ def test_a_token_in_the_wrong_place_is_not_printed(run: Callable[..., Ran]) -> N
     assert jwt().split(".")[1] not in out + err
 
 
+@pytest.mark.parametrize("token", ["hvs.CAESIJ0canary", "s.Zcanary0123456789abcdef", "canary" * 3])
+def test_what_may_be_an_opaque_token_is_not_printed(run: Callable[..., Ran], token: str) -> None:
+    status, out, err = run("explain", "--token", token, "--policy", "right.json")
+    assert status == 2
+    assert "canary" not in out + err
+
+
+def test_the_advice_for_a_pod_is_for_the_pod_s_own_file(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
+    asked = ["explain", "--policy", "right.json", "--token"]
+    assert "the pod's service account" in run(*asked, "/nowhere/token")[2]
+    assert "the pod's service account" not in run(*asked, "/nowhere/else")[2]
+
+
 def test_a_corrected_policy_never_replaces_the_token(run: Callable[..., Ran], place: Path) -> None:
     before = (place / "token").read_text()
     arguments = ["--token", "token", "--policy", "wrong.json", "--fixed", "./token"]
@@ -240,7 +287,16 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
         (["--token", "token", *WHO, "--policy", "right.json"], "A token says who asks"),
         (["--token", "-", "--policy", "-"], "not both"),
         (["--token", "nowhere/token", "--policy", "right.json"], "does not exist"),
+        (
+            ["--token", "nosuch.jwt", "--policy", "right.json"],
+            "The token file './nosuch.jwt' does not exist. Give a file that holds one",
+        ),
+        (
+            ["--token", "empty", "--policy", "right.json"],
+            "'./empty' is empty.\n  advice:  Whoever writes",
+        ),
         ([*WHO, "--policy", "nowhere.json"], "'nowhere.json' cannot be read: No such file"),
+        ([*WHO, "--policy", "nowhere.json"], "get-role --role-name ROLE > role.json"),
         ([*WHO, "--policy", "."], "'.' cannot be read: Is a directory"),
         ([*WHO, "--policy", "nul\0"], "cannot be read"),
         ([*WHO, "--policy", "token"], "is not JSON"),
@@ -330,7 +386,7 @@ class Iam(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Asked)
         self.arn = ROLE
-        self.refuses = False
+        self.refuses = ""
         self.asked: list[dict[str, list[str]]] = []
 
 
@@ -350,7 +406,7 @@ class Asked(BaseHTTPRequestHandler):
 
     def _answer(self) -> tuple[int, bytes]:
         if self.server.refuses:
-            error = "<Code>AccessDenied</Code><Message>no iam:GetRole for you</Message>"
+            error = f"<Code>AccessDenied</Code><Message>{self.server.refuses}</Message>"
             return 403, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()
         document = quote(json.dumps(WRONG))
         role = (
@@ -400,12 +456,46 @@ def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(
     assert "210987654321" in err
 
 
+def test_a_web_identity_that_sts_refuses_cannot_fetch_and_the_way_round_is_told(
+    run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/eksctl-prod-addon-iamserviceaccount-Role1-{'A1B2C3D4' * 2}"
+    iam.refuses = f"Not authorized to perform sts:AssumeRoleWithWebIdentity on {role} for {jwt()}"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{iam.server_port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ROLE_ARN", role)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(place / "token"))
+    status, _, err = run("explain", "--token", "token", "--fetch")
+    assert status == 2
+    assert [asked["Action"] for asked in iam.asked] == [["AssumeRoleWithWebIdentity"]]
+    assert "which are those of the web identity, and STS refuses it" in err
+    assert f"on {role} for ***." in err
+    fetch, explained = err.splitlines()[-2:]
+    assert fetch == f"  aws iam get-role --role-name {role.rpartition('/')[2]} > role.json"
+    assert explained.startswith("  irsa-creds explain --policy role.json ")
+
+
+def test_a_token_s_file_that_is_not_there_is_no_reason_to_crash(
+    run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(place / "none"))
+    status, _, err = run("explain", "--token", "token", "--fetch")
+    assert status == 2
+    assert "aws iam get-role --role-name reader > role.json" in err
+    assert not iam.asked
+
+
 def test_a_refusal_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> None:
-    iam.refuses = True
+    iam.refuses = "no iam:GetRole for you"
     status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
     assert status == 2
     assert "no iam:GetRole for you" in err
-    assert "aws iam get-role" in err
+    assert "aws iam get-role --role-name reader > role.json" in err
 
 
 @pytest.mark.parametrize(
@@ -466,9 +556,9 @@ def test_a_manifest_is_printed(run: Callable[..., Ran], monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     again = ["manifest", "--service-account", "prod/reader", "--image", "app:1", "--json"]
     told = json.loads(run(*again)[1])
-    assert told["manifest"] == out.replace(
-        "public.ecr.aws/docker/library/python:3.13-slim", "app:1"
-    )
+    python = "public.ecr.aws/docker/library/python:3.13-slim"
+    lines = out.replace(python, "app:1").splitlines(keepends=True)
+    assert told["manifest"] == "".join(line for line in lines if "command:" not in line)
 
 
 @pytest.mark.parametrize(
@@ -485,6 +575,13 @@ def test_what_cannot_be_made_ends_with_2(
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     assert says in err
+
+
+def test_help_says_whence_a_dash_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "holds the web identity token; - reads it from standard input --service-account" in words
 
 
 @pytest.mark.parametrize("name", ["explain", "trust-policy", "manifest"])

@@ -71,6 +71,7 @@ def test_the_answer_is_what_json_prints() -> None:
                 "fix": '"Action": "sts:AssumeRoleWithWebIdentity"',
             }
         ],
+        "notes": [],
     }
 
 

@@ -309,3 +309,41 @@ def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) ->
     assert (found.verdict, found.fixed, error.id) == ("deny", None, "P07")
     assert says in error.fix
     assert "Take the condition" not in error.fix
+
+
+@pytest.mark.parametrize("pattern", ["system:serviceaccount:*:reader", "system:serviceaccount:*"])
+def test_a_star_for_any_namespace_is_mended_by_the_exact_subject(pattern: str) -> None:
+    found = asked(allow(held(StringEquals={SUB: pattern})))
+    [error] = [each for each in found.findings if each.severity == "error"]
+    assert error.id == "P05"
+    assert error.message.endswith(", and so would subjects of other namespaces.")
+    first, *second = error.fix.splitlines()
+    assert first == f'"StringEquals": {{"{SUB}": "{READER}"}}'
+    # What P11 would warn of, nobody is told to write.
+    like = f'or, for that name in any namespace, "StringLike": {{"{SUB}": "{pattern}"}}'
+    assert second == ([like] if pattern.endswith(":reader") else [])
+    assert found.fixed is not None
+    assert found.fixed["Statement"] == [allow(held(StringEquals={SUB: READER}))]
+
+
+def test_a_star_within_a_namespace_is_meant() -> None:
+    found = asked(allow(held(StringEquals={SUB: "system:serviceaccount:prod:*"})))
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Condition"]["StringLike"] == {
+        SUB: "system:serviceaccount:prod:*"
+    }
+
+
+def test_a_pull_request_that_is_refused_is_perhaps_refused_rightly() -> None:
+    keys = {f"{GITHUB}:sub": MAIN, f"{GITHUB}:aud": STS}
+    pull: Any = {"sub": "repo:acme/app:pull_request", "iss": f"https://{GITHUB}"}
+    found = asked(allow({"StringEquals": keys}, GITHUB), **pull)
+    [error] = found.findings
+    assert (error.id, found.fixed) == ("P04", None)
+    assert error.message.endswith("with this subject every pull request has the role.")
+    assert error.fix.startswith("If every pull request shall have the role:\n")
+    # A policy that is for them, with a slip in it, is corrected.
+    keys[f"{GITHUB}:sub"] = "repo:acme/aps:pull_request"
+    found = asked(allow({"StringEquals": keys}, GITHUB), **pull)
+    assert found.fixed is not None
+    assert "every pull request" not in str(found)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._arn import role_arn
 from irsa_creds._errors import IrsaError
-from irsa_creds._token import TokenFile
 from irsa_creds._validate import shown
+from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._parser import UsageError, command
 from irsa_creds.cli._print import Styled
+from irsa_creds.diagnosis._claims import audiences, told
 from irsa_creds.diagnosis._document import role_of
-from irsa_creds.diagnosis._explain import CAVEAT, Explanation, asking, explain
+from irsa_creds.diagnosis._explain import CAVEAT, Explanation, Finding, asking, explain
 from irsa_creds.diagnosis._made import AUDIENCE, manifest, trust_policy
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from irsa_creds.cli._parser import Subparsers
     from irsa_creds.cli._print import Printer
@@ -30,13 +31,9 @@ __all__ = ["add", "run"]
 
 #: Exit statuses by verdict; 2 is wrong usage.
 _STATUS = {"allow": 0, "deny": 1, "unknown": 3}
-_LIMIT = 1024 * 1024
-_STDIN = "-"
 _WHO = "--service-account prod/reader --issuer https://oidc.eks.eu-west-1.amazonaws.com/id/ID"
 _ROLE = "--role-arn arn:aws:iam::123456789012:role/reader"
 _CREATED = "kubectl create token reader -n prod --audience sts.amazonaws.com"
-_INDENT = " " * 11
-_WIDTH = 100
 
 
 def add(subparsers: Subparsers) -> None:
@@ -104,7 +101,11 @@ def _add_explain(subparsers: Subparsers) -> None:
             + CAVEAT
         ),
     )
-    parser.add_argument("--token", metavar="FILE", help="the web identity token; - reads it")
+    parser.add_argument(
+        "--token",
+        metavar="FILE",
+        help="holds the web identity token; - reads it from standard input",
+    )
     _add_account(parser, required=False)
     parser.add_argument("--issuer", metavar="URL", help="with --service-account")
     parser.add_argument("--audience", help=f"with --service-account; by default {AUDIENCE}")
@@ -175,14 +176,14 @@ def _manifest(args: argparse.Namespace, out: Printer) -> int:
 
 
 def _explain(args: argparse.Namespace, out: Printer) -> int:
-    if args.token == _STDIN == args.policy:
+    if args.token == STDIN == args.policy:
         raise UsageError("Standard input can be the token or the policy, not both.")
-    if args.fixed == _STDIN:
+    if args.fixed == STDIN:
         raise UsageError("--fixed takes the name of a file, and - is none.")
-    token = _token(args.token)
+    token = None if args.token is None else token_in(args.token)
     # What is wrong with these is told before IAM is asked for anything.
-    asking(token, args.service_account, args.issuer, args.audience, None)
-    policy = _fetched(args) if args.fetch else _read(args.policy, "policy")
+    request = asking(token, args.service_account, args.issuer, args.audience, None)
+    policy = _fetched(args) if args.fetch else policy_in(args.policy)
     # A policy that says whose it is need not be that of the role of this environment.
     role = (None if args.role_arn else role_of(policy)) or _role(args)
     found = explain(
@@ -194,7 +195,7 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         role_arn=role,
     )
     if args.json:
-        out.emit(found.as_dict())
+        out.emit({**found.as_dict(), **_asked(request.claims), "role_arn": role})
     else:
         _show(found, out)
     if args.fixed is not None:
@@ -202,38 +203,17 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
     return _STATUS[found.verdict]
 
 
+def _asked(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who asks, of claims that are anybody's."""
+    who = {name: told(claims.get(claim)) for name, claim in (("issuer", "iss"), ("subject", "sub"))}
+    return {**who, "audience": [told(each) for each in audiences(claims)]}
+
+
 def _role(args: argparse.Namespace) -> str | None:
     if args.role_arn is not None:
         return role_arn(args.role_arn, "--role-arn", aws=True)
     variable = os.environ.get("AWS_ROLE_ARN")
     return role_arn(variable, "AWS_ROLE_ARN", aws=True) if variable else None
-
-
-def _token(path: str | None) -> str | None:
-    if path is None:
-        return None
-    return _read(path, "token").strip() if path == _STDIN else TokenFile(path).read().value
-
-
-def _read(path: str, what: str) -> str:
-    """Return a file's text, or that of standard input."""
-    try:
-        if path == _STDIN:
-            if sys.stdin is None:
-                raise UsageError(f"The {what} cannot be read: standard input is closed.")
-            content = sys.stdin.buffer.read(_LIMIT + 1)
-        else:
-            with Path(path).open("rb") as file:
-                content = file.read(_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"The {what} {shown(path)} cannot be read: {why}.") from None
-    if len(content) > _LIMIT:
-        raise UsageError(f"The {what} {shown(path)} has more than {_LIMIT:,} bytes.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"The {what} {shown(path)} is not UTF-8 text.") from None
 
 
 def _fetched(args: argparse.Namespace) -> dict[str, Any]:
@@ -248,14 +228,18 @@ def _fetched(args: argparse.Namespace) -> dict[str, Any]:
 def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: Printer) -> None:
     """Write the corrected policy, and say so on standard error."""
     if found.fixed is None:
-        why = "it allows already" if found.verdict == "allow" else "no single change mends it"
+        why = (
+            "it allows already"
+            if found.verdict == "allow"
+            else "no single change mends it without letting in others"
+        )
         out.note(f"{args.fixed} was not written: {why}.")
         return
     target = Path(args.fixed)
     try:
         for what in ("policy", "token"):
             read = getattr(args, what)
-            if read not in (None, _STDIN) and target.exists() and target.samefile(read):
+            if read not in (None, STDIN) and target.exists() and target.samefile(read):
                 raise UsageError(f"--fixed names the {what}'s own file: give another.")
         target.write_text(json.dumps(found.fixed, indent=2) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -273,6 +257,8 @@ def _show(found: Explanation, out: Printer) -> None:
     for what, value in found.asked.items():
         if what != "subject":
             out.line(f"{what:9}{value}")
+    for note in found.notes:
+        _show_beside(Styled("note     ", "warning"), note, out)
     if found.nearest is not None:
         holds = "the statement" if found.verdict == "allow" else "the nearest statement"
         out.line("")
@@ -281,20 +267,32 @@ def _show(found: Explanation, out: Printer) -> None:
             out.dim(f"  {line}")
     for finding in found.findings:
         out.line("")
-        first, *rest = _wrapped(finding.message)
-        out.line(Styled(f"{finding.id} {finding.severity:7}", finding.severity), first)
-        for line in rest:
-            out.line(_INDENT, line)
-        if finding.fix:
-            out.line(_INDENT, Styled("fix:", "info"))
-        # Not wrapped, and behind nothing but blanks: they are to be pasted.
-        for line in finding.fix.splitlines():
-            out.line(_INDENT, "  ", line)
+        _show_finding(finding, out)
     out.line("")
-    out.dim(CAVEAT)
+    for line in _wrapped(CAVEAT, out.width):
+        out.dim(line)
 
 
-def _wrapped(message: str) -> list[str]:
+def _show_finding(finding: Finding, out: Printer) -> None:
+    title = Styled(f"{finding.id} {finding.severity:8}", finding.severity)
+    _show_beside(title, finding.message, out)
+    indent = " " * len(title.text)
+    if finding.fix:
+        out.line(indent, Styled("fix:", "info"))
+    # Not wrapped, and behind nothing but blanks: they are to be pasted.
+    for line in finding.fix.splitlines():
+        out.line(indent, "  ", line)
+
+
+def _show_beside(title: Styled, message: str, out: Printer) -> None:
+    """Print a message in as many lines as it takes, in a column beside its title."""
+    margin = len(title.text)
+    first, *rest = _wrapped(message, out.width - margin)
+    out.line(title, first)
+    for line in rest:
+        out.line(" " * margin, line)
+
+
+def _wrapped(message: str, width: int) -> list[str]:
     """Return the lines of a message; an ARN or a key is never broken."""
-    width = _WIDTH - len(_INDENT)
     return textwrap.wrap(message, width, break_on_hyphens=False, break_long_words=False)

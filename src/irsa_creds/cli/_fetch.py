@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Any
 
 from irsa_creds._arn import role_arn as checked_role_arn
-from irsa_creds._errors import said
+from irsa_creds._errors import JWT, mask
 from irsa_creds._validate import shown
 from irsa_creds.cli._parser import UsageError
 
@@ -13,7 +15,10 @@ __all__ = ["fetch_role"]
 
 # IAM has one endpoint in each partition, and a region of it signs (botocore 1.43, endpoints.json).
 _REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-_ELSE = "The policy can come from elsewhere: aws iam get-role --role-name NAME > role.json"
+# Who was refused, and what: names of roles are long, and would be taken for secrets.
+_ROLE = r"(?a:arn:aws[a-z-]{0,20}:(?:iam::\d{12}:role|sts::\d{12}:assumed-role)/[\w+=,.@/-]{1,600})"
+_PLACE = "arn:ROLE"
+_EXCHANGE = "AssumeRoleWithWebIdentity"
 
 
 def fetch_role(role_arn: str) -> dict[str, Any]:
@@ -31,20 +36,50 @@ def fetch_role(role_arn: str) -> dict[str, Any]:
     try:
         answer = _asked(arn)
     except _errors() as error:
-        trouble = f"{type(error).__name__}: {said(error)}"
+        trouble = _trouble(arn, error)
     # Outside of the handler: botocore's errors can hold a request with its secrets.
     if trouble:
-        raise UsageError(
-            f"iam:GetRole of {shown(arn)} failed: {trouble}. It is asked with the credentials of "
-            f"this environment, which must allow iam:GetRole. {_ELSE}"
-        )
+        raise UsageError(f"{trouble}\n{_elsewhere(arn)}")
     found = answer["Role"]["Arn"]
     if found != arn:
         raise UsageError(
             f"These credentials are of another account: IAM has {shown(found)}, not {shown(arn)}; "
-            f"choose others, as with AWS_PROFILE. {_ELSE}"
+            f"choose others, as with AWS_PROFILE.\n{_elsewhere(arn)}"
         )
     return {"AssumeRolePolicyDocument": answer["Role"]["AssumeRolePolicyDocument"]}
+
+
+def _trouble(arn: str, error: Exception) -> str:
+    """Return why there is no policy: what IAM says, or STS before it."""
+    said = f"{type(error).__name__}: {_said(error)}"
+    if getattr(error, "operation_name", None) == _EXCHANGE:
+        return (
+            f"IAM was not asked for {shown(arn)}: --fetch signs with the credentials of this "
+            f"environment, which are those of the web identity, and STS refuses it. {said}."
+        )
+    return (
+        f"iam:GetRole of {shown(arn)} failed: {said}. It is asked with the credentials of this "
+        "environment, which must allow iam:GetRole."
+    )
+
+
+def _said(error: Exception) -> str:
+    """Return an error's own words without what looks like a secret, ARNs of roles in full."""
+    words = str(error)
+    masked = mask(re.sub(_ROLE, _PLACE, words)).rstrip(".")
+    for arn in re.findall(_ROLE, words):
+        masked = masked.replace(_PLACE, re.sub(JWT, "***", arn), 1)
+    return masked
+
+
+def _elsewhere(arn: str) -> str:
+    """Return how to have the policy of somebody who may read it."""
+    name = shlex.quote(arn.rpartition("/")[2])
+    return (
+        "Where you may read IAM, and then here:\n"
+        f"  aws iam get-role --role-name {name} > role.json\n"
+        "  irsa-creds explain --policy role.json ...  # in place of --fetch, the rest as before"
+    )
 
 
 def _asked(arn: str) -> dict[str, Any]:
@@ -60,4 +95,4 @@ def _asked(arn: str) -> dict[str, Any]:
 def _errors() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
-    return BotoCoreError, ClientError, ValueError
+    return BotoCoreError, ClientError, OSError, ValueError

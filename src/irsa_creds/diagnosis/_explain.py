@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from irsa_creds._errors import ConfigError
@@ -13,6 +14,7 @@ from irsa_creds.diagnosis._findings import changes, findings
 from irsa_creds.diagnosis._findings_base import Finding
 from irsa_creds.diagnosis._fix import mended, statement_of
 from irsa_creds.diagnosis._made import AUDIENCE
+from irsa_creds.diagnosis._notes import time_notes
 from irsa_creds.diagnosis._policy import parse_policy
 from irsa_creds.diagnosis._request import from_service_account, from_token
 
@@ -54,6 +56,7 @@ class Explanation:
         asked: who asks for what, in words: subject, issuer, audience and role.
         nearest: the Allow statement that holds or comes nearest, as the policy has it; else None.
         statement: its number, from 1.
+        notes: what makes STS refuse the token whatever the policy says.
     """
 
     verdict: Literal["allow", "deny", "unknown"]
@@ -62,6 +65,7 @@ class Explanation:
     asked: Mapping[str, str] = field(default_factory=dict)
     nearest: Mapping[str, Any] | None = None
     statement: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -74,6 +78,7 @@ class Explanation:
             "schema": 1,
             "verdict": self.verdict,
             "findings": [finding.as_dict() for finding in self.findings],
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
@@ -82,6 +87,7 @@ class Explanation:
     def _lines(self) -> Iterator[str]:
         yield f"{self.verdict}: {self.summary}"
         yield from (f"  {what}: {value}" for what, value in self.asked.items() if what != "subject")
+        yield from (f"  note: {note}" for note in self.notes)
         for finding in self.findings:
             yield f"  {finding.id} {finding.severity}: {finding.message}"
             yield from (f"      {line}" for line in finding.fix.splitlines())
@@ -199,6 +205,7 @@ def _explanation(
         asked=_asked(request),
         nearest=None if nearest is None else statement_of(policy.document, nearest),
         statement=None if nearest is None else nearest + 1,
+        notes=time_notes(request.claims, time()),
     )
 
 

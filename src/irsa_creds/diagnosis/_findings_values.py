@@ -35,6 +35,8 @@ __all__ = ["undecided_findings", "value_findings"]
 # Enough to find the nearest one; a policy has 4,096 characters at most, or some more by quota.
 _MOST = 50
 _LONGEST = 300
+# A namespace that nobody has in mind.
+_ELSEWHERE = f"{PREFIX}0nobody0:"
 
 
 def value_findings(case: Case) -> Iterator[Found]:
@@ -87,11 +89,21 @@ def _wildcard(
     operator = as_pattern(condition.operator)
     said = (
         f"{where} against {shown(patterns[0])}: Equals takes wildcards literally; with "
-        f"{operator} the token's {listed(values)} would match."
+        f"{operator} the token's {listed(values)} would match"
     )
     fix = test(operator, condition.key, *condition.values)
+    pod = SUBJECT.fullmatch(values[0])
+    if pod and like(patterns[0], f"{_ELSEWHERE}{pod['name']}"):
+        # Whoever has a namespace of his own can have an account of that name: not what is meant.
+        said += ", and so would subjects of other namespaces"
+        wanted = tuple(values[0] if each == patterns[0] else each for each in condition.values)
+        anybody = like(patterns[0], f"{_ELSEWHERE}0nobody0")
+        fix = "" if anybody else f"\nor, for that name in any namespace, {fix}"
+        fix = test(condition.operator, condition.key, *wanted) + fix
+        change = set_values(case.index, condition, *wanted)
+        return case.found("P05", "error", f"{said}.", fix, change)
     change = move_condition(case.index, condition, operator)
-    return case.found("P05", "error", said, fix, change)
+    return case.found("P05", "error", f"{said}.", fix, change)
 
 
 def _differs(
@@ -119,7 +131,19 @@ def _differs(
             f"{pod['namespace']}"
         )
     change = set_values(case.index, condition, *wanted) if exact(actual) else None
+    if claim == "sub" and _is_pull_request(actual) and not _is_pull_request(*condition.values):
+        # Whoever opens one has such a token: no correction is written that lets all of them in.
+        said += " Perhaps that is right: with this subject every pull request has the role."
+        fix, change = f"If every pull request shall have the role:\n{fix}", None
     return case.found(id_, "error", said, fix, change)
+
+
+def _is_pull_request(*subjects: str) -> bool:
+    """Whether one of them is GitHub's subject of a job that a pull request has started.
+
+    Source: GitHub's "OpenID Connect reference", example subject claims.
+    """
+    return any(each.startswith("repo:") and ":pull_request" in each for each in subjects)
 
 
 def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest: str) -> Found:

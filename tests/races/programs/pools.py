@@ -51,6 +51,9 @@ def main(method: str) -> None:
         results += pool.map_async(with_what_was_sent, [(provider, session)] * READS, 1).get(60)
         if method == "fork":
             results += pool.map_async(with_the_inherited_client, range(READS), 1).get(60)
+        # A worker that is still starting would be killed in the middle of it, and say so.
+        pool.close()
+        pool.join()
     assert {body for _, body in results} == {"hello"}
     assert os.getpid() not in dict(results)
     sys.stdout.write(f"{len(results)}\n")

@@ -1,0 +1,78 @@
+"""The token and the policy that `explain` is given: files, or standard input."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from irsa_creds._errors import TokenError
+from irsa_creds._token import TokenFile
+from irsa_creds._validate import shown
+from irsa_creds.cli._parser import UsageError
+
+__all__ = ["STDIN", "policy_in", "token_in"]
+
+STDIN = "-"
+_LIMIT = 1024 * 1024
+# The name of a file in this directory: by its end, or as a plain word. No token looks like that.
+_NAME = r"(?a:[\w-]{1,40}\.(?:json|jwt|token|txt)|[a-z-]{1,16})"
+_UNREADABLE = frozenset({"TokenFileMissing", "TokenFileUnreadable"})
+_NO_TOKEN = "Give a file that holds one, or --service-account and --issuer in place of a token."  # noqa: S105 - a sentence
+_NO_POLICY = (
+    "Give a trust policy, or what 'aws iam get-role --role-name ROLE > role.json' has written."
+)
+
+
+def token_in(path: str) -> str:
+    """Return the token in a file or on standard input.
+
+    Raises:
+        TokenError: what the file holds is none.
+        UsageError: it cannot be read.
+    """
+    if path == STDIN:
+        return _read(path, "token", _NO_TOKEN).strip()
+    trouble = ""
+    try:
+        # What stands behind a slash is told as a path: an opaque token could be any other name.
+        named = f"./{path}" if re.fullmatch(_NAME, path) else path
+        return TokenFile(named).read().value
+    except TokenError as error:
+        # The advice for a pod is for whoever names the pod's own file.
+        ours = path == os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        if ours or error.failure is None or error.failure.code not in _UNREADABLE:
+            raise
+        trouble = error.failure.message
+    raise UsageError(f"{trouble} {_NO_TOKEN}")
+
+
+def policy_in(path: str) -> str:
+    """Return the text of a policy's file or of standard input.
+
+    Raises:
+        UsageError: it cannot be read, is too long, or is no text.
+    """
+    return _read(path, "policy", _NO_POLICY)
+
+
+def _read(path: str, what: str, advice: str) -> str:
+    """Return a file's text, or that of standard input."""
+    try:
+        if path == STDIN:
+            if sys.stdin is None:
+                raise UsageError(f"The {what} cannot be read: standard input is closed.")
+            content = sys.stdin.buffer.read(_LIMIT + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageError(f"The {what} {shown(path)} cannot be read: {why}. {advice}") from None
+    if len(content) > _LIMIT:
+        raise UsageError(f"The {what} {shown(path)} has more than {_LIMIT:,} bytes.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"The {what} {shown(path)} is not UTF-8 text.") from None

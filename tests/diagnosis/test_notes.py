@@ -1,0 +1,53 @@
+"""A token's times: told beside the verdict, which is about the policy alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from irsa_creds.diagnosis._explain import Explanation
+from irsa_creds.diagnosis._notes import time_notes
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("claims", "note"),
+    [
+        ({"exp": NOW - 3_600}, "the token expired 60 minutes ago"),
+        ({"exp": NOW}, "the token expired 0 seconds ago"),
+        ({"exp": NOW - 9_000_000, "nbf": NOW + 600}, "the token expired 2,500 hours ago"),
+        (
+            {"exp": NOW + 9_000, "nbf": NOW + 600},
+            "by this clock the token is valid in 10 minutes only; till then",
+        ),
+        ({"iat": NOW + 61}, "by this clock the token is valid in 61 seconds only; till then"),
+    ],
+)
+def test_what_sts_refuses_for_its_time_is_told(claims: dict[str, Any], note: str) -> None:
+    [told] = time_notes(claims, NOW)
+    assert told.startswith(note)
+    assert told.endswith(" STS refuses it whatever the policy says")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"exp": NOW + 1, "iat": NOW - 1, "nbf": NOW - 1},
+        {"iat": NOW + 60, "nbf": NOW},
+        {"exp": "yesterday", "iat": None, "nbf": []},
+        {"exp": -1, "iat": math.inf, "nbf": 10**400},
+        {"exp": math.nan, "iat": True},
+    ],
+)
+def test_of_a_token_in_its_time_and_of_times_that_are_none_there_is_nothing_to_tell(
+    claims: dict[str, Any],
+) -> None:
+    assert time_notes(claims, NOW) == ()
+
+
+def test_notes_are_part_of_the_text() -> None:
+    assert "\n  note: late\n" in str(Explanation("allow", (), notes=("late",)))
