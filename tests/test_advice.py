@@ -120,7 +120,10 @@ VALIDATE = (
         ("AccessDenied", "Not authorized", EXPLAIN),
         (
             *NO_PROVIDER,
-            "eksctl utils associate-iam-oidc-provider --cluster CLUSTER --region eu-west-1 --approve",
+            (
+                "eksctl utils associate-iam-oidc-provider --cluster CLUSTER "
+                "--region eu-west-1 --approve"
+            ),
         ),
         (*AUDIENCE, ADD),
         (*NO_KEYS, f"curl -sS {ISSUER}/.well-known/openid-configuration"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds._answer import Asked
 
 __all__ = [
+    "OTHER_CLIENTS",
     "POD_IDENTITY",
     "ROLE",
     "SERVICE_ACCOUNT",
@@ -47,6 +48,8 @@ _API_AUDIENCES = r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?/?|k3s|rke
 ROLE = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
 #: The audience of EKS Pod Identity's own tokens (EKS user guide, "EKS Pod Identity").
 POD_IDENTITY = "pods.eks.amazonaws.com"
+#: What others have as client ids of IAM's provider: kops (pod identity webhook's add-on), ROSA.
+OTHER_CLIENTS = frozenset({"amazonaws.com", "openshift"})
 
 
 # What a shell takes as one word, and no program for an option or a user's password.
@@ -226,9 +229,18 @@ def _mend_audience(told: Mapping[str, Any]) -> str:
     """Return what to do about an audience that IAM's provider does not list, as a clause."""
     if _is_for_others(told):
         return f"mount a token for {STS}, for this one's audience must not be added there"
-    if told["aud"] == STS:
+    if _belongs_there(told):
         return "add it there"
-    return f"mount a token for {STS}, or add the token's own there"
+    return (
+        f"mount a token for {STS} (the webhook's, or a projected volume with that audience), or "
+        "add the token's own there (aws iam add-client-id-to-open-id-connect-provider)"
+    )
+
+
+def _belongs_there(told: Mapping[str, Any]) -> bool:
+    """Whether an audience is one that IAM's provider is to list, and not another system's."""
+    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
+    return told["aud"] in {STS, *OTHER_CLIENTS} or not account
 
 
 def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
@@ -244,22 +256,23 @@ def _commands(asked: Asked, told: Mapping[str, Any]) -> dict[str, str]:
     words = {"role": asked.role_arn, "signer": asked.signer or "", "role_name": name}
     lines = {
         "make_provider": _make_provider(iss or "ISSUER", STS if _is_for_others(told) else aud),
-        "mend_audience": _change_audience(asked, told)
-        if _is_for_others(told)
-        else [
+        "mend_audience": [
             *("aws", "iam", "add-client-id-to-open-id-connect-provider"),
             *("--open-id-connect-provider-arn", arn, "--client-id", aud),
-        ],
+        ]
+        if _belongs_there(told) and not _is_for_others(told)
+        else _change_audience(asked, told),
         "discovery": ["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"]
         if iss
         else [],
         "enable_region": [
             *("aws", "account", "enable-region", "--region-name", _region(asked.endpoint))
         ],
-        "explain": _explain(asked, told),
     }
-    return {name: shlex.quote(word) for name, word in words.items()} | {
-        name: shlex.join(line) for name, line in lines.items()
+    return {
+        **{name: shlex.quote(word) for name, word in words.items()},
+        **{name: shlex.join(line) for name, line in lines.items()},
+        "explain": _explain(asked, told, name),
     }
 
 
@@ -275,17 +288,17 @@ def _change_audience(asked: Asked, told: Mapping[str, Any]) -> list[str]:
 def _make_provider(iss: str, aud: str) -> list[str]:
     region = region_of_issuer(iss)
     if region:
-        eksctl = ["eksctl", "utils", "associate-iam-oidc-provider", "--cluster", "C"]
+        eksctl = ["eksctl", "utils", "associate-iam-oidc-provider", "--cluster", "CLUSTER"]
         return [*eksctl, "--region", region, "--approve"]
     aws = ["aws", "iam", "create-open-id-connect-provider"]
     return [*aws, "--url", iss, "--client-id-list", aud]
 
 
-def _explain(asked: Asked, told: Mapping[str, Any]) -> list[str]:
-    """Return the command that compares the token with the trust policy.
+def _explain(asked: Asked, told: Mapping[str, Any], role_name: str) -> str:
+    """Return the commands that read the trust policy and compare the token with it.
 
-    Who may read the policy is seldom the pod, which has no credentials just now: where the claims
-    say it all, the command needs no token and runs wherever somebody may call iam:GetRole.
+    The pod cannot read it: it has no credentials just now. Where the claims say it all, neither
+    needs the token, and both run wherever somebody may call iam:GetRole.
     """
     iss, aud = clean_issuer(told["iss"]), _whole(told["aud"])
     account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
@@ -294,7 +307,9 @@ def _explain(asked: Asked, told: Mapping[str, Any]) -> list[str]:
         who += ["--audience", aud]
     else:
         who = ["--token", asked.token_file or "FILE"]
-    return ["irsa-creds", "explain", *who, "--role-arn", asked.role_arn, "--fetch"]
+    read = ["aws", "iam", "get-role", "--role-name", role_name]
+    explain = ["irsa-creds", "explain", "--policy", "role.json", *who]
+    return f"{shlex.join(read)} > role.json && {shlex.join(explain)}"
 
 
 def _whole(claim: str | None) -> str | None:

@@ -153,7 +153,10 @@ def failure_of(broken: NoReply, asked: Asked) -> Failure:
     """
     endpoint = asked.bare_endpoint
     reason = asked.mask(broken.reason)
-    message = f"STS at {endpoint} did not answer ({broken.code}: {reason})."
+    # A proxy in between, or a file of authorities that is not there: no byte went to STS.
+    lost = broken.code == "ProxyConnectionError" or "there is no CA bundle" in reason
+    went = "was not reached" if lost else "did not answer"
+    message = f"STS at {endpoint} {went} ({broken.code}: {reason})."
     return _failure(asked, broken.code, message, unreachable=True)
 
 

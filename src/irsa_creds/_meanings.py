@@ -176,7 +176,7 @@ _TABLE = (
         Meaning(
             "Most likely the role's trust policy does not let this token in (else there is no such "
             "role, or an SCP or a VPC endpoint's policy refuses).{clue} `irsa-creds explain` tells "
-            "which condition fails.",
+            "which condition fails, where somebody may read the policy (iam:GetRole).",
             "{explain}",
         ),
     ),
@@ -243,8 +243,8 @@ _TABLE = (
         ("SSLError",),
         "",
         Meaning(
-            "Check that AWS_CA_BUNDLE holds the authority that signed the certificate of "
-            "{endpoint}, and who answers there.",
+            "Check that AWS_CA_BUNDLE names a file that is there and holds the authority that "
+            "signed the certificate of {endpoint}, and who answers there.",
             retryable=True,
         ),
     ),
@@ -252,7 +252,8 @@ _TABLE = (
         ("ProxyConnectionError",),
         "",
         Meaning(
-            "Check HTTPS_PROXY and HTTP_PROXY, or let NO_PROXY name the host of {endpoint}.",
+            "It is the proxy that was not reached or refused, and STS was not asked: check "
+            "HTTPS_PROXY and HTTP_PROXY, or let NO_PROXY name the host of {endpoint}.",
             retryable=True,
         ),
     ),

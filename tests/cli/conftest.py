@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
+def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How wide somebody's terminal is, no test sees."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
     """What a command that fails does to the log of its own process, no other test sees."""
     yield

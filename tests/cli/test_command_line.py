@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import io
 import json
+import os
+import pty
 import shlex
+import struct
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import termios
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 
@@ -17,10 +22,11 @@ from irsa_creds import ConfigError, __version__
 from irsa_creds._errors import Failure
 from irsa_creds.cli import _whoami, main
 from irsa_creds.cli._parser import COMMANDS, UsageError
-from irsa_creds.cli._print import Printer, Styled
+from irsa_creds.cli._print import Printer, Styled, columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from cli.lab import Container
 
@@ -75,6 +81,30 @@ def test_the_help_of_each_command_teaches_by_example(
     said = capsys.readouterr().out
     assert f"irsa-creds {name}" in said.partition("examples:")[2]
     assert "--json" in said
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("width", [60, 80])
+def test_help_is_as_wide_as_the_terminal_but_for_what_is_to_be_pasted(
+    name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert usage(*name.split(), "--help") == 0
+    lines = capsys.readouterr().out.splitlines()
+    examples = lines.index("examples:")
+    ends = (at for at, line in enumerate(lines) if at > examples and line[:1] != " ")
+    end = next(ends, len(lines))
+    assert max(map(len, lines[:examples])) <= width
+    if width == 80:
+        assert max(map(len, ["", *lines[end:]])) <= width
+
+
+def test_help_fills_the_lines_of_a_wide_terminal_up_to_a_hundred_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert usage("whoami", "--help") == 0
+    assert 90 < max(map(len, capsys.readouterr().out.splitlines())) <= 100
 
 
 def test_help_of_all_imports_no_command() -> None:
@@ -343,6 +373,46 @@ def test_a_terminal_gets_colour_unless_it_is_not_to(
     out.error("no role")
     assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is coloured
     assert ("\x1b[31mirsa-creds: error:\x1b[0m" in stderr.getvalue()) is coloured
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, TextIO]]:
+    """Both ends of a terminal."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream:
+        yield ours, stream
+    os.close(ours)
+
+
+@pytest.mark.parametrize(("wide", "expected"), [(80, 80), (300, 100), (10, 40), (0, 100)])
+def test_a_line_is_as_wide_as_the_terminal_up_to_a_hundred_columns(
+    wide: int, expected: int, terminal: tuple[int, TextIO]
+) -> None:
+    ours, stream = terminal
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, wide, 0, 0))
+    assert columns(stream) == expected
+    assert Printer.to(stream, io.StringIO(), {}).width == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("72", 72), ("500", 100), ("1", 40), ("0", 100), ("wide", 80), ("9" * 5000, 80), ("²", 80)],
+    ids=lambda value: str(value)[:8],
+)
+def test_columns_says_how_wide_where_it_is_a_number(
+    value: str, expected: int, terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, stream = terminal
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    monkeypatch.setenv("COLUMNS", value)
+    assert columns(stream) == expected
+
+
+def test_what_is_no_terminal_has_a_hundred_columns(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        assert columns(file) == 100
+    assert columns(io.StringIO()) == 100
+    assert columns(None) == 100
 
 
 def test_a_file_gets_no_colour_though_the_other_stream_is_a_terminal() -> None:

@@ -162,6 +162,32 @@ def test_a_file_that_is_not_there_is_wrong_usage(run: Callable[..., tuple[int, s
     assert "/nowhere/app.yaml" in err
 
 
+@pytest.mark.parametrize("option", ["manifest", "policy"])
+def test_a_file_is_named_with_what_it_is_to_be(
+    option: str, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    _, _, err = run(f"--{option}", "nosuch.yaml")
+    why = "No such file or directory"
+    assert err == f"irsa-creds: error: The {option} 'nosuch.yaml' cannot be read: {why}.\n"
+    # As long as this it may be a token in place of its file.
+    _, _, err = run(f"--{option}", SECRET * 3)
+    assert f"The {option} (81 characters, without a slash) cannot be read" in err
+    assert SECRET not in err
+
+
+def test_messages_are_as_wide_as_the_terminal(
+    run: Callable[..., tuple[int, str, str]],
+    finds: Callable[[Diagnosis], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finds(FOUND)
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = run()
+    message = out.partition("F01  fail     ")[2].partition("  " * 8 + "fix:")[0]
+    assert " ".join(message.split()) == LONG
+    assert max(map(len, out.partition("credential chain")[0].splitlines())) <= 60
+
+
 @pytest.mark.parametrize("content", [None, "not json", "{}"])
 def test_a_policy_that_is_none_is_wrong_usage_even_without_a_token(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, content: str | None

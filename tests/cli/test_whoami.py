@@ -43,6 +43,7 @@ def test_it_tells_the_role_of_stss_answer_and_the_tokens_claims(
             "aud": ["sts.amazonaws.com"],
             "exp": found["token"]["exp"],
         },
+        "beaten_by": None,
     }
 
 
@@ -64,7 +65,7 @@ def test_what_sts_did_not_tell_is_not_made_up(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_more(*_: object) -> dict[str, object]:
-        return {"account_id": None, "token": {}}
+        return {"account_id": None, "token": {}, "beaten_by": None}
 
     monkeypatch.setattr("irsa_creds.cli._whoami._facts", no_more)
     assert main(["whoami"]) == 0
@@ -75,11 +76,49 @@ def test_a_claim_begins_no_line_of_its_own(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forged(*_: object) -> dict[str, object]:
-        return {"token": {"sub": "x\naccount id  000000000000"}}
+        return {"token": {"sub": "x\naccount id  000000000000"}, "beaten_by": None}
 
     monkeypatch.setattr("irsa_creds.cli._whoami._facts", forged)
     assert main(["whoami"]) == 0
     assert capsys.readouterr().out == "token sub  x\\naccount id  000000000000\n"
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+PROFILES = """\
+[profile other]
+role_arn = arn:aws:iam::123456789012:role/other
+source_profile = keys
+[profile keys]
+aws_access_key_id = a
+aws_secret_access_key = b
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "winner"),
+    [(KEYS, "AWS_ACCESS_KEY_ID is set"), ({"AWS_PROFILE": "other"}, "The profile 'other'")],
+    ids=["keys", "a profile"],
+)
+def test_where_a_program_here_is_somebody_else_a_remark_says_so(
+    environ: dict[str, str],
+    winner: str,
+    here: Container,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (here.home / "config").write_text(PROFILES)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(here.home / "config"))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert main(["whoami"]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith(f"but a program here is not this role (C01): {winner}")
+    assert "assumed-role/app-role/" in said.out
+    assert "beaten" not in said.out
+    assert main(["whoami", "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert json.loads(said.out)["beaten_by"].startswith(winner)
 
 
 def test_it_asks_sts_whatever_the_cache_has(
@@ -102,6 +141,14 @@ def test_where_sts_refuses_it_tells_why(
     assert (error["schema"], error["error"]["type"]) == (1, "ExchangeError")
     assert error["error"]["code"] == "AccessDenied"
     assert here.pod.role_arn in error["error"]["message"]
+    assert error["error"]["role_arn"] == here.pod.role_arn
+    assert error["error"]["command"].startswith("aws iam get-role --role-name app-role")
+    assert "trust policy" in error["error"]["advice"]
+    assert error["error"]["iss"] == here.sandbox.issuer.url
+    assert error["error"]["sub"] == "system:serviceaccount:default:app"
+    assert error["error"]["aud"] == "sts.amazonaws.com"
+    assert error["error"]["endpoint"] == here.sandbox.sts_url
+    assert error["error"]["request_id"]
     assert here.pod.token_file.read_text() not in said.err
 
 

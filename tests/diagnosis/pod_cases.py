@@ -169,7 +169,7 @@ FILES = [
     claims("k3s' audiences", "F04 fail", aud=[f"{API_SERVER}.cluster.local", "k3s"]),
     case(
         "the API server's path",
-        "F04 fail",
+        "F04 fail, T03 warn",
         "by its path",
         directory="kubernetes.io/serviceaccount",
         claims={"aud": ["vault"]},
@@ -230,6 +230,8 @@ TOKENS = [
     claims("with a slash", "T03 fail", aud=["sts.amazonaws.com/"]),
     claims("in capitals", "T03 fail", aud=["STS.AMAZONAWS.COM"]),
     claims("a blank behind it", "T03 fail", aud=["sts.amazonaws.com "]),
+    claims("another system's", "T03 warn", "another system's: the IAM", aud=["vault"]),
+    claims("two other systems'", "T03 warn", "audience: sts.amazon", aud=["vault", "my-company"]),
     claims("dots doubled", "T03 fail", aud=["sts..amazonaws.com"]),
     claims("no audience", "T03 fail", "no audience", aud=None),
     claims("an empty list of audiences", "T03 fail", aud=[]),
@@ -363,6 +365,13 @@ CHAIN = [
         profile="dev",
     ),
     profile(
+        "Session(profile_name=) with half of single sign-on",
+        "C01 fail, E01 fail",
+        "single sign-on",
+        "[profile dev]\nsso_role_name = x\n",
+        profile="dev",
+    ),
+    profile(
         "Session(profile_name=) with keys",
         "C01 fail, E01 fail",
         "its key",
@@ -443,6 +452,14 @@ VERSIONS = [
     env("a region with a blank", "V02 fail", AWS_REGION="eu central 1"),
     env("a zone's quotes", "V02 fail", AWS_REGION='"eu-central-1"'),
     env("a malformed default", "V02 fail", AWS_REGION=None, AWS_DEFAULT_REGION="eu_central_1"),
+    env("AWS_REGION alone", "V02 warn", "NoRegionError", AWS_DEFAULT_REGION=None),
+    env(
+        "no region, and an endpoint that needs none",
+        "V02 warn",
+        "but boto3 clients of most services will fail with NoRegionError",
+        **NO_REGION,
+        AWS_ENDPOINT_URL_STS="https://ceph.example.com",
+    ),
     env("two regions", "V02 warn", "AWS_DEFAULT_REGION", AWS_DEFAULT_REGION="us-east-1"),
 ]
 

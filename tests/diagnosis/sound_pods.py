@@ -35,7 +35,6 @@ SOUND: dict[str, dict[str, Any]] = {
     "EKS, STS of another region": {
         "environ": {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
     },
-    "EKS, AWS_REGION alone": {"environ": {"AWS_DEFAULT_REGION": None}},
     "EKS, AWS_DEFAULT_REGION alone": {"environ": {"AWS_REGION": None}},
     "EKS, the region in the profile": {
         "environ": NO_REGION,
@@ -48,7 +47,6 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "EKS, aiobotocore": {"versions": {"aiobotocore": "3.10.0"}},
     "EKS, a secret without a key id": {"environ": {"AWS_SECRET_ACCESS_KEY": SECRET}},
-    "EKS, another audience": {"claims": {"aud": ["my-company"]}},
     "EKS, two audiences": {"claims": {"aud": ["sts.amazonaws.com", "vault"]}},
     "EKS, keys in the default profile": {
         "credentials": f"[default]\naws_access_key_id = AKIA\naws_secret_access_key = {SECRET}\n"
@@ -145,7 +143,7 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "an opaque token on Ceph": {
         "content": "opaque",
-        "environ": {**CEPH, **NO_REGION, "AWS_ROLE_ARN": "arn:aws:iam:::role/app"},
+        "environ": {**CEPH, "AWS_ROLE_ARN": "arn:aws:iam:::role/app"},
     },
     "a JWT on Ceph": {
         "environ": {**CEPH, "AWS_ROLE_ARN": "arn:aws:iam:::role/app"},

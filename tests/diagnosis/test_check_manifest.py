@@ -79,7 +79,7 @@ def test_namespaces_that_differ_come_with_the_subject_to_trust() -> None:
     [
         ("arn:aws:sts::123456789012:assumed-role/app/session", ROLE),
         (f"'\"{ROLE}\"'", f"{ROLE}"),
-        ("arn:aws:iam::123456789012:user/app", "arn:aws:iam::123456789012:role/NAME"),
+        ("arn:aws:iam::123456789012:user/app", "arn:aws:iam::ACCOUNT:role/ROLE"),
     ],
 )
 def test_an_arn_that_gives_the_right_one_away_is_mended(value: str, fixed: str) -> None:

@@ -158,6 +158,12 @@ def test_the_way_that_must_be_open_is_named_with_its_port(
     assert found.fix.startswith("# ")
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_variable_that_names_the_proxy_is_that_of_the_url(scheme: str) -> None:
+    found = check("N04", proxy="http://proxy:3128", probe=None, url=f"{scheme}://sts.example.com")
+    assert found.fix.endswith(f'sts.example.com"  # or correct {scheme.upper()}_PROXY')
+
+
 def test_what_no_proxy_names_already_stays_in_it() -> None:
     fix = check("N04", proxy="http://proxy:3128", probe=None).fix
     shell = f"NO_PROXY=a,b; {fix}; echo $NO_PROXY; unset NO_PROXY; {fix}; echo $NO_PROXY"
@@ -165,6 +171,21 @@ def test_what_no_proxy_names_already_stays_in_it() -> None:
     printed = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)
     host = "sts.us-east-1.amazonaws.com"
     assert printed.stdout == f"a,b,{host}\n{host}\n"
+
+
+@pytest.mark.parametrize("command", ["aws iam get-role --role-name app > role.json", ""])
+def test_whom_sts_refuses_is_told_that_the_policy_is_read_elsewhere(command: str) -> None:
+    refused = Exchanged(code="AccessDenied", message="No.", command=command)
+    first, *rest = check("S01", exchanged=refused).fix.splitlines()
+    assert first == "# where somebody may call iam:GetRole, which is seldom here"
+    assert len(rest) == 1
+    assert rest[0].startswith(command or "irsa-creds explain ")
+
+
+def test_the_role_of_a_fix_that_is_not_known_is_words_in_capitals() -> None:
+    node = Caller("arn:aws:sts::123456789012:assumed-role/node/i-0123456789abcdef0", "iam-role")
+    found = check("S02", caller=node, role_arn=None, final_role_arn=None)
+    assert found.fix.endswith("eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE")
 
 
 def test_who_cannot_be_asked_about_is_unknown_and_nobody_is_skipped() -> None:

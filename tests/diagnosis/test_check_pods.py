@@ -160,15 +160,38 @@ def test_every_region_that_botocore_knows_is_in_its_partition() -> None:
     assert len(partitions) > 6
 
 
-def test_that_botocore_does_not_read_aws_region_is_said_and_no_alarm(
+@pytest.mark.parametrize(
+    ("environ", "status", "fix"),
+    [
+        # What the pod identity webhook sets is both.
+        ({}, "ok", ""),
+        ({"AWS_DEFAULT_REGION": None}, "warn", "export AWS_DEFAULT_REGION=eu-central-1"),
+        (
+            {
+                "AWS_REGION": None,
+                "AWS_DEFAULT_REGION": None,
+                "AWS_ENDPOINT_URL_STS": "https://ceph.example.com",
+            },
+            "warn",
+            "export AWS_DEFAULT_REGION=us-east-1  # or what the endpoint calls its own",
+        ),
+    ],
+)
+def test_where_botocore_reads_no_region_its_clients_fail_and_that_is_said(
+    environ: dict[str, str | None], status: str, fix: str, check: Callable[..., Check]
+) -> None:
+    found = check("V02", environ=environ)
+    assert (found.status, found.fix) == (status, fix)
+    assert ("NoRegionError" in found.message) is (status == "warn")
+
+
+def test_the_audience_for_another_endpoint_than_aws_s_is_not_judged(
     check: Callable[..., Check],
 ) -> None:
-    found = check("V02", environ={"AWS_DEFAULT_REGION": None})
-    assert (found.status, found.fix) == (
-        "ok",
-        "export AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1",
-    )
-    assert "AWS_DEFAULT_REGION" in found.message
+    ceph = {"AWS_ENDPOINT_URL_STS": "https://ceph.example.com"}
+    found = check("T03", environ=ceph, claims={"aud": ["vault"]})
+    assert found.status == "ok"
+    assert "not AWS's, so it is not judged" in found.message
 
 
 def test_a_development_version_has_what_its_release_will_have(

@@ -8,7 +8,7 @@ import pytest
 
 from irsa_creds.diagnosis._explain import Explanation, explain
 from irsa_creds.diagnosis._findings_provider import alike, cluster_of, difference, stranger
-from irsa_creds.diagnosis._findings_values import subject_difference
+from irsa_creds.diagnosis._findings_subject import subject_difference
 from irsa_creds.diagnosis._made import trust_policy
 
 ID = "0123456789ABCDEF0123456789ABCDEF"

@@ -149,7 +149,6 @@ def test_a_single_statement_is_mended_where_it_stands() -> None:
         policy(Condition={"Null": {SUB: "true"}, "StringEquals": {AUD: STS}}),
         policy(Condition={"StringEquals": {"sts:ExternalId": "x"}}),
         policy(Condition={"StringEquals": {"sts:ExternalId": "x", AUD: STS}}),
-        policy(Condition={"StringEquals": {SUB: "system:serviceaccount:*", AUD: STS}}),
         policy(
             Action="sts:AssumeRole",
             Condition={"StringLike": {SUB: "system:serviceaccount:*", AUD: STS}},

@@ -106,6 +106,17 @@ def test_no_name_becomes_something_else_in_yaml(name: str) -> None:
     assert label[-1] not in ".-"
 
 
+def test_the_image_that_is_the_default_waits_and_another_does_what_it_does() -> None:
+    def started(**options: str) -> object:
+        _, deployment = objects(manifest("prod/reader", ROLE, **options))
+        return deployment["spec"]["template"]["spec"]["containers"][0].get("command")
+
+    # Python without a terminal would end, and be started again and again.
+    assert started() == ["sleep", "infinity"]
+    assert "put your own here" in manifest("prod/reader", ROLE)
+    assert started(image="app:1") is None
+
+
 def test_a_manifest_takes_an_image() -> None:
     _, deployment = objects(
         manifest("prod/reader", ROLE, image="registry.example:5000/app@sha256:00")

@@ -1,31 +1,25 @@
 from __future__ import annotations
 
-import base64
-import json
 import os
 import socket
 import threading
-import time
 from datetime import UTC, datetime
 from itertools import count
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from diagnosis.onlinelab import checked
 from irsa_creds._credentials import Credentials
-from irsa_creds._place import Http
-from irsa_creds._token import Token
-from irsa_creds.diagnosis import _online, _online_caller, _online_issuer, _online_steps
+from irsa_creds.diagnosis import _online, _online_caller, _online_steps
 from irsa_creds.diagnosis._check_online import online_checks
 from irsa_creds.diagnosis._online import OnlineFacts, gather_online
 from irsa_creds.diagnosis._online_steps import Trouble
 from irsa_creds.testing import Issuer, Sandbox
-from irsa_creds.testing._server import LoopbackServer, Reply, Request
 from stsserver import StsServer, answer, http, make_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from irsa_creds.diagnosis._checks import Check
@@ -33,32 +27,6 @@ if TYPE_CHECKING:
 
 ANY_KEYS = Credentials("ASIA", "secret", "token", datetime.now(UTC))
 NODE = "arn:aws:sts::123456789012:assumed-role/eksctl-node/i-0123456789abcdef0"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    """One sandbox for all: these tests only ask, and clear the faults they set."""
-    with Sandbox() as opened:
-        yield opened
-
-
-_roles = count()
-
-
-@pytest.fixture
-def here(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pod]:
-    """A pod whose environment is this process's."""
-    pod = shared.deploy(role=f"app-{next(_roles)}", bucket=None)
-    for name, value in pod.environ.items():
-        monkeypatch.setenv(name, value)
-    yield pod
-    shared.faults.clear()
-    shared.issuer.reachable = True
-
-
-def checked(facts: OnlineFacts | None = None) -> dict[str, Check]:
-    found = gather_online(os.environ) if facts is None else facts
-    return {check.id: check for check in online_checks(found)}
 
 
 def sts_reached(checks: Iterable[Check]) -> bool:
@@ -79,19 +47,6 @@ def resolver(addresses: list[str]) -> Callable[..., Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
 
     return found
-
-
-def served(respond: Callable[[Request], Reply]) -> LoopbackServer:
-    return LoopbackServer(respond)
-
-
-def as_json(document: object, status: int = 200, **headers: str) -> Reply:
-    return Reply(status, headers, json.dumps(document).encode())
-
-
-def token_of(iss: object, header: bytes = b'{"kid": "k1"}') -> Token:
-    parts = (header, json.dumps({"iss": iss}).encode(), b"signature")
-    return Token(".".join(base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in parts))
 
 
 def test_all_is_well_in_a_pod_whose_role_is_had(here: Pod) -> None:
@@ -546,159 +501,6 @@ class TestProxy:
         assert "percent-encode" in checks["N04"].message
         assert "percent-encode" in checks["N06"].message
         assert not sts_reached(checks.values())
-
-
-class TestIssuer:
-    """Discovery document and keys."""
-
-    def ask(self, url: object, header: bytes = b'{"kid": "k1"}') -> Any:
-        http_settings = Http()
-        return _online_issuer.ask_issuer(http_settings, token_of(url, header), aws=False)
-
-    def test_an_issuer_that_is_down_is_no_fault_of_the_pod(
-        self, here: Pod, shared: Sandbox
-    ) -> None:
-        shared.issuer.reachable = False
-        check = checked()["N06"]
-        assert check.status == "unknown"
-        assert "answers 503" in check.message
-
-    def test_a_key_that_is_not_published_is_told(self, here: Pod, shared: Sandbox) -> None:
-        here.token_file.write_text(shared.issuer.token(header={"kid": "old"}))
-        check = checked()["N06"]
-        assert check.status == "fail"
-        assert "The key old" in check.message
-
-    def test_another_issuer_in_the_document_is_told(self) -> None:
-        discovery = {"issuer": "https://other.example", "jwks_uri": ""}
-        replies: dict[str, Reply] = {}
-        with served(lambda request: replies[request.path]) as server:
-            discovery["jwks_uri"] = f"{server.url}/keys"
-            replies["/.well-known/openid-configuration"] = as_json(discovery)
-            replies["/keys"] = as_json({"keys": [{"kid": "k1"}, {"kid": 5}, "none"]})
-            found = self.ask(server.url)
-        assert (found.named, found.kids, found.error) == ("https://other.example", ("k1",), "")
-
-    def test_a_few_redirects_are_followed(self) -> None:
-        replies: dict[str, Reply] = {}
-        with served(lambda request: replies[request.path]) as server:
-            first = "/.well-known/openid-configuration"
-            replies[first] = Reply(302, {"Location": "/there"}, b"")
-            replies["/there"] = as_json({"issuer": server.url, "jwks_uri": f"{server.url}/keys"})
-            replies["/keys"] = as_json({"keys": []})
-            found = self.ask(server.url)
-        assert (found.named, found.error) == (server.url, "")
-
-    @pytest.mark.parametrize(
-        ("places", "error"),
-        [
-            ({"jwks_uri": "http://127.0.0.2:1/keys"}, "leads to another place"),
-            ({"jwks_uri": "https://127.0.0.1/keys"}, "leads to another place"),
-            ({"Location": "http://169.254.169.254/latest/meta-data"}, "leads to another place"),
-            ({"Location": "http://[bad"}, "not a valid host"),
-        ],
-    )
-    def test_what_a_strange_document_names_is_not_asked(
-        self, places: dict[str, str], error: str
-    ) -> None:
-        reply = as_json(places)
-        if "Location" in places:
-            reply = Reply(302, places, b"")
-        with served(lambda _: reply) as server:
-            assert error in self.ask(server.url).error
-
-    def test_an_old_urllib3_is_read_byte_by_byte(self) -> None:
-        pieces = [b"a", b"b", b""]
-        raw = SimpleNamespace(read=lambda size: pieces.pop(0)[:size])
-        assert _online_issuer._read(raw, time.monotonic() + 60) == b"ab"
-
-    def test_a_redirect_to_what_is_no_url_is_told(self) -> None:
-        with pytest.raises(Trouble, match="redirects to what is no URL"):
-            _online_issuer._onward("http://issuer.example", "//[bad")
-
-    @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
-    def test_where_aws_is_to_ask_it_an_issuer_has_https(self, url: str) -> None:
-        found = _online_issuer.ask_issuer(Http(), token_of(url), aws=True)
-        assert "no https URL" in found.error
-
-    @pytest.mark.parametrize(
-        "address",
-        ["169.254.169.254", "fe80::1%eth0", "fd00:ec2::254", "0.0.0.0", "::ffff:169.254.169.254"],
-    )
-    def test_no_issuer_is_where_clouds_hand_out_credentials(
-        self, monkeypatch: pytest.MonkeyPatch, address: str
-    ) -> None:
-        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: (address,))
-        assert "which is no issuer's" in self.ask("http://issuer.example").error
-
-    def test_a_public_issuer_leads_nobody_into_the_network(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        way = _online_issuer._Way(Http(), "https://issuer.example", aws=True, deadline=0)
-        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("52.1.1.1",))
-        assert not _online_issuer._is_inside(way)
-        monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("10.0.0.7",))
-        with pytest.raises(Trouble, match=r"leads to 10\.0\.0\.7, inside this network"):
-            _online_issuer._get(way, "https://keys.example/keys")
-
-    def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(self, shared: Sandbox) -> None:
-        proxied = Http(environment_proxies=(("http", shared.sts_url),))
-        found = _online_issuer.ask_issuer(proxied, token_of("http://issuer.example"), aws=False)
-        assert "answers" in found.error or "JSON" in found.error
-        found = _online_issuer.ask_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
-        assert "which is no issuer's" in found.error
-
-    def test_an_issuer_that_is_not_there_is_named_by_its_host(self) -> None:
-        with socket.socket() as bound:
-            bound.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            error = self.ask(f"{url}/id/{'E' * 60}").error
-        assert url in error
-        assert "***" not in error
-
-    def test_a_document_that_drips_is_left_when_the_time_is_over(self) -> None:
-        with served(lambda _: as_json({})) as server:
-            way = _online_issuer._Way(Http(), server.url, aws=False, deadline=0, inside=True)
-            with pytest.raises(Trouble, match="did not end in time"):
-                _online_issuer._get(way, server.url)
-
-    def test_a_loop_of_redirects_is_not(self) -> None:
-        asked = []
-
-        def onward(request: Request) -> Reply:
-            asked.append(request.path)
-            return Reply(302, {"Location": request.path}, b"")
-
-        with served(onward) as server:
-            assert self.ask(server.url).error == "more than 3 redirects"
-        assert len(asked) == 4
-
-    @pytest.mark.parametrize(
-        ("reply", "error"),
-        [
-            (Reply(200, {}, b"<html>"), "is no JSON document"),
-            (as_json([]), "is no JSON document"),
-            (Reply(200, {}, b"[" * 100_000), "is no JSON document"),
-            (Reply(200, {}, b'{"a": "' + b"x" * 300_000 + b'"}'), "is no JSON document"),
-            (as_json({"keys": 5, "jwks_uri": "file:///etc/passwd"}), "is no http(s) URL"),
-            (Reply(302, {"Location": "ftp://elsewhere"}, b""), "is no http(s) URL"),
-        ],
-    )
-    def test_a_document_that_is_none_is_told(self, reply: Reply, error: str) -> None:
-        with served(lambda _: reply) as server:
-            assert error in self.ask(server.url).error
-
-    def test_a_key_set_without_keys_is_told(self) -> None:
-        with served(lambda _: as_json({"jwks_uri": f"{server.url}/keys"})) as server:
-            assert "has no keys" in self.ask(server.url).error
-
-    def test_an_issuer_that_is_no_url_is_not_asked(self) -> None:
-        assert "is no http(s) URL" in self.ask("file:///etc").error
-        assert self.ask(5).error == "the token names no issuer"
-
-    @pytest.mark.parametrize("header", [b"[]", b"{", b'{"kid": 5}', b"[" * 10_000])
-    def test_a_token_without_the_id_of_a_key_is_told(self, header: bytes) -> None:
-        assert self.ask("file:///etc", header).kid is None
 
 
 class TestIdentity:

@@ -23,6 +23,7 @@ _INTERRUPTED, _PIPE_BROKEN = SIGNALLED + 2, SIGNALLED + 13
 #: What no command means anything by: EX_SOFTWARE of sysexits.h.
 _CANNOT_GO_ON = 70
 _JSON = "--json"
+_FIELDS = ("advice", "command", "role_arn", "endpoint", "request_id", "iss", "sub", "aud")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         out.error(str(error), kind="UsageError")
         return _USAGE
     except IrsaError as error:
-        code = error.code if isinstance(error, ExchangeError) else None
-        out.error(str(error), kind=type(error).__name__, code=code)
+        code = error.failure.code if error.failure else None
+        out.error(str(error), kind=type(error).__name__, code=code, more=_told_of(error))
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -86,6 +87,13 @@ def _in_order(arguments: list[str]) -> list[str]:
         # An option of each command, which many write before it.
         arguments[:2] = reversed(arguments[:2])
     return arguments
+
+
+def _told_of(error: IrsaError) -> dict[str, str | None]:
+    """Return what a refused exchange tells besides its text, for programs."""
+    if not isinstance(error, ExchangeError):
+        return {}
+    return {name: getattr(error, name) for name in _FIELDS}
 
 
 def _told(error: Exception) -> str:

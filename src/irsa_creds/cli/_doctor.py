@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_WIDTH = 100
 _STATUS_WIDTH = len("skipped")
 # "  E01  skipped  " before a message.
 _INDENT = " " * (2 + len("E01") + 2 + _STATUS_WIDTH + 2)
 _EXIT = """\
 exit status:
-  0 all well   1 a check failed   2 wrong usage   3 warnings, under --strict   4 STS not reached"""
+  0 all well   1 a check failed   2 wrong usage   3 warnings, under --strict
+  4 STS not reached"""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
 
 
 def _show(check: Check, out: Printer) -> None:
-    first, *rest = _wrapped(check.message)
+    first, *rest = _wrapped(check.message, out.width - len(_INDENT))
     status = Styled(check.status.ljust(_STATUS_WIDTH), check.status)
     quiet = check.status in {"ok", "skipped"}
     out.line("  ", Styled(check.id, "dim"), "  ", status, "  ", _text(first, quiet=quiet))
@@ -99,9 +99,8 @@ def _show(check: Check, out: Printer) -> None:
         _show_fix(check.fix, out)
 
 
-def _wrapped(message: str) -> list[str]:
+def _wrapped(message: str, width: int) -> list[str]:
     """Return the lines of a message; what people copy, like a URL, is never broken."""
-    width = _WIDTH - len(_INDENT)
     lines = textwrap.wrap(message, width, break_on_hyphens=False, break_long_words=False)
     return lines or [""]
 

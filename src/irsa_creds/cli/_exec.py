@@ -33,9 +33,9 @@ already, and AWS_REGION tells it the region that it would miss then. Signals are
 
 _STATUS = """\
 exit status:
-  the command's own; 128 + N where signal N ended it; 127 or 126 where it is not there or cannot be
-  run; 1 where there are no credentials, or something would beat them; 70 where this program itself
-  could not go on.
+  the command's own; 128 + N where signal N ended it; 127 or 126 where it is not
+  there or cannot be run; 1 where there are no credentials, or something would
+  beat them; 70 where this program itself could not go on.
 
 """
 

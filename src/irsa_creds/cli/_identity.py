@@ -30,8 +30,9 @@ __all__ = [
 #: The end of `--help` of the commands that take these options.
 ENVIRONMENT = """\
 environment:
-  AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_SESSION_NAME, AWS_REGION, AWS_PROFILE and
-  the rest that botocore reads. The pod identity webhook sets the first two."""
+  AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE (both are set by the pod identity
+  webhook), AWS_ROLE_SESSION_NAME, AWS_REGION, AWS_PROFILE and the rest that
+  botocore reads."""
 
 
 def add_identity(parser: argparse.ArgumentParser) -> None:

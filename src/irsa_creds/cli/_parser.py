@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
+import sys
 from importlib import import_module
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from irsa_creds._version import __version__
+from irsa_creds.cli._print import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +34,26 @@ SIGNALLED = 128
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - as said
 
 
-# A width of its own: to ask for the terminal's, argparse imports `shutil` and three compressors,
-# as soon as an option is added.
-_FORMATTER = partial(argparse.RawDescriptionHelpFormatter, width=100)
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal: sentences are wrapped, and examples stay as they are."""
+
+    def __init__(self, prog: str) -> None:
+        # To ask for a width itself, argparse imports `shutil` as soon as an option is added.
+        super().__init__(prog, width=columns(sys.stdout))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap  # noqa: PLC0415 - only --help needs it, and `process` shall be quick
+
+        filled: list[str] = []
+        for raw, group in groupby(text.splitlines(), key=_is_raw):
+            lines = list(group)
+            filled += lines if raw else textwrap.wrap(" ".join(lines), width)
+        return "\n".join(f"{indent}{line}" for line in filled) + "\n"
+
+
+def _is_raw(line: str) -> bool:
+    """Whether a line of help is none of a sentence: empty, a title, or behind blanks."""
+    return not line or line.endswith(":") or line.startswith(" ")
 
 
 class UsageError(Exception):
@@ -78,7 +97,10 @@ COMMANDS = {
 
 _EXAMPLES = (
     ("what is wrong here?", "irsa-creds doctor --online"),
-    ("why AccessDenied?", "irsa-creds explain --token $AWS_WEB_IDENTITY_TOKEN_FILE --fetch"),
+    (
+        "why AccessDenied?",
+        "irsa-creds explain --token $AWS_WEB_IDENTITY_TOKEN_FILE --policy role.json",
+    ),
     ("who am I?", "irsa-creds whoami"),
     ("any program, any language", "irsa-creds exec -- aws s3 ls"),
 )
@@ -95,7 +117,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
         prog="irsa-creds",
         description="AWS credentials for pods with IRSA: use them, and see why they do not come.",
         epilog=_epilog(_EXAMPLES, "'irsa-creds COMMAND --help' shows more of each."),
-        formatter_class=_FORMATTER,
+        formatter_class=_Formatter,
         # An option that is cut short today may mean another one tomorrow.
         allow_abbrev=False,
     )
@@ -106,7 +128,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
         return parser
     # Whatever stands there is no command: what follows is help, or the list of what could be meant.
     for name, (_, line) in COMMANDS.items():
-        subparsers.add_parser(name, help=line, formatter_class=_FORMATTER)
+        subparsers.add_parser(name, help=line, formatter_class=_Formatter)
     return parser
 
 
@@ -134,7 +156,7 @@ def command(
         help=COMMANDS[name].line,
         description=description,
         epilog=_epilog(examples, after),
-        formatter_class=_FORMATTER,
+        formatter_class=_Formatter,
         allow_abbrev=False,
         **more,
     )

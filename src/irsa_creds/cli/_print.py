@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SCHEMA", "Printer", "Styled"]
+__all__ = ["SCHEMA", "Printer", "Styled", "columns"]
 
 #: The version of all JSON that the command line prints; it changes when a name or meaning does.
 SCHEMA = 1
+# Columns: longer lines are hard to read, and in shorter ones nothing fits.
+_WIDEST, _NARROWEST = 100, 40
 _STYLES = {
     "heading": "1",
     "dim": "2",
@@ -28,6 +31,22 @@ _STYLES = {
 }
 # Tokens, files and answers are anybody's text: none may steer the terminal or turn a line round.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def columns(stream: TextIO | None) -> int:
+    """Return how wide lines may be: as the terminal, 40 to 100; 100 where there is no terminal.
+
+    `shutil` would say it too, and brings three compressors along.
+    """
+    found = os.environ.get("COLUMNS", "")
+    if not (found.isascii() and found.isdigit() and len(found) <= len("99999")):
+        try:
+            found = str(os.get_terminal_size(stream.fileno() if stream else -1).columns)
+        # A stream without a descriptor, or none of a terminal.
+        except (OSError, ValueError):
+            found = ""
+    # A terminal that does not know its width says 0.
+    return max(_NARROWEST, min(int(found or 0) or _WIDEST, _WIDEST))
 
 
 class Styled(NamedTuple):
@@ -47,6 +66,7 @@ class Printer:
 
     Attributes:
         json: whether `--json` was given: `emit` is then all that goes to standard output.
+        width: columns that a line of text may fill.
     """
 
     def __init__(
@@ -57,8 +77,10 @@ class Printer:
         colour: bool = False,
         stderr_colour: bool = False,
         json: bool = False,
+        width: int = _WIDEST,
     ) -> None:
         self.json = json
+        self.width = width
         self._stdout = stdout
         self._stderr = stderr
         self._colour = colour
@@ -79,6 +101,7 @@ class Printer:
             colour=wanted and stdout.isatty(),
             stderr_colour=wanted and stderr.isatty(),
             json=json,
+            width=columns(stdout),
         )
 
     def line(self, *parts: str | Styled) -> None:
@@ -105,16 +128,24 @@ class Printer:
         """Print a line on standard error that is no error."""
         self._stderr.write(_joined(parts, colour=self._stderr_colour) + "\n")
 
-    def error(self, message: str, *, kind: str = "Error", code: str | None = None) -> None:
+    def error(
+        self,
+        message: str,
+        *,
+        kind: str = "Error",
+        code: str | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         """Print why the command failed, on standard error; as JSON under `--json`.
 
         Args:
             message: a few lines.
             kind: the name of its class.
             code: STS's error code, where there is one.
+            more: what JSON tells besides, by its names.
         """
         if self.json:
-            told = {"type": kind, "code": code, "message": message}
+            told = {"type": kind, "code": code, "message": message, **(more or {})}
             self._stderr.write(_as_json({"error": told}) + "\n")
         else:
             self.note(Styled("irsa-creds: error:", "error"), " ", message)

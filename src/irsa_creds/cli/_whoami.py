@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._endpoint import endpoint_url
@@ -10,6 +11,8 @@ from irsa_creds._token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
+from irsa_creds.diagnosis._check_chain import chain_checks
+from irsa_creds.diagnosis._facts import gather_facts
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +27,7 @@ __all__ = ["add", "run"]
 _DESCRIPTION = """\
 Trade the token at STS and show who this pod is to AWS: the assumed role in STS's answer, which is
 what GetCallerIdentity would say and needs no second request. No secret is shown. Where the exchange
-fails, the error says why."""
+fails, the error says why; where botocore would take other credentials all the same, a remark."""
 
 _CLAIMS = ("iss", "sub", "aud", "exp")
 
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     if out.json:
         out.emit(facts)
         return 0
-    claims = facts.pop("token")
+    claims, beaten_by = facts.pop("token"), facts.pop("beaten_by")
     facts |= {f"token {name}": value for name, value in claims.items()}
     if "token exp" in facts:
         facts["token exp"] = instant(facts["token exp"])
@@ -66,6 +69,8 @@ def run(args: argparse.Namespace, out: Printer) -> int:
         # A claim is anybody's text: it must not begin a line of its own.
         shown = "(not told)" if value is None else str(value).replace("\n", "\\n")
         out.line(Styled(name.replace("_", " ").ljust(width), "dim"), "  ", shown)
+    if beaten_by:
+        out.note("but a program here is not this role (C01): ", beaten_by)
     return 0
 
 
@@ -80,4 +85,11 @@ def _facts(config: Config, credentials: Credentials) -> dict[str, Any]:
         "endpoint": endpoint_url(config),
         "region": config.region,
         "token": {name: token[name] for name in _CLAIMS if name in token},
+        "beaten_by": _beaten_by(),
     }
+
+
+def _beaten_by() -> str | None:
+    """Return what comes first in botocore's chain, as a sentence; None where nothing does."""
+    first, _ = chain_checks(gather_facts(os.environ))
+    return first.message if first.status == "fail" else None

@@ -9,6 +9,7 @@ from irsa_creds.diagnosis import _check_manifest_accounts as accounts, _check_ma
 from irsa_creds.diagnosis._check_manifest_objects import ROLE_ARN, Objects
 from irsa_creds.diagnosis._check_manifest_runs import unused
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._remedies import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +104,7 @@ def _no_role(objects: Objects) -> Check:
         "M04",
         "warn",
         f"No service account of the manifest has the annotation {ROLE_ARN}, not even {account}.",
-        f"metadata:\n  annotations:\n    {ROLE_ARN}: arn:aws:iam::123456789012:role/NAME",
+        f"metadata:\n  annotations:\n    {ROLE_ARN}: {ROLE_EXAMPLE}",
     )
 
 

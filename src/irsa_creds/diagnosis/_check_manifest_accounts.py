@@ -21,6 +21,7 @@ from irsa_creds.diagnosis._check_manifest_objects import (
     mapping_at,
 )
 from irsa_creds.diagnosis._manifest import printable
+from irsa_creds.diagnosis._remedies import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["misplaced", "namespaces", "role_arns"]
 
-_EXAMPLE = "arn:aws:iam::123456789012:role/NAME"
 # kube2iam and kiam read this one, of pods (their README files); on an account nobody reads it.
 _KUBE2IAM = "iam.amazonaws.com"
 _ALIKE = 0.8
@@ -214,7 +214,7 @@ def _annotate(name: str, namespace: str | None, arn: object) -> str:
     try:
         role = _arn.role_arn(arn, "", aws=True)
     except ConfigError:
-        role = _EXAMPLE
+        role = ROLE_EXAMPLE
     return (
         f"kubectl annotate serviceaccount {shlex.quote(name)}{_in_namespace(namespace)} "
         f"--overwrite {ROLE_ARN}={shlex.quote(role)}"

@@ -172,9 +172,10 @@ def _is_loopback(addresses: tuple[str, ...]) -> bool:
 
 
 def _proxy(facts: OnlineFacts) -> Check:
-    host = facts.url.split("/")[2]
+    scheme, _, host, *_ = facts.url.split("/")
+    variable = f"{scheme.rstrip(':').upper()}_PROXY"
     # What NO_PROXY names already stays in it.
-    fix = f'export NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}{host}"  # or correct HTTPS_PROXY'
+    fix = f'export NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}{host}"  # or correct {variable}'
     if facts.proxy_trouble:
         return Check("N04", "fail", f"T{facts.proxy_trouble[1:]}.", fix, _UNREACHED)
     if facts.proxy is None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._advice import ROLE
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._remedies import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._online_facts import Caller, OnlineFacts
+    from irsa_creds.diagnosis._online_facts import Caller, Exchanged, OnlineFacts
 
 __all__ = ["exchange_check", "identity_check"]
 
@@ -55,7 +56,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
                 for part in (f"The role {facts.role_arn} is not given:", done.message, done.advice)
                 if part
             ),
-            done.command or (_EXPLAIN if done.code == "AccessDenied" else ""),
+            _what_to_type(done),
             data,
         )
     return Check(
@@ -63,6 +64,15 @@ def exchange_check(facts: OnlineFacts) -> Check:
         "ok",
         f"STS gives the role {facts.role_arn} for the token, for {done.seconds:,.0f} s.",
         data={"arn": done.arn, "seconds": round(done.seconds)},
+    )
+
+
+def _what_to_type(done: Exchanged) -> str:
+    if done.code != "AccessDenied":
+        return done.command
+    # What STS refused signs nothing: here `aws` would be refused as well.
+    return (
+        f"# where somebody may call iam:GetRole, which is seldom here\n{done.command or _EXPLAIN}"
     )
 
 
@@ -95,8 +105,8 @@ def identity_check(facts: OnlineFacts) -> Check:
             "S02",
             "fail" if node else "warn",
             f"No role is meant, and {who}.",
-            "kubectl annotate serviceaccount NAME "
-            "eks.amazonaws.com/role-arn=arn:aws:iam::123456789012:role/NAME",
+            "kubectl annotate serviceaccount SERVICE_ACCOUNT --namespace NAMESPACE "
+            f"eks.amazonaws.com/role-arn={ROLE_EXAMPLE}",
             data,
         )
     return Check(

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from irsa_creds._advice import is_for_api_server
 from irsa_creds._errors import instant
 from irsa_creds._place import region_of_issuer
 from irsa_creds._validate import shown
@@ -15,6 +16,7 @@ from irsa_creds.diagnosis._claims import (
     STS,
     STS_AUDIENCES,
     audiences,
+    is_known_audience,
     is_slip_of_sts,
     seconds,
     span,
@@ -95,7 +97,8 @@ def _audience(facts: Facts) -> Check:
     # Bounded: a token is anybody's text.
     said = shown(", ".join(named))
     if not facts.asks_aws:
-        return Check("T03", "ok", f"The audience is {said}, for this endpoint.", "", data)
+        message = f"The audience is {said}; this endpoint is not AWS's, so it is not judged."
+        return Check("T03", "ok", message, "", data)
     if not named:
         return Check("T03", "fail", "The token has no audience (aud).", mount_token(STS), data)
     if STS_AUDIENCES.intersection(named):
@@ -117,13 +120,27 @@ def _audience(facts: Facts) -> Check:
             f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n{or_mount(STS)}",
             data,
         )
-    return Check(
-        "T03",
-        "ok",
-        f"The audience is {said}: the IAM OIDC provider must list it as a client id.",
-        "",
-        data,
-    )
+    return _foreign_audience(facts, named)
+
+
+def _foreign_audience(facts: Facts, named: tuple[str, ...]) -> Check:
+    """Return T03 of an audience that works only where somebody has said so to IAM."""
+    said, data = shown(", ".join(named)), {"aud": [told(each) for each in named]}
+    listed = "the IAM OIDC provider must list it as a client id"
+    if subject_of(facts.claims) and not any(_is_told_or_known(facts, each) for each in named):
+        return Check(
+            "T03",
+            "warn",
+            f"The audience is {said}, another system's: {listed}, or is {STS} meant?",
+            mount_token(STS),
+            data,
+        )
+    return Check("T03", "ok", f"The audience is {said}: {listed}.", "", data)
+
+
+def _is_told_or_known(facts: Facts, audience: str) -> bool:
+    """Whether F04 tells of an audience, or others than EKS have it."""
+    return is_known_audience(audience) or is_for_api_server(audience, facts.issuer)
 
 
 def _issuer(facts: Facts) -> Check:

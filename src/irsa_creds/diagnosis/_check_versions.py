@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["version_checks"]
 
 _VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# A few services, such as S3 and IAM, have an endpoint for clients without a region (botocore
+# 1.44.8, endpoints.json: partitionEndpoint).
+_FAIL = "boto3 clients of most services will fail with NoRegionError"
 
 
 class _Need(NamedTuple):
@@ -97,25 +100,30 @@ def _named_region(named: dict[str, str]) -> Check:
             named,
         )
     if list(named) == ["AWS_REGION"]:
-        message = f"AWS_REGION is {ours}; botocore's own clients read AWS_DEFAULT_REGION only."
-        return Check("V02", "ok", message, _export(str(ours)), named)
+        message = f"AWS_REGION is {ours}, but botocore reads AWS_DEFAULT_REGION alone: {_FAIL}."
+        return Check("V02", "warn", message, f"export AWS_DEFAULT_REGION={ours}", named)
     source, region = next(iter(named.items()))
     return Check("V02", "ok", f"{source} is {region}.", data=named)
 
 
 def _no_region(facts: Facts) -> Check:
     if not facts.asks_aws:
-        return Check("V02", "ok", "No region is named, and this endpoint needs none.")
+        return Check(
+            "V02",
+            "warn",
+            f"No region is named; this endpoint needs none, but {_FAIL}.",
+            "export AWS_DEFAULT_REGION=us-east-1  # or what the endpoint calls its own",
+        )
     region = region_of_issuer(facts.issuer or "")
     told = (
-        f"STS is asked in the cluster's, {region}, but botocore's clients know none"
+        f"STS is asked in the cluster's, {region}"
         if region
         else "STS is asked at its global endpoint, whose credentials fail in opt-in regions"
     )
     return Check(
         "V02",
         "warn",
-        f"No region is named: {told}.",
+        f"No region is named: {told}, and {_FAIL}.",
         _export(region if region and _has_role(facts, region) else "REGION"),
         {"issuer_region": region},
     )

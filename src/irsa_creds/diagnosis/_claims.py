@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._advice import POD_IDENTITY, SERVICE_ACCOUNT, STS, claims_told
+from irsa_creds._advice import OTHER_CLIENTS, POD_IDENTITY, SERVICE_ACCOUNT, STS, claims_told
 from irsa_creds._validate import AWS_SUFFIXES
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ __all__ = [
 
 #: What AWS's STS takes in one partition or another.
 STS_AUDIENCES = frozenset(f"sts.{suffix}" for suffix in AWS_SUFFIXES)
-# What others have as client ids of IAM's provider: kops (pod identity webhook's add-on), ROSA.
-_OTHERS = frozenset({"amazonaws.com", "openshift"})
 # How near two spellings are (difflib): "sts.amazon.com" is 0.90, kops' "amazonaws.com" 0.87.
 _NEAR = 0.88
 _LONGEST = 100  # characters that are compared
@@ -82,7 +80,7 @@ def told(value: object) -> str | None:
 
 def is_known_audience(audience: str) -> bool:
     """Whether an audience is one that IAM's providers are known to have as a client id."""
-    return audience in STS_AUDIENCES or audience in _OTHERS
+    return audience in STS_AUDIENCES or audience in OTHER_CLIENTS
 
 
 def is_slip_of_sts(audience: str) -> bool:

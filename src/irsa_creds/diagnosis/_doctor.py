@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError, TokenError, said
 from irsa_creds._token import TokenFile
-from irsa_creds._validate import shown_path
+from irsa_creds._validate import shown, shown_path
 from irsa_creds.diagnosis._check_chain import chain_checks
 from irsa_creds.diagnosis._check_environment import environment_checks
 from irsa_creds.diagnosis._check_file import file_checks
@@ -40,6 +40,8 @@ _OFFLINE = (
 _MANIFEST_IDS = tuple(f"M{number:02}" for number in range(1, 6))
 _ONLINE_IDS = (*(f"N{number:02}" for number in range(1, 7)), "S01", "S02")
 _POLICY_LIMIT = 1024 * 1024  # bytes; IAM takes 2,048 characters of a trust policy, 4,096 at most
+# Characters. A shorter name is no token that somebody gave in place of a path.
+_SHORTEST_SECRET = 40
 _SEVERITIES: dict[str, Status] = {"error": "fail", "warning": "warn", "info": "ok"}
 _VERDICTS: dict[str, Status] = {"allow": "ok", "deny": "fail", "unknown": "unknown"}
 
@@ -112,7 +114,9 @@ def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
 def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
     from irsa_creds.diagnosis._manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
 
-    return parse_manifest(_read(path, MANIFEST_LIMIT), f"The manifest {os.fspath(path)}")
+    return parse_manifest(
+        _read(path, "manifest", MANIFEST_LIMIT), f"The manifest {os.fspath(path)}"
+    )
 
 
 def _of_manifest(
@@ -134,7 +138,7 @@ def _policy(path: str | os.PathLike[str]) -> str:
     """
     from irsa_creds.diagnosis._policy import parse_policy  # noqa: PLC0415 - if asked for
 
-    text = _read(path, _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
+    text = _read(path, "policy", _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
     parse_policy(text)
     return text
 
@@ -205,14 +209,16 @@ def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:
     return tuple(Check(each, "skipped", why) for each in ids)
 
 
-def _read(path: str | os.PathLike[str], limit: int) -> bytes:
+def _read(path: str | os.PathLike[str], what: str, limit: int) -> bytes:
     """Return the content of a file that the user names, bounded."""
+    name = os.fspath(path)
+    named = f"The {what} {shown(name) if len(name) < _SHORTEST_SECRET else shown_path(name)}"
     try:
         with Path(path).open("rb") as file:
             content = file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{shown_path(os.fspath(path))} cannot be read: {reason}.") from None
+        raise ConfigError(f"{named} cannot be read: {reason}.") from None
     if len(content) > limit:
-        raise ConfigError(f"{shown_path(os.fspath(path))} has more than {limit:,} bytes.")
+        raise ConfigError(f"{named} has more than {limit:,} bytes.")
     return content

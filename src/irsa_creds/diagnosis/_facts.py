@@ -48,6 +48,7 @@ _PROFILE_KEYS = (
     "role_arn",
     "source_profile",
     "sso_account_id",
+    "sso_role_name",
     "web_identity_token_file",
 )
 _OPEN_PROFILE_KEYS = ("credential_source", "region", "role_arn", "source_profile")

@@ -71,6 +71,11 @@ spec:
       containers:
         - name: {container}
           image: {image}
+{command}"""
+_PYTHON = "public.ecr.aws/docker/library/python:3.13-slim"
+# Python without a terminal would end at once, and the Deployment start it again and again.
+_WAITING = """\
+          command: ["sleep", "infinity"]  # it only waits, for kubectl exec: put your own here
 """
 
 
@@ -124,7 +129,7 @@ def manifest(
     service_account: str,
     role_arn: str,
     *,
-    image: str = "public.ecr.aws/docker/library/python:3.13-slim",
+    image: str = _PYTHON,
     audience: str = AUDIENCE,
 ) -> str:
     """Return YAML of an annotated ServiceAccount and a Deployment that uses it.
@@ -132,7 +137,7 @@ def manifest(
     Args:
         service_account: "NAMESPACE/NAME".
         role_arn: of the role that its pods shall have.
-        image: of the Deployment's container.
+        image: of the Deployment's container; the one of Python that is the default waits there.
         audience: of the token; annotated where it is not the webhook's own.
 
     Raises:
@@ -154,6 +159,7 @@ def manifest(
         app=_quoted(app),
         container=_quoted(app.replace(".", "-")),
         image=_quoted(image),
+        command=_WAITING if image == _PYTHON else "",
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._facts import Facts
 
 __all__ = [
+    "ROLE_EXAMPLE",
     "WEBHOOK_PATH",
     "annotate",
     "mount_token",
@@ -23,7 +24,8 @@ __all__ = [
 #: Where the pod identity webhook has the token mounted (its README).
 WEBHOOK_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 
-_ARN = "arn:aws:iam::ACCOUNT:role/ROLE"
+#: Where the role's ARN is not known.
+ROLE_EXAMPLE = "arn:aws:iam::ACCOUNT:role/ROLE"
 _ROLE = r"(?a:arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)"
 
 
@@ -68,7 +70,7 @@ def name_role(facts: Facts) -> str:
 def _role(facts: Facts) -> str:
     """Return the role's ARN where it is one that can be pasted."""
     named = str(facts.role.value) if facts.role else ""
-    return named if re.fullmatch(_ROLE, named) else _ARN
+    return named if re.fullmatch(_ROLE, named) else ROLE_EXAMPLE
 
 
 def mount_token(audience: str) -> str:

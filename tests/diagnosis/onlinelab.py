@@ -1,0 +1,19 @@
+"""What `doctor --online` finds, by the ids of its checks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from irsa_creds.diagnosis._check_online import online_checks
+from irsa_creds.diagnosis._online import OnlineFacts, gather_online
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._checks import Check
+
+__all__ = ["checked"]
+
+
+def checked(facts: OnlineFacts | None = None) -> dict[str, Check]:
+    found = gather_online(os.environ) if facts is None else facts
+    return {check.id: check for check in online_checks(found)}
