@@ -204,14 +204,7 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
         left = credentials.expiration - (outcome.date or datetime.now(UTC))
         done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
         return facts._replace(exchanged=done), credentials
-    failed = Exchanged(
-        code=outcome.code,
-        message=outcome.message,
-        advice=outcome.advice,
-        command=outcome.command,
-        unreachable=outcome.unreachable,
-    )
-    return facts._replace(exchanged=failed), None
+    return facts._replace(exchanged=Exchanged.refused(outcome)), None
 
 
 def _first_role(config: Config) -> Config:

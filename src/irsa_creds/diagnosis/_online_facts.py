@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
 
 __all__ = ["Caller", "Connection", "Exchanged", "Issuer", "Lookup", "OnlineFacts", "Probe"]
 
@@ -78,6 +81,17 @@ class Exchanged(NamedTuple):
     advice: str = ""
     command: str = ""
     unreachable: bool = False
+
+    @classmethod
+    def refused(cls, failure: Failure) -> Exchanged:
+        """Return what a failed exchange says."""
+        return cls(
+            code=failure.code,
+            message=failure.message,
+            advice=failure.advice,
+            command=failure.command,
+            unreachable=failure.unreachable,
+        )
 
 
 class Caller(NamedTuple):

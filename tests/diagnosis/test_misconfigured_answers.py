@@ -1,0 +1,89 @@
+"""What STS answers where something is set up wrong: S01, the code, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from irsa_creds._answer import Asked, failure_of, judge
+from irsa_creds._errors import Failure
+from irsa_creds._http import NoReply, Reply
+from irsa_creds._token import Token
+from irsa_creds.diagnosis._check_sts import exchange_check
+from irsa_creds.diagnosis._online_facts import Exchanged, OnlineFacts
+from stsserver import JWT, ROLE, error_xml
+
+URL = "https://sts.eu-west-1.amazonaws.com"
+
+
+class Row(NamedTuple):
+    """An answer, and pieces of what is to be said and to be typed."""
+
+    code: str
+    words: str
+    said: str
+    typed: str = ""
+    status: int = 400
+
+
+REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+ROWS = [
+    Row("AccessDenied", REFUSED, "trust policy", "irsa-creds explain", 403),
+    Row("AccessDenied", "explicit deny in a service control policy", "SCP", "explain", 403),
+    Row("AccessDenied", "no resource-based policy allows it", "endpoint", "explain", 403),
+    Row("InvalidIdentityToken", "No OpenIDConnect provider found in your account", "OIDC", "iam"),
+    Row("InvalidIdentityToken", "Incorrect token audience", "sts.amazonaws.com", "iam"),
+    Row("InvalidIdentityToken", "Couldn't retrieve verification key from your", "keys"),
+    Row("InvalidIdentityToken", "The ID Token provided is not a valid JWT.", "segments"),
+    Row("ExpiredTokenException", "Token expired: current date/time must be before", "expired"),
+    Row("IDPCommunicationError", "could not communicate", "issuer"),
+    Row("IDPRejectedClaim", "rejected", "token", status=403),
+    Row("ValidationError", "The requested DurationSeconds exceeds the maximum", "duration"),
+    Row("ValidationError", "1 validation error: roleArn failed to satisfy constraint", "role ARN"),
+    Row("MalformedPolicyDocument", "syntax errors in policy", "policy"),
+    Row("PackedPolicyTooLarge", "packed size 120 %", "shorten"),
+    Row("RegionDisabledException", "STS is not activated in this region", "enable", "region", 403),
+    Row("Throttling", "Rate exceeded", "too many calls"),
+    Row("ThrottlingException", "Rate exceeded", "too many calls", status=429),
+    Row("InternalFailure", "", "healthy", status=500),
+    Row("ServiceUnavailable", "", "healthy", status=503),
+    Row("Forbidden", "", "STS that knows the role", status=403),
+]
+UNREACHED = {
+    "EndpointConnectionError": "route",
+    "ConnectTimeoutError": "route",
+    "SSLError": "certificate",
+    "ProxyConnectionError": "PROXY",
+}
+
+
+def told(failure: object) -> tuple[str, str, str, object]:
+    assert isinstance(failure, Failure)
+    facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=Exchanged.refused(failure))
+    found = exchange_check(facts)
+    assert found.id == "S01"
+    return found.status, found.message, found.fix, found.data
+
+
+def asked() -> Asked:
+    return Asked(ROLE, URL, 3_600, Token(JWT))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.code}: {row.words[:30]}")
+def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
+    reply = Reply(row.status, {}, error_xml(row.code, row.words).encode())
+    status, message, fix, data = told(judge(reply, asked()))
+    assert status == "fail"
+    assert data == {"code": row.code}
+    assert row.said.lower() in message.lower()
+    assert row.typed in fix
+    assert JWT not in message + fix
+
+
+@pytest.mark.parametrize(("code", "said"), UNREACHED.items())
+def test_an_sts_that_is_not_reached_is_told_as_that(code: str, said: str) -> None:
+    status, message, _, data = told(failure_of(NoReply(code, "refused"), asked()))
+    assert status == "fail"
+    assert data == {"code": code, "reached": False}
+    assert said.lower() in message.lower()
