@@ -51,10 +51,18 @@ def test_the_background_backs_off_twice_as_long_each_time(outage: Outage) -> Non
     assert pauses == [2, 4, 8, 16]
 
 
+def test_who_reads_within_one_second_is_told_by_one_record(outage: Outage) -> None:
+    begin(outage, left=0, blocking=True)
+    first = outage.recorded(NOW + 0.25)
+    assert outage.recorded(NOW + 0.75) is first
+    begin(outage, left=0, blocking=True, code="Y")
+    assert outage.recorded(NOW + 0.75) is not first
+
+
 def test_with_nothing_valid_a_blocking_failure_answers_for_sts(outage: Outage) -> None:
     begin(outage, left=0)
     assert outage.failure == failure("X")
-    assert outage.recorded(NOW + 0.75) == failure("X", again_in=0.25, told_at=EPOCH)
+    assert outage.recorded(NOW + 0.75) == failure("X", again_in=1.0, told_at=EPOCH)
     assert outage.recorded(NOW + 1) is None
 
 
@@ -106,7 +114,7 @@ def test_waiting_can_be_ended_and_stretched(outage: Outage) -> None:
     assert outage.backed_off(NOW) is outage.recorded(NOW) is None
     assert outage.failure is not None
     outage.postpone(NOW + 1)
-    assert outage.backed_off(NOW + 0.5) == failure("X", again_in=0.5, told_at=EPOCH)
+    assert outage.backed_off(NOW + 0.5) == failure("X", again_in=1.0, told_at=EPOCH)
 
 
 def test_a_token_is_to_blame_only_while_its_failure_lasts(outage: Outage) -> None:

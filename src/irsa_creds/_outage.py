@@ -34,6 +34,8 @@ class Outage:
         self._blocking_in_a_row = 0
         self._failure: Failure | None = None
         self._failed_at = 0.0
+        # The failure as it was told once more.
+        self._again: Failure | None = None
         self._unsaid: deque[_Line] = deque()
         # The code that was last told, and whether credentials were valid then.
         self._told: tuple[str, bool] | None = None
@@ -76,8 +78,13 @@ class Outage:
         failure = self.failure
         if failure is None or now >= until:
             return None
-        # Another process may have been told it before this one.
-        return failure._replace(again_in=until - now, told_at=failure.told_at or self._failed_at)
+        # In whole seconds: a crowd that reads together shares one record.
+        seconds = -((now - until) // 1)
+        if self._again is None or self._again.again_in != seconds:
+            # Another process may have been told it before this one.
+            told_at = failure.told_at or self._failed_at
+            self._again = failure._replace(again_in=seconds, told_at=told_at)
+        return self._again
 
     def begin(
         self, failure: Failure, *, left: float, blocking: bool, now: float, wall: float
@@ -92,7 +99,7 @@ class Outage:
             wall: the same by the wall clock.
         """
         self.in_a_row += 1
-        self._failure = failure
+        self._failure, self._again = failure, None
         self._failed_at = wall
         if left > 0:
             pause = fresh.background_pause(failure, self.in_a_row, left, self._draw)

@@ -45,8 +45,9 @@ def test_a_thousand_threads_share_the_one_flight_that_fails(sts: LoopbackSts) ->
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
     assert {type(error) for error in errors} == {ExchangeError}
-    # One record of the failure; an exception for each, whose traceback is its thread's own.
-    assert len({id(error.failure) for error in errors}) == 1
+    # One record of the failure, and one for each second that it is told once more to who comes
+    # later; an exception for each, whose traceback is its thread's own.
+    assert len({id(error.failure) for error in errors}) <= 1 + 5
     assert len({id(error) for error in errors}) == CROWD
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
 
