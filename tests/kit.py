@@ -223,7 +223,8 @@ def join_flights() -> None:
     """Wait until all threads of flights have ended."""
     for thread in threading.enumerate():
         if thread.name == "irsa-creds-refresh":
-            thread.join(10)
+            # As long as a flight may take: another test's, on a real network, may be in the air.
+            thread.join(40)
             assert not thread.is_alive(), "a flight hangs"
 
 
