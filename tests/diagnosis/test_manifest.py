@@ -64,7 +64,7 @@ def test_yaml_without_pyyaml_names_the_extra(no_yaml: None) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"kind": "Pod",\n}', "double quotes (line 2)"),
+        ('{"kind":\n1 2}', "',' delimiter (line 2)"),
         ('{"kind": ' * 100_000, "nested too deeply"),
         (f'{{"kind": {"1" * 5000}}}', "a number is too long"),
     ],
