@@ -115,8 +115,8 @@ class ChainPilot(Pilot):
         self._tried = "" if isinstance(key, Failure) else key.fingerprint
         return key
 
-    def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
-        outcome = super()._attempt(flight, first=first)
+    def _attempt(self, flight: Flight) -> Snapshot | Failure:
+        outcome = super()._attempt(flight)
         # What the role before was told of its own token is no matter of its key.
         if self._tried and isinstance(outcome, Failure) and outcome.code in _EXPIRED:
             self._refused = self._tried

@@ -80,11 +80,9 @@ class Pilot:
             held: what the process has already.
         """
         del held
-        # Nothing is valid: at the first start, but in all pods that an outage has left without as
-        # well; they would stay in step from then on.
-        first, attempt = flight.blocking, 1
+        attempt = 1
         while True:
-            outcome = self._attempt_safely(flight, first=first)
+            outcome = self._attempt_safely(flight)
             latency = self._clock.now() - flight.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
@@ -101,9 +99,9 @@ class Pilot:
             self._clock.sleep(pause)
             attempt += 1
 
-    def _attempt_safely(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+    def _attempt_safely(self, flight: Flight) -> Snapshot | Failure:
         try:
-            return self._attempt(flight, first=first)
+            return self._attempt(flight)
         except IrsaError as error:
             code, message, failure = type(error).__name__, str(error), error.failure
         except Exception as error:  # noqa: BLE001 - a defect here must not leave waiters waiting
@@ -117,7 +115,7 @@ class Pilot:
             role_arn=self.role_arn,
         )
 
-    def _attempt(self, flight: Flight, *, first: bool) -> Snapshot | Failure:
+    def _attempt(self, flight: Flight) -> Snapshot | Failure:
         load_exchange_modules()
         token = self._proof(flight)
         if isinstance(token, Failure):
@@ -131,7 +129,9 @@ class Pilot:
             return answer
         credentials = answer.credentials
         lifetime = fresh.lifetime(credentials.expiration, answer.date, wall_at, self._ceiling)
-        refresh = fresh.first_refresh if first else fresh.later_refresh
+        # Nothing is valid: at the first start, but in all pods that an outage has left without as
+        # well; they would stay in step from then on.
+        refresh = fresh.first_refresh if flight.blocking else fresh.later_refresh
         snapshot = Snapshot(
             credentials, sent_at, wall_at, lifetime, sent_at + refresh(lifetime, self._draw)
         )
