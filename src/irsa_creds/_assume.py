@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from irsa_creds._config import Config
     from irsa_creds._credentials import Credentials
 
-__all__ = ["ChainExchange", "Key"]
+__all__ = ["ChainExchange", "Key", "signed_headers"]
 
 
 class Key(NamedTuple):
@@ -97,16 +97,24 @@ class ChainExchange(Exchange):
 
     def _request(self, url: str, form: dict[str, str], token: Proof) -> Request:
         body = urlencode(form).encode()
-        headers = common_headers()
-        # botocore does not sign it either: proxies may change it.
-        agent = {"User-Agent": headers.pop("User-Agent")}
-        signature = signed(
-            headers,
-            body,
-            url=url,
-            credentials=cast("Key", token).credentials,
-            region=signing_region(self._config),
-            service="sts",
-            now=datetime.now(UTC),
-        )
-        return Request(url, {**signature, **agent}, body)
+        credentials = cast("Key", token).credentials
+        return Request(url, signed_headers(self._config, url, body, credentials), body)
+
+
+def signed_headers(
+    config: Config, url: str, body: bytes, credentials: Credentials
+) -> dict[str, str]:
+    """Return the headers of a POST to STS that these credentials sign now."""
+    headers = common_headers()
+    # botocore does not sign it either: proxies may change it.
+    agent = {"User-Agent": headers.pop("User-Agent")}
+    signature = signed(
+        headers,
+        body,
+        url=url,
+        credentials=credentials,
+        region=signing_region(config),
+        service="sts",
+        now=datetime.now(UTC),
+    )
+    return {**signature, **agent}

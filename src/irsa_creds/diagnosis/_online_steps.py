@@ -9,13 +9,13 @@ import contextlib
 import re
 import socket
 import threading
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds._endpoint import API_VERSION, signing_region
+from irsa_creds._assume import signed_headers
+from irsa_creds._endpoint import API_VERSION
 from irsa_creds._errors import mask
 from irsa_creds._http import HttpClient, NoReply, Reply, Request
-from irsa_creds._signature import signed
 from irsa_creds._sts import common_headers
 from irsa_creds.diagnosis._online_facts import Probe
 
@@ -134,19 +134,7 @@ def _skew(date: str | None, now: float) -> float | None:
 
 def ask_who(config: Config, url: str, credentials: Credentials) -> str:
     """Return whose the credentials are, as STS says (GetCallerIdentity)."""
-    headers = common_headers()
-    # botocore does not sign it either: proxies may change it.
-    agent = {"User-Agent": headers.pop("User-Agent")}
-    signature = signed(
-        headers,
-        _WHO,
-        url=url,
-        credentials=credentials,
-        region=signing_region(config),
-        service="sts",
-        now=datetime.now(UTC),
-    )
-    reply = _post(config, url, {**signature, **agent})
+    reply = _post(config, url, signed_headers(config, url, _WHO, credentials))
     if isinstance(reply, NoReply):
         raise Trouble(f"{reply.code}: {mask(reply.reason)}")
     text = reply.body.decode(errors="replace")
