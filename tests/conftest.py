@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import dispositions
 import irsa_creds
 from irsa_creds.testing import Sandbox
 from kit import FakeClock, FakeSts, Rig, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+dispositions.unignore()
 
 
 @pytest.fixture(autouse=True)
