@@ -21,6 +21,14 @@ OTHER_PYTHONS := python3.12 python3.13 \
 	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
+# A virtual environment with exactly what a lock names.
+define MAKE_VENV
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/$(PIP) --require-hashes -r $<
+endef
+
 .PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
 	bench docs dist test-dist lint format lock clean
 
@@ -33,7 +41,7 @@ help:
 	@echo 'make bench           what we promise to reach, measured beside botocore'
 	@echo 'make docs            the pages, into build/docs; a warning is an error'
 	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well)'
-	@echo 'make lint            ruff, mypy, and whether all public types are known'
+	@echo 'make lint            ruff, mypy, whether the locks name all extras and all public types are known'
 	@echo 'make lock            pin all packages anew (needs uv)'
 
 demo: $(VENV)/ready
@@ -105,6 +113,7 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python requirements/extras.py requirements/*.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes irsa_creds --ignoreexternal > $(VENV)/types.txt \
 	  || { cat $(VENV)/types.txt; exit 1; }
 	@grep completeness $(VENV)/types.txt
@@ -117,21 +126,20 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 $(NEWEST_VENV)/ready: requirements/newest.txt pyproject.toml
 $(FRAMEWORKS_VENV)/ready: requirements/frameworks.txt pyproject.toml
 $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
-	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/$(PIP) --require-hashes -r $<
+	$(MAKE_VENV)
+	@$(@D)/bin/python requirements/extras.py $<
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(AWSCLI_VENV)/ready: requirements/awscli.txt
-	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/$(PIP) --require-hashes -r $<
+$(AWSCLI_VENV)/ready: requirements/awscli.txt | $(VENV)/ready
+	$(MAKE_VENV)
+	@PYTHONPATH=$$(echo $(@D)/lib/python3*/site-packages) $(BIN)/python requirements/extras.py $<
 	touch $@
 
 $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	rm -rf $(@D)
 	$(BIN)/$(PIP) --require-hashes --target $(@D) -r $<
+	@PYTHONPATH=$(@D) $(BIN)/python requirements/extras.py $<
 	touch $@
 
 # Every package with its hashes, for all Pythons and platforms at once, without index addresses.
