@@ -10,6 +10,8 @@ OLDEST := 1.40.61
 NEWEST_VENV := $(VENV)-newest-botocore
 # What forks, spawns or patches our processes, as applications run it.
 FRAMEWORKS_VENV := $(VENV)-frameworks
+# The demo alone, so that a first look does not wait for what developers need.
+DEMO_VENV := $(VENV)-demo
 # The AWS CLI has a botocore of its own; the bench measures it.
 AWSCLI_VENV := $(VENV)-awscli
 # What touches botocore's own names.
@@ -44,8 +46,8 @@ help:
 	@echo 'make lint            ruff, mypy, whether the locks name all extras and all public types are known'
 	@echo 'make lock            pin all packages anew (needs uv)'
 
-demo: $(VENV)/ready
-	$(BIN)/python -m demo
+demo: $(DEMO_VENV)/ready
+	PYTHONPATH=$(CURDIR)/src $(DEMO_VENV)/bin/python -m demo
 
 test: test-unit test-oldest test-newest
 
@@ -131,6 +133,10 @@ $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(DEMO_VENV)/ready: requirements/demo.txt
+	$(MAKE_VENV)
+	touch $@
+
 $(AWSCLI_VENV)/ready: requirements/awscli.txt | $(VENV)/ready
 	$(MAKE_VENV)
 	@PYTHONPATH=$$(echo $(@D)/lib/python3*/site-packages) $(BIN)/python requirements/extras.py $<
@@ -145,6 +151,8 @@ $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 # Every package with its hashes, for all Pythons and platforms at once, without index addresses.
 lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) --extra testing --extra aiobotocore --group demo pyproject.toml --constraints requirements/dev.txt \
+	  --output-file requirements/demo.txt
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
 	$(LOCK) --group awscli --output-file requirements/awscli.txt
