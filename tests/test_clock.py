@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import time
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fresh import python
 from irsa_creds import _clock
 from irsa_creds._clock import SystemClock
 
@@ -41,6 +43,24 @@ def test_now_is_boottime_which_counts_suspend_and_ignores_ntp() -> None:
     clock = SystemClock()
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     assert before <= clock.now() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has BOOTTIME")
+def test_a_boottime_that_cannot_be_read_does_not_fail_the_import() -> None:
+    code = """
+        import time
+        read = time.clock_gettime
+        def clock_gettime(clock):
+            if clock == time.CLOCK_BOOTTIME:
+                raise OSError(22, "Invalid argument")
+            return read(clock)
+        time.clock_gettime = clock_gettime
+        from irsa_creds import provider
+        from irsa_creds._clock import SystemClock
+        before = time.time()
+        print(before <= SystemClock().now() <= time.time())
+    """
+    assert python(dedent(code)) == "True"
 
 
 def test_the_wall_is_the_epochs() -> None:

@@ -45,11 +45,19 @@ class SystemClock:
 def _boottime() -> Callable[[], float] | None:
     """Return the clock that counts suspend and ignores NTP, as one C call; None elsewhere."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return None if clock is None else functools.partial(time.clock_gettime, clock)
+    if clock is None:
+        return None
+    read = functools.partial(time.clock_gettime, clock)
+    try:
+        read()
+    except OSError:
+        # Some sandboxes and WebAssembly name the clock, but do not let a process read it.
+        return None
+    return read
 
 
 class _LargerClock:
-    """Where there is no BOOTTIME: the larger age of the monotonic and the wall clock.
+    """Where BOOTTIME cannot be read: the larger age of the monotonic and the wall clock.
 
     A lead that the wall once had stays: were it set back, credentials would grow younger.
     """
