@@ -289,6 +289,42 @@ def test_who_drips_is_cut_off_whatever_the_pace(
     assert time.monotonic() - began < PATIENCE
 
 
+class Steps:
+    """The module `time`, each look at which takes a second and a half."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 1.5
+        return self._now
+
+
+def test_a_client_is_cut_off_at_the_deadline_though_its_bytes_never_pause(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_endpoint, "time", Steps())
+    # More than one read, and all of it is there at once.
+    answer = send(endpoint, request(endpoint, **{"x-more": "x" * 10_000}))
+    assert (answer.status, answer.body) == (0, "")
+
+
+def test_the_wait_for_credentials_ends_with_the_request(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def get(*, timeout: float) -> irsa_creds.Credentials:
+        waits.append(timeout)
+        return GIVEN
+
+    monkeypatch.setattr(endpoint.provider, "get", get)
+    monkeypatch.setattr(_endpoint, "_WAIT_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", PATIENCE)
+    assert send(endpoint, request(endpoint)).status == 200
+    assert waits[0] < PATIENCE
+
+
 @pytest.mark.parametrize("said", [b"", b"GET /v1/credentials HTTP/1.1\r\nHost:"], ids=["", "half"])
 def test_those_who_do_not_show_the_token_make_room_however_long_they_may_take(
     said: bytes, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch

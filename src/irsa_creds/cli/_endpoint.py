@@ -34,6 +34,7 @@ _CONNECTIONS = 32
 _BACKLOG = 128
 #: What an SDK sends is below 2 kB, and comes in one piece.
 _REQUEST_BYTES = 16_384
+#: From the first byte that is read to the last one of the response.
 _REQUEST_SECONDS = 2.0
 #: Where all are taken, so long has a client to show the token before it makes room for the next.
 #: Those in the kernel's queue are served within a second then, whoever is before them.
@@ -169,15 +170,15 @@ def hosts_of(port: int) -> set[str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the one request of a connection."""
+    """Answers the one request of a connection, before one deadline for all of it."""
 
     protocol_version = "HTTP/1.1"
-    timeout = _REQUEST_SECONDS
     server: Any
 
     def setup(self) -> None:
         super().setup()
-        self._received = _Received(self.connection)
+        self._deadline = time.monotonic() + _REQUEST_SECONDS
+        self._received = _Received(self.connection, self._deadline)
         self.rfile = io.BufferedReader(self._received)
 
     def parse_request(self) -> bool:
@@ -209,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hand_out(self, provider: Provider) -> None:
         try:
-            found = provider.get(timeout=_WAIT_SECONDS)
+            found = provider.get(timeout=min(_WAIT_SECONDS, _left(self._deadline)))
         except IrsaError as error:
             # 5xx: whoever asks tries again. The message is free of secrets, as all of ours are.
             code = error.code if isinstance(error, ExchangeError) else type(error).__name__
@@ -230,6 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, content: dict[str, str]) -> None:
         body = json.dumps(content).encode()
+        self.connection.settimeout(_left(self._deadline))
         # To what it does not understand `http.server` answers as HTTP/0.9 had it: without a head.
         self.request_version = self.protocol_version
         self.send_response_only(status)
@@ -249,28 +251,39 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Received(io.RawIOBase):
-    """What a client sends: so much at most, and in so much time, whatever its pace.
+    """What a client sends: so much at most, and until a deadline, whatever its pace.
 
     Attributes:
         cut: whether it sent more.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
-        self._left = _REQUEST_BYTES
-        self._deadline = time.monotonic() + _REQUEST_SECONDS
+        self._room = _REQUEST_BYTES
+        self._deadline = deadline
         self.cut = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        if self._left == 0:
+        if self._room == 0:
             self.cut = True
             return 0
-        # A client that drips would start a time-out for each byte anew.
-        self._connection.settimeout(max(0.001, self._deadline - time.monotonic()))
-        received = self._connection.recv_into(buffer, min(len(memoryview(buffer)), self._left))
-        self._left -= received
-        self._connection.settimeout(_REQUEST_SECONDS)
+        # A constant time-out would start again with each byte of a client that drips.
+        self._connection.settimeout(_left(self._deadline))
+        received = self._connection.recv_into(buffer, min(len(memoryview(buffer)), self._room))
+        self._room -= received
         return received
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds until `deadline`, an instant of `time.monotonic`.
+
+    Raises:
+        TimeoutError: it is over; `http.server` then ends the connection.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
