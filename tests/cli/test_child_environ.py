@@ -6,7 +6,13 @@ import os
 
 import pytest
 
-from irsa_creds.cli._child_environ import REMOVED, child_environ, defaults, with_defaults
+from irsa_creds.cli._child_environ import (
+    REMOVED,
+    child_environ,
+    defaults,
+    past_proxies,
+    with_defaults,
+)
 
 KEPT = {
     "AWS_REGION": "x",
@@ -15,6 +21,7 @@ KEPT = {
     "PATH": "x",
     "IRSA_CREDS_CACHE_DIR": "x",
 }
+NO_PROXY = ("NO_PROXY", "no_proxy")
 METADATA = "AWS_EC2_METADATA_DISABLED"
 
 
@@ -76,3 +83,22 @@ def test_the_nodes_role_is_out_of_reach_unless_it_is_asked_for(
 ) -> None:
     assert with_defaults(own, None)[METADATA] == given
     assert defaults(None) == {METADATA: "true"}
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        ({}, ("127.0.0.1", "127.0.0.1")),
+        ({"NO_PROXY": "", "no_proxy": ""}, ("127.0.0.1", "127.0.0.1")),
+        ({"NO_PROXY": "a,b"}, ("a,b,127.0.0.1", "a,b,127.0.0.1")),
+        ({"no_proxy": "a"}, ("a,127.0.0.1", "a,127.0.0.1")),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, ("a,127.0.0.1", "b,127.0.0.1")),
+        ({"NO_PROXY": "a, 127.0.0.1"}, ("a, 127.0.0.1", "a, 127.0.0.1")),
+        ({"NO_PROXY": "*"}, ("*", "*")),
+    ],
+    ids=str,
+)
+def test_the_endpoint_is_reached_without_a_proxy_and_other_exceptions_stay(
+    own: dict[str, str], given: tuple[str, str]
+) -> None:
+    assert past_proxies(own, "127.0.0.1") == dict(zip(NO_PROXY, given, strict=True))

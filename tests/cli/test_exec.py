@@ -44,6 +44,7 @@ ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+NO_PROXY = ("NO_PROXY", "no_proxy")
 FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
 
 
@@ -80,12 +81,44 @@ def test_the_child_has_the_endpoint_and_nothing_that_beats_it(container: Contain
     assert done.stderr.split() == ["0o600", "0o700", "1", "False"]
     gone = others.keys() - {"GREETING"} | {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
     assert not gone & child.keys()
-    assert child.keys() - container.environ.keys() == {ENDPOINT, TOKEN_FILE}
-    kept = container.environ.keys() - gone
+    added = {ENDPOINT, TOKEN_FILE, *NO_PROXY}
+    assert child.keys() - container.environ.keys() == added - container.environ.keys()
+    kept = container.environ.keys() - gone - added
     assert {name: child[name] for name in kept} == {n: container.environ[n] for n in kept}
     # It was there while the child was, and is gone.
     assert Path(child[TOKEN_FILE]).is_relative_to(container.temporary)
     assert list(container.temporary.iterdir()) == []
+
+
+def test_the_child_reaches_the_endpoint_without_its_proxy(container: Container) -> None:
+    container.environ["NO_PROXY"] = "sts.example"
+    container.environ.pop("no_proxy", None)
+    code = (
+        "import os, urllib.request; print(os.environ['NO_PROXY'], os.environ['no_proxy']);"
+        "asked = urllib.request.Request(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'], headers="
+        "{'Authorization': open(os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE']).read()});"
+        "print(urllib.request.urlopen(asked, timeout=20).status)"
+    )
+    # Nothing listens there: a request that went to the proxy would fail. Not of the sandbox's STS.
+    command = ["env", "http_proxy=http://127.0.0.1:1", sys.executable, "-c", code]
+    done = container.run("exec", "--", *command)
+    kept = "sts.example,127.0.0.1"
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [kept, kept, "200"], "")
+
+
+@pytest.mark.parametrize("place", ["arguments", "JAVA_TOOL_OPTIONS"])
+def test_a_property_of_java_that_wins_is_named_and_nothing_is_started(
+    place: str, container: Container
+) -> None:
+    given = "-Daws.sharedCredentialsFile=/hush"
+    if place != "arguments":
+        container.environ[place] = given
+    done = container.run("exec", "--", "echo", *([given] if place == "arguments" else []))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"-Daws.sharedCredentialsFile in {'the command' if place == 'arguments' else place}" in (
+        done.stderr
+    )
+    assert "/hush" not in done.stderr
 
 
 def test_without_a_place_to_write_to_the_token_is_in_the_environment(

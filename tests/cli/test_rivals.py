@@ -145,11 +145,53 @@ def test_an_empty_name_of_a_file_is_none_for_some_sdks(
     assert "'default' in ~/.aws/" in found
 
 
+@pytest.mark.parametrize("title", ["[ default ]", "[default ]", "[\tdefault]"])
+@pytest.mark.parametrize("file", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_a_default_profile_with_blanks_in_its_brackets_is_named(
+    file: str, title: str, environ: dict[str, str]
+) -> None:
+    Path(environ[file]).write_text(f"{title}\naws_access_key_id = AKIA\n")
+    assert list(rivals(environ)) == [
+        f"aws_access_key_id of the profile 'default' in {environ[file]}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "title", ["[profile default]", '[profile "default"]', "[ profile  default ]"]
+)
+def test_the_default_profile_of_a_configuration_file_may_be_titled_profile(
+    title: str, environ: dict[str, str]
+) -> None:
+    Path(environ["AWS_CONFIG_FILE"]).write_text(f"{title}\naws_access_key_id = AKIA\n")
+    assert next(rivals(environ)).startswith("aws_access_key_id of the profile 'default'")
+
+
+PROPERTIES = [
+    "aws.accessKeyId",
+    "aws.webIdentityTokenFile",
+    "aws.profile",
+    "aws.sharedCredentialsFile",
+    "aws.configFile",
+]
+
+
 @pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
-@pytest.mark.parametrize("each", ["aws.accessKeyId", "aws.webIdentityTokenFile", "aws.profile"])
+@pytest.mark.parametrize("each", PROPERTIES)
 def test_javas_own_properties_win(name: str, each: str, environ: dict[str, str]) -> None:
     assert list(rivals({**environ, name: f"-Xmx1g -D{each}=hush"})) == [f"-D{each} in {name}"]
     assert list(rivals({**environ, name: "-Xmx1g -Daws.region=x"})) == []
+
+
+@pytest.mark.parametrize("each", PROPERTIES)
+@pytest.mark.parametrize(
+    "command", [["java", "-D{}=hush", "-jar", "x.jar"], ["/bin/sh", "-c", "java -D{}=hush X"]]
+)
+def test_javas_own_properties_win_in_the_commands_arguments(
+    command: list[str], each: str, environ: dict[str, str]
+) -> None:
+    argv = [part.format(each) for part in command]
+    assert list(rivals(environ, argv)) == [f"-D{each} in the command's arguments"]
+    assert list(rivals(environ, ["java", "-Daws.region=x"])) == []
 
 
 def test_botocores_chain_has_no_link_before_the_endpoint_that_is_not_known_here() -> None:

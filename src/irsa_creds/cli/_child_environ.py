@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["REMOVED", "child_environ", "defaults", "with_defaults"]
+__all__ = ["REMOVED", "child_environ", "defaults", "past_proxies", "with_defaults"]
 
 #: All that comes before the endpoint in the chains of the SDKs, or changes what they ask there.
 #: Sources: botocore 1.43.117, credentials.create_credential_resolver; AWS SDKs and Tools Reference
@@ -40,6 +40,8 @@ REMOVED = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 _FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
+# Some libraries look at the one first, some at the other.
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 # The first is that of all SDKs but botocore, the second is botocore's.
 _REGION, _DEFAULT_REGION = "AWS_REGION", "AWS_DEFAULT_REGION"
 
@@ -82,3 +84,23 @@ def with_defaults(environ: Mapping[str, str], region: str | None) -> dict[str, s
         **environ,
         **{name: environ.get(name) or value for name, value in defaults(own or region).items()},
     }
+
+
+def past_proxies(environ: Mapping[str, str], host: str) -> dict[str, str]:
+    """Return the variables that let a program reach `host` without the proxy that it may have.
+
+    Args:
+        environ: the program's, whose own exceptions stay.
+        host: the endpoint's.
+    """
+    own = {name: environ.get(name) for name in _NO_PROXY}
+    known = next(filter(None, own.values()), "")
+    return {name: _with_host(value or known, host) for name, value in own.items()}
+
+
+def _with_host(exceptions: str, host: str) -> str:
+    names = [name.strip() for name in exceptions.split(",")]
+    # A star means all hosts only where it stands alone.
+    if host in names or names == ["*"]:
+        return exceptions
+    return f"{exceptions},{host}" if exceptions else host

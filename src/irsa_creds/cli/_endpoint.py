@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from irsa_creds._provider import Provider
 
-__all__ = ["Endpoint"]
+__all__ = ["HOST", "Endpoint"]
 
 _log = logging.getLogger("irsa_creds")
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _PATH = "/v1/credentials"
 _HTTP_PORT = 80
 #: Connections at once. A program that starts a hundred clients has the others queue up.
@@ -67,9 +67,9 @@ class Endpoint:
     def __init__(self, provider: Provider, port: int = 0) -> None:
         self.provider = provider
         self.token = secrets.token_urlsafe(32)
-        self._listener = socket.create_server((_HOST, port), backlog=_BACKLOG)
+        self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://{_HOST}:{self.port}{_PATH}"
+        self.url = f"http://{HOST}:{self.port}{_PATH}"
         self.hosts = hosts_of(self.port)
         # Those that have not shown the token, and when they came.
         self._strangers: dict[socket.socket, float] = {}
@@ -165,7 +165,7 @@ def hosts_of(port: int) -> set[str]:
     Args:
         port: 80 goes without saying: RFC 9110, section 4.2.1.
     """
-    names = {_HOST, "localhost"}
+    names = {HOST, "localhost"}
     return {f"{name}:{port}" for name in names} | (names if port == _HTTP_PORT else set())
 
 

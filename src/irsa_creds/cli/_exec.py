@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from irsa_creds._errors import ConfigError
 from irsa_creds._settings import EnvironSettings
 from irsa_creds.cli._child import end_on_signals, run as run_child, shielded
-from irsa_creds.cli._child_environ import child_environ, with_defaults
-from irsa_creds.cli._endpoint import Endpoint
+from irsa_creds.cli._child_environ import child_environ, past_proxies, with_defaults
+from irsa_creds.cli._endpoint import HOST, Endpoint
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._parser import UsageError, command
 from irsa_creds.cli._rivals import rivals
 from irsa_creds.cli._token_place import token_file, variables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from irsa_creds.cli._parser import Subparsers
     from irsa_creds.cli._print import Printer
 
@@ -84,9 +86,10 @@ def run(args: argparse.Namespace, out: Printer) -> int:
         raise UsageError("exec needs a system with sigwaitinfo, such as Linux; see 'serve'.")
     end_on_signals()
     environ = child_environ(os.environ, files=not args.no_files)
-    _look_for_rivals(environ, out, force=args.force)
+    _look_for_rivals(environ, argv, out, force=args.force)
     endpoint = shielded(lambda: _started(args))
     environ = with_defaults(environ, region_of(endpoint.provider))
+    environ |= past_proxies(environ, HOST)
     _tell_what_is_lost(args, out)
     with token_file(endpoint.token) as path:
         status, trouble = run_child(argv, {**environ, **variables(endpoint, path)})
@@ -95,9 +98,11 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     return status
 
 
-def _look_for_rivals(environ: dict[str, str], out: Printer, *, force: bool) -> None:
+def _look_for_rivals(
+    environ: dict[str, str], argv: Sequence[str], out: Printer, *, force: bool
+) -> None:
     """Refuse to go on where the child's SDK would take something else; say so under `--force`."""
-    winner = next(rivals(environ), None)
+    winner = next(rivals(environ, argv), None)
     if winner is None:
         return
     told = f"{winner} beats the credentials of this pod's role in the command's environment"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds import _ini
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["rivals"]
 
@@ -16,7 +17,13 @@ _BOTO = "/etc/boto.cfg", "~/.boto"
 # Read by every Java program. Source: AWS SDK for Java 2, SdkSystemSetting and
 # ProfileFileSystemSetting: properties of the system come before the environment.
 _JAVA = "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"
-_PROPERTIES = "aws.accessKeyId", "aws.webIdentityTokenFile", "aws.profile"
+_PROPERTIES = (
+    "aws.accessKeyId",
+    "aws.webIdentityTokenFile",
+    "aws.profile",
+    "aws.sharedCredentialsFile",
+    "aws.configFile",
+)
 
 
 class _Default(NamedTuple):
@@ -27,28 +34,31 @@ class _Default(NamedTuple):
     keys: Mapping[str, Any]
 
 
-def rivals(environ: Mapping[str, str]) -> Iterator[str]:
+def rivals(environ: Mapping[str, str], argv: Sequence[str] = ()) -> Iterator[str]:
     """Yield what beats the endpoint in a child's environment all the same, the winner first.
 
     The order is botocore's; a file that does not parse lets most SDKs fail, whatever is in it.
 
     Args:
         environ: what `child_environ` returned.
+        argv: the child's command and its arguments.
     """
-    for name in _JAVA:
+    options = {"the command's arguments": " ".join(argv)}
+    options |= {name: environ.get(name, "") for name in _JAVA}
+    for place, text in options.items():
         for each in _PROPERTIES:
-            if f"-D{each}=" in environ.get(name, ""):
-                yield f"-D{each} in {name}"
+            if f"-D{each}=" in text:
+                yield f"-D{each} in {place}"
     # Some SDKs take an empty name for none.
     shared = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
     config = environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
-    read, profiles = _sections(shared), _profiles(config)
-    for path, found in ((shared, read), (config, profiles)):
+    files = {path: _sections(path) for path in (shared, config)}
+    for path, found in files.items():
         if found is None:
             yield _broken(path)
     yield from _of_profiles(
-        _Default(shared, True, (read or {}).get("default", {})),
-        _Default(config, False, (profiles or {}).get("default", {})),
+        _Default(shared, True, _keys(files[shared], "default")),
+        _Default(config, False, _keys(files[config], "default", "profile default")),
     )
     yield from _boto2(environ)
 
@@ -82,13 +92,17 @@ def _broken(path: str) -> str:
     return f"the file {path}, which does not parse,"
 
 
-def _profiles(path: str) -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the profiles of a configuration file; None where it does not parse."""
-    try:
-        found: Mapping[str, Mapping[str, Any]] = _ini.load_config(path)["profiles"]
-    except (configparser.Error, ValueError):
-        return None
-    return found
+def _keys(sections: Mapping[str, Mapping[str, Any]] | None, *titles: str) -> Mapping[str, Any]:
+    """Return the keys of all sections with one of these titles.
+
+    Blanks and quotes do not count: unlike botocore, the SDKs for Java and Go take `[ default ]`.
+    """
+    return {
+        key: value
+        for title, keys in (sections or {}).items()
+        if " ".join(re.sub("[\"']", " ", title).split()) in titles
+        for key, value in keys.items()
+    }
 
 
 def _sections(path: str) -> Mapping[str, Mapping[str, Any]] | None:
