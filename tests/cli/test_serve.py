@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.lab import PATIENCE
+from cli.lab import IRSA_CREDS, PATIENCE
 from irsa_creds.cli import main
 from irsa_creds.cli._child_environ import REMOVED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cli.lab import Container
 
 URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
@@ -91,6 +96,39 @@ def test_json_tells_the_same(container: Container) -> None:
         assert found["defaults"].keys() == {"AWS_EC2_METADATA_DISABLED", *REGIONS}
         process.terminate()
         assert process.wait(PATIENCE) == 0
+
+
+def test_no_other_user_can_replace_the_file_that_the_example_sources(container: Container) -> None:
+    # As the kubelet makes a volume of type emptyDir.
+    shared = container.place / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    text = container.run("serve", "--help").stdout.replace("/shared", str(shared))
+    text = text.replace("irsa-creds serve", f"{shlex.join(IRSA_CREDS)} serve")
+    examples = text.partition("examples:\n")[2].partition("environment:\n")[0]
+    # The first shows the command alone; the others are for one container and for the other.
+    _, serve, program = re.findall(r"(?m)^  # .*\n((?:  +[^#\n].*\n)+)", examples)
+    with subprocess.Popen(
+        ["/bin/sh", "-euc", serve], env=container.environ, start_new_session=True
+    ) as process:
+        found: list[Path] = []
+        while not found or not found[0].read_text().endswith(':-us-east-1}"\n'):
+            assert process.poll() is None
+            time.sleep(0.01)
+            found = list(shared.rglob("environment"))
+        (file,) = found
+        others = stat.S_IWGRP | stat.S_IWOTH
+        replaceable = [each for each in (file, file.parent) if each.stat().st_mode & others]
+        said = subprocess.check_output(
+            ["/bin/sh", "-euc", program.replace("./program", f"printenv {URI}")],
+            env=container.environ,
+            text=True,
+            timeout=PATIENCE,
+        )
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE)
+    assert said.startswith("http://127.0.0.1:")
+    assert replaceable == []
 
 
 @pytest.fixture

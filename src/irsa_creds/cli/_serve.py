@@ -29,6 +29,11 @@ them from the node's role, unless the variable is set already. The token that th
 of mode 0600, which is removed at the end. All containers of a pod reach the port: those that can
 read the file get credentials."""
 
+# The other container runs what stands there: no other user may be able to replace it.
+_SHARED = """\
+umask 077 && mkdir -p /shared/aws &&
+    TMPDIR=/shared/aws irsa-creds serve > /shared/aws/environment"""
+
 _PORTS = range(65_536)
 
 
@@ -40,11 +45,11 @@ def add(subparsers: Subparsers) -> None:
         description=_DESCRIPTION,
         examples=(
             ("start it, and see what to set", "irsa-creds serve"),
+            ("for another container of the same user id, on a volume of these two", _SHARED),
             (
-                "for another container, of the same user id: the token on a volume that both mount",
-                "TMPDIR=/shared irsa-creds serve --port 9911 > /shared/environment",
+                "and in that one, if the directory is its own",
+                "[ -O /shared/aws ] && . /shared/aws/environment && exec ./program",
             ),
-            ("and in that one", ". /shared/environment && exec ./program"),
         ),
         after=ENVIRONMENT,
     )
