@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 import irsa_creds
 from fresh import python
+from irsa_creds import diagnosis
 
 NAMES = [
     "Check",
@@ -57,6 +60,8 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_any_other_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'aws'"):
         _ = irsa_creds.aws
+    with pytest.raises(AttributeError, match="no attribute 'aws'"):
+        _ = diagnosis.aws
 
 
 def test_a_bare_import_brings_none_of_the_heavy_libraries() -> None:
@@ -77,3 +82,30 @@ def test_install_brings_botocore_but_not_boto3() -> None:
 def test_no_thread_starts_at_import(then: str) -> None:
     code = f"import irsa_creds, threading; {then}; print(threading.active_count())"
     assert python(code) == "1"
+
+
+def test_a_fork_while_another_thread_loads_a_name_gives_a_child_that_works() -> None:
+    code = """
+        import os, signal, sys, threading
+        import irsa_creds
+
+        begun = threading.Event()
+
+        class Slow:
+            def find_spec(self, name, path, target=None):
+                if name == "irsa_creds._config":
+                    begun.set()
+                    # As on a throttled CPU: nothing ends it early.
+                    threading.Event().wait(1)
+
+        sys.meta_path.insert(0, Slow())
+        threading.Thread(target=lambda: irsa_creds.provider).start()
+        begun.wait()
+        pid = os.fork()
+        if not pid:
+            signal.alarm(20)
+            print(irsa_creds.provider.__name__, flush=True)
+            os._exit(0)
+        print(os.waitpid(pid, 0)[1])
+    """
+    assert python(dedent(code)).split() == ["provider", "0"]

@@ -15,6 +15,8 @@ an underscore may change in any release.
 from __future__ import annotations
 
 import importlib
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
@@ -26,8 +28,6 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
 )
-from irsa_creds._provider import Provider
-from irsa_creds._registry import provider, reset
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     )
     from irsa_creds._hops import RoleConfig
     from irsa_creds._install import aiobotocore_session, boto3_session, install, uninstall
+    from irsa_creds._provider import Provider
+    from irsa_creds._registry import provider, reset
     from irsa_creds.diagnosis import (
         Check,
         Diagnosis,
@@ -85,7 +87,8 @@ __all__ = [
     "uninstall",
 ]
 
-# What the first credentials of a process do not need: botocore's part costs 11 ms and more.
+# `explain` needs no engine, and the first credentials of a process need nothing of botocore's part,
+# which costs 11 ms and more.
 _LATE = {
     **dict.fromkeys(
         ("aiobotocore_session", "boto3_session", "install", "uninstall"), "irsa_creds._install"
@@ -106,14 +109,28 @@ _LATE = {
         ("Check", "Diagnosis", "Explanation", "Finding", "PolicyError", "doctor", "explain"),
         "irsa_creds.diagnosis",
     ),
+    "Provider": "irsa_creds._provider",
     "RoleConfig": "irsa_creds._hops",
+    **dict.fromkeys(("provider", "reset"), "irsa_creds._registry"),
 }
+
+# A fork waits while another thread imports: its child would have half a module for ever.
+_importing = threading.RLock()
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(
+        before=_importing.acquire,
+        after_in_parent=_importing.release,
+        after_in_child=_importing.release,
+    )
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        return getattr(importlib.import_module(_LATE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with _importing:
+        found = getattr(importlib.import_module(_LATE[name]), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from irsa_creds.diagnosis._checks import Check, Diagnosis
-from irsa_creds.diagnosis._doctor import doctor
 from irsa_creds.diagnosis._explain import Explanation, Finding, explain
 from irsa_creds.diagnosis._policy import PolicyError
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._doctor import doctor
 
 __all__ = [
     "Check",
@@ -16,3 +20,12 @@ __all__ = [
     "doctor",
     "explain",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "doctor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # It looks at all of a pod, of which `explain` needs nothing.
+    from irsa_creds.diagnosis._doctor import doctor  # noqa: PLC0415
+
+    return doctor

@@ -1,0 +1,57 @@
+"""What `explain` loads, in a fresh interpreter."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from fresh import python
+
+CODE = dedent(
+    """
+    import sys
+    {imports}
+    statement = {{
+        "Effect": "Allow",
+        "Principal": {{"Federated": "arn:aws:iam::123456789012:oidc-provider/oidc.example/id"}},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {{"StringEquals": {{"oidc.example/id:aud": "another"}}}},
+    }}
+    found = explain(
+        {{"Version": "2012-10-17", "Statement": [statement]}},
+        service_account="shop/reports",
+        issuer="https://oidc.example/id",
+    )
+    libraries = {{"aiobotocore", "boto3", "botocore", "filelock", "urllib3"}} & sys.modules.keys()
+    core = {{name for name in sys.modules if name.startswith("irsa_creds._")}}
+    print(found.verdict, sorted(libraries), *sorted(core))
+    """
+)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import irsa_creds; explain = irsa_creds.explain",
+        "from irsa_creds import explain",
+        "from irsa_creds.diagnosis import explain",
+    ],
+)
+def test_explain_loads_neither_the_engine_nor_botocore(imports: str) -> None:
+    verdict, libraries, *core = python(CODE.format(imports=imports)).split()
+    assert (verdict, libraries) == ("deny", "[]")
+    # What it says of a token's time and audience is worded where STS's errors are.
+    assert {name.removeprefix("irsa_creds.") for name in core} <= {
+        "_advice",
+        "_arn",
+        "_credentials",
+        "_errors",
+        "_lazy",
+        "_meanings",
+        "_place",
+        "_settings",
+        "_token",
+        "_validate",
+        "_version",
+    }
