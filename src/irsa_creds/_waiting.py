@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
-from irsa_creds._callers import callers
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._freshness import WAITER_SECONDS, Snapshot
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["aacquire", "acquire", "wait"]
 
-_TRIO = "trio._core._run"
+_MARK: ContextVar[object] = ContextVar("irsa_creds_mark")
 
 
 def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECONDS) -> Snapshot:
@@ -105,27 +105,22 @@ async def _wait_async(future: Future[Any], seconds: float) -> None:
 
 
 def _trio_token() -> Any:
-    """Return what speaks to this task's trio from other threads; None where it is not trio's."""
-    # AttributeError: nobody has imported trio, or somebody is just doing it.
-    with contextlib.suppress(AttributeError, RuntimeError):
-        token = cast("Any", sys.modules.get("trio")).lowlevel.current_trio_token()
-        return token if _is_driven_by_trio() else None
-    return None
+    """Return the token of the trio run that drives this task; None if an asyncio loop drives it.
 
-
-def _is_driven_by_trio() -> bool:
-    """Whether it is trio that runs this task, of the two that this thread may have.
-
-    A run of trio may be the guest of an asyncio loop, either may have been started inside a task
-    of the other, and a forked child still has its parent's: what counts is who called last.
+    One thread may have both: a trio run is the guest of an asyncio loop, or was started inside a
+    task of one, or the other way round. Each runs a task in the task's own context, so the
+    innermost of them is trio exactly if the current context is that of trio's task.
     """
-    loops = (
-        name == _TRIO
-        for name in callers()
-        # uvloop's own loop has no frames, but what starts it does.
-        if name == _TRIO or name.partition(".")[0] in {"asyncio", "uvloop"}
-    )
-    return next(loops, True)
+    # RuntimeError: no trio task runs on this thread. AttributeError: trio is not imported, or
+    # another thread is importing it at this moment.
+    with contextlib.suppress(AttributeError, RuntimeError):
+        lowlevel = cast("Any", sys.modules.get("trio")).lowlevel
+        context, mark = lowlevel.current_task().context, object()
+        before = _MARK.set(mark)
+        is_own = context.get(_MARK) is mark
+        _MARK.reset(before)
+        return lowlevel.current_trio_token() if is_own else None
+    return None
 
 
 async def _wait_asyncio(future: Future[Any], seconds: float) -> None:
