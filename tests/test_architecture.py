@@ -18,7 +18,6 @@ ROOMS = [
     "_lock",
     "_line",
     "_switches",
-    "_callers",
     "_greenlets",
     "_errors",
     "_credentials",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
-from itertools import islice
 from typing import TYPE_CHECKING, NoReturn
 
 from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
 from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
-from irsa_creds._callers import callers
 from irsa_creds._errors import IrsaError
 from irsa_creds._waiting import aacquire
 
@@ -27,7 +26,6 @@ __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
 _Passes = tuple[tuple["Engine", Pass], ...]
 _TAKEN: ContextVar[_Passes] = ContextVar("irsa_creds_taken", default=())
 _MOST_PASSES = 4
-_MOST_FRAMES = 10
 
 
 def _part(name: str) -> property:
@@ -137,7 +135,7 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
         await self._refresh()
 
     def get_deferred_property(self, property_name: str) -> Callable[[], NoReturn]:
-        """Say what to do where boto3 makes a client of these, which it asks for the account."""
+        """Return a function that says what boto3 needs; raise the same if boto3 makes a client."""
 
         def get_property() -> NoReturn:
             raise TypeError(
@@ -146,15 +144,13 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
                 "irsa_creds.install(session), or provider.botocore_credentials()."
             )
 
-        # aiobotocore asks too, on its way through botocore's code, and then takes another.
-        if not _is_asked_by_aiobotocore():
+        # Both libraries call this from one method in botocore.args. aiobotocore's subclass then
+        # replaces the function, but a client of boto3 would fail only when it signs, with an error
+        # that does not name the cause. Only the class of the calling object tells them apart.
+        caller = sys._getframe(1).f_locals.get("self")  # noqa: SLF001
+        if type(caller).__module__ == "botocore.args":
             get_property()
         return get_property
-
-
-def _is_asked_by_aiobotocore() -> bool:
-    """Whether aiobotocore is among the callers, a few frames up: tracers may stand between."""
-    return any(name.startswith("aiobotocore.") for name in islice(callers(), _MOST_FRAMES))
 
 
 # On trio, aiobotocore's own differs in a lock, and here is none: one class serves both.

@@ -306,14 +306,24 @@ def test_boto3_is_told_at_once_that_it_was_given_aiobotocores_credentials(
         on_asyncio(main) if inside else session.client(service)
 
 
-def test_what_aiobotocore_is_given_on_its_way_through_botocore_says_the_same_later(
-    wire: Wire,
-) -> None:
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_aiobotocore_makes_a_client_of_its_own_credentials(service: str, wire: Wire) -> None:
+    session = AioSession()
+    session._credentials = irsa_creds.provider().aiobotocore_credentials()
+
+    async def main() -> Any:
+        async with session.create_client(service, region_name="eu-west-1") as client:
+            return client.meta.service_model.service_name
+
+    assert on_asyncio(main) == service
+    assert wire.sent == []
+
+
+def test_a_deferred_property_of_aiobotocores_credentials_names_the_right_call(wire: Wire) -> None:
     credentials = irsa_creds.provider().aiobotocore_credentials()
-    scope: dict[str, Any] = {"__name__": "aiobotocore.args", "credentials": credentials}
-    exec("account = credentials.get_deferred_property('account_id')", scope)
-    with pytest.raises(TypeError, match=r"provider\.botocore_credentials\(\)"):
-        scope["account"]()
+    account = credentials.get_deferred_property("account_id")
+    with pytest.raises(TypeError, match=r"account_id.*provider\.botocore_credentials\(\)"):
+        account()
 
 
 def test_aiobotocore_is_told_at_once_that_it_was_given_boto3s_credentials(wire: Wire) -> None:
