@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
 from irsa_creds._errors import IrsaError
 from irsa_creds._expired_hook import watch_for_expired
-from irsa_creds._freshness import Snapshot, State, state
+from irsa_creds._freshness import NEVER, Snapshot, State, state
 from irsa_creds._lazy import load_late
 from irsa_creds._private import last_client_region
 from irsa_creds._provider import engine_of
@@ -26,17 +26,24 @@ if TYPE_CHECKING:
 __all__ = [
     "HOP_METHOD",
     "METHOD",
+    "NOTHING_HELD",
+    "TOGETHER",
     "Frozen",
+    "Held",
     "InChain",
     "OnEngine",
-    "Pass",
     "adapted",
+    "after_read",
     "in_botocore",
 ]
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
 # credentials.AssumeRoleProvider's (botocore 1.44.8).
 HOP_METHOD = "assume-role"
+#: Single values that are read less than this many seconds apart are of one response.
+TOGETHER = 0.1
+# Seconds after which an older response is not read any more, however short the pauses are.
+_LONGEST = 1.5
 
 
 class Frozen(ReadOnlyCredentials):
@@ -56,29 +63,38 @@ class Frozen(ReadOnlyCredentials):
         return ReadOnlyCredentials, tuple(self)
 
 
-class Pass(NamedTuple):
-    """What one reader of single values has read of one set.
+#: The response whose values a thread or task reads one by one, the instant of its last read, and
+#: the last one at which that response was the newest. It is a plain tuple because each read makes
+#: one.
+Held = tuple[Snapshot, float, float]
+NOTHING_HELD: Held = (Snapshot.nothing(), NEVER, NEVER)
 
-    Code reads them in an order of its own: a name read again is the next pass. The exception is
-    `if c.token: token = c.token`: twice in a row is the same pass, as long as the set may be used.
-    Not so the key id: with it nearly every pass begins, and some read nothing else.
+
+def after_read(held: Held, newest: Snapshot, found: Snapshot, now: float) -> Held:
+    """Return what a thread or task holds after one more read of a single value.
+
+    Reads less than `TOGETHER` apart go on with the response that is held. A program that never
+    pauses for so long must get newer values as well, but not in the middle of a request that it
+    signs. So after half a second with an older response the pause that suffices shrinks, and within
+    another second a pause between two requests, longer than those within one, is enough.
+
+    Args:
+        held: what it held before.
+        newest: the engine's snapshot before this read.
+        found: what the engine serves.
+        now: the instant of this read.
     """
-
-    snapshot: Snapshot = Snapshot.nothing()
-    names: frozenset[str] = frozenset()
-    last: str = ""
-
-    def has(self, name: str, now: float) -> bool:
-        """Whether `name` is of this pass; else the next one begins with it."""
-        in_a_row = name == self.last and name != "access_key"
-        again = name in self.names and not in_a_row
-        return not again and now < self.snapshot.end_of_use
-
-    def having_read(self, name: str) -> Pass:
-        """Return this pass after `name`; the account belongs to any."""
-        if name == "account_id":
-            return self
-        return self._replace(names=self.names | {name}, last=name)
+    snapshot, read_at, newest_at = held
+    if (
+        found is not snapshot
+        and now - read_at < TOGETHER * min(1.0, _LONGEST - (now - newest_at))
+        # After a revocation, or if the wall clock alone calls the newest expired, older ones must
+        # not be used either.
+        and now < min(snapshot.end_of_use, newest.end_of_use)
+        and min(snapshot.check_at, newest.check_at) > NEVER
+    ):
+        return snapshot, now, newest_at
+    return found, now, now
 
 
 class OnEngine:
@@ -130,13 +146,6 @@ class OnEngine:
         if refresh_in is None:
             return state(snapshot, now) is not State.FRESH
         return snapshot.left(now) < refresh_in
-
-    def _go_on(self) -> None:
-        """Take note of a read that goes on with an older set: the refresh must not wait for it."""
-        snapshot = self._engine.snapshot
-        snapshot.was_read = True
-        if self._now() >= snapshot.check_at:
-            self._engine.prefetch()
 
     # All state is the engine's: a copy would be the same.
     def __copy__(self) -> Self:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, NoReturn
 from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
-from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
+from irsa_creds._adapter import (
+    NOTHING_HELD,
+    TOGETHER,
+    Frozen,
+    Held,
+    InChain,
+    OnEngine,
+    adapted,
+    after_read,
+    in_botocore,
+)
 from irsa_creds._errors import IrsaError
 from irsa_creds._waiting import aacquire
 
@@ -21,11 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
 
-# The passes of each task over single values, and whose, the latest first. One variable for all: one
-# of each credentials object's would stay in every context for ever.
-_Passes = tuple[tuple["Engine", Pass], ...]
-_TAKEN: ContextVar[_Passes] = ContextVar("irsa_creds_taken", default=())
-_MOST_PASSES = 4
+# What each task holds of each engine, the latest first. One variable for all credentials objects:
+# one of each object's own would stay in every context for ever.
+_HELD: ContextVar[tuple[tuple[Engine, Held], ...]] = ContextVar("irsa_creds_held", default=())
+_MOST_HELD = 4
 
 
 def _part(name: str) -> property:
@@ -86,44 +95,42 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
     account_id: property = _part("account_id")
 
     async def get_access_key(self) -> str:
-        """Return the key id; all that a pass of one task reads is of one answer of STS.
+        """Return the key id; values that one task reads less than 0.1 s apart are of one response.
 
-        A getter in a task of its own (`asyncio.wait_for` makes one before Python 3.12) is a pass
-        of its own: `get_frozen_credentials` gives all at once.
+        A getter in a task of its own (before Python 3.12 `asyncio.wait_for` makes one) cannot tell
+        the others what it has read: use `get_frozen_credentials`, which returns all of them.
         """
-        return (await self._taken_set("access_key")).access_key
+        return (await self._one_set()).access_key
 
     async def get_secret_key(self) -> str:
         """Return the secret key, as `get_access_key`."""
-        return (await self._taken_set("secret_key")).secret_key
+        return (await self._one_set()).secret_key
 
     async def get_token(self) -> str:
         """Return the session token, as `get_access_key`."""
-        return (await self._taken_set("token")).token
+        return (await self._one_set()).token
 
     async def get_account_id(self) -> str | None:
         """Return the account of the role."""
-        return (await self._taken_set("account_id")).account_id
+        return (await self._one_set()).account_id
 
-    async def _taken_set(self, name: str) -> Frozen:
-        """Return the set that this task's pass has, or begin a pass."""
-        passes = {id(engine): (engine, taken) for engine, taken in _TAKEN.get()}
-        _, taken = passes.pop(id(self._engine), (None, Pass()))
-        if taken.has(name, self._now()):
-            self._go_on()
+    async def _one_set(self) -> Frozen:
+        """Return the set of which this task reads a value."""
+        engine, held, others = self._engine, NOTHING_HELD, []
+        newest, now = engine.snapshot, self._now()
+        if now < newest.check_at:
+            newest.was_read = True
+            found = newest
         else:
-            taken = Pass(await self._take())
-        others = [each for each in passes.values() if each[1].snapshot.end_of_use > self._now()]
-        ours = (self._engine, taken.having_read(name))
-        _TAKEN.set((ours, *others[: _MOST_PASSES - 1]))
-        return adapted(taken.snapshot)
-
-    async def _take(self) -> Snapshot:
-        snapshot = self._engine.snapshot
-        if self._now() < snapshot.check_at:
-            snapshot.was_read = True
-            return snapshot
-        return await self._acquire()
+            found, now = await self._acquire(), self._now()
+        for each in _HELD.get():
+            if each[0] is engine:
+                held = each[1]
+            elif now - each[1][1] < TOGETHER:
+                others.append(each)
+        held = after_read(held, newest, found, now)
+        _HELD.set(((engine, held), *others[: _MOST_HELD - 1]))
+        return held[0].adapted or adapted(held[0])
 
     async def _refresh(self) -> None:
         await self.get_frozen_credentials()

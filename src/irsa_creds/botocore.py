@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableCredentials
 
-from irsa_creds._adapter import Frozen, InChain, OnEngine, Pass, adapted, in_botocore
+from irsa_creds._adapter import (
+    NOTHING_HELD,
+    Frozen,
+    Held,
+    InChain,
+    OnEngine,
+    adapted,
+    after_read,
+    in_botocore,
+)
 from irsa_creds._errors import IrsaError
 from irsa_creds._lazy import load_late
 from irsa_creds._waiting import acquire
@@ -28,19 +37,18 @@ _ERRORS = {
     "UnreachableError",
 }
 
+_TOGETHER = "Values that one thread reads less than 0.1 s apart are of one response of STS."
 
-class _Taken(threading.local):
-    """The pass of each thread over the properties."""
 
-    def __init__(self) -> None:
-        self.now = Pass()
+class _OfThread(threading.local):
+    held: Held = NOTHING_HELD
 
 
 def _part(name: str, meaning: str) -> property:
-    """Return the property `name` of a thread's set; botocore's own may be set, this not."""
+    """Return the property `name`; unlike botocore's own it cannot be set."""
 
     def read(credentials: IrsaCredentials) -> Any:
-        return getattr(credentials._taken_set(name), name)  # noqa: SLF001 - it is its property
+        return getattr(credentials._one_set(), name)  # noqa: SLF001 - it is its property
 
     def write(credentials: IrsaCredentials, value: object) -> NoReturn:
         del credentials, value
@@ -49,7 +57,7 @@ def _part(name: str, meaning: str) -> property:
             "Give other keys to the session or client."
         )
 
-    return property(read, write, doc=f"{meaning} All that a pass reads is of one answer of STS.")
+    return property(read, write, doc=f"{meaning} {_TOGETHER}")
 
 
 class IrsaCredentials(OnEngine, RefreshableCredentials):
@@ -61,7 +69,7 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self._taken = _Taken()
+        self._thread = _OfThread()
 
     def get_frozen_credentials(self) -> Frozen:
         """Return key, secret and token of one answer of STS; while some are valid, at once.
@@ -89,24 +97,19 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
     access_key: property = _part("access_key", "The key id.")
     secret_key: property = _part("secret_key", "The secret key.")
     token: property = _part("token", "The session token.")
-    account_id: property = _part("account_id", "The account of the role; it belongs to any pass.")
+    account_id: property = _part("account_id", "The account of the role.")
 
-    def _taken_set(self, name: str) -> Frozen:
-        """Return the set that this thread's pass over the properties has, or begin a pass."""
-        taken = self._taken
-        if taken.now.has(name, self._now()):
-            self._go_on()
+    def _one_set(self) -> Frozen:
+        """Return the set of which this thread reads a value."""
+        newest, now = self._engine.snapshot, self._now()
+        if now < newest.check_at:
+            newest.was_read = True
+            found = newest
         else:
-            taken.now = Pass(self._take())
-        taken.now = taken.now.having_read(name)
-        return adapted(taken.now.snapshot)
-
-    def _take(self) -> Snapshot:
-        snapshot = self._engine.snapshot
-        if self._now() < snapshot.check_at:
-            snapshot.was_read = True
-            return snapshot
-        return self._acquire()
+            found, now = self._acquire(), self._now()
+        thread = self._thread
+        held = thread.held = after_read(thread.held, newest, found, now)
+        return held[0].adapted or adapted(held[0])
 
     def _refresh(self) -> None:
         self.get_frozen_credentials()

@@ -7,7 +7,6 @@ import copy
 import inspect
 import pickle
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,9 +21,9 @@ import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
 from irsa_creds import _freshness as fresh
 from irsa_creds._freshness import Snapshot, State, state
-from irsa_creds.aiobotocore import _TAKEN, AioIrsaCredentials, AioIrsaProvider
+from irsa_creds.aiobotocore import _HELD, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds.botocore import IrsaCredentials
-from kit import EPOCH, ROLE, Rig, failure, rig
+from kit import EPOCH, ROLE, FakeClock, Rig, failure, rig
 from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
@@ -49,9 +48,9 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return Wire.tapped(monkeypatch)
 
 
-def renew(rig: Rig) -> None:
-    """Let a refresh take place in the background."""
-    rig.clock.advance(rig.engine.snapshot.refresh_at - rig.clock.now())
+def refresh(rig: Rig) -> None:
+    """Let a refresh in the background succeed, in no time."""
+    rig.engine.snapshot.refresh_at = rig.clock.now()
     rig.engine.prefetch()
     rig.settle()
 
@@ -131,59 +130,53 @@ def test_the_hot_path_says_what_freshness_says_at_every_instant(
     on_asyncio(lambda: look(served=State.STALE))
 
 
-@pytest.mark.parametrize("order", list(permutations(GETTERS)))
-def test_what_a_task_awaits_one_by_one_is_of_one_set_in_whatever_order(
-    order: tuple[str, ...], engine_rig: Rig, credentials: AioIrsaCredentials
+def test_each_task_reads_values_of_a_response_of_its_own(
+    engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
-    async def task() -> None:
-        for number in (1, 2, 3):
-            found = {order[0]: await getattr(credentials, order[0])()}
-            renew(engine_rig)
-            found |= {name: await getattr(credentials, name)() for name in order[1:]}
-            assert found == {
-                "get_access_key": f"ASIA{number:016d}",
-                "get_secret_key": f"secret-{number}",
-                "get_token": f"session-{number}",
-            }
+    async def reads_of(number: int, refreshed: asyncio.Event) -> None:
+        assert await credentials.get_access_key() == f"ASIA{number:016d}"
+        await refreshed.wait()
+        assert await credentials.get_secret_key() == f"secret-{number}"
+        assert await credentials.get_token() == f"session-{number}"
 
-    on_asyncio(task)
-
-
-def test_each_task_has_a_pass_of_its_own(engine_rig: Rig, credentials: AioIrsaCredentials) -> None:
     async def main() -> None:
-        assert await credentials.get_access_key() == f"ASIA{1:016d}"
-        renew(engine_rig)
-        other = asyncio.create_task(credentials.get_access_key())
-        assert await other == f"ASIA{2:016d}"
-        assert await credentials.get_secret_key() == "secret-1"
-        assert await credentials.get_token() == "session-1"
+        await credentials.get_frozen_credentials()
+        refreshed = asyncio.Event()
+        one = asyncio.create_task(reads_of(1, refreshed))
+        await asyncio.sleep(0)
+        refresh(engine_rig)
+        other = asyncio.create_task(reads_of(2, refreshed))
+        await asyncio.sleep(0)
+        refreshed.set()
+        await asyncio.gather(one, other)
 
     on_asyncio(main)
 
 
-def test_a_task_has_a_pass_over_each_identity(engine_rig: Rig, here: Rig) -> None:
+def test_a_task_reads_values_of_several_identities_in_turn(engine_rig: Rig, here: Rig) -> None:
     one, other = of(engine_rig), of(here)
 
     async def main() -> None:
         await one.get_access_key()
-        renew(engine_rig)
+        refresh(engine_rig)
         await other.get_access_key()
-        renew(here)
+        refresh(here)
         assert await other.get_secret_key() == await one.get_secret_key() == "secret-1"
 
     on_asyncio(main)
 
 
-def test_a_task_keeps_the_passes_over_the_last_few_identities_that_are_of_use() -> None:
-    rigs = [rig() for _ in range(6)]
+def test_a_task_holds_only_what_it_has_just_read_of_the_last_few_identities() -> None:
+    clock = FakeClock()
+    rigs = [rig(clock=clock) for _ in range(6)]
 
     async def main() -> None:
         for each in rigs:
             await of(each).get_access_key()
-        assert [engine for engine, _ in _TAKEN.get()] == [r.engine for r in rigs[:1:-1]]
-        rigs[4].clock.advance(3600)
+        assert [engine for engine, _ in _HELD.get()] == [r.engine for r in rigs[:1:-1]]
+        clock.advance(0.2)
         await of(rigs[4]).get_access_key()
-        assert [engine for engine, _ in _TAKEN.get()] == [rigs[4].engine]
+        assert [engine for engine, _ in _HELD.get()] == [rigs[4].engine]
 
     on_asyncio(main)
 
