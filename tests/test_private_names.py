@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,11 @@ import botocore
 import botocore.credentials
 import pytest
 from botocore.credentials import (
+    AssumeRoleWithWebIdentityProvider,
     ProfileProviderBuilder,
     RefreshableCredentials,
 )
-from botocore.session import ComponentLocator, Session
+from botocore.session import Session
 
 import irsa_creds
 from irsa_creds import _private
@@ -35,9 +37,6 @@ def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
     def without(cls: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
         return lambda patch: patch.delattr(cls, name)
 
-    def set_up_otherwise(cls: Any) -> Callable[[pytest.MonkeyPatch], None]:
-        return lambda patch: patch.setattr(cls, "__init__", lambda self, *_, **__: None)
-
     def providers(self: Any, profile_name: str) -> list[Any]:
         return []
 
@@ -46,28 +45,16 @@ def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
 
     theirs = botocore.credentials.AssumeRoleWithWebIdentityProvider
     return {
-        "AssumeRoleCredentialFetcher._source_credentials": without(
-            botocore.credentials, "AssumeRoleCredentialFetcher"
-        ),
-        "AssumeRoleProvider._visited_profiles": set_up_otherwise(
-            botocore.credentials.AssumeRoleProvider
-        ),
         "AssumeRoleWithWebIdentityProvider.METHOD": without(theirs, "METHOD"),
-        "ComponentLocator._deferred": set_up_otherwise(ComponentLocator),
         "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
         "providers(profile_name, disable_env_vars)": changed,
-        "ProfileProviderBuilder._session": without(botocore.credentials, "ProfileProviderBuilder"),
+        "ProfileProviderBuilder": without(botocore.credentials, "ProfileProviderBuilder"),
         "botocore.register_initializer": without(botocore, "register_initializer"),
         "botocore.unregister_initializer": without(botocore, "unregister_initializer"),
         "RefreshableCredentials._refresh": without(RefreshableCredentials, "_refresh"),
-        "RefreshableCredentials._refresh_using": set_up_otherwise(RefreshableCredentials),
         "RefreshableCredentials.refresh_needed": without(RefreshableCredentials, "refresh_needed"),
-        "Session._components": set_up_otherwise(Session),
-        "Session._credentials": set_up_otherwise(Session),
-        "Session._last_client_region_used": set_up_otherwise(Session),
         "Session._register_credential_provider": without(Session, "_register_credential_provider"),
         "create_credential_resolver": without(botocore.credentials, "create_credential_resolver"),
-        "credentials.create_credential_resolver": without(Session, "_create_credential_resolver"),
     }
 
 
@@ -96,15 +83,85 @@ def test_the_installed_botocore_lacks_nothing() -> None:
     assert _private.missing_names() == []
 
 
-def test_a_tracer_around_a_constructor_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Session.__init__
+def test_a_tracer_around_a_method_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ProfileProviderBuilder.providers
 
-    def traced(self: Session, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
+    @functools.wraps(original)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
 
-    traced.__wrapped__ = original  # type: ignore[attr-defined]
-    monkeypatch.setattr(Session, "__init__", traced)
+    monkeypatch.setattr(ProfileProviderBuilder, "providers", traced)
     assert _private.missing_names() == []
+
+
+def _without_deferred(session: Session) -> None:
+    del session._components._deferred
+
+
+def _without_components(session: Session) -> None:
+    del session._components
+
+
+def _without_credentials(session: Session) -> None:
+    del session._credentials
+
+
+def _without_client_region(session: Session) -> None:
+    del session._last_client_region_used
+
+
+@pytest.mark.parametrize(
+    ("name", "remove"),
+    [
+        ("ComponentLocator._deferred", _without_deferred),
+        ("ComponentLocator._deferred", _without_components),
+        ("Session._credentials", _without_credentials),
+        ("Session._last_client_region_used", _without_client_region),
+    ],
+)
+def test_a_session_that_lacks_a_private_name_is_left_alone_with_one_warning(
+    name: str, remove: Callable[[Session], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session()
+    chain = session.get_component("credential_provider")
+    remove(session)
+    before = list(chain.providers)
+    irsa_creds.install(session)
+    irsa_creds.install(session, strict=True)
+    irsa_creds.uninstall()
+    assert chain.providers == before
+    (warning,) = warnings(caplog)
+    assert name in warning
+    assert botocore.__version__ in warning
+
+
+def test_a_new_session_that_lacks_a_private_name_gets_botocores_own_chain(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    irsa_creds.install(strict=True)
+    session = Session()
+    del session._credentials
+    chain = session.get_component("credential_provider")
+    assert not any(isinstance(each, IrsaProvider) for each in chain.providers)
+    (warning,) = warnings(caplog)
+    assert "Session._credentials" in warning
+
+
+def test_a_builder_that_lacks_its_session_builds_botocores_own_chain(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = [AssumeRoleWithWebIdentityProvider(dict, None, "default")]
+
+    def providers(self: Any, profile_name: str, disable_env_vars: bool = False) -> list[Any]:  # noqa: FBT001, FBT002
+        return theirs
+
+    monkeypatch.setattr(ProfileProviderBuilder, "providers", providers)
+    irsa_creds.install()
+    builder = ProfileProviderBuilder(Session())
+    del builder._session
+    assert builder.providers("default") is theirs
+    (warning,) = warnings(caplog)
+    assert "ProfileProviderBuilder._session" in warning
 
 
 class AsyncSession(Session):  # type: ignore[misc]

@@ -107,13 +107,20 @@ class _Installation:
         return [found for each in self._touched.valuerefs() if (found := each())]
 
     def _reach(self, session: Session, whose: str = "") -> str | None:
+        if _warned(_private.missing_in_session(session)):
+            return None
         self._touched[id(session)] = session
         return reach(session, strict=self._is_strict(session), whose=whose)
 
     def _reaches(self, session: Any) -> bool:
         """Whether `session` is to have our provider."""
         ours = isinstance(session, Session) and (self._everywhere or session in self._sessions)
-        return ours and not _disabled() and provider_class(session) is not None
+        return (
+            ours
+            and not _disabled()
+            and provider_class(session) is not None
+            and not _warned(_private.missing_in_session(session))
+        )
 
     def _is_strict(self, session: Session) -> bool:
         """Whether ours comes first there, if it is to be there at all."""
@@ -121,9 +128,10 @@ class _Installation:
 
     def _wrap(self) -> bool:
         """Wrap the method of every chain and hop, and the functions that make a whole chain."""
-        missing = _private.missing_names()
-        if self._originals or _warned(missing):
-            return bool(self._originals)
+        if self._originals:
+            return True
+        if _warned(_private.missing_names()):
+            return False
         builder = _private.profile_builder()
         originals = [
             (builder, "providers", builder.providers),
@@ -170,6 +178,8 @@ class _Installation:
             disable_env_vars: bool = False,  # noqa: FBT001, FBT002 - botocore's own signature
         ) -> list[Any]:
             chain = original(builder, profile_name, disable_env_vars)
+            if _warned(_private.missing_in_builder(builder)):
+                return chain
             session = _private.builder_session(builder)
             if not self._reaches(session):
                 return chain

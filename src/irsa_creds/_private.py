@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore
 from botocore import credentials
-from botocore.session import ComponentLocator, Session
-
-if TYPE_CHECKING:
-    from types import CodeType
+from botocore.session import Session
 
 __all__ = [
     "aiobotocore_session_module",
@@ -21,6 +18,8 @@ __all__ = [
     "is_aiobotocores",
     "last_client_region",
     "missing_in_aiobotocore",
+    "missing_in_builder",
+    "missing_in_session",
     "missing_names",
     "profile_builder",
     "renew_chain",
@@ -33,63 +32,63 @@ _CHAIN = "credential_provider"
 
 
 def missing_names() -> list[str]:
-    """Return what the installed botocore lacks of all that is used here; empty: all is well."""
+    """Return the names that the installed botocore lacks; an empty list if it has all of them."""
     builder = profile_builder()
     replaced = credentials.AssumeRoleWithWebIdentityProvider
     refreshable = credentials.RefreshableCredentials
-    fetcher = getattr(credentials, "AssumeRoleCredentialFetcher", object)
-    second = getattr(credentials, "AssumeRoleProvider", object)
     checks = {
-        "AssumeRoleCredentialFetcher._source_credentials": _sets(fetcher, "_source_credentials"),
-        "AssumeRoleProvider._visited_profiles": _sets(second, "_visited_profiles"),
         "AssumeRoleWithWebIdentityProvider.METHOD": "METHOD" in vars(replaced),
-        "ComponentLocator._deferred": _sets(ComponentLocator, "_deferred"),
         "ProfileProviderBuilder.providers(profile_name, disable_env_vars)": (
             _parameters(builder, "providers") == ["self", "profile_name", "disable_env_vars"]
         ),
-        "ProfileProviderBuilder._session": _sets(builder, "_session"),
         "botocore.register_initializer": hasattr(botocore, "register_initializer"),
         "botocore.unregister_initializer": hasattr(botocore, "unregister_initializer"),
-        "RefreshableCredentials._refresh": hasattr(refreshable, "_refresh"),
-        "RefreshableCredentials._refresh_using": _sets(refreshable, "_refresh_using"),
-        "RefreshableCredentials.refresh_needed": hasattr(refreshable, "refresh_needed"),
-        "Session._components": _sets(Session, "_components"),
-        "Session._credentials": _sets(Session, "_credentials"),
-        "Session._last_client_region_used": _sets(Session, "_last_client_region_used"),
-        "Session._register_credential_provider": hasattr(Session, "_register_credential_provider"),
-        # Looked up when a chain is made: a wrapper reaches every session that has none yet.
-        "credentials.create_credential_resolver": (
-            _parameters(credentials, "create_credential_resolver")[:1] == ["session"]
-            and _mentions(
-                getattr(Session, "_create_credential_resolver", None), "create_credential_resolver"
-            )
+        # Sessions look it up when they make a chain: a wrapper reaches all without one.
+        "credentials.create_credential_resolver": hasattr(
+            credentials, "create_credential_resolver"
         ),
+        "RefreshableCredentials._refresh": hasattr(refreshable, "_refresh"),
+        "RefreshableCredentials.refresh_needed": hasattr(refreshable, "refresh_needed"),
+        "Session._register_credential_provider": hasattr(Session, "_register_credential_provider"),
     }
     return [name for name, present in checks.items() if not present]
 
 
+def missing_in_session(session: Session) -> list[str]:
+    """Return the names that a session lacks: its constructor sets them, the class has none."""
+    checks = {
+        "ComponentLocator._deferred": hasattr(getattr(session, "_components", None), "_deferred"),
+        "Session._credentials": hasattr(session, "_credentials"),
+        "Session._last_client_region_used": hasattr(session, "_last_client_region_used"),
+    }
+    return [name for name, present in checks.items() if not present]
+
+
+def missing_in_builder(builder: Any) -> list[str]:
+    """Return the name that a builder of profile providers lacks."""
+    return [] if hasattr(builder, "_session") else ["ProfileProviderBuilder._session"]
+
+
 def missing_in_aiobotocore() -> list[str]:
-    """Return what an aiobotocore that somebody has imported lacks; it is never imported here."""
+    """Return the names that the imported aiobotocore lacks; this function never imports it."""
     module = aiobotocore_session_module()
     if module is None:
         return []
     cls = getattr(module, "AioSession", None)
     credentials_module = sys.modules.get("aiobotocore.credentials")
+    builder = getattr(credentials_module, "AioProfileProviderBuilder", None)
     checks = {
         "aiobotocore.credentials.AioRefreshableCredentials": (
             hasattr(credentials_module, "AioRefreshableCredentials")
         ),
         "aiobotocore.session.AioSession": cls is not None and issubclass(cls, Session),
-        # One of their own would make chains that ours is never put into.
+        # One of its own would make chains into which our provider is never put.
         "aiobotocore.credentials.AioProfileProviderBuilder, without providers": (
-            _inherits(credentials_module, "AioProfileProviderBuilder", "providers")
+            getattr(builder, "providers", None) is profile_builder().providers
         ),
         # Looked up there when a chain is made, as botocore's own is.
-        "aiobotocore.session.create_credential_resolver": (
-            _parameters(module, "create_credential_resolver")[:1] == ["session"]
-            and _mentions(
-                getattr(cls, "_create_credential_resolver", None), "create_credential_resolver"
-            )
+        "aiobotocore.session.create_credential_resolver": hasattr(
+            module, "create_credential_resolver"
         ),
     }
     return [name for name, present in checks.items() if not present]
@@ -112,34 +111,9 @@ def is_aiobotocores(session: Any) -> bool:
     )
 
 
-def _inherits(module: Any, cls: str, name: str) -> bool:
-    """Whether a class is there, and takes `name` from botocore's."""
-    found = getattr(module, cls, None)
-    return found is not None and getattr(found, name, None) is getattr(
-        profile_builder(), name, None
-    )
-
-
 def _parameters(owner: Any, name: str) -> list[str]:
-    # Not `inspect.signature`: a fortieth of what the first credentials of a process take.
-    code = _code_of(getattr(owner, name, None))
-    return list(code.co_varnames[: code.co_argcount]) if code else []
-
-
-def _sets(cls: type, attribute: str) -> bool:
-    """Whether the constructor of `cls` touches `attribute`."""
-    return _mentions(cls.__init__, attribute)  # type: ignore[misc]
-
-
-def _mentions(function: Any, name: str) -> bool:
-    """Whether the code of `function` has `name` in it."""
-    code = _code_of(function)
-    return code is not None and name in code.co_names
-
-
-def _code_of(function: Any) -> CodeType | None:
-    """Return the code of a function, which tracers may have wrapped; None where it has none."""
-    return getattr(inspect.unwrap(function), "__code__", None) if function else None
+    function = getattr(owner, name, None)
+    return list(inspect.signature(function).parameters) if function else []
 
 
 def versions() -> str:

@@ -327,7 +327,7 @@ def test_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider_with_one_warnin
 def test_a_session_of_a_lacking_aiobotocore_keeps_its_own_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(aiobotocore.session, "create_credential_resolver", lambda: None)
+    monkeypatch.delattr(aiobotocore.session, "create_credential_resolver")
     monkeypatch.setattr(AioSession, "_create_credential_resolver", _chain)
     irsa_creds.install(strict=True)
     assert not is_ours(AioSession())
