@@ -1,4 +1,4 @@
-"""What the adapters of both colours have in common: all state is the provider's engine's."""
+"""The common part of the sync and async adapters: all state is that of the provider's engine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from irsa_creds._session_settings import SessionSettings
 from irsa_creds._settings import route_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from irsa_creds._config import Config
@@ -35,6 +36,7 @@ __all__ = [
     "adapted",
     "after_read",
     "in_botocore",
+    "read_only",
 ]
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
@@ -47,7 +49,7 @@ _LONGEST = 1.5
 
 
 class Frozen(ReadOnlyCredentials):
-    """botocore's own value, three of one answer of STS; but a log that has it shows no secret."""
+    """botocore's own value, of one response of STS; its `repr` shows no secret."""
 
     __slots__ = ()
     access_key: str
@@ -58,7 +60,7 @@ class Frozen(ReadOnlyCredentials):
     def __repr__(self) -> str:
         return f"<ReadOnlyCredentials ...{self.access_key[-4:]}>"
 
-    # Whoever takes a set out has the secrets in hand, and may send it where ours is not installed.
+    # Code that takes a set has the secrets, and may send it to a process without irsa-creds.
     def __reduce__(self) -> tuple[Any, ...]:
         return ReadOnlyCredentials, tuple(self)
 
@@ -98,13 +100,13 @@ def after_read(held: Held, newest: Snapshot, found: Snapshot, now: float) -> Hel
 
 
 class OnEngine:
-    """What others read and call of botocore's credentials objects, in both colours.
+    """The members of botocore's credentials objects that other code uses, sync and async.
 
     Args:
-        provider: whose credentials these are.
+        provider: the provider of the credentials.
     """
 
-    # botocore's constructors want credentials: these come when somebody reads.
+    # botocore's constructors want credentials: these are fetched at the first read.
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
@@ -126,7 +128,7 @@ class OnEngine:
     @_expiry_time.setter
     def _expiry_time(self, when: datetime | None) -> None:
         # A time in the past is the usual trick to force a refresh: the next read starts one. Any
-        # other cannot make credentials last, and does nothing.
+        # other time cannot make credentials last longer, and has no effect.
         if when is not None and when.replace(tzinfo=when.tzinfo or UTC) <= self._time_fetcher():
             snapshot = self._engine.snapshot
             snapshot.refresh_at = min(snapshot.refresh_at, self._now())
@@ -140,14 +142,14 @@ class OnEngine:
         """Say whether a refresh is due.
 
         Args:
-            refresh_in: seconds before the end from which it is; None: the engine's own plan.
+            refresh_in: seconds before the end of use; None: the engine's own plan.
         """
         snapshot, now = self._engine.snapshot, self._now()
         if refresh_in is None:
             return state(snapshot, now) is not State.FRESH
         return snapshot.left(now) < refresh_in
 
-    # All state is the engine's: a copy would be the same.
+    # All state is that of the engine: a copy would be the same.
     def __copy__(self) -> Self:
         return self
 
@@ -165,22 +167,22 @@ class OnEngine:
 
 
 class InChain:
-    """The place in a chain, under the name that botocore's own provider has there.
+    """Our provider in a chain, under the name of botocore's own provider.
 
     Args:
-        session: the session whose chain it is.
+        session: the session that has the chain.
         profile_name: the profile that names role and token.
-        disable_env_vars: whether the web identity variables are off, because code named a profile.
-        strict: take it as an error when IRSA is not configured.
-        replaced: the provider whose place it takes; None where it comes in addition.
-        hops: it stands only for the roles that are reached by `source_profile`. Under `strict` it
-            stands for them as well, as their place is before the web identity's.
+        disable_env_vars: ignore the web identity variables, because code named a profile.
+        strict: raise an error if IRSA is not configured.
+        replaced: the provider that it replaces; None if it is an additional one.
+        hops: it serves only roles that are reached by `source_profile`. With `strict` it serves
+            them as well, because they take precedence over the web identity.
     """
 
     METHOD = METHOD
     CANONICAL_NAME = "custom-irsa-creds"
 
-    # botocore's constructor wants what makes an STS client; there is none here.
+    # botocore's constructor wants a function that makes an STS client; there is none here.
     def __init__(
         self,
         session: Any,
@@ -200,7 +202,7 @@ class InChain:
         self._profile = profile_name if disable_env_vars else None
 
     def _provider(self) -> Provider | None:
-        """Return the provider of the session's identity; None where IRSA is not configured."""
+        """Return the provider of the session's identity; None if IRSA is not configured."""
         try:
             config = self._config()
         except IrsaError as error:
@@ -211,7 +213,7 @@ class InChain:
             provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
             watch_for_expired(self._session, engine_of(provider))
             return provider
-        # Out here it has no context: one traceback, ours.
+        # Raised outside of the handler, the error has no context: one traceback, ours.
         raise in_botocore(caught)
 
     def _config(self) -> Config | None:
@@ -226,8 +228,22 @@ class InChain:
         return self._settings.config(strict=self.strict, client_region=region)
 
 
+def read_only(name: str) -> Callable[[object, object], NoReturn]:
+    """Return the setter of the property `name`, which raises an error that says what to do."""
+
+    def write(credentials: object, value: object) -> NoReturn:
+        del credentials, value
+        raise AttributeError(
+            f"irsa_creds' credentials are read-only: {name} comes from STS. "
+            "Give other keys to the session or client."
+        )
+
+    return write
+
+
 def in_botocore(error: IrsaError) -> IrsaError:
-    """Return `error` as botocore's callers know it; a program that meets none pays for none."""
+    """Return `error` as a subclass that callers of botocore catch as well."""
+    # Most programs meet no error: they do not pay for the import.
     load_late("irsa_creds._dual_errors")
     from irsa_creds._dual_errors import dual  # noqa: PLC0415
 
@@ -235,7 +251,7 @@ def in_botocore(error: IrsaError) -> IrsaError:
 
 
 def adapted(snapshot: Snapshot) -> Frozen:
-    """Return botocore's form of a snapshot, made once for all who read it."""
+    """Return botocore's form of a snapshot, made once for all readers."""
     if snapshot.adapted is None:
         given = snapshot.credentials
         snapshot.adapted = Frozen(

@@ -84,7 +84,8 @@ def missing_in_aiobotocore() -> list[str]:
         "aiobotocore.session.AioSession": cls is not None and issubclass(cls, Session),
         # One of its own would make chains into which our provider is never put.
         "aiobotocore.credentials.AioProfileProviderBuilder, without providers": (
-            getattr(builder, "providers", None) is profile_builder().providers
+            builder is not None
+            and getattr(builder, "providers", None) is getattr(profile_builder(), "providers", None)
         ),
         # Looked up there when a chain is made, as botocore's own is.
         "aiobotocore.session.create_credential_resolver": hasattr(
@@ -95,14 +96,14 @@ def missing_in_aiobotocore() -> list[str]:
 
 
 def aiobotocore_session_module() -> Any:
-    """Return the module of aiobotocore's sessions; None where nobody has imported it yet."""
+    """Return the module of aiobotocore's sessions; None if it is not imported yet."""
     module = sys.modules.get("aiobotocore.session")
-    # Another thread may be in the middle of importing it: this is its last name.
+    # Another thread may be in the middle of importing it: this name is its last one.
     return module if hasattr(module, "get_session") else None
 
 
 def is_aiobotocores(session: Any) -> bool:
-    """Whether a session is of an aiobotocore that has all that is used here."""
+    """Whether a session is of an aiobotocore that has all names used here."""
     module = aiobotocore_session_module()
     return (
         module is not None
@@ -117,14 +118,14 @@ def _parameters(owner: Any, name: str) -> list[str]:
 
 
 def versions() -> str:
-    """Return what is installed, for messages."""
+    """Return the installed versions, for messages."""
     aiobotocore = sys.modules.get("aiobotocore")
     beside = f", aiobotocore {aiobotocore.__version__}" if aiobotocore else ""
     return f"botocore {botocore.__version__}{beside}"
 
 
 def profile_builder() -> Any:
-    """Return the class that makes the providers of every chain and every hop."""
+    """Return the class that makes the providers of every chain, those of source profiles too."""
     return getattr(credentials, "ProfileProviderBuilder", object)
 
 
@@ -140,31 +141,31 @@ def last_client_region(session: Session) -> str | None:
 
 
 def resolved(session: Session) -> Any:
-    """Return the credentials that a session holds already; None where it has not looked."""
+    """Return the credentials that a session holds; None if it has not asked its chain yet."""
     return session._credentials  # noqa: SLF001
 
 
 def forget(session: Session) -> None:
-    """Make a session ask its chain anew when it needs credentials."""
+    """Make a session ask its chain again when it needs credentials."""
     session._credentials = None  # noqa: SLF001
     for provider in getattr(built_chain(session), "providers", ()):
-        # Where botocore's AssumeRoleProvider has been once, it takes a second visit for a loop.
+        # botocore's AssumeRoleProvider takes a second visit to a profile for an endless loop.
         del getattr(provider, "_visited_profiles", [])[1:]
 
 
 def source_credentials(held: Any) -> Any:
-    """Return the credentials with which `held` ones ask for their role; None: not to be seen."""
+    """Return the credentials that assume the role of `held` ones; None if they do not tell."""
     fetcher = getattr(getattr(held, "_refresh_using", None), "__self__", None)
     return getattr(fetcher, "_source_credentials", None)
 
 
 def built_chain(session: Session) -> Any:
-    """Return the chain that a session has, of any make; None where it is made when asked for."""
+    """Return the chain that a session has, of any class; None if it is not made yet."""
     if _CHAIN in session._components._deferred:  # noqa: SLF001
         return None
     return session.get_component(_CHAIN)
 
 
 def renew_chain(session: Session) -> None:
-    """Make a session build botocore's chain when somebody asks for it."""
+    """Make a session build botocore's chain when it is needed next."""
     session._register_credential_provider()  # noqa: SLF001

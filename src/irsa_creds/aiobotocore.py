@@ -19,6 +19,7 @@ from irsa_creds._adapter import (
     adapted,
     after_read,
     in_botocore,
+    read_only,
 )
 from irsa_creds._errors import IrsaError
 from irsa_creds._waiting import aacquire
@@ -38,43 +39,37 @@ _MOST_HELD = 4
 
 
 def _part(name: str) -> property:
-    """Return the property `name`, which may not block: it says what to await instead."""
+    """Return the property `name`: it must not block, so its error says what to await instead."""
 
     def read(credentials: AioIrsaCredentials) -> NoReturn:
         del credentials
-        # The class of aiobotocore's own: with AttributeError, `getattr(c, name, None)` is None.
+        # aiobotocore's own raises this class. With AttributeError, `getattr(c, name, None)` would
+        # return None.
         raise NotImplementedError(
             f"These are aiobotocore's credentials: await get_frozen_credentials() or get_{name}(). "
             "boto3 needs irsa_creds.boto3_session(), irsa_creds.install(session), or "
             "provider.botocore_credentials()."
         )
 
-    def write(credentials: AioIrsaCredentials, value: object) -> NoReturn:
-        del credentials, value
-        raise AttributeError(
-            f"irsa_creds' credentials are read-only: {name} comes from STS. "
-            "Give other keys to the session or client."
-        )
-
-    return property(read, write)
+    return property(read, read_only(name))
 
 
 class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
-    """aiobotocore's credentials object, for asyncio and trio: all state is the provider's.
+    """aiobotocore's credentials object, for asyncio and trio; all state is that of the provider.
 
     Args:
-        provider: whose credentials these are.
+        provider: the provider of the credentials.
     """
 
     async def get_frozen_credentials(self) -> Frozen:
-        """Return key, secret and token of one answer of STS; while some are valid, at once.
+        """Return key, secret and token of one response of STS; while they are valid, at once.
 
         Raises:
-            CredentialRetrievalError: none are valid, and none could be had. It is an `IrsaError`
-                as well, and a `ClientError` where STS refused.
+            CredentialRetrievalError: none are valid, and a refresh failed. It is also an
+                `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # `_freshness.state` inlined: one comparison decides for nearly every request.
+        # This is `_freshness.state` inlined: one comparison decides for nearly every request.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
             frozen: Frozen = snapshot.adapted or adapted(snapshot)
@@ -86,7 +81,7 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
             return await aacquire(self._engine)
         except IrsaError as error:
             caught = error
-        # Out here it has no context: one traceback, ours.
+        # Raised outside of the handler, the error has no context: one traceback, ours.
         raise in_botocore(caught)
 
     access_key: property = _part("access_key")
@@ -135,7 +130,7 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
     async def _refresh(self) -> None:
         await self.get_frozen_credentials()
 
-    # With it others force a refresh: aiobotocore's own has no engine.
+    # Other code forces a refresh with it. aiobotocore's own has no engine.
     async def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001 - its own
         del is_mandatory
         self._expiry_time = self._time_fetcher()
@@ -160,16 +155,15 @@ class AioIrsaCredentials(OnEngine, AioRefreshableCredentials):
         return get_property
 
 
-# On trio, aiobotocore's own differs in a lock, and here is none: one class serves both.
+# aiobotocore has a class of its own for trio, with another lock. This one has no lock.
 class AioIrsaProvider(InChain, AssumeRoleWithWebIdentityProvider):
-    """Our provider in the chain of aiobotocore's sessions; `InChain` says what it takes."""
+    """Our provider in the chain of aiobotocore's sessions; see `InChain` for its arguments."""
 
     async def load(self) -> AioIrsaCredentials | None:
-        """Return the credentials object; None where IRSA is not configured: the chain goes on.
+        """Return the credentials object; None if IRSA is not configured: the chain goes on.
 
         Raises:
-            InvalidConfigError: a value is malformed, or something is half set; a `ConfigError`
-                as well.
+            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
         """
         provider = self._provider()
         return None if provider is None else AioIrsaCredentials(provider)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableCredentials
 
@@ -16,6 +16,7 @@ from irsa_creds._adapter import (
     adapted,
     after_read,
     in_botocore,
+    read_only,
 )
 from irsa_creds._errors import IrsaError
 from irsa_creds._lazy import load_late
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]
 
-# A traceback and a pickle name them by this module.
+# Tracebacks and pickles name these errors by this module.
 _ERRORS = {
     "BotocoreConfigError",
     "BotocoreExchangeError",
@@ -50,21 +51,14 @@ def _part(name: str, meaning: str) -> property:
     def read(credentials: IrsaCredentials) -> Any:
         return getattr(credentials._one_set(), name)  # noqa: SLF001 - it is its property
 
-    def write(credentials: IrsaCredentials, value: object) -> NoReturn:
-        del credentials, value
-        raise AttributeError(
-            f"irsa_creds' credentials are read-only: {name} comes from STS. "
-            "Give other keys to the session or client."
-        )
-
-    return property(read, write, doc=f"{meaning} {_TOGETHER}")
+    return property(read, read_only(name), doc=f"{meaning} {_TOGETHER}")
 
 
 class IrsaCredentials(OnEngine, RefreshableCredentials):
-    """botocore's credentials object, as thin as can be: all state is the provider's.
+    """botocore's credentials object; all state is that of the provider.
 
     Args:
-        provider: whose credentials these are.
+        provider: the provider of the credentials.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -72,14 +66,14 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
         self._thread = _OfThread()
 
     def get_frozen_credentials(self) -> Frozen:
-        """Return key, secret and token of one answer of STS; while some are valid, at once.
+        """Return key, secret and token of one response of STS; while they are valid, at once.
 
         Raises:
-            CredentialRetrievalError: none are valid, and none could be had. It is an `IrsaError`
-                as well, and a `ClientError` where STS refused.
+            CredentialRetrievalError: none are valid, and a refresh failed. It is also an
+                `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # `_freshness.state` inlined: one comparison decides for nearly every request.
+        # This is `_freshness.state` inlined: one comparison decides for nearly every request.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
             frozen: Frozen = snapshot.adapted or adapted(snapshot)
@@ -91,7 +85,7 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
             return acquire(self._engine)
         except IrsaError as error:
             caught = error
-        # Out here it has no context: one traceback, ours.
+        # Raised outside of the handler, the error has no context: one traceback, ours.
         raise in_botocore(caught)
 
     access_key: property = _part("access_key", "The key id.")
@@ -114,14 +108,14 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
     def _refresh(self) -> None:
         self.get_frozen_credentials()
 
-    # With it others force a refresh: botocore's own takes its lock before, and has no engine.
+    # Other code forces a refresh with it. botocore's own takes a lock, and has no engine.
     def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001 - botocore's own
         del is_mandatory
         self._expiry_time = self._time_fetcher()
         self._refresh()
 
     def __getattr__(self, name: str) -> Any:
-        # aiobotocore looks for the first of them when it makes a client.
+        # aiobotocore looks for the first one when it makes a client.
         if name in {"get_account_id", "get_access_key", "get_secret_key", "get_token"}:
             raise WrongColourError(
                 f"These are boto3's credentials, and {name}() is aiobotocore's. aiobotocore and "
@@ -134,25 +128,24 @@ class IrsaCredentials(OnEngine, RefreshableCredentials):
 
 
 class WrongColourError(TypeError, AttributeError):
-    """Credentials of one library were given to the other; `hasattr` and its like see none."""
+    """Credentials of one library were given to the other; `hasattr` returns False."""
 
 
 class IrsaProvider(InChain, AssumeRoleWithWebIdentityProvider):
-    """Our provider in the chain of botocore's sessions; `InChain` says what it takes."""
+    """Our provider in the chain of botocore's sessions; see `InChain` for its arguments."""
 
     def load(self) -> IrsaCredentials | None:
-        """Return the credentials object; None where IRSA is not configured: the chain goes on.
+        """Return the credentials object; None if IRSA is not configured: the chain goes on.
 
         Raises:
-            InvalidConfigError: a value is malformed, or something is half set; a `ConfigError`
-                as well.
+            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
         """
         provider = self._provider()
         return None if provider is None else IrsaCredentials(provider)
 
 
 def __getattr__(name: str) -> Any:
-    """Return a class of what boto3 raises; a program that meets none pays for none."""
+    """Return a class of the errors that boto3's callers get; it is imported when it is needed."""
     if name not in _ERRORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     load_late("irsa_creds._dual_errors")

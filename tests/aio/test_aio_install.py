@@ -12,6 +12,7 @@ import aiobotocore
 import aiobotocore.credentials
 import aiobotocore.session
 import botocore
+import botocore.credentials
 import pytest
 from aiobotocore.credentials import AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession, get_session
@@ -345,6 +346,17 @@ def test_an_aiobotocore_that_makes_chains_another_way_keeps_its_own_provider(
     irsa_creds.install()
     (warning,) = warnings(caplog)
     assert "AioProfileProviderBuilder, without providers" in warning
+
+
+def test_a_botocore_without_its_builder_keeps_aiobotocores_own_provider(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = AioSession()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(botocore.credentials, "ProfileProviderBuilder")
+        irsa_creds.install(session)
+    assert not is_ours(session)
+    assert any("ProfileProviderBuilder.providers" in each for each in warnings(caplog))
 
 
 def test_the_installed_aiobotocore_lacks_nothing() -> None:
