@@ -75,7 +75,7 @@ class Process(ABC):
         self._chance = chance
         self._reads = reads
         self._pods = pods
-        self._holds = False
+        self._holds = self._has_failed = False
         self._lacks_from = starts_at
         self._starts_at = starts_at
 
@@ -92,6 +92,12 @@ class Process(ABC):
         self._holds = True
         self.end()
         self._lacks_from = valid_until
+
+    def _fails(self) -> None:
+        """Write down a read that raises, if it is the first one."""
+        if not self._holds and not self._has_failed:
+            self._has_failed = True
+            self._ledger.failed_starts += 1
 
     def _until(self, instant: float) -> simpy.Event:
         return self._env.timeout(max(0.0, instant - self._env.now))
@@ -132,6 +138,7 @@ class Botocore(Process):
                 self._got(expires_at)
                 yield self._read_after(expires_at - _ADVISORY)
                 continue
+            self._fails()
             if expires_at - read_at < _MANDATORY:
                 # That reader has an error, though what is held may be valid for minutes.
                 self._lacks_from = min(self._lacks_from, read_at)
@@ -157,6 +164,7 @@ class Coming(Process):
             elif self._holds:
                 yield self._read_after(now + self._chance.uniform(*coming.BACK_OFF))
             else:
+                self._fails()
                 yield self._read_after(now)
 
 
@@ -176,7 +184,7 @@ class Ours(Process):
         back_off: BackOff | None = None
         while True:
             if snapshot is None:
-                answer = yield from self._fly_for_readers()
+                answer = yield from self._fly_for_readers(back_off.attempts if back_off else None)
             else:
                 answer = yield from self._fly_in_background(snapshot)
             now = self._env.now
@@ -189,6 +197,7 @@ class Ours(Process):
             left = snapshot.left(now) if snapshot else 0.0
             back_off.begin(answer, left=left, blocking=snapshot is None, now=now, wall=now)
             if snapshot is None:
+                self._fails()
                 yield self._read_after(back_off.record_until)
             elif left > 0 and back_off.not_before < snapshot.end_of_use:
                 yield self._until(back_off.not_before)
@@ -211,9 +220,12 @@ class Ours(Process):
         yield self._env.timeout(min(LATENCY, seconds))
         return failure or self._snapshot(asked_at, fresh.later_refresh)
 
-    def _fly_for_readers(self) -> Generator[simpy.Event, None, Snapshot | Failure]:
-        """Make the few attempts of a flight that readers wait for."""
+    def _fly_for_readers(
+        self, attempts: int | None
+    ) -> Generator[simpy.Event, None, Snapshot | Failure]:
+        """Make the attempts of a refresh that readers wait for (None: as many as the first has)."""
         at, attempt = self._env.now, 1
+        allowed = fresh.BLOCKING_ATTEMPTS if attempts is None else attempts
         deadline = at + fresh.BLOCKING_SECONDS
         while True:
             yield from self._await(at)
@@ -222,7 +234,7 @@ class Ours(Process):
             if failure is None:
                 yield self._until(answered_at)
                 return self._snapshot(at, fresh.first_refresh)
-            most = failure.attempts or fresh.BLOCKING_ATTEMPTS
+            most = min(allowed, failure.attempts or allowed)
             if failure.retryable and attempt < most:
                 at = answered_at + fresh.blocking_pause(failure, attempt, self._chance.uniform)
                 attempt += 1

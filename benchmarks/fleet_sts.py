@@ -68,6 +68,8 @@ class Ledger:
         self._refreshes = [0] * (int(seconds / _BIN) + 1)
         self.throttled = 0
         self.calls_in_outage = 0
+        #: First reads of a process that raise.
+        self.failed_starts = 0
         #: Pod-seconds without valid credentials: from a start to the first, in the outage, after.
         self.lacking_at_start = self.lacking_in_outage = self.excess = 0.0
 
@@ -107,6 +109,7 @@ class Ledger:
             "mean": sum(seconds) / len(seconds),
             "p99": seconds[int(0.99 * len(seconds))],
             "throttled": self.throttled,
+            "failed_starts": self.failed_starts,
             "refreshes": sum(bins),
             "peak_over_mean": max(bins) / mean_of_bins if mean_of_bins else 0.0,
             "lacking_at_start": self.lacking_at_start,

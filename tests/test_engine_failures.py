@@ -88,6 +88,36 @@ def test_expired_credentials_are_never_handed_out(here: Rig) -> None:
         acquire(here.engine)
 
 
+def test_in_an_outage_each_refresh_but_the_first_calls_sts_once(here: Rig) -> None:
+    here.sts.down = failure()
+    calls = []
+    for pause in (2, 4, 8, 16, 20, 20):
+        with pytest.raises(ExchangeError, match="ServiceUnavailable"):
+            acquire(here.engine)
+        calls.append(here.sts.calls)
+        here.clock.advance(pause)
+    assert calls == [4, 5, 6, 7, 8, 9]
+    here.sts.down = None
+    made = acquire(here.engine)
+    here.clock.advance(made.left(here.clock.now()))
+    here.sts.script.extend([failure()] * 3)
+    assert acquire(here.engine) is not made, "one blip is no error: it tries four times again"
+
+
+def test_with_nothing_valid_a_caller_has_credentials_within_20_s_of_recovery(here: Rig) -> None:
+    here.sts.down = failure()
+    for _ in range(600):
+        with pytest.raises(ExchangeError, match="ServiceUnavailable"):
+            acquire(here.engine)
+        here.clock.advance(1)
+    calls = here.sts.calls
+    assert 30 <= calls <= 4 + 4 + 600 / 20
+    here.sts.down = None
+    here.clock.advance(20)
+    acquire(here.engine)
+    assert here.sts.calls == calls + 1
+
+
 def test_a_failed_flight_answers_for_sts_until_its_record_ends(here: Rig) -> None:
     here.sts.script.append(REFUSED)
     with pytest.raises(ExchangeError, match="AccessDenied"):
@@ -260,7 +290,7 @@ def test_a_flight_that_hangs_is_disowned_and_its_waiters_are_told(
         here.engine.look()
     assert flight.future.done()
     assert "failed (RefreshTimeout)" in caplog.text
-    here.clock.advance(1)
+    here.clock.advance(2)
     another = here.joined()
     assert another is not flight
 
@@ -315,7 +345,7 @@ def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) ->
     late = hang(here)
     with pytest.raises(RefreshTimeout):
         here.engine.look()
-    here.clock.advance(1)
+    here.clock.advance(2)
     following = here.joined()
     made = snapshot(sent_at=here.clock.now())
     here.engine._land(late, made)
@@ -330,11 +360,11 @@ def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) ->
 def test_while_two_hang_one_flight_a_minute_may_start_and_readers_hear_of_it_at_once(
     here: Rig,
 ) -> None:
-    for _ in range(2):
+    for pause in (2, 4):
         hang(here)
         with pytest.raises(RefreshTimeout, match="did not end"):
             here.engine.look()
-        here.clock.advance(2)
+        here.clock.advance(pause)
     with pytest.raises(RefreshTimeout, match="no further one is started"):
         here.engine.look()
     here.clock.advance(30)

@@ -220,6 +220,7 @@ def test_a_background_flight_is_over_before_the_credentials_are(
 def test_the_numbers_of_flights_and_waiters() -> None:
     assert fresh.BLOCKING_ATTEMPTS == 4
     assert fresh.BLOCKING_SECONDS == 30
+    assert fresh.RECORD_SECONDS == 20
     assert fresh.WAITER_SECONDS == 35
     assert fresh.DEMAND_INTERVAL == 60
     assert fresh.TOKEN_WATCH_INTERVAL == 1
@@ -282,22 +283,39 @@ def test_refused_while_valid_is_asked_again_within_a_minute(left: float, pause: 
 
 
 @pytest.mark.parametrize(
-    ("in_a_row", "retryable", "refused"),
-    [(1, 1, 5), (2, 2, 10), (3, 4, 20), (4, 8, 40), (5, 15, 60), (9, 15, 60), (9999, 15, 60)],
+    ("in_a_row", "least", "most"),
+    [(1, 1, 2), (2, 2, 4), (3, 4, 8), (4, 8, 16), (5, 10, 20), (9, 10, 20), (9999, 10, 20)],
 )
-def test_a_failure_with_nothing_valid_is_recorded(
-    in_a_row: int, retryable: float, refused: float
+def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
+    in_a_row: int, least: float, most: float
 ) -> None:
-    assert fresh.record_seconds(failure(), in_a_row) == retryable
-    assert fresh.record_seconds(failure(retryable=False), in_a_row) == refused
+    for each in (failure(), failure(throttled=True)):
+        assert fresh.record_seconds(each, in_a_row, low) == least
+        assert fresh.record_seconds(each, in_a_row, high) == most
 
 
-@pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (15, 15), (300, 15)])
-def test_retry_after_with_nothing_valid_wins_up_to_15_seconds(
+@pytest.mark.parametrize(
+    ("in_a_row", "seconds"), [(1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (9, 60), (9999, 60)]
+)
+def test_a_denial_with_nothing_valid_is_repeated_for_five_seconds_up_to_a_minute(
+    in_a_row: int, seconds: float
+) -> None:
+    assert fresh.record_seconds(failure(retryable=False), in_a_row, low) == seconds
+    assert fresh.record_seconds(failure(retryable=False), in_a_row, high) == seconds
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (20, 20), (300, 20)])
+def test_retry_after_with_nothing_valid_takes_precedence_up_to_20_seconds(
     retry_after: float, seconds: float
 ) -> None:
     for in_a_row in (1, 9):
-        assert fresh.record_seconds(failure(retry_after=retry_after), in_a_row) == seconds
+        assert fresh.record_seconds(failure(retry_after=retry_after), in_a_row, low) == seconds
+
+
+@pytest.mark.parametrize("retry_after", [0, 7, 15, 300])
+def test_retry_after_is_the_least_pause_between_two_attempts_up_to_15_seconds(
+    retry_after: float,
+) -> None:
     for attempt in (1, 3):
         found = fresh.blocking_pause(failure(retry_after=retry_after), attempt, low)
         assert found == min(15, retry_after)
@@ -309,3 +327,27 @@ def test_attempts_of_a_blocking_flight_pause_up_to_half_a_second_and_twice_as_lo
 ) -> None:
     assert fresh.blocking_pause(failure(), attempt, low) == 0
     assert fresh.blocking_pause(failure(), attempt, high) == most
+
+
+@pytest.mark.parametrize(("attempt", "least"), [(1, 1.0), (2, 2.0), (3, 4.0)])
+def test_throttled_attempts_pause_at_least_a_second_and_twice_as_long_each(
+    attempt: int, least: float
+) -> None:
+    throttled = failure("Throttling", throttled=True)
+    assert fresh.blocking_pause(throttled, attempt, low) == least
+    assert fresh.blocking_pause(throttled, attempt, high) == 2 * least
+    assert fresh.blocking_pause(throttled._replace(retry_after=9.0), attempt, high) == 9
+
+
+def test_all_throttled_attempts_fit_into_one_refresh() -> None:
+    throttled = failure("Throttling", throttled=True)
+    attempts = range(1, fresh.BLOCKING_ATTEMPTS)
+    pauses = sum(fresh.blocking_pause(throttled, each, high) for each in attempts)
+    assert pauses + fresh.ATTEMPT_SECONDS < fresh.BLOCKING_SECONDS
+
+
+@pytest.mark.parametrize(("failed", "attempts"), [(0, 4), (1, 1), (9, 1)])
+def test_only_the_first_refresh_with_nothing_valid_tries_more_than_once(
+    failed: int, attempts: int
+) -> None:
+    assert fresh.blocking_attempts(failed) == attempts

@@ -11,7 +11,7 @@ import pytest
 from irsa_creds._events import LastFailure
 from irsa_creds._freshness import NEVER
 from irsa_creds._outage import Outage
-from kit import EPOCH, ROLE, failure, high
+from kit import EPOCH, ROLE, failure, high, low
 
 NOW = 1000.0
 
@@ -62,8 +62,26 @@ def test_who_reads_within_one_second_is_told_by_one_record(outage: Outage) -> No
 def test_with_nothing_valid_a_blocking_failure_answers_for_sts(outage: Outage) -> None:
     begin(outage, left=0)
     assert outage.failure == failure("X")
-    assert outage.recorded(NOW + 0.75) == failure("X", again_in=1.0, told_at=EPOCH)
-    assert outage.recorded(NOW + 1) is None
+    assert outage.recorded(NOW + 0.75) == failure("X", again_in=2.0, told_at=EPOCH)
+    assert outage.recorded(NOW + 2) is None
+
+
+def test_with_nothing_valid_pods_that_fail_together_do_not_stay_in_step() -> None:
+    earliest, latest = Outage(ROLE, low), Outage(ROLE, high)
+    for outage in (earliest, latest):
+        begin(outage, left=0)
+    assert (earliest.record_until, latest.record_until) == (NOW + 1, NOW + 2)
+
+
+def test_after_a_refresh_that_failed_for_its_callers_the_next_has_one_attempt(
+    outage: Outage,
+) -> None:
+    begin(outage)
+    assert outage.attempts == 4, "how long the background has failed does not count"
+    begin(outage, left=0)
+    assert outage.attempts == 1
+    outage.end()
+    assert outage.attempts == 4
 
 
 def test_what_another_process_was_told_keeps_its_instant(outage: Outage) -> None:
@@ -85,7 +103,7 @@ def test_how_long_the_background_failed_does_not_slow_down_the_first_recovery(
     for _ in range(5):
         begin(outage)
     begin(outage, left=0)
-    assert outage.record_until == NOW + 1
+    assert outage.record_until == NOW + 2
 
 
 def test_a_success_ends_it_all_but_the_memory(outage: Outage) -> None:
@@ -98,7 +116,7 @@ def test_a_success_ends_it_all_but_the_memory(outage: Outage) -> None:
     begin(outage)
     assert outage.not_before == NOW + 2
     begin(outage, left=0)
-    assert outage.record_until == NOW + 1
+    assert outage.record_until == NOW + 2
 
 
 def test_the_last_failure_tells_code_instant_and_number(outage: Outage) -> None:
@@ -167,7 +185,7 @@ def test_the_end_of_the_credentials_in_an_outage_is_said_once_more_as_an_error(
         begin(outage, "Unavailable", left=left)
     outage.report()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
-    assert "; none are valid, and the next try is in 1 s at the earliest. " in caplog.messages[1]
+    assert "; none are valid, and the next try is in 2 s at the earliest. " in caplog.messages[1]
 
 
 def test_before_the_first_answer_it_was_fetched_and_not_refreshed(
@@ -181,7 +199,7 @@ def test_before_the_first_answer_it_was_fetched_and_not_refreshed(
     first, _, unread = caplog.messages
     assert first == (
         f"Fetching the credentials of {ROLE} failed (X); none are valid, and the next try is in "
-        "1 s at the earliest. STS said X."
+        "2 s at the earliest. STS said X."
     )
     assert "the next try is at the next read. " in unread
 

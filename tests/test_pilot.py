@@ -153,6 +153,21 @@ def test_a_blocking_flight_has_four_attempts_with_pauses() -> None:
     assert here.clock.slept == [0.5, 1.0, 2.0]
 
 
+def test_throttled_attempts_pause_for_seconds() -> None:
+    here = rig(draw=high)
+    here.sts.down = failure("Throttling", throttled=True)
+    failed(here)
+    assert here.sts.calls == 4
+    assert here.clock.slept == [2.0, 4.0, 8.0]
+
+
+def test_a_refresh_may_have_fewer_attempts_than_its_failure_allows(here: Rig) -> None:
+    here.sts.down = failure(attempts=3)
+    outcome = here.pilot.fly(Flight.for_readers(here.clock.now(), 1), Snapshot.nothing())
+    assert outcome == here.sts.down
+    assert here.sts.calls == 1
+
+
 def test_a_failure_may_allow_fewer_attempts(here: Rig) -> None:
     here.sts.down = failure(attempts=3)
     failed(here)

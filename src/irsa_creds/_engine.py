@@ -125,7 +125,7 @@ class Engine(Airfield):
         self._raise_recorded(now)
         if not self._hangar.may_start():
             raise _refusals.earlier_ones_hang()
-        flight = Flight.for_readers(now)
+        flight = Flight.for_readers(now, self._outage.attempts)
         if not self._hangar.start(flight, self.fly):
             if not inline:
                 raise _refusals.no_thread()
@@ -135,7 +135,7 @@ class Engine(Airfield):
     def _fly_here(self, now: float) -> Flight:
         """Nothing is valid, and only this very thread can bring something: in no one's company."""
         self._raise_recorded(now)
-        flight = Flight.for_readers(now)
+        flight = Flight.for_readers(now, self._outage.attempts)
         self._hangar.board_here(flight)
         return flight
 
@@ -201,7 +201,7 @@ class Engine(Airfield):
         """Start the flight that a reader would wait for, before there is one."""
         waits = False
         if self._hangar.current is None and self._outage.recorded(now) is None:
-            waits = self._line_up(Flight.for_readers(now))
+            waits = self._line_up(Flight.for_readers(now, self._outage.attempts))
         self._arrange(self.snapshot, now, waits=waits)
 
     def invalidate(self, access_key_id: str | None) -> None:

@@ -80,7 +80,7 @@ class Refusal(NamedTuple):
         if blocking:
             # Where only the background has failed, readers ask at once.
             count = self.blocking_in_a_row
-            lasts = fresh.record_seconds(self.failure, count) if count else 0.0
+            lasts = fresh.record_seconds(self.failure, count, _longest) if count else 0.0
             until = min(until, self.told_at + lasts)
         return self.failure._replace(again_in=until - now) if now < until else None
 
@@ -287,6 +287,11 @@ def _number(value: Any, *, most: float = _END_OF_TIME) -> float:
     if not 0 <= value <= most:
         raise EntryError("it holds a number that cannot be")
     return float(value)
+
+
+def _longest(_: float, high: float, /) -> float:
+    """Draw the longest pause: the one that was drawn ends at `not_before`."""
+    return high
 
 
 def _text(value: Any) -> str:

@@ -36,14 +36,19 @@ class Flight:
         blocking: whether readers wait for it.
         started_at: the instant that it takes off.
         deadline: the instant at which it is to be over.
+        attempts: how often it calls STS at most.
     """
 
     __slots__ = (
-        "blocking", "cut", "deadline", "flown_by", "future", "min_ttl", "pilot", "started_at",
+        "attempts", "blocking", "cut", "deadline", "flown_by", "future", "min_ttl", "pilot",
+        "started_at",
     )  # fmt: skip
 
     # No data class: making one takes three times as long, and every cold start pays for it.
-    def __init__(self, *, blocking: bool, started_at: float, deadline: float) -> None:
+    def __init__(
+        self, *, blocking: bool, started_at: float, deadline: float, attempts: int = 1
+    ) -> None:
+        self.attempts: int = attempts
         self.blocking: bool = blocking
         self.started_at: float = started_at
         self.deadline: float = deadline
@@ -58,9 +63,10 @@ class Flight:
         self.flown_by: int | None = None
 
     @classmethod
-    def for_readers(cls, now: float) -> Flight:
+    def for_readers(cls, now: float, attempts: int = fresh.BLOCKING_ATTEMPTS) -> Flight:
         """Return the flight of whoever finds nothing valid."""
-        return cls(blocking=True, started_at=now, deadline=now + fresh.BLOCKING_SECONDS)
+        deadline = now + fresh.BLOCKING_SECONDS
+        return cls(blocking=True, started_at=now, deadline=deadline, attempts=attempts)
 
     @classmethod
     def in_background(cls, now: float, left: float) -> Flight:

@@ -23,7 +23,15 @@ MINUTE = 60.0
 WALL_TOLERANCE = 5.0
 ATTEMPT_SECONDS = 15.0
 BLOCKING_ATTEMPTS = 4
+#: And of each further flight, once one has failed: see `blocking_attempts`.
+LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
+#: The longest pause with nothing valid: as short as twice the calls of AWS's planned SDK refresh
+#: rules allow in an outage of 30 minutes (`benchmarks/fleet.py`; the curve is in
+#: docs/how-it-works.md).
+RECORD_SECONDS = 20.0
+#: The longest pause after the first throttled attempt, doubling: chosen there as well.
+THROTTLED_SECONDS = 2.0
 WAITER_SECONDS = 35.0
 #: Between two flights that `min_ttl` starts; a key younger than this is not doubted.
 DEMAND_INTERVAL = MINUTE
@@ -241,20 +249,48 @@ def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -
     return max(0.2, min(pause, ceiling))
 
 
-def record_seconds(failure: Failure, in_a_row: int) -> float:
-    """Return how long a failure with nothing valid answers for STS: nobody stampedes."""
+def record_seconds(failure: Failure, in_a_row: int, draw: Draw) -> float:
+    """Return how long callers get `failure` instead of an STS call while nothing is valid.
+
+    Args:
+        failure: why the last refresh that callers waited for failed.
+        in_a_row: how many of them have failed since the last success, this one included.
+        draw: the source of chance: pods that start in an outage must not stay in step.
+    """
     if failure.again_in is not None:
         return failure.again_in
     if not failure.retryable:
         return min(60.0, _doubled(5.0, in_a_row))
     if failure.retry_after is not None:
-        return min(15.0, max(1.0, failure.retry_after))
-    return min(15.0, _doubled(1.0, in_a_row))
+        return min(RECORD_SECONDS, max(1.0, failure.retry_after))
+    return min(RECORD_SECONDS, _doubled(2.0, in_a_row)) * draw(0.5, 1)
+
+
+def blocking_attempts(in_a_row: int) -> int:
+    """Return the attempts of a refresh that callers wait for, after `in_a_row` that failed.
+
+    A lost packet or a throttled call must not be an error when a pod starts, so the first one tries
+    a few times. While STS is out, single attempts notice its recovery as soon as bursts do that
+    begin as often, with a quarter of the calls.
+    """
+    return LATER_ATTEMPTS if in_a_row else BLOCKING_ATTEMPTS
 
 
 def blocking_pause(failure: Failure, attempt: int, draw: Draw) -> float:
-    """Return the seconds between two attempts of a blocking flight; `attempt` is the one past."""
-    return max(draw(0, _doubled(0.5, attempt)), min(15.0, failure.retry_after or 0.0))
+    """Return the seconds between two attempts of one refresh that callers wait for.
+
+    Args:
+        failure: why the last attempt failed.
+        attempt: its number, from 1 on.
+        draw: the source of chance.
+    """
+    if failure.throttled:
+        # STS's limit is one of calls per second: an attempt within the same second is throttled
+        # again, and takes the place of another pod's.
+        pause = _doubled(THROTTLED_SECONDS, attempt) * draw(0.5, 1)
+    else:
+        pause = draw(0, _doubled(0.5, attempt))
+    return max(pause, min(15.0, failure.retry_after or 0.0))
 
 
 def _doubled(seconds: float, times: int) -> float:

@@ -66,6 +66,11 @@ class Outage:
         at = datetime.fromtimestamp(self._failed_at, UTC)
         return LastFailure(self._failure.code, at, self.in_a_row)
 
+    @property
+    def attempts(self) -> int:
+        """The attempts of the next refresh that callers wait for."""
+        return fresh.blocking_attempts(self._blocking_in_a_row)
+
     def recorded(self, now: float) -> Failure | None:
         """Return the failure that whoever finds nothing valid gets instead of a flight."""
         return self._once_more(now, self.record_until)
@@ -106,7 +111,8 @@ class Outage:
             self.not_before = now + pause
         elif blocking:
             self._blocking_in_a_row += 1
-            self.record_until = now + fresh.record_seconds(failure, self._blocking_in_a_row)
+            pause = fresh.record_seconds(failure, self._blocking_in_a_row, self._draw)
+            self.record_until = now + pause
         # One line per outage, not per try, and one more when it begins to hurt: the events and
         # the status tell of each.
         if self._told != (failure.code, left > 0):

@@ -89,9 +89,8 @@ class Pilot:
                 self._channel.succeeded(self.role_arn, attempt, latency, expiration)
                 return outcome
             self._channel.failed(self.role_arn, outcome.code, attempt, latency)
-            if not flight.blocking or not outcome.retryable:
-                return outcome
-            if attempt >= (outcome.attempts or fresh.BLOCKING_ATTEMPTS):
+            most = min(flight.attempts, outcome.attempts or flight.attempts)
+            if attempt >= most or not outcome.retryable:
                 return outcome
             pause = fresh.blocking_pause(outcome, attempt, self._draw)
             if self._clock.now() + pause >= flight.deadline:

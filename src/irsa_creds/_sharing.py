@@ -202,7 +202,7 @@ class Sharing:
         in_a_row = before.in_a_row + 1 if before else 1
         blocking = (before.blocking_in_a_row if before else 0) + flight.blocking
         if flight.blocking:
-            pause = fresh.record_seconds(failure, blocking)
+            pause = fresh.record_seconds(failure, blocking, fresh.DRAW)
         else:
             pause = fresh.background_pause(failure, in_a_row, held.left(now), fresh.DRAW)
         token = self._fingerprint if failure.bad_token else None

@@ -36,8 +36,8 @@ compares the two.
   pods that start together ask together from then on.
 - **A back-off lasts for seconds**, not for 5 to 10 minutes: while credentials are valid {low:g} to
   {high:g} s at first, up to 2 minutes later, and a third of what is left at most; with nothing
-  valid 1 s at first, up to 15 s later. A pod recovers with STS, and asks it more often while it is
-  out.
+  valid 1 to 2 s at first, up to 20 s later. A pod recovers with STS, and calls it more often during
+  an outage.
 - **A refusal raises nothing while credentials are valid.** AWS's rules raise it at once.
 - **The refresh window is half of the lifetime at most**, before chance, and there is no setting for
   it.

@@ -36,8 +36,8 @@ _NEVER_EXPIRED = (
     "service, with an error that hides the cause. The reader gets one that says why STS gave none."
 )
 _BACK_OFF = (
-    "With nothing valid, a failure answers for STS for 1 to 15 s, not for 5 to 10 minutes: a pod "
-    "recovers with STS. It costs more calls while STS is out."
+    "With nothing valid, a failure answers for STS for 1 to 20 s, not for 5 to 10 minutes: a pod "
+    "recovers with STS. It costs more calls during an outage."
 )
 _SERVED_WHILE_VALID = (
     "A refusal while credentials are valid raises nothing: they still work, IAM is often mended "
@@ -98,8 +98,9 @@ SCENARIOS: tuple[Scenario, ...] = (
             Get(FAILS, Seen(NOTHING, asked=True)),
             Get(FRESH, Seen(NEW, asked=True), Seen(NOTHING, asked=False)),
         ],
-        "A failure with nothing valid answers for STS for 1 s at first, then up to 15 s: else a "
-        "thousand readers that start together would each ask. The flight itself made 4 attempts.",
+        "A failure with nothing valid answers for STS for 1 to 2 s at first, then up to 20 s: else "
+        "a thousand readers that start together would each call STS. The refresh itself made 4 "
+        "attempts.",
     ),
     Scenario(
         "In the advisory window the source gives expired credentials: a refresh that failed.",

@@ -59,8 +59,9 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
         ("valid, failed: from", lambda n: fresh.background_pause(failed, n, plenty, low)),
         ("valid, failed: to", lambda n: fresh.background_pause(failed, n, plenty, high)),
         ("valid, refused", lambda n: fresh.background_pause(refused, n, plenty, high)),
-        ("nothing valid, failed", lambda n: fresh.record_seconds(failed, n)),
-        ("nothing valid, refused", lambda n: fresh.record_seconds(refused, n)),
+        ("nothing valid, failed: from", lambda n: fresh.record_seconds(failed, n, low)),
+        ("nothing valid, failed: to", lambda n: fresh.record_seconds(failed, n, high)),
+        ("nothing valid, refused", lambda n: fresh.record_seconds(refused, n, high)),
     ]
     assert rows(page("how-it-works.md"), "| failures in a row") == [
         [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
@@ -72,6 +73,11 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
     for said in (
         f"waits for the refresh, {fresh.WAITER_SECONDS:g} s at most",
         f"up to {fresh.BLOCKING_ATTEMPTS}, fewer",
+        f"{fresh.LATER_ATTEMPTS} after a refresh that failed for its callers",
+        f"{fresh.THROTTLED_SECONDS / 2:g} to {fresh.THROTTLED_SECONDS:g} s, doubling, where STS",
+        f"`Retry-After` up to {fresh.RECORD_SECONDS:g} s; a refusal",
+        f"| **{fresh.THROTTLED_SECONDS:g} s** |",
+        f"| **{fresh.RECORD_SECONDS:g} s** | **{fresh.LATER_ATTEMPTS}** |",
         f"| {fresh.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
         f"| {fresh.BLOCKING_SECONDS:g} s |",
         f"starts a flight at most every {fresh.DEMAND_INTERVAL:g} s",

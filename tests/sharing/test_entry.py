@@ -334,8 +334,14 @@ def test_a_refusal_answers_until_its_time_and_says_how_long_that_is() -> None:
 def test_readers_who_wait_are_not_told_for_as_long_as_the_background() -> None:
     refusal = Refusal(failure("Throttling", status=400, throttled=True), 1, 1, 1000.0, 1060.0)
     assert answered(refusal, 1000.5, blocking=False) == 59.5
-    assert answered(refusal, 1000.5, blocking=True) == 0.5
-    assert answered(refusal, 1001.0, blocking=True) is None
+    assert answered(refusal, 1000.5, blocking=True) == 1.5
+    assert answered(refusal, 1002.0, blocking=True) is None
+
+
+def test_readers_who_wait_are_told_for_as_long_as_was_drawn_for_them() -> None:
+    refusal = Refusal(failure("Throttling", status=400, throttled=True), 1, 1, 1000.0, 1001.25)
+    assert answered(refusal, 1000.5, blocking=True) == 0.75
+    assert answered(refusal, 1001.25, blocking=True) is None
 
 
 def test_a_refusal_of_a_token_does_not_answer_for_another_token() -> None:

@@ -417,7 +417,7 @@ def test_pauses_are_those_of_a_process_alone_however_long_the_background_has_fai
         pauses.append(there["not_before"] - there["told_at"])
         assert pauses[-1] == (alone.not_before if left > 0 else alone.record_until) - now
         clock.advance(pauses[-1])
-    assert pauses[5:] == [64, 1, 2, 4]
+    assert pauses[5:] == [64, 2, 4, 8]
 
 
 def test_what_only_the_background_was_told_stops_no_reader(pod: Pod) -> None:
