@@ -32,8 +32,11 @@ _UNDERSTUDIES = 16
 _POLL = 0.03, 0.1
 #: Where the token is found makes no identity: what it says does.
 _ELSEWHERE = {"token", "token_file"}
-#: Source: AWS IAM user guide, "Passing session tags using AssumeRoleWithWebIdentity".
-_AWS_CLAIMS = "https://aws.amazon.com/"
+#: Claims that a renewed token has anew; the trust policy and session tags may depend on all others.
+_RENEWED = {"exp", "iat", "jti", "nbf"}
+#: The kubelet's own claim, and what of it changes with each renewal. Source: Kubernetes,
+#: pkg/serviceaccount/claims.go.
+_KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
 #: Long after that it says nothing any more.
 _REFUSAL_LASTS = 3_600.0
 
@@ -258,15 +261,17 @@ class Sharing:
 def _name(config: Config, token: Token) -> str | None:
     """Return the name of an identity's entry; None for a token that does not say whose it is.
 
-    It is a hash over all that makes an identity, so that no other one ever meets the entry.
+    It is a hash over the identity and all claims that STS could tell two tokens apart by.
     """
     claims = token.claims or {}
-    who = [claims.get(name) for name in ("iss", "sub", "aud")]
-    if not all(who):
+    if not all(claims.get(name) for name in ("iss", "sub", "aud")):
         return None
-    # Session tags and a source identity in the token make another session of the same subject.
-    who += sorted((k, v) for k, v in claims.items() if k.startswith(_AWS_CLAIMS))
-    text = json.dumps([VERSION, _plain(config), who], sort_keys=True, default=_plain)
+    claims = {claim: value for claim, value in claims.items() if claim not in _RENEWED}
+    pod = claims.get(_KUBERNETES)
+    if isinstance(pod, dict):
+        known = {name: value for name, value in pod.items() if name not in _KUBERNETES_RENEWED}
+        claims[_KUBERNETES] = known
+    text = json.dumps([VERSION, _plain(config), claims], sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
