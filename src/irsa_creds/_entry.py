@@ -1,4 +1,4 @@
-"""What processes leave for each other: written with a version, and believed only when checked."""
+"""The content of the shared cache: written with a version and a digest, and checked when read."""
 
 from __future__ import annotations
 
@@ -30,55 +30,45 @@ __all__ = [
     "seal",
 ]
 
-#: Of the content; part of an entry's name as well, so that two versions do not spoil each other's.
+#: Of the content. It is part of an entry's name as well: two versions have entries of their own.
 VERSION = 2
 _FORMAT = "irsa-creds "
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _END_OF_TIME = 253_402_300_799.0  # the last second of the year 9999
 _LONGEST_TEXT = 16_384
-# What a failure's fields may hold, by how their types are written.
-_TYPES: dict[str, tuple[type, ...]] = {
-    "bool": (bool,),
-    "int": (int,),
-    "str": (str,),
-    "int | None": (int, type(None)),
-    "float | None": (int, float, type(None)),
-    "str | None": (str, type(None)),
-}
-_KINDS = ("exchange",)  # no other failure is ever shared
 
 
 class EntryError(Exception):
-    """It is none of ours: torn, of another version, or of another identity."""
+    """The file is not an entry: torn, of another version, or of another identity."""
 
 
 class Refusal(NamedTuple):
-    """What STS answered instead of credentials, and until when nobody asks again."""
+    """A failure that STS answered, and the time until which no process calls STS again."""
 
     failure: Failure
     in_a_row: int
-    # Of those, the ones that readers waited for: how long the background has failed must not slow
-    # down the first recovery.
+    # Of those, the ones that callers waited for: failures of background refreshes must not delay
+    # the first recovery.
     blocking_in_a_row: int
-    # Both by BOOTTIME: a wall clock that was set back would make them last for ever.
+    # Both by BOOTTIME: after the wall clock was set back they would last for ever.
     told_at: float
     not_before: float
-    # The fingerprint of the token that was refused; None where the token is not to blame.
+    # The fingerprint of the token that STS rejected; None if the token is not the cause.
     token: str | None = None
 
     def answer(self, now: float, *, blocking: bool, token: str) -> Failure | None:
-        """Return what answers for STS now; None where it is to be asked.
+        """Return the failure as a cached one; None if a process may call STS now.
 
         Args:
             now: this process's clock.
-            blocking: whether readers wait, who are to be told of a recovery early.
-            token: the fingerprint of this process's token, which may be a better one.
+            blocking: whether callers wait, for whom the failure is cached for a shorter time.
+            token: the fingerprint of this process's token, which may be another one.
         """
         if self.token not in (None, token) or now < self.told_at:
             return None
         until = self.not_before
         if blocking:
-            # Where only the background has failed, readers ask at once.
+            # If only background refreshes failed, callers do not wait.
             count = self.blocking_in_a_row
             lasts = fresh.record_seconds(self.failure, count, _longest) if count else 0.0
             until = min(until, self.told_at + lasts)
@@ -86,16 +76,16 @@ class Refusal(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One identity's, for all processes of a pod.
+    """What the processes of a pod know of one identity.
 
     Attributes:
         boot_id: of the machine whose BOOTTIME all instants are by.
-        credentials: None where there are none to be had.
+        credentials: None if there are none yet.
         sent_at: when the request was sent.
         wall_at: the same by the wall clock.
         lifetime: seconds from then.
         refresh_after: seconds from then to the refresh, drawn once for all.
-        refusal: what STS said last, if it refused.
+        refusal: STS's last answer, if that was a failure.
     """
 
     boot_id: str
@@ -108,7 +98,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Entry:
-        """Return the entry of what this process was given by STS."""
+        """Return the entry of credentials that this process got from STS."""
         return cls(
             boot_id=boot_id(),
             credentials=snapshot.credentials,
@@ -119,12 +109,12 @@ class Entry(NamedTuple):
         )
 
     def snapshot(self, now: float, wall: float, later: float = 0.0) -> Snapshot | None:
-        """Return it on this process's clocks; None where it has none, or they cannot be trusted.
+        """Return the credentials on this process's clocks; None if those cannot tell their age.
 
         Args:
             now: this process's clock.
             wall: this process's wall clock.
-            later: seconds by which a reader refreshes after the one who wrote it.
+            later: seconds by which this process refreshes after the one that wrote the entry.
         """
         # The larger: neither a wall that was set back nor a BOOTTIME of another time namespace
         # may make credentials younger.
@@ -137,21 +127,21 @@ class Entry(NamedTuple):
         return Snapshot(self.credentials, sent_at, wall - age, self.lifetime, refresh_at)
 
     def refused(self, refusal: Refusal) -> Entry:
-        """Return it with what STS answered now; what it gave before stays."""
+        """Return the entry with a failure; its credentials stay."""
         return self._replace(refusal=refusal)
 
 
 def mark_of(access_key_id: str) -> str:
-    """Return the hash by which a key is known that was given up."""
+    """Return the hash that stands for a revoked key."""
     return hashlib.sha256(access_key_id.encode()).hexdigest()[:32]
 
 
 @functools.cache
 def boot_id() -> str:
-    """Return what names this boot of the machine: instants of another one mean nothing here.
+    """Return the id of this boot of the machine: BOOTTIME of another boot means nothing here.
 
     Raises:
-        OSError: the system does not say.
+        OSError: the system does not tell it.
     """
     found = Path(_BOOT_ID).read_bytes().decode("utf-8", "replace").strip()
     if not found:
@@ -184,20 +174,20 @@ def dump(entry: Entry, name: str) -> bytes:
 
 
 def seal(version: int, content: bytes) -> bytes:
-    """Return a content below a line that says of which version it is, and tells when it changed."""
+    """Return the content below a line with its version and its digest."""
     return f"{_FORMAT}{version} {hashlib.sha256(content).hexdigest()}\n".encode() + content
 
 
 def load(data: bytes, name: str, role_arn: str) -> Entry:
-    """Return the entry that was written.
+    """Return the entry that a file holds.
 
     Args:
-        data: what was read.
-        name: the identity under whose name it was.
+        data: the content of the file.
+        name: the entry's, which stands in the content as well.
         role_arn: the role that the credentials must be of.
 
     Raises:
-        EntryError: it is not such an entry.
+        EntryError: it is not an entry of this name and role.
     """
     head, _, body = data.partition(b"\n")
     version, _, _ = head.removeprefix(_FORMAT.encode()).partition(b" ")
@@ -210,7 +200,7 @@ def load(data: bytes, name: str, role_arn: str) -> Entry:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise EntryError("it is no entry")
+        raise EntryError("it is not an entry")
     if content.get("identity") != name:
         raise EntryError("it is of another identity")
     try:
@@ -260,19 +250,8 @@ def _is_of_role(assumed: str, role_arn: str) -> bool:
 
 
 def _refusal(content: Mapping[str, Any]) -> Refusal:
-    given = content["failure"]
-    if set(given) != set(Failure._fields) or given["kind"] not in _KINDS:
-        raise EntryError("it holds a failure of another version")
-    for name, wanted in Failure.__annotations__.items():
-        value = given[name]
-        # As it is written: annotations are not evaluated in that module.
-        written = str(getattr(wanted, "__forward_arg__", wanted))
-        if name != "kind" and type(value) not in _TYPES[written]:
-            raise EntryError("it holds a failure of another version")
-        if isinstance(value, float):
-            _number(value)
     return Refusal(
-        failure=Failure(**given),
+        failure=Failure(**content["failure"]),
         in_a_row=int(_number(content["in_a_row"])),
         blocking_in_a_row=int(_number(content["blocking_in_a_row"])),
         told_at=_number(content["told_at"]),
@@ -283,9 +262,9 @@ def _refusal(content: Mapping[str, Any]) -> Refusal:
 
 def _number(value: Any, *, most: float = _END_OF_TIME) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EntryError("it holds something else where a number belongs")
+        raise EntryError("it holds another value in place of a number")
     if not 0 <= value <= most:
-        raise EntryError("it holds a number that cannot be")
+        raise EntryError("it holds an impossible number")
     return float(value)
 
 
@@ -296,7 +275,7 @@ def _longest(_: float, high: float, /) -> float:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT:
-        raise EntryError("it holds something else where a text belongs")
+        raise EntryError("it holds another value in place of a text")
     return value
 
 

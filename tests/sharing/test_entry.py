@@ -22,7 +22,6 @@ from irsa_creds._entry import (
     mark_of,
     seal,
 )
-from irsa_creds._errors import Failure
 from irsa_creds._freshness import Snapshot
 from kit import EPOCH, ROLE, failure
 
@@ -119,7 +118,7 @@ def test_bytes_that_are_no_entry_are_a_miss(data: bytes) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 60_000])
 def test_a_whole_file_of_something_else_is_a_miss(content: bytes) -> None:
-    assert reason(seal(VERSION, content)) == "it is no entry"
+    assert reason(seal(VERSION, content)) == "it is not an entry"
 
 
 def test_a_torn_entry_is_a_miss_wherever_it_was_cut() -> None:
@@ -178,23 +177,23 @@ def test_the_role_is_known_with_its_path_and_in_every_partition(role: str, assum
     assert load(dump(made, NAME), NAME, role) == made
 
 
-WRONG = "it holds something else where a "
+WRONG = "it holds another value in place of a "
 
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("lifetime", -1, "it holds a number that cannot be"),
-        ("lifetime", True, WRONG + "number belongs"),
-        ("lifetime", "3600", WRONG + "number belongs"),
-        ("lifetime", float("nan"), WRONG + "number belongs"),
+        ("lifetime", -1, "it holds an impossible number"),
+        ("lifetime", True, WRONG + "number"),
+        ("lifetime", "3600", WRONG + "number"),
+        ("lifetime", float("nan"), WRONG + "number"),
         ("lifetime", 10**400, "it is not complete"),
-        ("sent_at", float("inf"), WRONG + "number belongs"),
-        ("wall_at", 1e300, "it holds a number that cannot be"),
-        ("refresh_after", 3601, "it holds a number that cannot be"),
-        ("boot_id", 5, WRONG + "text belongs"),
-        ("boot_id", "", WRONG + "text belongs"),
-        ("boot_id", "x" * 20_000, WRONG + "text belongs"),
+        ("sent_at", float("inf"), WRONG + "number"),
+        ("wall_at", 1e300, "it holds an impossible number"),
+        ("refresh_after", 3601, "it holds an impossible number"),
+        ("boot_id", 5, WRONG + "text"),
+        ("boot_id", "", WRONG + "text"),
+        ("boot_id", "x" * 20_000, WRONG + "text"),
         ("credentials", [], "it is not complete"),
         ("credentials", 5, "it is not complete"),
         ("refusal", [], "it is not complete"),
@@ -211,45 +210,13 @@ def test_a_value_that_none_of_ours_would_have_is_a_miss(
 @pytest.mark.parametrize("value", ["", None, 5, ["x"]])
 def test_credentials_that_are_not_three_texts_are_a_miss(field: str, value: object) -> None:
     given = {**written()["credentials"], field: value}
-    assert reason(written(credentials=given)) == WRONG + "text belongs"
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("kind", "token"),
-        ("kind", "nonsense"),
-        ("code", None),
-        ("message", 5),
-        ("retryable", 1),
-        ("attempts", True),
-        ("status", "403"),
-        ("endpoint", []),
-    ],
-)
-def test_a_failure_with_a_field_of_another_type_is_a_miss(field: str, value: object) -> None:
-    refusal = written()["refusal"]
-    refusal["failure"][field] = value
-    assert reason(written(refusal=refusal)) == "it holds a failure of another version"
+    assert reason(written(credentials=given)) == WRONG + "text"
 
 
 def test_a_failure_with_other_fields_is_a_miss() -> None:
     refusal = written()["refusal"]
     refusal["failure"]["severity"] = 5
-    assert reason(written(refusal=refusal)) == "it holds a failure of another version"
-
-
-def test_a_failure_whose_number_is_none_is_a_miss() -> None:
-    refusal = written()["refusal"]
-    refusal["failure"]["retry_after"] = float("nan")
-    assert reason(written(refusal=refusal)) == WRONG + "number belongs"
-
-
-def test_every_field_of_a_failure_has_a_type_that_is_checked() -> None:
-    full = {name: value for name, value in REFUSED._asdict().items() if name != "kind"}
-    for name, wanted in Failure.__annotations__.items():
-        if name in full:
-            assert str(getattr(wanted, "__forward_arg__", wanted)) in _entry._TYPES
+    assert reason(written(refusal=refusal)) == "it is not complete"
 
 
 # -- clocks ----------------------------------------------------------------------------------------
