@@ -45,8 +45,6 @@ _SWEPT_AT_ONCE = 65_536
 #: A call to a file system that is gone never comes back, and each would take a flight with it.
 _HANGS = 5.0
 _SWEEP_INTERVAL = 3_600.0
-# The containers of a pod may share it; others lead there by a symbolic link.
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - it is what is avoided
 
 
 class Store:
@@ -59,12 +57,14 @@ class Store:
 
     def __init__(self, place: str | None = None) -> None:
         self._given = place is not None
-        place = os.environ.get("TMPDIR") or "/tmp" if place is None else place  # noqa: S108 - checked
         # A program may change its directory; one in a directory that was removed has none.
         with contextlib.suppress(OSError):
-            place = os.path.abspath(os.fsdecode(place))
-        self._place = place
-        self._path = place  # the directory as it was found last, for who is told of it
+            if place is None:
+                place = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - checked
+            else:
+                place = os.path.abspath(os.fsdecode(place))
+        self._place = place or "."
+        self._path = self._place  # the directory as it was opened last, for messages
         self._told: set[str] = set()
         self._swept_at = float("-inf")
         self._calls: dict[int, tuple[int, float]] = {}
@@ -192,8 +192,6 @@ class Store:
             raise OSError(0, "this system has no owners of files that could be checked")
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._inside())
-            if not self._given:
-                path = _temporary(path)
             found = _open_own(path, None) if self._given else _open_directory(path, None)
             stack.callback(os.close, found)
             if not self._given or not _is_private(os.fstat(found)):
@@ -202,6 +200,7 @@ class Store:
                 stack.callback(os.close, found)
                 self._path = path = os.path.join(path, own)
                 _make_private(found)
+            _check_parent(found)
             yield found, path
 
     @contextlib.contextmanager
@@ -254,16 +253,6 @@ class Store:
                         _unlink(each.name, directory)
 
 
-def _temporary(path: str) -> str:
-    """Return a directory for temporary files that no other container sees."""
-    shared = os.path.realpath(_SHARED_MEMORY)
-    for each in (path, "/tmp"):  # noqa: S108 - a directory of our own is made in it, and checked
-        found = os.path.realpath(each)
-        if os.path.isdir(found) and os.path.commonpath((found, shared)) != shared:
-            return found
-    raise OSError(0, "there is no directory for temporary files that is this container's own")
-
-
 def _open_own(path: str, inside: int | None) -> int:
     """Open a directory, made if need be with our rights alone from the beginning."""
     with contextlib.suppress(FileNotFoundError):
@@ -292,6 +281,18 @@ def _make_private(directory: int) -> None:
     if found.st_mode & _OTHERS:
         # filelock makes the directory of a lock anew if it was removed, with the umask's rights.
         os.fchmod(directory, _PRIVATE_DIRECTORY)
+
+
+def _check_parent(directory: int) -> None:
+    """Check that the parent directory belongs to this user or to root.
+
+    Any other owner could move our directory away and back, and so undo what was revoked meanwhile.
+    """
+    owner = os.stat("..", dir_fd=directory).st_uid
+    if owner not in (0, os.geteuid()):
+        raise OSError(
+            0, f"uid {owner} owns the parent directory, and could move ours away and back"
+        )
 
 
 def _is_private(found: os.stat_result) -> bool:

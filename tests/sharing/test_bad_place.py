@@ -130,6 +130,23 @@ def of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"it is of uid {found}, not of this process's"
 
 
+def in_a_directory_of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
+    pod.place.mkdir()
+    pod.place.chmod(0o777)
+    if os.geteuid() == 0:
+        os.chown(pod.place, NOBODY_AT_ALL, -1)
+        return f"uid {NOBODY_AT_ALL} owns the parent directory, and could move ours away and back"
+    # Only root can give a directory away.
+    stated, other = os.stat, os.geteuid() + 1
+
+    def of_another(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        found = stated(path, *args, **kwargs)
+        return os.stat_result((*found[:4], other, *found[5:])) if path == ".." else found
+
+    monkeypatch.setattr(os, "stat", of_another)
+    return f"uid {other} owns the parent directory, and could move ours away and back"
+
+
 def no_boot_id(_: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(_entry, "_BOOT_ID", "/proc/nothing/boot_id")
     return "'/proc/nothing/boot_id': No such file or directory"
@@ -142,7 +159,8 @@ def a_null(pod: Pod, _: pytest.MonkeyPatch) -> str:
 
 PLACES = [
     read_only, read_only_and_missing, no_space, no_space_for_the_content, no_locks, parent_missing,
-    a_file, a_link, a_planted_link, group_writable, of_another_user, no_boot_id, a_null,
+    a_file, a_link, a_planted_link, group_writable, of_another_user,
+    in_a_directory_of_another_user, no_boot_id, a_null,
 ]  # fmt: skip
 
 

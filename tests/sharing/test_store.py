@@ -188,26 +188,25 @@ def test_the_default_place_is_in_the_containers_own_temporary_directory(
     assert (own.name, mode(own)) == (f"irsa-creds-{os.geteuid()}", 0o700)
 
 
-@pytest.mark.parametrize("given", ["shm", "shm/below", "link", "missing"])
-def test_a_temporary_directory_that_other_containers_may_see_is_not_taken(
-    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_link_to_the_temporary_directory_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = tmp_path / "shm"
-    (shared / "below").mkdir(parents=True)
-    (tmp_path / "link").symlink_to(shared)
-    monkeypatch.setattr(_store, "_SHARED_MEMORY", str(shared))
-    assert _store._temporary(str(tmp_path / given)) == os.path.realpath("/tmp")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "link"))
+    Store().write(NAME, b"one", 60)
+    assert Store().read(NAME) == b"one"
 
 
-def test_where_there_is_no_other_temporary_directory_nothing_is_kept(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_without_a_temporary_directory_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_store, "_SHARED_MEMORY", "/")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     store = Store()
     store.write(NAME, b"one", 60)
     assert store.read(NAME) is None
     (said,) = warnings(caplog)
-    assert "there is no directory for temporary files that is this container's own" in said
+    assert said.endswith("No such file or directory.")
 
 
 # -- locks -----------------------------------------------------------------------------------------
