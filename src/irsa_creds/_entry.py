@@ -56,11 +56,12 @@ class Refusal(NamedTuple):
     # The fingerprint of the token that STS rejected; None if the token is not the cause.
     token: str | None = None
 
-    def answer(self, now: float, *, blocking: bool, token: str) -> Failure | None:
+    def answer(self, now: float, wall: float, *, blocking: bool, token: str) -> Failure | None:
         """Return the failure as a cached one; None if a process may call STS now.
 
         Args:
             now: this process's clock.
+            wall: this process's wall clock.
             blocking: whether callers wait, for whom the failure is cached for a shorter time.
             token: the fingerprint of this process's token, which may be another one.
         """
@@ -72,7 +73,9 @@ class Refusal(NamedTuple):
             count = self.blocking_in_a_row
             lasts = fresh.record_seconds(self.failure, count, _longest) if count else 0.0
             until = min(until, self.told_at + lasts)
-        return self.failure._replace(again_in=until - now) if now < until else None
+        if now >= until:
+            return None
+        return self.failure._replace(again_in=until - now, told_at=wall - (now - self.told_at))
 
 
 class Entry(NamedTuple):
@@ -126,14 +129,10 @@ class Entry(NamedTuple):
         refresh_at = sent_at + self.refresh_after + later
         return Snapshot(self.credentials, sent_at, wall - age, self.lifetime, refresh_at)
 
-    def refused(self, refusal: Refusal) -> Entry:
-        """Return the entry with a failure; its credentials stay."""
-        return self._replace(refusal=refusal)
-
 
 def mark_of(access_key_id: str) -> str:
     """Return the hash that stands for a revoked key."""
-    return hashlib.sha256(access_key_id.encode()).hexdigest()[:32]
+    return hashlib.sha256(access_key_id.encode()).hexdigest()
 
 
 @functools.cache
@@ -153,21 +152,13 @@ def dump(entry: Entry, name: str) -> bytes:
     """Return an entry as it is written."""
     given, refusal = entry.credentials, entry.refusal
     content = {
+        **entry._asdict(),
         "identity": name,
         "credentials": given
         and {
-            "access_key_id": given.access_key_id,
-            "secret_access_key": given.secret_access_key,
-            "session_token": given.session_token,
+            **{field: getattr(given, field) for field in given.__slots__},
             "expiration": given.expiration.timestamp(),
-            "account_id": given.account_id,
-            "assumed_role_arn": given.assumed_role_arn,
         },
-        "boot_id": entry.boot_id,
-        "sent_at": entry.sent_at,
-        "wall_at": entry.wall_at,
-        "lifetime": entry.lifetime,
-        "refresh_after": entry.refresh_after,
         "refusal": refusal and {**refusal._asdict(), "failure": refusal.failure._asdict()},
     }
     return seal(VERSION, json.dumps(content).encode())

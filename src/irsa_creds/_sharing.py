@@ -1,10 +1,11 @@
-"""One refresh for all processes of a pod: a pilot that looks first at what another one brought."""
+"""One refresh for all processes of a pod: a fetcher that looks into the shared cache first."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds import _freshness as fresh
@@ -13,7 +14,7 @@ from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
@@ -25,33 +26,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Sharing"]
 
-#: Whoever has waited that long for who holds the lock goes to STS as well: one for each such time.
+#: Seconds after which a lock holder counts as stopped, and another process takes its place.
 _PATIENCE = 5.0
-#: As many may be stopped for ever before one of them is waited for again.
-_UNDERSTUDIES = 16
 _POLL = 0.03, 0.1
-#: Where the token is found makes no identity: what it says does.
+#: The token's path is no part of the identity: the token's claims are.
 _ELSEWHERE = {"token", "token_file"}
 #: Claims that a renewed token has anew; the trust policy and session tags may depend on all others.
 _RENEWED = {"exp", "iat", "jti", "nbf"}
 #: The kubelet's own claim, and what of it changes with each renewal. Source: Kubernetes,
 #: pkg/serviceaccount/claims.go.
 _KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
-#: Long after that it says nothing any more.
+#: Seconds for which a failure can be of use to another process.
 _REFUSAL_LASTS = 3_600.0
 
 
 class Sharing:
     """What one provider shares with the other processes of its pod.
 
-    Nothing here ever fails a refresh: where the place is no good, each process asks STS itself.
+    Nothing about the cache makes a refresh fail: without it, each process calls STS itself.
 
     Args:
         config: the identity.
-        pilot: asks STS.
+        pilot: calls STS.
         clock: this process's clocks.
-        channel: hears of what others brought.
-        place: a directory; None: the container's own for temporary files.
+        channel: gets an event for what another process fetched.
+        place: a directory; None: the container's directory for temporary files.
     """
 
     def __init__(
@@ -63,113 +62,136 @@ class Sharing:
         self._pilot = pilot
         self._clock = clock
         self._channel = channel
-        # The keys that this process gave up: the place may not take note of them.
-        self._buried: set[str] = set()
+        # The keys that this process revoked: the directory may not have kept that.
+        self._revoked: set[str] = set()
         self._name: str | None = None
         self._fingerprint = ""
+        # The process whose refresh is in the cache at this moment, and when that is overdue.
+        self._inside = 0, 0.0
 
     @property
     def works(self) -> bool:
-        """Whether others see what this process brings, as far as is known."""
+        """Whether other processes see what this one fetches, as far as is known."""
         return self._name is not None and not self._store.ailing
 
     def fly(self, flight: Flight, held: Snapshot) -> Snapshot | Failure:
-        """Bring credentials that another process has, or ask STS for all of them.
+        """Return what another process has fetched, or call STS for all of them.
 
         Args:
-            flight: its deadline bounds all, waiting for others included.
-            held: what this process has already.
+            flight: its deadline bounds all, waiting for other processes included.
+            held: the credentials that this process has already.
         """
+        if self._hangs():
+            return self._pilot.fly(flight, held)
         locks = contextlib.ExitStack()
         try:
             found = None
-            with self._store.tolerant():
+            with self._in_cache(flight):
                 found = self._wait(flight, held, locks)
             if found is not None:
                 self._tell(found, flight)
                 return found
             outcome = self._pilot.fly(flight, held)
-            with self._store.tolerant():
+            with self._in_cache(flight):
                 self._leave(outcome, flight, held)
             return outcome
         finally:
-            with self._store.tolerant():
+            with self._in_cache(flight):
                 locks.close()
 
     def bury(self, access_key_id: str) -> None:
-        """Let nobody take that key from the place any more."""
+        """Revoke a key: no process takes it out of the cache any more."""
         if not access_key_id:
-            # That of before the first answer.
+            # There were no credentials yet.
             return
         mark = mark_of(access_key_id)
-        self._buried.add(mark)
-        with self._store.tolerant():
-            name = self._name or self._name_of(self._pilot.peek)
-            if name is not None:
-                self._store.bury(name, mark)
+        self._revoked.add(mark)
+        if not self._hangs():
+            self._store.revoke(mark)
 
     def purge(self) -> None:
-        """Remove what is in the place of this identity."""
+        """Remove this identity's entry."""
         with self._store.tolerant():
             name = self._name or self._name_of(self._pilot.peek)
-            if name is not None:
+            if name is not None and not self._hangs():
                 self._store.remove(name)
 
-    # -- whose turn it is ------------------------------------------------------------------------
+    # -- a file system that hangs ------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _in_cache(self, flight: Flight) -> Iterator[None]:
+        """Tolerate any error of the cache, and let the next refresh see if this one hangs there."""
+        self._inside = os.getpid(), flight.overdue_at
+        try:
+            with self._store.tolerant():
+                yield
+        finally:
+            self._inside = 0, 0.0
+
+    def _hangs(self) -> bool:
+        """Whether an earlier, overdue refresh is still in the cache: the file system hangs.
+
+        Each further one would hang there as well, and none would ever reach STS.
+        """
+        pid, overdue_at = self._inside
+        # In a forked child the parent's refresh does not exist.
+        if pid != os.getpid() or self._clock.now() < overdue_at:
+            return False
+        self._store.complain("an earlier look there does not come to an end")
+        return True
+
+    # -- the process that calls STS ----------------------------------------------------------------
 
     def _wait(
         self, flight: Flight, held: Snapshot, locks: contextlib.ExitStack
     ) -> Snapshot | Failure | None:
-        """Return what another process left, or None when it is this one's turn to ask STS.
+        """Return what another process left, or None when this process is to call STS.
 
-        One process has the lock. Where it brings nothing for 5 s, it may be stopped for good: one
-        of those who wait becomes its understudy, and after 5 s more another.
+        It waits while another process holds the lock. If that leaves nothing for 5 s, it may be
+        stopped for good, and one waiting process gets a new lock. A process that has waited twice
+        as long calls STS without one.
         """
         self._name = name = self._name_of(self._pilot.token)
         if name is None:
             return None
-        patience = _patience(flight) * fresh.DRAW(0.8, 1.0)
+        now = self._clock.now()
+        # A refresh that has little time waits for a third of it.
+        patience = min(_PATIENCE, (flight.deadline - now) / 3) * fresh.DRAW(0.8, 1.0)
+        ends_at = now + 2 * patience
         while True:
-            now = self._clock.now()
             found = self._found(name, flight, held)
-            if found is not None or now >= flight.deadline:
+            if found is not None or self._clock.now() >= ends_at:
                 return found
-            mine = self._store.lock(name, locks)
-            if not mine and now - flight.started_at >= patience:
-                # One lock for each such time: another understudy may be stopped for good as well.
-                turn = int(now / _PATIENCE) % _UNDERSTUDIES
-                mine = self._store.lock(f"{name}.{turn}", locks)
-            if mine:
-                # Who had it before may just have left something.
+            if self._store.lock(name, locks, patience):
+                # The holder before may just have left something.
                 return self._found(name, flight, held)
             self._clock.sleep(fresh.DRAW(*_POLL))
 
     def _found(self, name: str, flight: Flight, held: Snapshot) -> Snapshot | Failure | None:
-        """Return what is there and better than what this process holds."""
+        """Return what the entry has, if that is better than what this process has."""
         entry = self._read(name)
         if entry is None:
             return None
         now = self._clock.now()
-        snapshot = self._usable(entry, name, fresh.shared_delay(entry.lifetime, fresh.DRAW))
+        snapshot = self._usable(entry, fresh.shared_delay(entry.lifetime, fresh.DRAW))
         if (
             snapshot is not None
             and snapshot.end_of_use > now + flight.min_ttl
-            # Not which lasts longer: a role's maximum may have been cut meanwhile.
+            # The newer one, not the one that lasts longer: a role's maximum may have been cut.
             and snapshot.sent_at > held.sent_at
-            # What was given up just now may not have been buried yet.
+            # Its revocation may be under way.
             and snapshot.credentials.access_key_id != held.credentials.access_key_id
         ):
             return snapshot
-        refusal, token = entry.refusal, self._fingerprint
-        answer = refusal and refusal.answer(now, blocking=flight.blocking, token=token)
-        if refusal is None or answer is None:
+        if entry.refusal is None:
             return None
-        return answer._replace(told_at=self._clock.wall() - (now - refusal.told_at))
+        wall, token = self._clock.wall(), self._fingerprint
+        return entry.refusal.answer(now, wall, blocking=flight.blocking, token=token)
 
-    # -- what is in the place ----------------------------------------------------------------------
+    # -- the entry ---------------------------------------------------------------------------------
 
     def _leave(self, outcome: Snapshot | Failure, flight: Flight, held: Snapshot) -> None:
-        """Leave for the others what STS answered; what the network did is nobody else's."""
+        """Leave STS's answer for the other processes; network failures are each process's own."""
         name = self._name
         if name is None:
             return
@@ -177,24 +199,24 @@ class Sharing:
             return
         entry = self._read(name) or Entry(boot_id())
         if isinstance(outcome, Failure):
-            refusal = self._refusal(outcome, entry.refusal, flight, held)
+            entry = entry._replace(refusal=self._refusal(outcome, entry.refusal, flight, held))
             lasts = max(entry.wall_at + entry.lifetime - self._clock.wall(), _REFUSAL_LASTS)
-            self._store.write(name, dump(entry.refused(refusal), name), lasts)
+            self._store.write(name, dump(entry, name), lasts)
             return
-        there = self._usable(entry, name)
-        # Who was stopped in mid-exchange may wake up late.
+        there = self._usable(entry)
+        # A process that was stopped during its call to STS replaces nothing newer.
         if there is None or there.sent_at <= outcome.sent_at:
             self._store.write(name, dump(Entry.of(outcome), name), outcome.lifetime)
 
     def _concerns_all(self, failure: Failure, flight: Flight) -> bool:
-        """Whether a failure tells others anything."""
+        """Whether a failure means anything to other processes."""
         return (
             failure.status is not None
-            # Of a role before this one, which has an entry of its own.
+            # A failure of the source role, which has an entry of its own.
             and failure.again_in is None
-            # Of that role's key, which is not the others'.
+            # A failure of the source role's key: another process may have another key.
             and not (failure.bad_token and self._pilot.is_chained)
-            # Of a process that was stopped in between.
+            # This process was stopped meanwhile.
             and self._clock.now() < flight.overdue_at
         )
 
@@ -211,14 +233,19 @@ class Sharing:
         token = self._fingerprint if failure.bad_token else None
         return Refusal(failure, in_a_row, blocking, now, now + pause, token)
 
-    def _usable(self, entry: Entry, name: str, later: float = 0.0) -> Snapshot | None:
-        """Return the credentials of an entry that nobody gave up."""
+    def _usable(self, entry: Entry, later: float = 0.0) -> Snapshot | None:
+        """Return the credentials of an entry, if no process revoked them."""
         snapshot = entry.snapshot(self._clock.now(), self._clock.wall(), later)
         if snapshot is None:
             return None
         mark = mark_of(snapshot.credentials.access_key_id)
-        given_up = mark in self._buried or self._store.is_buried(name, mark)
-        return None if given_up else snapshot
+        if self._store.is_revoked(mark):
+            return None
+        if mark in self._revoked:
+            # The disk was full, or another user moved the directory away and back.
+            self._store.revoke(mark)
+            return None
+        return snapshot
 
     def _read(self, name: str) -> Entry | None:
         data = self._store.read(name)
@@ -227,30 +254,28 @@ class Sharing:
         try:
             entry = load(data, name, self._pilot.role_arn)
         except EntryError as error:
-            reason = f"{error}"
-        else:
-            # The instants of another boot mean nothing.
-            return entry if entry.boot_id == boot_id() else None
-        self._store.complain(reason, name)
-        return None
+            self._store.complain(str(error), name)
+            return None
+        # The instants of another boot mean nothing.
+        return entry if entry.boot_id == boot_id() else None
 
     def _tell(self, found: Snapshot | Failure, flight: Flight) -> None:
-        """Tell subscribers; no attempt of this process's own it was."""
+        """Tell subscribers: attempt 0, for this process did not call STS."""
         role, latency = self._pilot.role_arn, self._clock.now() - flight.started_at
         if isinstance(found, Failure):
             self._channel.failed(role, found.code, 0, latency)
         else:
             self._channel.succeeded(role, 0, latency, found.credentials.expiration)
 
-    def _name_of(self, look: Callable[[], Token]) -> str | None:
-        """Return the name for the token as it is now; None where nothing can be shared."""
+    def _name_of(self, read: Callable[[], Token]) -> str | None:
+        """Return the entry's name for the token as it is now; None if nothing can be shared."""
         try:
-            token = look()
+            token = read()
         except IrsaError:
-            # The pilot meets it as well, and says so.
+            # The pilot meets it as well, and reports it.
             return None
         self._fingerprint = token.fingerprint
-        # Asked first: a system that does not say it has no instants to share.
+        # First: without a boot id there are no instants to share.
         boot_id()
         name = _name(self._config, token)
         if name is None:
@@ -259,7 +284,7 @@ class Sharing:
 
 
 def _name(config: Config, token: Token) -> str | None:
-    """Return the name of an identity's entry; None for a token that does not say whose it is.
+    """Return the name of an identity's entry; None for a token that does not tell whose it is.
 
     It is a hash over the identity and all claims that STS could tell two tokens apart by.
     """
@@ -276,14 +301,9 @@ def _name(config: Config, token: Token) -> str | None:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """Return the fields that tell a dataclass: its `repr` hides what makes two differ."""
+    """Return the fields of a dataclass that make two differ: its `repr` hides some of them."""
     return {
         name: getattr(value, name)
         for name, field in value.__dataclass_fields__.items()
         if field.compare and name not in _ELSEWHERE
     }
-
-
-def _patience(flight: Flight) -> float:
-    """Return the seconds to wait for another process: a flight of little time has less."""
-    return min(_PATIENCE, (flight.deadline - flight.started_at) / 3)

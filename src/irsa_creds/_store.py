@@ -1,6 +1,6 @@
-"""A directory of this uid's alone, where processes leave for each other what STS answered.
+"""A private directory in which the processes of a pod leave entries for each other.
 
-Nothing here raises: where the place is no good, that is said once, and there is nothing in it.
+Nothing here raises: if the directory is not usable, one warning says so, and it holds nothing.
 """
 
 from __future__ import annotations
@@ -32,18 +32,16 @@ _PRIVATE_DIRECTORY = 0o700
 _PRIVATE_FILE = 0o600
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
-#: An entry has some 4 kB; what is larger is not one.
+#: An entry has some 4 kB. A larger file is not an entry.
 _LIMIT = 65_536
-_ENTRY, _GRAVE, _LOCK, _TEMPORARY = ".json", ".gone", ".lock", ".tmp"
+_ENTRY, _REVOKED, _LOCK, _TEMPORARY = ".json", ".revoked", ".lock", ".tmp"
 _DAY = 86_400.0
-# Seconds after its time that a file goes. An entry's time is its credentials' end; no write takes
-# ten minutes; and no credentials last longer than a week, so by then nobody needs the rest either.
-_GRACE = {_ENTRY: 600.0, _TEMPORARY: 600.0, _GRAVE: 8 * _DAY, _LOCK: 8 * _DAY}
-#: An entry's name is a SHA-256, and all that belongs to it begins with that.
-_OURS = r"[0-9a-f]{64}(?:\.[0-9a-f]+)?\.(?:json|tmp|gone|lock)"
+# Seconds after its time that a file is removed. An entry's time is the end of its credentials; no
+# write takes ten minutes; and no credentials last longer than a week.
+_GRACE = {_ENTRY: 600.0, _TEMPORARY: 600.0, _REVOKED: 8 * _DAY, _LOCK: 8 * _DAY}
+#: All names are SHA-256 hashes.
+_OURS = r"[0-9a-f]{64}(?:\.[0-9a-f]+)?\.(?:json|tmp|revoked|lock)"
 _SWEPT_AT_ONCE = 65_536
-#: A call to a file system that is gone never comes back, and each would take a flight with it.
-_HANGS = 5.0
 _SWEEP_INTERVAL = 3_600.0
 
 
@@ -51,8 +49,8 @@ class Store:
     """Small files by name, each written whole or not at all, and locks.
 
     Args:
-        place: a directory; where others may write to it, one of our own inside it is taken. None:
-            the container's own directory for temporary files.
+        place: a directory; if others may look into it, a directory of our own inside it is used.
+            None: the container's directory for temporary files.
     """
 
     def __init__(self, place: str | None = None) -> None:
@@ -67,18 +65,17 @@ class Store:
         self._path = self._place  # the directory as it was opened last, for messages
         self._told: set[str] = set()
         self._swept_at = float("-inf")
-        self._calls: dict[int, tuple[int, float]] = {}
-        #: Whether something is wrong with the place, as far as is known.
+        #: Whether the directory was not usable when it was used last.
         self.ailing = False
 
     @classmethod
     @functools.lru_cache(maxsize=256)
     def at(cls, place: str | None) -> Store:
-        """Return the store of that place: what is wrong with it is said once for all identities."""
+        """Return the store of a directory: one for all identities, so that each warns once."""
         return cls(place)
 
     def read(self, name: str) -> bytes | None:
-        """Return what is under `name`; None where there is nothing to be had."""
+        """Return the entry of that name; None if there is none that can be used."""
         with self.tolerant(), self._directory() as (directory, _):
             try:
                 file = os.open(name + _ENTRY, _flags(os.O_RDONLY), dir_fd=directory)
@@ -92,61 +89,72 @@ class Store:
         return None
 
     def write(self, name: str, content: bytes, lasts: float) -> None:
-        """Put `content` under `name`, in one step for all who read.
+        """Replace the entry of that name, in one step for all processes that read it.
 
         Args:
             name: the entry's.
             content: all of it.
-            lasts: seconds for which somebody may want it.
+            lasts: seconds for which it is of use.
         """
         with self.tolerant():
             try:
                 self._write(name, content, lasts)
             except FileNotFoundError:
-                # Somebody removed the directory in the middle of it.
+                # Another process removed the directory meanwhile.
                 self._write(name, content, lasts)
             self.ailing = False
             self._sweep()
 
-    def bury(self, name: str, mark: str) -> None:
-        """Leave for all who read `name` that what bears this mark was given up.
+    def revoke(self, mark: str) -> None:
+        """Leave for all processes that the key with this mark is revoked.
 
-        A file of its own: in the entry, who writes that anew at this moment would lose it.
+        It is a file of its own: a process that writes the entry at this moment would lose it there.
         """
         with self.tolerant(), self._directory() as (directory, _):
-            # Twice does no harm.
             flags = _flags(os.O_WRONLY | os.O_CREAT)
-            os.close(os.open(f"{name}.{mark}{_GRAVE}", flags, _PRIVATE_FILE, dir_fd=directory))
+            os.close(os.open(mark + _REVOKED, flags, _PRIVATE_FILE, dir_fd=directory))
 
-    def is_buried(self, name: str, mark: str) -> bool:
-        """Whether somebody gave up what bears this mark."""
+    def is_revoked(self, mark: str) -> bool:
+        """Whether a process revoked the key with this mark."""
         absent = contextlib.suppress(FileNotFoundError)
         with self.tolerant(), self._directory() as (directory, _), absent:
-            os.stat(f"{name}.{mark}{_GRAVE}", dir_fd=directory, follow_symlinks=False)
+            os.stat(mark + _REVOKED, dir_fd=directory, follow_symlinks=False)
             return True
         return False
 
-    def lock(self, name: str, until: contextlib.ExitStack) -> bool:
-        """Take a lock until the end of `until`; False where another process has it.
+    def lock(self, name: str, until: contextlib.ExitStack, patience: float) -> bool:
+        """Take a lock until the end of `until`; False while another process holds it.
 
-        Where no lock can be had it is True as well: then each asks for itself.
+        Where the file system has no locks, it is True as well: each process calls STS itself then.
+
+        Args:
+            name: the lock's.
+            until: ends the lock.
+            patience: seconds after which the holder counts as stopped. Its lock is removed then (it
+                goes on holding a file without a name), and the next call takes a new one.
         """
         with self.tolerant(), self._directory() as (directory, path):
             filelock = _filelock()
-            # A new one each time: one that was made before a fork is refused in the child.
+            # A new object each time: in a forked child filelock rejects one of the parent's.
             lock = filelock.FileLock(
                 os.path.join(path, name + _LOCK), mode=_PRIVATE_FILE, fallback_to_soft=False
             )
+            file, gone = name + _LOCK, contextlib.suppress(FileNotFoundError)
             try:
                 until.enter_context(lock.acquire(timeout=0))
             except filelock.Timeout:
+                with gone:
+                    taken_at = os.stat(file, dir_fd=directory, follow_symlinks=False).st_mtime
+                    if time.time() - taken_at > patience:
+                        _unlink(file, directory)
                 return False
-            # So that nobody sweeps away what is in use.
-            os.utime(name + _LOCK, dir_fd=directory, follow_symlinks=False)
+            # From now on its age counts. It also keeps the sweep away from what is in use.
+            with gone:
+                os.utime(file, dir_fd=directory, follow_symlinks=False)
         return True
 
     def remove(self, name: str) -> None:
-        """Remove all that is under `name`."""
+        """Remove all files of that name."""
         with self.tolerant(), self._directory() as (directory, _):
             for each in _listed(directory):
                 if each.name.startswith(name):
@@ -154,7 +162,7 @@ class Store:
 
     @contextlib.contextmanager
     def tolerant(self) -> Iterator[None]:
-        """Go on where the place is no good, and say why: once for each reason, and each spell."""
+        """Suppress any error, and say why the directory is not usable, once for each reason."""
         try:
             yield
         except OSError as error:
@@ -167,7 +175,7 @@ class Store:
         self._say(name, reason)
 
     def complain(self, reason: str, name: str = "") -> None:
-        """Say why this process goes without the place, or without the entry of that name."""
+        """Say why this process does not use the directory, or the entry of that name."""
         self._say(name and name + _ENTRY, reason)
 
     def _say(self, name: str, reason: str) -> None:
@@ -177,7 +185,7 @@ class Store:
             self._told.add(reason)
         _log.log(
             logging.DEBUG if known else logging.WARNING,
-            "The shared cache is of no use now, and this process asks STS itself. %s: %s.",
+            "The shared cache is not usable now, and this process calls STS itself. %s: %s.",
             shown_path(os.path.join(self._path, name) if name else self._path),
             reason,
         )
@@ -186,12 +194,11 @@ class Store:
 
     @contextlib.contextmanager
     def _directory(self) -> Iterator[tuple[int, str]]:
-        """Open our directory, made if need be; yield its descriptor and its path."""
+        """Open our directory, created if needed; yield its descriptor and its path."""
         self._path = path = self._place
         if not hasattr(os, "geteuid"):
             raise OSError(0, "this system has no owners of files that could be checked")
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._inside())
             found = _open_own(path, None) if self._given else _open_directory(path, None)
             stack.callback(os.close, found)
             if not self._given or not _is_private(os.fstat(found)):
@@ -203,28 +210,13 @@ class Store:
             _check_parent(found)
             yield found, path
 
-    @contextlib.contextmanager
-    def _inside(self) -> Iterator[None]:
-        """Note that a call to the file system is under way; refuse while an earlier one hangs."""
-        now = time.monotonic()
-        # Those of a parent's other threads never end here, and say nothing.
-        here = os.getpid()
-        if any(pid == here and now - since > _HANGS for pid, since in self._calls.copy().values()):
-            raise OSError(0, "an earlier look there does not come to an end")
-        call = object()
-        self._calls[id(call)] = here, now
-        try:
-            yield
-        finally:
-            del self._calls[id(call)]
-
     def _write(self, name: str, content: bytes, lasts: float) -> None:
         temporary = f"{name}.{os.urandom(8).hex()}{_TEMPORARY}"
         with self._directory() as (directory, _):
             flags = _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             file = os.open(temporary, flags, _PRIVATE_FILE, dir_fd=directory)
             try:
-                # No fsync: nobody believes an entry after the machine was started anew.
+                # No fsync: no process believes an entry after a restart of the machine.
                 with open(file, "wb") as opened:
                     opened.write(content)
                     opened.flush()
@@ -236,7 +228,7 @@ class Store:
                 raise
 
     def _sweep(self) -> None:
-        """Remove what nobody can use any more; once an hour that is soon enough."""
+        """Remove, once an hour, the files that no process can use any more."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_INTERVAL:
             return
@@ -254,7 +246,7 @@ class Store:
 
 
 def _open_own(path: str, inside: int | None) -> int:
-    """Open a directory, made if need be with our rights alone from the beginning."""
+    """Open a directory; if there is none, create it with rights for this user alone."""
     with contextlib.suppress(FileNotFoundError):
         return _open_directory(path, inside)
     with contextlib.suppress(FileExistsError):
@@ -267,19 +259,19 @@ def _open_directory(path: str, inside: int | None) -> int:
     try:
         return os.open(path, flags, dir_fd=inside)
     except NotADirectoryError:
-        reason = "it is no directory, or a symbolic link"
+        reason = "it is not a directory, or a symbolic link"
     raise OSError(0, reason, path)
 
 
 def _make_private(directory: int) -> None:
-    """Check that a directory is ours alone, and let nobody else see what is in it."""
+    """Check that a directory is ours alone, and take all rights from others."""
     found = os.fstat(directory)
     if found.st_uid != os.geteuid():
-        raise OSError(0, f"it is of uid {found.st_uid}, not of this process's")
+        raise OSError(0, f"it belongs to uid {found.st_uid}, not to this process's")
     if found.st_mode & _OTHERS_WRITE:
         raise OSError(0, f"others may write to it (mode {stat.S_IMODE(found.st_mode):04o})")
     if found.st_mode & _OTHERS:
-        # filelock makes the directory of a lock anew if it was removed, with the umask's rights.
+        # filelock recreates the directory of a lock if it was removed, with the umask's rights.
         os.fchmod(directory, _PRIVATE_DIRECTORY)
 
 
@@ -290,9 +282,7 @@ def _check_parent(directory: int) -> None:
     """
     owner = os.stat("..", dir_fd=directory).st_uid
     if owner not in (0, os.geteuid()):
-        raise OSError(
-            0, f"uid {owner} owns the parent directory, and could move ours away and back"
-        )
+        raise OSError(0, f"uid {owner} owns its parent directory, and could move it away and back")
 
 
 def _is_private(found: os.stat_result) -> bool:
@@ -309,7 +299,7 @@ def _filelock() -> ModuleType:
 
 
 def _flags(kind: int) -> int:
-    # A FIFO must not make its reader wait, nor a symbolic link lead elsewhere.
+    # No open waits for a writer of a FIFO, or follows a symbolic link.
     return kind | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -318,7 +308,7 @@ def _check_file(found: os.stat_result, name: str) -> None:
         raise OSError(0, "it is not a regular file", name)
     if not _is_private(found):
         raise OSError(0, "it is not this user's alone", name)
-    # It has none at all when another process has just put a newer one in its place.
+    # It has no name at all when another process has just put a newer file in its place.
     if found.st_nlink > 1:
         raise OSError(0, "it has another name as well", name)
     if found.st_size > _LIMIT:

@@ -155,7 +155,7 @@ def test_the_limits_in_the_threat_model_are_those_of_the_code() -> None:
         f"{_endpoint._REQUEST_SECONDS:g} s and {_endpoint._REQUEST_BYTES // 1024} KiB for",
         f"{_endpoint._CONNECTIONS} connections at once",
         f"one name, {_store._LIMIT // 1024} KiB at most",
-        f"one who is stopped is waited for {_sharing._PATIENCE:g} s",
+        f"that of a stopped one is replaced after {_sharing._PATIENCE:g} s",
         f"{_store._GRACE['.json'] / 60:g} min after their end at the earliest, once an hour",
         f"opened without waiting, {_token._LIMIT:,} characters at most",
         f"{_http.BODY_LIMIT // 1024**2} MiB at most, read against",

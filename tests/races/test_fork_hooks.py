@@ -29,7 +29,7 @@ from irsa_creds._store import Store
 from contextlib import ExitStack
 
 with ExitStack() as until:
-    assert Store(tempfile.mkdtemp()).lock("0" * 64, until)
+    assert Store(tempfile.mkdtemp()).lock("0" * 64, until, 5.0)
 connected = threading.Event()
 def exchange():
     with CONNECTING.counted():

@@ -91,14 +91,14 @@ def parent_missing(pod: Pod, _: pytest.MonkeyPatch) -> str:
 
 def a_file(pod: Pod, _: pytest.MonkeyPatch) -> str:
     pod.place.touch(mode=0o600)
-    return "it is no directory, or a symbolic link"
+    return "it is not a directory, or a symbolic link"
 
 
 def a_link(pod: Pod, _: pytest.MonkeyPatch) -> str:
     elsewhere = pod.place.with_name("elsewhere")
     elsewhere.mkdir(mode=0o700)
     pod.place.symlink_to(elsewhere)
-    return "it is no directory, or a symbolic link"
+    return "it is not a directory, or a symbolic link"
 
 
 def own(pod: Pod) -> Path:
@@ -112,7 +112,7 @@ def a_planted_link(pod: Pod, _: pytest.MonkeyPatch) -> str:
     elsewhere = pod.place.with_name("elsewhere")
     elsewhere.mkdir(mode=0o700)
     own(pod).symlink_to(elsewhere)
-    return "it is no directory, or a symbolic link"
+    return "it is not a directory, or a symbolic link"
 
 
 def group_writable(pod: Pod, _: pytest.MonkeyPatch) -> str:
@@ -127,7 +127,7 @@ def of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
     # Whose it is by then, and what this process takes itself for.
     monkeypatch.setattr(os, "geteuid", lambda: found + 1)
     own(pod).mkdir(mode=0o700)
-    return f"it is of uid {found}, not of this process's"
+    return f"it belongs to uid {found}, not to this process's"
 
 
 def in_a_directory_of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -135,7 +135,7 @@ def in_a_directory_of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) ->
     pod.place.chmod(0o777)
     if os.geteuid() == 0:
         os.chown(pod.place, NOBODY_AT_ALL, -1)
-        return f"uid {NOBODY_AT_ALL} owns the parent directory, and could move ours away and back"
+        return f"uid {NOBODY_AT_ALL} owns its parent directory, and could move it away and back"
     # Only root can give a directory away.
     stated, other = os.stat, os.geteuid() + 1
 
@@ -144,7 +144,7 @@ def in_a_directory_of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) ->
         return os.stat_result((*found[:4], other, *found[5:])) if path == ".." else found
 
     monkeypatch.setattr(os, "stat", of_another)
-    return f"uid {other} owns the parent directory, and could move ours away and back"
+    return f"uid {other} owns its parent directory, and could move it away and back"
 
 
 def no_boot_id(_: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -179,8 +179,6 @@ def test_a_place_that_is_no_good_costs_one_warning_and_no_credentials(
     process.purge()
     (said,) = warned()
     assert said.endswith(f"{reason}.")
-    if spoil is no_boot_id:
-        assert not pod.place.exists()
     where = str(pod.place).partition("\0")[0]
     assert where in said or "/proc/nothing" in said
 

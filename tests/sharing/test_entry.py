@@ -286,14 +286,14 @@ def test_an_entry_without_credentials_has_no_snapshot() -> None:
 
 
 def answered(refusal: Refusal, now: float, *, blocking: bool = True, token: str = "t") -> Any:
-    found = refusal.answer(now, blocking=blocking, token=token)
+    found = refusal.answer(now, EPOCH, blocking=blocking, token=token)
     return found and found.again_in
 
 
 def test_a_refusal_answers_until_its_time_and_says_how_long_that_is() -> None:
     refusal = Refusal(REFUSED, 1, 1, 1000.0, 1005.0)
-    found = refusal.answer(1002.0, blocking=True, token="t")
-    assert found == REFUSED._replace(again_in=3.0)
+    found = refusal.answer(1002.0, EPOCH, blocking=True, token="t")
+    assert found == REFUSED._replace(again_in=3.0, told_at=EPOCH - 2)
     assert answered(refusal, 1004.9) == pytest.approx(0.1)
     assert answered(refusal, 1005.0) is None
 

@@ -121,7 +121,7 @@ def test_refreshes_are_one_call_each_for_all_processes(
     with Crowd(environ, "crowd.py", 16, 12, 4) as crowd:
         reports = crowd.reported(16)
     assert not any(each["errors"] for each in reports)
-    # Two or three refreshes in that time; a busy machine may make one an understudy of another.
+    # Two or three refreshes in that time; on a busy machine one may take longer than 5 s.
     assert 3 <= len(sts.calls) <= 5
     longest = max((each["keys"] for each in reports), key=len)
     assert len(longest) == len(sts.calls), "each call brought what was used"
@@ -155,11 +155,11 @@ def test_a_holder_that_is_stopped_for_ever_stops_nobodys_refresh(
         sts.gate.set()
         reports = crowd.reported(15)
     assert not any(each["errors"] for each in reports)
-    # Five seconds for the understudy, and what two busy cores take.
+    # Five seconds until the lock is replaced, and what two busy cores take.
     assert 3.5 < max(each["slowest"] for each in reports) < 10
-    # The stopped one's, an understudy's, one more that comes at the turn of five seconds, and
-    # that of each refresh, of which 8 s have one or two.
-    assert 3 <= len(sts.calls) <= 6
+    # The stopped one's, that of the new lock, and that of each refresh, of which 8 s have one or
+    # two; one more where a process replaces the new lock, for it looked at the old one before.
+    assert 3 <= len(sts.calls) <= 5
     assert min(len(each["keys"]) for each in reports) >= 2, "refreshes go on"
 
 
@@ -181,12 +181,12 @@ def test_a_child_that_was_forked_in_mid_exchange_does_not_keep_the_lock(place: P
         parent, child = map(int, crowd.lines.get(timeout=60).split())
         store = Store(str(place))
         with contextlib.ExitStack() as stack:
-            assert not store.lock("name", stack)
+            assert not store.lock("name", stack, 60.0)
         os.kill(parent, signal.SIGKILL)
 
         def free() -> bool:
             with contextlib.ExitStack() as stack:
-                return store.lock("name", stack)
+                return store.lock("name", stack, 60.0)
 
         eventually(free)
         os.kill(child, 0)

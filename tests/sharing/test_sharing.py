@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from irsa_creds import Event, RefreshFailed, RefreshSucceeded, _entry, _freshness, _sharing
+from irsa_creds import (
+    Event,
+    RefreshFailed,
+    RefreshSucceeded,
+    RefreshTimeout,
+    _entry,
+    _freshness,
+    _sharing,
+)
 from irsa_creds._config import Config, Http
 from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
@@ -20,6 +30,7 @@ from irsa_creds._sharing import Sharing, _name
 from irsa_creds._store import Store
 from irsa_creds._token import Token
 from kit import ROLE, failure, high, rig
+from races.lab import eventually
 from sharing.pods import CONFIG, Pod, change, content_of
 from stsserver import CLAIMS, JWT, jwt
 
@@ -38,18 +49,15 @@ def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def holding(pod: Pod, *locks: str) -> Iterator[None]:
-    """Let another process hold the lock of the entry, and those of its understudies."""
+def holding(pod: Pod, age: float = 0.0) -> Iterator[None]:
+    """Let another process hold the lock of the entry, which it took `age` seconds ago."""
     store, name = Store(str(pod.place)), _name(pod.config, Token(pod.rig.token.value))
+    assert name is not None
     with contextlib.ExitStack() as stack:
-        for lock in locks or ("",):
-            assert store.lock(f"{name}{lock}", stack)
+        assert store.lock(name, stack, 5.0)
+        taken_at = time.time() - age
+        os.utime(pod.place / f"{name}.lock", (taken_at, taken_at))
         yield
-
-
-def turn_at(now: float) -> str:
-    """Return the ending of the lock of whoever becomes an understudy at that instant."""
-    return f".{int(now / 5) % 16}"
 
 
 def meanwhile(pod: Pod, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
@@ -200,27 +208,38 @@ def test_what_came_between_the_look_and_the_lock_is_taken(
     holder, waiter = pod.process(), pod.process()
     lock = waiter._store.lock
 
-    def late(name: str, until: contextlib.ExitStack) -> bool:
+    def late(*args: Any) -> bool:
         leave(pod, holder)
-        return lock(name, until)
+        return lock(*args)
 
     monkeypatch.setattr(waiter._store, "lock", late)
     pod.brought(waiter)
     assert pod.rig.sts.calls == 1
 
 
-def test_a_holder_who_brings_nothing_is_waited_for_five_seconds_and_no_longer(pod: Pod) -> None:
+def test_the_lock_of_a_stopped_holder_is_replaced(pod: Pod) -> None:
+    with holding(pod, age=6.0):
+        taken = pod.brought(pod.process())
+        assert taken.credentials.access_key_id == "ASIA0000000000000001"
+        assert pod.rig.clock.slept == [0.1]
+        # The new lock is free, and the next refresh does not wait for the stopped process.
+        pod.brought(pod.process(), taken)
+    assert pod.rig.clock.slept == [0.1]
+    assert pod.rig.sts.calls == 2
+
+
+def test_without_a_new_lock_a_process_waits_for_ten_seconds_and_no_longer(pod: Pod) -> None:
     with holding(pod):
         taken = pod.brought(pod.process())
     assert taken.credentials.access_key_id == "ASIA0000000000000001"
-    assert 5 <= pod.rig.clock.now() - 1000 <= 5.2
+    assert 10 <= pod.rig.clock.now() - 1000 <= 10.2
 
 
 def test_the_wait_is_jittered(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_freshness, "DRAW", lambda low, high: low)
     with holding(pod):
         pod.brought(pod.process())
-    assert 4 <= pod.rig.clock.now() - 1000 <= 4.1
+    assert 8 <= pod.rig.clock.now() - 1000 <= 8.1
 
 
 def test_a_refresh_goes_past_a_stopped_holder_while_credentials_are_valid_as_well(pod: Pod) -> None:
@@ -233,36 +252,24 @@ def test_a_refresh_goes_past_a_stopped_holder_while_credentials_are_valid_as_wel
     assert pod.rig.sts.calls == 2
 
 
-def test_there_is_one_understudy_in_five_seconds(pod: Pod) -> None:
-    # Waited from 1000 on; the understudies' locks are those of the fives of seconds.
-    with holding(pod, "", turn_at(1005)):
-        pod.brought(pod.process())
-    assert 10 <= pod.rig.clock.now() - 1000 <= 10.2, "the second understudy"
-
-
-def test_who_was_stopped_as_an_understudy_stops_nobody_for_ever(pod: Pod) -> None:
-    with holding(pod, "", *(turn_at(1000 + 5 * each) for each in range(5))):
-        pod.brought(pod.process())
-    assert 25 <= pod.rig.clock.now() - 1000 <= 25.2
-
-
-def test_what_an_understudy_left_is_taken_by_all_who_wait(
+def test_of_all_processes_that_wait_for_a_stopped_holder_one_calls_sts(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    understudy, waiter = pod.process(), pod.process()
-    with holding(pod):
-        meanwhile(pod, monkeypatch, lambda: leave(pod, understudy))
+    first, waiter = pod.process(), pod.process()
+    with holding(pod, age=6.0):
+        meanwhile(pod, monkeypatch, lambda: pod.brought(first))
         pod.brought(waiter)
     assert pod.rig.sts.calls == 1
 
 
-def test_waiting_counts_into_the_thirty_seconds_of_a_flight(pod: Pod) -> None:
-    every = ("", *(f".{each}" for each in range(16)))
-    with holding(pod, *every):
-        failed = pod.refused(pod.process())
-    assert failed.kind == "timeout"
-    assert pod.rig.clock.now() - 1000 <= 30.2
-    assert pod.rig.sts.calls == 0
+def test_a_holder_that_wakes_up_after_its_lock_was_replaced_ends_no_other_lock(pod: Pod) -> None:
+    store, name = Store(str(pod.place)), str(_name(pod.config, Token(pod.rig.token.value)))
+    with contextlib.ExitStack() as stack:
+        with holding(pod, age=6.0):
+            assert not store.lock(name, stack, 5.0)
+            assert store.lock(name, stack, 5.0)
+        with contextlib.ExitStack() as other:
+            assert not store.lock(name, other, 5.0)
 
 
 def test_a_flight_of_little_time_waits_for_a_third_of_it(pod: Pod) -> None:
@@ -270,10 +277,20 @@ def test_a_flight_of_little_time_waits_for_a_third_of_it(pod: Pod) -> None:
     process = pod.process()
     held = pod.brought(process)
     pod.rig.clock.advance(24)
-    # 12 s are left to their use, so the flight has 3 s.
+    # 12 s are left to their use, so the refresh has 3 s.
     with holding(pod):
+        assert pod.brought(process, held).credentials != held.credentials
+    assert 2 <= pod.rig.clock.now() - 1024 <= 2.2
+
+
+def test_a_refresh_of_little_time_replaces_a_lock_sooner(pod: Pod) -> None:
+    pod.rig.sts.lifetime = 40
+    process = pod.process()
+    held = pod.brought(process)
+    pod.rig.clock.advance(24)
+    with holding(pod, age=1.1):
         pod.brought(process, held)
-    assert 1 <= pod.rig.clock.now() - 1024 <= 1.2
+    assert pod.rig.clock.slept == [0.1]
 
 
 def test_all_retries_of_a_flight_happen_inside_the_lock(
@@ -285,7 +302,8 @@ def test_all_retries_of_a_flight_happen_inside_the_lock(
 
     def look(_: float) -> None:
         with contextlib.ExitStack() as stack:
-            free.append(other._store.lock(pod.files(".lock")[0].name.partition(".")[0], stack))
+            name = pod.files(".lock")[0].name.partition(".")[0]
+            free.append(other._store.lock(name, stack, 5.0))
         assert not pod.files(".json"), "a refusal per attempt would stop one's own second"
 
     monkeypatch.setattr(pod.rig.clock, "sleep", look)
@@ -303,10 +321,10 @@ def test_the_lock_is_free_after_the_flight_whatever_it_brought(
     process = pod.process()
     lock, stacks = process._store.lock, []
 
-    def kept(name: str, until: contextlib.ExitStack) -> bool:
+    def kept(name: str, until: contextlib.ExitStack, patience: float) -> bool:
         # Not for the garbage collector to let go.
         stacks.append(until)
-        return lock(name, until)
+        return lock(name, until, patience)
 
     monkeypatch.setattr(process._store, "lock", kept)
     monkeypatch.setattr(pod.rig.pilot, "fly", broken)
@@ -490,14 +508,20 @@ def test_a_key_that_only_another_process_brought_can_be_given_up(pod: Pod) -> No
     assert pod.brought(pod.process()).credentials != given_up
 
 
-def test_a_key_that_the_place_takes_no_note_of_is_given_up_here(
+def test_a_revocation_that_was_lost_is_written_again(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = pod.process()
-    given_up = pod.brought(process).credentials
-    monkeypatch.setattr(process._store, "bury", lambda *_: None)
-    process.bury(given_up.access_key_id)
-    assert pod.brought(process).credentials != given_up
+    revoked = pod.brought(process).credentials
+    with monkeypatch.context() as full:
+        full.setattr(process._store, "revoke", lambda *_: None)
+        process.bury(revoked.access_key_id)
+    # So it is as well if another user moves the directory away and back.
+    assert not pod.files(".revoked")
+    entry = pod.entry.read_bytes()
+    assert pod.brought(process).credentials != revoked
+    pod.entry.write_bytes(entry)
+    assert pod.brought(pod.process()).credentials != revoked
 
 
 def test_where_nothing_was_held_there_is_nothing_to_bury(pod: Pod) -> None:
@@ -506,17 +530,23 @@ def test_where_nothing_was_held_there_is_nothing_to_bury(pod: Pod) -> None:
     assert not pod.place.exists()
 
 
-def test_without_a_token_there_is_nothing_to_bury_or_purge(pod: Pod) -> None:
+def test_a_key_is_revoked_without_a_look_at_the_token(pod: Pod) -> None:
+    revoked = pod.brought(pod.process()).credentials
+    reads = pod.rig.token.reads
+    pod.process().bury(revoked.access_key_id)
+    assert pod.rig.token.reads == reads
+    assert pod.brought(pod.process()).credentials != revoked
+
+
+def test_without_a_token_there_is_nothing_to_purge(pod: Pod) -> None:
     pod.rig.token.failure = failure("TokenFileMissing", kind="token")
-    process = pod.process()
-    process.bury("ASIA")
-    process.purge()
+    pod.process().purge()
     assert not pod.place.exists()
 
 
 def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
     process = pod.process()
-    process.bury(pod.brought(process).credentials.access_key_id)
+    pod.brought(process)
     other = replace(pod, config=replace(CONFIG, session_name="other"))
     other.brought(other.process())
     process.purge()
@@ -524,6 +554,85 @@ def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
     pod.process().purge()
     other.process().purge()
     assert not pod.files()
+
+
+# -- a file system that hangs ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A refresh hangs in a call to the file system until this is set."""
+    woken, opened = threading.Event(), os.open
+
+    def hang_once(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path) == str(pod.place):
+            monkeypatch.setattr(os, "open", opened)
+            entered.set()
+            assert woken.wait(10)
+        return opened(path, *args, **kwargs)
+
+    entered = threading.Event()
+    pod.rig.engine.sharing = pod.process()
+    monkeypatch.setattr(os, "open", hang_once)
+    started = pod.rig.engine.look()
+    assert not isinstance(started, Snapshot)
+    assert entered.wait(10)
+    yield woken
+    woken.set()
+
+
+def read_after_timeout(pod: Pod) -> Snapshot:
+    """Read as callers do: the first one gets the timeout, and the next one waits."""
+    pod.rig.clock.advance(31)
+    with pytest.raises(RefreshTimeout):
+        pod.rig.engine.look()
+    pod.rig.clock.advance(2)
+    return read(pod)
+
+
+def read(pod: Pod) -> Snapshot:
+    found = pod.rig.engine.look()
+    outcome = found if isinstance(found, Snapshot) else found.future.result(10)
+    assert isinstance(outcome, Snapshot)
+    return outcome
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_file_system_that_hangs_costs_one_refresh_and_no_more(
+    pod: Pod, caplog: pytest.LogCaptureFixture
+) -> None:
+    brought = read_after_timeout(pod)
+    assert brought.credentials.access_key_id == "ASIA0000000000000001"
+    (said,) = [each for each in warnings(caplog) if "shared cache" in each]
+    assert said.endswith("an earlier look there does not come to an end.")
+    # No caller hangs there either.
+    pod.rig.engine.invalidate(None)
+    assert pod.rig.engine.sharing is not None
+    pod.rig.engine.sharing.purge()
+    assert not pod.place.exists()
+    assert read(pod).credentials != brought.credentials
+
+
+def test_the_cache_is_used_again_when_the_file_system_goes_on(
+    pod: Pod, hanging: threading.Event
+) -> None:
+    read_after_timeout(pod)
+    sharing = pod.rig.engine.sharing
+    assert sharing is not None
+    assert sharing._hangs()
+    hanging.set()
+    eventually(lambda: not sharing._hangs())
+    pod.rig.engine.invalidate(None)
+    read(pod)
+    assert pod.files(".json")
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_forked_child_looks_for_itself(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the child no thread of the parent hangs.
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    read_after_timeout(pod)
+    assert pod.files(".json")
 
 
 # -- names -----------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 def locked(store: Store, name: str = NAME) -> bool:
     """Whether a lock could be had, which is let go at once."""
     with contextlib.ExitStack() as stack:
-        return store.lock(name, stack)
+        return store.lock(name, stack, 5.0)
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -74,9 +74,9 @@ def test_every_file_and_directory_is_private_from_its_first_byte(
     monkeypatch.setattr(os, "open", watched_open)
     monkeypatch.setattr(os, "mkdir", watched_mkdir)
     store.write(NAME, b"one", 60)
-    store.bury(NAME, "m")
+    store.revoke(OTHER)
     assert locked(store)
-    assert seen == {("/", 0o700), ("tmp", 0o600), ("gone", 0o600), ("lock", 0o600)}
+    assert seen == {("/", 0o700), ("tmp", 0o600), ("revoked", 0o600), ("lock", 0o600)}
     assert {mode(each) for each in place.iterdir()} == {0o600}
 
 
@@ -212,12 +212,26 @@ def test_without_a_temporary_directory_nothing_is_kept(
 # -- locks -----------------------------------------------------------------------------------------
 
 
-def test_a_lock_is_one_processs_until_the_end_of_the_stack(store: Store, place: Path) -> None:
+def test_a_lock_is_held_until_the_end_of_the_stack(store: Store, place: Path) -> None:
     other = Store(str(place))
     with contextlib.ExitStack() as stack:
-        assert store.lock(NAME, stack)
-        assert not other.lock(NAME, stack)
-        assert locked(other, f"{NAME}.1")
+        assert store.lock(NAME, stack, 5.0)
+        assert not other.lock(NAME, stack, 5.0)
+        assert locked(other, OTHER)
+    assert locked(other)
+
+
+def test_a_lock_that_was_taken_long_ago_is_replaced_once(store: Store, place: Path) -> None:
+    other = Store(str(place))
+    with contextlib.ExitStack() as stack:
+        assert store.lock(NAME, stack, 5.0)
+        age(place / f"{NAME}.lock", 4)
+        assert not locked(other)
+        assert not locked(other)
+        age(place / f"{NAME}.lock", 6)
+        assert not locked(other)
+        assert other.lock(NAME, stack, 5.0)
+        assert not locked(store), "the new one is young"
     assert locked(other)
 
 
@@ -227,6 +241,25 @@ def test_a_lock_that_is_in_use_is_not_old(store: Store, place: Path) -> None:
     os.utime(file, (0, 0))
     assert locked(store)
     assert time.time() - file.stat().st_mtime < 60
+
+
+@pytest.mark.parametrize("call", ["utime", "stat"])
+def test_a_lock_that_another_process_replaces_meanwhile_is_no_error(
+    call: str, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = getattr(os, call)
+
+    def replaced(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if path == f"{NAME}.lock":
+            (place / path).unlink()
+        return called(path, *args, **kwargs)
+
+    with contextlib.ExitStack() as stack:
+        if call == "stat":
+            assert store.lock(NAME, stack, 5.0)
+        monkeypatch.setattr(os, call, replaced)
+        assert store.lock(NAME, stack, 5.0) == (call == "utime")
+    assert not store.ailing
 
 
 @pytest.mark.parametrize(
@@ -258,23 +291,21 @@ def test_where_no_lock_can_be_had_each_asks_for_itself(
 # -- what was given up, and what is old ------------------------------------------------------------
 
 
-def test_what_is_buried_stays_so_when_the_entry_is_written_anew(store: Store) -> None:
-    assert not store.is_buried(NAME, "m")
-    store.bury(NAME, "m")
-    store.bury(NAME, "m")
+def test_a_key_stays_revoked_when_the_entry_is_written_again(store: Store) -> None:
+    assert not store.is_revoked(OTHER)
+    store.revoke(OTHER)
+    store.revoke(OTHER)
     store.write(NAME, b"one", 60)
-    assert store.is_buried(NAME, "m")
-    assert not store.is_buried(NAME, "n")
-    assert not store.is_buried("other", "m")
+    assert store.is_revoked(OTHER)
+    assert not store.is_revoked(NAME)
 
 
 def test_remove_leaves_nothing_of_that_name(store: Store, place: Path) -> None:
     for name in (NAME, "other"):
         store.write(name, b"one", 60)
-        store.bury(name, "m")
         assert locked(store, name)
     store.remove(NAME)
-    assert {each.name for each in place.iterdir()} == {"other.json", "other.m.gone", "other.lock"}
+    assert {each.name for each in place.iterdir()} == {"other.json", "other.lock"}
 
 
 def age(path: Path, seconds: float) -> None:
@@ -285,9 +316,9 @@ def age(path: Path, seconds: float) -> None:
 def test_old_files_of_ours_are_swept_at_the_first_write(store: Store, place: Path) -> None:
     place.mkdir(mode=0o700)
     a, b, week = "a" * 64, "b" * 64, 7 * 86_400
-    ages = {".json": 601, ".1f.tmp": 601, ".2f.gone": 9 * 86_400, ".lock": 9 * 86_400}
+    ages = {".json": 601, ".1f.tmp": 601, ".revoked": 9 * 86_400, ".lock": 9 * 86_400}
     old = {a + ending: seconds for ending, seconds in ages.items()}
-    young = {f"{b}.json": 500, f"{b}.1f.tmp": 500, f"{b}.2f.gone": week, f"{b}.3.lock": week}
+    young = {f"{b}.json": 500, f"{b}.1f.tmp": 500, f"{b}.revoked": week, f"{b}.lock": week}
     # It may be somebody's home directory.
     foreign = dict.fromkeys(
         ("notes.txt", "README", "package.json", "poetry.lock", "draft.tmp", f"{a[1:]}.json"),
@@ -352,7 +383,7 @@ def test_a_trouble_is_told_once_and_only_the_next_spell_may_tell_of_another(
         store.write(NAME, b"one", 60)
     (said,) = warnings(caplog)
     assert said == (
-        "The shared cache is of no use now, and this process asks STS itself. "
+        "The shared cache is not usable now, and this process calls STS itself. "
         f"'{place}': No space left on device."
     )
     monkeypatch.setattr(os, "rename", rename)
@@ -377,28 +408,7 @@ def test_a_system_without_owners_of_files_keeps_nothing(
 ) -> None:
     monkeypatch.delattr(os, "geteuid")
     assert store.read(NAME) is None
-    assert not store.is_buried(NAME, "m")
+    assert not store.is_revoked(OTHER)
     assert locked(store)
     (said,) = warnings(caplog)
     assert said.endswith("this system has no owners of files that could be checked.")
-
-
-def test_while_a_look_at_the_place_hangs_all_others_go_without_it(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    store.write(NAME, b"one", 60)
-    hanging = store._inside()
-    hanging.__enter__()
-    clock[0] += 4
-    assert store.read(NAME) == b"one"
-    clock[0] += 2
-    assert store.read(NAME) is None
-    assert "does not come to an end" in caplog.text
-    with monkeypatch.context() as patch:
-        # A child has no such thread.
-        patch.setattr(os, "getpid", lambda: 1)
-        assert store.read(NAME) == b"one"
-    hanging.__exit__(None, None, None)
-    assert store.read(NAME) == b"one"

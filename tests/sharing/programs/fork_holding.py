@@ -15,7 +15,7 @@ from irsa_creds._store import Store
 
 def main(place: str) -> None:
     with contextlib.ExitStack() as stack:
-        assert Store(place).lock("name", stack)
+        assert Store(place).lock("name", stack, 60.0)
         child = os.fork()
         if child:
             os.write(1, f"{os.getpid()} {child}\n".encode())
