@@ -20,38 +20,103 @@ DATE = datetime.fromtimestamp(EPOCH, UTC)
 # -- lifetime ----------------------------------------------------------------------------------
 
 
+def lifetime(
+    given: float, *, date: float | None = 0.0, clock: float = 0.0, asked: int | None = 3600
+) -> float:
+    """Return the lifetime that is believed of credentials.
+
+    Args:
+        given: the seconds that STS gave, by the true time.
+        date: by how much the response's `Date` is ahead of the true time; None: it has none.
+        clock: by how much the pod's clock is ahead.
+        asked: the seconds that were asked for.
+    """
+    told = None if date is None else DATE + timedelta(seconds=date)
+    ceiling = 12 * HOUR if asked is None else asked
+    expiration = DATE + timedelta(seconds=given)
+    return fresh.lifetime(expiration, told, EPOCH + clock, asked=asked, ceiling=ceiling)
+
+
 def test_lifetime_is_expiration_less_date_and_its_one_second() -> None:
-    assert fresh.lifetime(DATE + timedelta(seconds=3600), DATE, EPOCH, 3600) == 3599
+    assert lifetime(3600) == 3599
+    assert lifetime(3600, asked=None) == 3599
+    assert lifetime(900, asked=900) == 899
 
 
-@pytest.mark.parametrize("skew", [-HOUR, HOUR, 1e6])
-def test_a_skewed_pod_clock_changes_nothing(skew: float) -> None:
-    assert fresh.lifetime(DATE + timedelta(seconds=3600), DATE, EPOCH + skew, 3600) == 3599
+@pytest.mark.parametrize("asked", [3600, None])
+@pytest.mark.parametrize("clock", [-1e6, -HOUR, HOUR, 1e6])
+def test_a_wrong_pod_clock_changes_nothing_if_date_gives_what_was_asked_for(
+    clock: float, asked: int | None
+) -> None:
+    assert lifetime(3600, clock=clock, asked=asked) == 3599
 
 
 @pytest.mark.parametrize(
-    ("by_date", "expected"),
+    ("date", "expected"),
     [
-        (3660.0, 3660.0),  # the edge: what was asked for and a minute
-        (3660.1, 1800.0),
-        (0.1, 0.1),
-        (0.0, 1800.0),
-        (-HOUR, 1800.0),
+        (60.0, 3539.0),  # a fast `Date` within the tolerance only shortens
+        (-0.5, 3599.5),
+        (-1.0, 3600.0),
+        (-60.0, 3600.0),  # a slow one adds nothing to what was asked for
+        (60.1, 3538.9),  # beyond it the smaller lifetime counts
+        (-60.1, 3600.0),
+        (-50 * MINUTE, 3600.0),
+        (HOUR, 3600.0),  # by it they have expired, by the pod's clock they have not
+        (1e6, 3600.0),
+        (-1e6, 3600.0),
     ],
 )
-def test_a_foolish_date_is_not_believed_and_the_local_clock_stands_in(
-    by_date: float, expected: float
+@pytest.mark.parametrize("asked", [3600, None])
+def test_a_wrong_date_never_makes_credentials_outlive_their_expiration(
+    date: float, expected: float, asked: int | None
 ) -> None:
-    expiration = DATE + timedelta(seconds=1800)
-    date = expiration - timedelta(seconds=by_date + 1)
-    assert fresh.lifetime(expiration, date, EPOCH, 3600) == pytest.approx(expected)
+    assert lifetime(3600, date=date, asked=asked) == pytest.approx(expected)
 
 
-def test_without_a_date_the_local_clock_stands_in_but_never_for_more_than_was_asked_for() -> None:
-    expiration = DATE + timedelta(seconds=1800)
-    assert fresh.lifetime(expiration, None, EPOCH, 3600) == 1800
-    assert fresh.lifetime(expiration, None, EPOCH - 5 * HOUR, 3600) == 3600
-    assert fresh.lifetime(expiration, None, EPOCH + HOUR, 3600) == -1800
+@pytest.mark.parametrize(
+    ("given", "clock", "expected"),
+    [
+        (1800, 0.0, 1799.0),
+        (1800, -HOUR, 1799.0),  # the pod's clock is slow: `Date` is the smaller one
+        (1800, 10 * MINUTE, 1200.0),
+        (1800, HOUR, 1799.0),  # by the pod's clock they have expired
+        (12 * HOUR, 0.0, 3600.0),  # more than was asked for
+        (0.5, 0.0, 0.5),  # by a `Date` of whole seconds they have expired
+        (0.0, 0.0, 0.0),
+        (-HOUR, 0.0, 0.0),
+        (-HOUR, HOUR, 0.0),
+    ],
+)
+def test_where_sts_does_not_give_what_was_asked_for_the_smaller_lifetime_counts(
+    given: float, clock: float, expected: float
+) -> None:
+    assert lifetime(given, clock=clock) == expected
+
+
+def test_where_nothing_was_asked_for_sts_may_give_more_than_an_hour() -> None:
+    assert lifetime(12 * HOUR, asked=None) == 12 * HOUR - 1
+    assert lifetime(12 * HOUR, asked=None, date=-HOUR) == 12 * HOUR
+    assert lifetime(12 * HOUR, asked=None, clock=-HOUR) == 12 * HOUR - 1
+    assert lifetime(13 * HOUR, asked=None) == 12 * HOUR
+
+
+def test_without_a_date_the_pods_clock_counts_but_never_for_more_than_was_asked_for() -> None:
+    assert lifetime(1800, date=None) == 1800
+    assert lifetime(1800, date=None, clock=-5 * HOUR) == 3600
+    assert lifetime(1800, date=None, clock=HOUR) == 0
+
+
+@given(
+    st.integers(1, 10**6), st.none() | st.integers(-(10**6), 10**6),
+    st.none() | st.integers(1, 43_200),
+)  # fmt: skip
+def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_clock_knows(
+    given: int, date: int | None, asked: int | None
+) -> None:
+    expected = fresh.DEFAULT_LIFETIME if asked is None else asked
+    believed = date is not None and abs(given - date - expected) <= MINUTE
+    true = max(given, expected) if believed else given
+    assert 0 < lifetime(given, date=date, asked=asked) <= true
 
 
 # -- states ------------------------------------------------------------------------------------

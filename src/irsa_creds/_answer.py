@@ -57,11 +57,13 @@ class Answer(NamedTuple):
         credentials: its credentials.
         date: when, by its own clock; None where it did not say.
         endpoint: its URL.
+        duration: the seconds that were asked for; None if the request left them to STS.
     """
 
     credentials: Credentials
     date: datetime | None
     endpoint: str | None = None
+    duration: int | None = None
 
 
 class Asked(NamedTuple):
@@ -132,7 +134,7 @@ def judge(reply: Reply, asked: Asked) -> Answer | Failure:
     if root is not None:
         try:
             date = _date(reply.headers.get("Date"))
-            return Answer(_credentials(root), date, endpoint)
+            return Answer(_credentials(root), date, endpoint, asked.duration)
         except _MalformedError as error:
             trouble = str(error)
     return _failure(

@@ -46,6 +46,8 @@ TOKEN_WATCH_INTERVAL = 1.0
 #: `Date` has whole seconds: the answer may be this much younger than it says.
 DATE_RESOLUTION = 1.0
 LIFETIME_TOLERANCE = MINUTE
+#: What STS gives if a request names no duration (API reference, DurationSeconds).
+DEFAULT_LIFETIME = 3600.0
 
 
 class Draw(Protocol):
@@ -162,17 +164,27 @@ def state(snapshot: Snapshot, now: float, wall: float | None = None) -> State:
     return State.FRESH if now < snapshot.refresh_at else State.STALE
 
 
-def lifetime(expiration: datetime, date: datetime | None, wall: float, ceiling: float) -> float:
-    """Return the credentials' seconds from the moment of sending.
+def lifetime(
+    expiration: datetime, date: datetime | None, wall: float, *, asked: int | None, ceiling: float
+) -> float:
+    """Return the credentials' seconds from the moment of sending; 0 if they have expired.
 
-    STS's own `Date` makes a skewed pod clock harmless; where it is missing or foolish the local
-    clock stands in, and never for more than was asked for.
+    STS's own `Date` makes a wrong pod clock harmless, but the server may be behind a proxy whose
+    clock is wrong: `Date` alone counts only if it gives what was asked for.
+
+    Args:
+        expiration: STS's `Expiration`.
+        date: STS's `Date`; None if the response has none.
+        wall: the pod's clock when the request was sent, in seconds since the epoch.
+        asked: the seconds that were asked for; None if the request left them to STS.
+        ceiling: the longest lifetime that is believed.
     """
-    if date is not None:
-        seconds = (expiration - date).total_seconds() - DATE_RESOLUTION
-        if 0 < seconds <= ceiling + LIFETIME_TOLERANCE:
-            return seconds
-    return min(expiration.timestamp() - wall, ceiling)
+    by_clock = expiration.timestamp() - wall
+    by_date = (expiration - date).total_seconds() - DATE_RESOLUTION if date else 0.0
+    expected = DEFAULT_LIFETIME if asked is None else asked
+    if by_date > 0 and abs(by_date + DATE_RESOLUTION - expected) <= LIFETIME_TOLERANCE:
+        return min(by_date, expected)
+    return min(min((each for each in (by_date, by_clock) if each > 0), default=0.0), ceiling)
 
 
 def refresh_window(lifetime: float) -> float:

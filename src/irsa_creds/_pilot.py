@@ -127,7 +127,13 @@ class Pilot:
         if isinstance(answer, Failure):
             return answer
         credentials = answer.credentials
-        lifetime = fresh.lifetime(credentials.expiration, answer.date, wall_at, self._ceiling)
+        lifetime = fresh.lifetime(
+            credentials.expiration,
+            answer.date,
+            wall_at,
+            asked=answer.duration,
+            ceiling=self._ceiling,
+        )
         # Nothing is valid: at the first start, but in all pods that an outage has left without as
         # well; they would stay in step from then on.
         refresh = fresh.first_refresh if flight.blocking else fresh.later_refresh
