@@ -70,9 +70,6 @@ class HeldSts:
     def reset_after_fork(self) -> None:
         """Nothing is shared: who counts the calls here counts the parent's as well."""
 
-    def close(self) -> None:
-        """Nothing is open."""
-
     def release(self, call: Call, outcome: Answer | Failure) -> None:
         """Answer `call`; wait until its flight has landed or asks again."""
         self.waiting.remove(call)

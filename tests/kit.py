@@ -100,7 +100,6 @@ class FakeSts:
     hold: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
     budgets: list[float] = field(default_factory=list)
-    closed: int = 0
     _serial: Any = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
@@ -130,9 +129,6 @@ class FakeSts:
 
     def reset_after_fork(self) -> None:
         self.calls = 0
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 def failure(code: str = "ServiceUnavailable", **fields: Any) -> Failure:

@@ -43,7 +43,6 @@ PROGRAM = textwrap.dedent(
     for url in sys.argv[1:]:
         exchange = Exchange(Config(role_arn={role!r}, session_name="pod", endpoint_url=url))
         exchange.attempt(Token("a.b.c"), 5)
-        exchange.close()
     Exchange(config).url
     print(*sorted(set(sys.modules) - before))
     """

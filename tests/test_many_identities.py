@@ -300,7 +300,7 @@ def test_a_child_has_all_turns(small: Registry, sts: FakeSts) -> None:
 
 
 @pytest.mark.skipif(not _OPEN_FILES.exists(), reason="open files are counted in /proc")
-def test_the_connection_of_one_that_was_let_go_is_closed(
+def test_no_refresh_leaves_a_connection_open(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in sandbox.deploy(bucket=None).environ.items():

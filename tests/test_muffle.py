@@ -4,7 +4,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from irsa_creds._http import HttpClient, Reply, Request
+from irsa_creds._http import Reply, Request, post
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._muffle import muffled
 from irsa_creds._place import Http
@@ -20,11 +20,9 @@ def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     load_exchange_modules()
-    client = HttpClient(Http())
     with caplog.at_level(logging.DEBUG), StsServer([answer(ECHO)]) as server:
         request = Request(server.url, {}, b"the-canary")
-        reply = client.post(request, seconds=5, connect=2, read=2)
-    client.close()
+        reply = post(Http(), request, seconds=5, connect=2, read=2)
 
     assert isinstance(reply, Reply)
     assert reply.status == 403

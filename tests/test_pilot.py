@@ -321,21 +321,15 @@ def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(h
     assert here.pilot.token_changed()
 
 
-# -- connections -----------------------------------------------------------------------------------
+# -- forks -----------------------------------------------------------------------------------------
 
 
-def test_a_child_counts_its_own_calls_and_does_not_close_its_parents_connection(here: Rig) -> None:
+def test_a_child_counts_its_own_calls(here: Rig) -> None:
     landed(here)
     here.pilot.reset_after_fork()
     assert here.pilot.calls == 0
     landed(here)
     assert here.pilot.calls == 1
-    assert here.sts.closed == 0, "closing ends the parent's"
-
-
-def test_close_closes_the_connection(here: Rig) -> None:
-    here.pilot.close()
-    assert here.sts.closed == 1
 
 
 def test_chance_shortens_pauses() -> None:

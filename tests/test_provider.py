@@ -153,10 +153,9 @@ def test_events_are_told_until_somebody_has_heard_enough(provider: Provider) -> 
     assert len(heard) == 2
 
 
-def test_close_forgets_and_a_later_read_begins_anew(provider: Provider, sts: FakeSts) -> None:
+def test_close_forgets_and_a_later_read_begins_anew(provider: Provider) -> None:
     provider.get()
     provider.close()
-    assert sts.closed == 1
     assert provider.status().state == "empty"
     assert provider.get().access_key_id == SECOND
 

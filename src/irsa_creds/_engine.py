@@ -280,7 +280,7 @@ class Engine(Airfield):
         self.rouse()
 
     def close(self) -> None:
-        """Forget the credentials and let go of the connection; the next read starts anew.
+        """Forget the credentials; the next read fetches others.
 
         A flight under way still counts: others may wait for it.
         """
@@ -290,7 +290,6 @@ class Engine(Airfield):
             self.snapshot = Snapshot.nothing()
             ended = self._forget_failures()
         ended.report()
-        self._pilot.close()
 
     def last_failure(self) -> Failure | None:
         """Return why the last flight failed; None after one that did not."""

@@ -1,4 +1,4 @@
-"""One POST, bounded in time and size, over botocore's HTTP session.
+"""One POST over a connection of its own, bounded in time and size.
 
 Imports inside functions are of modules that `_lazy` has loaded before: only an exchange pays.
 """
@@ -6,9 +6,8 @@ Imports inside functions are of modules that `_lazy` has loaded before: only an 
 from __future__ import annotations
 
 import contextlib
+import io
 import time
-import weakref
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,21 +16,20 @@ from irsa_creds._muffle import muffled
 from irsa_creds._validate import is_proxy_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import socket
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
     from irsa_creds._place import Http
 
-__all__ = ["BODY_LIMIT", "HttpClient", "NoReply", "Reply", "Request"]
+__all__ = ["BODY_LIMIT", "NoReply", "Reply", "Request", "post"]
 
 BODY_LIMIT = 1024 * 1024
 
-_PIECE = 64 * 1024
 # A socket's timeout must be positive, even when nothing is left.
 _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
-# Connections of one process that wait for their next request.
-_MOST_KEPT = 32
 
 
 class Request(NamedTuple):
@@ -63,153 +61,45 @@ class NoReply(NamedTuple):
     Attributes:
         code: the class name of the error.
         reason: its innermost cause in words, not masked: a server's own words among them.
-        hung_up: the connection ended before the first byte of an answer.
     """
 
     code: str
     reason: str
-    hung_up: bool = False
 
     def __repr__(self) -> str:
         return f"<NoReply {self.code}>"
 
 
-class _Limits(NamedTuple):
-    """Timeouts in seconds, each for one wait."""
-
-    connect: float
-    read: float
-
-    def within(self, deadline: float) -> _Limits:
-        """Return them cut to what is left until `deadline`."""
-        left = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
-        return _Limits(min(self.connect, left), min(self.read, left))
-
-
-class HttpClient:
-    """Sends POSTs and keeps the last connection that worked.
-
-    A session is taken off the shelf for each POST and put back only after a whole answer, so a
-    thread that hangs in one shares it with nobody. Of all clients together, 32 keep one.
+def post(
+    settings: Http, request: Request, *, seconds: float, connect: float, read: float
+) -> Reply | NoReply:
+    """Send `request` once, over a connection that is closed afterwards.
 
     Args:
         settings: certificates and proxies.
+        request: what to send.
+        seconds: for all of it; only a host with several addresses that do not answer may take
+            `connect` for each of them.
+        connect: to connect to an address, in seconds.
+        read: for each wait for a response, in seconds.
     """
-
-    def __init__(self, settings: Http) -> None:
-        self.posts = 0
-        self._settings = settings
-        self._shelf: deque[tuple[_Limits, Any]] = deque(maxlen=1)
-
-    def post(
-        self, request: Request, *, seconds: float, connect: float, read: float
-    ) -> Reply | NoReply:
-        """Send `request`, once more where the kept connection turns out to be closed.
-
-        Args:
-            request: what to send; sending it twice must do no harm.
-            seconds: for all of it. Headers that come byte by byte can outlast them, and so can, by
-                one wait, a stalled answer that closes its connection.
-            connect: for each address that is tried, in seconds.
-            read: for each wait for an answer, in seconds.
-        """
-        deadline = time.monotonic() + seconds
-        limits = _Limits(connect, read)
-        session = self._take(limits.within(deadline), read)
-        if session is not None:
-            outcome = self._send(session, request, deadline, limits)
-            # STS closes idle connections, and its farewell may cross our request.
-            if not (isinstance(outcome, NoReply) and outcome.hung_up):
-                return outcome
-        return self._send(None, request, deadline, limits)
-
-    def forget(self) -> None:
-        """Drop the kept connection silently: after a fork it is the parent's, as are the POSTs."""
-        self.posts = 0
-        self._shelf = deque(maxlen=1)
-
-    def close(self) -> None:
-        """Close the kept connection."""
-        with contextlib.suppress(IndexError):
-            self._shelf.pop()[1].close()
-
-    def _take(self, wanted: _Limits, read: float) -> Any | None:
-        """Return the kept session if it waits as long as `wanted`; close any other."""
-        try:
-            made_for, session = self._shelf.pop()
-        except IndexError:
-            return None
-        if made_for == _session_limits(wanted, read):
-            return session
-        session.close()
-        return None
-
-    def _send(
-        self, session: Any | None, request: Request, deadline: float, limits: _Limits
-    ) -> Reply | NoReply:
-        """POST once, on `session` or on a new one; keep it if a whole answer came."""
-        self.posts += 1
-        answered = False
-        now = limits.within(deadline)
-        made_for = _session_limits(now, limits.read)
-        try:
-            connecting: AbstractContextManager[None] = contextlib.nullcontext()
-            if session is None:
-                session = _new_session(self._settings, request.url, made_for)
-                if _is_https(request.url):
-                    connecting = CONNECTING.counted()
-            with muffled():
-                with connecting:
-                    response = session.send(_prepared(request, now.read))
-                answered = True
-                with contextlib.closing(response.raw):
-                    body = _read(response.raw, deadline, limits)
-        except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
-            outcome: Reply | NoReply = _no_reply(error, answered=answered)
-        else:
-            outcome = Reply(response.status_code, response.headers, body)
-        if isinstance(outcome, Reply) and len(outcome.body) <= BODY_LIMIT:
-            self._shelf.append((made_for, session))
-            _close_others(self)
-        elif session is not None:
-            session.close()
-        return outcome
+    deadline = time.monotonic() + seconds
+    connecting: AbstractContextManager[None] = contextlib.nullcontext()
+    if _is_https(request.url):
+        connecting = CONNECTING.counted()
+    try:
+        session = _session(settings, request.url, deadline, connect, read)
+        with muffled(), contextlib.closing(session):
+            with connecting:
+                response = session.send(_prepared(request))
+            with contextlib.closing(response.raw):
+                body: bytes = response.raw.read(BODY_LIMIT + 1)
+    except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
+        return _no_reply(error)
+    return Reply(response.status_code, response.headers, body)
 
 
-# Who keeps a connection, the latest last.
-_keepers: deque[weakref.ref[HttpClient]] = deque()
-
-
-def _close_others(client: HttpClient) -> None:
-    """Take note that `client` keeps a connection; of very many only the latest may.
-
-    Else ten thousand identities would use up the files that a process may have open.
-    """
-    mine = weakref.ref(client)
-    # IndexError: another thread has just changed it; then this client is there twice for a while.
-    with contextlib.suppress(ValueError, IndexError):
-        _keepers.remove(mine)
-    _keepers.append(mine)
-    while len(_keepers) > _MOST_KEPT:
-        # IndexError: other threads have done the same meanwhile.
-        with contextlib.suppress(IndexError):
-            oldest = _keepers.popleft()()
-            if oldest is not None:
-                oldest.close()
-
-
-def _session_limits(now: _Limits, read: float) -> _Limits:
-    """Return the timeouts that a session is made for.
-
-    The one for reading can be set for each request (`AWSPreparedRequest.context`, botocore
-    1.43.117); where it cannot (1.40.61), a session serves only one.
-    """
-    from botocore.httpsession import URLLib3Session  # noqa: PLC0415
-
-    return now._replace(read=read) if hasattr(URLLib3Session, "_get_request_timeout") else now
-
-
-def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
+def _session(settings: Http, url: str, deadline: float, connect: float, read: float) -> Any:
     from socket import IPPROTO_TCP, TCP_NODELAY  # noqa: PLC0415
 
     from botocore.exceptions import SSLError  # noqa: PLC0415
@@ -221,23 +111,74 @@ def _new_session(settings: Http, url: str, limits: _Limits) -> Any:
     # urllib3 would quote half of a password that has a slash in it.
     proxies = settings.proxies_for(url)
     _check_proxy(proxies, url)
+    left = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
     # OpenSSL wakes up in the first of them, with locks of its own: a child that is forked in the
     # middle of that could never connect.
     with IMPORT_LOCK:
         if _is_https(url):
             load_certificates()
-        return URLLib3Session(
+        session = URLLib3Session(
             verify=settings.verify,
             proxies=proxies,
-            timeout=limits,
-            # As botocore's clients do (1.44.8, args.py): without it a reused connection costs
-            # 44 ms.
+            timeout=(min(connect, left), min(read, left)),
+            # As botocore's clients do (1.44.8, args.py).
             socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
             client_cert=settings.client_cert,
             proxies_config=(
                 None if settings.proxies_config is None else dict(settings.proxies_config)
             ),
         )
+    # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8). Without that name,
+    # only a server that drips could outlast the deadline, and `http.client` could be told to print.
+    pools = getattr(session, "_pool_classes_by_scheme", {})
+    pools.update({scheme: _bounded(pool, deadline) for scheme, pool in pools.items()})
+    return session
+
+
+def _bounded(pool: Any, deadline: float) -> type:
+    """Return a class of connection pools whose connections read until `deadline` at most."""
+    from http.client import HTTPResponse  # noqa: PLC0415
+
+    def response(sock: socket.socket, *args: Any, **kwargs: Any) -> HTTPResponse:
+        made: Any = HTTPResponse(sock, *args, **kwargs)
+        made.fp = io.BufferedReader(_UntilDeadline(made.fp.detach(), sock, deadline))
+        found: HTTPResponse = made
+        return found
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc]
+        # If a program sets it for all connections, `http.client` prints the token and the answer.
+        debuglevel = 0
+        response_class = staticmethod(response)
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+class _UntilDeadline(io.RawIOBase):
+    """Reads from a socket until a deadline, whatever a server sends and however slowly.
+
+    `http.client` waits anew for each piece of a line, and for as many `100 Continue` as come.
+    """
+
+    def __init__(self, file: BinaryIO, sock: socket.socket, deadline: float) -> None:
+        self._file: Any = file
+        self._sock = sock
+        self._deadline = deadline
+        self._longest = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer did not end in time")
+        self._sock.settimeout(min(left, self._longest or left))
+        read: int | None = self._file.readinto(buffer)
+        return read
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
 
 
 def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
@@ -257,66 +198,17 @@ def _is_https(url: str) -> bool:
     return url.lower().startswith("https:")
 
 
-def _prepared(request: Request, read: float) -> Any:
+def _prepared(request: Request) -> Any:
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
-    prepared = AWSRequest("POST", request.url, request.headers, request.body, stream_output=True)
-    prepared.context["read_timeout"] = read
-    return prepared.prepare()
+    url, headers, body = request
+    return AWSRequest("POST", url, headers, body, stream_output=True).prepare()
 
 
-def _read(raw: Any, deadline: float, limits: _Limits) -> bytes:
-    """Return the body, or its first bytes where it exceeds `BODY_LIMIT`.
-
-    Raises:
-        ReadTimeoutError: the deadline passed before its end.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    for piece in _pieces(raw, deadline, limits):
-        pieces.append(piece)
-        size += len(piece)
-        if size > BODY_LIMIT:
-            break
-    return b"".join(pieces)[: BODY_LIMIT + 1]
-
-
-def _pieces(raw: Any, deadline: float, limits: _Limits) -> Iterator[bytes]:
-    from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415
-
-    # A plain `read` of many bytes waits for all of them, however slowly they drip.
-    # urllib3 has `read1` from 2.1 on.
-    read: Callable[[], bytes] = (
-        (lambda: raw.read1(_PIECE)) if hasattr(raw, "read1") else (lambda: raw.read(1))
-    )
-    # None where the answer closes its connection: then the request's own timeout stands.
-    sock = getattr(raw.connection, "sock", None)
-    while True:
-        if time.monotonic() >= deadline:
-            raise ReadTimeoutError(
-                endpoint_url="", error=TimeoutError("the answer did not end in time")
-            )
-        if sock is not None:
-            sock.settimeout(limits.within(deadline).read)
-        piece = read()
-        if not piece:
-            return
-        yield piece
-
-
-def _no_reply(error: Exception, *, answered: bool) -> NoReply:
+def _no_reply(error: Exception) -> NoReply:
     """Return what `error` tells; the error itself may hold the request and must not live on."""
-    from ssl import SSLEOFError, SSLZeroReturnError  # noqa: PLC0415
-
-    from botocore.exceptions import ConnectionClosedError, SSLError  # noqa: PLC0415
-
     cause = _innermost(error)
-    hung_up = (
-        not answered
-        and isinstance(error, ConnectionClosedError | SSLError)
-        and isinstance(cause, ConnectionError | SSLEOFError | SSLZeroReturnError)
-    )
-    return NoReply(type(error).__name__, str(cause) or type(cause).__name__, hung_up)
+    return NoReply(type(error).__name__, str(cause) or type(cause).__name__)
 
 
 def _innermost(error: BaseException) -> BaseException:

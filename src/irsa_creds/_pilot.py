@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         def calls(self) -> int: ...
         def attempt(self, token: Proof, seconds: float) -> Answer | Failure: ...
         def reset_after_fork(self) -> None: ...
-        def close(self) -> None: ...
 
 
 __all__ = ["Pilot"]
@@ -210,9 +209,5 @@ class Pilot:
             return False
 
     def reset_after_fork(self) -> None:
-        """Use no connection of the parent's: a shared TLS socket corrupts both."""
+        """Count a child's own calls only."""
         self._exchange.reset_after_fork()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._exchange.close()

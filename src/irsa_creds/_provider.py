@@ -162,7 +162,7 @@ class Provider:
         return self._channel.subscribe(callback)
 
     def close(self, *, purge: bool = False) -> None:
-        """Forget the credentials and close the connection; a later read begins anew.
+        """Forget the credentials; a later read fetches others.
 
         Args:
             purge: remove them from the shared cache as well, where there is one.

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from irsa_creds._answer import Answer, Asked, failure_of, judge, told_of
 from irsa_creds._endpoint import API_VERSION, endpoint_url
 from irsa_creds._errors import ConfigError, Failure
-from irsa_creds._http import HttpClient, NoReply, Reply, Request
+from irsa_creds._http import NoReply, Reply, Request, post
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._validate import shown_path
 from irsa_creds._version import __version__
@@ -32,19 +32,17 @@ class Exchange:
 
     Args:
         config: who asks for what, and where.
+
+    Attributes:
+        calls: how many POSTs were sent.
     """
 
     def __init__(self, config: Config) -> None:
+        self.calls = 0
         self._config = config
-        self._http = HttpClient(config.http)
         self._duration = config.duration_seconds
         self._may_leave_duration_out = config.duration_optional
         self._url: str | None = None
-
-    @property
-    def calls(self) -> int:
-        """How many POSTs were made."""
-        return self._http.posts
 
     @property
     def url(self) -> str:
@@ -97,12 +95,8 @@ class Exchange:
         return second
 
     def reset_after_fork(self) -> None:
-        """Forget the connection in a child: closing it in words would end the parent's."""
-        self._http.forget()
-
-    def close(self) -> None:
-        """Close the connection that was kept for the next attempt; there may still be one."""
-        self._http.close()
+        """Count a child's own POSTs only."""
+        self.calls = 0
 
     def _ask(
         self,
@@ -123,10 +117,12 @@ class Exchange:
             self._token_file,
             self._external_id,
         )
+        self.calls += 1
         try:
             # In one expression: no local of this frame holds the body, or the answer's.
             return _judged(
-                self._http.post(
+                post(
+                    self._config.http,
                     self._request(url, self._form(duration), token),
                     seconds=seconds,
                     connect=connect,

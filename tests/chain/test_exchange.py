@@ -59,11 +59,7 @@ def sts() -> Iterator[StsServer]:
 
 
 def attempt(asked: Config, key: Credentials = SOURCE, seconds: float = 20) -> Answer | Failure:
-    exchange = ChainExchange(asked)
-    try:
-        return exchange.attempt(Key(key), seconds)
-    finally:
-        exchange.close()
+    return ChainExchange(asked).attempt(Key(key), seconds)
 
 
 def failed(asked: Config, seconds: float = 20) -> Failure:

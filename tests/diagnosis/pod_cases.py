@@ -438,8 +438,6 @@ VERSIONS = [
     case("a very old botocore", "V01 fail", versions={"botocore": "1.9.227"}),
     case("no botocore", "V01 fail", "not installed", versions={"botocore": None}),
     case("an old aiobotocore", "V01 fail", versions={"aiobotocore": "2.25.0"}),
-    case("urllib3 1.26", "V01 warn", "byte by byte", versions={"urllib3": "1.26.20"}),
-    case("urllib3 2.0", "V01 warn", versions={"urllib3": "2.0.7"}),
     case("an old filelock", "V01 warn", "shared cache", versions={"filelock": "3.29.0"}),
     case("no region", "V02 warn", "export AWS_REGION=eu-central-1", environ=NO_REGION),
     case(

@@ -66,8 +66,6 @@ def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
     monkeypatch.setattr(_freshness, "background_seconds", lambda left: 0.2)
     provider = irsa_creds.provider()
     first = provider.get()
-    # The kept connection would need no name.
-    engine_of(provider)._pilot.close()
     hanging = dns()
 
     def wait(*_: object) -> None:

@@ -70,9 +70,6 @@ class ScriptedSts:
     def reset_after_fork(self) -> None:
         """Nothing is shared."""
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 @dataclass
 class Stage:

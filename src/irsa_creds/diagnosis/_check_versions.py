@@ -36,8 +36,6 @@ _NEEDS = (
     _Need("botocore", (1, 40, 61), "fail", "the names that this library builds on", True),
     _Need("aiobotocore", (2, 25, 1), "fail", "the names that this library builds on"),
     _Need("filelock", (3, 30), "warn", "what the shared cache needs"),
-    # urllib3's change log: HTTPResponse.read1 came with 2.1.0.
-    _Need("urllib3", (2, 1), "warn", "read1, so that STS's answers are read byte by byte"),
 )
 
 

@@ -6,7 +6,6 @@ exchange. The proxies are those of this process, whatever `environ` says.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from dataclasses import replace
@@ -193,12 +192,12 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
     token = meant.token
     if token is None:
         return facts, None
-    with contextlib.closing(Exchange(_first_role(meant.config))) as exchange:
-        try:
-            outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
-        except Trouble as trouble:
-            failed = Exchanged(code="Timeout", message=str(trouble), unreachable=True)
-            return facts._replace(exchanged=failed), None
+    exchange = Exchange(_first_role(meant.config))
+    try:
+        outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
+    except Trouble as trouble:
+        failed = Exchanged(code="Timeout", message=str(trouble), unreachable=True)
+        return facts._replace(exchanged=failed), None
     if isinstance(outcome, Answer):
         credentials = outcome.credentials
         left = credentials.expiration - (outcome.date or datetime.now(UTC))

@@ -5,7 +5,6 @@ An error in one of them becomes a `Trouble`, which is a text without secrets.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import socket
 import threading
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from irsa_creds._assume import signed_headers
 from irsa_creds._endpoint import API_VERSION
 from irsa_creds._errors import mask
-from irsa_creds._http import HttpClient, NoReply, Reply, Request
+from irsa_creds._http import NoReply, Reply, Request, post
 from irsa_creds._sts import common_headers
 from irsa_creds.diagnosis._online_facts import Probe
 
@@ -115,10 +114,8 @@ def failed_probe(trouble: Trouble) -> Probe:
 
 
 def _post(config: Config, url: str, headers: Mapping[str, str]) -> Reply | NoReply:
-    client = HttpClient(config.http)
-    with contextlib.closing(client):
-        request = Request(url, headers, _WHO)
-        return client.post(request, seconds=STEP - 1, connect=_CONNECT, read=STEP - 1)
+    request = Request(url, headers, _WHO)
+    return post(config.http, request, seconds=STEP - 1, connect=_CONNECT, read=STEP - 1)
 
 
 def _skew(date: str | None, now: float) -> float | None:
