@@ -321,6 +321,20 @@ def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(h
     assert here.pilot.token_changed()
 
 
+def test_what_an_answer_says_for_the_log_is_logged(
+    here: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = here.sts.attempt
+
+    def noted(token: Token, seconds: float) -> Answer | Failure:
+        outcome = attempt(token, seconds)
+        return outcome._replace(note="a note") if isinstance(outcome, Answer) else outcome
+
+    monkeypatch.setattr(here.sts, "attempt", noted)
+    landed(here)
+    assert [record.getMessage() for record in caplog.records] == ["a note"]
+
+
 # -- forks -----------------------------------------------------------------------------------------
 
 

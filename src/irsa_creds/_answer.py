@@ -58,12 +58,14 @@ class Answer(NamedTuple):
         date: when, by its own clock; None where it did not say.
         endpoint: its URL.
         duration: the seconds that were asked for; None if the request left them to STS.
+        note: a line for the log; empty if there is nothing to say.
     """
 
     credentials: Credentials
     date: datetime | None
     endpoint: str | None = None
     duration: int | None = None
+    note: str = ""
 
 
 class Asked(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, load_certificates
-from irsa_creds._muffle import muffled
+from irsa_creds._muffle import muted
 from irsa_creds._validate import is_proxy_url
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def post(
         connecting = CONNECTING.counted()
     try:
         session = _session(settings, request.url, deadline, connect, read)
-        with muffled(), contextlib.closing(session):
+        with muted(), contextlib.closing(session):
             with connecting:
                 response = session.send(_prepared(request))
             with contextlib.closing(response.raw):

@@ -1,4 +1,9 @@
-"""What urllib3 and botocore say of a broken answer quotes it, and a server may echo the token."""
+"""Muting of what botocore and urllib3 log while a thread calls STS.
+
+Their lines quote what is sent and what comes back, and a server may echo the token. And a log
+handler that reads credentials may hold its lock until the refresh ends, so the refresh must not
+wait for that handler.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +15,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["logging_is_held_here", "muffled"]
+__all__ = ["logging_is_held_here", "muted"]
 
-# Who logs while a request is sent (urllib3 1.26 and 2.8, botocore 1.44.8). A filter of a parent is
-# not asked about the records of its children.
+# The loggers of all modules that a call uses (botocore 1.40.61 to 1.44.8, urllib3 1.26 to 2.8), and
+# the one that captured warnings go to. Each has a filter of its own, for the filter of a parent
+# does not see the records of its children.
 _LOGGERS = (
+    "botocore.args",
+    "botocore.auth",
+    "botocore.awsrequest",
+    "botocore.client",
+    "botocore.compat",
+    "botocore.configprovider",
+    "botocore.credentials",
+    "botocore.endpoint",
+    "botocore.endpoint_provider",
+    "botocore.handlers",
+    "botocore.hooks",
     "botocore.httpsession",
+    "botocore.loaders",
+    "botocore.parsers",
+    "botocore.regions",
+    "botocore.retryhandler",
+    "botocore.session",
+    "botocore.useragent",
+    "botocore.utils",
     "urllib3.connection",
     "urllib3.connectionpool",
+    "urllib3.poolmanager",
     "urllib3.response",
+    "urllib3.util.retry",
+    "py.warnings",
 )
 
 
@@ -31,31 +58,32 @@ def logging_is_held_here() -> bool:
     return owned is not None and bool(owned())
 
 
-class _Muffle(logging.Filter):
-    """Drops the warnings and tracebacks of a thread that is in an exchange, and no other's."""
+class _Mute(logging.Filter):
+    """Drops all records of a thread that calls STS, and no other's."""
 
     def __init__(self) -> None:
         super().__init__()
         self.here = threading.local()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        telling = record.levelno >= logging.WARNING or record.exc_info is not None
-        return not (telling and getattr(self.here, "sending", False))
+        del record
+        return not getattr(self.here, "muted", False)
 
 
-_MUFFLE = _Muffle()
+_MUTE = _Mute()
+# When this module loads, not when a refresh runs: `getLogger` waits for logging's lock, which
+# another thread may hold while it waits for the refresh.
+for _name in _LOGGERS:
+    logging.getLogger(_name).addFilter(_MUTE)
 
 
 @contextlib.contextmanager
-def muffled() -> Iterator[None]:
-    """Keep what an answer holds out of the log while this thread reads it."""
-    for name in _LOGGERS:
-        # Adding it again changes nothing.
-        logging.getLogger(name).addFilter(_MUFFLE)
-    # A token callable, a handler or a finalizer may have an exchange in the middle of this one.
-    before = getattr(_MUFFLE.here, "sending", False)
-    _MUFFLE.here.sending = True
+def muted() -> Iterator[None]:
+    """Keep botocore's and urllib3's log lines of this thread out of every log."""
+    # A handler or a finalizer may call STS in the middle of such a call.
+    before = getattr(_MUTE.here, "muted", False)
+    _MUTE.here.muted = True
     try:
         yield
     finally:
-        _MUFFLE.here.sending = before
+        _MUTE.here.muted = before

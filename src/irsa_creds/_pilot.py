@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds import _freshness as fresh
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Pilot"]
+
+_log = logging.getLogger("irsa_creds")
 
 
 class Pilot:
@@ -125,6 +128,8 @@ class Pilot:
         answer = self._exchange.attempt(token, seconds)
         if isinstance(answer, Failure):
             return answer
+        if answer.note:
+            _log.warning("%s", answer.note)
         credentials = answer.credentials
         lifetime = fresh.lifetime(
             credentials.expiration,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ from irsa_creds._endpoint import API_VERSION, endpoint_url
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._http import NoReply, Reply, Request, post
 from irsa_creds._lazy import load_exchange_modules
+from irsa_creds._muffle import muted
 from irsa_creds._validate import shown_path
 from irsa_creds._version import __version__
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from irsa_creds._config import Config
 
 __all__ = ["Answer", "Exchange", "basic_form", "common_headers", "policies_form"]
-
-_log = logging.getLogger("irsa_creds")
 
 # How STS and Ceph say that a parameter, perhaps the duration, does not please them.
 _VALIDATION = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
@@ -57,6 +55,7 @@ class Exchange:
             self._url = endpoint_url(self._config)
         return self._url
 
+    @muted()
     def attempt(
         self, token: Proof, seconds: float, *, connect: float = 3.0, read: float = 10.0
     ) -> Answer | Failure:
@@ -85,11 +84,9 @@ class Exchange:
             return outcome
         second = ask(None)
         if isinstance(second, Answer):
-            _log.warning(
-                "STS does not give the duration_seconds = %d of the profile for %s, which botocore "
-                "ignores: it is left out from now on.",
-                self._duration,
-                self._config.role_arn,
+            second = second._replace(
+                note=f"STS does not give the duration_seconds = {self._duration} of the profile "
+                f"for {self._config.role_arn}, which botocore ignores: it is left out from now on."
             )
             self._duration = None
         return second

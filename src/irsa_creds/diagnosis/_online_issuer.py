@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from irsa_creds import _validate
 from irsa_creds._errors import ConfigError, mask
-from irsa_creds._muffle import muffled
+from irsa_creds._muffle import muted
 from irsa_creds._place import region_of_issuer
 from irsa_creds._validate import shown
 from irsa_creds.diagnosis._online_facts import Issuer
@@ -125,7 +125,7 @@ def _get(way: _Way, url: str) -> bytes:
         session = URLLib3Session(
             verify=way.http.verify, proxies=way.http.proxies_for(url), timeout=(_CONNECT, STEP)
         )
-        with contextlib.closing(session), muffled():
+        with contextlib.closing(session), muted():
             request = AWSRequest("GET", url, {"Accept": "application/json"}, stream_output=True)
             try:
                 response = session.send(request.prepare())
