@@ -37,6 +37,9 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "cold-async": ("cold_async",),
     "cold-process": ("cold_process",),
     "lag": ("lag",),
+    "slow-volume": ("slow_volume",),
+    "cold-identities": ("cold_identities",),
+    "fork-throttled": ("fork_throttled",),
     "many-reads": ("many_identities", "read"),
     "pod-cold": ("pod_cold",),
     "pod-killed": ("pod_holder", "killed"),
@@ -65,6 +68,8 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "cancelled": ("cancelled",),
     "memory": ("memory",),
     "idle": ("idle",),
+    "log-handler": ("log_handler",),
+    "signals": ("signals",),
     "many-calls": ("many_identities", "calls"),
 }
 _SCENARIOS = _ALONE | _TOGETHER
