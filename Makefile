@@ -28,7 +28,7 @@ define MAKE_VENV
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/$(PIP) --require-hashes -r $<
+	$(@D)/bin/$(PIP) --require-hashes $(PIP_OPTIONS) -r $<
 endef
 
 .PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
@@ -133,6 +133,8 @@ $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Quick: the lock is complete, and most of what it brings is never imported, hence not compiled.
+$(DEMO_VENV)/ready: PIP_OPTIONS := --no-deps --no-compile
 $(DEMO_VENV)/ready: requirements/demo.txt
 	$(MAKE_VENV)
 	touch $@
