@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ async def _first(session: AioSession, side: str) -> None:
 
         config = credentials.provider._config  # noqa: SLF001
         # On another thread, as in a flight.
-        await asyncio.to_thread(_endpoint.endpoint_url, replace(config, endpoint_url=None))
+        await asyncio.to_thread(_endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()
 
 

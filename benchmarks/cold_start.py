@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
 
 import botocore.session
 
@@ -90,7 +89,7 @@ def main(side: str) -> None:
     credentials = botocore.session.Session().get_credentials()
     if side == OURS:
         config = credentials.provider._config  # noqa: SLF001
-        _endpoint.endpoint_url(replace(config, endpoint_url=None))
+        _endpoint.endpoint_url(config._replace(endpoint_url=None))
     credentials.get_frozen_credentials()
     first = time.perf_counter() - start
     cpu = time.process_time() - cpu

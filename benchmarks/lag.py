@@ -21,7 +21,6 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -106,7 +105,7 @@ async def _first(credentials: Any) -> None:
 
         config = credentials.provider._config  # noqa: SLF001
         # On another thread, as in a flight.
-        await asyncio.to_thread(_endpoint.endpoint_url, replace(config, endpoint_url=None))
+        await asyncio.to_thread(_endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()
 
 

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,27 @@ def test_a_copy_inside_the_process_is_the_same() -> None:
 def test_nobody_can_mix_two_sets() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         CREDENTIALS.secret_access_key = "another"  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del CREDENTIALS.secret_access_key
+    with pytest.raises(AttributeError):
+        CREDENTIALS.something_else = "another"  # type: ignore[attr-defined]
+    assert CREDENTIALS.secret_access_key == "canary-secret"
+
+
+def test_two_are_equal_if_all_their_values_are() -> None:
+    values: dict[str, Any] = {
+        "access_key_id": "ASIAEXAMPLE1234",
+        "secret_access_key": "canary-secret",
+        "session_token": "canary-session",
+        "expiration": CREDENTIALS.expiration,
+        "account_id": "123456789012",
+        "assumed_role_arn": "arn:aws:sts::123456789012:assumed-role/app/pod",
+    }
+    assert {CREDENTIALS, Credentials(**values)} == {CREDENTIALS}
+    for name in values:
+        other = Credentials(**{**values, name: datetime(2031, 1, 1, tzinfo=UTC)})
+        assert other != CREDENTIALS
+    assert tuple(values.values()) != CREDENTIALS
 
 
 def test_account_and_arn_may_be_unknown() -> None:

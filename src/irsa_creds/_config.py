@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,8 +32,7 @@ _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _FOREIGN_LIFETIME = 7 * 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Config:
+class Config(NamedTuple):
     """One identity: two equal ones share credentials, unequal ones never do.
 
     Attributes:
@@ -69,13 +66,13 @@ class Config:
     duration_optional: bool = False
     policy: str | None = None
     policy_arns: tuple[str, ...] = ()
-    region: str | None = field(default=None, compare=False)
+    region: str | None = None
     region_identity: str | None = None
     endpoint_url: str | None = None
     use_fips: bool = False
     use_dualstack: bool = False
     legacy_global: bool = False
-    http: Http = field(default_factory=Http)
+    http: Http = Http()
     chain: tuple[Hop, ...] = ()
 
     @property
@@ -86,7 +83,7 @@ class Config:
     @property
     def source(self) -> Config:
         """The identity that assumes the last role of the chain."""
-        return replace(self, chain=self.chain[:-1])
+        return self._replace(chain=self.chain[:-1])
 
     @property
     def partition(self) -> str:
@@ -107,8 +104,21 @@ class Config:
         return _DEFAULT_LIFETIME if self.is_aws_endpoint else _FOREIGN_LIFETIME
 
     def __repr__(self) -> str:
-        shown = (f"{f.name}={_field_text(f.name, getattr(self, f.name))}" for f in fields(self))
+        shown = (f"{name}={_field_text(name, value)}" for name, value in self._asdict().items())
         return f"Config({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self._identity() == other._identity()
+
+    def __ne__(self, other: object) -> bool:
+        # Without it the tuple's own would compare the region.
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        return tuple(self._replace(region=None))
 
     @classmethod
     def resolve(
@@ -263,6 +273,8 @@ def _session_name(settings: Settings, argument: str | None) -> str:
 
 
 def _host_name() -> str:
+    import socket  # noqa: PLC0415 - 2 ms of a new process, where the session has a name
+
     return _validate.session_name_from(socket.gethostname())
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -11,8 +10,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials"]
 
+_Class = TypeVar("_Class")
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@dataclass_transform(frozen_default=True)
+def _frozen(cls: type[_Class]) -> type[_Class]:
+    """Let type checkers see a frozen data class."""
+    return cls
+
+
+# Not a data class: `dataclasses` imports `inspect`, which is an eighth of `irsa-creds process`.
+@_frozen
 class Credentials:
     """Temporary credentials, all from one answer of STS.
 
@@ -25,12 +33,56 @@ class Credentials:
         assumed_role_arn: who S3 and the others will see; None where STS named none.
     """
 
+    __slots__ = (
+        "access_key_id",
+        "account_id",
+        "assumed_role_arn",
+        "expiration",
+        "secret_access_key",
+        "session_token",
+    )
+
     access_key_id: str
     secret_access_key: str
     session_token: str
     expiration: datetime
-    account_id: str | None = None
-    assumed_role_arn: str | None = None
+    account_id: str | None
+    assumed_role_arn: str | None
+
+    def __init__(  # noqa: PLR0917 - the order is public
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str,
+        expiration: datetime,
+        account_id: str | None = None,
+        assumed_role_arn: str | None = None,
+    ) -> None:
+        put = super().__setattr__
+        put("access_key_id", access_key_id)
+        put("secret_access_key", secret_access_key)
+        put("session_token", session_token)
+        put("expiration", expiration)
+        put("account_id", account_id)
+        put("assumed_role_arn", assumed_role_arn)
+
+    def _refuse(self, name: str, _: object = None) -> NoReturn:
+        from dataclasses import FrozenInstanceError  # noqa: PLC0415 - as said above
+
+        raise FrozenInstanceError(f"cannot assign to or delete field {name!r}")
+
+    # A type checker that saw these would take any attribute.
+    if not TYPE_CHECKING:  # pragma: no branch - it always runs
+        __setattr__ = __delattr__ = _refuse
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Credentials) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
 
     def __repr__(self) -> str:
         key = self.access_key_id[-4:]

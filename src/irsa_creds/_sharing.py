@@ -301,9 +301,6 @@ def _name(config: Config, token: Token) -> str | None:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that make two differ: its `repr` hides some of them."""
-    return {
-        name: getattr(value, name)
-        for name, field in value.__dataclass_fields__.items()
-        if field.compare and name not in _ELSEWHERE
-    }
+    """Return the fields that tell two identities apart: a `repr` hides what makes them differ."""
+    fields = value._replace(region=None)._asdict()
+    return {name: found for name, found in fields.items() if name not in _ELSEWHERE}

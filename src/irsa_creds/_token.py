@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import codecs
 import hashlib
-import inspect
 import json
 import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from irsa_creds._errors import Failure, said
@@ -241,7 +241,7 @@ class TokenCall:
         except BaseException as error:  # noqa: BLE001
             message = f"The token callable raised {type(error).__name__}: {said(error)}."
             return _failure("TokenCallableFailed", message, retryable=True, bad_token=False)
-        if inspect.iscoroutine(value):
+        if isinstance(value, CoroutineType):
             value.close()
         if not isinstance(value, str):
             return _uncallable(f"returned a value of type {type(value).__name__}, not str")

@@ -6,7 +6,6 @@ as the message shall name it.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -174,6 +173,8 @@ def token_callable(value: object, source: str) -> Callable[[], str]:
             f"{source} is a {type(value).__name__}, but it must be a callable without arguments "
             "that returns the token; give the path of a file to token_file instead."
         )
+    import inspect  # noqa: PLC0415 - 4 ms, and most tokens are in a file
+
     if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         raise ConfigError(
             f"{source} is a coroutine function, but the token is read on a thread of its own; "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._errors import Failure, RefreshTimeout
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from irsa_creds._flight import Flight
 
 __all__ = ["aacquire", "acquire", "wait"]
-
-_MARK: ContextVar[object] = ContextVar("irsa_creds_mark")
 
 
 def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECONDS) -> Snapshot:
@@ -115,10 +112,13 @@ def _trio_token() -> Any:
     # another thread is importing it at this moment.
     with contextlib.suppress(AttributeError, RuntimeError):
         lowlevel = cast("Any", sys.modules.get("trio")).lowlevel
-        context, mark = lowlevel.current_task().context, object()
-        before = _MARK.set(mark)
-        is_own = context.get(_MARK) is mark
-        _MARK.reset(before)
+        context = lowlevel.current_task().context
+        from contextvars import ContextVar  # noqa: PLC0415 - trio has imported it
+
+        mark = ContextVar[bool]("irsa_creds_mark")
+        before = mark.set(True)
+        is_own = context.get(mark, False)
+        mark.reset(before)
         return lowlevel.current_trio_token() if is_own else None
     return None
 

@@ -21,8 +21,9 @@ from cli.lab import IRSA_CREDS, PATIENCE
 from irsa_creds import ConfigError, __version__
 from irsa_creds._errors import Failure
 from irsa_creds.cli import _whoami, main
-from irsa_creds.cli._parser import COMMANDS, UsageError
+from irsa_creds.cli._parser import COMMANDS
 from irsa_creds.cli._print import Printer, Styled, columns
+from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,8 +118,8 @@ def test_help_of_all_imports_no_command() -> None:
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
-    ours = "['irsa_creds.cli', 'irsa_creds.cli._parser', 'irsa_creds.cli._print']"
-    assert said.stderr.strip() == ours
+    ours = [f"irsa_creds.cli{name}" for name in ("", "._parser", "._print", "._usage")]
+    assert said.stderr.strip() == str(ours)
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -132,7 +132,9 @@ def test_who_knows_the_token_gets_what_the_sdks_read(endpoint: Endpoint) -> None
 
 
 def test_the_account_is_named_where_sts_told_it(endpoint: Endpoint, holder: Holder) -> None:
-    holder.credentials = replace(GIVEN, account_id="123456789012")
+    holder.credentials = irsa_creds.Credentials(
+        "ASIAEXAMPLE", "secret", "session", GIVEN.expiration, account_id="123456789012"
+    )
     assert json.loads(send(endpoint, request(endpoint)).body)["AccountId"] == "123456789012"
 
 

@@ -16,6 +16,7 @@ from irsa_creds._clock import SystemClock
 from irsa_creds._registry import REGISTRY
 from irsa_creds._store import Store
 from irsa_creds.cli import _process, main
+from irsa_creds.cli._parser import parser_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 FIELDS = ["Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId"]
 WARM = """
 import sys
-from irsa_creds.cli import _process, main
+before = set(sys.modules)
+from irsa_creds.cli import main
 status = main(["process"])
-print(sorted({"botocore", "filelock", "urllib3", "shutil"} & sys.modules.keys()), file=sys.stderr)
+slow = {"argparse", "botocore", "dataclasses", "filelock", "gettext", "shutil", "urllib3"}
+print(sorted(slow & sys.modules.keys() - before), file=sys.stderr)
 print([name for name in sys.modules if name.startswith("irsa_creds.diagnosis")], file=sys.stderr)
 sys.exit(status)
 """
@@ -188,3 +191,8 @@ def test_an_account_that_sts_does_not_tell_is_left_out(
         "SessionToken": "session",
         "Expiration": "2030-01-02T03:04:05Z",
     }
+
+
+def test_without_options_it_does_what_the_parser_would_say() -> None:
+    parsed = parser_for(["process"]).parse_args(["process"])
+    assert vars(_process.WITHOUT_OPTIONS) == vars(parsed)

@@ -13,8 +13,9 @@ from irsa_creds._arn import role_arn
 from irsa_creds._errors import IrsaError
 from irsa_creds._validate import shown
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
-from irsa_creds.cli._parser import UsageError, command
+from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
+from irsa_creds.cli._usage import UsageError
 from irsa_creds.diagnosis._claims import audiences, told
 from irsa_creds.diagnosis._document import role_of
 from irsa_creds.diagnosis._explain import CAVEAT, Explanation, Finding, asking, explain

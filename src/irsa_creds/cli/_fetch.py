@@ -9,7 +9,7 @@ from typing import Any
 from irsa_creds._arn import role_arn as checked_role_arn
 from irsa_creds._errors import JWT, mask
 from irsa_creds._validate import shown
-from irsa_creds.cli._parser import UsageError
+from irsa_creds.cli._usage import UsageError
 
 __all__ = ["fetch_role"]
 

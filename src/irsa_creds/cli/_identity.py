@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._registry import provider
-from irsa_creds.cli._parser import UsageError
+from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENVIRONMENT",
+    "IDENTITY",
     "add_cache",
     "add_identity",
     "cache_of",
@@ -26,6 +27,9 @@ __all__ = [
     "provider_of",
     "region_of",
 ]
+
+#: The options that name an identity, as arguments of `irsa_creds.provider`.
+IDENTITY = ("role_arn", "token_file", "session_name", "duration_seconds", "region", "profile")
 
 #: The end of `--help` of the commands that take these options.
 ENVIRONMENT = """\
@@ -64,12 +68,7 @@ def provider_of(
     """
     try:
         return provider(
-            role_arn=args.role_arn,
-            token_file=args.token_file,
-            session_name=args.session_name,
-            duration_seconds=args.duration_seconds,
-            region=args.region,
-            profile=args.profile,
+            **{name: getattr(args, name) for name in IDENTITY},
             keep_warm=keep_warm,
             shared_cache=shared_cache,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from irsa_creds._version import __version__
 from irsa_creds.cli._print import columns
+from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,17 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMANDS",
-    "SIGNALLED",
     "Module",
     "Subparsers",
-    "UsageError",
     "command",
     "module_of",
     "parser_for",
 ]
-
-#: What a shell reports for a program that a signal has ended: this and the signal's number.
-SIGNALLED = 128
 
 #: What `add` of a command's module gets; argparse has no public name for it.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - as said
@@ -54,10 +50,6 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def _is_raw(line: str) -> bool:
     """Whether a line of help is none of a sentence: empty, a title, or behind blanks."""
     return not line or line.endswith(":") or line.startswith(" ")
-
-
-class UsageError(Exception):
-    """What was asked for makes no sense: shown like argparse's own errors, exit status 2."""
 
 
 class _Parser(argparse.ArgumentParser):

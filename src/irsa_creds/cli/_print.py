@@ -30,7 +30,7 @@ _STYLES = {
     "deny": "31",
 }
 # Tokens, files and answers are anybody's text: none may steer the terminal or turn a line round.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_STEERING = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def columns(stream: TextIO | None) -> int:
@@ -164,7 +164,10 @@ def _shown(part: str | Styled, *, colour: bool) -> str:
 
 def _clean(text: str) -> str:
     """Return `text` with what would steer a terminal written out."""
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+    if text.isprintable():
+        # None of them prints. The expression takes longer to compile than all else that is printed.
+        return text
+    return re.sub(_STEERING, lambda found: ascii(found[0])[1:-1], text)
 
 
 def _as_json(data: Mapping[str, Any]) -> str:

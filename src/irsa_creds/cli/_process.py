@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._provider import engine_of
 from irsa_creds._waiting import wait
 from irsa_creds.cli._identity import (
     ENVIRONMENT,
+    IDENTITY,
     add_cache,
     add_identity,
     cache_of,
@@ -16,7 +20,6 @@ from irsa_creds.cli._identity import (
     fetch,
     provider_of,
 )
-from irsa_creds.cli._parser import command
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from irsa_creds.cli._parser import Subparsers
     from irsa_creds.cli._print import Printer
 
-__all__ = ["add", "run"]
+__all__ = ["WITHOUT_OPTIONS", "add", "run"]
 
 _DESCRIPTION = """\
 Print credentials as AWS's credential_process wants them: a JSON object with secrets in it. They
@@ -34,12 +37,20 @@ come from the cache that the processes of this pod share (files of mode 0600, in
 IRSA_CREDS_CACHE_DIR or the directory for temporary files): a call costs no request while they are
 fresh."""
 
+#: The arguments of `irsa-creds process` alone, as the parser would give them.
+WITHOUT_OPTIONS: Any = SimpleNamespace(
+    command="process", json=False, no_cache=False, **dict.fromkeys(IDENTITY)
+)
+
 # While credentials are valid, so long does a refresh that is due keep the caller waiting at most.
 _REFRESH_SECONDS = 3.0
 
 
 def add(subparsers: Subparsers) -> None:
     """Add the command."""
+    # It imports argparse, without which the command starts sooner.
+    from irsa_creds.cli._parser import command  # noqa: PLC0415
+
     parser = command(
         subparsers,
         "process",
@@ -64,6 +75,8 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace, out: Printer) -> int:
     """Print the credentials."""
+    # The interpreter would look at all that was imported once more: a tenth of the command's time.
+    atexit.register(gc.freeze)
     found = _up_to_date(provider_of(args, shared_cache=cache_of(args)))
     # Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
     answer: dict[str, str | int] = {

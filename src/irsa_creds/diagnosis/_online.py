@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -208,4 +207,4 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
 
 def _first_role(config: Config) -> Config:
     """Return the identity that the token stands for, without the roles that follow."""
-    return replace(config, chain=())
+    return config._replace(chain=())
