@@ -5,7 +5,8 @@ From the start of the interpreter to its end, as a program meets it that has it 
 with botocore: it asks its session for credentials, and prints them. One line has a configuration
 file, as who uses `credential_process` has, and one the AWS CLI, from an environment of its own:
 `aws sts get-caller-identity` with its own provider, and with this as its `credential_process`.
-Target: 60 ms from a warm cache, and no STS call.
+Targets: from a warm cache no more than 5 times what the same interpreter takes for nothing
+(`python -c pass`), in turn with it, and no STS call.
 
 All modules are compiled beforehand, as in an installed package. CPU time is what such a process
 costs a busy machine.
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PROCESSES = 25
-_MOST_MS = 60.0
+_MOST_STARTS = 5.0
 _MOST_SECONDS = 60.0
+_BARE = "bare"
 _PROFILED, _UNCACHED = f"{OURS}-profiled", f"{OURS}-uncached"
 _CLI, _CLI_OURS = "aws-cli", f"{OURS}-aws-cli"
 _BOTOCORE = """
@@ -43,6 +45,7 @@ print(json.dumps({"Version": 1, "AccessKeyId": found.access_key,
 # As it is installed: the entry point beside this interpreter.
 _PROCESS = [str(Path(sys.executable).with_name("irsa-creds")), "process"]
 _COMMANDS = {
+    _BARE: [sys.executable, "-c", "pass"],
     THEIRS: [sys.executable, "-c", _BOTOCORE],
     OURS: _PROCESS,
     _PROFILED: _PROCESS,
@@ -93,10 +96,17 @@ def run() -> list[Row]:
             "ms",
             whole[THEIRS],
             whole[OURS],
-            f"<= {_MOST_MS:g}",
-            whole[OURS] <= _MOST_MS,
-            spread_of(*([one.whole for one in found[side][1:]] for side in (THEIRS, OURS))),
+            note=spread_of(*([one.whole for one in found[side][1:]] for side in (THEIRS, OURS))),
             raw={side: [one._asdict() for one in each] for side, each in found.items()},
+        ),
+        Row(
+            f"{what}: in starts of a bare interpreter",
+            "",
+            whole[THEIRS] / whole[_BARE],
+            whole[OURS] / whole[_BARE],
+            f"<= {_MOST_STARTS:g}",
+            whole[OURS] <= _MOST_STARTS * whole[_BARE],
+            f"which takes {whole[_BARE]:.1f} ms; of CPU time: {cpu[OURS] / cpu[_BARE]:.1f}",
         ),
         Row(f"{what}: its CPU time", "ms", cpu[THEIRS], cpu[OURS]),
         Row(

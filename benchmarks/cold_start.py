@@ -3,8 +3,8 @@
 Ours pays for `import irsa_creds` and `install()` within the time, and for botocore's endpoint rules
 as well: the sandbox's custom endpoint would spare us those, and does not spare botocore them. The
 second session of a process is compared with a session of botocore's that finds static keys in the
-environment: session and chain, and nothing of web identity. Targets: half of botocore's time, and
-1 ms over that session.
+environment: session and chain, and nothing of web identity. Targets: 2.2 times as fast as botocore,
+and over that session no more than a tenth of what it takes itself.
 
 All modules are compiled beforehand, as in an installed package.
 """
@@ -24,7 +24,8 @@ from benchmarks._measure import OURS, THEIRS
 
 _PROCESSES = 11
 _SESSIONS = 31
-_MOST_OVER = 1.0
+_TIMES_AS_FAST = 2.2
+_MOST_OVER = 0.1
 
 
 def run() -> list[Row]:
@@ -53,8 +54,8 @@ def run() -> list[Row]:
             "ms",
             theirs["first"],
             ours["first"],
-            "ratio >= 2",
-            ours["first"] <= theirs["first"] / 2,
+            f"ratio >= {_TIMES_AS_FAST:g}",
+            theirs["first"] >= _TIMES_AS_FAST * ours["first"],
             f"{spread('first')}; import in ours: {ours['imported']:.1f}",
             raw=results,
         ),
@@ -70,8 +71,9 @@ def run() -> list[Row]:
             "ms",
             theirs["second"],
             ours["second"],
-            f"<= {_MOST_OVER:g}",
-            ours["second"] <= _MOST_OVER,
+            f"<= {_MOST_OVER:g} of that",
+            ours["second"] <= _MOST_OVER * ours["plain"],
+            f"which takes {ours['plain']:.2f}",
         ),
     ]
 
@@ -93,12 +95,19 @@ def main(side: str) -> None:
     credentials.get_frozen_credentials()
     first = time.perf_counter() - start
     cpu = time.process_time() - cpu
-    figures = {"imported": imported, "first": first, "cpu": cpu, "second": _second()}
+    second, plain = _second()
+    figures = {
+        "imported": imported,
+        "first": first,
+        "cpu": cpu,
+        "second": second,
+        "plain": plain,
+    }
     print(json.dumps({name: seconds * 1000 for name, seconds in figures.items()}))
 
 
-def _second() -> float:
-    """Return the seconds that a further session takes for its credentials, over one with keys."""
+def _second() -> tuple[float, float]:
+    """Return the seconds that a further session takes over one with keys, and those of that one."""
     ours, plain = [], []
     keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
     for _ in range(_SESSIONS):
@@ -107,7 +116,7 @@ def _second() -> float:
         plain.append(_session())
         for name in keys:
             del os.environ[name]
-    return median_of([a - b for a, b in zip(ours, plain, strict=True)])
+    return median_of([a - b for a, b in zip(ours, plain, strict=True)]), median_of(plain)
 
 
 def _session() -> float:

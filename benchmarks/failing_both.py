@@ -2,8 +2,8 @@
 
 It takes 0.1 s to answer 500, which both libraries try again some times before they give up. Per
 side one process: the threads share a botocore session, the tasks run on 2 loops that have an
-aiobotocore session each. Target: 1 flight, one failure record for all, and all know < 5 s after the
-flight has ended.
+aiobotocore session each. Targets: 1 flight, one failure record for all, and all know after a
+thousandth of botocore's time, counted from the end of the flight.
 
 botocore's callers try one after another, each for seconds: all 2,000 would take hours. So both
 sides are looked at after 20 s, and how many callers know by then is what is measured. The time for
@@ -36,7 +36,7 @@ _THREADS, _TASKS, _LOOPS = 1000, 1000, 2
 _ALL = _THREADS + _TASKS
 _LATENCY = 0.1
 _BOUND = 20.0
-_MOST_BEYOND = 5.0
+_TIMES_AS_FAST = 1000
 
 
 def run() -> list[Row]:
@@ -50,6 +50,9 @@ def run() -> list[Row]:
         calls = {side: calls_of(sandbox, side) for side in results}
     theirs, ours = results[THEIRS], results[OURS]
     what = f"{_THREADS:,} threads, {_TASKS:,} tasks, a cold fetch that fails"
+    # Where none has failed yet, the time for all is longer still.
+    whole = _ALL / max(1, theirs["errors"]) * _BOUND
+    beyond = ours["seconds"] - ours["flight"]
     return [
         Row(
             f"{what}: have their error after {_BOUND:g} s",
@@ -74,11 +77,11 @@ def run() -> list[Row]:
         Row(
             f"{what}: until all know, beyond the flight",
             "s",
-            None,
-            ours["seconds"] - ours["flight"],
-            f"< {_MOST_BEYOND:g}",
-            ours["seconds"] - ours["flight"] < _MOST_BEYOND,
-            f"the flight itself: {ours['flight']:.1f} s",
+            whole,
+            beyond,
+            f"ratio >= {_TIMES_AS_FAST:,}",
+            whole >= _TIMES_AS_FAST * beyond,
+            f"the flight itself: {ours['flight']:.1f} s; botocore's is extrapolated",
         ),
     ]
 

@@ -3,7 +3,8 @@
 Ours is timed from after `from irsa_creds import provider`, botocore from after `import
 botocore.session`. Nothing else has been imported in these processes that a program would not have:
 not even what measures. A program that uses botocore anyway is timed as well, from after both
-imports: a figure that only informs. Targets: 5 ms, and no STS call.
+imports: a figure that only informs. Targets: an eighth of botocore's time (5 ms where that takes
+40), and no STS call.
 
 All modules are compiled beforehand, as in an installed package.
 """
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PROCESSES = 15
-_MOST_MS = 5.0
+_TIMES_AS_FAST = 8
 _MOST_SECONDS = 60.0
 _SESSION = f"{OURS}-session"
 _TIMED = """
@@ -77,8 +78,8 @@ def run() -> list[Row]:
             "ms",
             theirs["first"],
             ours["first"],
-            f"<= {_MOST_MS:g}",
-            ours["first"] <= _MOST_MS,
+            f"ratio >= {_TIMES_AS_FAST}",
+            theirs["first"] >= _TIMES_AS_FAST * ours["first"],
             f"{spread_of(*firsts)}; botocore was {'' if ours['botocore'] else 'not '}imported here",
             raw=found,
         ),
