@@ -338,11 +338,18 @@ SEGMENTED = "canary+first.canary/second.the.canary-third"
 )
 def test_a_segment_of_the_token_is_masked_too(piece: str) -> None:
     token = SEGMENTED.replace("+", "/") if "%2Ffirst" in piece else SEGMENTED
-    body = error_xml("InvalidIdentityToken", f"the piece {piece} is bad")
+    body = error_xml("InvalidIdentityToken", f"the section {piece} is bad")
     failure = judge(Reply(400, {}, body.encode()), asked(token))
     assert isinstance(failure, Failure)
-    assert failure.words == "the piece *** is bad"
+    assert failure.words == "the section *** is bad"
     assert "canary" not in repr(failure)
+
+
+def test_an_arn_that_echoes_the_token_is_not_taken() -> None:
+    echo = f"arn:aws:sts::123456789012:assumed-role/{JWT[10:40]}/pod"
+    answer = answered(credentials_xml().replace(ASSUMED, echo))
+    assert isinstance(answer, Answer)
+    assert (answer.credentials.assumed_role_arn, answer.credentials.account_id) == (None, None)
 
 
 @pytest.mark.parametrize("id_", ["canary-third", "anary-thir", "third", "x-canary-third-x"])

@@ -209,6 +209,42 @@ def test_a_known_secret_is_masked_whatever_it_looks_like() -> None:
     assert mask("it was hunter2, again hunter2", "hunter2", "") == "it was ***, again ***"
 
 
+SESSION = "IQoJb3JpZ2luX2VjEBYaCmV1LXdlc3QtMSJHMEUCIQDtYh/8vK3q+0xTzWnLr5uPa"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("it was " + " ".join(JWT), "it was ***"),
+        ("it was " + "-".join(SESSION) + ", all of it", "it was ***, all of it"),
+        (f"it was {JWT[5:17]} there", "it was *** there"),
+        (f"1: {JWT[21:35]}; 2: {JWT[35:50]}; ok", "1: ***; 2: ***; ok"),
+        (f"it was {SESSION[30:45]}%2F{SESSION[45:52]}.", "it was ***."),
+        (f"it was {JWT[5:10]} | {JWT[10:15]} | {JWT[15:20]}", "it was ***"),
+        (f"x{SESSION[20:32]}x{SESSION[32:36]}x", f"x***x{SESSION[32:36]}x"),
+    ],
+)
+def test_pieces_of_a_known_secret_are_masked_whatever_stands_between_them(
+    text: str, expected: str
+) -> None:
+    assert mask(text, JWT, SESSION) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        "No OpenIDConnect provider found in your account for https://oidc.eks.eu-west-1.example/id/1",
+        "Token must be issued within 24 hours of the auth time",
+        f"User: {POD_ARN} is not authorized to perform: sts:AssumeRole on resource: {ROLE_ARN}",
+        "[Errno 111] Connection refused",
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
+    ],
+)
+def test_ordinary_words_are_shown_whatever_the_secrets_are(words: str) -> None:
+    assert mask(words, JWT, SESSION, "tenant-42", "acme-production") == words
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
@@ -227,11 +263,14 @@ def test_a_known_secret_is_masked_whatever_it_looks_like() -> None:
         "arn:aws:iam::123456789012:role/",
         "arn:aws:iam::123456789012:role/a/",
         "arn:aws-",
+        "a B3aB3 ",
+        "%41",
     ],
 )
 def test_no_text_takes_long_to_mask(piece: str) -> None:
     # As long as an answer may be; quadratic would be an hour.
-    assert len(mask(piece * (2**20 // len(piece)))) <= 600
+    long = "aB3" * 6_000
+    assert len(mask(piece * (2**20 // len(piece)), long, f"{piece}{long}", piece)) <= 600
 
 
 def test_a_message_is_bounded() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus
 
 from irsa_creds._credentials import Credentials
-from irsa_creds._errors import Failure, mask
+from irsa_creds._errors import Failure, mask, without_pieces
 from irsa_creds._http import BODY_LIMIT, NoReply, Reply
 from irsa_creds._lazy import load_late
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
         @property
         def value(self) -> str: ...
+        @property
+        def secrets(self) -> tuple[str, ...]: ...
         @property
         def fingerprint(self) -> str: ...
         @property
@@ -45,7 +47,7 @@ _CODE = r"[A-Za-z0-9._:]{1,64}"
 _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
-# A shorter piece of a token tells nothing, and may be an ordinary word.
+# A shorter external id is no secret, and may be an ordinary word.
 _TELLING = 8
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 
@@ -100,21 +102,18 @@ class Asked(NamedTuple):
         return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
 
     def mask(self, text: str) -> str:
-        """Return `text` without secrets: the token, its parts, and what looks like one."""
-        if len(text) >= _TELLING and text in self.token.value:
-            return "***"
-        parts = self._parts()
-        return mask(text, *parts, *map(quote_plus, parts))
+        """Return `text` without secrets: those of this request, and what looks like one."""
+        secrets = self._secrets()
+        return mask(text, *secrets, *map(quote_plus, secrets))
 
     def echoed_by(self, text: str) -> bool:
-        """Whether `text` is a piece of the token, or has one in it."""
-        return text in self.token.value or any(part in text for part in self._parts())
+        """Whether `text` is a piece of a secret, or has one in it."""
+        return any(text in each or without_pieces(text, each) != text for each in self._secrets())
 
-    def _parts(self) -> list[str]:
-        """Return the token, its segments behind it, and what else was sent and is nobody's."""
-        value = self.token.value
-        further = [*value.split("."), self.external_id or ""]
-        return [value, *(part for part in further if len(part) >= _TELLING)]
+    def _secrets(self) -> list[str]:
+        """Return what was sent, or signed with, and may not be shown."""
+        external = self.external_id or ""
+        return [*self.token.secrets, *([external] if len(external) >= _TELLING else [])]
 
 
 class _MalformedError(Exception):
@@ -136,7 +135,7 @@ def judge(reply: Reply, asked: Asked) -> Answer | Failure:
     if root is not None:
         try:
             date = _date(reply.headers.get("Date"))
-            return Answer(_credentials(root), date, endpoint, asked.duration)
+            return Answer(_credentials(root, asked), date, endpoint, asked.duration)
         except _MalformedError as error:
             trouble = str(error)
     return _failure(
@@ -281,7 +280,7 @@ def _date(text: str | None) -> datetime | None:
         return None
 
 
-def _credentials(root: Element) -> Credentials:
+def _credentials(root: Element, asked: Asked) -> Credentials:
     found = next((e for e in root.iter() if _name(e) == "Credentials"), None)
     values = {name: "" if found is None else _text(found, name) for name in _FIELDS}
     missing = [name for name, value in values.items() if not value]
@@ -293,6 +292,8 @@ def _credentials(root: Element) -> Credentials:
         raise _MalformedError(f"has characters that do not print in {', '.join(broken)}")
     user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
     arn = "" if user is None else _text(user, "Arn")
+    if asked.echoed_by(arn):
+        arn = ""
     return Credentials(
         access_key_id=values["AccessKeyId"],
         secret_access_key=values["SecretAccessKey"],

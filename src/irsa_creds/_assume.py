@@ -34,6 +34,11 @@ class Key(NamedTuple):
         return self.credentials.session_token
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold: the secret key is not sent, but the server knows it."""
+        return self.value, self.credentials.secret_access_key
+
+    @property
     def fingerprint(self) -> str:
         """What tells it from others."""
         return self.credentials.access_key_id

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
@@ -28,15 +31,55 @@ _ARN = r"(?a:arn:aws[a-z-]{0,20}:(?:iam|sts)::\d{12}:[a-z-]{4,20}/[\w+=,.@/-]+)"
 # As Kubernetes names things: no key of that length has only these letters.
 _POD_NAME = r"[a-z0-9.-]{0,64}"
 _SHORTEST_SECRET = 40
+# A shorter piece of a secret tells little, and may be an ordinary word.
+_PIECE = 10
+# Letters and digits alone count in a comparison: a server may put anything between them, and an
+# encoded character like %2F is none of them.
+_SEPARATORS = r"(?:%[0-9A-Fa-f]{2}|[\W_])+"
+# Pieces are looked for in so many characters, which takes milliseconds.
+_SEARCHED = 10 * _MESSAGE_LIMIT
 
 
 def mask(text: str, *secrets: str) -> str:
-    """Return `text` on one line, bounded, without `secrets` and all that looks like one."""
+    """Return `text` on one line, bounded, without `secrets`, pieces of them and their like."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
     text = re.sub(f"{_ARN}|{_SENSITIVE}", _masked, without_userinfo(text))
+    text = one_line(text, _SEARCHED)
+    for secret in secrets:
+        text = without_pieces(text, secret)
     return one_line(text, _MESSAGE_LIMIT)
+
+
+def without_pieces(text: str, secret: str) -> str:
+    """Return `text` without runs of ten letters and digits that `secret` has too.
+
+    Args:
+        text: what separates the characters of a run in it does not count.
+        secret: the same goes for it.
+    """
+    secret = re.sub(_SEPARATORS, "", secret)
+    pieces = {secret[i : i + _PIECE] for i in range(len(secret) - _PIECE + 1)}
+    places = [i for run in _runs(text) for i in run]
+    plain = "".join([text[i] for i in places])
+    kept: list[str] = []
+    end = covered = 0
+    for i in range(len(plain) - _PIECE + 1):
+        if plain[i : i + _PIECE] in pieces:
+            if i >= covered:
+                kept += [text[end : places[i]], "***"]
+            covered = i + _PIECE
+            end = places[covered - 1] + 1
+    return "".join(kept) + text[end:]
+
+
+def _runs(text: str) -> Iterator[range]:
+    """Yield where letters and digits stand without a separator between them."""
+    start = 0
+    for separator in re.finditer(f"{_SEPARATORS}|$", text):
+        yield range(start, separator.start())
+        start = separator.end()
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -56,6 +56,11 @@ class Token:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold."""
+        return (self.value,)
+
     def shape(self) -> str:
         """Return length and segments in words: all that may be told of a token's content."""
         return f"{len(self.value):,} characters, {self.value.count('.') + 1} segments"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import traceback
 import warnings
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ SECRETS = (
     SESSION_TOKEN,
     SESSION_TOKEN[:40],
 )
+_WINDOW = 12
 
 
 @dataclass
@@ -100,7 +102,25 @@ class Witness(logging.Handler):
     def find(self) -> list[str]:
         """Return every place where a secret is seen."""
         self.see(*(warning.message for warning in self._warned or ()))
-        return [text for text in self.heard if any(secret in text for secret in SECRETS)]
+        return [
+            text
+            for text in self.heard
+            if any(secret in text for secret in SECRETS)
+            or any(piece in _plain(text) for piece in _PIECES)
+        ]
+
+
+def _plain(text: str) -> str:
+    """Return the letters and digits of a text."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+# A server may put anything between the characters that it echoes.
+_PIECES = {
+    plain[start : start + _WINDOW]
+    for plain in map(_plain, (TOKEN, OPAQUE, SESSION_TOKEN))
+    for start in range(len(plain) - _WINDOW + 1)
+}
 
 
 def _with_parts(things: Iterable[object]) -> Iterator[object]:

@@ -58,6 +58,16 @@ def answers(token: str) -> dict[str, Callable[[Call], None]]:
         "refusal that echoes the token in pieces": refuse(
             "AccessDenied", " | ".join(token.split(".")), "403 Forbidden"
         ),
+        "refusal that echoes the token with blanks": refuse(
+            "AccessDenied", " ".join(token), "403 Forbidden"
+        ),
+        "refusal that echoes pieces of 12": refuse("AccessDenied", cut(token, 12, " | ")),
+        "refusal that echoes pieces of 20 in words": refuse(
+            "AccessDenied", cut(token, 20, " and then ")
+        ),
+        "refusal that echoes pieces of 30 in lines": refuse("AccessDenied", cut(token, 30, "\n")),
+        "refusal whose code is a piece of 12": refuse(token[3:15], "403 Forbidden"),
+        "not HTTP, in pieces of 12": answer(f"{cut(token, 12, ', ')}\r\n\r\n".encode()),
         "refusal whose request id is a piece of the token": answer(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token.rpartition(".")[2])
         ),
@@ -91,6 +101,11 @@ def answers(token: str) -> dict[str, Callable[[Call], None]]:
         "error in a success": answer(http(error_xml("AccessDenied", echo))),
         "expired credentials": success(expiration="2026-01-05T09:00:00Z"),
     }
+
+
+def cut(token: str, size: int, separator: str) -> str:
+    """Return a token in pieces of a size."""
+    return separator.join(token[at : at + size] for at in range(0, len(token), size))
 
 
 def witness_all(witness: Witness) -> list[BaseException]:

@@ -132,14 +132,15 @@ def _skew(date: str | None, now: float) -> float | None:
 def ask_who(config: Config, url: str, credentials: Credentials) -> str:
     """Return whose the credentials are, as STS says (GetCallerIdentity)."""
     reply = _post(config, url, signed_headers(config, url, _WHO, credentials))
+    secrets = credentials.session_token, credentials.secret_access_key
     if isinstance(reply, NoReply):
-        raise Trouble(f"{reply.code}: {mask(reply.reason)}")
+        raise Trouble(f"{reply.code}: {mask(reply.reason, *secrets)}")
     text = reply.body.decode(errors="replace")
     arn = re.search(r"<Arn>\s*(arn:[!-;=-~]{1,2048})\s*</Arn>", text)
     if reply.status == _OK and arn:
         return arn[1]
     code = re.search(r"<Code>([A-Za-z.]{1,64})</Code>", text)
-    raise Trouble(code[1] if code else f"HTTP{reply.status}")
+    raise Trouble(mask(code[1], *secrets) if code else f"HTTP{reply.status}")
 
 
 def text_or_none(value: object) -> str | None:
