@@ -25,7 +25,6 @@ ROOMS = [
     "_arn",
     "_hops",
     "_route",
-    "_ini",
     "_settings",
     "_place",
     "_config",

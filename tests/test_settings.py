@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ConfigNotFound
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._settings import EnvironSettings, Found, find_profile_key, find_web_identity
@@ -161,6 +162,36 @@ def test_a_broken_file_is_named_and_its_lines_are_not_quoted(
     assert str(caught.value) == expected
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_a_file_that_is_no_text_is_named(no_files: dict[str, str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"[default]\na = \xff\xfe\n")
+    with pytest.raises(ConfigError, match="is not a valid AWS configuration; correct it"):
+        EnvironSettings(no_files | {"AWS_CONFIG_FILE": str(broken)}).profile("region")
+
+
+def test_a_file_that_is_removed_meanwhile_holds_nothing(
+    no_files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.path.isfile", lambda path: True)
+
+    def vanish(path: str) -> None:
+        raise ConfigNotFound(path=path)
+
+    for name in ("load_config", "raw_config_parse"):
+        monkeypatch.setattr(f"botocore.configloader.{name}", vanish)
+    assert EnvironSettings(no_files).profile("region") is None
+
+
+def test_variables_and_the_home_in_a_files_name_are_filled_in(
+    no_files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FILE", "config")
+    settings = EnvironSettings(no_files | {"AWS_CONFIG_FILE": "~/$FILE"})
+    assert settings.profile("region") == "eu-west-1"
 
 
 def test_a_web_identity_variable_goes_before_the_key_even_when_empty(files: dict[str, str]) -> None:

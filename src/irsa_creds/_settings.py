@@ -21,6 +21,7 @@ __all__ = [
     "Settings",
     "find_profile_key",
     "find_web_identity",
+    "read_file",
     "route_of",
 ]
 
@@ -183,12 +184,9 @@ class EnvironSettings:
 
     def _read(self) -> Mapping[str, Any]:
         """Return the merged files, as botocore's Session.full_config (1.44.8) merges them."""
-        config: dict[str, Any] = {"profiles": {}}
-        if _is_file(self._config_file):
-            config = _parsed("load_config", self._config_file)
-        if _is_file(self._credentials_file):
-            for name, keys in _parsed("raw_config_parse", self._credentials_file).items():
-                config["profiles"].setdefault(name, {}).update(keys)
+        config = {"profiles": {}} | read_file("load_config", self._config_file)
+        for name, keys in read_file("raw_config_parse", self._credentials_file).items():
+            config["profiles"].setdefault(name, {}).update(keys)
         return config
 
     @property
@@ -215,21 +213,29 @@ def route_of(profiles: Mapping[str, Any], name: str) -> Route | None:
     return find_route(profiles, name)
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111, PTH113 - botocore's own steps, in its order
+def read_file(parser: str, path: str) -> dict[str, Any]:
+    """Return what an AWS configuration file holds; nothing if it does not exist.
 
+    Args:
+        parser: the function of `botocore.configloader` that reads it.
+        path: with variables and `~` still in it.
 
-def _parsed(parser: str, path: str) -> dict[str, Any]:
-    # Most pods have neither file: only those that do pay for the import.
-    load_late("irsa_creds._ini")
-    import configparser  # noqa: PLC0415
-
-    from irsa_creds import _ini  # noqa: PLC0415
+    Raises:
+        ConfigError: the file does not parse.
+    """
+    if not os.path.isfile(os.path.expanduser(os.path.expandvars(path))):  # noqa: PTH111, PTH113 - botocore's own steps, in its order
+        return {}
+    # Most pods have no such file: only the others pay for the import.
+    load_late("botocore.configloader")
+    from botocore import configloader  # noqa: PLC0415
+    from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
 
     try:
-        parsed: dict[str, Any] = getattr(_ini, parser)(path)
-    except (configparser.Error, ValueError) as error:
-        where = _line_of(error)
+        parsed: dict[str, Any] = getattr(configloader, parser)(path)
+    except ConfigNotFound:
+        return {}
+    except ConfigParseError as error:
+        where = _line_of(error.kwargs["error"])
     else:
         return parsed
     # Raised out here: the parser's error quotes the line, and the line may be a secret key.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds import _ini
+from irsa_creds._errors import ConfigError
+from irsa_creds._settings import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,6 +108,6 @@ def _keys(sections: Mapping[str, Mapping[str, Any]] | None, *titles: str) -> Map
 def _sections(path: str) -> Mapping[str, Mapping[str, Any]] | None:
     """Return the sections of a file; none where it is not there, None where it does not parse."""
     try:
-        return _ini.raw_config_parse(path)
-    except (configparser.Error, ValueError):
+        return read_file("raw_config_parse", path)
+    except ConfigError:
         return None
