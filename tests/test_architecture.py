@@ -38,7 +38,6 @@ ROOMS = [
     "_advice",
     "_answer",
     "_sts",
-    "_signature",
     "_assume",
     "_events",
     "_channel",

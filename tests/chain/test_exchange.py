@@ -331,7 +331,7 @@ def test_only_an_interrupt_gets_out_and_brings_nothing_along(
         raise KeyboardInterrupt
 
     exchange: Callable[..., Any] = ChainExchange(config("http://localhost:1")).attempt
-    monkeypatch.setattr("irsa_creds._assume.signed", interrupt)
+    monkeypatch.setattr("irsa_creds._assume.signed_headers", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         exchange(Key(SOURCE), 5)
     assert caught.value.__context__ is None

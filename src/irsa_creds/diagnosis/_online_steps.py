@@ -11,7 +11,7 @@ import threading
 from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds._assume import signed_headers
+from irsa_creds._assume import Key, signed_headers
 from irsa_creds._endpoint import API_VERSION
 from irsa_creds._errors import mask
 from irsa_creds._http import NoReply, Reply, Request, post
@@ -131,16 +131,16 @@ def _skew(date: str | None, now: float) -> float | None:
 
 def ask_who(config: Config, url: str, credentials: Credentials) -> str:
     """Return whose the credentials are, as STS says (GetCallerIdentity)."""
-    reply = _post(config, url, signed_headers(config, url, _WHO, credentials))
-    secrets = credentials.session_token, credentials.secret_access_key
+    key = Key(credentials)
+    reply = _post(config, url, signed_headers(config, url, _WHO, key))
     if isinstance(reply, NoReply):
-        raise Trouble(f"{reply.code}: {mask(reply.reason, *secrets)}")
+        raise Trouble(f"{reply.code}: {mask(reply.reason, *key.secrets)}")
     text = reply.body.decode(errors="replace")
     arn = re.search(r"<Arn>\s*(arn:[!-;=-~]{1,2048})\s*</Arn>", text)
     if reply.status == _OK and arn:
         return arn[1]
     code = re.search(r"<Code>([A-Za-z.]{1,64})</Code>", text)
-    raise Trouble(mask(code[1], *secrets) if code else f"HTTP{reply.status}")
+    raise Trouble(mask(code[1], *key.secrets) if code else f"HTTP{reply.status}")
 
 
 def text_or_none(value: object) -> str | None:
