@@ -16,7 +16,7 @@ from irsa_creds._http import BODY_LIMIT, NoReply, Reply
 from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
     from typing import Any, Protocol
     from xml.etree.ElementTree import Element
@@ -103,14 +103,10 @@ class Asked(NamedTuple):
 
     def mask(self, text: str) -> str:
         """Return `text` without secrets: those of this request, and what looks like one."""
-        secrets = self._secrets()
+        secrets = self.secrets()
         return mask(text, *secrets, *map(quote_plus, secrets))
 
-    def echoed_by(self, text: str) -> bool:
-        """Whether `text` is a piece of a secret, or has one in it."""
-        return any(text in each or without_pieces(text, each) != text for each in self._secrets())
-
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
         """Return what was sent, or signed with, and may not be shown."""
         external = self.external_id or ""
         return [*self.token.secrets, *([external] if len(external) >= _TELLING else [])]
@@ -250,8 +246,18 @@ def _request_id(reply: Reply, root: Element | None, asked: Asked) -> str | None:
         found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
     # Anything else than an id is not shown: a server may echo what it was sent.
     return next(
-        (id_ for id_ in found if re.fullmatch(_REQUEST_ID, id_) and not asked.echoed_by(id_)), None
+        (
+            id_
+            for id_ in found
+            if re.fullmatch(_REQUEST_ID, id_) and not _echoes(id_, asked.secrets())
+        ),
+        None,
     )
+
+
+def _echoes(text: str, secrets: Iterable[str]) -> bool:
+    """Whether `text` is a piece of a secret, or has one in it."""
+    return any(text in each or without_pieces(text, each) != text for each in secrets)
 
 
 def _retry_after(text: str | None, date: datetime | None) -> float | None:
@@ -292,7 +298,8 @@ def _credentials(root: Element, asked: Asked) -> Credentials:
         raise _MalformedError(f"has characters that do not print in {', '.join(broken)}")
     user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
     arn = "" if user is None else _text(user, "Arn")
-    if asked.echoed_by(arn):
+    # An external id may be an account's number or a role's name.
+    if _echoes(arn, asked.token.secrets):
         arn = ""
     return Credentials(
         access_key_id=values["AccessKeyId"],

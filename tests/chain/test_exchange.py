@@ -280,6 +280,12 @@ def test_an_external_id_that_a_server_echoes_is_shown_to_nobody(sts: StsServer) 
     assert "sesame" not in repr(found)
 
 
+def test_an_external_id_may_be_the_account_of_the_role(sts: StsServer) -> None:
+    outcome = attempt(config(sts.url, Hop(SECOND, "pod", external_id="123456789012")))
+    assert isinstance(outcome, Answer)
+    assert outcome.credentials.account_id == "123456789012"
+
+
 def test_a_duration_that_sts_does_not_give_is_not_left_out(sts: StsServer) -> None:
     sts.script[:] = [refuse("ValidationError"), success()]
     hop = Hop(SECOND, "pod", 3600)
