@@ -156,8 +156,10 @@ class Sharing:
             return None
         now = self._clock.now()
         # A refresh that has little time waits for a third of it.
-        patience = min(_PATIENCE, (flight.deadline - now) / 3) * fresh.DRAW(0.8, 1.0)
+        patience = min(_PATIENCE, (flight.deadline - now) / 3)
         ends_at = now + 2 * patience
+        # Earlier, and by chance: a second stopped holder is replaced before all go without a lock.
+        patience *= fresh.DRAW(0.8, 1.0)
         while True:
             found = self._found(name, flight, held)
             if found is not None or self._clock.now() >= ends_at:

@@ -163,6 +163,25 @@ def test_a_holder_that_is_stopped_for_ever_stops_nobodys_refresh(
     assert min(len(each["keys"]) for each in reports) >= 2, "refreshes go on"
 
 
+def test_two_holders_that_are_stopped_one_after_the_other_cost_a_call_each(
+    sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    sts.gate.clear()
+    with Crowd(environ, "crowd.py", 16, 0, 1) as crowd:
+        for _ in range(2):
+            holder = crowd.asking()
+            assert sts.arrived.wait(30)
+            sts.arrived.clear()
+            stop(holder)
+        sts.gate.set()
+        reports = crowd.reported(14)
+    assert not any(each["errors"] for each in reports)
+    # Twice five seconds, and what two busy cores take.
+    assert 7 < max(each["slowest"] for each in reports) < 15
+    # After ten seconds a process calls STS without the lock, on a busy machine more than one.
+    assert 3 <= len(sts.calls) <= 6
+
+
 def test_sixteen_processes_find_out_together_that_sts_refuses(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
