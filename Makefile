@@ -12,6 +12,8 @@ NEWEST_VENV := $(VENV)-newest-botocore
 FRAMEWORKS_VENV := $(VENV)-frameworks
 # The demo alone, so that a first look does not wait for what developers need.
 DEMO_VENV := $(VENV)-demo
+# The build backend alone: what a release is built with runs no other package.
+BUILD_VENV := $(VENV)-build
 # The AWS CLI has a botocore of its own; the bench measures it.
 AWSCLI_VENV := $(VENV)-awscli
 # What touches botocore's own names.
@@ -98,14 +100,14 @@ docs: $(VENV)/ready
 	$(BIN)/sphinx-build -q -W --keep-going -b doctest docs build/docs-tests
 
 # Twice, from two checkouts' worth of times: the same bytes, or it is no release.
-dist: $(VENV)/ready
+dist: $(BUILD_VENV)/ready
 	rm -rf dist build/dist-again
-	$(BIN)/python -m hatchling build --directory dist
-	$(BIN)/python -m hatchling build --directory build/dist-again
+	$(BUILD_VENV)/bin/python -m hatchling build --directory dist
+	$(BUILD_VENV)/bin/python -m hatchling build --directory build/dist-again
 	cd dist && sha256sum * | tee ../build/dist-again/SHA256SUMS && cd ../build/dist-again && sha256sum --check --strict SHA256SUMS
 
 # As somebody who packages it would: only what the sdist holds, and the wheel as it is installed.
-test-dist: dist
+test-dist: dist $(VENV)/ready
 	rm -rf build/sdist && mkdir -p build/sdist/site
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
 	$(BIN)/$(PIP) --no-deps --target build/sdist/site dist/*.whl
@@ -136,6 +138,8 @@ $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 # Quick: the lock is complete, and most of what it brings is never imported, hence not compiled.
 $(DEMO_VENV)/ready: PIP_OPTIONS := --no-deps --no-compile
 $(DEMO_VENV)/ready: requirements/demo.txt
+$(BUILD_VENV)/ready: requirements/build.txt
+$(DEMO_VENV)/ready $(BUILD_VENV)/ready:
 	$(MAKE_VENV)
 	touch $@
 
@@ -157,6 +161,7 @@ lock:
 	  --output-file requirements/demo.txt
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
+	$(LOCK) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group awscli --output-file requirements/awscli.txt
 	$(LOCK) requirements/botocore-$(OLDEST).in --output-file requirements/botocore-$(OLDEST).txt
 

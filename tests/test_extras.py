@@ -89,7 +89,7 @@ def test_another_version_than_the_locked_one_does_not_count(place: Place) -> Non
     assert place.check() == (0, "")
 
 
-@pytest.mark.parametrize("lock", ["dev", "demo", "newest"])
+@pytest.mark.parametrize("lock", ["build", "demo", "dev", "newest"])
 def test_our_locks_are_checked_by_what_is_installed(lock: str) -> None:
     path = f"requirements/{lock}.txt"
     command = [sys.executable, "requirements/extras.py", path]
