@@ -1,6 +1,6 @@
 """Pools of worker processes that use what the parent has made.
 
-Args: how workers are started: fork, spawn or forkserver.
+Args: how workers are started: fork, spawn or forkserver; "default" is what this Python takes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 
 import irsa_creds
+from irsa_creds.botocore import IrsaCredentials
 
 READS = 24
 WORKERS = 4
@@ -39,6 +40,14 @@ def with_what_was_sent(given: tuple[irsa_creds.Provider, Any]) -> tuple[int, str
     return os.getpid(), body.decode()
 
 
+def with_plain_boto3(number: int) -> tuple[int, str]:
+    session = boto3.Session()
+    assert isinstance(session.get_credentials(), IrsaCredentials)
+    body = session.client("s3").get_object(Bucket="data", Key="greeting")["Body"].read()
+    assert irsa_creds.provider().status().sts_calls <= 1
+    return os.getpid(), body.decode()
+
+
 def main(method: str) -> None:
     global inherited  # noqa: PLW0603 - as a worker's client is made in real life
     irsa_creds.install()
@@ -47,16 +56,19 @@ def main(method: str) -> None:
     provider.get()
     session = irsa_creds.boto3_session()
     results: list[tuple[int, str]] = []
-    with multiprocessing.get_context(method).Pool(WORKERS) as pool:
+    context = multiprocessing.get_context(None if method == "default" else method)
+    # A worker that is not forked knows nothing of what the parent did.
+    with context.Pool(WORKERS, initializer=irsa_creds.install) as pool:
         results += pool.map_async(with_what_was_sent, [(provider, session)] * READS, 1).get(60)
-        if method == "fork":
+        results += pool.map_async(with_plain_boto3, range(READS), 1).get(60)
+        if context.get_start_method() == "fork":
             results += pool.map_async(with_the_inherited_client, range(READS), 1).get(60)
         # A worker that is still starting would be killed in the middle of it, and say so.
         pool.close()
         pool.join()
     assert {body for _, body in results} == {"hello"}
     assert os.getpid() not in dict(results)
-    sys.stdout.write(f"{len(results)}\n")
+    sys.stdout.write(f"{context.get_start_method()} {len(results)}\n")
 
 
 if __name__ == "__main__":
