@@ -21,8 +21,12 @@ BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore
 	dual_errors endpoint expired_hook http ini install muffle place private_names settings smoke strict sts \
 	uninstall)) tests/chain
 AIO_TESTS := tests/aio
-OTHER_PYTHONS := python3.12 python3.13 \
-	$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[23].*/bin/python)
+# What versions of Python differ in: threads, processes, event loops, and what stands on botocore's classes.
+CORE_TESTS := tests/aio tests/chain tests/races tests/sharing $(filter-out \
+	$(addprefix tests/test_,bench_% demo.py documents.py extras.py fleet% plots.py),$(wildcard tests/test_*.py))
+# `make test` runs the whole suite on one Python, usually the oldest. These have the core's tests, and the last the
+# whole suite as well.
+OTHER_PYTHONS := 3.12 3.13 3.14 3.15
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
 # A virtual environment with exactly what a lock names.
@@ -39,7 +43,8 @@ endef
 help:
 	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
 	@echo 'make test            the hermetic suite, with each botocore'
-	@echo 'make test-pythons    the same suite on every other Python that is here'
+	@echo 'make test-pythons    the core on Python 3.12 to 3.14, all tests on 3.15 (as root on Debian: brings the'
+	@echo '                     newer ones, into build/)'
 	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages), and in'
 	@echo '                     real frameworks (make test-frameworks) and on Node.js (make test-node)'
 	@echo 'make bench           what we promise to reach, measured beside botocore'
@@ -64,18 +69,22 @@ test-newest: $(NEWEST_VENV)/ready
 	@echo "The newest botocore, without aiobotocore:"
 	$(NEWEST_VENV)/bin/python -m pytest -q -n 2 $(BOTOCORE_TESTS)
 
-test-pythons:
-	@seen=; for python in $(OTHER_PYTHONS); do \
-	  version=$$($$python -c 'import ensurepip, sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
-	  case "$$seen" in *"<$$version>"*) continue;; esac; seen="$$seen<$$version>"; \
-	  $(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$version test-on-this || exit 1; \
-	done; \
-	echo "Other Pythons found here: $${seen:-none}"
+test-pythons: $(addprefix test-python-,$(OTHER_PYTHONS))
+
+# One after another, also with -j: each takes all processors.
+.NOTPARALLEL:
+test-python-%:
+	sh tests/pythons/on.sh $* $(MAKE) --no-print-directory VENV=.venv-$* \
+	  $(if $(filter $*,$(lastword $(OTHER_PYTHONS))),test-on-this,test-core)
 
 # Coverage is the main suite's to judge: what a version of Python lacks is not reached everywhere.
 test-on-this: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real'
+
+test-core: $(VENV)/ready
+	@$(BIN)/python --version
+	$(PYTEST) -m 'not real' $(CORE_TESTS)
 
 test-real: test-frameworks test-node test-rgw
 

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Brings the Pythons that this Debian does not have yet: in a folder, with the next Debian in it. The
+# system stays as it is, but for debootstrap. Quick where the folder is already there.
+#
+#     sh tests/pythons/install.sh FOLDER
+set -eu
+
+folder=$1
+suite=forky
+packages="python3.14-venv,python3.15-venv,make,ca-certificates"
+
+if [ -d "$folder" ]; then
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+# A new machine may still be busy with its own updates.
+apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
+# Also where debootstrap is here: apt tells its mirror only with the lists of it.
+apt update
+command -v debootstrap >/dev/null || apt install -y --no-install-recommends debootstrap
+
+# shellcheck source=/dev/null
+. /etc/os-release
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
+    "Codename: $VERSION_CODENAME" | head -n 1)
+# Under another name until it is complete: it may be interrupted.
+rm -rf "$folder.part"
+mkdir -p "$(dirname "$folder")"
+log=$folder.log
+debootstrap --variant=minbase --include="$packages" "$suite" "$folder.part" "$mirror" \
+    </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+rm -rf "$folder.part/var/cache/apt/archives"
+mv "$folder.part" "$folder"
