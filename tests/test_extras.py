@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,13 @@ def test_our_locks_are_checked_by_what_is_installed(lock: str) -> None:
     known, of = (int(word) for word in done.stdout.split() if word.isdigit())
     # Of a few, another version is installed.
     assert of / 2 < known <= of
+
+
+@pytest.mark.parametrize("lock", ["build", "demo"])
+def test_what_is_shown_and_released_runs_in_the_versions_that_tests_run_with(lock: str) -> None:
+    def pins(name: str) -> set[str]:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text()
+        found = re.findall(r"^([a-z0-9.-]+)\S*?(==\S+)", text.replace(", ", ","), re.MULTILINE)
+        return {name + version for name, version in found}
+
+    assert set() < pins(lock) <= pins("dev")

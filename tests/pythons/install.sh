@@ -21,6 +21,7 @@ command -v debootstrap >/dev/null || apt install -y --no-install-recommends debo
 
 # shellcheck source=/dev/null
 . /etc/os-release
+# shellcheck disable=SC2016 # apt's own variable
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
     "Codename: $VERSION_CODENAME" | head -n 1)
 # Under another name until it is complete: it may be interrupted.
