@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -80,7 +81,7 @@ class Terminal:
         with contextlib.redirect_stdout(printed):
             exec(compile(source, block.page, "exec"), self._names)
             main = self._names.pop("main", None)
-            if asyncio.iscoroutinefunction(main):
+            if inspect.iscoroutinefunction(main):
                 asyncio.run(main())
         self._said = printed.getvalue()
 
