@@ -133,7 +133,7 @@ def test_a_statement_is_called_by_its_sid_or_its_number(sid: str | None, name: s
     [
         ("", "not JSON: it is empty"),
         ("{", "not JSON: Expecting property name"),
-        ("[" * 30_000, "nested too deeply"),
+        ("[" * 30_000 + "]" * 30_000, "nested too deeply"),
         ("1" * 5_000, "not JSON"),
         ("[]", "is a list, but it must be a JSON object"),
         ("null", "is null"),
