@@ -68,10 +68,10 @@ class HeldSts:
         )
 
     def reset_after_fork(self) -> None:
-        """Nothing is shared: who counts the calls here counts the parent's as well."""
+        """Nothing is shared: the calls that are counted here are the parent's as well."""
 
     def release(self, call: Call, outcome: Answer | Failure) -> None:
-        """Answer `call`; wait until its flight has landed or asks again."""
+        """Answer `call`; wait until its refresh has ended or calls STS again."""
         self.waiting.remove(call)
         call.answer(outcome)
         eventually(

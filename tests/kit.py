@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import Engine
 from irsa_creds._errors import Failure
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._answer import Proof
-    from irsa_creds._flight import Flight
     from irsa_creds._freshness import Draw
-    from irsa_creds._tower import Agenda, Tower
+    from irsa_creds._refresh import Outcome, Refresh
+    from irsa_creds._slots import Slots
 
 EPOCH = 1_800_000_000.0
 ROLE = "arn:aws:iam::123456789012:role/app"
@@ -156,41 +156,43 @@ class Rig:
     clock: FakeClock
     token: FakeToken
     sts: FakeSts
-    channel: Channel
+    subscribers: Subscribers
     pilot: Pilot
     engine: Engine
 
     def settle(self) -> None:
-        """Wait until the flight under way, if any, has landed."""
-        flight = self.flight
-        if flight is not None:
-            flight.future.result(10)
+        """Wait until the refresh in progress, if any, has an outcome."""
+        if self.refresh is not None:
+            outcome_of(self.refresh)
 
     @property
-    def flight(self) -> Flight | None:
-        """The flight under way."""
-        return self.engine._hangar.current
+    def refresh(self) -> Refresh | None:
+        """The refresh in progress."""
+        return self.engine.refresh
 
-    def read(self) -> Snapshot | Flight:
-        """Look once, as a reader does."""
-        return self.engine.look()
-
-    def served(self) -> Snapshot:
-        """Look once, and be served."""
-        found = self.engine.look()
-        assert isinstance(found, Snapshot), "a reader would have to wait"
+    def read(self, min_ttl: float = 0.0) -> Snapshot | Refresh:
+        """Read once, as a caller does that does not wait."""
+        found = self.engine.get_or_join(min_ttl)
+        if not isinstance(found, Snapshot):
+            assert self.engine.start(found)
         return found
 
-    def joined(self, min_ttl: float = 0.0) -> Flight:
-        """Look once, and be told to wait."""
-        found = self.engine.look(min_ttl)
-        assert not isinstance(found, Snapshot), "nobody has to wait"
+    def served(self, min_ttl: float = 0.0) -> Snapshot:
+        """Read once, and be served."""
+        found = self.read(min_ttl)
+        assert isinstance(found, Snapshot), "a caller would have to wait"
+        return found
+
+    def joined(self, min_ttl: float = 0.0) -> Refresh:
+        """Read once, and be told to wait."""
+        found = self.read(min_ttl)
+        assert not isinstance(found, Snapshot), "no caller has to wait"
         return found
 
     def finish(self) -> None:
-        """Wait until no thread of a flight is left: its log and events are out."""
+        """Wait until no thread of a refresh is left: its log and events are out."""
         self.sts.hold.set()
-        join_flights()
+        join_refreshes()
 
     def warm(self) -> Snapshot:
         """Fetch the first credentials, and read them."""
@@ -202,37 +204,41 @@ class Rig:
 def rig(
     *,
     draw: Draw = low,
-    agenda: Agenda | None = None,
+    timer: FakeTimer | None = None,
     ceiling: float = 3600.0,
     clock: FakeClock | None = None,
-    tower: Tower | None = None,
+    slots: Slots | None = None,
 ) -> Rig:
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
-    token, sts, channel = FakeToken(), FakeSts(clock), Channel()
-    pilot = Pilot(ROLE, token, sts, ceiling=ceiling, clock=clock, channel=channel, draw=draw)
-    engine = Engine(pilot, clock, agenda, channel, draw, tower=tower)
-    return Rig(clock, token, sts, channel, pilot, engine)
+    token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
+    pilot = Pilot(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
+    engine = Engine(pilot, clock, timer, subscribers, draw, slots=slots)
+    return Rig(clock, token, sts, subscribers, pilot, engine)
 
 
-def join_flights() -> None:
-    """Wait until all threads of flights have ended."""
-    for thread in threading.enumerate():
-        if thread.name == "irsa-creds-refresh":
-            # As long as a flight may take: another test's, on a real network, may be in the air.
+def outcome_of(refresh: Refresh) -> Outcome:
+    """Wait until a refresh has an outcome, and return that."""
+    done = threading.Event()
+    refresh.when_done(done.set)
+    assert done.wait(10), "the refresh has no outcome"
+    assert refresh.outcome is not None
+    return refresh.outcome
+
+
+def refreshing() -> list[threading.Thread]:
+    """Return the threads of refreshes, and those that tell of overdue ones, of all engines."""
+    names = {"irsa-creds-refresh", "irsa-creds-events"}
+    return [thread for thread in threading.enumerate() if thread.name in names]
+
+
+def join_refreshes() -> None:
+    """Wait until all these threads have ended, and those that they started."""
+    while threads := refreshing():
+        for thread in threads:
+            # As long as a refresh may take: another test's may be on a real network.
             thread.join(40)
-            assert not thread.is_alive(), "a flight hangs"
-
-
-def flights() -> list[threading.Thread]:
-    """Return the threads of flights that are in the air, of all engines."""
-    return [thread for thread in threading.enumerate() if thread.name == "irsa-creds-refresh"]
-
-
-def land_all() -> None:
-    """Wait until no flight is in the air, nor any that one called when it landed."""
-    while flights():
-        join_flights()
+            assert not thread.is_alive(), "a refresh hangs"
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -243,8 +249,8 @@ def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.001)
 
 
-class FakeAgenda:
-    """A refresher that only writes down when it is to look."""
+class FakeTimer:
+    """A timer that only writes down when it is to wake an engine; callers start refreshes."""
 
     def __init__(self) -> None:
         self.at: list[float] = []
@@ -252,6 +258,9 @@ class FakeAgenda:
     def schedule(self, engine: object, at: float) -> None:
         del engine
         self.at.append(at)
+
+    def run(self) -> bool:
+        return False
 
 
 def snapshot(

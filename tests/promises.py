@@ -1,4 +1,4 @@
-"""The engine beside a model that knows only what was promised: readers, STS, kubelet, forks.
+"""The engine beside a model that knows only what was promised: callers, STS, kubelet, forks.
 
 STS answers when the machine says so: each request waits on an event of its own, and every step
 ends only when the threads stand still, so a run is the same each time.
@@ -6,22 +6,20 @@ ends only when the threads stand still, so a run is the same each time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from heldsts import FAILURES, Call, HeldSts
 from irsa_creds import IrsaError
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._engine import Engine
-from irsa_creds._flight import Flight
+from irsa_creds._errors import Failure
 from irsa_creds._freshness import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
 from irsa_creds._pilot import Pilot
-from kit import ROLE, FakeAgenda, FakeClock, FakeToken, eventually, failure
-
-if TYPE_CHECKING:
-    from irsa_creds._errors import Failure
+from irsa_creds._refresh import Refresh
+from irsa_creds._slots import Slots
+from irsa_creds._waiting import _wait
+from kit import ROLE, FakeClock, FakeTimer, FakeToken, eventually, failure
 
 NEVER = float("-inf")
 # Floats: an instant that was computed in two ways.
@@ -32,7 +30,7 @@ __all__ = ["NEARLY", "Promises"]
 
 
 class Promises(RuleBasedStateMachine):
-    """Promises 1 to 6 as invariants; who waits otherwise than by looking comes with a subclass."""
+    """Promises 1 to 6 as invariants; callers that really wait come with a subclass."""
 
     @initialize(fraction=st.floats(0, 1), warm=st.booleans())
     def begin(self, fraction: float, *, warm: bool) -> None:
@@ -41,26 +39,18 @@ class Promises(RuleBasedStateMachine):
 
         self.clock, self.token = FakeClock(), FakeToken()
         self.sts = HeldSts(self.clock)
-        channel = Channel()
-        pilot = Pilot(
-            ROLE,
-            self.token,
-            self.sts,
-            ceiling=3600,
-            clock=self.clock,
-            channel=channel,
-            draw=draw,
-        )
-        self.engine = Engine(pilot, self.clock, FakeAgenda(), channel, draw)
+        self.slots = Slots(self.clock)
+        pilot = Pilot(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
+        self.engine = Engine(pilot, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots)
         self.given_up: set[str] = set()
         self.suspect: set[str] = set()
-        self.waiters: list[Flight] = []
+        self.callers: list[Refresh] = []
         self.ghosts: list[Call] = []
         self.started = 0
-        self.flight: Flight | None = None
-        # Keys whose one flight past the end by the wall has failed.
+        self.refresh: Refresh | None = None
+        # Keys whose one refresh past the end by the wall has failed.
         self.wall_tried: set[str] = set()
-        # No flight of that kind may start before.
+        # No refresh of that kind may start before.
         self.background_from = self.blocking_from = NEVER
         self.bad_token = False
         if warm:
@@ -109,13 +99,13 @@ class Promises(RuleBasedStateMachine):
         if self.bad_token and self.token.value != self.sts.sent:
             self.background_from = self.blocking_from = NEVER
 
-    def note_launch(self, flight: Flight) -> None:
-        """Promises 3 and 5, and the rate: a flight starts only where one may."""
+    def note_start(self, refresh: Refresh) -> None:
+        """Promises 3 and 5, and the rate: a refresh starts only where one may."""
         now, snapshot = self.clock.now(), self.engine.snapshot
         self.started += 1
-        if flight.blocking:
-            assert self.left() <= NEARLY, "readers had something valid"
-            assert now >= self.blocking_from, "the record still answers"
+        if refresh.blocking:
+            assert self.left() <= NEARLY, "callers had something valid"
+            assert now >= self.blocking_from, "the failure is still cached"
             return
         assert self.left() > -NEARLY
         if self.past_by_the_wall() and self.key not in self.wall_tried:
@@ -127,20 +117,22 @@ class Promises(RuleBasedStateMachine):
         )
 
     def stand_still(self) -> None:
-        """Wait until the flight under way has asked STS; note what started and what was lost."""
+        """Wait until the refresh in progress calls STS; note what started and what was lost."""
         if self.wall_lead() > WALL_TOLERANCE:
-            # Whoever looked has made it stale, and stale it stays when the wall is set back.
+            # The engine has made it stale, and stale it stays when the wall is set back.
             self.suspect.add(self.key)
-        before, self.flight = self.flight, self.engine._hangar.current
-        if before is not None and before is not self.flight:
-            assert before.future.done(), "a flight was lost, and its waiters with it"
+        before, found = self.refresh, self.engine.refresh
+        if found is not None:
+            # A look at a denied token ends here, unless the token is another one.
+            eventually(lambda: found.is_done or self.call_of(found) is not None)
+        self.refresh = self.engine.refresh
+        if before is not None and before is not self.refresh:
+            assert before.is_done, "a refresh was lost, and its callers with it"
             self.note_failure(before.overdue(), blocking=before.blocking)
-        if self.engine._hangar.started > self.started:
-            assert self.flight is not None
-            assert self.engine._hangar.started == self.started + 1
-            thread = self.engine._hangar._threads[self.flight]
-            eventually(lambda: any(call.thread is thread for call in self.sts.waiting))
-            self.note_launch(self.flight)
+        if self.engine._started > self.started:
+            assert self.refresh is not None
+            assert self.engine._started == self.started + 1
+            self.note_start(self.refresh)
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -161,28 +153,38 @@ class Promises(RuleBasedStateMachine):
     def wall_is_set(self, seconds: float) -> None:
         self.clock.step_wall(seconds)
 
-    # -- readers and the refresher -----------------------------------------------------------------
+    # -- callers and the timer ---------------------------------------------------------------------
 
     @rule()
     def read(self) -> None:
         valid = self.left() > NEARLY
         excused = self.past_by_the_wall() and self.key not in self.wall_tried
         try:
-            found = self.engine.look()
+            found = self.engine.get_or_join()
         except IrsaError:
-            assert not valid, "promise 1: a reader saw an error while credentials were valid"
+            assert not valid, "promise 1: a caller saw an error while credentials were valid"
             self.stand_still()
             return
+        if isinstance(found, Refresh):
+            assert self.engine.start(found)
         self.stand_still()
-        if isinstance(found, Flight):
-            assert not valid or excused, "promise 1: a reader waited"
-            assert found is self.flight, "promise 3: there is one flight"
-            self.waiters.append(found)
+        if not isinstance(found, Refresh):
+            self.check_served(found)
             return
-        self.check_served(found)
+        assert not valid or excused, "promise 1: a caller waited"
+        if found.is_done:
+            # The token that STS denied is still the same.
+            assert self.bad_token
+            last = self.engine.last_failure()
+            assert isinstance(found.outcome, Failure)
+            assert last is not None
+            assert found.outcome.code == last.code
+        else:
+            assert found is self.refresh, "promise 3: there is one refresh"
+            self.callers.append(found)
 
     @rule()
-    def read_on_the_hot_path(self) -> None:
+    def read_on_the_fast_path(self) -> None:
         snapshot = self.engine.snapshot
         if self.clock.now() < snapshot.check_at:
             snapshot.was_read = True
@@ -206,55 +208,58 @@ class Promises(RuleBasedStateMachine):
         self.engine.prefetch()
         self.stand_still()
 
-    @precondition(lambda self: self.waiters)
+    @precondition(lambda self: self.callers)
     @rule()
-    def a_waiter_gives_up(self) -> None:
-        flight = self.waiters.pop()
-        done = flight.future.done()
-        assert not flight.future.cancel(), "promise 4: nobody cancels it for the others"
-        assert flight.future.done() == done
+    def a_caller_gives_up(self) -> None:
+        refresh = self.callers.pop()
+        done = refresh.is_done
+        _wait(refresh, 0)
+        assert refresh.is_done == done, "promise 4: no caller takes it from the others"
 
     # -- STS ---------------------------------------------------------------------------------------
 
-    def current_call(self) -> Call | None:
-        thread = self.engine._hangar._threads.get(self.flight) if self.flight else None
-        return next((call for call in self.sts.waiting if call.thread is thread), None)
+    def call_of(self, refresh: Refresh) -> Call | None:
+        calls = [call for call in self.sts.waiting if call.thread.ident == refresh.thread_id]
+        return calls[0] if calls else None
 
-    @precondition(lambda self: self.flight is not None)
+    def current_call(self) -> Call | None:
+        return None if self.refresh is None else self.call_of(self.refresh)
+
+    @precondition(lambda self: self.refresh is not None)
     @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
     def sts_answers(self, lifetime: float) -> None:
-        call, flight = self.current_call(), self.flight
+        call, refresh = self.current_call(), self.refresh
         assert call is not None
-        assert flight is not None
+        assert refresh is not None
         late = self.clock.now() >= call.asked_at + lifetime - min(5.0, lifetime / 10)
         self.sts.release(call, self.sts.credentials(call, lifetime))
         if late:
-            # An answer that has expired is a failure like any other; a blocking flight goes on.
-            self.landed(flight, failure("ExpiredCredentials"))
+            # An answer that has expired is a failure like any other; a blocking refresh goes on.
+            self.ended(refresh, failure("ExpiredCredentials"))
             return
         assert self.key == f"key-{len(self.sts.ends)}"
-        assert flight.future.done(), "its waiters were not released"
-        self.flight = None
+        assert refresh.is_done, "its callers were not released"
+        self.refresh = None
         self.background_from = self.blocking_from = NEVER
         self.bad_token = False
 
-    @precondition(lambda self: self.flight is not None)
+    @precondition(lambda self: self.refresh is not None)
     @rule(kind=st.sampled_from(sorted(FAILURES)))
     def sts_fails(self, kind: str) -> None:
-        call, flight = self.current_call(), self.flight
+        call, refresh = self.current_call(), self.refresh
         assert call is not None
-        assert flight is not None
+        assert refresh is not None
         self.sts.release(call, FAILURES[kind])
-        self.landed(flight, FAILURES[kind])
+        self.ended(refresh, FAILURES[kind])
 
-    def landed(self, flight: Flight, record: Failure) -> None:
-        """Take note of a flight that failed, unless it tries once more."""
-        if self.engine._hangar.current is flight:
-            assert flight.blocking, "a background flight has one attempt"
+    def ended(self, refresh: Refresh, record: Failure) -> None:
+        """Take note of a refresh that failed, unless it tries once more."""
+        if self.engine.refresh is refresh:
+            assert refresh.blocking, "a background refresh has one attempt"
             assert record.retryable
             return
-        self.flight = None
-        self.note_failure(record, blocking=flight.blocking)
+        self.refresh = None
+        self.note_failure(record, blocking=refresh.blocking)
 
     def overdue_calls(self) -> list[Call]:
         current = self.current_call()
@@ -262,21 +267,21 @@ class Promises(RuleBasedStateMachine):
 
     @precondition(lambda self: self.overdue_calls())
     @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
-    def sts_answers_a_flight_that_was_disowned(self, lifetime: float) -> None:
+    def sts_answers_a_refresh_that_was_disowned(self, lifetime: float) -> None:
         call, before = self.overdue_calls()[0], self.engine.snapshot
         self.sts.release(call, self.sts.credentials(call, lifetime))
         if self.engine.snapshot is not before:
             assert self.engine.snapshot.end_of_use > before.end_of_use, "it was no fresher"
-            if self.flight is not None:
-                assert self.flight.future.done(), "its waiters were not released"
+            if self.refresh is not None:
+                assert self.refresh.is_done, "its callers were not released"
                 # It took over from the one under way, which is late from now on.
-                self.flight = None
+                self.refresh = None
             self.background_from = self.blocking_from = NEVER
             self.bad_token = False
 
     @precondition(lambda self: self.overdue_calls())
     @rule()
-    def sts_fails_a_flight_that_was_disowned(self) -> None:
+    def sts_fails_a_refresh_that_was_disowned(self) -> None:
         before = self.engine.snapshot, self.engine.status().last_failure
         self.sts.release(self.overdue_calls()[0], FAILURES["refused"])
         assert before == (self.engine.snapshot, self.engine.status().last_failure)
@@ -298,36 +303,37 @@ class Promises(RuleBasedStateMachine):
     def service_calls_the_key_expired(self) -> None:
         if self.clock.now() - self.engine.snapshot.sent_at >= 60:
             self.suspect.add(self.key)
-        self.engine.distrust(self.key)
+        self.engine.mark_stale(self.key)
         self.stand_still()
 
     @rule()
     def process_forks(self) -> None:
-        """Go on as the child: its parent's threads and waiters do not exist there."""
+        """Go on as the child: its parent's threads and callers do not exist there."""
         before = self.engine.snapshot.credentials
+        self.slots.reset_after_fork()
         self.engine.reset_after_fork()
         assert self.engine.snapshot.credentials is before
         self.ghosts += self.sts.waiting
         self.sts.waiting.clear()
-        self.waiters.clear()
-        self.flight, self.started = None, 0
+        self.callers.clear()
+        self.refresh, self.started = None, 0
 
     # -- what always holds -------------------------------------------------------------------------
 
     @invariant()
-    def one_flight_is_in_the_air(self) -> None:
+    def one_refresh_is_in_progress(self) -> None:
         if not hasattr(self, "engine"):
             return
-        assert self.engine._hangar.current is self.flight
+        assert self.engine.refresh is self.refresh
         current = self.current_call()
-        assert (current is not None) == (self.flight is not None)
+        assert (current is not None) == (self.refresh is not None)
         assert len(self.overdue_calls()) <= OVERDUE_LIMIT
 
     @invariant()
-    def whoever_waits_has_somebody_who_will_answer(self) -> None:
-        for flight in getattr(self, "waiters", []):
-            assert flight.future.done() or flight is self.flight
-            assert flight.overdue_at < flight.started_at + 35
+    def every_caller_will_be_answered(self) -> None:
+        for refresh in getattr(self, "callers", []):
+            assert refresh.is_done or refresh is self.refresh
+            assert refresh.overdue_at < refresh.started_at + 35
 
     @invariant()
     def the_status_agrees(self) -> None:

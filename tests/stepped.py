@@ -11,8 +11,8 @@ from irsa_creds._waiting import aacquire
 
 if TYPE_CHECKING:
     from irsa_creds._engine import Engine
-    from irsa_creds._flight import Flight
     from irsa_creds._freshness import Snapshot
+    from irsa_creds._refresh import Refresh
     from kit import FakeClock
 
 __all__ = ["SteppedLoop", "Waiting"]
@@ -25,23 +25,23 @@ class Waiting:
     Attributes:
         task: the task itself.
         arrived_at: when it began to, by the fake clock.
-        flight: what it waits for.
+        refresh: what it waits for.
     """
 
     task: asyncio.Task[Snapshot]
     arrived_at: float
-    flight: Flight
+    refresh: Refresh
 
     @property
     def is_due(self) -> bool:
         """Whether what it waits for is over, and it has not been told so yet."""
-        return self.flight.future.done()
+        return self.refresh.is_done
 
     @property
     def verdict(self) -> Failure | None:
-        """What its flight leaves it with: the failure of a blocking one, for all who wait."""
-        outcome = self.flight.future.result() if self.is_due else None
-        return outcome if self.flight.blocking and isinstance(outcome, Failure) else None
+        """What its refresh leaves it with: the failure of a blocking one, for all callers."""
+        outcome = self.refresh.outcome
+        return outcome if self.refresh.blocking and isinstance(outcome, Failure) else None
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
@@ -85,11 +85,11 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         self.close()
         assert all(task.cancelled() for task in tasks), "promise 4: a cancellation was swallowed"
 
-    def bury(self) -> None:
-        """Let go of what waited when it was closed, as the collector of garbage does."""
+    def drop_tasks(self) -> None:
+        """Drop the tasks that waited when it was closed, as the garbage collector does."""
         for each in self.waiting:
             task = cast("Any", each.task)
-            # asyncio logs that nobody will ever end it: here that is so on purpose.
+            # asyncio logs that it was never ended: here that is deliberate.
             task._log_destroy_pending = False
             task.get_coro().close()
         self.waiting.clear()

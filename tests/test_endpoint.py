@@ -209,13 +209,3 @@ def test_asking_for_the_url_warns_of_nothing(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.INFO):
         endpoint_url(config("eu-west-1", legacy_global=True))
     assert not caplog.records
-
-
-@pytest.mark.parametrize("asked", ["_by_rules", "_by_client"])
-def test_a_lock_that_another_thread_keeps_says_nothing_of_the_region(
-    asked: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_endpoint, "RULE_SET", "nothing")
-    monkeypatch.setattr(_endpoint, asked, Mock(side_effect=TimeoutError("importing")))
-    with pytest.raises(TimeoutError, match="importing"):
-        endpoint_url(config("eu-west-1"))

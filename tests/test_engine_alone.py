@@ -1,4 +1,4 @@
-"""Readers whose own thread holds what a flight needs: they fly themselves."""
+"""Callers whose own thread holds what a refresh needs: they run it themselves."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import pytest
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._events import RefreshFailed, RefreshStarted
 from irsa_creds._freshness import OVERDUE_GRACE, Snapshot
+from irsa_creds._here import HERE
+from irsa_creds._refresh import Refresh
 from irsa_creds._waiting import acquire
-from kit import Rig, eventually, failure
+from kit import Rig, eventually, failure, join_refreshes, refreshing
 
 if TYPE_CHECKING:
     from irsa_creds import Event
@@ -23,11 +25,13 @@ LOGGING_LOCK: Any = vars(logging)["_lock"]
 
 
 def test_a_log_handler_that_reads_while_logging_is_configured_gets_credentials(here: Rig) -> None:
+    # Those of other tests.
+    join_refreshes()
     with LOGGING_LOCK:
         made = acquire(here.engine, timeout=5)
     assert here.served() is made
     assert here.sts.calls == 1
-    assert not [thread for thread in threading.enumerate() if "irsa" in thread.name]
+    assert not refreshing()
 
 
 def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> None:
@@ -35,12 +39,13 @@ def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> 
     stuck = here.joined()
     eventually(lambda: here.sts.calls == 1)
     with LOGGING_LOCK:
-        flight = here.joined()
-        assert flight is not stuck
-        assert flight.pilot == threading.get_ident()
-        assert here.flight is flight, "others join the one that gets on"
+        refresh = here.engine.get_or_join(alone=True)
+        assert isinstance(refresh, Refresh)
+        assert refresh is not stuck
+        assert not refresh.is_claimed
+        assert here.read() is refresh, "others join the one that gets on"
         here.sts.hold.set()
-        here.engine.fly(flight)
+        assert acquire(here.engine, timeout=5)
     assert here.served()
 
 
@@ -53,7 +58,8 @@ def test_a_signal_handler_that_interrupts_a_reader_gets_credentials(here: Rig) -
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        with here.engine._turn():
+        HERE.section = here.engine._lock
+        with here.engine._lock:
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -69,30 +75,36 @@ def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
-def test_who_joins_a_reader_of_little_time_looks_again_when_that_is_over(here: Rig) -> None:
-    with LOGGING_LOCK:
-        flight = here.joined()
-    flight.cut, flight.deadline = True, here.clock.now()
+def test_a_caller_that_joins_the_refresh_of_one_with_little_time_looks_again_after_it(
+    here: Rig,
+) -> None:
+    refresh = claimed_with_no_time(here)
     joined: list[Snapshot] = []
     other = threading.Thread(target=lambda: joined.append(acquire(here.engine)))
     other.start()
-    future: Any = flight.future
-    eventually(lambda: future._condition._waiters)
-    here.engine.fly(flight)
+    eventually(lambda: refresh._wakers)
+    here.engine.run(refresh)
     other.join(10)
     assert joined == [here.engine.snapshot]
 
 
-def test_what_hangs_in_a_reader_of_little_time_is_no_failure_for_the_next(here: Rig) -> None:
-    with LOGGING_LOCK:
-        flight = here.joined()
-    flight.cut, flight.deadline = True, here.clock.now()
+def test_what_hangs_for_a_caller_of_little_time_is_no_failure_for_the_next(here: Rig) -> None:
+    claimed_with_no_time(here)
     here.clock.advance(OVERDUE_GRACE)
     assert acquire(here.engine)
     assert here.engine.status().last_failure is None
 
 
-@pytest.mark.parametrize("moment", ["status", "close", "land"])
+def claimed_with_no_time(here: Rig) -> Refresh:
+    """Return a refresh that a caller whose time is over is about to run itself."""
+    refresh = here.engine.get_or_join(alone=True)
+    assert isinstance(refresh, Refresh)
+    assert refresh.claim(here.clock.now())
+    refresh.cut_at(here.clock.now())
+    return refresh
+
+
+@pytest.mark.parametrize("moment", ["status", "close", "finish"])
 def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     here: Rig, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,17 +112,17 @@ def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     now = here.clock.now
 
     def interrupted() -> float:
-        if here.engine._lock.depth == 1 and not served:
+        if HERE.is_in_section and not served:
             monkeypatch.undo()
             served.append(acquire(here.engine, timeout=5))
         return now()
 
-    flight = here.joined() if moment == "land" else None
+    refresh = here.joined() if moment == "finish" else None
     here.finish()
     here.engine.invalidate(None)
     monkeypatch.setattr(here.clock, "now", interrupted)
-    if flight is not None:
-        here.engine._land(flight, failure())
+    if refresh is not None:
+        here.engine._finish(refresh, failure())
     elif moment == "status":
         here.engine.status()
     else:
@@ -130,13 +142,13 @@ def test_a_refresh_that_hangs_is_told_to_subscribers_though_its_thread_never_end
     here: Rig,
 ) -> None:
     heard: list[Event] = []
-    here.channel.subscribe(heard.append)
+    here.subscribers.subscribe(heard.append)
     here.sts.hold.clear()
     here.joined()
     eventually(lambda: here.sts.calls == 1)
     here.clock.advance(30 + OVERDUE_GRACE)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     eventually(lambda: len(heard) == 2)
     started, failed = heard
     assert isinstance(started, RefreshStarted)
@@ -149,7 +161,7 @@ def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobo
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Event] = []
-    here.channel.subscribe(heard.append)
+    here.subscribers.subscribe(heard.append)
     here.sts.hold.clear()
     here.joined()
     eventually(lambda: here.sts.calls == 1)
@@ -157,7 +169,7 @@ def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobo
     # No module can be imported and no thread started by then.
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     assert heard == []
     monkeypatch.undo()
     here.sts.hold.set()

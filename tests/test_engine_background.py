@@ -11,9 +11,8 @@ import pytest
 
 from irsa_creds import LastFailure, Status
 from irsa_creds._freshness import OVERDUE_GRACE
-from irsa_creds._lock import forget_sections
 from irsa_creds._waiting import acquire
-from kit import EPOCH, FakeAgenda, Rig, failure, high, rig
+from kit import EPOCH, FakeTimer, Rig, failure, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +22,13 @@ REFUSED = failure("AccessDenied", retryable=False)
 
 
 @pytest.fixture
-def agenda() -> FakeAgenda:
-    return FakeAgenda()
+def timer() -> FakeTimer:
+    return FakeTimer()
 
 
 @pytest.fixture
-def here(agenda: FakeAgenda) -> Iterator[Rig]:
-    made = rig(draw=high, agenda=agenda)
+def here(timer: FakeTimer) -> Iterator[Rig]:
+    made = rig(draw=high, timer=timer)
     yield made
     made.finish()
 
@@ -50,51 +49,51 @@ def test_a_tick_refreshes_what_was_read_since_the_last_refresh(here: Rig) -> Non
 
 
 def test_a_tick_before_the_refresh_only_says_when_to_come_again(
-    here: Rig, agenda: FakeAgenda
+    here: Rig, timer: FakeTimer
 ) -> None:
     made = here.warm()
-    agenda.at.clear()
+    timer.at.clear()
     here.clock.advance(60)
     tick(here)
-    assert agenda.at == [made.refresh_at]
+    assert timer.at == [made.refresh_at]
     assert here.sts.calls == 1
 
 
 def test_an_idle_engine_goes_dormant_and_the_next_read_wakes_it(
-    here: Rig, agenda: FakeAgenda
+    here: Rig, timer: FakeTimer
 ) -> None:
     here.warm()
     here.clock.advance(2700)
     tick(here)
-    agenda.at.clear()
+    timer.at.clear()
     here.clock.advance(2700)
     tick(here)
     assert here.sts.calls == 2
-    assert agenda.at == []
+    assert timer.at == []
     assert here.served().credentials.access_key_id == SECOND
-    assert agenda.at
+    assert timer.at
     here.finish()
     assert here.sts.calls == 3
 
 
-def test_a_tick_after_the_end_leaves_it_to_the_next_reader(here: Rig, agenda: FakeAgenda) -> None:
+def test_a_tick_after_the_end_leaves_it_to_the_next_reader(here: Rig, timer: FakeTimer) -> None:
     here.warm()
     here.clock.advance(3600)
-    agenda.at.clear()
+    timer.at.clear()
     tick(here)
     assert here.sts.calls == 1
-    assert agenda.at == []
+    assert timer.at == []
 
 
-def test_every_tick_that_comes_again_comes_later(here: Rig, agenda: FakeAgenda) -> None:
+def test_every_tick_that_comes_again_comes_later(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.sts.down = failure()
     here.clock.advance(2700)
     for _ in range(200):
         tick(here)
-        assert agenda.at[-1] > here.clock.now(), "the refresher would spin"
-        here.clock.advance(agenda.at[-1] - here.clock.now())
+        assert timer.at[-1] > here.clock.now(), "the refresher would spin"
+        here.clock.advance(timer.at[-1] - here.clock.now())
     # It went on after the end as well, every 15 s at last.
     assert here.clock.now() > 4600
     assert here.engine.status().state == "expired"
@@ -107,7 +106,7 @@ def test_a_tick_disowns_a_flight_that_hangs(here: Rig) -> None:
     here.engine.tick()
     here.clock.advance(15 + OVERDUE_GRACE)
     here.engine.tick()
-    assert here.flight is None
+    assert here.refresh is None
 
 
 # -- keep_warm -----------------------------------------------------------------------------------
@@ -130,22 +129,22 @@ def test_keep_warm_fetches_again_after_the_end(here: Rig) -> None:
     assert here.engine.snapshot.credentials.access_key_id == SECOND
 
 
-def test_keep_warm_fetches_again_what_was_given_up(here: Rig, agenda: FakeAgenda) -> None:
+def test_keep_warm_fetches_again_what_was_given_up(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.engine.invalidate(None)
-    assert agenda.at[-1] == here.clock.now()
+    assert timer.at[-1] == here.clock.now()
     tick(here)
     assert here.engine.snapshot.credentials.access_key_id == SECOND
 
 
-def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, agenda: FakeAgenda) -> None:
+def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.clock.advance(3600)
     here.sts.script.append(REFUSED)
     tick(here)
-    assert agenda.at[-1] == here.clock.now() + 5
+    assert timer.at[-1] == here.clock.now() + 5
     tick(here)
     assert here.sts.calls == 2
     here.clock.advance(5)
@@ -154,14 +153,14 @@ def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, agenda: FakeAgenda) 
 
 
 def test_keep_warm_does_not_spin_where_no_flight_may_start(
-    here: Rig, agenda: FakeAgenda, monkeypatch: pytest.MonkeyPatch
+    here: Rig, timer: FakeTimer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.clock.advance(3600)
-    monkeypatch.setattr(here.engine._hangar, "may_start", lambda: False)
+    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
     tick(here)
-    assert agenda.at[-1] == here.clock.now() + 1
+    assert timer.at[-1] == here.clock.now() + 1
 
 
 def test_keep_warm_waits_for_no_first_read(here: Rig) -> None:
@@ -178,7 +177,7 @@ def test_prefetch_fetches_the_first_credentials_and_waits_for_nothing(here: Rig)
     here.sts.hold.clear()
     here.engine.prefetch()
     here.engine.prefetch()
-    assert here.joined() is here.flight
+    assert here.joined() is here.refresh
     here.finish()
     assert here.served()
     assert here.sts.calls == 1
@@ -187,7 +186,7 @@ def test_prefetch_fetches_the_first_credentials_and_waits_for_nothing(here: Rig)
 def test_prefetch_of_fresh_credentials_does_nothing(here: Rig) -> None:
     here.warm()
     here.engine.prefetch()
-    assert here.flight is None
+    assert here.refresh is None
 
 
 def test_prefetch_starts_the_refresh_that_is_due(here: Rig) -> None:
@@ -219,7 +218,7 @@ def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> 
     assert child.refresh_at == pytest.approx(here.clock.now() + 795 / 3)
     assert child.check_at < here.clock.now(), "the next read wakes the refresher"
     assert here.served() is child
-    assert here.flight is None
+    assert here.refresh is None
 
 
 @pytest.mark.parametrize("works", [True, False])
@@ -240,9 +239,8 @@ def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
     holder = threading.Thread(target=here.engine._lock.__enter__)
     holder.start()
     holder.join(10)
-    forget_sections()  # as the registry does it, for all threads
     here.engine.reset_after_fork()
-    assert here.flight is None
+    assert here.refresh is None
     assert here.engine.status().flights == 0
     ours = here.joined()
     assert ours is not theirs
@@ -272,7 +270,7 @@ def test_a_flight_under_way_at_close_still_counts_for_those_who_wait(here: Rig) 
     flight = here.joined()
     here.engine.close()
     here.finish()
-    assert flight.future.result(0) is here.served()
+    assert flight.outcome is here.served()
 
 
 def test_what_is_closed_is_not_kept_warm(here: Rig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from irsa_creds import ExchangeError
 from irsa_creds._freshness import Snapshot
 from irsa_creds._waiting import acquire
-from kit import FakeAgenda, Rig, failure, high, rig
+from kit import FakeTimer, Rig, failure, high, rig
 
 DAY = 86400.0
 
@@ -47,7 +47,7 @@ def test_a_step_forward_makes_stale_and_nobody_waits(here: Rig) -> None:
     assert here.engine.status().state == "stale"
     here.sts.hold.clear()
     assert here.served() is made
-    assert here.flight is not None
+    assert here.refresh is not None
     here.finish()
     assert here.served() is not made
     assert here.engine.status().state == "fresh", "the new anchor knows of the step"
@@ -126,7 +126,7 @@ def test_a_machine_that_slept_and_has_no_threads_serves_and_tries_again(
 ) -> None:
     made = here.warm()
     here.clock.step_wall(DAY)
-    monkeypatch.setattr(here.engine._hangar, "may_start", lambda: False)
+    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
     assert here.served() is made
     assert made.check_at == here.clock.now() + 1
 
@@ -160,27 +160,27 @@ def test_without_a_date_the_local_clock_stands_in(here: Rig, skew: float, lifeti
 
 
 def test_the_refresher_sees_the_jump_and_closes_the_hot_path() -> None:
-    here = rig(draw=high, agenda=FakeAgenda())
+    here = rig(draw=high, timer=FakeTimer())
     made = here.warm()
     here.clock.step_wall(DAY)
     here.sts.hold.clear()
     here.engine.tick()
-    assert here.flight is not None
+    assert here.refresh is not None
     assert made.check_at < here.clock.now()
-    assert here.joined() is here.flight
+    assert here.joined() is here.refresh
     here.finish()
 
 
 def test_an_idle_engine_is_closed_to_the_hot_path_so_that_the_next_read_compares() -> None:
-    here = rig(draw=high, agenda=FakeAgenda())
+    here = rig(draw=high, timer=FakeTimer())
     here.joined()
     here.finish()
     made = here.engine.snapshot
     here.clock.step_wall(DAY)
     here.engine.tick()
-    assert here.flight is None
+    assert here.refresh is None
     assert made.check_at < here.clock.now()
-    found = here.engine.look()
+    found = here.read()
     assert not isinstance(found, Snapshot)
     here.finish()
 
@@ -189,5 +189,5 @@ def test_a_status_starts_nothing_and_moves_nothing(here: Rig) -> None:
     made = here.warm()
     here.clock.step_wall(60)
     assert here.engine.status().state == "stale"
-    assert here.flight is None
+    assert here.refresh is None
     assert made.refresh_at == made.check_at == made.sent_at + 2700

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -10,11 +11,11 @@ import pytest
 
 from irsa_creds import ExchangeError, IrsaError, RefreshTimeout
 from irsa_creds._freshness import OVERDUE_GRACE
-from irsa_creds._waiting import acquire
+from irsa_creds._refresh import Refresh
+from irsa_creds._waiting import aacquire, acquire
 from kit import Rig, eventually, failure, high, rig, snapshot
 
 if TYPE_CHECKING:
-    from irsa_creds._flight import Flight
     from irsa_creds._sts import Answer
     from irsa_creds._token import Token
 
@@ -124,7 +125,7 @@ def test_a_failed_flight_answers_for_sts_until_its_record_ends(here: Rig) -> Non
         acquire(here.engine)
     here.clock.advance(4.9)
     with pytest.raises(ExchangeError, match="AccessDenied"):
-        here.engine.look()
+        here.read()
     assert here.sts.calls == 1
     here.clock.advance(0.1)
     here.warm()
@@ -218,24 +219,26 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_threads")
 def test_a_thread_runs_the_flight_itself_where_no_other_can_start(here: Rig) -> None:
     assert acquire(here.engine).credentials.access_key_id == "ASIA0000000000000001"
-    assert here.flight is None
+    assert here.refresh is None
     assert here.engine.status().flights == 1
 
 
 @pytest.mark.usefixtures("no_threads")
 def test_a_task_gets_a_clear_error_and_never_blocks_its_loop(here: Rig) -> None:
     with pytest.raises(RefreshTimeout, match="No thread could be started"):
-        here.engine.look(inline=False)
-    assert here.flight is None
+        asyncio.run(aacquire(here.engine))
+    assert here.sts.calls == 0
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_others_join_the_flight_that_a_thread_runs_itself(here: Rig) -> None:
-    flight = here.joined()
-    assert flight.pilot == threading.get_ident()
-    assert here.engine.look(inline=False) is flight
-    here.engine.fly(flight)
-    assert flight.future.result(0) is here.engine.snapshot
+def test_others_join_the_refresh_that_a_thread_runs_itself(here: Rig) -> None:
+    refresh = here.engine.get_or_join()
+    assert isinstance(refresh, Refresh)
+    assert not here.engine.start(refresh)
+    assert refresh.claim(here.clock.now())
+    assert here.joined() is refresh
+    here.engine.run(refresh)
+    assert refresh.outcome is here.engine.snapshot
 
 
 @pytest.mark.usefixtures("no_threads")
@@ -260,19 +263,21 @@ def test_what_stops_a_flight_releases_its_waiters(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(here.sts, "attempt", interrupt)
-    flight = here.joined()
+    refresh = here.engine.get_or_join()
+    assert isinstance(refresh, Refresh)
+    assert refresh.claim(here.clock.now())
     with pytest.raises(KeyboardInterrupt):
-        here.engine.fly(flight)
-    assert flight.future.done()
+        here.engine.run(refresh)
+    assert refresh.is_done
     with pytest.raises(ExchangeError, match="interrupted") as caught:
-        here.engine.look()
+        here.read()
     assert caught.value.role_arn == here.engine.role_arn
 
 
 # -- overdue flights -------------------------------------------------------------------------------
 
 
-def hang(here: Rig) -> Flight:
+def hang(here: Rig) -> Refresh:
     """Start a flight for readers, and let its time pass."""
     here.sts.hold.clear()
     calls = here.sts.calls
@@ -287,9 +292,9 @@ def test_a_flight_that_hangs_is_disowned_and_its_waiters_are_told(
 ) -> None:
     flight = hang(here)
     with pytest.raises(RefreshTimeout, match="did not end within 30 s"):
-        here.engine.look()
-    assert flight.future.done()
-    assert "failed (RefreshTimeout)" in caplog.text
+        here.read()
+    assert flight.is_done
+    eventually(lambda: "failed (RefreshTimeout)" in caplog.text)
     here.clock.advance(2)
     another = here.joined()
     assert another is not flight
@@ -313,7 +318,7 @@ def test_a_background_flight_that_hangs_disturbs_nobody(here: Rig) -> None:
 def test_a_late_answer_counts_if_it_is_fresher(here: Rig) -> None:
     hang(here)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     here.finish()
     assert here.served().credentials.access_key_id == "ASIA0000000000000001"
 
@@ -324,34 +329,34 @@ def test_a_late_answer_that_is_older_does_not_count(here: Rig) -> None:
     here.engine.invalidate(None)
     flight = hang(here)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     here.finish()
     current = here.served()
     assert current.end_of_use > made.end_of_use
-    here.engine._land(flight, made)
+    here.engine._finish(flight, made)
     assert here.served() is current
 
 
 def test_a_late_failure_does_not_count(here: Rig) -> None:
     flight = hang(here)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     before = here.engine.status().last_failure
-    here.engine._land(flight, REFUSED)
+    here.engine._finish(flight, REFUSED)
     assert here.engine.status().last_failure == before
 
 
 def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) -> None:
     late = hang(here)
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     here.clock.advance(2)
     following = here.joined()
     made = snapshot(sent_at=here.clock.now())
-    here.engine._land(late, made)
-    assert following.future.result(0) is made
+    here.engine._finish(late, made)
+    assert following.outcome is made
     # It is over, so nobody is told to wait for it: that would be asking without a pause.
-    assert here.flight is None
+    assert here.refresh is None
     assert here.served() is made
     here.engine.invalidate(None)
     assert here.joined() is not following
@@ -363,10 +368,10 @@ def test_while_two_hang_one_flight_a_minute_may_start_and_readers_hear_of_it_at_
     for pause in (2, 4):
         hang(here)
         with pytest.raises(RefreshTimeout, match="did not end"):
-            here.engine.look()
+            here.read()
         here.clock.advance(pause)
     with pytest.raises(RefreshTimeout, match="no further one is started"):
-        here.engine.look()
+        here.read()
     here.clock.advance(30)
     here.joined()
 
@@ -397,7 +402,7 @@ def test_a_log_handler_may_read_credentials_itself(
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             # On another thread the engine's lock would block, if it were held.
-            thread = threading.Thread(target=lambda: read.append(here.engine.look()))
+            thread = threading.Thread(target=lambda: read.append(here.served()))
             thread.start()
             thread.join(10)
 
@@ -407,4 +412,4 @@ def test_a_log_handler_may_read_credentials_itself(
     here.served()
     here.clock.advance(15 + OVERDUE_GRACE)
     here.served()
-    assert read == [made]
+    eventually(lambda: read == [made])

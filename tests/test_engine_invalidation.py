@@ -8,7 +8,7 @@ import pytest
 
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._waiting import acquire
-from kit import FakeAgenda, Rig, eventually, failure, high, rig
+from kit import FakeTimer, Rig, eventually, failure, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 
 @pytest.fixture
 def here() -> Iterator[Rig]:
-    made = rig(draw=high, agenda=FakeAgenda())
+    made = rig(draw=high, timer=FakeTimer())
     yield made
     made.finish()
 
@@ -59,7 +59,7 @@ def test_the_answer_to_a_flight_under_way_is_another_key_and_counts(here: Rig) -
     here.sts.hold.clear()
     here.served()
     here.engine.invalidate(FIRST)
-    assert here.joined() is here.flight
+    assert here.joined() is here.refresh
     here.sts.hold.set()
     assert acquire(here.engine).credentials.access_key_id == SECOND
     assert here.sts.calls == 2
@@ -78,9 +78,9 @@ def test_what_a_service_calls_expired_is_stale_and_served(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(60)
     here.sts.hold.clear()
-    here.engine.distrust(FIRST)
-    assert here.flight is not None
-    assert not here.flight.blocking
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is not None
+    assert not here.refresh.blocking
     assert here.engine.status().state == "stale"
     assert here.served() is made
     here.finish()
@@ -90,8 +90,8 @@ def test_what_a_service_calls_expired_is_stale_and_served(here: Rig) -> None:
 def test_a_key_younger_than_a_minute_is_trusted(here: Rig) -> None:
     here.warm()
     here.clock.advance(59.9)
-    here.engine.distrust(FIRST)
-    assert here.flight is None
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
     assert here.engine.status().state == "fresh"
 
 
@@ -100,7 +100,7 @@ def test_a_key_is_distrusted_once(here: Rig) -> None:
     here.clock.advance(100)
     here.sts.script.append(failure())
     for _ in range(3):
-        here.engine.distrust(FIRST)
+        here.engine.mark_stale(FIRST)
         here.finish()
         here.clock.advance(0.1)
     assert here.sts.calls == 2
@@ -109,7 +109,7 @@ def test_a_key_is_distrusted_once(here: Rig) -> None:
 def test_a_service_with_a_wrong_clock_does_not_make_us_hammer_sts(here: Rig) -> None:
     here.warm()
     for _ in range(600):
-        here.engine.distrust(here.served().credentials.access_key_id)
+        here.engine.mark_stale(here.served().credentials.access_key_id)
         here.finish()
         here.clock.advance(1)
     assert here.sts.calls <= 1 + 10
@@ -118,10 +118,10 @@ def test_a_service_with_a_wrong_clock_does_not_make_us_hammer_sts(here: Rig) -> 
 def test_a_key_that_is_not_in_use_or_has_ended_is_not_distrusted(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(100)
-    here.engine.distrust(SECOND)
+    here.engine.mark_stale(SECOND)
     here.clock.advance(made.left(here.clock.now()))
-    here.engine.distrust(FIRST)
-    assert here.flight is None
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
 
 
 def test_distrust_obeys_the_back_off(here: Rig) -> None:
@@ -130,8 +130,8 @@ def test_distrust_obeys_the_back_off(here: Rig) -> None:
     here.sts.script.append(failure(retry_after=100.0))
     here.served()
     here.finish()
-    here.engine.distrust(FIRST)
-    assert here.flight is None
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
     assert here.sts.calls == 2
 
 
@@ -143,7 +143,7 @@ def test_a_new_token_ends_the_record_of_a_bad_one(here: Rig) -> None:
     with pytest.raises(ExchangeError):
         acquire(here.engine)
     with pytest.raises(ExchangeError):
-        here.engine.look()
+        acquire(here.engine)
     here.token.rotate()
     here.clock.advance(1)
     assert acquire(here.engine).credentials.access_key_id == FIRST
@@ -159,6 +159,8 @@ def test_a_new_token_ends_the_back_off_of_a_bad_one(here: Rig) -> None:
     assert made.check_at == here.clock.now() + 1, "it is looked at every second"
     here.clock.advance(1)
     assert here.served() is made
+    here.finish()
+    assert here.sts.calls == 2
     here.token.rotate()
     here.clock.advance(1)
     here.served()
@@ -173,8 +175,8 @@ def test_the_refresher_watches_the_token_as_well(here: Rig) -> None:
     here.sts.script.append(BAD_TOKEN)
     here.engine.tick()
     here.finish()
-    assert isinstance(here.engine._agenda, FakeAgenda)
-    assert here.engine._agenda.at[-1] == here.clock.now() + 1
+    assert isinstance(here.engine.timer, FakeTimer)
+    assert here.engine.timer.at[-1] == here.clock.now() + 1
     here.token.rotate()
     here.clock.advance(1)
     here.engine.tick()
@@ -206,8 +208,8 @@ def test_a_new_token_does_not_end_the_record_of_the_flight_that_hung_with_it(her
     here.token.rotate()
     here.clock.advance(31)
     with pytest.raises(RefreshTimeout, match="did not end"):
-        here.engine.look()
-    assert here.flight is None
+        here.read()
+    assert here.refresh is None
 
 
 def test_a_token_that_rotates_while_all_is_well_changes_nothing(here: Rig) -> None:

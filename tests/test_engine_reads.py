@@ -11,7 +11,7 @@ from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._events import RefreshStarted
 from irsa_creds._freshness import OVERDUE_GRACE, Snapshot
 from irsa_creds._waiting import acquire
-from kit import FakeAgenda, Rig, failure, high, rig
+from kit import FakeTimer, Rig, failure, high, rig
 
 if TYPE_CHECKING:
     from irsa_creds import Event
@@ -39,8 +39,8 @@ def test_stale_credentials_are_served_while_a_background_flight_brings_others(he
     made = at_refresh(here)
     here.sts.hold.clear()
     assert here.served() is made
-    assert here.flight is not None
-    assert not here.flight.blocking
+    assert here.refresh is not None
+    assert not here.refresh.blocking
     assert here.served() is made
     here.finish()
     assert here.served().credentials.access_key_id == "ASIA0000000000000002"
@@ -61,8 +61,8 @@ def test_the_hot_path_stays_open_while_a_flight_is_under_way(here: Rig) -> None:
     assert made.check_at == here.clock.now(), "a read looks at the engine now"
     here.sts.hold.clear()
     here.served()
-    assert here.flight is not None
-    assert made.check_at == here.flight.overdue_at == here.clock.now() + 15 + OVERDUE_GRACE
+    assert here.refresh is not None
+    assert made.check_at == here.refresh.overdue_at == here.clock.now() + 15 + OVERDUE_GRACE
 
 
 def test_the_hot_path_stays_open_during_a_back_off(here: Rig) -> None:
@@ -82,8 +82,8 @@ def test_the_hot_path_never_outlasts_the_credentials(here: Rig) -> None:
     here.clock.advance(8.9)
     here.sts.hold.clear()
     here.served()
-    assert here.flight is not None
-    assert made.check_at == made.end_of_use < here.flight.overdue_at
+    assert here.refresh is not None
+    assert made.check_at == made.end_of_use < here.refresh.overdue_at
 
 
 def test_a_read_marks_the_snapshot_and_a_refresh_starts_unmarked(here: Rig) -> None:
@@ -102,7 +102,7 @@ def test_while_valid_no_thread_is_needed(here: Rig, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert here.served() is made
-        assert here.flight is None
+        assert here.refresh is None
     assert made.check_at == here.clock.now() + 1, "the next try is soon"
     here.clock.advance(1)
     here.served()
@@ -157,14 +157,14 @@ def test_a_start_and_its_landing_are_told_after_the_waiters_are_released(here: R
     released: list[bool] = []
     here.sts.hold.clear()
     flight = here.joined()
-    here.channel.subscribe(heard.append)
-    here.channel.subscribe(lambda _: released.append(flight.future.done()))
+    here.subscribers.subscribe(heard.append)
+    here.subscribers.subscribe(lambda _: released.append(flight.is_done))
     here.finish()
     here.clock.advance(2700)
     here.served()
     here.finish()
-    assert heard[1] == RefreshStarted(here.pilot.role_arn, blocking=False)
-    assert released == [True, True, True]
+    assert RefreshStarted(here.pilot.role_arn, blocking=False) in heard
+    assert released == [True, True, True, True]
 
 
 # -- min_ttl ---------------------------------------------------------------------------------------
@@ -172,8 +172,8 @@ def test_a_start_and_its_landing_are_told_after_the_waiters_are_released(here: R
 
 def test_credentials_that_last_long_enough_are_served_at_once(here: Rig) -> None:
     made = here.warm()
-    assert here.engine.look(3595) is made
-    assert here.flight is None
+    assert here.read(3595) is made
+    assert here.refresh is None
 
 
 def test_who_wants_more_than_is_left_waits_for_a_flight_and_nobody_else_does(here: Rig) -> None:
@@ -185,7 +185,7 @@ def test_who_wants_more_than_is_left_waits_for_a_flight_and_nobody_else_does(her
     assert here.joined(3500) is flight
     assert here.served() is made
     here.finish()
-    assert here.engine.look(3500) is here.engine.snapshot
+    assert here.read(3500) is here.engine.snapshot
     assert here.sts.calls == 2
 
 
@@ -204,7 +204,7 @@ def test_min_ttl_starts_a_flight_only_a_minute_after_its_last_one(here: Rig) -> 
     here.finish()
     here.clock.advance(60)
     with pytest.raises(RefreshTimeout, match="min_ttl"):
-        here.engine.look(4000)
+        here.read(4000)
     here.clock.advance(0.1)
     here.joined(4000)
     here.finish()
@@ -217,7 +217,7 @@ def test_min_ttl_obeys_the_failure_record(here: Rig) -> None:
     here.joined(4000)
     here.finish()
     with pytest.raises(ExchangeError, match="Throttling"):
-        here.engine.look(4000)
+        here.read(4000)
     here.served()
     assert here.sts.calls == 2
 
@@ -232,31 +232,31 @@ def test_min_ttl_with_no_thread_to_be_had_is_an_error_at_once(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RefreshTimeout, match="min_ttl"):
-        here.engine.look(4000)
+        acquire(here.engine, 4000)
 
 
-# -- the agenda ------------------------------------------------------------------------------------
+# -- the timer ------------------------------------------------------------------------------------
 
 
 def test_the_refresher_is_told_of_the_refresh_of_the_flights_end_and_of_the_back_off() -> None:
-    agenda = FakeAgenda()
-    here = rig(draw=high, agenda=agenda)
+    timer = FakeTimer()
+    here = rig(draw=high, timer=timer)
     here.warm()
     start = here.clock.now()
-    assert set(agenda.at) == {start + 2700}
+    assert set(timer.at) == {start + 2700}
     here.clock.advance(2700)
     here.sts.script.append(failure())
     here.sts.hold.clear()
     here.served()
-    assert agenda.at[-1] == start + 2700 + 15 + OVERDUE_GRACE
+    assert timer.at[-1] == start + 2700 + 15 + OVERDUE_GRACE
     here.finish()
-    assert agenda.at[-1] == start + 2700 + 2
+    assert timer.at[-1] == start + 2700 + 2
 
 
 def test_a_process_that_cannot_fetch_has_no_refresher() -> None:
-    agenda = FakeAgenda()
-    here = rig(agenda=agenda)
+    timer = FakeTimer()
+    here = rig(timer=timer)
     here.sts.down = failure("AccessDenied", retryable=False)
     here.joined()
     here.finish()
-    assert agenda.at == []
+    assert timer.at == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,55 +18,60 @@ from irsa_creds import (
     RefreshTimeout,
     TokenRotated,
 )
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._freshness import OVERDUE_GRACE
+from irsa_creds._sts import Answer
 from kit import ROLE, Rig, eventually, failure, rig, snapshot
 
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
+    from irsa_creds._token import Token
+
+ROTATED = [("TokenRotated", (f"{ROLE}-{number}",)) for number in range(5)]
 EVENTS = [TokenRotated(f"{ROLE}-{number}") for number in range(5)]
 
 
 def test_subscribers_get_the_events_in_order() -> None:
-    channel, heard = Channel(), list[Event]()
-    channel.subscribe(heard.append)
-    for event in EVENTS:
-        channel.put(event)
-    assert heard == [], "nothing is delivered in the way of who puts"
-    channel.deliver()
+    subscribers, heard = Subscribers(), list[Event]()
+    subscribers.subscribe(heard.append)
+    subscribers.put(ROTATED[:3])
+    subscribers.put(ROTATED[3:])
+    assert heard == [], "putting calls no subscriber"
+    subscribers.deliver()
     assert heard == EVENTS
 
 
-def test_who_unsubscribes_hears_no_more_and_may_do_so_twice() -> None:
-    channel, heard, other = Channel(), list[Event](), list[Event]()
-    unsubscribe = channel.subscribe(heard.append)
-    channel.subscribe(other.append)
+def test_unsubscribing_ends_the_delivery_and_may_happen_twice() -> None:
+    subscribers, heard, other = Subscribers(), list[Event](), list[Event]()
+    unsubscribe = subscribers.subscribe(heard.append)
+    subscribers.subscribe(other.append)
     unsubscribe()
     unsubscribe()
-    channel.put(EVENTS[0])
-    channel.deliver()
+    subscribers.put(ROTATED[:1])
+    subscribers.deliver()
     assert (heard, other) == ([], EVENTS[:1])
 
 
-def test_events_that_nobody_wants_are_not_kept() -> None:
-    channel, heard = Channel(), list[Event]()
-    channel.put(EVENTS[0])
-    channel.subscribe(heard.append)
-    channel.deliver()
+def test_events_without_a_subscriber_are_not_kept() -> None:
+    subscribers, heard = Subscribers(), list[Event]()
+    subscribers.put(ROTATED[:1])
+    subscribers.subscribe(heard.append)
+    subscribers.deliver()
     assert heard == []
 
 
 def test_a_subscriber_that_raises_is_logged_and_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    channel, heard = Channel(), list[Event]()
+    subscribers, heard = Subscribers(), list[Event]()
 
     def bad(_: Event) -> None:
         raise ValueError("no room for eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln")
 
-    channel.subscribe(bad)
-    channel.subscribe(heard.append)
-    for event in EVENTS[:2]:
-        channel.put(event)
-    channel.deliver()
+    subscribers.subscribe(bad)
+    subscribers.subscribe(heard.append)
+    subscribers.put(ROTATED[:2])
+    subscribers.deliver()
     assert heard == EVENTS[:2]
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "ValueError: no room for ***" in caplog.text
@@ -73,7 +79,7 @@ def test_a_subscriber_that_raises_is_logged_and_changes_nothing(
 
 
 def test_a_slow_subscriber_delays_later_events_only_and_none_is_lost() -> None:
-    channel, heard = Channel(), list[Event]()
+    subscribers, heard = Subscribers(), list[Event]()
     inside, go_on = threading.Event(), threading.Event()
 
     def slow(event: Event) -> None:
@@ -81,63 +87,63 @@ def test_a_slow_subscriber_delays_later_events_only_and_none_is_lost() -> None:
         assert go_on.wait(10)
         heard.append(event)
 
-    channel.subscribe(slow)
-    channel.put(EVENTS[0])
-    thread = threading.Thread(target=channel.deliver)
+    subscribers.subscribe(slow)
+    subscribers.put(ROTATED[:1])
+    thread = threading.Thread(target=subscribers.deliver)
     thread.start()
     assert inside.wait(10)
-    channel.put(EVENTS[1])
-    channel.deliver()
-    assert heard == [], "who comes second does not wait for the slow one"
+    subscribers.put(ROTATED[1:2])
+    subscribers.deliver()
+    assert heard == [], "a second delivery does not wait for the slow one"
     go_on.set()
     thread.join(10)
     assert heard == EVENTS[:2]
 
 
 def test_a_subscriber_may_put_and_deliver_itself() -> None:
-    channel, heard = Channel(), list[Event]()
+    subscribers, heard = Subscribers(), list[Event]()
 
     def echo(event: Event) -> None:
         heard.append(event)
         if event == EVENTS[0]:
-            channel.put(EVENTS[1])
-            channel.deliver()
+            subscribers.put(ROTATED[1:2])
+            subscribers.deliver()
 
-    channel.subscribe(echo)
-    channel.put(EVENTS[0])
-    channel.deliver()
+    subscribers.subscribe(echo)
+    subscribers.put(ROTATED[:1])
+    subscribers.deliver()
     assert heard == EVENTS[:2]
 
 
 def test_a_flood_keeps_the_latest_thousand() -> None:
-    channel, heard = Channel(), list[Event]()
-    channel.subscribe(heard.append)
+    subscribers, heard = Subscribers(), list[Event]()
+    subscribers.subscribe(heard.append)
     for number in range(1100):
-        channel.put(RefreshStarted(str(number), blocking=False))
-    channel.deliver()
+        subscribers.put([("RefreshStarted", (str(number), False))])
+    subscribers.deliver()
     assert len(heard) == 1000
     assert heard[-1].role_arn == "1099"
 
 
 def test_a_child_forgets_the_delivery_that_only_the_parents_thread_would_have_ended() -> None:
-    channel, heard = Channel(), list[Event]()
-    channel.subscribe(heard.append)
-    channel._delivering.acquire()
-    channel.put(EVENTS[0])
-    channel.reset_after_fork()
-    channel.put(EVENTS[1])
-    channel.deliver()
+    subscribers, heard = Subscribers(), list[Event]()
+    subscribers.subscribe(heard.append)
+    subscribers._delivering.acquire()
+    subscribers.put(ROTATED[:1])
+    subscribers.reset_after_fork()
+    subscribers.put(ROTATED[1:2])
+    subscribers.deliver()
     assert heard == EVENTS[1:2]
 
 
 async def a_coroutine(event: Event) -> None:
-    """Nobody would await it."""
+    """It would never be awaited."""
 
 
 @pytest.mark.parametrize("callback", [None, a_coroutine])
-def test_what_cannot_be_called_with_an_event_is_refused_at_once(callback: Any) -> None:
+def test_a_callback_that_cannot_be_called_with_an_event_is_an_error_at_once(callback: Any) -> None:
     with pytest.raises(TypeError, match="takes a plain function of one event, and got"):
-        Channel().subscribe(callback)
+        Subscribers().subscribe(callback)
 
 
 class UnspeakableError(Exception):
@@ -148,84 +154,67 @@ class UnspeakableError(Exception):
 @pytest.mark.parametrize(
     "raised", [SystemExit(3), asyncio.CancelledError(), UnspeakableError()], ids=repr
 )
-def test_whatever_one_subscriber_raises_the_others_hear_all(raised: BaseException) -> None:
-    channel, heard = Channel(), list[Event]()
+def test_an_exception_of_one_subscriber_takes_no_event_from_the_others(
+    raised: BaseException,
+) -> None:
+    subscribers, heard = Subscribers(), list[Event]()
 
     def bad(_: Event) -> None:
         raise raised
 
-    channel.subscribe(bad)
-    channel.subscribe(heard.append)
-    for event in EVENTS:
-        channel.put(event)
-    channel.deliver()
+    subscribers.subscribe(bad)
+    subscribers.subscribe(heard.append)
+    subscribers.put(ROTATED)
+    subscribers.deliver()
     assert heard == EVENTS
 
 
 def test_a_keyboard_interrupt_is_the_users_own() -> None:
-    channel = Channel()
+    subscribers = Subscribers()
 
     def interrupted(_: Event) -> None:
         raise KeyboardInterrupt
 
-    channel.subscribe(interrupted)
-    channel.put(EVENTS[0])
+    subscribers.subscribe(interrupted)
+    subscribers.put(ROTATED[:1])
     with pytest.raises(KeyboardInterrupt):
-        channel.deliver()
+        subscribers.deliver()
 
 
-def test_a_subscriber_that_forks_leaves_the_child_a_channel_that_works() -> None:
-    channel, heard = Channel(), list[Event]()
+def test_in_a_child_that_a_subscriber_forked_delivery_works() -> None:
+    subscribers, heard = Subscribers(), list[Event]()
 
     def forked(_: Event) -> None:
-        channel.reset_after_fork()
+        subscribers.reset_after_fork()
 
-    unsubscribe = channel.subscribe(forked)
-    channel.put(EVENTS[0])
-    channel.deliver()
+    unsubscribe = subscribers.subscribe(forked)
+    subscribers.put(ROTATED[:1])
+    subscribers.deliver()
     unsubscribe()
-    channel.subscribe(heard.append)
-    channel.put(EVENTS[1])
-    channel.deliver()
+    subscribers.subscribe(heard.append)
+    subscribers.put(ROTATED[1:2])
+    subscribers.deliver()
     assert heard == [EVENTS[1]]
 
 
-def test_without_a_thread_to_deliver_on_events_wait_for_the_next_flight(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    channel, heard = Channel(), list[Event]()
-
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    channel.subscribe(heard.append)
-    channel.deliver_apart()
-    channel.put(EVENTS[0])
-    channel.deliver_apart()
-    assert not heard
-    channel.deliver()
-    assert heard == [EVENTS[0]]
-
-
-# -- a flight that hangs ---------------------------------------------------------------------------
+# -- a refresh that hangs --------------------------------------------------------------------------
 
 
 def hanging(here: Rig) -> list[Event]:
-    """Let a flight for readers hang, and its readers be told; return what subscribers hear."""
+    """Let a refresh that callers wait for hang until they are released; return what is heard."""
     heard = list[Event]()
-    here.channel.subscribe(heard.append)
+    here.subscribers.subscribe(heard.append)
     here.sts.hold.clear()
-    flight = here.joined()
+    refresh = here.joined()
     eventually(lambda: here.sts.calls)
-    here.clock.advance(flight.overdue_at - here.clock.now())
+    here.clock.advance(refresh.overdue_at - here.clock.now())
     with pytest.raises(RefreshTimeout):
-        here.engine.look()
+        here.read()
     eventually(lambda: len(heard) == 2)
     return heard
 
 
-def test_a_flight_that_hangs_and_fails_is_told_as_failed_once() -> None:
+def test_a_refresh_that_hangs_and_fails_is_told_as_failed_once() -> None:
     here = rig()
     here.sts.down = failure("AccessDenied", retryable=False)
     heard = hanging(here)
@@ -236,7 +225,7 @@ def test_a_flight_that_hangs_and_fails_is_told_as_failed_once() -> None:
     ]
 
 
-def test_what_it_brings_though_late_is_told_where_it_is_of_use() -> None:
+def test_a_late_success_has_an_event_where_its_credentials_are_used() -> None:
     here = rig()
     heard = hanging(here)
     here.clock.advance(5)
@@ -245,7 +234,7 @@ def test_what_it_brings_though_late_is_told_where_it_is_of_use() -> None:
     assert heard[2:] == [RefreshSucceeded(ROLE, 1, 35 + OVERDUE_GRACE, expiration)]
 
 
-def test_what_it_brings_too_late_is_told_to_nobody() -> None:
+def test_a_success_that_comes_too_late_has_no_event() -> None:
     here = rig()
     heard = hanging(here)
     here.engine._accept(snapshot(lifetime=86_400), here.clock.now())
@@ -254,16 +243,16 @@ def test_what_it_brings_too_late_is_told_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
-def test_the_attempt_that_hangs_has_its_own_number(
+def test_the_overdue_attempt_has_its_own_number(
     monkeypatch: pytest.MonkeyPatch,
     elsewhere: bool,  # noqa: FBT001 - a parameter of pytest's
 ) -> None:
     here, heard = rig(), list[Event]()
-    here.channel.subscribe(heard.append)
+    here.subscribers.subscribe(heard.append)
     here.sts.script.append(failure())
 
     def overrun(seconds: float) -> None:
-        # In the pause between two attempts: this thread is the flight's.
+        # In the pause between two attempts: this thread is the refresh's.
         here.clock.advance(seconds + 30 + OVERDUE_GRACE)
         if elsewhere:
             other = threading.Thread(target=here.engine.prefetch)
@@ -275,8 +264,93 @@ def test_the_attempt_that_hangs_has_its_own_number(
     monkeypatch.setattr(here.clock, "sleep", overrun)
     here.joined()
     here.finish()
-    eventually(lambda: len(heard) >= 3)
     assert [(each.code, each.attempt) for each in heard if isinstance(each, RefreshFailed)] == [
         ("ServiceUnavailable", 1),
         ("RefreshTimeout", 2),
     ]
+
+
+def test_an_overdue_refresh_is_told_on_a_thread_of_its_own() -> None:
+    here, threads = rig(), set[str]()
+    here.subscribers.subscribe(lambda _: threads.add(threading.current_thread().name))
+    hanging(here)
+    assert threads == {"irsa-creds-events"}
+    here.finish()
+
+
+def test_events_of_an_overdue_refresh_wait_for_the_next_one_where_no_thread_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, heard = rig(), list[Event]()
+    here.subscribers.subscribe(heard.append)
+    here.sts.hold.clear()
+    refresh = here.joined()
+    eventually(lambda: here.sts.calls)
+    here.clock.advance(refresh.overdue_at - here.clock.now())
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RefreshTimeout):
+            here.read()
+    assert heard == []
+    here.finish()
+    assert [type(event) for event in heard[:2]] == [RefreshStarted, RefreshFailed]
+
+
+def test_while_the_interpreter_ends_no_thread_is_started_for_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, heard = rig(), list[Event]()
+    here.subscribers.subscribe(heard.append)
+    here.sts.hold.clear()
+    refresh = here.joined()
+    eventually(lambda: here.sts.calls)
+    here.clock.advance(refresh.overdue_at - here.clock.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "is_finalizing", lambda: True)
+        with pytest.raises(RefreshTimeout):
+            here.read()
+    assert heard == []
+    here.finish()
+    assert [type(event) for event in heard[:2]] == [RefreshStarted, RefreshFailed]
+
+
+def test_an_attempt_that_fails_has_its_event_once_callers_are_released() -> None:
+    here, heard = rig(), list[tuple[Event, bool]]()
+    here.sts.script.append(failure())
+    here.sts.hold.clear()
+    refresh = here.joined()
+    here.subscribers.subscribe(lambda event: heard.append((event, refresh.is_done)))
+    here.finish()
+    assert [type(event) for event, _ in heard] == [RefreshStarted, RefreshFailed, RefreshSucceeded]
+    assert {released for _, released in heard} == {True}
+
+
+def test_a_log_line_of_a_refresh_is_written_once_its_callers_are_released(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, released = rig(), list[bool]()
+    attempt = here.sts.attempt
+
+    def noted(token: Token, seconds: float) -> Answer | Failure:
+        outcome = attempt(token, seconds)
+        return outcome._replace(note="a note") if isinstance(outcome, Answer) else outcome
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            released.append(refresh.is_done)
+
+    monkeypatch.setattr(here.sts, "attempt", noted)
+    here.sts.hold.clear()
+    refresh = here.joined()
+    handler, logger = Handler(), logging.getLogger("irsa_creds")
+    logger.addHandler(handler)
+    try:
+        here.finish()
+    finally:
+        logger.removeHandler(handler)
+    assert caplog.messages == ["a note"]
+    assert released == [True]

@@ -15,7 +15,7 @@ from benchmarks.fleet_rules import LIFETIME, Coming, Ours
 from benchmarks.fleet_sts import LIMIT, Ledger, Outage, Sts
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._waiting import acquire
-from kit import FakeAgenda, FakeClock, FakeSts, Rig, rig
+from kit import FakeClock, FakeSts, FakeTimer, Rig, rig
 
 if TYPE_CHECKING:
     from benchmarks.fleet_rules import Process
@@ -90,19 +90,19 @@ class LateSts(FakeSts):
 
 
 def played(outage: Outage, seed: int) -> list[float]:
-    """Return when the library's own engine asks, with such a reader and its refresher."""
-    clock, agenda, notebook = FakeClock(), FakeAgenda(), Notebook(outage)
-    here = rig(draw=Random(seed).uniform, agenda=agenda, clock=clock)
+    """Return when the library's own engine asks, with such a reader and its timer."""
+    clock, timer, notebook = FakeClock(), FakeTimer(), Notebook(outage)
+    here = rig(draw=Random(seed).uniform, timer=timer, clock=clock)
     here.pilot._exchange = LateSts(clock, notebook)
     read_at = START
-    while min([read_at, *agenda.at[-1:]]) < START + SECONDS:
-        if agenda.at and agenda.at[-1] <= read_at:
-            at = agenda.at.pop()
-            agenda.at.clear()
+    while min([read_at, *timer.at[-1:]]) < START + SECONDS:
+        if timer.at and timer.at[-1] <= read_at:
+            at = timer.at.pop()
+            timer.at.clear()
             clock.advance(max(0.0, at - clock.now()))
             here.engine.tick()
         else:
-            # Else it was served while a flight was in the air, or waits since then.
+            # Else it was served while a refresh was in progress, or has waited since then.
             if clock.now() <= read_at or here.engine.snapshot.end_of_use <= read_at:
                 clock.advance(max(0.0, read_at - clock.now()))
                 read(here)
@@ -113,7 +113,7 @@ def played(outage: Outage, seed: int) -> list[float]:
 
 def read(here: Rig) -> None:
     snapshot, now = here.engine.snapshot, here.clock.now()
-    # Most reads find fresh credentials, as an adapter's hot path does.
+    # Most reads find fresh credentials, as an adapter's fast path does.
     if snapshot.was_read and now < snapshot.check_at:
         return
     try:

@@ -252,7 +252,9 @@ def test_chance_is_the_machines_own_and_no_seed_of_the_program() -> None:
         (4000.0, 4000.0, 4000.0),
     ],
 )
-def test_a_forked_child_draws_its_refresh_anew(age: float, earliest: float, latest: float) -> None:
+def test_a_forked_child_draws_a_refresh_time_of_its_own(
+    age: float, earliest: float, latest: float
+) -> None:
     for draw, expected in ((low, earliest), (high, latest)):
         child = fresh.after_fork(snapshot(), START + age, draw)
         assert child.refresh_at == pytest.approx(START + expected)
@@ -270,19 +272,19 @@ def test_a_forked_child_that_shares_keeps_the_refresh_that_was_drawn_for_all(
         assert child.refresh_at == START + 20 + later
 
 
-# -- flights -----------------------------------------------------------------------------------
+# -- refreshes ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("left", "seconds"), [(HOUR, 15), (60, 15), (59, 14.75), (8, 2), (4, 1), (1, 1), (0, 1)]
 )
-def test_a_background_flight_is_over_before_the_credentials_are(
+def test_a_background_refresh_is_over_before_the_credentials_are(
     left: float, seconds: float
 ) -> None:
     assert fresh.background_seconds(left) == seconds
 
 
-def test_the_numbers_of_flights_and_waiters() -> None:
+def test_the_numbers_of_refreshes_and_waiting_callers() -> None:
     assert fresh.BLOCKING_ATTEMPTS == 4
     assert fresh.BLOCKING_SECONDS == 30
     assert fresh.RECORD_SECONDS == 20
@@ -387,7 +389,7 @@ def test_retry_after_is_the_least_pause_between_two_attempts_up_to_15_seconds(
 
 
 @pytest.mark.parametrize(("attempt", "most"), [(1, 0.5), (2, 1.0), (3, 2.0)])
-def test_attempts_of_a_blocking_flight_pause_up_to_half_a_second_and_twice_as_long_each(
+def test_attempts_of_a_blocking_refresh_pause_up_to_half_a_second_and_twice_as_long_each(
     attempt: int, most: float
 ) -> None:
     assert fresh.blocking_pause(failure(), attempt, low) == 0

@@ -9,7 +9,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds import RoleConfig, _freshness
-from kit import eventually, flights
+from kit import eventually, refreshing
 from stsserver import JWT, ROLE, SECRET_KEY, SESSION_TOKEN, StsServer, success
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_refresh_ends_at_its_deadline_whatever_the_server_sends(
         assert failure is not None
         assert failure.code == "ReadTimeoutError"
         # The server goes on all the while.
-        eventually(lambda: not flights())
+        eventually(lambda: not refreshing())
 
 
 def test_a_program_that_debugs_http_prints_neither_token_nor_credentials(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ import irsa_creds
 from irsa_creds._config import Config
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import Registry
-from kit import ROLE, FakeClock, FakeSts, eventually, land_all
+from irsa_creds._timer import Timer
+from kit import ROLE, FakeClock, FakeSts, eventually, join_refreshes, refreshing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,7 @@ def jwt() -> str:
 
 @dataclass
 class Town:
-    """A process that serves tenants, on a clock moved by hand; the refresher's thread is the test.
+    """A process that serves tenants, on a clock moved by hand; the test is the timer's thread.
 
     Attributes:
         calls: requests to STS by tenant.
@@ -62,14 +64,17 @@ class Town:
             self.tenant(number).get()
 
     def pass_time(self, seconds: float, tenants: range) -> None:
-        """Let the refresher do its work, minute by minute, while `tenants` are read."""
-        refresher = self.registry._refresher
+        """Let the timer do its work, minute by minute, while `tenants` are read."""
         for _ in range(int(seconds / MINUTE)):
             self.clock.advance(MINUTE)
-            for engine in refresher.take_due():
-                engine.tick()
-            land_all()
+            self.tick()
             self.read(tenants)
+
+    def tick(self) -> None:
+        """Wake the engines that are due, and let their refreshes end."""
+        for engine in up_to_date(self.registry).take_due():
+            engine.tick()
+        join_refreshes()
 
     @contextmanager
     def counted(self, tenant: str) -> Iterator[None]:
@@ -82,6 +87,16 @@ class Town:
         finally:
             with self.counting:
                 self.now_at_once -= 1
+
+
+def up_to_date(registry: Registry) -> Timer:
+    """Return the timer once it has taken over all that it was scheduled for."""
+    timer = registry._timer
+    assert timer is not None
+    # So that it does not wait for anything else.
+    timer._news.put(None)
+    timer._sleep()
+    return timer
 
 
 @pytest.fixture
@@ -100,20 +115,22 @@ def town(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     monkeypatch.setattr("irsa_creds._provider.Exchange", CountingSts)
     # The first refresh at a tenth of the lifetime, all others a quarter before its end.
     monkeypatch.setattr("irsa_creds._freshness.DRAW", lambda low, high: low)
-    monkeypatch.setattr(made.registry._refresher, "_start", lambda: None)
+    monkeypatch.setattr(Timer, "run", lambda _: True)
     yield made
-    land_all()
+    join_refreshes()
     made.registry.reset()
 
 
-def test_of_ten_thousand_identities_those_in_use_are_refreshed_and_no_others(town: Town) -> None:
-    everybody, in_use = range(10_000), range(4_000, 4_200)
-    town.read(everybody)
+def test_of_ten_thousand_identities_the_ones_in_use_are_refreshed_and_no_others(
+    town: Town,
+) -> None:
+    all_of_them, in_use = range(10_000), range(4_000, 4_200)
+    town.read(all_of_them)
     assert set(town.calls.values()) == {1}
     town.calls.clear()
     # Each that was read once is refreshed once more at the most, and only while it is kept.
     town.read(in_use)
-    assert town.calls.total() == 200, "they had been let go of, and nobody held them"
+    assert town.calls.total() == 200, "they were dropped, and had no user"
     town.calls.clear()
     town.pass_time(HOUR, in_use)
     assert town.calls.total() == 2 * 200 + (1024 - 200)
@@ -126,7 +143,9 @@ def test_of_ten_thousand_identities_those_in_use_are_refreshed_and_no_others(tow
     assert town.most_at_once <= 8
 
 
-def test_what_is_held_but_not_read_is_refreshed_once_and_then_no_more(town: Town) -> None:
+def test_a_provider_that_is_held_but_not_read_is_refreshed_once_and_then_no_more(
+    town: Town,
+) -> None:
     held = [town.tenant(number) for number in range(3_000)]
     for provider in held:
         provider.get()
@@ -137,36 +156,38 @@ def test_what_is_held_but_not_read_is_refreshed_once_and_then_no_more(town: Town
     assert town.calls.keys() == {f"tenant-{number}" for number in range(10)}
 
 
-def test_memory_is_for_those_in_use_not_for_all_that_were_ever_seen(town: Town) -> None:
+def test_memory_is_for_identities_in_use_and_not_for_all_that_were_ever_seen(town: Town) -> None:
     town.read(range(5_000))
     registry = town.registry
     # Nothing that only the collector of cycles would find, either.
     gc.disable()
     try:
         town.read(range(5_000, 10_000))
-        land_all()
+        join_refreshes()
         assert len(registry._known) == len(registry._made) == 1024
-        assert len(registry._refresher._agenda) <= 1024
+        assert len(up_to_date(registry)._heap) < 3 * 1024
     finally:
         gc.enable()
-    assert len(registry._refresher._agenda._heap) < 5 * 1024
-    assert not registry._tower._refreshing.line
-    assert not registry._tower._refreshing.aloft
+    slots = registry._slots
+    assert slots is not None
+    for group in (slots._waited_for, slots._background):
+        assert not group.queued
+        assert not group.started
 
 
-def test_who_was_let_go_goes_on_and_is_the_same_object_for_who_asks_again(town: Town) -> None:
+def test_a_dropped_provider_works_on_and_is_the_same_object_when_asked_for_again(
+    town: Town,
+) -> None:
     held = town.tenant(0)
     given = held.get()
     town.read(range(1, 3_000))
-    assert id(held) not in town.registry._kept
+    assert held not in kept(town.registry)
     assert held.get() is given
     town.clock.advance(engine_of(held).snapshot.refresh_at - town.clock.now())
-    for engine in town.registry._refresher.take_due():
-        engine.tick()
-    land_all()
+    town.tick()
     assert held.get() is not given, "it is refreshed while it is read"
     assert town.tenant(0) is held
-    assert id(held) in town.registry._kept
+    assert held in kept(town.registry)
 
 
 # -- the registry ----------------------------------------------------------------------------------
@@ -179,8 +200,8 @@ def small(clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> It
     made = Registry(clock)
     yield made
     sts.hold.set()
-    # First: whoever lands brings the refresher back.
-    land_all()
+    # First: a refresh that ends starts the timer.
+    join_refreshes()
     made.reset()
 
 
@@ -189,114 +210,115 @@ def ask(registry: Registry, name: str, **arguments: Any) -> Provider:
     return registry.of(config, arguments)
 
 
-def kept(registry: Registry) -> list[str]:
-    return sorted(each._config.session_name for each in registry._kept.values())
+def kept(registry: Registry) -> list[Provider]:
+    # By their ids: to look a provider up would count as asking for it.
+    ids = [] if registry._kept is None else list(registry._kept)
+    return [each for each in registry.living() if id(each) in ids]
 
 
-def test_the_longest_unread_is_let_go_first_whenever_it_was_asked_for(small: Registry) -> None:
-    ask(small, "aa").get()
-    ask(small, "bb")
-    ask(small, "cc").get()
-    for _ in range(5):
-        ask(small, "bb")
-    ask(small, "dd")
-    assert kept(small) == ["aa", "cc", "dd"], "asking is no reading"
+def names(registry: Registry) -> list[str]:
+    return sorted(each._config.session_name for each in kept(registry))
 
 
-def test_one_that_was_read_since_it_was_passed_over_is_passed_over_again(small: Registry) -> None:
-    for name in ("aa", "bb", "cc"):
-        ask(small, name).get()
-    ask(small, "dd").get()
-    assert kept(small) == ["bb", "cc", "dd"], "all were read: the one that came first goes"
-    ask(small, "bb").get()
-    ask(small, "ee").get()
-    assert kept(small) == ["bb", "dd", "ee"]
-
-
-def test_a_refresh_makes_nobody_unread(small: Registry, clock: FakeClock) -> None:
-    read = ask(small, "aa")
-    read.get()
-    ask(small, "bb")
-    ask(small, "cc")
-    clock.advance(engine_of(read).snapshot.refresh_at - clock.now())
-    engine_of(read).tick()
-    land_all()
-    assert not engine_of(read).snapshot.was_read
-    ask(small, "dd")
-    assert kept(small) == ["aa", "cc", "dd"]
+def test_the_provider_that_was_asked_for_least_recently_is_dropped_first(small: Registry) -> None:
+    for name in ("aa", "bb", "cc", "aa", "dd"):
+        ask(small, name)
+    assert names(small) == ["aa", "cc", "dd"]
     ask(small, "ee")
-    ask(small, "ff")
-    assert kept(small) == ["dd", "ee", "ff"], "but only for one round"
+    assert names(small) == ["aa", "dd", "ee"]
 
 
-def test_being_passed_over_makes_nobody_idle(
+def test_asking_counts_and_reading_does_not(small: Registry) -> None:
+    first = ask(small, "aa")
+    for name in ("bb", "cc"):
+        ask(small, name)
+    first.get()
+    ask(small, "dd")
+    assert names(small) == ["bb", "cc", "dd"]
+    assert ask(small, "aa") is first, "its user holds it"
+
+
+def test_a_dropped_provider_without_users_is_gone_at_once(small: Registry) -> None:
+    gone = weakref.ref(ask(small, "aa"))
+    gc.disable()
+    try:
+        for name in ("bb", "cc"):
+            ask(small, name)
+        assert gone() is not None
+        ask(small, "dd")
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_dropped_provider_that_is_read_is_refreshed(
     small: Registry, clock: FakeClock, sts: FakeSts
 ) -> None:
     read = ask(small, "aa")
     given = read.get()
     for name in ("bb", "cc", "dd", "ee"):
         ask(small, name)
-    assert not engine_of(read).snapshot.was_read
+    assert read not in kept(small)
     clock.advance(engine_of(read).snapshot.refresh_at - clock.now())
     engine_of(read).tick()
-    land_all()
+    join_refreshes()
     assert sts.calls == 2
     assert read.get() is not given
 
 
-def test_the_registry_can_be_made_larger(small: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_limits_can_be_set(small: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "4")
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
     for name in ("aa", "bb", "cc", "dd", "ee"):
         ask(small, name)
-    assert kept(small) == ["bb", "cc", "dd", "ee"]
-    assert small._tower.most == 2
+    assert names(small) == ["bb", "cc", "dd", "ee"]
+    assert engine_of(ask(small, "ee")).slots.most_in_background == 2
 
 
-def test_and_smaller_which_those_that_are_there_obey_when_the_next_one_comes(
+def test_the_number_of_kept_providers_is_read_with_the_first_one(
     small: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("aa", "bb", "cc"):
-        ask(small, name).get()
+        ask(small, name)
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "1")
     ask(small, "dd")
-    assert kept(small) == ["dd"]
+    assert names(small) == ["bb", "cc", "dd"]
+    small.reset()
+    for name in ("aa", "bb"):
+        ask(small, name)
+    assert names(small) == ["bb"]
 
 
-def test_letting_go_costs_the_same_however_many_came_before(
-    clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+def test_background_refreshes_have_the_slots_of_the_setting(
+    small: Registry, sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = Counter[str]()
-    registry = Registry(clock)
-    for number in range(10_000):
-        provider = ask(registry, f"tenant-{number}")
-        engine = engine_of(provider)
-        engine.snapshot.was_read = True
-        look = engine.was_read_lately
-        monkeypatch.setattr(
-            engine, "was_read_lately", lambda look=look: looked.update(["look"]) or look()
-        )
-    assert looked["look"] <= 2 * 10_000, "each is passed over once, and let go of once"
-
-
-def test_without_a_refresher_nothing_wakes_the_tower(
-    small: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert small._tower.agenda is None
-    ask(small, "aa")
-    assert small._tower.agenda is small._refresher
-    monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
-    ask(small, "bb")
-    assert small._tower.agenda is None
-
-
-def test_a_child_has_all_turns(small: Registry, sts: FakeSts) -> None:
+    monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
+    monkeypatch.setattr(Timer, "run", lambda _: True)
+    held = [ask(small, f"tenant-{number}") for number in range(5)]
+    for provider in held:
+        provider.get()
+    join_refreshes()
     sts.hold.clear()
-    ask(small, "aa").prefetch()
-    assert small._tower._warming.aloft
+    clock.advance(3400)
+    for provider in held:
+        engine_of(provider).tick()
+    eventually(lambda: sts.calls == 7)
+    assert len(refreshing()) == 2
+    sts.hold.set()
+    eventually(lambda: sts.calls == 10)
+    join_refreshes()
+
+
+def test_a_child_has_all_slots(small: Registry, sts: FakeSts) -> None:
+    sts.hold.clear()
+    provider = ask(small, "aa")
+    with pytest.raises(irsa_creds.RefreshTimeout):
+        provider.get(timeout=0)
+    slots = engine_of(provider).slots
+    assert slots._waited_for.started
     small.before_fork()
     small.after_in_child()
-    assert not small._tower._warming.aloft
+    assert not slots._waited_for.started
 
 
 @pytest.mark.skipif(not _OPEN_FILES.exists(), reason="open files are counted in /proc")
@@ -315,7 +337,7 @@ def test_no_refresh_leaves_a_connection_open(
     try:
         for number in range(10):
             irsa_creds.provider(session_name=f"tenant-{number}").get()
-            land_all()
+            join_refreshes()
             if number == 1:
                 before = open_files()
         # The server of this process closes its ends a little later.

@@ -26,7 +26,7 @@ import irsa_creds
 from irsa_creds._errors import Failure
 from irsa_creds.opentelemetry import _INSTRUMENTATION, instrument
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
-from kit import ROLE, FakeClock, FakeSts, join_flights
+from kit import ROLE, FakeClock, FakeSts, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class Backend:
 
     def points(self, name: str) -> list[Any]:
         """Return the data points of that metric, as of now."""
-        join_flights()
+        join_refreshes()
         metric = self.metrics().get(name)
         return [] if metric is None else list(metric.data.data_points)
 
@@ -88,14 +88,15 @@ def measured(backend: Backend, sts: FakeSts) -> Iterator[Backend]:
 def _own_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registry's providers live on the clock that the test moves."""
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
-    monkeypatch.setattr(irsa_creds._registry.REGISTRY, "_clock", clock)
+    registry = irsa_creds._registry.REGISTRY
+    monkeypatch.setattr(registry, "_clock", clock)
 
 
 def test_metrics_are_named_and_measured_as_semantic_conventions_have_it(
     measured: Backend,
 ) -> None:
     provider_of().get()
-    join_flights()
+    join_refreshes()
     found = measured.metrics()
     assert {name: metric.unit for name, metric in found.items()} == {
         DURATION: "s",
@@ -146,13 +147,13 @@ def test_every_attempt_of_a_refresh_counts(
     assert duration.sum == pytest.approx(sum(clock.slept)), "of all of them together"
 
 
-def test_what_another_process_brought_is_told_from_what_sts_was_asked_for(
+def test_a_result_of_the_shared_cache_has_a_source_of_its_own(
     measured: Backend,
 ) -> None:
-    channel = provider_of()._channel
-    channel.failed(ROLE, "AccessDenied", 0, 0.1)
-    channel.rotated(ROLE)
-    channel.deliver()
+    subscribers = provider_of()._subscribers
+    failed = "RefreshFailed", (ROLE, "AccessDenied", 0, 0.1)
+    subscribers.put([failed, ("TokenRotated", (ROLE,))])
+    subscribers.deliver()
     (attempts,) = measured.points(ATTEMPTS)
     assert attempts.attributes["irsa_creds.refresh.source"] == "shared_cache"
 
@@ -174,7 +175,7 @@ def test_looking_at_the_time_to_live_starts_no_exchange(measured: Backend, sts: 
     assert (provider.status().flights, sts.calls) == (0, 0)
 
 
-def test_credentials_that_nobody_reads_end_without_an_alarm(
+def test_credentials_that_are_not_read_end_without_an_alarm(
     measured: Backend, clock: FakeClock
 ) -> None:
     provider_of().get()
@@ -211,7 +212,7 @@ def failed(sts: FakeSts, tenant: str) -> irsa_creds.Provider:
     return provider
 
 
-def test_a_reader_who_gets_none_is_seen_for_as_long_as_somebody_reads(
+def test_a_provider_without_credentials_is_seen_for_as_long_as_it_is_read(
     measured: Backend, clock: FakeClock, sts: FakeSts
 ) -> None:
     provider = failed(sts, "tenant-1")
@@ -226,7 +227,7 @@ def test_a_reader_who_gets_none_is_seen_for_as_long_as_somebody_reads(
     assert measured.points(TIME_TO_LIVE) == [], "and not for ever after"
 
 
-def test_one_tenant_who_failed_once_hides_no_other(
+def test_a_tenant_that_failed_once_hides_no_other(
     measured: Backend, clock: FakeClock, sts: FakeSts
 ) -> None:
     gone = failed(sts, "tenant-1")
@@ -238,14 +239,16 @@ def test_one_tenant_who_failed_once_hides_no_other(
     assert gone.status().state == "empty"
 
 
-def test_what_is_closed_or_forgotten_fails_nobody(measured: Backend, sts: FakeSts) -> None:
+def test_a_closed_or_forgotten_provider_does_not_count_as_failing(
+    measured: Backend, sts: FakeSts
+) -> None:
     closed, forgotten = failed(sts, "tenant-1"), failed(sts, "tenant-2")
     closed.close()
     assert closed.status().last_failure is None
     assert len(measured.points(TIME_TO_LIVE)) == 1
     irsa_creds.reset()
     assert measured.points(TIME_TO_LIVE) == []
-    assert forgotten.get(), "the next read begins anew"
+    assert forgotten.get(), "the next read starts over"
 
 
 def test_of_the_credentials_of_one_role_the_shortest_time_left_is_shown(
@@ -279,10 +282,11 @@ def test_a_provider_that_is_dropped_is_gone(
 
 
 def test_ten_thousand_roles_and_codes_have_33_values(measured: Backend) -> None:
-    channel = provider_of()._channel
+    subscribers = provider_of()._subscribers
     for number in range(100):
-        channel.failed(f"{ROLE}-{number}", f"Code{number}", 1, 0.1)
-        channel.deliver()
+        failed = "RefreshFailed", (f"{ROLE}-{number}", f"Code{number}", 1, 0.1)
+        subscribers.put([failed])
+        subscribers.deliver()
     points = measured.points(ATTEMPTS)
     for name in ("irsa_creds.role.arn", "error.type"):
         values = {point.attributes[name] for point in points}
@@ -385,7 +389,7 @@ def test_the_metrics_reach_a_collector_over_otlp(sts: FakeSts) -> None:
         meter_provider = MeterProvider([reader], shutdown_on_exit=False)
         stop = instrument(meter_provider=meter_provider)
         provider_of().get()
-        join_flights()
+        join_refreshes()
         meter_provider.force_flush()
         stop()
         meter_provider.shutdown()
@@ -452,13 +456,13 @@ def test_the_page_shows_the_same_for_prometheus(
     names["CODES"].clear()
     assert math.isnan(gauge("irsa_creds_credentials_time_to_live_seconds"))
     sts.hold.set()
-    join_flights()
+    join_refreshes()
     assert gauge("irsa_creds_credentials_time_to_live_seconds") > 3000
     sts.down = DENIED
     names["provider"].invalidate()
     with pytest.raises(irsa_creds.ExchangeError):
         names["provider"].get()
-    join_flights()
+    join_refreshes()
     lines = generate_latest().decode().splitlines()
     total = "irsa_creds_refresh_attempts_total"
     assert f'{total}{{error_type="",outcome="success"}} 1.0' in lines

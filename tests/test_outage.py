@@ -26,7 +26,7 @@ def begin(outage: Outage, code: str = "X", *, left: float = 600.0, **fields: Any
     outage.begin(failure(code, **fields), left=left, blocking=blocking, now=NOW, wall=EPOCH)
 
 
-def test_before_the_first_failure_nothing_is_held_back(outage: Outage) -> None:
+def test_before_the_first_failure_nothing_backs_off(outage: Outage) -> None:
     assert outage.failure is None
     assert outage.last_failure is None
     assert not outage.bad_token
@@ -34,7 +34,7 @@ def test_before_the_first_failure_nothing_is_held_back(outage: Outage) -> None:
     assert outage.backed_off(NOW) is None
 
 
-def test_while_credentials_are_valid_a_failure_holds_back_the_background_only(
+def test_while_credentials_are_valid_a_failure_delays_background_refreshes_only(
     outage: Outage,
 ) -> None:
     begin(outage)
@@ -51,7 +51,7 @@ def test_the_background_backs_off_twice_as_long_each_time(outage: Outage) -> Non
     assert pauses == [2, 4, 8, 16]
 
 
-def test_who_reads_within_one_second_is_told_by_one_record(outage: Outage) -> None:
+def test_callers_within_one_second_share_one_failure(outage: Outage) -> None:
     begin(outage, left=0, blocking=True)
     first = outage.recorded(NOW + 0.25)
     assert outage.recorded(NOW + 0.75) is first
@@ -59,7 +59,7 @@ def test_who_reads_within_one_second_is_told_by_one_record(outage: Outage) -> No
     assert outage.recorded(NOW + 0.75) is not first
 
 
-def test_with_nothing_valid_a_blocking_failure_answers_for_sts(outage: Outage) -> None:
+def test_with_nothing_valid_a_blocking_failure_is_cached(outage: Outage) -> None:
     begin(outage, left=0)
     assert outage.failure == failure("X")
     assert outage.recorded(NOW + 0.75) == failure("X", again_in=2.0, told_at=EPOCH)
@@ -84,20 +84,20 @@ def test_after_a_refresh_that_failed_for_its_callers_the_next_has_one_attempt(
     assert outage.attempts == 4
 
 
-def test_what_another_process_was_told_keeps_its_instant(outage: Outage) -> None:
+def test_a_failure_of_another_process_keeps_its_instant(outage: Outage) -> None:
     begin(outage, left=0, again_in=40.0, told_at=EPOCH - 20)
     recorded = outage.recorded(NOW + 10)
     assert recorded is not None
     assert (recorded.told_at, recorded.again_in) == (EPOCH - 20, 30)
 
 
-def test_with_nothing_valid_a_background_failure_is_no_record(outage: Outage) -> None:
+def test_with_nothing_valid_a_background_failure_is_not_cached(outage: Outage) -> None:
     begin(outage, left=0, blocking=False)
     assert outage.failure is not None
     assert outage.recorded(NOW) is None
 
 
-def test_how_long_the_background_failed_does_not_slow_down_the_first_recovery(
+def test_background_failures_do_not_slow_down_the_first_recovery(
     outage: Outage,
 ) -> None:
     for _ in range(5):
@@ -125,14 +125,11 @@ def test_the_last_failure_tells_code_instant_and_number(outage: Outage) -> None:
     assert outage.last_failure == LastFailure("B", datetime.fromtimestamp(EPOCH, UTC), 2)
 
 
-def test_waiting_can_be_ended_and_stretched(outage: Outage) -> None:
+def test_a_back_off_can_be_stretched(outage: Outage) -> None:
     begin(outage)
-    begin(outage, left=0)
-    outage.retry_now(NOW)
-    assert outage.backed_off(NOW) is outage.recorded(NOW) is None
-    assert outage.failure is not None
-    outage.postpone(NOW + 1)
-    assert outage.backed_off(NOW + 0.5) == failure("X", again_in=1.0, told_at=EPOCH)
+    outage.postpone(NOW + 3)
+    assert outage.backed_off(NOW + 2) == failure("X", again_in=1.0, told_at=EPOCH)
+    assert outage.backed_off(NOW + 3) is None
 
 
 def test_a_token_is_to_blame_only_while_its_failure_lasts(outage: Outage) -> None:
@@ -172,7 +169,7 @@ def test_an_outage_is_one_line_of_the_log_and_its_end_another(
     )
 
 
-def test_a_thread_that_cannot_start_shortens_no_back_off(outage: Outage) -> None:
+def test_a_thread_that_cannot_start_does_not_shorten_a_back_off(outage: Outage) -> None:
     begin(outage, throttled=True, retry_after=150.0)
     outage.postpone(NOW + 1)
     assert outage.not_before == NOW + 150

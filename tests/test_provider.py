@@ -10,7 +10,7 @@ import pytest
 from irsa_creds import ExchangeError, RefreshStarted, RefreshSucceeded, RefreshTimeout
 from irsa_creds._config import Config
 from irsa_creds._provider import Provider, engine_of
-from kit import ROLE, FakeClock, FakeSts, failure, join_flights
+from kit import ROLE, FakeClock, FakeSts, failure, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def in_a_task(provider: Provider) -> Credentials:
     return asyncio.run(provider.aget())
 
 
-every_colour = pytest.mark.parametrize("get", [on_a_thread, in_a_task])
+sync_and_async = pytest.mark.parametrize("get", [on_a_thread, in_a_task])
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def provider(clock: FakeClock, sts: FakeSts, tmp_path: Path) -> Iterator[Provide
     token = tmp_path / "token"
     token.write_text("a.b.c")
     config = Config(role_arn=ROLE, session_name="pod", token_file=str(token))
-    made = Provider(config, {}, clock=clock, agenda=None)
+    made = Provider(config, {}, clock=clock, timer=None)
     yield made
     sts.hold.set()
-    join_flights()
+    join_refreshes()
 
 
-@every_colour
-def test_every_colour_gets_the_same_credentials_from_one_call(
+@sync_and_async
+def test_sync_and_async_callers_get_the_same_credentials_from_one_call(
     get: Callable[[Provider], Credentials], provider: Provider, sts: FakeSts
 ) -> None:
     assert get(provider).access_key_id == FIRST
@@ -52,7 +52,7 @@ def test_every_colour_gets_the_same_credentials_from_one_call(
     assert sts.calls == 1
 
 
-@every_colour
+@sync_and_async
 def test_a_read_of_valid_credentials_marks_them_and_takes_no_lock(
     get: Callable[[Provider], Credentials], provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,8 +64,8 @@ def test_a_read_of_valid_credentials_marks_them_and_takes_no_lock(
     assert engine.snapshot.was_read
 
 
-@every_colour
-def test_on_the_instant_the_hot_path_ends(
+@sync_and_async
+def test_the_fast_path_ends_exactly_at_its_instant(
     get: Callable[[Provider], Credentials],
     provider: Provider,
     clock: FakeClock,
@@ -75,19 +75,19 @@ def test_on_the_instant_the_hot_path_ends(
     engine = engine_of(provider)
     clock.advance(engine.snapshot.check_at - clock.now())
     looks: list[float] = []
-    look = engine.look
+    get_or_join = engine.get_or_join
 
-    def counted(min_ttl: float = 0.0, *, inline: bool = True) -> object:
+    def counted(min_ttl: float = 0.0, *, alone: bool = False) -> object:
         looks.append(min_ttl)
-        return look(min_ttl, inline=inline)
+        return get_or_join(min_ttl, alone=alone)
 
-    monkeypatch.setattr(engine, "look", counted)
+    monkeypatch.setattr(engine, "get_or_join", counted)
     get(provider)
     assert looks == [0.0]
 
 
-@every_colour
-def test_every_colour_gets_the_typed_error(
+@sync_and_async
+def test_sync_and_async_callers_get_the_typed_error(
     get: Callable[[Provider], Credentials], provider: Provider, sts: FakeSts
 ) -> None:
     sts.down = failure("AccessDenied", retryable=False)
@@ -122,7 +122,7 @@ def test_a_timeout_of_nothing_starts_a_refresh_and_does_not_wait(
 def test_prefetch_and_status(provider: Provider) -> None:
     assert provider.status().state == "empty"
     provider.prefetch()
-    join_flights()
+    join_refreshes()
     assert provider.status().state == "fresh"
     assert provider.status().sts_calls == 1
 
@@ -137,11 +137,11 @@ def test_invalidate_makes_the_next_read_wait_for_another_key(provider: Provider)
     assert provider.status().state == "expired"
 
 
-def test_events_are_told_until_somebody_has_heard_enough(provider: Provider) -> None:
+def test_events_are_delivered_until_the_subscriber_unsubscribes(provider: Provider) -> None:
     heard: list[Event] = []
     unsubscribe = provider.subscribe(heard.append)
     expiration = provider.get().expiration
-    join_flights()
+    join_refreshes()
     assert heard == [
         RefreshStarted(ROLE, blocking=True),
         RefreshSucceeded(ROLE, 1, 0.0, expiration),
@@ -149,18 +149,18 @@ def test_events_are_told_until_somebody_has_heard_enough(provider: Provider) -> 
     unsubscribe()
     provider.invalidate()
     provider.get()
-    join_flights()
+    join_refreshes()
     assert len(heard) == 2
 
 
-def test_close_forgets_and_a_later_read_begins_anew(provider: Provider) -> None:
+def test_close_forgets_and_a_later_read_starts_over(provider: Provider) -> None:
     provider.get()
     provider.close()
     assert provider.status().state == "empty"
     assert provider.get().access_key_id == SECOND
 
 
-def test_it_tells_whose_credentials_it_has_and_no_secret(provider: Provider) -> None:
+def test_its_repr_names_the_role_and_no_secret(provider: Provider) -> None:
     provider.get()
     assert provider.role_arn == ROLE
     assert repr(provider) == f"<Provider of {ROLE}>"
@@ -169,7 +169,7 @@ def test_it_tells_whose_credentials_it_has_and_no_secret(provider: Provider) -> 
 def test_a_token_may_come_from_a_callable(clock: FakeClock, sts: FakeSts) -> None:
     tokens = iter(["a.b.c", "d.e.f"])
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: next(tokens))
-    provider = Provider(config, {}, clock=clock, agenda=None)
+    provider = Provider(config, {}, clock=clock, timer=None)
     provider.get()
     provider.invalidate()
     provider.get()

@@ -86,7 +86,7 @@ def test_no_thread_starts_at_import(then: str) -> None:
 
 def test_a_fork_while_another_thread_loads_a_name_gives_a_child_that_works() -> None:
     code = """
-        import os, signal, sys, threading
+        import os, signal, sys, threading, time
         import irsa_creds
 
         begun = threading.Event()
@@ -95,8 +95,10 @@ def test_a_fork_while_another_thread_loads_a_name_gives_a_child_that_works() -> 
             def find_spec(self, name, path, target=None):
                 if name == "irsa_creds._config":
                     begun.set()
-                    # As on a throttled CPU: nothing ends it early.
-                    threading.Event().wait(1)
+                    # As on a throttled CPU.
+                    ends = time.monotonic() + 1
+                    while time.monotonic() < ends:
+                        pass
 
         sys.meta_path.insert(0, Slow())
         threading.Thread(target=lambda: irsa_creds.provider).start()

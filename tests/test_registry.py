@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from irsa_creds import ConfigError, Provider, _registry
+from irsa_creds import ConfigError, Provider, _registry, _timer
 from irsa_creds._config import Config
-from irsa_creds._lazy import IMPORT_LOCK
 from irsa_creds._provider import arguments_of, engine_of
 from irsa_creds._registry import Registry, issuer_of_file
-from kit import ROLE, FakeClock, FakeSts, eventually, join_flights
+from irsa_creds._timer import Timer
+from kit import ROLE, FakeClock, FakeSts, eventually, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
     made = Registry(clock)
     yield made
     sts.hold.set()
-    # First: whoever lands brings the refresher back.
-    join_flights()
+    # First: a refresh that ends starts the timer.
+    join_refreshes()
     made.reset()
 
 
@@ -71,7 +71,7 @@ def test_the_same_identity_has_the_same_provider_and_another_has_another(
     assert registry.of(config(duration_seconds=900), {}) is not first
 
 
-def test_a_crowd_that_asks_at_once_gets_one_provider(
+def test_threads_that_ask_at_once_get_one_provider(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Provider] = []
@@ -97,44 +97,100 @@ def test_a_crowd_that_asks_at_once_gets_one_provider(
     assert len(set(map(id, found))) == 1
 
 
-def test_a_provider_lives_on_though_nobody_holds_it(registry: Registry) -> None:
+def test_a_provider_lives_on_without_users(registry: Registry) -> None:
     seen = weakref.ref(registry.of(config(), {}))
     gc.collect()
     assert registry.of(config(), {}) is seen()
 
 
-def test_of_a_thousand_identities_the_longest_unread_may_go(registry: Registry) -> None:
+def test_of_a_thousand_identities_the_least_recently_used_is_dropped(
+    registry: Registry,
+) -> None:
     kept = registry.of(config("arn:aws:iam::123456789012:role/kept"), {})
     gone = weakref.ref(registry.of(config("arn:aws:iam::123456789012:role/gone"), {}))
     for number in range(1024):
         registry.of(config(f"arn:aws:iam::123456789012:role/{number}"), {})
     gc.collect()
     assert gone() is None
-    assert registry.of(config(kept.role_arn), {}) is kept, "who holds one keeps it"
+    assert registry.of(config(kept.role_arn), {}) is kept, "its user keeps it"
 
 
-# -- the refresher ---------------------------------------------------------------------------------
+# -- the timer -------------------------------------------------------------------------------------
 
 
-def test_the_refresher_starts_with_the_first_read_and_refreshes(
+def timer_of(registry: Registry) -> Timer:
+    assert registry._timer is not None
+    return registry._timer
+
+
+def test_the_timer_starts_with_the_first_credentials_and_refreshes(
     registry: Registry, clock: FakeClock, sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
-    assert registry._refresher._thread is None
+    timer = timer_of(registry)
+    assert timer._thread is None
     provider.get()
-    assert registry._refresher._thread is not None
+    eventually(lambda: timer._thread is not None)
+    join_refreshes()
     clock.advance(engine_of(provider).snapshot.refresh_at - clock.now())
-    with registry._refresher._condition:
-        registry._refresher._condition.notify_all()
+    timer._news.put(None)
     eventually(lambda: sts.calls == 2)
 
 
-def test_in_the_foreground_reads_alone_start_flights(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+def test_all_providers_have_one_timer_and_one_set_of_slots(registry: Registry) -> None:
+    engines = [engine_of(registry.of(config(role), {})) for role in (ROLE, OTHER)]
+    assert {engine.timer for engine in engines} == {timer_of(registry)}
+    assert {engine.slots for engine in engines} == {registry._slots}
+
+
+def test_without_background_only_reads_start_refreshes(
+    registry: Registry, clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
+    provider = registry.of(config(), {})
+    provider.get()
+    assert registry._timer is None
+    clock.advance(engine_of(provider).snapshot.refresh_at - clock.now())
+    provider.get()
+    join_refreshes()
+    assert sts.calls == 2
+
+
+def test_a_reset_ends_the_timers_thread(registry: Registry) -> None:
     registry.of(config(), {}).get()
-    assert registry._refresher._thread is None
+    join_refreshes()
+    timer = timer_of(registry)
+    thread = timer._thread
+    assert thread is not None
+    registry.reset()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+# -- gevent ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unwarned() -> Iterator[None]:
+    """As in a process that has not warned yet."""
+    _timer._warn.cache_clear()
+    yield
+    _timer._warn.cache_clear()
+
+
+@pytest.mark.usefixtures("unwarned")
+def test_gevent_that_patches_threads_late_is_warned_of_once(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.of(config(), {})
+    assert caplog.records == []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "get_ident", lambda: 1)
+        for _ in range(2):
+            _timer.warn_of_late_gevent()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "gevent.monkey.patch_all()" in record.getMessage()
 
 
 # -- the public function ---------------------------------------------------------------------------
@@ -175,8 +231,9 @@ def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts)
     engine.snapshot.was_read = False
     assert irsa_creds.provider(keep_warm=True) is provider
     assert engine.keep_warm
-    join_flights()
-    assert sts.calls == 2, "what was long due is done now"
+    # What was long due is done now, by the timer.
+    eventually(lambda: sts.calls == 2)
+    join_refreshes()
     assert irsa_creds.provider() is provider
     assert engine.keep_warm
 
@@ -190,13 +247,15 @@ def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(
     engine.keep_warm = True
     for _ in range(3):
         engine.tick()
-        join_flights()
+        join_refreshes()
         assert engine.status().state == "fresh"
         clock.advance(3500)
 
 
 @pytest.mark.usefixtures("pod")
-def test_what_was_named_at_any_time_is_in_the_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_given_at_any_time_is_in_the_pickle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     provider = irsa_creds.provider()
     assert irsa_creds.provider(role_arn=provider.role_arn) is provider
     pickled = pickle.dumps(provider)
@@ -232,32 +291,27 @@ def test_a_token_files_issuer_is_read_where_there_is_one(pod: Path) -> None:
 # -- forks -----------------------------------------------------------------------------------------
 
 
-def test_before_a_fork_the_import_lock_is_taken_and_the_refresher_ended(
+def test_before_a_fork_the_timer_is_ended_and_the_next_read_starts_it_again(
     registry: Registry,
 ) -> None:
     provider = registry.of(config(), {})
     provider.get()
+    join_refreshes()
     snapshot = engine_of(provider).snapshot
-    thread = registry._refresher._thread
+    thread = timer_of(registry)._thread
     assert thread is not None
     registry.before_fork()
-    try:
-        eventually(lambda: not thread.is_alive())
-        free = threading.Thread(target=lambda: taken.append(IMPORT_LOCK.acquire(timeout=0)))
-        taken: list[bool] = []
-        free.start()
-        free.join(10)
-        assert taken == [False]
-    finally:
-        registry.after_in_parent()
-    assert snapshot.check_at < registry._clock.now(), "the next read starts the refresher again"
+    eventually(lambda: not thread.is_alive())
+    registry.after_in_parent()
+    assert snapshot.check_at < registry._clock.now()
     provider.get()
-    assert registry._refresher._thread not in (None, thread)
+    assert timer_of(registry)._thread not in (None, thread)
 
 
-def test_two_threads_that_fork_at_once_both_bring_the_refresher_back(registry: Registry) -> None:
+def test_two_threads_that_fork_at_once_both_let_the_timer_start_again(registry: Registry) -> None:
     provider = registry.of(config(), {})
     provider.get()
+    join_refreshes()
     registry.before_fork()
     registry.before_fork()
     registry.after_in_parent()
@@ -265,57 +319,25 @@ def test_two_threads_that_fork_at_once_both_bring_the_refresher_back(registry: R
     assert engine_of(provider).snapshot.check_at < registry._clock.now()
 
 
-def test_what_is_kept_warm_needs_no_read_after_a_fork(registry: Registry) -> None:
+def test_a_provider_that_is_kept_warm_needs_no_read_after_a_fork(registry: Registry) -> None:
     provider = registry.of(config(), {})
     engine_of(provider).keep_warm = True
     provider.get()
+    join_refreshes()
     registry.before_fork()
-    assert registry._refresher._thread is None
+    assert timer_of(registry)._thread is None
     registry.after_in_parent()
-    assert registry._refresher._thread is not None
+    assert timer_of(registry)._thread is not None
 
 
-def test_a_fork_waits_for_no_import_for_ever_and_the_child_has_a_free_lock(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_registry, "_IMPORT_PATIENCE", 0.01)
-    busy, done = threading.Event(), threading.Event()
-
-    def import_something() -> None:
-        with IMPORT_LOCK:
-            busy.set()
-            done.wait(30)
-
-    importing = threading.Thread(target=import_something)
-    importing.start()
-    assert busy.wait(10)
+def test_a_child_keeps_warm_what_its_parent_did(registry: Registry) -> None:
+    provider = registry.of(config(), {})
+    engine_of(provider).keep_warm = True
+    provider.get()
+    join_refreshes()
     registry.before_fork()
-    registry.after_in_parent()
-    assert not IMPORT_LOCK.acquire(timeout=0), "it is the importing thread's still"
-    done.set()
-    importing.join(10)
-
-
-def test_a_fork_that_did_not_get_the_lock_leaves_that_of_another_fork_alone(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_registry, "_IMPORT_PATIENCE", 0.01)
-    registry.before_fork()
-
-    def fork_as_well() -> None:
-        registry.before_fork()
-        registry.after_in_parent()
-
-    other = threading.Thread(target=fork_as_well)
-    other.start()
-    other.join(10)
-    registry.after_in_parent()
-    free: list[bool] = []
-    look = threading.Thread(target=lambda: free.append(IMPORT_LOCK.acquire(timeout=0)))
-    look.start()
-    look.join(10)
-    assert free == [True], "it was let go by the one that had it"
-    IMPORT_LOCK.reset_after_fork()
+    registry.after_in_child()
+    assert timer_of(registry)._thread is not None
 
 
 @pytest.mark.usefixtures("sts")
@@ -338,7 +360,7 @@ def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
         making.start()
         for _ in range(300):
             registry.before_fork()
-            registry._refresher_ran = True
+            registry._stopped = [timer_of(registry)]
             registry.after_in_parent()
     finally:
         sys.setswitchinterval(before)
@@ -346,19 +368,36 @@ def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
         making.join(20)
 
 
-def test_what_was_forgotten_by_a_reset_is_made_the_childs_own_as_well(
+def test_a_provider_of_before_a_reset_becomes_the_childs_own_as_well(
     registry: Registry, sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
     provider.get()
     registry.reset()
     provider.get()
+    join_refreshes()
     registry.before_fork()
     registry.after_in_child()
     assert provider.status().flights == 0
 
 
-def test_who_asks_in_the_middle_of_asking_gets_the_same_provider(
+def test_in_a_child_the_timer_of_a_provider_of_before_a_reset_is_not_the_parents(
+    registry: Registry,
+) -> None:
+    provider = registry.of(config(), {})
+    provider.get()
+    registry.reset()
+    provider.get()
+    join_refreshes()
+    timer = engine_of(provider).timer
+    assert isinstance(timer, Timer)
+    parents = timer._thread
+    registry.before_fork()
+    registry.after_in_child()
+    assert timer._thread is None or timer._thread is not parents
+
+
+def test_a_signal_handler_that_interrupts_the_making_gets_the_same_provider(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner: list[Provider] = []
@@ -367,7 +406,7 @@ def test_who_asks_in_the_middle_of_asking_gets_the_same_provider(
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             if not inner:
-                # A signal's handler, or a finalizer.
+                # A signal handler, or a finalizer.
                 inner.append(None)  # type: ignore[arg-type]  # until the next line
                 inner[0] = registry.of(config(), {})
 
@@ -375,21 +414,22 @@ def test_who_asks_in_the_middle_of_asking_gets_the_same_provider(
     assert registry.of(config(), {}) is inner[0]
 
 
-def test_a_parent_without_a_refresher_gets_none(registry: Registry) -> None:
+def test_a_parent_without_a_timer_gets_none(registry: Registry) -> None:
     provider = registry.of(config(), {})
     before = engine_of(provider).snapshot.check_at
     registry.before_fork()
     registry.after_in_parent()
     assert engine_of(provider).snapshot.check_at == before
-    assert registry._refresher._thread is None
+    assert timer_of(registry)._thread is None
 
 
-def test_a_childs_registry_has_locks_refresher_and_flights_of_its_own(
+def test_a_childs_registry_has_lock_timer_and_refreshes_of_its_own(
     registry: Registry, sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
     sts.hold.clear()
-    engine_of(provider).prefetch()
+    with pytest.raises(irsa_creds.RefreshTimeout):
+        provider.get(timeout=0)
     holder = threading.Thread(target=registry._lock.acquire)
     holder.start()
     holder.join(10)
@@ -397,9 +437,9 @@ def test_a_childs_registry_has_locks_refresher_and_flights_of_its_own(
     registry.after_in_child()
     assert registry.of(config(), {}) is provider
     assert provider.status().flights == 0
-    assert registry._refresher._thread is None
-    assert IMPORT_LOCK.acquire(timeout=0)
-    IMPORT_LOCK.release()
+    assert engine_of(provider).refresh is None
+    assert timer_of(registry)._thread is None
+    assert not engine_of(provider).slots._waited_for.started
 
 
 @pytest.mark.usefixtures("pod")
@@ -416,7 +456,7 @@ def test_a_real_child_reads_on_with_its_parents_credentials(sts: FakeSts) -> Non
 
 
 @pytest.mark.usefixtures("pod")
-def test_words_of_two_calls_are_never_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_of_two_calls_are_never_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = irsa_creds.provider()
     again = irsa_creds.provider(role_arn=os.environ["AWS_ROLE_ARN"], shared_cache=False)
     third = irsa_creds.provider(

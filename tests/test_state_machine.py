@@ -1,7 +1,7 @@
-"""Promises 1 to 6 held as invariants, whatever happens in whatever order, in both colours.
+"""Promises 1 to 6 held as invariants, whatever happens in whatever order, sync and async.
 
-Beside the readers of `promises`, the tasks of two loops wait for the same flights. A loop lags
-behind until the machine turns it, its tasks are cancelled, and it is closed in mid-flight.
+Beside the callers of `promises`, the tasks of two loops wait for the same refreshes. A loop lags
+behind until the machine turns it, its tasks are cancelled, and it is closed during a refresh.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ loops = st.integers(0, LOOPS - 1)
 
 
 class _Heard(logging.Handler):
-    """What asyncio and the futures log of callbacks: what goes wrong there, nobody else hears."""
+    """What asyncio logs of callbacks: what goes wrong there is seen nowhere else."""
 
-    loggers = (logging.getLogger("asyncio"), logging.getLogger("concurrent.futures"))
+    logger = logging.getLogger("asyncio")
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
-        for logger in self.loggers:
-            logger.addHandler(self)
+        self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
@@ -42,8 +41,7 @@ class _Heard(logging.Handler):
             self.messages.append(message)
 
     def end(self) -> None:
-        for logger in self.loggers:
-            logger.removeHandler(self)
+        self.logger.removeHandler(self)
 
 
 class PromisesToTasks(Promises):
@@ -68,6 +66,12 @@ class PromisesToTasks(Promises):
         """Whether credentials that are valid may be waited for all the same."""
         return self.past_by_the_wall() and self.key not in self.wall_tried
 
+    def settle(self, loop: SteppedLoop) -> None:
+        """Let a loop turn until all stands still: a look at a denied token ends meanwhile."""
+        for _ in range(2):
+            loop.turn()
+            self.stand_still()
+
     # -- tasks and loops ---------------------------------------------------------------------------
 
     @rule(number=loops, count=st.integers(1, 3))
@@ -77,11 +81,11 @@ class PromisesToTasks(Promises):
         for _ in range(count):
             valid, excused = self.left() > NEARLY, self.excused()
             task = loop.begin(self.engine)
-            self.stand_still()
+            self.settle(loop)
             if not task.done():
                 assert not valid or excused, "promise 1: a task waits"
-                assert self.flight is not None, "it waits for nothing"
-                loop.waiting.append(Waiting(task, self.clock.now(), self.flight))
+                assert self.refresh is not None, "it waits for nothing"
+                loop.waiting.append(Waiting(task, self.clock.now(), self.refresh))
             elif isinstance(task.exception(), IrsaError):
                 assert not valid, "promise 1: a task saw an error while credentials were valid"
             else:
@@ -92,21 +96,20 @@ class PromisesToTasks(Promises):
         loop = self.loop(number)
         valid, excused = self.left() > NEARLY, self.excused()
         due = {each: each.verdict for each in loop.waiting if each.is_due}
-        loop.turn()
-        self.stand_still()
+        self.settle(loop)
         for each in list(loop.waiting):
             if not each.task.done():
-                # A background flight that failed says nothing: it waits for the next.
+                # A background refresh that failed says nothing: it waits for the next.
                 assert each not in due or not valid or excused, "promise 1: a task waits on"
-                assert self.flight is not None, "it waits for nothing"
-                each.flight = self.flight
-                end = min(each.arrived_at + WAITER_SECONDS, each.flight.overdue_at)
-                assert self.clock.now() < end, "promise 4: nobody waits without a deadline"
+                assert self.refresh is not None, "it waits for nothing"
+                each.refresh = self.refresh
+                end = min(each.arrived_at + WAITER_SECONDS, each.refresh.overdue_at)
+                assert self.clock.now() < end, "promise 4: no caller waits without a deadline"
                 continue
             loop.waiting.remove(each)
             error = each.task.exception()
             if error is None:
-                assert due.get(each) is None, "its flight had failed"
+                assert due.get(each) is None, "its refresh had failed"
                 self.check_served(each.task.result())
             else:
                 assert isinstance(error, IrsaError)
@@ -125,11 +128,11 @@ class PromisesToTasks(Promises):
         Args:
             waiting: what it waited for.
             error: what it got.
-            verdict: what its flight had left for it before it was told.
+            verdict: what its refresh had left for it before it was told.
             valid: whether it might have had credentials instead.
         """
         if verdict is not None:
-            assert error.failure is verdict, "promise 2: one record for all"
+            assert error.failure is verdict, "promise 2: one failure for all"
         elif error.failure is not waiting.verdict:
             assert not valid, "promise 1: a task saw an error while credentials were valid"
         if "came within" in str(error):
@@ -144,23 +147,23 @@ class PromisesToTasks(Promises):
     def task_is_cancelled(self, data: st.DataObject) -> None:
         number = self.draw_busy(data)
         loop = self.loops[number]
-        # Perhaps at the very moment at which its flight has landed.
+        # Perhaps at the very moment at which its refresh has ended.
         quitter = loop.waiting.pop(data.draw(st.integers(0, len(loop.waiting) - 1)))
-        alone, before = not loop.waiting, (self.started, self.flight)
+        alone, before = not loop.waiting, (self.started, self.refresh)
         assert quitter.task.cancel()
         self.loop_turns(number)
         assert quitter.task.cancelled(), "promise 4: its cancellation was swallowed"
-        assert not alone or before == (self.started, self.flight), "promise 4: it took a flight"
+        assert not alone or before == (self.started, self.refresh), "promise 4: it took a refresh"
 
     @precondition(lambda self: self.tasks())
     @rule(data=st.data(), tidy=st.booleans())
     def loop_is_closed(self, data: st.DataObject, *, tidy: bool) -> None:
         number = self.draw_busy(data)
-        before = self.started, self.flight
+        before = self.started, self.refresh
         self.closed.append(self.loops.pop(number))
         self.closed[-1].end(tidy=tidy)
         self.stand_still()
-        assert before == (self.started, self.flight), "promise 4: it took a flight with it"
+        assert before == (self.started, self.refresh), "promise 4: it took a refresh with it"
 
     @rule()
     def process_forks(self) -> None:
@@ -174,13 +177,13 @@ class PromisesToTasks(Promises):
     # -- what always holds -------------------------------------------------------------------------
 
     @invariant()
-    def whoever_waits_as_a_task_has_somebody_who_will_answer(self) -> None:
+    def every_task_that_waits_will_be_answered(self) -> None:
         for each in self.tasks():
-            assert each.is_due or each.flight is self.flight
+            assert each.is_due or each.refresh is self.refresh
             assert not each.task.done()
 
     @invariant()
-    def nothing_went_wrong_where_nobody_looks(self) -> None:
+    def nothing_went_wrong_unseen(self) -> None:
         assert self.heard.messages == []
 
     def teardown(self) -> None:
@@ -188,10 +191,10 @@ class PromisesToTasks(Promises):
             for loop in self.loops.values():
                 loop.end(tidy=True)
         finally:
-            # The flights of closed loops land now.
+            # The refreshes of closed loops end now.
             super().teardown()
             for loop in self.closed:
-                loop.bury()
+                loop.drop_tasks()
             self.heard.end()
         assert self.heard.messages == []
 

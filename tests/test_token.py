@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -227,6 +228,22 @@ def test_no_frame_of_a_refusal_keeps_what_the_file_holds(path: Path, content: st
     frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)][1:]
     assert frames
     assert not [frame for frame in frames if "canary" in repr(frame.f_locals)]
+
+
+def test_a_file_from_a_year_that_no_calendar_has_gives_its_token(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(JWT)
+    fstat = os.fstat
+
+    def in_the_year_14645(file: int) -> object:
+        seen = fstat(file)
+        known = {name: getattr(seen, name) for name in dir(seen) if name.startswith("st_")}
+        return SimpleNamespace(**{**known, "st_mtime": 4e11})
+
+    monkeypatch.setattr("irsa_creds._token.os.fstat", in_the_year_14645)
+    token = TokenFile(str(path)).read()
+    assert (token.value, token.written) == (JWT, None)
 
 
 def test_an_empty_file_may_just_be_written(path: Path) -> None:

@@ -15,8 +15,6 @@ an underscore may change in any release.
 from __future__ import annotations
 
 import importlib
-import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
@@ -28,6 +26,7 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
 )
+from irsa_creds._forks import FORKS
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -114,21 +113,13 @@ _LATE = {
     **dict.fromkeys(("provider", "reset"), "irsa_creds._registry"),
 }
 
-# A fork waits while another thread imports: its child would have half a module for ever.
-_importing = threading.RLock()
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=_importing.release,
-    )
-
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with _importing:
-        found = getattr(importlib.import_module(_LATE[name]), name)
+    # A fork waits for it: a child that is forked in the middle would have half a module for ever.
+    module = FORKS.during(lambda: importlib.import_module(_LATE[name]))
+    found = getattr(module, name)
     globals()[name] = found
     return found
 

@@ -10,7 +10,6 @@ from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCred
 from irsa_creds._errors import IrsaError
 from irsa_creds._expired_hook import watch_for_expired
 from irsa_creds._freshness import NEVER, Snapshot, State, state
-from irsa_creds._lazy import load_late
 from irsa_creds._private import last_client_region
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
@@ -132,7 +131,7 @@ class OnEngine:
         if when is not None and when.replace(tzinfo=when.tzinfo or UTC) <= self._time_fetcher():
             snapshot = self._engine.snapshot
             snapshot.refresh_at = min(snapshot.refresh_at, self._now())
-            self._engine.rouse()
+            self._engine.leave_fast_path()
 
     @staticmethod
     def _time_fetcher() -> datetime:
@@ -244,7 +243,6 @@ def read_only(name: str) -> Callable[[object, object], NoReturn]:
 def in_botocore(error: IrsaError) -> IrsaError:
     """Return `error` as a subclass that callers of botocore catch as well."""
     # Most programs meet no error: they do not pay for the import.
-    load_late("irsa_creds._dual_errors")
     from irsa_creds._dual_errors import dual  # noqa: PLC0415
 
     return dual(error)

@@ -1,6 +1,6 @@
 """What STS said: credentials out of its XML, or one `Failure` that tells what is wrong.
 
-Imports inside functions are of modules that `_lazy` has loaded before: only an exchange pays.
+Imports inside functions are of modules that `_lazy` has loaded before: only an STS call pays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from urllib.parse import quote_plus
 from irsa_creds._credentials import Credentials
 from irsa_creds._errors import Failure, mask, without_pieces
 from irsa_creds._http import BODY_LIMIT, NoReply, Reply
-from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,7 +171,6 @@ def _failure(asked: Asked, code: str, message: str, **known: Any) -> Failure:
 
 def _table() -> ModuleType:
     """Return what knows what errors mean; a program that meets none pays for none."""
-    load_late("irsa_creds._advice")
     from irsa_creds import _advice  # noqa: PLC0415
 
     return _advice

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from irsa_creds._endpoint import signing_region
 from irsa_creds._http import Request
-from irsa_creds._lazy import load_late
 from irsa_creds._muffle import muted
 from irsa_creds._sts import Exchange, basic_form, common_headers, policies_form
 
@@ -122,7 +121,6 @@ class ChainExchange(Exchange):
 
 def signed_headers(config: Config, url: str, body: bytes, key: Key) -> dict[str, str]:
     """Return the headers of a POST to STS that these credentials sign now."""
-    load_late("botocore.auth")
     from botocore.auth import SigV4Auth  # noqa: PLC0415 - only a chain of roles signs
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The flights of a further role: what they show STS are the credentials of the role before."""
+"""The refreshes of a target role: what proves it to STS are the credentials of its source role."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from irsa_creds._assume import Key
 from irsa_creds._errors import Failure, IrsaError, RefreshTimeout
 from irsa_creds._pilot import Pilot
-from irsa_creds._waiting import acquire, wait
+from irsa_creds._waiting import acquire, join
 
 if TYPE_CHECKING:
     from irsa_creds import _freshness as fresh
-    from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._engine import Engine
-    from irsa_creds._flight import Flight
     from irsa_creds._freshness import Snapshot
     from irsa_creds._pilot import Asking
+    from irsa_creds._refresh import Refresh
     from irsa_creds._token import Token
 
 __all__ = ["ChainPilot", "RoleBefore"]
@@ -25,39 +24,43 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 
 class RoleBefore:
-    """The role before, as those see it who assume another with its credentials.
+    """The source role of a target role, which assumes the other with its credentials.
 
-    They read it as everybody does: while its credentials are valid, nobody waits for its refresh.
+    They are read as any others: while they are valid, no target waits for their refresh.
 
     Args:
         engine: its engine.
-        pilot: who flies its flights.
+        pilot: gets its credentials.
     """
 
     def __init__(self, engine: Engine, pilot: Pilot) -> None:
         self.engine = engine
         self._pilot = pilot
 
-    def key(self, deadline: float, refused: str) -> Key | Failure:
+    def key(self, refresh: Refresh, expired: str) -> Key | Failure:
         """Return its credentials, or why there are none.
 
         Args:
-            deadline: the instant until which they are waited for.
-            refused: the id of a key that STS has refused as expired: a refresh that is under way
-                is waited for as well.
+            refresh: the target's, which waits for them until its own deadline.
+            expired: the id of a key that STS called expired: its next one is waited for.
         """
         engine = self.engine
+
+        def snapshot() -> Snapshot:
+            left = refresh.deadline - engine.now()
+            return acquire(engine, timeout=left, here=True, alone=refresh.alone)
+
         try:
-            snapshot = acquire(engine, timeout=deadline - engine.now())
-            flight = engine.under_way
-            if flight is not None and snapshot.credentials.access_key_id == refused:
-                wait(flight.future, max(0.0, deadline - engine.now()))
-                snapshot = acquire(engine, timeout=deadline - engine.now())
+            found = snapshot()
+            current = engine.refresh
+            if current is not None and found.credentials.access_key_id == expired:
+                join(engine, current, refresh.deadline, alone=refresh.alone)
+                found = snapshot()
         except IrsaError as error:
             failure = _failure_of(error, engine.role_arn)
         else:
-            return Key(snapshot.credentials)
-        # Its own flight has tried often enough, and says when there is another.
+            return Key(found.credentials)
+        # Its own refresh has tried often enough, and says when there is another.
         return failure._replace(attempts=1, again_in=engine.record_left() or failure.again_in)
 
     def read(self) -> Token:
@@ -76,10 +79,10 @@ class RoleBefore:
 
 
 class ChainPilot(Pilot):
-    """Flies the flights of the last role of a chain.
+    """Gets the credentials of the last role of a chain.
 
-    Engines wait for each other in this direction only, on a flight's own thread and no longer than
-    that flight lasts.
+    Engines wait for each other in this direction only, on a refresh's own thread and no longer than
+    that refresh lasts.
 
     Args:
         role_arn: the last role.
@@ -87,7 +90,6 @@ class ChainPilot(Pilot):
         exchange: asks STS for the last role.
         ceiling: the longest lifetime that is believed.
         clock: this process's clocks.
-        channel: hears of each attempt.
         draw: the source of chance.
     """
 
@@ -101,26 +103,23 @@ class ChainPilot(Pilot):
         *,
         ceiling: float,
         clock: Clock,
-        channel: Channel,
         draw: fresh.Draw,
     ) -> None:
-        super().__init__(
-            role_arn, before, exchange, ceiling=ceiling, clock=clock, channel=channel, draw=draw
-        )
+        super().__init__(role_arn, before, exchange, ceiling=ceiling, clock=clock, draw=draw)
         self._before = before
-        self._refused = ""
+        self._expired = ""
 
-    def _proof(self, flight: Flight) -> Key | Failure:
-        key = self._before.key(flight.deadline, self._refused)
+    def _proof(self, refresh: Refresh) -> Key | Failure:
+        key = self._before.key(refresh, self._expired)
         self._tried = "" if isinstance(key, Failure) else key.fingerprint
         return key
 
-    def _attempt(self, flight: Flight) -> Snapshot | Failure:
-        outcome = super()._attempt(flight)
+    def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        outcome = super()._attempt(refresh)
         # What the role before was told of its own token is no matter of its key.
         if self._tried and isinstance(outcome, Failure) and outcome.code in _EXPIRED:
-            self._refused = self._tried
-            self._before.engine.distrust(self._tried)
+            self._expired = self._tried
+            self._before.engine.mark_stale(self._tried)
         return outcome
 
     def token(self) -> Token:
@@ -131,21 +130,15 @@ class ChainPilot(Pilot):
         """
         return self.peek()
 
+    def deliver(self) -> None:
+        """Log and tell what came of the source role's refreshes that ran on a target's thread."""
+        self._before.engine.deliver()
+
     def token_changed(self) -> bool:
-        """Whether the role before has a key by now that was not tried; looks once a second."""
-        if not self._may_look():
-            return False
-        # It may be that one's token that was bad, and nobody else may be reading it.
+        """Whether the source role has a key by now that was not tried."""
+        # It may be that role's token that was bad, and no other thread may be reading it.
         self._before.engine.prefetch()
         return self._before.signature() not in ("", self._tried)
-
-    def needs_this_thread(self) -> bool:
-        """Whether this very thread holds what the flights of the roles before need."""
-        return self._before.engine.needs_this_thread()
-
-    def is_waited_for_here(self) -> bool:
-        """Whether this very thread brings the credentials of a role before."""
-        return self._before.engine.is_flown_here()
 
 
 def _failure_of(error: IrsaError, role_arn: str) -> Failure:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds import _arn, _validate
 from irsa_creds._errors import ConfigError
-from irsa_creds._lazy import load_late
 from irsa_creds._place import Http, region_of_issuer, resolve_place
 from irsa_creds._settings import (
     EnvironSettings,
@@ -286,7 +285,6 @@ def _duration(settings: Settings, argument: int | None, *, aws: bool) -> int | N
 def _chain(roles: Sequence[Asked], assume: object, *, aws: bool) -> tuple[Hop, ...]:
     if not roles and assume is None:
         return ()
-    load_late("irsa_creds._hops")
     from irsa_creds._hops import asked_by_argument, resolve_chain  # noqa: PLC0415 - most need none
 
     return resolve_chain((*roles, *asked_by_argument(assume)), aws=aws, host=_host_name())

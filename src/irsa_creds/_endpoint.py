@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._lazy import IMPORT_LOCK, load_exchange_modules
+from irsa_creds._lazy import load_exchange_modules
 
 if TYPE_CHECKING:
     from irsa_creds._config import Config
@@ -35,15 +35,12 @@ def endpoint_url(config: Config) -> str:
 
     Raises:
         ConfigError: there is no endpoint for this combination.
-        TimeoutError: another thread has been importing for too long; a later call may do better.
     """
     if config.endpoint_url is not None:
         return config.endpoint_url
     load_exchange_modules()
     try:
         return _by_rules(config)
-    except TimeoutError:
-        raise
     except Exception:  # noqa: BLE001, S110 - no such endpoint, or the rules are gone: a client tells
         pass
     try:
@@ -97,39 +94,37 @@ def _without_fips(region: str) -> tuple[str, bool]:
 
 def _by_client(config: Config) -> str:
     """Ask a throw-away client of botocore, by public names only: 40 ms and 8 MB."""
-    # One lock over it all: a client imports as it goes.
-    with IMPORT_LOCK:
-        from botocore.config import Config as ClientConfig  # noqa: PLC0415
-        from botocore.session import Session  # noqa: PLC0415
+    from botocore.config import Config as ClientConfig  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
 
-        # Without a profile, and with keys: neither files nor a chain of providers are looked at.
-        session = Session(session_vars={"profile": (None, None, None, None)})
-        session.set_config_variable(
-            "sts_regional_endpoints", "legacy" if config.legacy_global else "regional"
-        )
-        client = session.create_client(
-            "sts",
-            region_name=config.region or "aws-global",
-            aws_access_key_id="unused",
-            aws_secret_access_key="unused",  # noqa: S106
-            config=ClientConfig(
-                use_fips_endpoint=config.use_fips,
-                use_dualstack_endpoint=config.use_dualstack,
-                ignore_configured_endpoint_urls=True,
-            ),
-        )
-        urls: list[str] = []
+    # Without a profile, and with keys: neither files nor a chain of providers are looked at.
+    session = Session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable(
+        "sts_regional_endpoints", "legacy" if config.legacy_global else "regional"
+    )
+    client = session.create_client(
+        "sts",
+        region_name=config.region or "aws-global",
+        aws_access_key_id="unused",
+        aws_secret_access_key="unused",  # noqa: S106
+        config=ClientConfig(
+            use_fips_endpoint=config.use_fips,
+            use_dualstack_endpoint=config.use_dualstack,
+            ignore_configured_endpoint_urls=True,
+        ),
+    )
+    urls: list[str] = []
 
-        def answer(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
-            urls.append(params["url"])
-            return SimpleNamespace(status_code=200), {}
+    def answer(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
+        urls.append(params["url"])
+        return SimpleNamespace(status_code=200), {}
 
-        client.meta.events.register("before-call.sts.AssumeRoleWithWebIdentity", answer)
-        client.assume_role_with_web_identity(
-            RoleArn="arn:aws:iam::123456789012:role/unused",
-            RoleSessionName="unused",
-            WebIdentityToken="unused",
-        )
+    client.meta.events.register("before-call.sts.AssumeRoleWithWebIdentity", answer)
+    client.assume_role_with_web_identity(
+        RoleArn="arn:aws:iam::123456789012:role/unused",
+        RoleSessionName="unused",
+        WebIdentityToken="unused",
+    )
     return urls[0].removesuffix("/")
 
 

@@ -1,224 +1,480 @@
-"""The state machine of one identity: what readers, refresher, users and services bring about."""
+"""The refresh state of one identity: its snapshot, the refresh in progress, and its back-off."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds import _freshness as fresh, _refusals
-from irsa_creds._airfield import Airfield
-from irsa_creds._flight import Flight
+from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._freshness import Snapshot, State
-from irsa_creds._greenlets import THREADS
-from irsa_creds._lazy import load_late
-from irsa_creds._lock import CountedLock, LockedOutError, sections_here
-from irsa_creds._muffle import logging_is_held_here
+from irsa_creds._here import HERE
+from irsa_creds._outage import Outage
+from irsa_creds._refresh import Refresh
+from irsa_creds._slots import Slots, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from irsa_creds._errors import Failure
+    from irsa_creds._channel import Subscribers
+    from irsa_creds._clock import Clock
     from irsa_creds._events import Status
+    from irsa_creds._pilot import Pilot
+    from irsa_creds._refresh import Outcome
+    from irsa_creds._sharing import Sharing
+
+    class Schedule(Protocol):
+        """The timer, as an engine sees it."""
+
+        def schedule(self, engine: Engine, at: float) -> None: ...
+        def run(self) -> bool: ...
 
 
 __all__ = ["Engine"]
 
-# The next read sees to it as well: who was interrupted in the middle of a change may do without.
-_LOCKED_OUT = contextlib.suppress(LockedOutError)
+_NEXT_TRY = 1.0
+# Seconds: the longest pause that STS may ask for, and a minute for the refresh itself.
+_TRIED_AT_LEAST_EVERY = 360.0
 
 
-class Engine(Airfield):
+class Engine:
     """One identity's credentials: reads take `snapshot` bare, all changes happen under one lock.
 
-    The lock never spans I/O, and no call here blocks: what is to be waited for comes back as a
-    flight, and who called waits in a colour of its own.
+    The lock is held for microseconds: never over I/O, logging, a start of a thread, a call into
+    user code, or while another engine's lock is taken. It is a plain `RLock` in a plain `with`,
+    which no exception of a signal handler can leave taken.
+
+    Args:
+        pilot: gets new credentials from STS.
+        clock: this process's clocks.
+        timer: wakes it; None: reads alone start refreshes.
+        subscribers: hear of each refresh.
+        draw: the source of chance.
+        slots: give each refresh its thread.
     """
 
-    # Of the last flight that `min_ttl` started.
-    _last_demand = fresh.NEVER
+    def __init__(
+        self,
+        pilot: Pilot,
+        clock: Clock,
+        timer: Schedule | None,
+        subscribers: Subscribers,
+        draw: fresh.Draw,
+        *,
+        slots: Slots | None = None,
+    ) -> None:
+        self.snapshot = Snapshot.nothing()
+        self.keep_warm = False
+        #: Where other processes' credentials are looked for first; None: nowhere.
+        self.sharing: Sharing | None = None
+        #: The refresh in progress, queued or running.
+        self.refresh: Refresh | None = None
+        #: The instant that the timer wakes it at; none before the first credentials.
+        self.wakes_at = fresh.NEVER
+        self.now = clock.now
+        self.role_arn = pilot.role_arn
+        self._pilot = pilot
+        self._clock = clock
+        self.timer = timer
+        self._subscribers = subscribers
+        self._draw = draw
+        self.slots = slots or Slots(clock)
+        self._lock = threading.RLock()
+        self._outage = Outage(pilot.role_arn, draw)
+        self._started = 0
+        self._started_at = -fresh.OVERDUE_INTERVAL
+        # Refreshes that are no longer waited for, and whose threads may still hang.
+        self._overdue: list[Refresh] = []
+        # Of the last refresh that `min_ttl` started, and of the last look at a denied token.
+        self._demanded_at = self._looked_at = fresh.NEVER
+        # The instant of the last failure since the last success.
+        self._failed_at = fresh.NEVER
+        # Callers are released without the lock: that calls into their event loops.
+        self._settled: deque[tuple[Refresh, Outcome]] = deque()
 
     # -- reads ---------------------------------------------------------------------------------
 
-    def look(self, min_ttl: float = 0.0, *, inline: bool = True) -> Snapshot | Flight:
-        """Return credentials that may be used now, or the flight to wait for.
+    def get_or_join(self, min_ttl: float = 0.0, *, alone: bool = False) -> Snapshot | Refresh:
+        """Return credentials that may be used now, or the refresh to wait for: `start` it.
 
         Args:
             min_ttl: seconds that must be left to the end of use.
-            inline: whether the caller can run a flight itself where no thread can start.
+            alone: whether the caller must not wait for another thread. It gets a refresh to run
+                itself.
 
         Raises:
-            IrsaError: a failure that answers for STS for now.
+            IrsaError: a cached failure.
         """
-        # Not under the lock: in a chain those before have locks of their own.
-        waits_for_itself = self._pilot.is_waited_for_here()
-        try:
-            return self._look(min_ttl, inline=inline, waits_for_itself=waits_for_itself)
-        except LockedOutError:
-            snapshot = self.snapshot
-            left = snapshot.left(self._clock.now())
+        if alone:
+            snapshot, left = self.snapshot, self.snapshot.left(self._clock.now())
             if left > 0 and left >= min_ttl:
                 return snapshot
-        raise _refusals.interrupted(self.role_arn)
+            if HERE.is_in_section and HERE.section is not self._lock:
+                raise _refusals.interrupted(self.role_arn)
+        HERE.section = self._lock
+        with self._lock:
+            now = self._clock.now()
+            self._disown_overdue(now)
+            found = self._decide(min_ttl, now, alone=alone)
+        self._release_callers()
+        if not alone:
+            self._wake(found)
+        if isinstance(found, Failure):
+            raise found.error()
+        if isinstance(found, IrsaError):
+            raise found
+        return found
 
-    def _look(self, min_ttl: float, *, inline: bool, waits_for_itself: bool) -> Snapshot | Flight:
-        """Look under the lock."""
-        with self._turn() as now:
-            snapshot = self.snapshot
-            if now >= snapshot.end_of_use:
-                if waits_for_itself or self._hangar.is_flown_here():
-                    raise _refusals.own_flight(self.role_arn)
-                # The thread of a flight could not go on while this one holds what it needs.
-                held = sections_here() > 1 or logging_is_held_here()
-                if inline and (held or self._pilot.needs_this_thread()):
-                    return self._fly_here(now)
-                return self._block(now, inline=inline)
-            snapshot.was_read = True
-            state = self._see_to(snapshot, now, reader=True)
-            flight = self._hangar.current
-            if state is State.EXPIRED and flight is not None:
-                # Past by the wall alone: this one flight decides, and if it fails BOOTTIME does.
-                return flight
-            return snapshot if snapshot.left(now) >= min_ttl else self._demand(now, min_ttl)
+    def _decide(
+        self, min_ttl: float, now: float, *, alone: bool
+    ) -> Snapshot | Refresh | Failure | IrsaError:
+        snapshot = self.snapshot
+        if now >= snapshot.end_of_use:
+            return self._join_or_create(now, alone=alone)
+        snapshot.was_read = True
+        state = self._refresh_if_due(snapshot, now)
+        if state is State.EXPIRED and self.refresh is not None:
+            # Past by the wall alone: this one refresh decides, and if it fails BOOTTIME does.
+            return self.refresh
+        return (
+            snapshot if snapshot.left(now) >= min_ttl else self._demand(now, min_ttl, alone=alone)
+        )
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[float]:
-        """Hold the lock for one change, at the instant that this yields; log when it is free."""
-        THREADS.renew_if_patched()
-        # A look at the token is I/O.
-        token_changed = self._outage.bad_token and self._pilot.token_changed()
-        try:
-            with self._lock:
-                now = self._clock.now()
-                # Asked again: what failed meanwhile may be something else.
-                if token_changed and self._outage.bad_token:
-                    self._outage.retry_now(now)
-                self._settle_overdue(now)
-                yield now
-        finally:
-            self._outage.report()
+    def _join_or_create(self, now: float, *, alone: bool) -> Refresh | Failure | IrsaError:
+        """Nothing is valid: return the refresh in progress, a cached failure, or a new refresh."""
+        refresh = self.refresh
+        if refresh is not None and refresh.is_run_here:
+            return _refusals.own_refresh(self.role_arn)
+        if refresh is not None and not (alone and refresh.is_claimed):
+            refresh.serve_callers(self._outage.attempts)
+            return refresh
+        cached = self._outage.recorded(now)
+        if cached is not None and not self._token_may_be_new(now):
+            return cached
+        if not self._may_start(now):
+            return _refusals.earlier_ones_hang()
+        if refresh is not None:
+            self._overdue.append(refresh)
+        return self._create(now, blocking=True, cached=cached)
 
-    def _see_to(self, snapshot: Snapshot, now: float, *, reader: bool = False) -> State:
-        """See that the flight that is due takes off, and that this is looked at again in time."""
+    def _demand(self, now: float, min_ttl: float, *, alone: bool) -> Refresh | Failure | IrsaError:
+        """Valid, but not for as long as this caller wants; no other caller waits for it."""
+        if self.refresh is not None and not (alone and self.refresh.is_claimed):
+            return self.refresh
+        backed_off = self._outage.backed_off(now)
+        if backed_off is not None:
+            return backed_off
+        may_start = self.refresh is None and self._may_start(now)
+        if may_start and now - self._demanded_at > fresh.DEMAND_INTERVAL:
+            self._demanded_at = now
+            refresh = self._create(now, blocking=False, min_ttl=min_ttl)
+            self._arrange(self.snapshot, now)
+            return refresh
+        return _refusals.too_short(self.snapshot.left(now), min_ttl)
+
+    def _refresh_if_due(self, snapshot: Snapshot, now: float) -> State:
+        """Create the refresh that is due, and see that this is looked at again in time."""
         wall = self._clock.wall()
         state = fresh.state(snapshot, now, wall)
         if snapshot.wall_ahead(now, wall):
             snapshot.refresh_at = min(snapshot.refresh_at, now)
-        # What the wall calls expired may well be: that flight waits for no back-off.
-        due = state is State.EXPIRED or (state is State.STALE and now >= self._outage.not_before)
-        waits = False
-        if due and self._hangar.current is None:
-            flight = Flight.in_background(now, snapshot.left(now))
-            if reader and state is State.EXPIRED:
-                self._launch(flight)
-            else:
-                waits = self._line_up(flight)
-        self._arrange(snapshot, now, waits=waits)
-        if state is State.EXPIRED and (waits or self._hangar.current is not None):
-            # All readers leave the hot path, and wait.
+        if self.refresh is None and state is not State.FRESH:
+            # What the wall calls expired may well be: that refresh waits for no back-off.
+            due = state is State.EXPIRED or now >= self._outage.not_before
+            cached = None if due else self._outage.backed_off(now)
+            if due or (cached is not None and self._token_may_be_new(now)):
+                if self._may_start(now):
+                    self._create(now, blocking=False, cached=cached)
+                else:
+                    self._outage.postpone(now + _NEXT_TRY)
+        self._arrange(snapshot, now)
+        if state is State.EXPIRED and self.refresh is not None:
+            # All callers leave the fast path, and wait.
             snapshot.check_at = fresh.NEVER
         return state
 
-    def _block(self, now: float, *, inline: bool) -> Flight:
-        """Nothing is valid: join the flight under way, answer with the record, or start one."""
-        if self._hangar.current is not None:
-            return self._hangar.current
-        self._raise_recorded(now)
-        if not self._hangar.may_start():
-            raise _refusals.earlier_ones_hang()
-        flight = Flight.for_readers(now, self._outage.attempts)
-        if not self._hangar.start(flight, self.fly):
-            if not inline:
-                raise _refusals.no_thread()
-            self._hangar.board_here(flight)
-        return flight
+    def _token_may_be_new(self, now: float) -> bool:
+        """Whether to look at a denied token again. The look is I/O: it needs a refresh's slot."""
+        if not self._outage.bad_token or now - self._looked_at < fresh.TOKEN_WATCH_INTERVAL:
+            return False
+        self._looked_at = now
+        return True
 
-    def _fly_here(self, now: float) -> Flight:
-        """Nothing is valid, and only this very thread can bring something: in no one's company."""
-        self._raise_recorded(now)
-        flight = Flight.for_readers(now, self._outage.attempts)
-        self._hangar.board_here(flight)
-        return flight
+    def _create(
+        self,
+        now: float,
+        *,
+        blocking: bool,
+        min_ttl: float = 0.0,
+        cached: Failure | None = None,
+    ) -> Refresh:
+        left = self.snapshot.left(now)
+        self.refresh = Refresh(
+            blocking=blocking,
+            created_at=now,
+            seconds=fresh.BLOCKING_SECONDS if blocking else fresh.background_seconds(left),
+            attempts=self._outage.attempts if blocking else 1,
+            min_ttl=min_ttl,
+            cached=cached,
+        )
+        return self.refresh
 
-    def _raise_recorded(self, now: float) -> None:
-        recorded = self._outage.recorded(now)
-        if recorded is not None:
-            raise recorded.error()
+    def _may_start(self, now: float) -> bool:
+        """Whether one more thread is bearable, given how many hang."""
+        self._overdue = [each for each in self._overdue if not each.ended]
+        if len(self._overdue) >= fresh.OVERDUE_LIMIT:
+            return False
+        few = len(self._overdue) < fresh.OVERDUE_FEW
+        return few or now - self._started_at >= fresh.OVERDUE_INTERVAL
 
-    def _demand(self, now: float, min_ttl: float) -> Flight:
-        """Valid, but not for as long as this caller wants; nobody else waits for it."""
-        snapshot = self.snapshot
-        if self._hangar.current is not None:
-            return self._hangar.current
-        backed_off = self._outage.backed_off(now)
-        if backed_off is not None:
-            raise backed_off.error()
-        if now - self._last_demand > fresh.DEMAND_INTERVAL:
-            self._last_demand = now
-            flight = Flight.in_background(now, snapshot.left(now))
-            flight.min_ttl = min_ttl
-            self._launch(flight)
-            self._arrange(snapshot, now)
-            if self._hangar.current is not None:
-                return self._hangar.current
-        raise _refusals.too_short(snapshot.left(now), min_ttl)
+    # -- starting a refresh: no lock is held ---------------------------------------------------
 
-    # -- the refresher, the user and the services -----------------------------------------------
+    def start(self, refresh: Refresh) -> bool:
+        """See that the refresh a caller waits for gets a thread; False where none can start."""
+        if not refresh.is_claimed:
+            self.slots.put(refresh, self, waited_for=True)
+            self.slots.pump()
+        return refresh.is_claimed or self.slots.holds(refresh)
 
-    def tick(self) -> None:
-        """Do what is due, as the refresher asks: nothing if nobody has read since the last time."""
-        with _LOCKED_OUT, self._turn() as now:
-            if not (self.snapshot.was_read or self._noted or self.keep_warm):
-                # Dormant: the next read looks here, and wakes it.
-                self.rouse()
-            elif now < self.snapshot.end_of_use:
-                self._see_to(self.snapshot, now)
-            elif self.keep_warm:
-                self._warm_up(now)
-
-    def prefetch(self) -> None:
-        """Start a flight where nothing is valid or a refresh is due; wait for nothing."""
-        with _LOCKED_OUT, self._turn() as now:
-            if now < self.snapshot.end_of_use:
-                self._see_to(self.snapshot, now)
-            else:
-                self._warm_up(now)
-
-    def take_turn(self, *, warming: bool) -> None:
-        """Start the flight that was to wait for this moment, if it is still due.
+    def _wake(self, found: object = None) -> None:
+        """See that the timer runs, and starts the refresh that is due; without one start it here.
 
         Args:
-            warming: whether it was to fetch what is not valid; else that is left to a reader.
+            found: the refresh that a caller starts.
         """
-        # No look at the token, which is I/O: others wait for their turn behind this.
-        with _LOCKED_OUT, self._lock:
+        refresh = self.refresh
+        if refresh is found or refresh is None or refresh.is_claimed or self.slots.holds(refresh):
+            refresh = None
+        if refresh is not None:
+            self._schedule(refresh.started_at)
+        if self.wakes_at > fresh.NEVER and self.timer is not None and self.timer.run():
+            return
+        if refresh is not None:
+            self._put_in_background(refresh)
+
+    def _put_in_background(self, refresh: Refresh) -> None:
+        self.slots.put(refresh, self, waited_for=False)
+        self.slots.pump()
+        if refresh.is_claimed or self.slots.holds(refresh):
+            return
+        # No thread can start; a caller that joined meanwhile looks again within a second.
+        with self._lock:
+            if self.refresh is refresh:
+                self.refresh = None
+                now = self._clock.now()
+                self._outage.postpone(now + _NEXT_TRY)
+                self._arrange(self.snapshot, now)
+
+    # -- running a refresh -----------------------------------------------------------------------
+
+    def run(self, refresh: Refresh) -> None:
+        """Run a claimed refresh to its end, on a thread of its own or on a caller's.
+
+        `deliver` is called next, once the refresh has left its slot.
+        """
+        outcome: Outcome = Failure(
+            kind="exchange",
+            code="Interrupted",
+            message="The refresh was interrupted.",
+            role_arn=self.role_arn,
+        )
+        refresh.thread_id = threading.get_ident()
+        lines_before = HERE.lines
+        try:
+            with HERE.slow_path:
+                HERE.lines = []
+                if refresh.cached is not None and not self._pilot.token_changed():
+                    outcome = refresh.cached
+                else:
+                    self._begin(refresh)
+                    outcome = (self.sharing or self._pilot).fetch(refresh, self.snapshot)
+        finally:
+            lines, HERE.lines = HERE.lines, lines_before
+            self._outage.say(lines or ())
+            self._finish(refresh, outcome)
+
+    def _begin(self, refresh: Refresh) -> None:
+        HERE.section = self._lock
+        with self._lock:
+            refresh.cached = None
+            self._started += 1
+            self._started_at = refresh.started_at
+            if self.refresh is refresh:
+                # A read that leaves the fast path for an earlier reason goes on doing so.
+                self.snapshot.check_at = min(self.snapshot.check_at, refresh.overdue_at)
+                if self.wakes_at > fresh.NEVER or self.keep_warm or not self.snapshot.empty:
+                    self._schedule(refresh.overdue_at)
+        refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
+
+    def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
+        """Take over what a refresh brought, and release its callers."""
+        HERE.section = self._lock
+        with self._lock:
             now = self._clock.now()
-            if now < self.snapshot.end_of_use:
-                self._see_to(self.snapshot, now)
-            elif warming or self.keep_warm:
+            refresh.ended = True
+            timely = self.refresh is refresh
+            if timely:
+                self.refresh = None
+            if isinstance(outcome, Snapshot):
+                # A late response of an overdue refresh counts only if it is newer.
+                if timely or outcome.end_of_use > self.snapshot.end_of_use:
+                    self._accept(outcome, now)
+                    # A late one was told as failed: of the rest only the success is still true.
+                    self._subscribers.put(refresh.events if timely else refresh.events[-1:])
+            elif timely:
+                self._subscribers.put(refresh.events)
+                if refresh.cached is None and not refresh.was_cut(now):
+                    self._record(refresh, outcome, now)
+                else:
+                    self._arrange(self.snapshot, now)
+        self._release_callers()
+        refresh.settle(outcome)
+        self._wake()
+
+    def _accept(self, snapshot: Snapshot, now: float) -> None:
+        self.snapshot = snapshot
+        self._failed_at = fresh.NEVER
+        self._outage.end()
+        if self.refresh is not None:
+            # A newer refresh than the late one: its callers need not wait any longer.
+            self._settled.append((self.refresh, snapshot))
+            if self.refresh.is_claimed:
+                self._overdue.append(self.refresh)
+            self.refresh = None
+        self._arrange(snapshot, now)
+
+    def _record(self, refresh: Refresh, failure: Failure, now: float) -> None:
+        snapshot, wall = self.snapshot, self._clock.wall()
+        left = snapshot.left(now)
+        self._failed_at = now
+        self._outage.begin(failure, left=left, blocking=refresh.blocking, now=now, wall=wall)
+        if snapshot.wall_past_end(now, wall):
+            snapshot.wall_tried = True
+        self._arrange(snapshot, now)
+
+    def _disown_overdue(self, now: float) -> None:
+        """Give up a refresh past its deadline: a hung DNS or a header drip blocks no caller."""
+        refresh = self.refresh
+        if refresh is None or now < refresh.overdue_at:
+            return
+        self.refresh = None
+        self._overdue.append(refresh)
+        failure = refresh.overdue()
+        self._settled.append((refresh, failure))
+        if refresh.cut:
+            self._arrange(self.snapshot, now)
+            return
+        self._record(refresh, failure, now)
+        attempt, seconds = refresh.failed_attempts + 1, now - refresh.started_at
+        refresh.note("RefreshFailed", self.role_arn, failure.code, attempt, seconds)
+        self._subscribers.put(refresh.events)
+
+    def _release_callers(self) -> None:
+        """Release the callers of refreshes that were given up; hold no lock."""
+        told = bool(self._settled)
+        with contextlib.suppress(IndexError):
+            while True:
+                refresh, outcome = self._settled.popleft()
+                refresh.settle(outcome)
+        if told:
+            self._deliver_apart()
+
+    def deliver(self) -> None:
+        """Log and tell subscribers what came of refreshes; hold no lock: both may read here."""
+        self._pilot.deliver()
+        self._outage.report()
+        self._subscribers.deliver()
+
+    def _deliver_apart(self) -> None:
+        """Deliver on a thread of its own: a slow log handler must not hold up the timer."""
+        # Without a thread the next refresh delivers.
+        start(threading.Thread(target=self.deliver, name="irsa-creds-events", daemon=True))
+
+    # -- when to look again ------------------------------------------------------------------------
+
+    def _arrange(self, snapshot: Snapshot, now: float) -> None:
+        """Say until when reads stay on the fast path, and when the timer looks here."""
+        at = self._next_look(snapshot, now)
+        snapshot.check_at = min(snapshot.end_of_use, at)
+        if now < snapshot.end_of_use or self.keep_warm:
+            self._schedule(at)
+
+    def _next_look(self, snapshot: Snapshot, now: float) -> float:
+        if self.refresh is not None:
+            # It has no end yet while it is queued: its start comes back here.
+            return self.refresh.overdue_at
+        valid = now < snapshot.end_of_use
+        at = max(snapshot.refresh_at if valid else self._outage.record_until, now)
+        at = max(at, self._outage.not_before)
+        return min(at, now + fresh.TOKEN_WATCH_INTERVAL) if self._outage.bad_token else at
+
+    def _schedule(self, at: float) -> None:
+        # Reads with `min_ttl` would fill the timer's heap with the same instant.
+        if self.timer is not None and at not in (self.wakes_at, float("inf")):
+            self.wakes_at = at
+            self.timer.schedule(self, at)
+
+    def tick(self) -> None:
+        """Do what is due, as the timer asks: nothing if it was not read since the last refresh."""
+        HERE.section = self._lock
+        with self._lock:
+            now = self._clock.now()
+            self.wakes_at = fresh.NEVER
+            self._disown_overdue(now)
+            if not (self.snapshot.was_read or self.keep_warm):
+                # Dormant: the next read looks here, and wakes it.
+                self.leave_fast_path()
+            elif now < self.snapshot.end_of_use:
+                self._refresh_if_due(self.snapshot, now)
+            elif self.keep_warm:
                 self._warm_up(now)
+            refresh = self.refresh
+        self._release_callers()
+        if refresh is not None and not refresh.is_claimed:
+            self._put_in_background(refresh)
+
+    def prefetch(self) -> None:
+        """Refresh where nothing is valid or a refresh is due; wait for nothing."""
+        HERE.section = self._lock
+        with self._lock:
+            now = self._clock.now()
+            self._disown_overdue(now)
+            if now < self.snapshot.end_of_use:
+                self._refresh_if_due(self.snapshot, now)
+            else:
+                self._warm_up(now)
+        self._release_callers()
+        self._wake()
 
     def _warm_up(self, now: float) -> None:
-        """Start the flight that a reader would wait for, before there is one."""
-        waits = False
-        if self._hangar.current is None and self._outage.recorded(now) is None:
-            waits = self._line_up(Flight.for_readers(now, self._outage.attempts))
-        self._arrange(self.snapshot, now, waits=waits)
+        """Create the refresh that a caller would wait for, before there is one."""
+        if self.refresh is None:
+            cached = self._outage.recorded(now)
+            if cached is None or self._token_may_be_new(now):
+                if self._may_start(now):
+                    self._create(now, blocking=True, cached=cached)
+                else:
+                    self._outage.postpone(now + _NEXT_TRY)
+        self._arrange(self.snapshot, now)
+
+    # -- what users and services bring about -----------------------------------------------------
 
     def invalidate(self, access_key_id: str | None) -> None:
-        """Let nobody use that key any more (None: whichever is in use)."""
-        with self._lock.regardless():
-            now = self._clock.now()
+        """Never serve that key again (None: the one in use)."""
+        HERE.section = self._lock
+        with self._lock:
             held = self.snapshot.credentials.access_key_id
             if access_key_id in (None, held):
                 self.snapshot.give_up()
-                self._arrange(self.snapshot, now)
+                self._arrange(self.snapshot, self._clock.now())
         if self.sharing is not None:
             self.sharing.bury(access_key_id or held)
 
-    def distrust(self, access_key_id: str) -> None:
+    def mark_stale(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; go on serving meanwhile."""
-        with _LOCKED_OUT, self._turn() as now:
-            snapshot = self.snapshot
+        HERE.section = self._lock
+        with self._lock:
+            now, snapshot = self._clock.now(), self.snapshot
             if (
                 access_key_id != snapshot.credentials.access_key_id
                 # A service whose clock is wrong would make us hammer STS.
@@ -228,9 +484,53 @@ class Engine(Airfield):
                 return
             # That counts once for each key: it stays stale until another takes its place.
             snapshot.refresh_at = min(now, snapshot.refresh_at)
-            self._see_to(snapshot, now)
+            self._refresh_if_due(snapshot, now)
+        self._wake()
 
-    # -- chains: those who assume another role with these, and those before ----------------------
+    def leave_fast_path(self) -> None:
+        """Take the next read off the fast path, so that it reschedules the timer."""
+        self.snapshot.check_at = fresh.NEVER
+
+    def close(self) -> None:
+        """Forget the credentials; the next read starts over.
+
+        A refresh in progress still counts: others may wait for it.
+        """
+        HERE.section = self._lock
+        with self._lock:
+            self.keep_warm = False
+            self.snapshot.give_up()
+            self.snapshot = Snapshot.nothing()
+            self._outage = Outage(self.role_arn, self._draw)
+            self._failed_at = fresh.NEVER
+
+    # -- the process -----------------------------------------------------------------------------
+
+    def reset_after_fork(self) -> None:
+        """Make this the child's own: a new lock, no refresh, and a refresh time of its own."""
+        self._lock = threading.RLock()
+        self.refresh = None
+        self._overdue = []
+        self._settled.clear()
+        self._started = 0
+        self.wakes_at = fresh.NEVER
+        self._pilot.reset_after_fork()
+        self._subscribers.reset_after_fork()
+        if self.snapshot.lifetime:
+            shared = self.sharing is not None and self.sharing.works
+            redrawn = fresh.after_shared_fork if shared else fresh.after_fork
+            self.snapshot = redrawn(self.snapshot, self._clock.now(), self._draw)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on after the timer was stopped: at once where nothing but the timer may read it."""
+        self.leave_fast_path()
+        self.wakes_at = fresh.NEVER
+        if self.keep_warm and self.timer is not None:
+            self._schedule(self._clock.now())
+            self.timer.run()
+
+    # -- what it tells -----------------------------------------------------------------------------
 
     @property
     def is_chained(self) -> bool:
@@ -238,73 +538,28 @@ class Engine(Airfield):
         return self._pilot.is_chained
 
     @property
-    def under_way(self) -> Flight | None:
-        """The flight under way."""
-        return self._hangar.current
+    def is_failing(self) -> bool:
+        """Whether refreshes go on and fail: what is no longer read is not tried again."""
+        return self._clock.now() - self._failed_at <= _TRIED_AT_LEAST_EVERY
 
     def record_left(self) -> float:
-        """Return the seconds for which the last failure answers to who finds nothing valid."""
+        """Return the seconds for which the last failure is cached."""
         return max(0.0, self._outage.record_until - self.now()) if self.last_failure() else 0.0
 
-    def is_flown_here(self) -> bool:
-        """Whether this very thread flies the flight under way, or one that this one waits for."""
-        with self._lock.regardless():
-            here = self._hangar.is_flown_here()
-        return here or self._pilot.is_waited_for_here()
-
-    def needs_this_thread(self) -> bool:
-        """Whether this very thread holds what a flight on another one would wait for."""
-        return self._lock.is_held_here() or self._pilot.needs_this_thread()
-
-    # -- the process -----------------------------------------------------------------------------
-
-    def rouse(self) -> None:
-        """Make the next read look here: the refresher was stopped and must be told again."""
-        self.snapshot.check_at = fresh.NEVER
-
-    def renew(self) -> None:
-        """Forget lock, flights and connection, which are another's; keep the snapshot."""
-        self._lock = CountedLock()
-        self._hangar.forget()
-        self._pilot.reset_after_fork()
-        self._channel.reset_after_fork()
-        self.rouse()
-
-    def reset_after_fork(self) -> None:
-        """Make this the child's own, its instants included."""
-        self.renew()
-        if self.snapshot.lifetime:
-            shared = self.sharing is not None and self.sharing.works
-            redrawn = fresh.after_shared_fork if shared else fresh.after_fork
-            self.snapshot = redrawn(self.snapshot, self._clock.now(), self._draw)
-        self.rouse()
-
-    def close(self) -> None:
-        """Forget the credentials; the next read fetches others.
-
-        A flight under way still counts: others may wait for it.
-        """
-        with self._lock.regardless():
-            self.keep_warm = False
-            self.snapshot.give_up()
-            self.snapshot = Snapshot.nothing()
-            ended = self._forget_failures()
-        ended.report()
-
     def last_failure(self) -> Failure | None:
-        """Return why the last flight failed; None after one that did not."""
+        """Return why the last refresh failed; None after one that did not."""
         return self._outage.failure
 
     def status(self) -> Status:
         """Return what the engine is doing, without starting anything."""
-        load_late("irsa_creds._status")
         from irsa_creds._status import status_of  # noqa: PLC0415 - most programs never ask
 
-        with self._lock.regardless():
+        HERE.section = self._lock
+        with self._lock:
             return status_of(
                 self.snapshot,
                 self._outage,
                 self._clock,
-                flights=self._hangar.started,
+                flights=self._started,
                 sts_calls=self._pilot.calls,
             )

@@ -1,6 +1,6 @@
 """What a provider tells of itself: events to subscribers, and its status.
 
-Loaded when somebody subscribes or asks for the status: making these classes takes a tenth of what
+Loaded when a program subscribes or asks for the status: making these classes takes a tenth of what
 the first credentials of a process take.
 """
 
@@ -25,11 +25,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RefreshStarted:
-    """A flight took off.
+    """A refresh started.
 
     Attributes:
         role_arn: the role that is assumed.
-        blocking: whether readers wait for it, because nothing valid was there.
+        blocking: whether callers wait for it, because nothing was valid.
     """
 
     role_arn: str
@@ -38,13 +38,13 @@ class RefreshStarted:
 
 @dataclass(frozen=True, slots=True)
 class RefreshSucceeded:
-    """A flight brought credentials.
+    """A refresh succeeded.
 
     Attributes:
         role_arn: the role that was assumed.
-        attempt: which attempt of the flight it was, from 1; 0: another process of the pod had asked
-            STS already, and the shared cache told.
-        latency: seconds from the flight's start.
+        attempt: which attempt of the refresh it was, from 1; 0: another process of the pod had
+            called STS already, and the shared cache had the result.
+        latency: seconds from the refresh's start.
         expiration: STS's own value.
     """
 
@@ -56,14 +56,14 @@ class RefreshSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class RefreshFailed:
-    """An attempt of a flight failed, or hangs for so long that the flight counts as failed.
+    """An attempt of a refresh failed, or hangs for so long that the refresh counts as failed.
 
     Attributes:
         role_arn: the role that was to be assumed.
         code: STS's error code, or the kind of the failure where STS said none.
-        attempt: which attempt of the flight it was, from 1; 0: another process of the pod had asked
-            STS already, and the shared cache told.
-        latency: seconds from the flight's start.
+        attempt: which attempt of the refresh it was, from 1; 0: another process of the pod had
+            called STS already, and the shared cache had the result.
+        latency: seconds from the refresh's start.
     """
 
     role_arn: str
@@ -93,7 +93,7 @@ class LastFailure:
     Attributes:
         code: STS's error code, or the kind of the failure where STS said none.
         at: when, by the pod's wall clock (aware, UTC).
-        in_a_row: how many flights have failed since the last success.
+        in_a_row: how many refreshes have failed since the last success.
     """
 
     code: str

@@ -41,7 +41,7 @@ def watch_for_expired(session: Any, engine: Engine) -> None:
         code = ((parsed_response or {}).get("Error") or {}).get("Code")
         key = (context or {}).get(_CONTEXT)
         if code in _EXPIRED and key:
-            engine.distrust(key)
+            engine.mark_stale(key)
 
     # The same session may resolve again, and to another identity: one pair of handlers is enough.
     forget_expired(session)

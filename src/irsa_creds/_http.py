@@ -11,14 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._lazy import CONNECTING, IMPORT_LOCK, load_certificates
 from irsa_creds._muffle import muted
 from irsa_creds._validate import is_proxy_url
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
-    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from irsa_creds._place import Http
@@ -84,14 +82,10 @@ def post(
         read: for each wait for a response, in seconds.
     """
     deadline = time.monotonic() + seconds
-    connecting: AbstractContextManager[None] = contextlib.nullcontext()
-    if _is_https(request.url):
-        connecting = CONNECTING.counted()
     try:
         session = _session(settings, request.url, deadline, connect, read)
         with muted(), contextlib.closing(session):
-            with connecting:
-                response = session.send(_prepared(request))
+            response = session.send(_prepared(request))
             with contextlib.closing(response.raw):
                 body: bytes = response.raw.read(BODY_LIMIT + 1)
     except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
@@ -112,22 +106,15 @@ def _session(settings: Http, url: str, deadline: float, connect: float, read: fl
     proxies = settings.proxies_for(url)
     _check_proxy(proxies, url)
     left = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
-    # OpenSSL wakes up in the first of them, with locks of its own: a child that is forked in the
-    # middle of that could never connect.
-    with IMPORT_LOCK:
-        if _is_https(url):
-            load_certificates()
-        session = URLLib3Session(
-            verify=settings.verify,
-            proxies=proxies,
-            timeout=(min(connect, left), min(read, left)),
-            # As botocore's clients do (1.44.8, args.py).
-            socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
-            client_cert=settings.client_cert,
-            proxies_config=(
-                None if settings.proxies_config is None else dict(settings.proxies_config)
-            ),
-        )
+    session = URLLib3Session(
+        verify=settings.verify,
+        proxies=proxies,
+        timeout=(min(connect, left), min(read, left)),
+        # As botocore's clients do (1.44.8, args.py).
+        socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
+        client_cert=settings.client_cert,
+        proxies_config=(None if settings.proxies_config is None else dict(settings.proxies_config)),
+    )
     # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8). Without that name,
     # only a server that drips could outlast the deadline, and `http.client` could be told to print.
     pools = getattr(session, "_pool_classes_by_scheme", {})
@@ -192,10 +179,6 @@ def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
             "percent-encode the user and password in it"
         )
         raise ProxyConnectionError(proxy_url="***", error=trouble)
-
-
-def _is_https(url: str) -> bool:
-    return url.lower().startswith("https:")
 
 
 def _prepared(request: Request) -> Any:

@@ -24,7 +24,6 @@ from irsa_creds._chain import (
     take_hops,
     with_ours,
 )
-from irsa_creds._greenlets import THREADS
 from irsa_creds._registry import REGISTRY
 from irsa_creds._switches import switch
 
@@ -203,7 +202,6 @@ class _Installation:
 
 
 _INSTALLATION = _Installation()
-THREADS.when_patched(_INSTALLATION.reset_after_fork)
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(after_in_child=_INSTALLATION.reset_after_fork)

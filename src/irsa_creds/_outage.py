@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from irsa_creds import _freshness as fresh
+from irsa_creds._errors import Failure
 
 if TYPE_CHECKING:
-    from irsa_creds._errors import Failure
+    from collections.abc import Iterable
+
     from irsa_creds._events import LastFailure
+    from irsa_creds._here import Line
 
 __all__ = ["Outage"]
 
 _log = logging.getLogger("irsa_creds")
 _NEVER = fresh.NEVER
-#: Level, text and values of one line of the log.
-_Line = tuple[int, str, *tuple[object, ...]]
 
 
 class Outage:
@@ -36,7 +37,7 @@ class Outage:
         self._failed_at = 0.0
         # The failure as it was told once more.
         self._again: Failure | None = None
-        self._unsaid: deque[_Line] = deque()
+        self._unsaid: deque[Line] = deque()
         # The code that was last told, and whether credentials were valid then.
         self._told: tuple[str, bool] | None = None
         #: No background flight before this instant.
@@ -119,7 +120,7 @@ class Outage:
             self._told = failure.code, left > 0
             self._unsaid.append(self._line(failure, left, now))
 
-    def _line(self, failure: Failure, left: float, now: float) -> _Line:
+    def _line(self, failure: Failure, left: float, now: float) -> Line:
         # Before the first answer there was nothing to refresh.
         what = "Fetching" if left == _NEVER else "Refreshing"
         state = f"those in use last {left:.0f} s more" if left > 0 else "none are valid"
@@ -130,12 +131,8 @@ class Outage:
             f"{what} the credentials of %s failed (%s); {state}, and the next try is {again}. %s",
             self._role_arn,
             failure.code,
-            failure.line(),
+            failure,
         )
-
-    def retry_now(self, now: float) -> None:
-        """End the waiting, for its cause is gone; the count of failures stays."""
-        self.not_before = self.record_until = now
 
     def postpone(self, until: float) -> None:
         """Let no background flight start before `until`."""
@@ -150,10 +147,16 @@ class Outage:
         self._told = None
         self.not_before = self.record_until = _NEVER
 
+    def say(self, lines: Iterable[Line]) -> None:
+        """Log these lines as well at the next report."""
+        self._unsaid.extend(lines)
+
     def report(self) -> None:
         """Log what there is to be said, without any lock: a handler may read credentials itself."""
         # Two threads may come at once: each line is said by one of them.
         with contextlib.suppress(IndexError):
             while True:
                 level, text, *values = self._unsaid.popleft()
-                _log.log(level, text, *values)
+                # A failure's text is made here: a refresh that succeeds later needs none.
+                said = [each.line() if isinstance(each, Failure) else each for each in values]
+                _log.log(level, text, *said)

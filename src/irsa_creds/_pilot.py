@@ -1,4 +1,4 @@
-"""One flight from start to end: token, STS, credentials, and the retries of a blocking one."""
+"""One refresh from start to end: token, STS, credentials, and the retries of a blocking one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from irsa_creds import _freshness as fresh
 from irsa_creds._answer import told_of
 from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError, said
 from irsa_creds._freshness import Snapshot
-from irsa_creds._lazy import load_exchange_modules
+from irsa_creds._here import log
 
 if TYPE_CHECKING:
     from irsa_creds._answer import Proof
-    from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
-    from irsa_creds._flight import Flight
+    from irsa_creds._refresh import Refresh
     from irsa_creds._sts import Answer
     from irsa_creds._token import Token
 
@@ -36,11 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pilot"]
 
-_log = logging.getLogger("irsa_creds")
-
 
 class Pilot:
-    """Flies one identity's flights; all state here is about the token and the connection."""
+    """Gets one identity's credentials from STS; all state here is about the token."""
 
     #: Whether another role's credentials stand in the place of the token.
     is_chained = False
@@ -53,7 +50,6 @@ class Pilot:
         *,
         ceiling: float,
         clock: Clock,
-        channel: Channel,
         draw: fresh.Draw,
     ) -> None:
         self.role_arn = role_arn
@@ -61,48 +57,52 @@ class Pilot:
         self._exchange = exchange
         self._ceiling = ceiling
         self._clock = clock
-        self._channel = channel
         self._draw = draw
-        # The last token sent, and the one whose flight is the latest: "" where none could be read.
+        # The last token sent, and the one that was tried last: "" where none could be read.
         self._sent = ""
         self._tried = ""
         self._signature: object | None = None
-        self._watched_at = float("-inf")
+
+    @property
+    def tried(self) -> str:
+        """The fingerprint of the token that was sent last."""
+        return self._tried
 
     @property
     def calls(self) -> int:
         """Requests sent to STS."""
         return self._exchange.calls
 
-    def fly(self, flight: Flight, held: Snapshot) -> Snapshot | Failure:
-        """Bring credentials, or say why not; a blocking flight tries a few times.
+    def fetch(self, refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+        """Return new credentials, or why there are none; a blocking refresh tries a few times.
 
         Args:
-            flight: its deadline bounds all.
+            refresh: its deadline bounds all, and it keeps the events.
             held: what the process has already.
         """
         del held
         attempt = 1
         while True:
-            outcome = self._attempt_safely(flight)
-            latency = self._clock.now() - flight.started_at
+            outcome = self._attempt_safely(refresh)
+            latency = self._clock.now() - refresh.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
-                self._channel.succeeded(self.role_arn, attempt, latency, expiration)
+                refresh.note("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
                 return outcome
-            self._channel.failed(self.role_arn, outcome.code, attempt, latency)
-            most = min(flight.attempts, outcome.attempts or flight.attempts)
+            refresh.failed_attempts = attempt
+            refresh.note("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
+            most = min(refresh.attempts, outcome.attempts or refresh.attempts)
             if attempt >= most or not outcome.retryable:
                 return outcome
             pause = fresh.blocking_pause(outcome, attempt, self._draw)
-            if self._clock.now() + pause >= flight.deadline:
+            if self._clock.now() + pause >= refresh.deadline:
                 return outcome
             self._clock.sleep(pause)
             attempt += 1
 
-    def _attempt_safely(self, flight: Flight) -> Snapshot | Failure:
+    def _attempt_safely(self, refresh: Refresh) -> Snapshot | Failure:
         try:
-            return self._attempt(flight)
+            return self._attempt(refresh)
         except IrsaError as error:
             code, message, failure = type(error).__name__, str(error), error.failure
         except Exception as error:  # noqa: BLE001 - a defect here must not leave waiters waiting
@@ -116,20 +116,19 @@ class Pilot:
             role_arn=self.role_arn,
         )
 
-    def _attempt(self, flight: Flight) -> Snapshot | Failure:
-        load_exchange_modules()
-        token = self._proof(flight)
+    def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        token = self._proof(refresh)
         if isinstance(token, Failure):
             return token
         sent_at, wall_at = self._clock.now(), self._clock.wall()
-        seconds = min(fresh.ATTEMPT_SECONDS, flight.deadline - sent_at)
+        seconds = min(fresh.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
-            return flight.overdue()
+            return refresh.overdue()
         answer = self._exchange.attempt(token, seconds)
         if isinstance(answer, Failure):
             return answer
         if answer.note:
-            _log.warning("%s", answer.note)
+            log(logging.WARNING, "%s", answer.note)
         credentials = answer.credentials
         lifetime = fresh.lifetime(
             credentials.expiration,
@@ -140,9 +139,9 @@ class Pilot:
         )
         # Nothing is valid: at the first start, but in all pods that an outage has left without as
         # well; they would stay in step from then on.
-        refresh = fresh.first_refresh if flight.blocking else fresh.later_refresh
+        age = fresh.first_refresh if refresh.blocking else fresh.later_refresh
         snapshot = Snapshot(
-            credentials, sent_at, wall_at, lifetime, sent_at + refresh(lifetime, self._draw)
+            credentials, sent_at, wall_at, lifetime, sent_at + age(lifetime, self._draw)
         )
         if self._clock.now() < snapshot.end_of_use:
             return snapshot
@@ -156,25 +155,16 @@ class Pilot:
             **told_of(token),
         )
 
-    def _proof(self, flight: Flight) -> Proof | Failure:
-        """Return what shows STS who asks, as it is now."""
-        del flight
+    def _proof(self, refresh: Refresh) -> Proof | Failure:
+        """Return what proves the identity to STS, as it is now."""
         token = self.token()
         if self._sent not in ("", token.fingerprint):
-            self._channel.rotated(self.role_arn)
+            refresh.note("TokenRotated", self.role_arn)
         self._sent = token.fingerprint
         return token
 
-    def needs_this_thread(self) -> bool:
-        """Whether a flight on another thread would wait for what this very thread holds."""
-        return False
-
-    def is_waited_for_here(self) -> bool:
-        """Whether this very thread brings what a flight would wait for."""
-        return False
-
     def token(self) -> Token:
-        """Return the token as it is now: what comes of this flight is about that one.
+        """Return the token as it is now, and record it as tried.
 
         Raises:
             TokenError: it cannot be had.
@@ -186,25 +176,15 @@ class Pilot:
         return token
 
     def peek(self) -> Token:
-        """Return the token as it is now, for who asks whose it is: no flight is about it.
+        """Read the token without recording it as tried.
 
         Raises:
             TokenError: it cannot be had.
         """
         return self._source.read()
 
-    def _may_look(self) -> bool:
-        """Whether it is time to look again at what was refused; that is looked at then."""
-        now = self._clock.now()
-        due = now - self._watched_at >= fresh.TOKEN_WATCH_INTERVAL
-        if due:
-            self._watched_at = now
-        return due
-
     def token_changed(self) -> bool:
-        """Whether the token's content differs from what was sent last; looks once a second."""
-        if not self._may_look():
-            return False
+        """Whether the token's content differs from what was tried last. It may be slow: I/O."""
         signature = self._source.signature()
         if signature is None or signature == self._signature:
             return False
@@ -212,6 +192,9 @@ class Pilot:
             return self._source.read().fingerprint != self._tried
         except TokenError:
             return False
+
+    def deliver(self) -> None:
+        """Log and tell what else came of a refresh."""
 
     def reset_after_fork(self) -> None:
         """Count a child's own calls only."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds import _freshness as fresh
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._engine import Engine
-from irsa_creds._lazy import load_late
 from irsa_creds._pilot import Pilot
 from irsa_creds._sts import Exchange
 from irsa_creds._token import TokenCall, TokenFile
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from irsa_creds._config import Config
     from irsa_creds._credentials import Credentials
     from irsa_creds._events import Event, Status
-    from irsa_creds._tower import Agenda, Tower
+    from irsa_creds._slots import Slots
+    from irsa_creds._timer import Timer
     from irsa_creds.aiobotocore import AioIrsaCredentials
     from irsa_creds.botocore import IrsaCredentials
 
@@ -45,19 +45,19 @@ class Provider:
         arguments: Mapping[str, Any],
         *,
         clock: Clock,
-        agenda: Agenda | None,
-        tower: Tower | None = None,
+        timer: Timer | None,
+        slots: Slots | None = None,
         before: Provider | None = None,
     ) -> None:
         self._config = config
         self._arguments = dict(arguments)
         self._now = clock.now
-        self._channel = Channel()
+        self._subscribers = Subscribers()
         # Held as long as this: nobody else may.
         self._before = before
-        self._pilot = pilot = _pilot_of(config, before, clock, self._channel)
+        self._pilot = pilot = _pilot_of(config, before, clock)
         self._clock = clock
-        self._engine = Engine(pilot, clock, agenda, self._channel, fresh.DRAW, tower=tower)
+        self._engine = Engine(pilot, clock, timer, self._subscribers, fresh.DRAW, slots=slots)
 
     def __repr__(self) -> str:
         return f"<Provider of {self.role_arn}>"
@@ -159,7 +159,7 @@ class Provider:
             callback: takes `RefreshStarted`, `RefreshSucceeded`, `RefreshFailed` or
                 `TokenRotated`.
         """
-        return self._channel.subscribe(callback)
+        return self._subscribers.subscribe(callback)
 
     def close(self, *, purge: bool = False) -> None:
         """Forget the credentials; a later read fetches others.
@@ -172,18 +172,16 @@ class Provider:
         self._engine.close()
 
 
-def _pilot_of(config: Config, before: Provider | None, clock: Clock, channel: Channel) -> Pilot:
-    """Return who flies the flights of an identity."""
+def _pilot_of(config: Config, before: Provider | None, clock: Clock) -> Pilot:
+    """Return what gets the credentials of an identity from STS."""
     common: dict[str, Any] = {
         "ceiling": config.lifetime_ceiling,
         "clock": clock,
-        "channel": channel,
         "draw": fresh.DRAW,
     }
     if before is None:
         source = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
         return Pilot(config.final_role_arn, source, Exchange(config), **common)
-    load_late("irsa_creds._chain_pilot")
     # Most programs have no chain of roles.
     from irsa_creds._assume import ChainExchange  # noqa: PLC0415
     from irsa_creds._chain_pilot import ChainPilot, RoleBefore  # noqa: PLC0415
@@ -226,7 +224,6 @@ def share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001
     if not place:
         engine.sharing = None
         return
-    load_late("irsa_creds._sharing")
     from irsa_creds._sharing import Sharing  # noqa: PLC0415 - it is off for most
 
     directory = None if place is True else place
@@ -235,7 +232,6 @@ def share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001
             provider._config,  # noqa: SLF001 - as above
             provider._pilot,  # noqa: SLF001 - as above
             provider._clock,  # noqa: SLF001 - as above
-            provider._channel,  # noqa: SLF001 - as above
             directory,
         )
 

@@ -1,14 +1,14 @@
-"""What a reader is told where no flight can help."""
+"""The errors where no refresh can help."""
 
 from __future__ import annotations
 
 from irsa_creds._errors import RefreshTimeout
 
-__all__ = ["earlier_ones_hang", "interrupted", "no_thread", "own_flight", "too_short"]
+__all__ = ["earlier_ones_hang", "interrupted", "no_thread", "own_refresh", "too_short"]
 
 
 def earlier_ones_hang() -> RefreshTimeout:
-    """So many flights hang that no further one is started."""
+    """So many refreshes hang that no further one is started."""
     return RefreshTimeout(
         "Earlier refreshes of the credentials still hang, so no further one is started. "
         "Look for a hanging DNS server, proxy or token callable."
@@ -16,16 +16,15 @@ def earlier_ones_hang() -> RefreshTimeout:
 
 
 def interrupted(role_arn: str) -> RefreshTimeout:
-    """A handler or finalizer interrupted a change that another thread waits for with its lock."""
+    """A handler or finalizer interrupted a change of an engine, and must not wait inside it."""
     return RefreshTimeout(
         f"The credentials for {role_arn} could not be read: a signal's handler or a finalizer "
-        "asked for them in the middle of a change that another thread waits for. Let it leave a "
-        "note, and read them elsewhere."
+        "asked for them in the middle of a change. Let it set a flag, and read them elsewhere."
     )
 
 
 def no_thread() -> RefreshTimeout:
-    """No thread can start, and a task cannot run the flight itself."""
+    """No thread can start, and a task cannot run the refresh itself."""
     return RefreshTimeout(
         "No thread could be started for the refresh (a limit of threads, or the interpreter is "
         "ending), and a task must not block its loop. Raise the pod's limit of threads, or call "
@@ -33,8 +32,8 @@ def no_thread() -> RefreshTimeout:
     )
 
 
-def own_flight(role_arn: str) -> RefreshTimeout:
-    """The flight itself would wait for its own end."""
+def own_refresh(role_arn: str) -> RefreshTimeout:
+    """The refresh itself would wait for its own end."""
     return RefreshTimeout(
         f"The refresh for {role_arn} reads the credentials that it is to bring: a token callable "
         "or a log handler does. Give that one others."

@@ -1,29 +1,27 @@
-"""The process's providers, one per identity, its refresher, and what a fork does to them."""
+"""The process's providers, one per identity, their timer, and what a fork does to them."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import weakref
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
 from irsa_creds._forks import FORKS
-from irsa_creds._greenlets import THREADS
-from irsa_creds._lazy import CONNECTING, EXITS, IMPORT_LOCK, quiesce
-from irsa_creds._lock import forget_sections
+from irsa_creds._lazy import load_exchange_modules, load_signer
 from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
-from irsa_creds._refresher import Refresher
+from irsa_creds._slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._switches import number, switch
+from irsa_creds._timer import Timer, warn_of_late_gevent
 from irsa_creds._token import TokenFile
-from irsa_creds._tower import MOST, Tower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from cachetools import LRUCache
 
     from irsa_creds._clock import Clock
     from irsa_creds._engine import Engine
@@ -37,98 +35,92 @@ _MOST_KEPT = 1024
 _NO_IDENTITY = {"profile", "keep_warm", "shared_cache"}
 # With one of these the way through the profiles begins elsewhere.
 _FIRST_ROLE = {"role_arn", "token_file", "token"}
-# Seconds that a fork waits at most: for imports, which take a fraction of that, and for TLS
-# connections that are being opened, which an STS that is silent can make last.
-_IMPORT_PATIENCE = 2.0
-_CONNECT_PATIENCE = 0.5
-_EXIT_PATIENCE = 0.05
 
 
 class Registry:
-    """Providers by identity: weakly, and strongly for those lately read."""
+    """Providers by identity: weakly, and strongly for those asked for lately."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Re-entrant: a signal's handler may make a session in the middle of `of`.
+        # Re-entrant: a signal handler may make a session in the middle of `of`.
         self._lock = threading.RLock()
-        self._refresher = Refresher(clock)
-        self._refresher_ran = False
-        self._tower = Tower(clock)
-        # All that live, those of before a `reset` too: who holds one goes on using it. By id, to
-        # be listed in one step: a hook that fails would leave the import lock taken for ever.
+        # Made with the first provider: gevent may patch threads and queues until then.
+        self._slots: Slots | None = None
+        self._timer: Timer | None = None
+        self._stopped: list[Timer] = []
+        # All that live, those of before a `reset` too: their users go on using them. By id, to be
+        # listed in one step: a fork hook must not fail.
         self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
         # By id as well: to hash a whole identity costs more than all the rest of it.
-        # An order is all that is needed of it: `cachetools` would be a thirtieth of a cold start.
-        self._kept: OrderedDict[int, Provider] = OrderedDict()
+        self._kept: LRUCache[int, Provider] | None = None
         self._shared_place: bool | str | None = None
 
     def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
         """Return the provider of that identity; the first one asked for makes it."""
-        THREADS.renew_if_patched()
-        # Whoever is further down a chain holds those before: they are shared by all chains.
+        warn_of_late_gevent()
+        # It imports what a refresh needs: a child that is forked in the middle of an import of
+        # another thread would never have these modules.
+        return FORKS.during(lambda: self._of(config, arguments))
+
+    def _of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+        # A target role's provider holds its source's: they are shared by all chains.
         before = self._before(config.source, arguments) if config.chain else None
         with self._lock:
             found = self._known.get(config)
             if found is None:
-                background = switch("IRSA_CREDS_BACKGROUND", default=True)
-                agenda = self._refresher if background else None
-                self._tower.agenda = agenda
-                self._tower.most = number("IRSA_CREDS_MAX_REFRESHES", default=MOST)
-                made = Provider(
-                    config,
-                    arguments,
-                    clock=self._clock,
-                    agenda=agenda,
-                    tower=self._tower,
-                    before=before,
-                )
-                found = self._known.setdefault(config, made)
+                # A signal handler may have asked for it in between.
+                found = self._known.setdefault(config, self._new(config, arguments, before))
                 self._made[id(found)] = found
             else:
                 pin(found, arguments)
             self._equip(found)
-            let_go = self._keep(found)
-        # Out here: with the last reference to one, its connection is closed.
-        del let_go
+            self._keep(found)
+        if engine_of(found).sharing is None:
+            # Where a pod shares credentials, most processes need none of it for an hour.
+            load_exchange_modules()
+            if config.chain:
+                load_signer()
         return found
 
-    def _before(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
-        """Return the provider that one further down a chain stands on.
+    def _new(
+        self, config: Config, arguments: Mapping[str, Any], before: Provider | None
+    ) -> Provider:
+        if self._slots is None:
+            self._slots = Slots(self._clock)
+        self._slots.most_in_background = number(
+            "IRSA_CREDS_MAX_REFRESHES", default=MOST_IN_BACKGROUND
+        )
+        background = switch("IRSA_CREDS_BACKGROUND", default=True)
+        if background and self._timer is None:
+            self._timer = Timer(self._clock, self._slots)
+        return Provider(
+            config,
+            arguments,
+            clock=self._clock,
+            timer=self._timer if background else None,
+            slots=self._slots,
+            before=before,
+        )
 
-        What they are is no matter of arguments, for nobody else pickles them; and a place that
-        somebody chose for this one stays, whatever others choose for theirs.
+    def _before(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+        """Return the provider that a target role's stands on.
+
+        Arguments do not say what it is, for it is not pickled on its own; and a place that was
+        chosen for it stays, whatever others choose for theirs.
         """
         known = self._known.get(config)
         chosen = known is not None and arguments_of(known).get("shared_cache") is not None
         place = None if chosen else arguments.get("shared_cache")
         return self.of(config, {} if place is None else {"shared_cache": place})
 
-    def _keep(self, provider: Provider) -> list[Provider]:
-        """Hold a provider though nobody else does; return those that are let go for it."""
-        let_go: list[Provider] = []
-        if id(provider) in self._kept:
-            # That it is asked for is no read.
-            return let_go
-        most = number("IRSA_CREDS_MAX_PROVIDERS", default=_MOST_KEPT)
-        while len(self._kept) >= most:
-            let_go.append(self._let_go())
+    def _keep(self, provider: Provider) -> None:
+        """Hold a provider though no user does; the one asked for least recently goes for it."""
+        if self._kept is None:
+            from cachetools import LRUCache  # noqa: PLC0415 - only a process with a provider pays
+
+            self._kept = LRUCache(number("IRSA_CREDS_MAX_PROVIDERS", default=_MOST_KEPT))
         self._kept[id(provider)] = provider
-        return let_go
-
-    def _let_go(self) -> Provider:
-        """Take out the first in line that nobody has read since it was passed over last.
-
-        Reads leave a mark and nothing more, so those that were read go to the end of the line only
-        here: each read pays at most once for that, and each that goes has been there for a round.
-        """
-        for _ in range(len(self._kept)):
-            key, first = self._kept.popitem(last=False)
-            if not engine_of(first).was_read_lately():
-                return first
-            self._kept[key] = first
-        # All were read: the one for which that has been known longest.
-        return self._kept.popitem(last=False)[1]
 
     def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
         """Let all providers share in that place; None: in the environment's, if it names one."""
@@ -148,55 +140,39 @@ class Registry:
         with self._lock:
             providers = list(self._known.values())
             self._known.clear()
-            self._kept.clear()
-        self._refresher.pause()
+            self._kept = self._slots = None
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.pause()
         for each in providers:
             each.close()
 
     def before_fork(self) -> None:
-        """Leave nothing half done that a child would inherit: no import, no sleeping thread."""
-        quiesce(imports=_IMPORT_PATIENCE, connections=_CONNECT_PATIENCE)
-        # Two threads may fork at once, and the first of them has ended the refresher for both.
-        self._refresher_ran |= self._refresher.pause()
-        EXITS.wait(_EXIT_PATIENCE)
+        """End the timers' threads, which a child would not have."""
+        # Two threads may fork at once, and the first of them has ended them for both.
+        self._stopped += [timer for timer in self._timers() if timer.pause()]
 
     def after_in_parent(self) -> None:
-        """Go on; the next read starts the refresher again, or nobody's where it is kept warm."""
-        ran, self._refresher_ran = self._refresher_ran, False
-        engines = self._engines() if ran else []
-        for engine in engines:
-            engine.rouse()
-        # Not ours where the wait was over before it was free: the lock itself knows whose it is.
-        with contextlib.suppress(RuntimeError):
-            IMPORT_LOCK.release()
-        for engine in engines:
-            if engine.keep_warm:
-                engine.tick()
+        """Go on: the next read starts the timer again; kept warm ones have no read."""
+        stopped, self._stopped = self._stopped, []
+        for engine in self._engines():
+            if engine.timer in stopped:
+                engine.resume()
 
     def after_in_child(self) -> None:
         """Make the providers the child's own."""
-        self._renew_locks()
+        self._lock = threading.RLock()
+        self._stopped = []
+        for timer in self._timers():
+            timer.reset_after_fork()
+        for slots in {engine.slots for engine in self._engines()}:
+            slots.reset_after_fork()
         for engine in self._engines():
             engine.reset_after_fork()
 
-    def renew(self) -> None:
-        """Let go of all locks and threads that were made before gevent came."""
-        self._renew_locks()
-        for engine in self._engines():
-            engine.renew()
-            if engine.keep_warm:
-                # Nobody else may ever read it.
-                engine.tick()
-
-    def _renew_locks(self) -> None:
-        forget_sections()
-        IMPORT_LOCK.reset_after_fork()
-        CONNECTING.reset_after_fork()
-        EXITS.reset_after_fork()
-        self._lock = threading.RLock()
-        self._refresher_ran = False
-        self._refresher.reset_after_fork()
-        self._tower.reset_after_fork()
+    def _timers(self) -> set[Timer]:
+        """Return the timer, and those of providers of before a `reset` that are still in use."""
+        return {each.timer for each in self._engines() if isinstance(each.timer, Timer)}
 
     def living(self) -> list[Provider]:
         made = [each() for each in self._made.valuerefs()]
@@ -207,8 +183,6 @@ class Registry:
 
 
 REGISTRY = Registry(SystemClock())
-THREADS.when_patched(REGISTRY.renew)
-
 FORKS.call(
     before=REGISTRY.before_fork,
     in_parent=REGISTRY.after_in_parent,
@@ -271,9 +245,9 @@ def provider(
         assume: roles to assume from there on, each with the credentials of the one before: ARNs, or
             `RoleConfig`. The last one's credentials are those that the provider gives; what the
             other arguments say is of the first role, the one of the token.
-        keep_warm: fetch at once, and refresh in the background even while nobody reads. Of more
+        keep_warm: fetch at once, and refresh in the background even while nothing reads. Of more
             than 1,024 identities (`IRSA_CREDS_MAX_PROVIDERS`) only those that you hold yourself or
-            read are sure to stay.
+            asked for lately are sure to stay.
         shared_cache: share with the other processes of this pod: in a directory, or True: in the
             container's own one for temporary files; False: not. None: as `install(shared_cache=)`
             or `IRSA_CREDS_CACHE_DIR` say; else not, for it writes secrets, in files of mode 0600.
@@ -306,8 +280,8 @@ def provider(
     found = REGISTRY.of(cast("Config", config), given)
     if keep_warm:
         engine_of(found).keep_warm = True
-        # At once: nobody may ever read it, but for a probe that looks at its status.
-        engine_of(found).tick()
+        # At once: it may never be read, but for a probe that looks at its status.
+        engine_of(found).prefetch()
     return found
 
 

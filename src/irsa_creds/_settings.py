@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from irsa_creds import _validate
 from irsa_creds._errors import ConfigError
-from irsa_creds._lazy import load_late
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,7 +206,6 @@ def route_of(profiles: Mapping[str, Any], name: str) -> Route | None:
     """
     if "source_profile" not in profiles.get(name, {}):
         return None
-    load_late("irsa_creds._route")
     from irsa_creds._route import find_route  # noqa: PLC0415 - most profiles lead nowhere else
 
     return find_route(profiles, name)
@@ -226,7 +224,6 @@ def read_file(parser: str, path: str) -> dict[str, Any]:
     if not os.path.isfile(os.path.expanduser(os.path.expandvars(path))):  # noqa: PTH111, PTH113 - botocore's own steps, in its order
         return {}
     # Most pods have no such file: only the others pay for the import.
-    load_late("botocore.configloader")
     from botocore import configloader  # noqa: PLC0415
     from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
 

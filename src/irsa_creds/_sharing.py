@@ -16,12 +16,11 @@ from irsa_creds._store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from irsa_creds._channel import Channel
     from irsa_creds._clock import Clock
     from irsa_creds._config import Config
-    from irsa_creds._flight import Flight
     from irsa_creds._freshness import Snapshot
     from irsa_creds._pilot import Pilot
+    from irsa_creds._refresh import Refresh
     from irsa_creds._token import Token
 
 __all__ = ["Sharing"]
@@ -49,19 +48,15 @@ class Sharing:
         config: the identity.
         pilot: calls STS.
         clock: this process's clocks.
-        channel: gets an event for what another process fetched.
         place: a directory; None: the container's directory for temporary files.
     """
 
-    def __init__(
-        self, config: Config, pilot: Pilot, clock: Clock, channel: Channel, place: str | None
-    ) -> None:
+    def __init__(self, config: Config, pilot: Pilot, clock: Clock, place: str | None) -> None:
         self.given = place
         self._config = config
         self._store = Store.at(place)
         self._pilot = pilot
         self._clock = clock
-        self._channel = channel
         # The keys that this process revoked: the directory may not have kept that.
         self._revoked: set[str] = set()
         self._name: str | None = None
@@ -74,29 +69,32 @@ class Sharing:
         """Whether other processes see what this one fetches, as far as is known."""
         return self._name is not None and not self._store.ailing
 
-    def fly(self, flight: Flight, held: Snapshot) -> Snapshot | Failure:
+    def fetch(self, refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
         """Return what another process has fetched, or call STS for all of them.
 
         Args:
-            flight: its deadline bounds all, waiting for other processes included.
+            refresh: its deadline bounds all, waiting for other processes included.
             held: the credentials that this process has already.
         """
         if self._hangs():
-            return self._pilot.fly(flight, held)
+            return self._pilot.fetch(refresh, held)
         locks = contextlib.ExitStack()
         try:
             found = None
-            with self._in_cache(flight):
-                found = self._wait(flight, held, locks)
+            with self._in_cache(refresh):
+                found = self._wait(refresh, held, locks)
             if found is not None:
-                self._tell(found, flight)
+                self._tell(found, refresh)
                 return found
-            outcome = self._pilot.fly(flight, held)
-            with self._in_cache(flight):
-                self._leave(outcome, flight, held)
+            outcome = self._pilot.fetch(refresh, held)
+            # The token may have changed since the entry's name was made of it: what STS gave for
+            # the new one does not belong under that name.
+            if self._pilot.is_chained or self._pilot.tried == self._fingerprint:
+                with self._in_cache(refresh):
+                    self._leave(outcome, refresh, held)
             return outcome
         finally:
-            with self._in_cache(flight):
+            with self._in_cache(refresh):
                 locks.close()
 
     def bury(self, access_key_id: str) -> None:
@@ -119,9 +117,9 @@ class Sharing:
     # -- a file system that hangs ------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _in_cache(self, flight: Flight) -> Iterator[None]:
+    def _in_cache(self, refresh: Refresh) -> Iterator[None]:
         """Tolerate any error of the cache, and let the next refresh see if this one hangs there."""
-        self._inside = os.getpid(), flight.overdue_at
+        self._inside = os.getpid(), refresh.overdue_at
         try:
             with self._store.tolerant():
                 yield
@@ -143,7 +141,7 @@ class Sharing:
     # -- the process that calls STS ----------------------------------------------------------------
 
     def _wait(
-        self, flight: Flight, held: Snapshot, locks: contextlib.ExitStack
+        self, refresh: Refresh, held: Snapshot, locks: contextlib.ExitStack
     ) -> Snapshot | Failure | None:
         """Return what another process left, or None when this process is to call STS.
 
@@ -156,20 +154,20 @@ class Sharing:
             return None
         now = self._clock.now()
         # A refresh that has little time waits for a third of it.
-        patience = min(_PATIENCE, (flight.deadline - now) / 3)
+        patience = min(_PATIENCE, (refresh.deadline - now) / 3)
         ends_at = now + 2 * patience
         # Earlier, and by chance: a second stopped holder is replaced before all go without a lock.
         patience *= fresh.DRAW(0.8, 1.0)
         while True:
-            found = self._found(name, flight, held)
+            found = self._found(name, refresh, held)
             if found is not None or self._clock.now() >= ends_at:
                 return found
             if self._store.lock(name, locks, patience):
                 # The holder before may just have left something.
-                return self._found(name, flight, held)
+                return self._found(name, refresh, held)
             self._clock.sleep(fresh.DRAW(*_POLL))
 
-    def _found(self, name: str, flight: Flight, held: Snapshot) -> Snapshot | Failure | None:
+    def _found(self, name: str, refresh: Refresh, held: Snapshot) -> Snapshot | Failure | None:
         """Return what the entry has, if that is better than what this process has."""
         entry = self._read(name)
         if entry is None:
@@ -178,7 +176,7 @@ class Sharing:
         snapshot = self._usable(entry, fresh.shared_delay(entry.lifetime, fresh.DRAW))
         if (
             snapshot is not None
-            and snapshot.end_of_use > now + flight.min_ttl
+            and snapshot.end_of_use > now + refresh.min_ttl
             # The newer one, not the one that lasts longer: a role's maximum may have been cut.
             and snapshot.sent_at > held.sent_at
             # Its revocation may be under way.
@@ -188,20 +186,20 @@ class Sharing:
         if entry.refusal is None:
             return None
         wall, token = self._clock.wall(), self._fingerprint
-        return entry.refusal.answer(now, wall, blocking=flight.blocking, token=token)
+        return entry.refusal.answer(now, wall, blocking=refresh.blocking, token=token)
 
     # -- the entry ---------------------------------------------------------------------------------
 
-    def _leave(self, outcome: Snapshot | Failure, flight: Flight, held: Snapshot) -> None:
+    def _leave(self, outcome: Snapshot | Failure, refresh: Refresh, held: Snapshot) -> None:
         """Leave STS's answer for the other processes; network failures are each process's own."""
         name = self._name
         if name is None:
             return
-        if isinstance(outcome, Failure) and not self._concerns_all(outcome, flight):
+        if isinstance(outcome, Failure) and not self._concerns_all(outcome, refresh):
             return
         entry = self._read(name) or Entry(boot_id())
         if isinstance(outcome, Failure):
-            entry = entry._replace(refusal=self._refusal(outcome, entry.refusal, flight, held))
+            entry = entry._replace(refusal=self._refusal(outcome, entry.refusal, refresh, held))
             lasts = max(entry.wall_at + entry.lifetime - self._clock.wall(), _REFUSAL_LASTS)
             self._store.write(name, dump(entry, name), lasts)
             return
@@ -210,7 +208,7 @@ class Sharing:
         if there is None or there.sent_at <= outcome.sent_at:
             self._store.write(name, dump(Entry.of(outcome), name), outcome.lifetime)
 
-    def _concerns_all(self, failure: Failure, flight: Flight) -> bool:
+    def _concerns_all(self, failure: Failure, refresh: Refresh) -> bool:
         """Whether a failure means anything to other processes."""
         return (
             failure.status is not None
@@ -219,16 +217,16 @@ class Sharing:
             # A failure of the source role's key: another process may have another key.
             and not (failure.bad_token and self._pilot.is_chained)
             # This process was stopped meanwhile.
-            and self._clock.now() < flight.overdue_at
+            and self._clock.now() < refresh.overdue_at
         )
 
     def _refusal(
-        self, failure: Failure, before: Refusal | None, flight: Flight, held: Snapshot
+        self, failure: Failure, before: Refusal | None, refresh: Refresh, held: Snapshot
     ) -> Refusal:
         now = self._clock.now()
         in_a_row = before.in_a_row + 1 if before else 1
-        blocking = (before.blocking_in_a_row if before else 0) + flight.blocking
-        if flight.blocking:
+        blocking = (before.blocking_in_a_row if before else 0) + refresh.blocking
+        if refresh.blocking:
             pause = fresh.record_seconds(failure, blocking, fresh.DRAW)
         else:
             pause = fresh.background_pause(failure, in_a_row, held.left(now), fresh.DRAW)
@@ -261,13 +259,13 @@ class Sharing:
         # The instants of another boot mean nothing.
         return entry if entry.boot_id == boot_id() else None
 
-    def _tell(self, found: Snapshot | Failure, flight: Flight) -> None:
+    def _tell(self, found: Snapshot | Failure, refresh: Refresh) -> None:
         """Tell subscribers: attempt 0, for this process did not call STS."""
-        role, latency = self._pilot.role_arn, self._clock.now() - flight.started_at
+        role, latency = self._pilot.role_arn, self._clock.now() - refresh.started_at
         if isinstance(found, Failure):
-            self._channel.failed(role, found.code, 0, latency)
+            refresh.note("RefreshFailed", role, found.code, 0, latency)
         else:
-            self._channel.succeeded(role, 0, latency, found.credentials.expiration)
+            refresh.note("RefreshSucceeded", role, 0, latency, found.credentials.expiration)
 
     def _name_of(self, read: Callable[[], Token]) -> str | None:
         """Return the entry's name for the token as it is now; None if nothing can be shared."""

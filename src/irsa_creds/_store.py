@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from irsa_creds._forks import FORKS
-from irsa_creds._lazy import IMPORT_LOCK
+from irsa_creds._here import log
 from irsa_creds._validate import shown_path
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["Store"]
-
-_log = logging.getLogger("irsa_creds")
 
 _PRIVATE_DIRECTORY = 0o700
 _PRIVATE_FILE = 0o600
@@ -183,7 +181,7 @@ class Store:
         self.ailing = True
         if not known:
             self._told.add(reason)
-        _log.log(
+        log(
             logging.DEBUG if known else logging.WARNING,
             "The shared cache is not usable now, and this process calls STS itself. %s: %s.",
             shown_path(os.path.join(self._path, name) if name else self._path),
@@ -292,10 +290,9 @@ def _is_private(found: os.stat_result) -> bool:
 @functools.cache
 def _filelock() -> ModuleType:
     """Return the module, whose hooks at a fork come after ours."""
-    with IMPORT_LOCK:
-        module = importlib.import_module("filelock")
-        FORKS.come_first()
-        return module
+    module = FORKS.during(lambda: importlib.import_module("filelock"))
+    FORKS.come_first()
+    return module
 
 
 def _flags(kind: int) -> int:

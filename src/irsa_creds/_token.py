@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import hashlib
 import json
 import os
@@ -188,7 +189,10 @@ class TokenFile:
         trouble = _trouble(value)
         if trouble:
             return self._invalid(trouble)
-        return Token(value, datetime.fromtimestamp(modified, UTC))
+        # A volume may tell a time that no calendar has.
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            return Token(value, datetime.fromtimestamp(modified, UTC))
+        return Token(value)
 
     def _invalid(self, trouble: str) -> Failure:
         return _failure(

@@ -1,4 +1,4 @@
-"""Waiting for a flight in every colour: threads, asyncio and trio, with a deadline each."""
+"""Waiting for a refresh in threads, asyncio and trio, with a deadline each."""
 
 from __future__ import annotations
 
@@ -7,35 +7,80 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
+from irsa_creds import _refusals
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._freshness import WAITER_SECONDS, Snapshot
+from irsa_creds._here import HERE, logging_is_held_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from irsa_creds._engine import Engine
-    from irsa_creds._flight import Flight
+    from irsa_creds._refresh import Refresh
 
-__all__ = ["aacquire", "acquire", "wait"]
+__all__ = ["aacquire", "acquire", "join"]
+
+# Seconds after which a caller looks again at a refresh that no thread has claimed yet.
+_QUEUED_PATIENCE = 1.0
 
 
-def acquire(engine: Engine, min_ttl: float = 0.0, timeout: float = WAITER_SECONDS) -> Snapshot:
-    """Return a snapshot that may be used, waiting as a thread does."""
+def acquire(
+    engine: Engine,
+    min_ttl: float = 0.0,
+    timeout: float = WAITER_SECONDS,
+    *,
+    here: bool = False,
+    alone: bool | None = None,
+) -> Snapshot:
+    """Return a snapshot that may be used, waiting as a thread does.
+
+    Args:
+        engine: the identity.
+        min_ttl: seconds that must be left to the end of use.
+        timeout: seconds to wait.
+        here: whether this thread is the refresh's of a target role: the source role's runs on it
+            too, since a second slot for each target could use up all of them.
+        alone: whether it must not wait for another thread; None: it is looked at.
+    """
     deadline = engine.now() + timeout
+    if alone is None:
+        alone = HERE.is_busy
     while True:
-        found = engine.look(min_ttl)
-        if isinstance(found, Snapshot):
-            return found
-        if found.pilot == threading.get_ident():
-            # On this caller's own thread, nothing else ends it when the caller's time is over.
-            found.cut = deadline < found.deadline
-            found.deadline = min(found.deadline, deadline)
-            engine.fly(found)
-            _raise_failure(found, cut=True)
+        with HERE.slow_path:
+            found = engine.get_or_join(min_ttl, alone=alone)
+            if isinstance(found, Snapshot):
+                return found
+            if not alone and logging_is_held_here():
+                alone = True
+                continue
+            # Where no thread can start, a thread runs the refresh itself.
+            runs_here = alone or here or not engine.start(found)
+            runs_here = runs_here and found.claim(engine.now())
+        if runs_here:
+            _run_here(engine, found, deadline, alone=alone)
+            if not here:
+                engine.deliver()
+        elif alone:
+            # Another thread has just claimed it.
+            continue
         else:
-            wait(found.future, _patience(engine, found, deadline, timeout))
-            _raise_failure(found)
+            _wait(found, _patience(engine, found, deadline, timeout))
+        _raise_failure(found, cut=runs_here)
+
+
+def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
+    """See a source role's refresh to its end, on the thread of a target's."""
+    if refresh.claim(engine.now()):
+        _run_here(engine, refresh, deadline, alone=alone)
+    elif not alone:
+        _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
+
+
+def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
+    # On this caller's own thread, nothing else ends it when the caller's time is over.
+    refresh.alone = alone
+    refresh.cut_at(deadline)
+    engine.run(refresh)
 
 
 async def aacquire(
@@ -46,19 +91,24 @@ async def aacquire(
     """Return a snapshot that may be used, waiting as a task does."""
     deadline = engine.now() + timeout
     while True:
-        found = engine.look(min_ttl, inline=False)
-        if isinstance(found, Snapshot):
-            return found
-        await _wait_async(found.future, _patience(engine, found, deadline, timeout))
+        with HERE.slow_path:
+            found = engine.get_or_join(min_ttl)
+            if isinstance(found, Snapshot):
+                return found
+            if not engine.start(found):
+                raise _refusals.no_thread()
+        await _wait_async(found, _patience(engine, found, deadline, timeout))
         _raise_failure(found)
 
 
-def _patience(engine: Engine, flight: Flight, deadline: float, timeout: float) -> float:
-    """Return the seconds to wait for `flight`, before it is overdue or the waiter is."""
+def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float) -> float:
+    """Return the seconds to wait for `refresh`, before it is overdue or the caller is."""
     now = engine.now()
     if now >= deadline:
         raise _out_of_time(engine, timeout)
-    return max(0.0, min(deadline, flight.overdue_at) - now)
+    # It may be queued for a thread that cannot start.
+    until = refresh.overdue_at if refresh.is_claimed else now + _QUEUED_PATIENCE
+    return max(0.0, min(deadline, until) - now)
 
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
@@ -71,34 +121,41 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     )
 
 
-def _raise_failure(flight: Flight, *, cut: bool = False) -> None:
-    """Raise what a waiter gets from `flight`; return where it is to look again.
+def _raise_failure(refresh: Refresh, *, cut: bool = False) -> None:
+    """Raise what a caller gets from `refresh`; return where it is to look again.
 
     Args:
-        flight: what was waited for.
-        cut: whether a flight that was cut short counts: for who flew it it does.
+        refresh: what was waited for.
+        cut: whether a refresh that was cut short counts: for the caller that ran it, it does.
     """
-    outcome = flight.future.result() if flight.future.done() else None
-    # A background flight that failed says nothing to who found nothing valid: for them a
-    # blocking one starts at once.
-    if isinstance(outcome, Failure) and flight.blocking and (cut or not flight.cut):
+    outcome = refresh.outcome
+    # A background refresh that failed says nothing to a caller that found nothing valid: a blocking
+    # one starts at once.
+    if isinstance(outcome, Failure) and refresh.blocking and (cut or not refresh.cut):
         raise outcome.error()
 
 
-def wait(future: Future[Any], seconds: float) -> None:
-    """Block this thread until `future` is done or `seconds` are over."""
-    # The result is a record, never an exception; whether it is there, the caller looks.
-    with contextlib.suppress(TimeoutError):
-        future.result(seconds)
+def _wait(refresh: Refresh, seconds: float) -> None:
+    """Block this thread until `refresh` has an outcome or `seconds` are over."""
+    # Not an event or a future: an exception of a signal handler could leave their locks taken, and
+    # the refresh would hang when it releases its callers.
+    gate = threading.Lock()
+    gate.acquire()
+    refresh.when_done(gate.release)
+    with contextlib.suppress(RuntimeError):
+        gate.acquire(timeout=seconds)
+        return
+    # Python 3.13 and later let no thread wait for another one at the interpreter's end.
+    raise _refusals.no_thread()
 
 
-async def _wait_async(future: Future[Any], seconds: float) -> None:
-    """Suspend this task until `future` is done or `seconds` are over, without a thread."""
+async def _wait_async(refresh: Refresh, seconds: float) -> None:
+    """Suspend this task until `refresh` has an outcome or `seconds` are over, without a thread."""
     token = _trio_token()
     if token is None:
-        await _wait_asyncio(future, seconds)
+        await _wait_asyncio(refresh, seconds)
     else:
-        await _wait_trio(token, future, seconds)
+        await _wait_trio(token, refresh, seconds)
 
 
 def _trio_token() -> Any:
@@ -123,32 +180,32 @@ def _trio_token() -> Any:
     return None
 
 
-async def _wait_asyncio(future: Future[Any], seconds: float) -> None:
-    # A third of what importing this package would cost; whoever runs a loop has paid for it.
+async def _wait_asyncio(refresh: Refresh, seconds: float) -> None:
+    # A third of what importing this package would cost; a program that runs a loop has paid for it.
     import asyncio  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
-    _when_done(future, lambda: loop.call_soon_threadsafe(done.set))
+    _when_done(refresh, lambda: loop.call_soon_threadsafe(done.set))
     # Not `wait_for`: before Python 3.12 it can swallow the task's cancellation.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await done.wait()
 
 
-async def _wait_trio(token: Any, future: Future[Any], seconds: float) -> None:
+async def _wait_trio(token: Any, refresh: Refresh, seconds: float) -> None:
     trio = sys.modules["trio"]
     done = trio.Event()
-    _when_done(future, lambda: token.run_sync_soon(done.set))
+    _when_done(refresh, lambda: token.run_sync_soon(done.set))
     with trio.move_on_after(seconds):
         await done.wait()
 
 
-def _when_done(future: Future[Any], tell: Callable[[], object]) -> None:
-    def told(_: Future[Any]) -> None:
+def _when_done(refresh: Refresh, tell: Callable[[], object]) -> None:
+    def told() -> None:
         # A loop that was closed meanwhile raises RuntimeError (trio's RunFinishedError is one):
-        # nobody waits there any more, and the others must be told all the same.
+        # nothing waits there any more, and the others must be told all the same.
         with contextlib.suppress(RuntimeError):
             tell()
 
-    future.add_done_callback(told)
+    refresh.when_done(told)

@@ -19,7 +19,6 @@ from irsa_creds._adapter import (
     read_only,
 )
 from irsa_creds._errors import IrsaError
-from irsa_creds._lazy import load_late
 from irsa_creds._waiting import acquire
 
 if TYPE_CHECKING:
@@ -148,7 +147,6 @@ def __getattr__(name: str) -> Any:
     """Return a class of the errors that boto3's callers get; it is imported when it is needed."""
     if name not in _ERRORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    load_late("irsa_creds._dual_errors")
     from irsa_creds import _dual_errors  # noqa: PLC0415
 
     return getattr(_dual_errors, name)

@@ -171,7 +171,7 @@ class _Instruments:
         for provider in REGISTRY.living():
             status = provider.status()
             # What nobody reads is not refreshed and ends in peace: an alarm must not ring for it.
-            if status.state == "fresh" or engine_of(provider).is_failing():
+            if status.state == "fresh" or engine_of(provider).is_failing:
                 role = self._roles.of(provider.role_arn)
                 shortest[role] = min(status.seconds_left, shortest.get(role, status.seconds_left))
         for role, seconds in shortest.items():

@@ -125,7 +125,7 @@ def test_the_hot_path_says_what_freshness_says_at_every_instant(
             assert bool(slow) == (here is not State.FRESH and here is not served)
 
     on_asyncio(lambda: look(served=State.FRESH))
-    # While a flight or its back-off runs the instant is moved on, to the end of use at most.
+    # While a refresh or its back-off runs the instant is moved on, to the end of use at most.
     snapshot.check_at = snapshot.end_of_use
     on_asyncio(lambda: look(served=State.STALE))
 

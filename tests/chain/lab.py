@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from irsa_creds._chain_pilot import ChainPilot, RoleBefore
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._engine import Engine
 from kit import FakeSts, Rig, low, rig
 
@@ -34,12 +34,12 @@ class SignedSts(FakeSts):
 
 def further(before: Rig, role_arn: str = SECOND, *, draw: Draw = low, first_key: int = 1001) -> Rig:
     """Return the engine of a role that is assumed with the credentials of `before`."""
-    clock, channel = before.clock, Channel()
+    clock, subscribers = before.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
     role = RoleBefore(before.engine, before.pilot)
-    pilot = ChainPilot(role_arn, role, sts, ceiling=3600.0, clock=clock, channel=channel, draw=draw)
-    engine = Engine(pilot, clock, None, channel, draw)
-    return Rig(clock, before.token, sts, channel, pilot, engine)
+    pilot = ChainPilot(role_arn, role, sts, ceiling=3600.0, clock=clock, draw=draw)
+    engine = Engine(pilot, clock, None, subscribers, draw)
+    return Rig(clock, before.token, sts, subscribers, pilot, engine)
 
 
 @dataclass
@@ -64,13 +64,13 @@ class Pair:
         self.clock(2800)
 
     def finish(self) -> None:
-        """Wait until no thread of a flight is left, of either."""
+        """Wait until no thread of a refresh is left, of either."""
         self.first.sts.hold.set()
         self.second.finish()
 
 
 def pair(*, draw: Draw = low) -> Pair:
-    """Return both, of which nobody has read anything."""
+    """Return both, of which nothing has been read yet."""
     first = rig(draw=draw)
     return Pair(first, further(first, draw=draw))
 

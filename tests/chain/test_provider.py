@@ -16,7 +16,7 @@ from botocore.session import Session
 import irsa_creds
 from irsa_creds import ConfigError, ExchangeError, RoleConfig
 from irsa_creds._provider import engine_of
-from kit import join_flights
+from kit import join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ def test_who_holds_the_last_holds_those_before(pod: Pod) -> None:
     gc.collect()
     assert first() is not None
     assert chain.get()
-    join_flights()
+    join_refreshes()
     del chain
     irsa_creds.reset()
     gc.collect()
@@ -157,7 +157,7 @@ def test_the_shared_cache_is_asked_for_once_and_is_of_all_of_the_chain(
     for _ in range(2):
         chain = irsa_creds.provider(assume=[SECOND], shared_cache=cache)
         keys.add(chain.get().access_key_id)
-        join_flights()
+        join_refreshes()
         irsa_creds.reset()
     assert len(keys) == 1
     assert len(sandbox.sts_calls) == 2
@@ -173,7 +173,7 @@ def test_credentials_for_other_libraries_say_how_they_came(pod: Pod) -> None:
 def test_a_child_refreshes_both_roles_by_itself(sandbox: Sandbox, pod: Pod) -> None:
     chain = irsa_creds.provider(assume=[SECOND])
     held = chain.get()
-    join_flights()
+    join_refreshes()
     child = os.fork()
     if child == 0:  # pragma: no cover - in the child
         code = 1
@@ -264,7 +264,7 @@ def test_an_outage_of_sts_reaches_no_reader_of_the_second_role(
 ) -> None:
     chain, first = irsa_creds.provider(assume=[SECOND]), irsa_creds.provider()
     held = chain.get()
-    join_flights()
+    join_refreshes()
     first.invalidate()
     sandbox.faults.outage = "500"
     engine_of(chain).snapshot.refresh_at = engine_of(chain).snapshot.check_at = 0.0
@@ -283,5 +283,5 @@ def test_an_outage_of_sts_reaches_no_reader_of_the_second_role(
     for each in readers:
         each.join(30)
     assert errors == []
-    join_flights()
+    join_refreshes()
     assert chain.status().last_failure is not None

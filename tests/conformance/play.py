@@ -79,8 +79,8 @@ def _reject(here: Rig, step: Invalidate) -> None:
     held = here.engine.snapshot.credentials.access_key_id
     # What this begins is answered with what the next step says.
     here.sts.hold.clear()
-    here.engine.distrust(held if step.matches else "ASIA-ANOTHER")
-    if here.flight is None:
+    here.engine.mark_stale(held if step.matches else "ASIA-ANOTHER")
+    if here.refresh is None:
         here.sts.hold.set()
 
 

@@ -47,6 +47,7 @@ def test_explain_loads_neither_the_engine_nor_botocore(imports: str) -> None:
         "_arn",
         "_credentials",
         "_errors",
+        "_forks",
         "_lazy",
         "_meanings",
         "_place",

@@ -80,7 +80,7 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
         f"| **{fresh.RECORD_SECONDS:g} s** | **{fresh.LATER_ATTEMPTS}** |",
         f"| {fresh.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
         f"| {fresh.BLOCKING_SECONDS:g} s |",
-        f"starts a flight at most every {fresh.DEMAND_INTERVAL:g} s",
+        f"starts a refresh at most every {fresh.DEMAND_INTERVAL:g} s",
         f"not for a key younger than {fresh.DEMAND_INTERVAL:g} s",
     ):
         assert said in text

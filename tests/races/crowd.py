@@ -1,4 +1,4 @@
-"""Loops on threads of their own, and a count of who waits for a flight."""
+"""Loops on threads of their own, and a count of the callers that wait for a refresh."""
 
 from __future__ import annotations
 
@@ -60,8 +60,6 @@ async def _cancel_all() -> None:
 
 
 def waiting_for(engine: Engine) -> int:
-    """Return how many wait for the flight under way: threads, and tasks of any loop."""
-    flight: Any = engine._hangar.current
-    if flight is None:
-        return 0
-    return len(flight.future._condition._waiters) + len(flight.future._done_callbacks)
+    """Return how many wait for the refresh in progress: threads, and tasks of any loop."""
+    refresh = engine.refresh
+    return 0 if refresh is None else len(refresh._wakers)

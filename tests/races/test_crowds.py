@@ -1,4 +1,4 @@
-"""A thousand threads, and leaders that die: one flight, which belongs to nobody."""
+"""A thousand threads, and callers that die: one refresh, which belongs to no caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _small_stacks() -> Iterator[None]:
     threading.stack_size(before)
 
 
-def test_a_thousand_threads_share_the_one_flight_that_fails(sts: LoopbackSts) -> None:
+def test_a_thousand_threads_share_the_one_refresh_that_fails(sts: LoopbackSts) -> None:
     sts.refusal = "AccessDenied"
     sts.gate.clear()
     provider = irsa_creds.provider()
@@ -45,7 +45,7 @@ def test_a_thousand_threads_share_the_one_flight_that_fails(sts: LoopbackSts) ->
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
     assert {type(error) for error in errors} == {ExchangeError}
-    # One record of the failure, and one for each second that it is told once more to who comes
+    # One failure, and one for each second in which it is raised again for callers that come
     # later; an exception for each, whose traceback is its thread's own.
     assert len({id(error.failure) for error in errors}) <= 1 + 5
     assert len({id(error) for error in errors}) == CROWD
@@ -81,13 +81,13 @@ def test_threads_sessions_and_loops_share_the_one_answer(sts: LoopbackSts) -> No
     assert len(sts.calls) == 1
 
 
-def test_a_flight_goes_on_when_the_thread_that_started_it_is_gone(sts: LoopbackSts) -> None:
+def test_a_refresh_goes_on_when_the_thread_that_started_it_is_gone(sts: LoopbackSts) -> None:
     provider = irsa_creds.provider()
     sts.gate.clear()
-    leader = threading.Thread(target=provider.prefetch)
-    leader.start()
-    leader.join(10)
-    assert not leader.is_alive()
+    first = threading.Thread(target=provider.prefetch)
+    first.start()
+    first.join(10)
+    assert not first.is_alive()
     eventually(sts.arrived.is_set)
 
     threading.Timer(0.1, sts.gate.set).start()
@@ -96,7 +96,7 @@ def test_a_flight_goes_on_when_the_thread_that_started_it_is_gone(sts: LoopbackS
     assert len(sts.calls) == 1
 
 
-def test_a_waiter_that_is_interrupted_leaves_the_flight_to_the_others(sts: LoopbackSts) -> None:
+def test_a_caller_that_is_interrupted_leaves_the_refresh_to_the_others(sts: LoopbackSts) -> None:
     provider = irsa_creds.provider()
     sts.gate.clear()
     found: list[Credentials] = []
@@ -117,16 +117,16 @@ def test_a_waiter_that_is_interrupted_leaves_the_flight_to_the_others(sts: Loopb
     assert len(sts.calls) == 1
 
 
-def test_a_cancelled_task_leaves_the_flight_to_the_others(sts: LoopbackSts) -> None:
+def test_a_cancelled_task_leaves_the_refresh_to_the_others(sts: LoopbackSts) -> None:
     provider = irsa_creds.provider()
     sts.gate.clear()
 
     async def main() -> Credentials:
-        leader, other = (asyncio.create_task(provider.aget()) for _ in range(2))
+        first, other = (asyncio.create_task(provider.aget()) for _ in range(2))
         await asyncio.to_thread(sts.arrived.wait, 10)
-        leader.cancel()
+        first.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await leader
+            await first
         sts.gate.set()
         return await other
 
@@ -134,7 +134,7 @@ def test_a_cancelled_task_leaves_the_flight_to_the_others(sts: LoopbackSts) -> N
     assert len(sts.calls) == 1
 
 
-def test_a_loop_that_is_closed_in_mid_flight_leaves_the_flight_to_the_others(
+def test_a_loop_that_is_closed_during_a_refresh_leaves_it_to_the_others(
     sts: LoopbackSts,
 ) -> None:
     provider = irsa_creds.provider()
@@ -151,14 +151,14 @@ def test_a_loop_that_is_closed_in_mid_flight_leaves_the_flight_to_the_others(
     loop.run_until_complete(leave())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
-    # The closed loop is still on the flight's list of whom to tell.
+    # The refresh will still try to wake the closed loop.
     threading.Timer(0.1, sts.gate.set).start()
 
     assert asyncio.run(provider.aget()) == provider.get()
     assert len(sts.calls) == 1
 
 
-def test_a_boto3_call_on_the_loop_whose_tasks_await_the_flight_does_not_deadlock(
+def test_a_boto3_call_on_the_loop_whose_tasks_await_the_refresh_does_not_deadlock(
     sts: LoopbackSts,
 ) -> None:
     irsa_creds.install()
@@ -169,7 +169,7 @@ def test_a_boto3_call_on_the_loop_whose_tasks_await_the_flight_does_not_deadlock
         tasks = [asyncio.create_task(provider.aget()) for _ in range(3)]
         await asyncio.to_thread(sts.arrived.wait, 10)
         threading.Timer(0.1, sts.gate.set).start()
-        # This blocks the only loop there is, while its tasks wait for the same flight.
+        # This blocks the only loop there is, while its tasks wait for the same refresh.
         frozen = boto3.Session().get_credentials().get_frozen_credentials()
         return {frozen.access_key, *[(await task).access_key_id for task in tasks]}
 
@@ -177,7 +177,7 @@ def test_a_boto3_call_on_the_loop_whose_tasks_await_the_flight_does_not_deadlock
     assert len(sts.calls) == 1
 
 
-def test_a_reader_with_little_patience_leaves_the_flight_to_the_others(sts: LoopbackSts) -> None:
+def test_a_caller_with_little_patience_leaves_the_refresh_to_the_others(sts: LoopbackSts) -> None:
     provider = irsa_creds.provider()
     sts.gate.clear()
     with pytest.raises(irsa_creds.RefreshTimeout):
@@ -189,7 +189,7 @@ def test_a_reader_with_little_patience_leaves_the_flight_to_the_others(sts: Loop
     assert len(sts.calls) == 1
 
 
-def test_a_trio_run_that_ends_in_mid_flight_leaves_the_flight_to_the_others(
+def test_a_trio_run_that_ends_during_a_refresh_leaves_it_to_the_others(
     sts: LoopbackSts,
 ) -> None:
     provider = irsa_creds.provider()

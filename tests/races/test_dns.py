@@ -1,4 +1,4 @@
-"""DNS that hangs: who has credentials never notices, who has none waits for a while only."""
+"""DNS that hangs: a process with credentials never notices, one without waits for a while only."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
 
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flights are over after a third of a second instead of 30."""
+    """Refreshes are over after a third of a second instead of 30."""
     monkeypatch.setattr(_freshness, "BLOCKING_SECONDS", 0.3)
     monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.3)
     monkeypatch.setattr(_freshness, "OVERDUE_GRACE", 0.05)
 
 
-def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
+def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_freshness, "first_refresh", lambda lifetime, draw: 0.1)
@@ -69,9 +69,9 @@ def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
     hanging = dns()
 
     def wait(*_: object) -> None:
-        raise AssertionError("a reader waits")
+        raise AssertionError("a caller waits")
 
-    monkeypatch.setattr(_waiting, "wait", wait)
+    monkeypatch.setattr(_waiting, "_wait", wait)
 
     def failed_twice() -> bool:
         assert provider.get() == first
@@ -83,13 +83,13 @@ def test_readers_with_valid_credentials_never_notice_that_dns_hangs(
     # Two hang, and one more a minute may: none of the other tries makes a thread.
     monkeypatch.setattr(engine_of(provider)._outage, "not_before", float("-inf"))
     for _ in range(100):
-        engine_of(provider).rouse()
+        engine_of(provider).leave_fast_path()
         assert provider.get() == first
     assert provider.status().flights == 3
 
 
 @pytest.mark.usefixtures("short_deadlines")
-def test_readers_without_credentials_get_a_timeout_when_dns_hangs(
+def test_callers_without_credentials_get_a_timeout_when_dns_hangs(
     dns: Callable[[], HangingDns],
 ) -> None:
     dns()
@@ -104,7 +104,7 @@ def test_readers_without_credentials_get_a_timeout_when_dns_hangs(
     assert provider.status().flights == 1
 
 
-def test_a_readers_own_deadline_comes_before_the_flights(dns: Callable[[], HangingDns]) -> None:
+def test_a_callers_own_deadline_comes_before_the_refreshs(dns: Callable[[], HangingDns]) -> None:
     dns()
     provider = irsa_creds.provider()
     started = time.monotonic()
@@ -116,7 +116,7 @@ def test_a_readers_own_deadline_comes_before_the_flights(dns: Callable[[], Hangi
 
 
 @pytest.mark.usefixtures("short_deadlines")
-def test_flights_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
+def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dns()
@@ -126,8 +126,8 @@ def test_flights_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     def read() -> str:
         with pytest.raises(RefreshTimeout) as caught:
             provider.get(timeout=10)
-        # As if the record of the failure were over: it would answer for many seconds.
-        engine._outage.retry_now(engine.now())
+        # As if the failure were not cached any more: it would be for many seconds.
+        engine._outage.record_until = engine._outage.not_before = engine.now()
         return str(caught.value)
 
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Processes that end while something of ours is under way: promptly, well, and without a word."""
+"""Processes that end during a refresh or beside the timer: promptly, with status 0, silently."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(60)
 
-# A flight may take 30 s and a waiter 35: an end that waited for either would be seen.
+# A refresh may take 30 s and a caller wait 35 s: an end that waited for either would be seen.
 PROMPTLY = 10.0
 
 
-@pytest.mark.parametrize("way", ["hung_flight", "hung_waiters", "hung_task"])
+@pytest.mark.parametrize("way", ["hung_refresh", "hung_callers", "hung_task"])
 def test_a_process_ends_at_once_while_sts_hangs(
     way: str, sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
@@ -27,7 +27,7 @@ def test_a_process_ends_at_once_while_sts_hangs(
     assert ended.seconds < PROMPTLY
 
 
-def test_a_process_ends_at_once_while_the_refresher_sleeps(environ: dict[str, str]) -> None:
+def test_a_process_ends_at_once_while_the_timer_sleeps(environ: dict[str, str]) -> None:
     ended = run("leave.py", environ, "asleep", seconds=50)
     assert (ended.status, ended.err) == (0, "")
     assert ended.seconds < PROMPTLY

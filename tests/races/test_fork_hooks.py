@@ -24,7 +24,7 @@ os.register_at_fork(before=say("theirs"))
 """
 TWO_THREADS = """
 import tempfile, threading
-from irsa_creds._lazy import CONNECTING
+from irsa_creds._forks import FORKS
 from irsa_creds._store import Store
 from contextlib import ExitStack
 
@@ -32,8 +32,7 @@ with ExitStack() as until:
     assert Store(tempfile.mkdtemp()).lock("0" * 64, until, 5.0)
 connected = threading.Event()
 def exchange():
-    with CONNECTING.counted():
-        connected.wait(10)
+    FORKS.during(lambda: connected.wait(2))
 exchanging = threading.Thread(target=exchange)
 exchanging.start()
 forked = []
@@ -69,6 +68,6 @@ print(FORKS._registered - before)
     assert python(code) == "1"
 
 
-def test_two_threads_can_fork_at_once_while_a_connection_is_being_opened() -> None:
+def test_two_threads_can_fork_at_once_while_a_third_calls_sts() -> None:
     warnings = "import warnings; warnings.simplefilter('ignore')\n"
     assert python(warnings + FORK + TWO_THREADS) == "2"

@@ -24,10 +24,10 @@ def test_a_log_handler_that_wants_credentials_gets_them_while_logging_is_configu
     assert 1 <= len(sts.calls) <= 3
 
 
-def test_where_a_flight_imports_meanwhile_it_gets_a_typed_error_and_does_not_hang(
+def test_beside_a_refresh_that_imports_it_gets_credentials_or_a_typed_error_and_does_not_hang(
     environ: dict[str, str],
 ) -> None:
-    # The flight holds a module and wants logging's lock, the handler the other way round.
+    # The importing thread has a module and needs logging's lock, the handler the reverse.
     ended = run("configure_logging.py", environ, "importing", seconds=50)
     assert ended.status == 0
     assert ended.out.strip() in {"ExchangeError", "RefreshTimeout", "ASIA0000000000000001"}

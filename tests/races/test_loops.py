@@ -1,4 +1,4 @@
-"""Loops that end at a bad moment: what a flight tells them, and a cancellation that comes then."""
+"""Loops that end at a bad moment: how a refresh wakes them, and a cancellation that comes then."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ STEP = 30e-6
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_a_cancellation_counts_however_near_the_landing_it_comes(turns: int, here: Rig) -> None:
+def test_a_cancellation_counts_however_near_the_outcome_it_comes(turns: int, here: Rig) -> None:
     here.sts.hold.clear()
 
     async def main() -> None:
         task = asyncio.create_task(aacquire(here.engine))
         await asyncio.sleep(0)
         assert waiting_for(here.engine) == 1
-        # This loop stands still meanwhile: it hears of the landing when it turns again.
+        # This loop stands still meanwhile: it hears of the outcome when it turns again.
         here.finish()
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -52,7 +52,7 @@ def test_a_cancellation_counts_however_near_the_landing_it_comes(turns: int, her
     asyncio.run(main())
 
 
-def test_a_cancellation_that_comes_before_the_landing_counts(here: Rig) -> None:
+def test_a_cancellation_that_comes_before_the_outcome_counts(here: Rig) -> None:
     here.sts.hold.clear()
 
     async def main() -> None:
@@ -67,7 +67,7 @@ def test_a_cancellation_that_comes_before_the_landing_counts(here: Rig) -> None:
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
-def test_a_cancellation_that_comes_when_the_waiters_time_is_over_counts(
+def test_a_cancellation_that_comes_when_the_callers_time_is_over_counts(
     here: Rig, *, cancelled_first: bool
 ) -> None:
     here.sts.hold.clear()
@@ -95,7 +95,7 @@ def test_an_asyncio_timeout_of_the_users_own_is_theirs(here: Rig) -> None:
     asyncio.run(main())
 
 
-# -- a flight that lands while a loop is being closed ----------------------------------------------
+# -- a refresh that ends while a loop is being closed ----------------------------------------------
 
 
 def both_wait(engine: Engine) -> None:
@@ -137,7 +137,7 @@ ENDING: dict[str, Callable[..., None]] = {
 
 
 @pytest.mark.parametrize("loop", ENDING)
-def test_a_flight_that_lands_while_a_loop_is_being_closed_says_nothing_and_tells_the_others(
+def test_a_refresh_that_ends_while_a_loop_is_being_closed_logs_nothing_and_wakes_the_others(
     loop: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(ROUNDS):
@@ -146,7 +146,7 @@ def test_a_flight_that_lands_while_a_loop_is_being_closed_says_nothing_and_tells
         leaving = threading.Event()
         found: list[Any] = []
 
-        def land(
+        def release(
             number: int = number, here: Rig = here, leaving: threading.Event = leaving
         ) -> None:
             leaving.wait(10)
@@ -157,12 +157,12 @@ def test_a_flight_that_lands_while_a_loop_is_being_closed_says_nothing_and_tells
             here.sts.hold.set()
 
         other = threading.Thread(target=lambda here=here, to=found: to.append(acquire(here.engine)))
-        lander = threading.Thread(target=land)
+        releaser = threading.Thread(target=release)
         here.joined()
         other.start()
-        lander.start()
+        releaser.start()
         ENDING[loop](here.engine, leaving)
-        lander.join(10)
+        releaser.join(10)
         other.join(10)
         here.finish()
         assert found == [here.engine.snapshot]
@@ -171,7 +171,7 @@ def test_a_flight_that_lands_while_a_loop_is_being_closed_says_nothing_and_tells
 
 
 @pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_loop_that_was_closed_from_under_its_tasks_is_told_in_vain(
+def test_a_loop_that_was_closed_from_under_its_tasks_is_woken_in_vain(
     make: Callable[[], asyncio.AbstractEventLoop], here: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     here.sts.hold.clear()

@@ -1,4 +1,4 @@
-"""Where no thread can start: threads fly themselves, tasks are told, nobody hangs."""
+"""Where no thread can start: threads run refreshes themselves, tasks get an error, none hangs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import irsa_creds
 from irsa_creds import RefreshTimeout
 from irsa_creds._provider import engine_of
+from races.crowd import waiting_for
 from races.lab import eventually
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", start)
 
 
-def test_a_thread_flies_itself_where_no_thread_can_start(
+def test_a_thread_runs_the_refresh_itself_where_no_thread_can_start(
     sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = irsa_creds.provider()
@@ -43,7 +44,7 @@ def test_a_thread_flies_itself_where_no_thread_can_start(
     assert provider.status().flights == 1
 
 
-def test_an_inline_flight_ends_when_its_callers_time_is_over(
+def test_a_refresh_on_a_callers_thread_ends_when_its_callers_time_is_over(
     sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = irsa_creds.provider()
@@ -106,7 +107,7 @@ def test_valid_credentials_are_served_where_no_thread_can_start(
     assert provider.status().state == "stale"
 
 
-def test_what_stops_an_inline_flight_releases_all_who_wait_for_it(
+def test_what_stops_a_refresh_on_a_callers_thread_releases_all_that_wait_for_it(
     sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = irsa_creds.provider()
@@ -124,9 +125,7 @@ def test_what_stops_an_inline_flight_releases_all_who_wait_for_it(
     def interrupt() -> None:
         sts.arrived.wait(10)
         other.start()
-        flight = engine_of(provider)._hangar.current
-        assert flight is not None
-        eventually(lambda: flight.future._condition._waiters)  # type: ignore[attr-defined]
+        eventually(lambda: waiting_for(engine_of(provider)))
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     no_threads(monkeypatch)

@@ -6,20 +6,25 @@ import logging
 import signal
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 import irsa_creds
-from irsa_creds._flight import Flight
-from irsa_creds._lock import CountedLock, forget_sections, inside, sections_here
+from irsa_creds import RefreshTimeout
+from irsa_creds._freshness import Snapshot
+from irsa_creds._here import HERE, Line, log, logging_is_held_here
 from irsa_creds._provider import engine_of
-from irsa_creds._tower import Tower
-from kit import FakeAgenda, FakeClock, land_all, rig
+from irsa_creds._waiting import acquire
+from kit import join_refreshes, rig
 from races.lab import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kit import FakeClock, Rig
     from races.lab import LoopbackSts
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
@@ -35,7 +40,7 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
     heard: list[str] = []
 
     def handler(number: int, _: object) -> None:
-        engine.rouse()
+        engine.leave_fast_path()
         heard.append(provider.get(timeout=5).access_key_id)
 
     class InterruptingClock:
@@ -53,7 +58,7 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
     before = signal.signal(signal.SIGUSR1, handler)
     try:
         monkeypatch.setattr(engine, "_clock", InterruptingClock())
-        engine.rouse()
+        engine.leave_fast_path()
         assert provider.get(timeout=5).access_key_id == "ASIA0000000000000001"
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -86,131 +91,225 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
         provider.get(timeout=5)
     eventually(lambda: heard)
     sts.refusal = ""
-    engine_of(provider)._outage.retry_now(0)
+    # As if the failure were not cached any more.
+    outage = engine_of(provider)._outage
+    outage.record_until = outage.not_before = 0.0
     assert provider.get(timeout=5)
     eventually(lambda: len(heard) > 1)
     assert heard == ["RefusedError", "served"]
 
 
-class Interrupted:
-    """Two identities; a handler reads the second in the middle of what all engines share.
-
-    Another thread has the second one's lock by then, and waits for what this one is inside of.
-    """
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.tower = Tower(clock)
-        self.clock = clock
-        self.first, self.second = (
-            rig(clock=clock, tower=self.tower, agenda=FakeAgenda()) for _ in range(2)
-        )
-        self.heard: list[object] = []
-
-    def read(self, **how: Any) -> None:
-        """Read the second one while the first asks for its turn."""
-        other = threading.Thread(target=self._wait_for_the_tower)
-        with inside(self.tower._lock):
-            other.start()
-            eventually(lambda: self.second.engine._lock.depth)
-            try:
-                self.heard.append(self.second.engine.look(**how))
-            except irsa_creds.RefreshTimeout as error:
-                self.heard.append(error)
-        other.join(10)
-        assert not other.is_alive()
-
-    def _wait_for_the_tower(self) -> None:
-        with self.second.engine._lock, inside(self.tower._lock):
-            pass
+# -- a read inside a read --------------------------------------------------------------------------
 
 
-def test_a_handler_in_the_middle_of_anothers_change_is_served_what_is_valid(
+@pytest.fixture
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No thread of ours may start: it could wait for what this one is in the middle of."""
+    original = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        assert not self.name.startswith("irsa-creds"), "a thread was started"
+        original(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    yield
+    join_refreshes()
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_a_read_inside_a_read_refreshes_on_its_own_thread(here: Rig) -> None:
+    with HERE.slow_path:
+        assert HERE.is_busy
+        found = acquire(here.engine)
+    assert not HERE.is_busy
+    assert found is here.engine.snapshot
+    assert here.sts.calls == 1
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_it_is_served_what_is_valid_and_leaves_the_refresh_that_is_due_to_others(
+    here: Rig,
+) -> None:
+    found = acquire(here.engine, alone=True)
+    here.clock.advance(here.engine.snapshot.refresh_at - here.clock.now())
+    with HERE.slow_path:
+        assert acquire(here.engine) is found
+    assert here.refresh is None
+    assert here.sts.calls == 1
+
+
+def test_it_does_not_wait_for_the_thread_that_runs_the_refresh(here: Rig) -> None:
+    here.sts.hold.clear()
+    others = here.joined()
+    eventually(lambda: here.sts.calls == 1)
+    attempt = here.sts.attempt
+
+    def answering(*arguments: Any) -> Any:
+        # The other thread is answered only once this one has got what it needs.
+        here.sts.hold.set()
+        return attempt(*arguments)
+
+    here.sts.attempt = answering  # type: ignore[method-assign, assignment]
+    with HERE.slow_path:
+        found = acquire(here.engine)
+    join_refreshes()
+    assert here.sts.calls == 2
+    assert here.engine.snapshot.end_of_use >= found.end_of_use
+    assert isinstance(others.outcome, Snapshot), "its callers were released as well"
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_it_refreshes_for_min_ttl_on_its_own_thread_too(here: Rig) -> None:
+    first = acquire(here.engine, alone=True)
+    here.clock.advance(600)
+    with HERE.slow_path:
+        found = acquire(here.engine, min_ttl=first.lifetime - 60)
+    assert found is not first
+    assert here.sts.calls == 2
+
+
+def test_with_min_ttl_it_does_not_wait_for_another_threads_refresh(here: Rig) -> None:
+    first = acquire(here.engine)
+    here.finish()
+    here.sts.hold.clear()
+    here.clock.advance(600)
+    here.joined(first.lifetime - 60)
+    eventually(lambda: here.sts.calls == 2)
+    with HERE.slow_path, pytest.raises(RefreshTimeout, match="min_ttl"):
+        acquire(here.engine, min_ttl=first.lifetime - 60)
+
+
+# -- a read inside a change ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changed(clock: FakeClock) -> Iterator[Rig]:
+    """Return an identity in the middle of whose change this thread is."""
+    made = rig(clock=clock)
+    HERE.section = made.engine._lock
+    with made.engine._lock:
+        assert HERE.is_in_section
+        yield made
+    assert not HERE.is_in_section
+    assert not HERE.is_busy
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_a_read_in_the_middle_of_a_change_of_the_same_identity_refreshes_on_its_own_thread(
+    changed: Rig,
+) -> None:
+    assert acquire(changed.engine) is changed.engine.snapshot
+
+
+def test_a_read_of_another_identity_is_served_what_is_valid(clock: FakeClock) -> None:
+    first, second = rig(clock=clock), rig(clock=clock)
+    made = second.warm()
+    HERE.section = first.engine._lock
+    with first.engine._lock:
+        assert acquire(second.engine) is made
+        with pytest.raises(RefreshTimeout, match="in the middle of a change"):
+            acquire(second.engine, min_ttl=10_000)
+    assert second.sts.calls == 1
+
+
+@pytest.mark.usefixtures("no_thread", "changed")
+def test_where_nothing_is_valid_it_gets_a_typed_error(clock: FakeClock) -> None:
+    second = rig(clock=clock)
+    # Another thread in the same place may wait for this identity's lock, with the other's in hand.
+    with pytest.raises(RefreshTimeout, match="in the middle of a change"):
+        acquire(second.engine)
+    assert second.sts.calls == 0
+
+
+def test_two_threads_that_read_each_others_identity_inside_a_change_do_not_deadlock(
     clock: FakeClock,
 ) -> None:
-    here = Interrupted(clock)
-    here.second.joined()
-    land_all()
-    here.read()
-    assert here.heard == [here.second.engine.snapshot]
+    rigs = rig(clock=clock), rig(clock=clock)
+    both = threading.Barrier(2)
+    told: list[str] = []
+
+    def read(mine: Rig, other: Rig) -> None:
+        HERE.section = mine.engine._lock
+        with mine.engine._lock:
+            both.wait(10)
+            try:
+                acquire(other.engine, timeout=5)
+            except RefreshTimeout as error:
+                told.append(str(error))
+
+    threads = [threading.Thread(target=read, args=each, daemon=True) for each in (rigs, rigs[::-1])]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(10)
+        assert not each.is_alive()
+    assert len(told) == 2
 
 
-def test_and_is_told_so_where_nothing_is_valid(clock: FakeClock) -> None:
-    here = Interrupted(clock)
-    here.read()
-    assert "in the middle of a change" in str(here.heard[0])
-
-
-def test_or_where_it_is_not_valid_for_long_enough(clock: FakeClock) -> None:
-    here = Interrupted(clock)
-    here.second.joined()
-    land_all()
-    here.read(min_ttl=10_000)
-    assert "in the middle of a change" in str(here.heard[0])
-
-
-def test_what_else_a_handler_asks_of_another_identity_waits_for_nobody(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("irsa_creds._lock._PATIENCE", 0.01)
-    here = Interrupted(clock)
-    here.second.joined()
-    land_all()
-    engine = here.second.engine
-    key = engine.snapshot.credentials.access_key_id
-    go_on, held = threading.Event(), threading.Event()
+def test_what_another_thread_is_in_the_middle_of_is_no_matter_here(clock: FakeClock) -> None:
+    first, second = rig(clock=clock), rig(clock=clock)
+    held, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with engine._lock:
+        HERE.section = first.engine._lock
+        with first.engine._lock, HERE.slow_path:
             held.set()
-            go_on.wait(30)
+            go_on.wait(10)
 
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(10)
-    with inside(here.tower._lock):
-        engine.tick()
-        engine.prefetch()
-        engine.take_turn(warming=True)
-        engine.distrust(key)
-        assert engine.status().state == "fresh"
-        assert not engine.is_flown_here()
-        engine.invalidate(key)
-        assert engine.snapshot.left(clock.now()) <= 0
-        engine.close()
+    assert not HERE.is_busy
+    assert acquire(second.engine)
+    second.finish()
     go_on.set()
     holder.join(10)
-    assert here.second.sts.calls == 1
 
 
-def test_a_handler_that_finds_nothing_valid_fetches_it_on_its_own_thread(clock: FakeClock) -> None:
-    here = Interrupted(clock)
-    with inside(here.tower._lock):
-        flight = here.second.engine.look()
-        assert isinstance(flight, Flight)
-        assert flight.pilot is not None, "another thread could wait for what this one is inside of"
-        here.second.engine.fly(flight)
-    assert here.second.served()
+# -- logging ---------------------------------------------------------------------------------------
 
 
-def test_what_it_fetched_lands_though_another_thread_waits_with_the_lock(clock: FakeClock) -> None:
-    here = Interrupted(clock)
-    engine = here.second.engine
-    with inside(here.tower._lock):
-        flight = engine.look()
-        assert isinstance(flight, Flight)
-        other = threading.Thread(target=here._wait_for_the_tower)
-        other.start()
-        eventually(lambda: engine._lock.depth)
-        engine.fly(flight)
-    other.join(10)
-    assert not other.is_alive()
-    assert here.second.served()
-    assert sections_here() == 0
+def test_a_thread_in_a_log_handler_knows_it(caplog: pytest.LogCaptureFixture) -> None:
+    held: list[bool] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            held.append(logging_is_held_here())
+            other = threading.Thread(target=lambda: held.append(logging_is_held_here()))
+            other.start()
+            other.join(10)
+
+    logger = logging.getLogger("tests.reentry")
+    logger.addHandler(handler := Handler())
+    try:
+        logger.warning("A line.")
+    finally:
+        logger.removeHandler(handler)
+    assert held == [True, False]
+    assert not logging_is_held_here()
+    assert caplog.messages == ["A line."]
 
 
-def test_no_lock_is_counted_for_a_thread_that_has_none() -> None:
-    lock = CountedLock()
-    with inside(lock), lock:
-        assert sections_here() == 3
-        forget_sections()
-    assert sections_here() == 0
+def test_a_handler_without_a_lock_and_a_logging_without_one_hold_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler = logging.NullHandler()
+    assert handler.lock is None
+    # The names are private: a logging that lacks them, or has others, holds nothing.
+    for without in (SimpleNamespace(), SimpleNamespace(_lock=object())):
+        monkeypatch.setattr("irsa_creds._here.logging", without)
+        assert not logging_is_held_here()
+
+
+def test_lines_of_a_refresh_are_kept_until_its_callers_are_released(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log(logging.WARNING, "No refresh runs: %s.", 1)
+    kept: list[Line] = []
+    HERE.lines = kept
+    try:
+        log(logging.WARNING, "A refresh runs: %s.", 2)
+    finally:
+        HERE.lines = None
+    assert caplog.messages == ["No refresh runs: 1."]
+    assert kept == [(logging.WARNING, "A refresh runs: %s.", 2)]

@@ -1,4 +1,4 @@
-"""Readers and hundreds of refreshes, with a switch of threads at nearly every bytecode."""
+"""Callers and hundreds of refreshes, with a switch of threads at nearly every bytecode."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import Credentials
-from irsa_creds._channel import Channel
+from irsa_creds._channel import Subscribers
 from irsa_creds._clock import SystemClock
 from irsa_creds._engine import Engine
 from irsa_creds._freshness import DRAW
 from irsa_creds._pilot import Pilot
-from irsa_creds._refresher import Refresher
+from irsa_creds._slots import Slots
 from irsa_creds._sts import Answer
+from irsa_creds._timer import Timer
 from irsa_creds._waiting import acquire
 from irsa_creds.botocore import IrsaCredentials
 from kit import ROLE, FakeToken
@@ -56,7 +57,7 @@ class ScriptedSts:
         self.overlapped |= not self._together.acquire(blocking=False)
         number = next(self._numbers)
         if number % 10 == 0:
-            # Late: what is in use ends meanwhile, and readers must wait.
+            # Late: what is in use ends meanwhile, and callers must wait.
             time.sleep(1.2 * LIFETIME)
         self.ends[f"key-{number}"] = self._clock.now() + LIFETIME
         date = datetime.now(UTC)
@@ -73,7 +74,7 @@ class ScriptedSts:
 
 @dataclass
 class Stage:
-    """An engine on the machine's own clock, its STS, and what readers found wrong."""
+    """An engine on the machine's own clock, its STS, and what callers found wrong."""
 
     clock: SystemClock
     sts: ScriptedSts
@@ -84,7 +85,7 @@ class Stage:
         number = key.removeprefix("key-")
         if (secret, token) != (f"secret-{number}", f"session-{number}"):
             self.wrong.append(f"{key}, {secret} and {token} are of different answers")
-        # Whoever is preempted between read and check may see them end: no fault of the read.
+        # A thread that is preempted between read and check may see them end: no fault of the read.
         if self.sts.ends[key] < before:
             self.wrong.append(f"{key} had expired when it was asked for")
 
@@ -105,22 +106,24 @@ class Stage:
             assert not thread.is_alive()
         assert not self.wrong
         assert self.sts.calls >= REFRESHES
-        assert not self.sts.overlapped, "two flights were in the air at once"
+        assert not self.sts.overlapped, "two refreshes called STS at once"
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     clock = SystemClock()
-    sts, channel, refresher = ScriptedSts(clock), Channel(), Refresher(clock)
-    pilot = Pilot(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, channel=channel, draw=DRAW)
+    sts, slots = ScriptedSts(clock), Slots(clock)
+    timer = Timer(clock, slots)
+    pilot = Pilot(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
+    engine = Engine(pilot, clock, timer, Subscribers(), DRAW, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    yield Stage(clock, sts, Engine(pilot, clock, refresher, channel, DRAW), [])
+    yield Stage(clock, sts, engine, [])
     sys.setswitchinterval(before)
-    refresher.pause()
+    timer.pause()
 
 
-def test_every_kind_of_reader_gets_three_values_of_one_answer_that_is_valid(stage: Stage) -> None:
+def test_every_kind_of_caller_gets_three_values_of_one_answer_that_is_valid(stage: Stage) -> None:
     class Provider:
         role_arn = ROLE
         _engine = stage.engine

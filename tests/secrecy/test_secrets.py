@@ -278,8 +278,8 @@ def test_an_interrupt_of_the_user_tells_no_secret_by_its_locals(
 
     token_file.write_text(token)
     provider = irsa_creds.provider()
-    # No thread can start: the flight is on the reader's, and ^C comes while it waits for STS.
-    monkeypatch.setattr("irsa_creds._flight.Hangar.start", lambda *_: False)
+    # No thread can start: the refresh runs on the caller's, and ^C comes while it waits for STS.
+    monkeypatch.setattr("irsa_creds._slots.start", lambda _: False)
     monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         provider.get()

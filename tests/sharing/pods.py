@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds import _freshness as fresh
 from irsa_creds._config import Config
 from irsa_creds._entry import VERSION, seal
-from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
+from irsa_creds._refresh import Refresh
 from irsa_creds._sharing import Sharing
 from irsa_creds._store import Store
 from kit import ROLE, Rig
@@ -47,23 +48,32 @@ class Pod:
         # As a process of its own would, it knows nothing of what others have met in the place.
         Store.at.cache_clear()
         here = self.rig
-        return Sharing(self.config, here.pilot, here.clock, here.channel, str(self.place))
+        return Sharing(self.config, here.pilot, here.clock, str(self.place))
 
-    def fly(self, process: Sharing, held: Snapshot | None = None) -> Snapshot | Failure:
-        """Fly a flight of readers, or of the background where something is held that lasts."""
-        held = held or Snapshot.nothing()
+    def refresh(self, held: Snapshot | None = None) -> Refresh:
+        """Return a claimed refresh for callers, or for the background where credentials last."""
         now = self.rig.clock.now()
-        left = held.left(now)
-        flight = Flight.in_background(now, left) if left > 0 else Flight.for_readers(now)
-        return process.fly(flight, held)
+        left = (held or Snapshot.nothing()).left(now)
+        refresh = Refresh(
+            blocking=left <= 0,
+            created_at=now,
+            seconds=fresh.background_seconds(left) if left > 0 else fresh.BLOCKING_SECONDS,
+            attempts=1 if left > 0 else fresh.BLOCKING_ATTEMPTS,
+        )
+        assert refresh.claim(now)
+        return refresh
+
+    def fetch(self, process: Sharing, held: Snapshot | None = None) -> Snapshot | Failure:
+        """Refresh for callers, or for the background where something is held that lasts."""
+        return process.fetch(self.refresh(held), held or Snapshot.nothing())
 
     def brought(self, process: Sharing, held: Snapshot | None = None) -> Snapshot:
-        outcome = self.fly(process, held)
+        outcome = self.fetch(process, held)
         assert isinstance(outcome, Snapshot), outcome
         return outcome
 
     def refused(self, process: Sharing, held: Snapshot | None = None) -> Failure:
-        outcome = self.fly(process, held)
+        outcome = self.fetch(process, held)
         assert not isinstance(outcome, Snapshot)
         return outcome
 

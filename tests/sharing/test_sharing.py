@@ -8,28 +8,25 @@ import os
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from irsa_creds import (
-    Event,
-    RefreshFailed,
-    RefreshSucceeded,
     RefreshTimeout,
     _entry,
     _freshness,
     _sharing,
 )
 from irsa_creds._config import Config, Http
-from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
 from irsa_creds._hops import Hop
 from irsa_creds._outage import Outage
 from irsa_creds._sharing import Sharing, _name
 from irsa_creds._store import Store
 from irsa_creds._token import Token
-from kit import ROLE, failure, high, rig
+from kit import ROLE, failure, high, outcome_of, rig
 from races.lab import eventually
 from sharing.pods import CONFIG, Pod, change, content_of
 from stsserver import CLAIMS, JWT, jwt
@@ -154,22 +151,18 @@ def test_what_another_boot_left_is_not_taken(pod: Pod, caplog: pytest.LogCapture
 
 
 def test_subscribers_hear_of_what_another_process_brought(pod: Pod) -> None:
-    heard: list[Event] = []
-    pod.rig.channel.subscribe(heard.append)
-    first = pod.brought(pod.process())
-    pod.brought(pod.process())
+    def events() -> list[tuple[str, tuple[object, ...]]]:
+        refresh = pod.refresh()
+        pod.process().fetch(refresh, Snapshot.nothing())
+        return refresh.events
+
+    expiration = datetime.fromtimestamp(pod.rig.clock.wall() + 3601, UTC)
+    assert events() == [("RefreshSucceeded", (ROLE, 1, 0.0, expiration))]
+    assert events() == [("RefreshSucceeded", (ROLE, 0, 0.0, expiration))]
     pod.rig.sts.script.append(DENIED)
     pod.rig.clock.advance(3600)
-    pod.refused(pod.process())
-    pod.refused(pod.process())
-    pod.rig.channel.deliver()
-    expiration = first.credentials.expiration
-    assert heard == [
-        RefreshSucceeded(ROLE, 1, 0.0, expiration),
-        RefreshSucceeded(ROLE, 0, 0.0, expiration),
-        RefreshFailed(ROLE, "AccessDenied", 1, 0.0),
-        RefreshFailed(ROLE, "AccessDenied", 0, 0.0),
-    ]
+    assert events() == [("RefreshFailed", (ROLE, "AccessDenied", 1, 0.0))]
+    assert events() == [("RefreshFailed", (ROLE, "AccessDenied", 0, 0.0))]
 
 
 # -- waiting for the one who asks ------------------------------------------------------------------
@@ -188,18 +181,12 @@ def test_who_waits_takes_what_the_holder_leaves(pod: Pod, monkeypatch: pytest.Mo
 
 def leave(pod: Pod, process: Sharing) -> Snapshot:
     """Let a process bring and leave credentials as the holder of the lock does."""
-    flight = _sharing_flight(pod)
+    refresh = pod.refresh()
     process._name = process._name_of(process._pilot.peek)
-    outcome = pod.rig.pilot.fly(flight, Snapshot.nothing())
+    outcome = pod.rig.pilot.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)
-    process._leave(outcome, flight, Snapshot.nothing())
+    process._leave(outcome, refresh, Snapshot.nothing())
     return outcome
-
-
-def _sharing_flight(pod: Pod) -> Any:
-    from irsa_creds._flight import Flight
-
-    return Flight.for_readers(pod.rig.clock.now())
 
 
 def test_what_came_between_the_look_and_the_lock_is_taken(
@@ -329,9 +316,9 @@ def test_the_lock_is_free_after_the_flight_whatever_it_brought(
         return lock(name, until, patience)
 
     monkeypatch.setattr(process._store, "lock", kept)
-    monkeypatch.setattr(pod.rig.pilot, "fly", broken)
+    monkeypatch.setattr(pod.rig.pilot, "fetch", broken)
     with pytest.raises(KeyboardInterrupt):
-        pod.fly(process)
+        pod.fetch(process)
     with holding(pod):
         assert stacks
 
@@ -343,16 +330,16 @@ def test_a_holder_who_wakes_up_late_replaces_nothing_fresher(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeper, other = pod.process(), pod.process()
-    fly = pod.rig.pilot.fly
+    fetch = pod.rig.pilot.fetch
 
     def stopped(*args: Any) -> Snapshot | Failure:
-        old = fly(*args)
-        monkeypatch.setattr(pod.rig.pilot, "fly", fly)
+        old = fetch(*args)
+        monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
         pod.rig.clock.advance(600)
         leave(pod, other)
         return old
 
-    monkeypatch.setattr(pod.rig.pilot, "fly", stopped)
+    monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
     assert pod.brought(sleeper).credentials.access_key_id == "ASIA0000000000000001"
     assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
 
@@ -409,7 +396,7 @@ def test_fifty_processes_find_out_together_that_sts_refuses(pod: Pod) -> None:
 def test_a_success_ends_the_refusal_and_its_count(pod: Pod) -> None:
     pod.rig.sts.script.extend([DENIED, DENIED])
     for _ in range(3):
-        pod.fly(pod.process())
+        pod.fetch(pod.process())
         pod.rig.clock.advance(10)
     assert content_of(pod.entry)["refusal"] is None
     pod.rig.clock.advance(3600)
@@ -576,8 +563,7 @@ def hanging(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Eve
     entered = threading.Event()
     pod.rig.engine.sharing = pod.process()
     monkeypatch.setattr(os, "open", hang_once)
-    started = pod.rig.engine.look()
-    assert not isinstance(started, Snapshot)
+    pod.rig.joined()
     assert entered.wait(10)
     yield woken
     woken.set()
@@ -587,14 +573,14 @@ def read_after_timeout(pod: Pod) -> Snapshot:
     """Read as callers do: the first one gets the timeout, and the next one waits."""
     pod.rig.clock.advance(31)
     with pytest.raises(RefreshTimeout):
-        pod.rig.engine.look()
+        pod.rig.read()
     pod.rig.clock.advance(2)
     return read(pod)
 
 
 def read(pod: Pod) -> Snapshot:
-    found = pod.rig.engine.look()
-    outcome = found if isinstance(found, Snapshot) else found.future.result(10)
+    found = pod.rig.read()
+    outcome = found if isinstance(found, Snapshot) else outcome_of(found)
     assert isinstance(outcome, Snapshot)
     return outcome
 
@@ -605,6 +591,8 @@ def test_a_file_system_that_hangs_costs_one_refresh_and_no_more(
 ) -> None:
     brought = read_after_timeout(pod)
     assert brought.credentials.access_key_id == "ASIA0000000000000001"
+    # The log comes once the callers are released.
+    eventually(lambda: [each for each in warnings(caplog) if "shared cache" in each])
     (said,) = [each for each in warnings(caplog) if "shared cache" in each]
     assert said.endswith("an earlier look there does not come to an end.")
     # No caller hangs there either.
@@ -766,9 +754,9 @@ def test_what_does_not_last_for_who_asks_is_left_alone(pod: Pod) -> None:
     pod.rig.clock.advance(3000)
     pod.brought(one, held)
     pod.rig.clock.advance(3000)
-    flight = Flight.in_background(pod.rig.clock.now(), 600)
-    flight.min_ttl = 900
-    brought = other.fly(flight, held)
+    refresh = pod.refresh(held)
+    refresh.min_ttl = 900
+    brought = other.fetch(refresh, held)
     assert isinstance(brought, Snapshot)
     assert brought.credentials.access_key_id == "ASIA0000000000000003"
 
@@ -780,7 +768,7 @@ def test_a_bad_token_that_another_process_was_refused_for_is_not_tried_every_sec
     pod.refused(pod.process())
     here = rig()
     here.token.value = pod.rig.token.value
-    other = Sharing(pod.config, here.pilot, pod.rig.clock, here.channel, str(pod.place))
+    other = Sharing(pod.config, here.pilot, pod.rig.clock, str(pod.place))
     assert pod.refused(other).bad_token
     assert here.sts.calls == 0
     assert not here.pilot.token_changed()
@@ -818,14 +806,14 @@ def test_the_failure_of_a_process_that_was_stopped_in_between_is_nobody_elses(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pod.rig.sts.down = DENIED
-    fly = pod.rig.pilot.fly
+    fetch = pod.rig.pilot.fetch
 
     def stopped(*args: Any) -> Snapshot | Failure:
-        outcome = fly(*args)
+        outcome = fetch(*args)
         pod.rig.clock.advance(1000)
         return outcome
 
-    monkeypatch.setattr(pod.rig.pilot, "fly", stopped)
+    monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
     pod.refused(pod.process())
     assert not pod.files(".json")
 

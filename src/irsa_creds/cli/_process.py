@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._provider import engine_of
-from irsa_creds._waiting import wait
+from irsa_creds._waiting import join
 from irsa_creds.cli._identity import (
     ENVIRONMENT,
     IDENTITY,
@@ -98,8 +98,9 @@ def run(args: argparse.Namespace, out: Printer) -> int:
 def _up_to_date(provider: Provider) -> Credentials:
     """Return credentials; a refresh that is due is waited for: this process ends after that."""
     found = fetch(provider)
-    refresh = engine_of(provider).under_way
+    engine = engine_of(provider)
+    refresh = engine.refresh
     if refresh is None:
         return found
-    wait(refresh.future, _REFRESH_SECONDS)
+    join(engine, refresh, engine.now() + _REFRESH_SECONDS, alone=False)
     return provider.get()

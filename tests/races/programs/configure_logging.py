@@ -24,9 +24,9 @@ class ShippingHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def main(before: str) -> None:
-    """Configure logging, with a flight under way that needs the very lock, or with none."""
+    """Configure logging, with a refresh in progress that needs the very lock, or with none."""
     if before == "prefetched":
-        # All that a flight imports is there.
+        # All that a refresh needs is imported.
         irsa_creds.provider().get()
         irsa_creds.provider().close()
     if before != "cold":

@@ -1,7 +1,7 @@
-"""Forks while nothing of ours but the sleeping refresher runs; warnings are errors here.
+"""Forks while nothing of ours but the sleeping timer runs; warnings are errors here.
 
 Prints the key, then for each child its key, its refresh in seconds and its calls to STS, and at
-last whether the parent's refresher runs again after the next read.
+last whether the parent's timer runs again after the next read.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from irsa_creds._provider import engine_of
 CHILDREN = 8
 
 
-def refreshers() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name == "irsa-creds-refresher"]
+def timers() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name == "irsa-creds-timer"]
 
 
 def main() -> None:
@@ -29,21 +29,21 @@ def main() -> None:
     planned = engine_of(provider).snapshot.refresh_at
     sys.stdout.write(f"{key}\n")
     for _ in range(CHILDREN):
-        assert refreshers(), "the refresher does not run: this shows nothing"
+        assert timers(), "the timer does not run: this shows nothing"
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            assert not refreshers()
+            assert not timers()
             key = provider.get().access_key_id
-            assert refreshers(), "the child's read starts its own refresher"
+            assert timers(), "the child's read starts its own timer"
             due = engine_of(provider).snapshot.refresh_at - planned
             sys.stdout.write(f"{key} {due} {provider.status().sts_calls}\n")
             sys.stdout.flush()
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
-        assert not refreshers(), "a fork ends the refresher"
+        assert not timers(), "a fork ends the timer"
         provider.get()
-    sys.stdout.write(f"{refreshers()} {engine_of(provider).snapshot.refresh_at - planned}\n")
+    sys.stdout.write(f"{timers()} {engine_of(provider).snapshot.refresh_at - planned}\n")
 
 
 main()

@@ -1,4 +1,4 @@
-"""Forks while a flight hangs; parent and child get credentials once STS answers again."""
+"""Forks while a refresh hangs; parent and child get credentials once STS answers again."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ def wait_for_call(provider: irsa_creds.Provider) -> None:
         time.sleep(0.002)
 
 
-def hung_flight(provider: irsa_creds.Provider) -> None:
+def hung_refresh(provider: irsa_creds.Provider) -> None:
     provider.prefetch()
     wait_for_call(provider)
 
 
-def hung_waiters(provider: irsa_creds.Provider) -> None:
+def hung_callers(provider: irsa_creds.Provider) -> None:
     for _ in range(4):
         threading.Thread(target=read, args=(provider,), daemon=True).start()
     wait_for_call(provider)
@@ -114,14 +114,14 @@ def finalizer(provider: irsa_creds.Provider) -> None:
 
 
 def finalizer_hung(provider: irsa_creds.Provider) -> None:
-    hung_flight(provider)
+    hung_refresh(provider)
     globals()["mourner"] = Mourner(provider)
 
 
 WAYS: dict[str, Callable[[irsa_creds.Provider], None]] = {
     each.__name__: each
     for each in (
-        hung_flight, hung_waiters, hung_task, asleep, atexit_cold, atexit_warm, atexit_stale,
+        hung_refresh, hung_callers, hung_task, asleep, atexit_cold, atexit_warm, atexit_stale,
         atexit_hung, thread_at_shutdown, finalizer, finalizer_hung,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Fresh processes that fork while their first flight runs, or is importing what it needs.
+"""Fresh processes that fork while their first refresh runs, or what it needs is imported.
 
 Each is a fork of this one, which has imported irsa_creds and nothing of botocore.
 
@@ -14,13 +14,12 @@ import traceback
 import warnings
 
 import irsa_creds
-from irsa_creds import _registry
+from irsa_creds import _forks, _registry
+
+assert _registry, "it registers what is done at a fork"
 
 DEADLINE = 20.0
 TOGETHER = 4
-
-# A fork waits for a handshake, but not for one that takes longer; on a busy machine any does.
-_registry._CONNECT_PATIENCE = DEADLINE
 
 # A fork beside a running thread is what this is about.
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -81,4 +80,6 @@ def main(delays: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    # A fork waits for a handshake, but not for one that takes longer; on a busy machine any does.
+    _forks._IDLE_PATIENCE = _forks._PATIENCE = DEADLINE
     main([int(argument) for argument in sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""Forks the very moment after a flight: the system may still be taking its thread apart.
+"""Forks the very moment after a refresh: the system may still be taking its thread apart.
 
 Each child fetches for itself, and is ended where that takes 10 s. Prints how many did not get any.
 """
@@ -16,7 +16,7 @@ FORKS = 250
 
 
 def child_fetches() -> bool:
-    """Return whether a child that is forked right after a flight gets credentials of its own."""
+    """Return whether a child that is forked right after a refresh gets credentials of its own."""
     provider = irsa_creds.provider()
     held = provider.get()
     for thread in threading.enumerate():

@@ -1,4 +1,4 @@
-"""The second role's engine: the promises of the first hold for it as well."""
+"""The target role's engine: the promises of the first hold for it as well."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chain.lab import SECOND, THIRD, Pair, further, key, pair
-from irsa_creds import ExchangeError, RefreshTimeout, TokenError, _chain_pilot
+from irsa_creds import ExchangeError, RefreshTimeout, TokenError, _chain_pilot, _freshness as fresh
 from irsa_creds._errors import Failure
-from irsa_creds._flight import Flight
 from irsa_creds._freshness import Snapshot
-from irsa_creds._waiting import aacquire, acquire, wait
-from kit import eventually, failure, high, join_flights
+from irsa_creds._here import HERE
+from irsa_creds._refresh import Refresh
+from irsa_creds._waiting import aacquire, acquire, join
+from kit import FakeTimer, eventually, failure, high, join_refreshes, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from typing import Any
 
 
@@ -34,7 +34,7 @@ def warm(roles: Pair) -> Snapshot:
     return made
 
 
-# -- who signs ---------------------------------------------------------------------------------
+# -- what signs ----------------------------------------------------------------------------------
 
 
 def test_the_second_role_is_assumed_with_the_key_of_the_first(roles: Pair) -> None:
@@ -60,7 +60,7 @@ def test_many_roles_behind_one_share_its_credentials(roles: Pair) -> None:
 
 def test_it_is_known_by_its_own_name(roles: Pair) -> None:
     heard: list[object] = []
-    roles.second.channel.subscribe(heard.append)
+    roles.second.subscribers.subscribe(heard.append)
     warm(roles)
     assert {each.role_arn for each in heard} == {SECOND}  # type: ignore[attr-defined]
     assert roles.second.engine.is_chained
@@ -68,7 +68,7 @@ def test_it_is_known_by_its_own_name(roles: Pair) -> None:
     assert roles.second.engine.status().sts_calls == 1
 
 
-# -- nobody waits while credentials are valid ------------------------------------------------------
+# -- no caller waits while credentials are valid ---------------------------------------------------
 
 
 def test_a_refresh_of_the_second_does_not_wait_for_one_of_the_first(roles: Pair) -> None:
@@ -79,11 +79,11 @@ def test_a_refresh_of_the_second_does_not_wait_for_one_of_the_first(roles: Pair)
     eventually(lambda: roles.second.sts.calls == 2)
     # What was valid signed, and the first role's refresh is under way meanwhile.
     assert roles.signers == [key(1), key(1)]
-    assert roles.first.flight is not None
+    assert roles.first.refresh is not None
     assert roles.first.served().credentials.access_key_id == key(1)
 
 
-def test_a_refresh_of_the_second_makes_no_reader_of_the_first_wait(roles: Pair) -> None:
+def test_a_refresh_of_the_second_makes_no_caller_of_the_first_wait(roles: Pair) -> None:
     warm(roles)
     roles.clock_to_refresh()
     roles.second.sts.hold.clear()
@@ -100,7 +100,7 @@ def test_the_second_is_served_while_the_first_cannot_be_had(roles: Pair) -> None
     roles.clock(1900)  # the first has ended
     for _ in range(20):
         assert roles.second.served().credentials.access_key_id == key(1001)
-        join_flights()
+        join_refreshes()
         roles.clock(60)
     found = roles.second.engine.last_failure()
     assert found is not None
@@ -108,7 +108,7 @@ def test_the_second_is_served_while_the_first_cannot_be_had(roles: Pair) -> None
     roles.first.sts.down = roles.second.sts.down = None
     roles.clock(70)
     roles.second.served()
-    join_flights()
+    join_refreshes()
     roles.clock(10)
     roles.second.served()
     eventually(lambda: roles.second.served().credentials.access_key_id == key(1002))
@@ -147,22 +147,29 @@ def test_a_task_waits_for_both_without_blocking() -> None:
 # -- failures ------------------------------------------------------------------------------------
 
 
+def claimed(roles: Pair, *, blocking: bool = True) -> Refresh:
+    """Return a refresh of the second role that this thread runs."""
+    now = roles.first.clock.now()
+    seconds = fresh.BLOCKING_SECONDS if blocking else fresh.background_seconds(600)
+    refresh = Refresh(blocking=blocking, created_at=now, seconds=seconds)
+    assert refresh.claim(now)
+    return refresh
+
+
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
     roles: Pair, *, blocking: bool
 ) -> None:
     roles.first.sts.down = failure("ServiceUnavailable", status=503)
-    now = roles.first.clock.now()
-    flight = Flight.for_readers(now) if blocking else Flight.in_background(now, 600)
-    outcome = roles.second.pilot.fly(flight, Snapshot.nothing())
+    outcome = roles.second.pilot.fetch(claimed(roles, blocking=blocking), Snapshot.nothing())
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.status, outcome.retryable) == ("ServiceUnavailable", 503, True)
-    # The first role's own flight has tried four times; the second has sent nothing.
+    # The first role's own refresh has tried four times; the second has sent nothing.
     assert (roles.first.sts.calls, roles.second.sts.calls) == (4, 0)
     assert outcome.again_in == roles.first.engine.record_left()
 
 
-def test_readers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
+def test_callers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
     roles.first.sts.down = failure("AccessDenied", retryable=False, advice="Look there.")
     for _ in range(50):
         with pytest.raises(ExchangeError, match=r"(?s)STS said AccessDenied\.\n.* Look there\."):
@@ -199,24 +206,35 @@ def test_a_token_that_cannot_be_read_is_the_seconds_error_and_a_new_one_ends_it(
     eventually(comes)
 
 
-def test_a_token_that_is_looked_at_twice_in_a_second_is_looked_at_once(roles: Pair) -> None:
+def test_a_key_that_was_not_tried_counts_as_a_new_token(roles: Pair) -> None:
     warm(roles)
     assert not roles.second.pilot.token_changed()
     roles.first.engine.invalidate(None)
-    acquire(roles.first.engine)
-    assert not roles.second.pilot.token_changed()
-    roles.clock(1.1)
+    roles.first.sts.hold.clear()
+    assert not roles.second.pilot.token_changed(), "there is no key"
+    # The look has started the first role's refresh.
+    roles.first.sts.hold.set()
+    roles.first.settle()
     assert roles.second.pilot.token_changed()
 
 
-def test_a_first_role_that_hangs_is_waited_for_no_longer_than_the_flight_lasts(
+def test_a_first_role_that_hangs_is_waited_for_no_longer_than_the_refresh_lasts(
     roles: Pair,
 ) -> None:
-    now = roles.first.clock.now()
     roles.first.sts.hold.clear()
-    flight = Flight.for_readers(now)
-    flight.deadline = now - 1
-    outcome = roles.second.pilot.fly(flight, Snapshot.nothing())
+    roles.first.joined()
+    check_timeout(roles)
+
+
+def test_nor_is_it_called_when_no_time_is_left(roles: Pair) -> None:
+    check_timeout(roles)
+    assert roles.first.sts.calls == 0
+
+
+def check_timeout(roles: Pair) -> None:
+    refresh = claimed(roles)
+    refresh.deadline = roles.first.clock.now() - 1
+    outcome = roles.second.pilot.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.code, outcome.attempts) == ("timeout", "RefreshTimeout", 1)
     assert SECOND not in outcome.message
@@ -229,7 +247,7 @@ def test_why_the_first_role_runs_out_of_time_is_the_advice(roles: Pair) -> None:
     late = RefreshTimeout(f"No credentials came.\nThe last one failed: {last.text()}", failure=last)
     for error, advice in [
         (late, "STS said Throttling. Token: sub system:serviceaccount:ns:app. Wait."),
-        (Flight(blocking=True, started_at=0, deadline=30).overdue().error(), "Look for a hanging"),
+        (claimed(roles).overdue().error(), "Look for a hanging"),
         (RefreshTimeout("No thread."), ""),
     ]:
         found = _chain_pilot._failure_of(error, engine.role_arn)
@@ -247,11 +265,11 @@ EXPIRED = failure(
 )
 
 
-def test_a_first_key_that_sts_calls_expired_is_fetched_anew(roles: Pair) -> None:
+def test_a_first_key_that_sts_calls_expired_is_replaced(roles: Pair) -> None:
     warm(roles)
     roles.clock_to_refresh()
     acquire(roles.first.engine)
-    join_flights()
+    join_refreshes()
     roles.clock(61)
     roles.second.engine.invalidate(None)
     roles.second.sts.script.append(EXPIRED)
@@ -268,13 +286,31 @@ def test_the_refresh_of_such_a_key_is_waited_for(
     roles.second.sts.script.append(EXPIRED)
     roles.first.sts.hold.clear()
 
-    def waiting(future: Future[Any], seconds: float) -> None:
+    def joining(*arguments: Any, alone: bool) -> None:
         roles.first.sts.hold.set()
-        wait(future, seconds)
+        join(*arguments, alone=alone)
 
-    monkeypatch.setattr(_chain_pilot, "wait", waiting)
+    monkeypatch.setattr(_chain_pilot, "join", joining)
     assert acquire(roles.second.engine).credentials.access_key_id == key(1002)
     assert roles.signers == [key(1), key(1), key(2)]
+
+
+def test_it_runs_on_the_targets_thread_where_no_other_thread_has_begun_it() -> None:
+    class BusyTimer(FakeTimer):
+        """It runs, and has not come to this engine yet."""
+
+        def run(self) -> bool:
+            return True
+
+    first = rig(timer=BusyTimer())
+    roles = Pair(first, further(first))
+    acquire(roles.second.engine)
+    roles.clock(61)
+    roles.second.engine.invalidate(None)
+    roles.second.sts.script.append(EXPIRED)
+    assert acquire(roles.second.engine).credentials.access_key_id == key(1002)
+    assert roles.signers == [key(1), key(1), key(2)]
+    roles.finish()
 
 
 def test_a_young_key_that_sts_calls_expired_is_kept(roles: Pair) -> None:
@@ -295,7 +331,7 @@ def test_a_token_that_sts_calls_expired_is_not_the_keys_fault(roles: Pair) -> No
 # -- threads and locks -----------------------------------------------------------------------------
 
 
-def test_without_threads_a_reader_flies_both_flights_itself(
+def test_without_threads_a_caller_runs_both_refreshes_itself(
     roles: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(thread: threading.Thread) -> None:
@@ -306,28 +342,71 @@ def test_without_threads_a_reader_flies_both_flights_itself(
     assert roles.signers == [key(1)]
 
 
-def test_a_reader_in_the_middle_of_the_first_roles_change_flies_itself(
+def test_the_first_roles_refresh_needs_no_second_thread(
+    roles: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    original = roles.first.sts.attempt
+
+    def attempt(*arguments: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        threads.append(str(threading.active_count() - before))
+        return original(*arguments)
+
+    monkeypatch.setattr(roles.first.sts, "attempt", attempt)
+    before = threading.active_count()
+    acquire(roles.second.engine)
+    assert threads == ["irsa-creds-refresh", "1"]
+
+
+def test_what_came_of_it_is_told_to_the_first_roles_subscribers(roles: Pair) -> None:
+    heard: list[object] = []
+    roles.first.subscribers.subscribe(heard.append)
+    warm(roles)
+    assert [type(each).__name__ for each in heard] == ["RefreshStarted", "RefreshSucceeded"]
+    assert {each.role_arn for each in heard} == {roles.first.engine.role_arn}  # type: ignore[attr-defined]
+
+
+def test_a_read_inside_a_read_runs_both_refreshes_itself(
     roles: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[threading.Thread] = []
     monkeypatch.setattr(threading.Thread, "start", started.append)
-    # As a signal's handler does: this thread holds what the thread of a flight would need.
-    with roles.first.engine._lock:
-        assert roles.first.engine.needs_this_thread()
+    # As a signal handler does: this thread holds what the thread of a refresh could wait for.
+    with HERE.slow_path:
         assert acquire(roles.second.engine, timeout=5).credentials.access_key_id == key(1001)
-    assert not roles.first.engine.needs_this_thread()
+    assert not HERE.is_busy
     assert started == []
 
 
-def test_a_lock_that_another_thread_holds_needs_no_flight_here(roles: Pair) -> None:
-    seen: list[bool] = []
-    with roles.first.engine._lock:
-        thread = threading.Thread(
-            target=lambda: seen.append(roles.second.engine.needs_this_thread())
-        )
-        thread.start()
-        thread.join(10)
-    assert seen == [False]
+def test_a_read_inside_a_read_does_not_wait_for_the_first_roles_thread(roles: Pair) -> None:
+    roles.first.sts.hold.clear()
+    roles.first.joined()
+    eventually(lambda: roles.first.sts.calls == 1)
+    original = roles.first.sts.attempt
+
+    def attempt(*arguments: Any) -> Any:
+        # The thread that hangs there goes on only when this one has what it needs.
+        roles.first.sts.hold.set()
+        return original(*arguments)
+
+    roles.first.sts.attempt = attempt  # type: ignore[method-assign, assignment]
+    with HERE.slow_path:
+        assert acquire(roles.second.engine, timeout=5).credentials.access_key_id == key(1001)
+    assert roles.first.sts.calls == 2
+
+
+def test_a_read_in_the_middle_of_the_first_roles_change_is_served_what_is_valid_or_told(
+    roles: Pair,
+) -> None:
+    first = roles.first.engine
+    HERE.section = first._lock
+    with first._lock, pytest.raises(RefreshTimeout, match="in the middle of a change"):
+        acquire(roles.second.engine, timeout=5)
+    made = warm(roles)
+    HERE.section = first._lock
+    with first._lock:
+        assert acquire(roles.second.engine, timeout=5) is made
 
 
 def test_a_token_callable_that_reads_the_second_role_is_told(roles: Pair) -> None:

@@ -1,0 +1,169 @@
+"""Slots: how many refreshes run at once, first come first served."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from irsa_creds._forks import FORKS
+
+if TYPE_CHECKING:
+    from irsa_creds._clock import Clock
+    from irsa_creds._refresh import Refresh
+
+    class Refreshing(Protocol):
+        """Whose refresh it is."""
+
+        def run(self, refresh: Refresh) -> None: ...
+        def deliver(self) -> None: ...
+
+
+__all__ = ["MOST_IN_BACKGROUND", "Slots", "start"]
+
+#: The default of `IRSA_CREDS_MAX_REFRESHES`.
+MOST_IN_BACKGROUND = 8
+_MOST_WAITED_FOR = 64
+# Seconds after which a thread that has not begun never will.
+_START_PATIENCE = 1.0
+
+
+class _Group:
+    """The refreshes of one kind: queued ones in the order they came, and started ones."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.queued: dict[Refresh, Refreshing] = {}
+        #: Each with the instant at which its thread was started.
+        self.started: dict[Refresh, float] = {}
+
+    def drop_lost(self, now: float) -> None:
+        """Free the slots of refreshes that hang, and of those whose start was interrupted."""
+        self.started = {
+            refresh: at for refresh, at in self.started.items() if now < _ends_at(refresh, at)
+        }
+
+
+class Slots:
+    """Gives each refresh a thread while slots are free: some for the background, more for callers.
+
+    No engine's lock is held when these methods are called: they start threads.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.most_in_background = MOST_IN_BACKGROUND
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Forget all: in a child none of these threads exists."""
+        self._lock = threading.RLock()
+        self._waited_for = _Group(_MOST_WAITED_FOR)
+        self._background = _Group(self.most_in_background)
+
+    def put(self, refresh: Refresh, engine: Refreshing, *, waited_for: bool) -> None:
+        """Queue a refresh; one that is queued for the background may be queued for callers too.
+
+        Args:
+            refresh: runs once, however often it is queued.
+            engine: runs it.
+            waited_for: whether a caller waits for it.
+        """
+        with self._lock:
+            self._background.most = self.most_in_background
+            group = self._waited_for if waited_for else self._background
+            group.queued.setdefault(refresh, engine)
+
+    def holds(self, refresh: Refresh) -> bool:
+        """Whether a refresh is queued, or its thread is just starting."""
+        with self._lock:
+            groups = (self._waited_for, self._background)
+            for group in groups:
+                group.drop_lost(self._clock.now())
+            return any(refresh in group.queued or refresh in group.started for group in groups)
+
+    def pump(self) -> None:
+        """Start queued refreshes while slots are free."""
+        for group in (self._waited_for, self._background):
+            while self._start_next(group):
+                pass
+
+    def next_free_at(self) -> float:
+        """Return the instant at which a refresh that hangs frees a slot for a queued one."""
+        with self._lock:
+            ends = [
+                _ends_at(refresh, at)
+                for group in (self._waited_for, self._background)
+                if group.queued
+                for refresh, at in group.started.items()
+            ]
+        return min(ends, default=float("inf"))
+
+    def _start_next(self, group: _Group) -> bool:
+        """Start a thread for the first in the queue; False where there is none or no slot."""
+        refresh, started = None, False
+        try:
+            with self._lock:
+                now = self._clock.now()
+                group.drop_lost(now)
+                if not group.queued or len(group.started) >= group.most:
+                    return False
+                # In this order: an exception of a signal handler in between loses nothing. A
+                # refresh that is not claimed and not here is put here again by its callers.
+                refresh = next(iter(group.queued))
+                group.started[refresh] = now
+                engine = group.queued.pop(refresh)
+            if not refresh.is_claimed:
+                work = functools.partial(self._work, group, refresh, engine)
+                started = start(
+                    threading.Thread(target=work, name="irsa-creds-refresh", daemon=True)
+                )
+        finally:
+            if refresh is not None and not started:
+                self._free(group, refresh)
+        return True
+
+    def _work(self, group: _Group, refresh: Refresh, engine: Refreshing) -> None:
+        """Be the thread of a refresh."""
+        try:
+            FORKS.enter()
+            try:
+                # Another thread may have claimed it: a caller where no thread could start, say.
+                claimed = refresh.claim(self._clock.now())
+                if claimed:
+                    engine.run(refresh)
+            finally:
+                FORKS.leave()
+                # Before a log handler or a subscriber can take its time.
+                self._free(group, refresh)
+                self.pump()
+            if claimed:
+                engine.deliver()
+        finally:
+            FORKS.end()
+
+    def _free(self, group: _Group, refresh: Refresh) -> None:
+        with self._lock:
+            group.started.pop(refresh, None)
+
+
+def _ends_at(refresh: Refresh, started_at: float) -> float:
+    """Return the instant at which a refresh loses its slot."""
+    return refresh.overdue_at if refresh.is_claimed else started_at + _START_PATIENCE
+
+
+def start(thread: threading.Thread) -> bool:
+    """Start a thread; return False where none can start."""
+    # Before Python 3.12 `Thread.start` waits for ever at the interpreter's end.
+    if sys.is_finalizing():
+        return False
+    try:
+        thread.start()
+    except RuntimeError:
+        # The limit of threads.
+        return False
+    except KeyError as error:
+        # Python 3.11 raises it in place of the exception of a signal handler that hit the start.
+        raise error.__context__ or error from None
+    return True
