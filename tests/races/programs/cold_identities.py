@@ -1,0 +1,40 @@
+"""Many identities whose first credentials are asked for at once.
+
+Args: how many.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import irsa_creds
+
+
+def main(count: int) -> None:
+    """Read all at once while STS is silent; say how many threads that took."""
+    providers = [irsa_creds.provider(session_name=f"tenant-{n}") for n in range(count)]
+    keys: list[str] = []
+    readers = [
+        threading.Thread(target=lambda each=each: keys.append(each.get(timeout=60).access_key_id))
+        for each in providers
+    ]
+    before = threading.active_count()
+    for each in readers:
+        each.start()
+    most = 0
+    ends = time.monotonic() + 3
+    while time.monotonic() < ends:
+        most = max(most, threading.active_count() - before - sum(r.is_alive() for r in readers))
+        time.sleep(0.01)
+    Path(os.environ["GO_ON"]).touch()
+    for each in readers:
+        each.join(60)
+    sys.stdout.write(f"{most} {len(set(keys))}\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""Log handlers that read credentials: no refresh waits for one, and none for a refresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from races.lab import run
+
+if TYPE_CHECKING:
+    from races.lab import LoopbackSts
+
+pytestmark = pytest.mark.timeout(110)
+
+
+@pytest.mark.parametrize("kind", ["debug", "token"])
+def test_a_log_handler_that_reads_credentials_holds_up_no_refresh(
+    kind: str, sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    ended = run("log_handler.py", environ, kind, seconds=100)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "True served\n"
+    assert len(sts.calls) <= 3
+
+
+def test_nor_does_it_where_our_own_lines_of_an_outage_come_to_it(
+    sts: LoopbackSts, environ: dict[str, str]
+) -> None:
+    sts.refusal = "AccessDenied"
+    ended = run("log_handler.py", environ, "outage", seconds=100)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "True ExchangeError\n"
