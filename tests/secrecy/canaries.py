@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle
 import re
 import traceback
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +19,16 @@ from stsserver import SECRET_KEY, SESSION_TOKEN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["OPAQUE", "PASSWORD", "SECRETS", "TOKEN", "Witness", "chain"]
+__all__ = [
+    "OPAQUE",
+    "PASSWORD",
+    "SECRETS",
+    "TOKEN",
+    "Witness",
+    "chain",
+    "internals",
+    "older_objects_set_aside",
+]
 
 # The payload says {"iss": "https://issuer.example", "sub": "pod"}: that much may be told.
 _PAYLOAD = "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicG9kIn0"
@@ -137,3 +148,35 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     for each in seen:
         yield each
         seen += [e for e in (each.__cause__, each.__context__) if e and e not in seen]
+
+
+#: Objects of ours that are older than the tests of the file that runs.
+_older: list[object] = []
+
+
+def _is_ours(thing: object) -> bool:
+    module = str(type(thing).__module__)
+    return module.startswith("irsa_creds.") and not module.startswith("irsa_creds.testing")
+
+
+@contextmanager
+def older_objects_set_aside() -> Iterator[None]:
+    """Let `internals` look through the objects that live already only now.
+
+    A process that has run thousands of tests has a million of them, and none becomes ours.
+    """
+    gc.collect()
+    _older[:] = filter(_is_ours, gc.get_objects())
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        _older.clear()
+
+
+def internals() -> list[object]:
+    """Return every object of ours that lives in this process."""
+    # The failure of an earlier test is garbage, but in circles through its traceback.
+    gc.collect()
+    return [*_older, *filter(_is_ours, gc.get_objects())]

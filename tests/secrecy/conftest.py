@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import _freshness
-from secrecy.canaries import TOKEN, Witness
+from secrecy.canaries import TOKEN, Witness, older_objects_set_aside
 from stsserver import ROLE, StsServer, success
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def _pod(token_file: Path, sts: StsServer, monkeypatch: pytest.MonkeyPatch) -> N
 def _one_short_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_freshness, "BLOCKING_ATTEMPTS", 1)
     monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _older_objects_set_aside() -> Iterator[None]:
+    with older_objects_set_aside():
+        yield
 
 
 @pytest.fixture

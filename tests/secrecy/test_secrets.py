@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import socket
 import time
@@ -20,7 +19,7 @@ from irsa_creds._dual_errors import dual
 from irsa_creds._http import NoReply, Reply, Request
 from irsa_creds._provider import engine_of
 from irsa_creds._token import Token
-from secrecy.canaries import OPAQUE, PASSWORD, TOKEN, chain
+from secrecy.canaries import OPAQUE, PASSWORD, TOKEN, chain, internals
 from stsserver import (
     ROLE,
     SECRET_KEY,
@@ -128,18 +127,6 @@ def witness_all(witness: Witness) -> list[BaseException]:
     witness.see_pickle(provider)
     witness.see(*internals())
     return errors
-
-
-def internals() -> list[object]:
-    """Return every object of ours that lives in this process."""
-    # What an earlier test was refused is garbage, but in circles through its traceback.
-    gc.collect()
-    return [
-        each
-        for each in gc.get_objects()
-        if str(type(each).__module__).startswith("irsa_creds.")
-        and not str(type(each).__module__).startswith("irsa_creds.testing")
-    ]
 
 
 @pytest.mark.parametrize("what", answers(TOKEN))
@@ -368,6 +355,12 @@ def test_sessions_travel_without_what_they_fetched(witness: Witness) -> None:
 def test_the_witness_has_eyes(witness: Witness) -> None:
     witness.see(TOKEN)
     assert witness.find()
+
+
+def test_objects_of_ours_are_found_whether_they_are_older_than_these_tests_or_new() -> None:
+    new = Token(TOKEN)
+    # The older one is a parameter above.
+    assert [new in internals(), sum(type(each) is Reply for each in internals()) > 0] == [True] * 2
 
 
 def test_the_engine_that_serves_secrets_shows_none(witness: Witness) -> None:
