@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 
 import dispositions
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 dispositions.unignore()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _descriptions_of_services_are_read_once() -> Iterator[None]:
+    """Let all sessions share botocore's loader: else each reads the service of its first client.
+
+    That takes ten times as long as the client itself.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
 
 
 @pytest.fixture(autouse=True)

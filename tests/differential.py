@@ -18,7 +18,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
-import botocore.loaders
 from botocore.config import Config
 from botocore.session import Session
 
@@ -217,7 +216,6 @@ class Colour:
             event_hooks=copy(_handlers(self.session)),
             include_builtin_handlers=False,
         )
-        session.register_component("data_loader", _loader())
         if installed:
             irsa_creds.install(session)
         if case.region is not None:
@@ -328,12 +326,6 @@ def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
 def _handlers(session: Any) -> Any:
     """Return the event handlers of a new session: registering them takes most of its time."""
     return session()._original_handler
-
-
-@cache
-def _loader() -> Any:
-    """Return one loader for all: it keeps the data files that every client reads."""
-    return botocore.loaders.create_loader()
 
 
 def _failed(error: Exception) -> Outcome:
