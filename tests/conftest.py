@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 import botocore.session
@@ -16,6 +17,7 @@ from kit import FakeClock, FakeSts, Rig, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 dispositions.unignore()
 
@@ -31,15 +33,21 @@ def _descriptions_of_services_are_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield paths for directories; pytest reads the names of all that exist to number the next."""
+    place = tmp_path_factory.mktemp("homes")
+    return (place / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> Iterator[None]:
     """No variable and no file of the machine reaches a test, and no provider outlives it."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "IRSA_CREDS_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    nowhere = tmp_path_factory.mktemp("home")
+    nowhere = next(_homes)
+    nowhere.mkdir()
     monkeypatch.setenv("HOME", str(nowhere))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     yield
