@@ -49,22 +49,36 @@ def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> 
     assert here.served()
 
 
-def test_a_signal_handler_that_interrupts_a_reader_gets_credentials(here: Rig) -> None:
-    held: list[bool] = []
+@pytest.mark.parametrize("inside", ["a read", "a change"])
+def test_a_signal_handler_that_interrupts_a_read_gets_credentials_or_a_typed_error(
+    here: Rig, inside: str
+) -> None:
+    told: list[str] = []
 
     def handler(*_: object) -> None:
-        acquire(here.engine, timeout=5)
-        held.append(True)
+        try:
+            told.append(acquire(here.engine, timeout=5).credentials.access_key_id)
+        except RefreshTimeout as error:
+            told.append(str(error))
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        HERE.section = here.engine._lock
-        with here.engine._lock:
-            signal.raise_signal(signal.SIGUSR1)
+        if inside == "a read":
+            with HERE.slow_path:
+                signal.raise_signal(signal.SIGUSR1)
+        else:
+            # The lock would be held for as long as STS takes.
+            HERE.section = here.engine._lock
+            with here.engine._lock:
+                signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert held
-    assert here.sts.calls == 1
+    (said,) = told
+    if inside == "a read":
+        assert said == "ASIA0000000000000001"
+    else:
+        assert "in the middle of a change" in said
+    assert here.sts.calls == (inside == "a read")
 
 
 def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
@@ -108,13 +122,16 @@ def claimed_with_no_time(here: Rig) -> Refresh:
 def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     here: Rig, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served: list[Snapshot] = []
+    told: list[str] = []
     now = here.clock.now
 
     def interrupted() -> float:
-        if HERE.is_in_section and not served:
+        if HERE.is_in_section and not told:
             monkeypatch.undo()
-            served.append(acquire(here.engine, timeout=5))
+            try:
+                acquire(here.engine, timeout=5)
+            except RefreshTimeout as error:
+                told.append(str(error))
         return now()
 
     refresh = here.joined() if moment == "finish" else None
@@ -128,7 +145,8 @@ def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     else:
         monkeypatch.setattr(Snapshot, "give_up", lambda _: interrupted())
         here.engine.close()
-    assert served
+    assert "in the middle of a change" in told[0]
+    assert acquire(here.engine), "nothing is left of it"
 
 
 def test_one_readers_short_time_is_no_failure_of_sts_for_others(here: Rig) -> None:

@@ -213,6 +213,7 @@ def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> 
     made = here.warm()
     here.clock.advance(2800)
     here.engine.reset_after_fork()
+    here.engine.resume()
     child = here.engine.snapshot
     assert child.credentials is made.credentials
     assert child.refresh_at == pytest.approx(here.clock.now() + 795 / 3)

@@ -256,7 +256,7 @@ def test_a_token_callable_that_reads_what_it_is_to_bring_is_told_so_at_once(
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_what_stops_a_flight_releases_its_waiters(
+def test_an_exception_that_ends_a_refresh_releases_its_callers_and_is_no_failure_for_them(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(token: Token, seconds: float) -> Answer:
@@ -269,9 +269,10 @@ def test_what_stops_a_flight_releases_its_waiters(
     with pytest.raises(KeyboardInterrupt):
         here.engine.run(refresh)
     assert refresh.is_done
-    with pytest.raises(ExchangeError, match="interrupted") as caught:
-        here.read()
-    assert caught.value.role_arn == here.engine.role_arn
+    assert refresh.cut, "it says nothing to those who waited"
+    assert here.engine.status().last_failure is None
+    monkeypatch.undo()
+    assert acquire(here.engine), "the next caller starts another"
 
 
 # -- overdue flights -------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ def test_while_valid_no_thread_is_needed(here: Rig, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert here.served() is made
-        assert here.refresh is None
+        assert here.refresh is not None
+        assert not here.refresh.is_claimed
     assert made.check_at == here.clock.now() + 1, "the next try is soon"
     here.clock.advance(1)
     here.served()

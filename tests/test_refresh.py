@@ -59,17 +59,6 @@ def test_its_time_counts_from_the_claim_and_not_while_it_is_queued(refresh: Refr
     assert refresh.overdue_at == NOW + 70 + OVERDUE_GRACE
 
 
-def test_a_refresh_that_was_given_back_has_no_deadline_and_another_thread_claims_it(
-    refresh: Refresh,
-) -> None:
-    refresh.claim(NOW)
-    refresh.give_back()
-    assert not refresh.is_claimed
-    assert refresh.deadline == float("inf")
-    assert refresh.claim(NOW + 5)
-    assert refresh.deadline == NOW + 15
-
-
 def test_it_is_run_here_on_its_own_thread_until_it_ends(refresh: Refresh) -> None:
     assert not refresh.is_run_here
     refresh.thread_id = threading.get_ident()

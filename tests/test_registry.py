@@ -360,7 +360,6 @@ def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
         making.start()
         for _ in range(300):
             registry.before_fork()
-            registry._stopped = [timer_of(registry)]
             registry.after_in_parent()
     finally:
         sys.setswitchinterval(before)

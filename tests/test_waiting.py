@@ -192,9 +192,10 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 def test_a_caller_waits_until_the_refresh_is_overdue_and_looks_again(script: Script) -> None:
     made = snapshot()
-    script.results = [script.refresh(), made]
+    script.results = [*[script.refresh()] * 7, made]
     assert script.get() is made
-    assert script.waited == [30 + OVERDUE_GRACE]
+    # Every 5 s as well: an exception of a signal handler may hit the thread that wakes it.
+    assert script.waited == [5.0] * 6 + [OVERDUE_GRACE]
 
 
 def test_a_caller_looks_at_a_queued_refresh_every_second(script: Script) -> None:
@@ -208,11 +209,11 @@ def test_a_caller_looks_at_a_queued_refresh_every_second(script: Script) -> None
 def test_a_callers_deadline_is_thirty_five_seconds_from_its_arrival_in_all(script: Script) -> None:
     background = script.refresh(blocking=False, seconds=15)
     blocking = script.refresh(seconds=45)
-    script.results = [background, blocking, blocking]
+    script.results = [*[background] * 4, blocking]
     with pytest.raises(RefreshTimeout, match="within 35 s"):
         script.get()
-    assert script.waited == [15 + OVERDUE_GRACE, 20 - OVERDUE_GRACE]
-    assert WAITER_SECONDS == 35
+    assert script.waited[:4] == [5.0] * 3 + [OVERDUE_GRACE]
+    assert sum(script.waited) == WAITER_SECONDS == 35
 
 
 def test_refreshes_that_succeed_and_help_nothing_do_not_hold_a_caller_for_ever(
@@ -325,7 +326,7 @@ def test_it_waits_for_a_refresh_that_has_a_thread_already(script: Script) -> Non
     script.results = [script.refresh(), made]
     assert script.get() is made
     assert script.ran == []
-    assert script.waited == [30 + OVERDUE_GRACE]
+    assert script.waited == [5.0]
 
 
 def test_a_task_never_runs_a_refresh_itself(script: Script) -> None:
@@ -351,7 +352,7 @@ def test_unless_another_thread_runs_that_one(script: Script) -> None:
     script.results = [script.refresh(), made]
     assert script.get(here=True) is made
     assert script.ran == []
-    assert script.waited == [30 + OVERDUE_GRACE]
+    assert script.waited == [5.0]
 
 
 def test_a_read_inside_a_read_waits_for_no_other_thread(script: Script) -> None:

@@ -109,14 +109,14 @@ class Engine:
             snapshot, left = self.snapshot, self.snapshot.left(self._clock.now())
             if left > 0 and left >= min_ttl:
                 return snapshot
-            if HERE.is_in_section and HERE.section is not self._lock:
+            if HERE.is_in_section:
                 raise _refusals.interrupted(self.role_arn)
         HERE.section = self._lock
         with self._lock:
             now = self._clock.now()
             self._disown_overdue(now)
             found = self._decide(min_ttl, now, alone=alone)
-        self._release_callers()
+        self._release_callers(deliver=not alone)
         if not alone:
             self._wake(found)
         if isinstance(found, Failure):
@@ -133,7 +133,7 @@ class Engine:
             return self._join_or_create(now, alone=alone)
         snapshot.was_read = True
         state = self._refresh_if_due(snapshot, now)
-        if state is State.EXPIRED and self.refresh is not None:
+        if state is State.EXPIRED and self.refresh is not None and self._may_join(alone=alone):
             # Past by the wall alone: this one refresh decides, and if it fails BOOTTIME does.
             return self.refresh
         return (
@@ -145,7 +145,7 @@ class Engine:
         refresh = self.refresh
         if refresh is not None and refresh.is_run_here:
             return _refusals.own_refresh(self.role_arn)
-        if refresh is not None and not (alone and refresh.is_claimed):
+        if refresh is not None and self._may_join(alone=alone):
             refresh.serve_callers(self._outage.attempts)
             return refresh
         cached = self._outage.recorded(now)
@@ -159,7 +159,7 @@ class Engine:
 
     def _demand(self, now: float, min_ttl: float, *, alone: bool) -> Refresh | Failure | IrsaError:
         """Valid, but not for as long as this caller wants; no other caller waits for it."""
-        if self.refresh is not None and not (alone and self.refresh.is_claimed):
+        if self.refresh is not None and self._may_join(alone=alone):
             return self.refresh
         backed_off = self._outage.backed_off(now)
         if backed_off is not None:
@@ -171,6 +171,11 @@ class Engine:
             self._arrange(self.snapshot, now)
             return refresh
         return _refusals.too_short(self.snapshot.left(now), min_ttl)
+
+    def _may_join(self, *, alone: bool) -> bool:
+        """Whether a caller may wait for the refresh in progress, or run it if it is queued."""
+        refresh = self.refresh
+        return refresh is not None and not (refresh.is_run_here or (alone and refresh.is_claimed))
 
     def _refresh_if_due(self, snapshot: Snapshot, now: float) -> State:
         """Create the refresh that is due, and see that this is looked at again in time."""
@@ -231,10 +236,10 @@ class Engine:
 
     def start(self, refresh: Refresh) -> bool:
         """See that the refresh a caller waits for gets a thread; False where none can start."""
-        if not refresh.is_claimed:
-            self.slots.put(refresh, self, waited_for=True)
-            self.slots.pump()
-        return refresh.is_claimed or self.slots.holds(refresh)
+        if refresh.is_claimed:
+            return True
+        self.slots.put(refresh, self, waited_for=True)
+        return self.slots.pump() or refresh.is_claimed
 
     def _wake(self, found: object = None) -> None:
         """See that the timer runs, and starts the refresh that is due; without one start it here.
@@ -243,9 +248,9 @@ class Engine:
             found: the refresh that a caller starts.
         """
         refresh = self.refresh
-        if refresh is found or refresh is None or refresh.is_claimed or self.slots.holds(refresh):
+        if refresh is found or (refresh is not None and refresh.is_claimed):
             refresh = None
-        if refresh is not None:
+        if refresh is not None and not self.slots.holds(refresh):
             self._schedule(refresh.started_at)
         if self.wakes_at > fresh.NEVER and self.timer is not None and self.timer.run():
             return
@@ -253,17 +258,9 @@ class Engine:
             self._put_in_background(refresh)
 
     def _put_in_background(self, refresh: Refresh) -> None:
+        # Where no thread can start, it stays queued: it is looked at again in a second.
         self.slots.put(refresh, self, waited_for=False)
         self.slots.pump()
-        if refresh.is_claimed or self.slots.holds(refresh):
-            return
-        # No thread can start; a caller that joined meanwhile looks again within a second.
-        with self._lock:
-            if self.refresh is refresh:
-                self.refresh = None
-                now = self._clock.now()
-                self._outage.postpone(now + _NEXT_TRY)
-                self._arrange(self.snapshot, now)
 
     # -- running a refresh -----------------------------------------------------------------------
 
@@ -272,39 +269,42 @@ class Engine:
 
         `deliver` is called next, once the refresh has left its slot.
         """
-        outcome: Outcome = Failure(
-            kind="exchange",
-            code="Interrupted",
-            message="The refresh was interrupted.",
-            role_arn=self.role_arn,
-        )
+        outcome: Outcome | None = None
         refresh.thread_id = threading.get_ident()
         lines_before = HERE.lines
         try:
             with HERE.slow_path:
                 HERE.lines = []
+                self._begin(refresh)
                 if refresh.cached is not None and not self._pilot.token_changed():
                     outcome = refresh.cached
                 else:
-                    self._begin(refresh)
+                    refresh.cached = None
+                    self._started += 1
+                    refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
                     outcome = (self.sharing or self._pilot).fetch(refresh, self.snapshot)
         finally:
             lines, HERE.lines = HERE.lines, lines_before
             self._outage.say(lines or ())
+            if outcome is None:
+                # An exception that is not STS's ended it, such as a signal handler's: that says
+                # nothing to the other callers, which look again.
+                refresh.cut_at(self._clock.now())
+                outcome = refresh.overdue()
             self._finish(refresh, outcome)
 
     def _begin(self, refresh: Refresh) -> None:
+        """See that a refresh that hangs is noticed."""
         HERE.section = self._lock
         with self._lock:
-            refresh.cached = None
-            self._started += 1
             self._started_at = refresh.started_at
             if self.refresh is refresh:
                 # A read that leaves the fast path for an earlier reason goes on doing so.
-                self.snapshot.check_at = min(self.snapshot.check_at, refresh.overdue_at)
-                if self.wakes_at > fresh.NEVER or self.keep_warm or not self.snapshot.empty:
+                valid = self._clock.now() < self.snapshot.end_of_use
+                at = min(self.snapshot.end_of_use, refresh.overdue_at)
+                self.snapshot.check_at = at if self.snapshot.check_at > fresh.NEVER else fresh.NEVER
+                if valid or self.keep_warm:
                     self._schedule(refresh.overdue_at)
-        refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
 
     def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
         """Take over what a refresh brought, and release its callers."""
@@ -317,7 +317,7 @@ class Engine:
                 self.refresh = None
             if isinstance(outcome, Snapshot):
                 # A late response of an overdue refresh counts only if it is newer.
-                if timely or outcome.end_of_use > self.snapshot.end_of_use:
+                if timely or _is_newer(outcome, self.snapshot):
                     self._accept(outcome, now)
                     # A late one was told as failed: of the rest only the success is still true.
                     self._subscribers.put(refresh.events if timely else refresh.events[-1:])
@@ -338,7 +338,7 @@ class Engine:
         if self.refresh is not None:
             # A newer refresh than the late one: its callers need not wait any longer.
             self._settled.append((self.refresh, snapshot))
-            if self.refresh.is_claimed:
+            if not self.refresh.claim(now):
                 self._overdue.append(self.refresh)
             self.refresh = None
         self._arrange(snapshot, now)
@@ -346,7 +346,8 @@ class Engine:
     def _record(self, refresh: Refresh, failure: Failure, now: float) -> None:
         snapshot, wall = self.snapshot, self._clock.wall()
         left = snapshot.left(now)
-        self._failed_at = now
+        # The token that was denied has just been read: the first look at it is later.
+        self._failed_at = self._looked_at = now
         self._outage.begin(failure, left=left, blocking=refresh.blocking, now=now, wall=wall)
         if snapshot.wall_past_end(now, wall):
             snapshot.wall_tried = True
@@ -355,13 +356,15 @@ class Engine:
     def _disown_overdue(self, now: float) -> None:
         """Give up a refresh past its deadline: a hung DNS or a header drip blocks no caller."""
         refresh = self.refresh
-        if refresh is None or now < refresh.overdue_at:
+        if refresh is None or (now < refresh.overdue_at and not refresh.ended):
             return
         self.refresh = None
         self._overdue.append(refresh)
         failure = refresh.overdue()
         self._settled.append((refresh, failure))
-        if refresh.cut:
+        if refresh.cut or refresh.ended:
+            # What ended without an outcome was interrupted by a signal handler's exception.
+            refresh.cut = True
             self._arrange(self.snapshot, now)
             return
         self._record(refresh, failure, now)
@@ -369,14 +372,14 @@ class Engine:
         refresh.note("RefreshFailed", self.role_arn, failure.code, attempt, seconds)
         self._subscribers.put(refresh.events)
 
-    def _release_callers(self) -> None:
+    def _release_callers(self, *, deliver: bool = True) -> None:
         """Release the callers of refreshes that were given up; hold no lock."""
-        told = bool(self._settled)
+        released = bool(self._settled)
         with contextlib.suppress(IndexError):
             while True:
                 refresh, outcome = self._settled.popleft()
                 refresh.settle(outcome)
-        if told:
+        if released and deliver:
             self._deliver_apart()
 
     def deliver(self) -> None:
@@ -400,13 +403,19 @@ class Engine:
             self._schedule(at)
 
     def _next_look(self, snapshot: Snapshot, now: float) -> float:
-        if self.refresh is not None:
-            # It has no end yet while it is queued: its start comes back here.
-            return self.refresh.overdue_at
+        refresh = self.refresh
+        if refresh is not None:
+            if refresh.is_claimed:
+                return refresh.overdue_at
+            # Its start may be lost: by a limit of threads, or an exception of a signal handler.
+            # Whole seconds, so that reads with `min_ttl` do not schedule anew each time.
+            return refresh.started_at + (now - refresh.started_at) // _NEXT_TRY + _NEXT_TRY
         valid = now < snapshot.end_of_use
         at = max(snapshot.refresh_at if valid else self._outage.record_until, now)
         at = max(at, self._outage.not_before)
-        return min(at, now + fresh.TOKEN_WATCH_INTERVAL) if self._outage.bad_token else at
+        if self._outage.bad_token:
+            at = min(at, max(now, self._looked_at + fresh.TOKEN_WATCH_INTERVAL))
+        return at
 
     def _schedule(self, at: float) -> None:
         # Reads with `min_ttl` would fill the timer's heap with the same instant.
@@ -501,7 +510,9 @@ class Engine:
             self.keep_warm = False
             self.snapshot.give_up()
             self.snapshot = Snapshot.nothing()
+            lines = self._outage.drain()
             self._outage = Outage(self.role_arn, self._draw)
+            self._outage.say(lines)
             self._failed_at = fresh.NEVER
 
     # -- the process -----------------------------------------------------------------------------
@@ -512,6 +523,8 @@ class Engine:
         self.refresh = None
         self._overdue = []
         self._settled.clear()
+        # The parent says them.
+        self._outage.drain()
         self._started = 0
         self.wakes_at = fresh.NEVER
         self._pilot.reset_after_fork()
@@ -520,12 +533,11 @@ class Engine:
             shared = self.sharing is not None and self.sharing.works
             redrawn = fresh.after_shared_fork if shared else fresh.after_fork
             self.snapshot = redrawn(self.snapshot, self._clock.now(), self._draw)
-        self.resume()
 
     def resume(self) -> None:
-        """Go on after the timer was stopped: at once where nothing but the timer may read it."""
-        self.leave_fast_path()
+        """Go on after a fork ended the timer: at once where nothing may read it but a probe."""
         self.wakes_at = fresh.NEVER
+        self.leave_fast_path()
         if self.keep_warm and self.timer is not None:
             self._schedule(self._clock.now())
             self.timer.run()
@@ -563,3 +575,8 @@ class Engine:
                 flights=self._started,
                 sts_calls=self._pilot.calls,
             )
+
+
+def _is_newer(found: Snapshot, held: Snapshot) -> bool:
+    # Not by the end alone: credentials that were given up have none.
+    return found.end_of_use > held.end_of_use and found.sent_at > held.sent_at

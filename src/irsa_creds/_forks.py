@@ -73,11 +73,17 @@ class Forks:
 
     def during(self, work: Callable[[], Result]) -> Result:
         """Return what `work` returns; every fork waits for it."""
-        self.enter()
+        me = threading.get_native_id()
+        before = self._busy.get(me, 0)
         try:
+            self.enter()
             return work()
         finally:
-            self.leave()
+            # Not by counting: an exception of a signal handler may have come before `enter` did.
+            if before:
+                self._busy[me] = before
+            else:
+                self._busy.pop(me, None)
 
     def end(self) -> None:
         """Take note that this thread ends now: it is no more when the system says so.

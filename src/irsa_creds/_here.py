@@ -50,7 +50,7 @@ def log(level: int, text: str, *values: object) -> None:
 
     A log handler may wait for the very credentials that the refresh is to bring.
     """
-    if HERE.lines is None:
+    if HERE.lines is None or not HERE.is_busy:
         _log.log(level, text, *values)
     else:
         HERE.lines.append((level, text, *values))

@@ -151,6 +151,12 @@ class Outage:
         """Log these lines as well at the next report."""
         self._unsaid.extend(lines)
 
+    def drain(self) -> list[Line]:
+        """Return the lines that are still to be logged, and forget them."""
+        lines = list(self._unsaid)
+        self._unsaid.clear()
+        return lines
+
     def report(self) -> None:
         """Log what there is to be said, without any lock: a handler may read credentials itself."""
         # Two threads may come at once: each line is said by one of them.

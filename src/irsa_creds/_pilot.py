@@ -64,11 +64,6 @@ class Pilot:
         self._signature: object | None = None
 
     @property
-    def tried(self) -> str:
-        """The fingerprint of the token that was sent last."""
-        return self._tried
-
-    @property
     def calls(self) -> int:
         """Requests sent to STS."""
         return self._exchange.calls
@@ -158,6 +153,7 @@ class Pilot:
     def _proof(self, refresh: Refresh) -> Proof | Failure:
         """Return what proves the identity to STS, as it is now."""
         token = self.token()
+        refresh.sent = token.fingerprint
         if self._sent not in ("", token.fingerprint):
             refresh.note("TokenRotated", self.role_arn)
         self._sent = token.fingerprint

@@ -35,8 +35,8 @@ class Refresh:
 
     __slots__ = (
         "_claimed", "_wakers", "alone", "attempts", "blocking", "cached", "cut", "deadline",
-        "ended", "events", "failed_attempts", "min_ttl", "outcome", "seconds", "started_at",
-        "thread_id",
+        "ended", "events", "failed_attempts", "min_ttl", "outcome", "seconds", "sent",
+        "started_at", "thread_id",
     )  # fmt: skip
 
     # No data class: making one takes three times as long, and every cold start pays for it.
@@ -65,6 +65,8 @@ class Refresh:
         self.thread_id: int | None = None
         #: Credentials or a failure, never an exception; None while callers wait.
         self.outcome: Outcome | None = None
+        #: The fingerprint of the token that was sent last.
+        self.sent: str = ""
         #: Whether its thread has come to its end; not `Thread.is_alive`, which is wrong for ever
         #: after an exception of a signal handler hit `Thread.start` (Python 3.11).
         self.ended: bool = False
@@ -83,11 +85,6 @@ class Refresh:
             return False
         self.started_at, self.deadline = now, now + self.seconds
         return True
-
-    def give_back(self) -> None:
-        """Let another thread claim it."""
-        self.deadline = float("inf")
-        self._claimed.release()
 
     @property
     def is_claimed(self) -> bool:
@@ -144,12 +141,12 @@ class Refresh:
     def when_done(self, wake: Callable[[], object]) -> None:
         """Call `wake` once when there is an outcome; at once where there is one."""
         self._wakers.append(wake)
-        if self.outcome is not None:
+        if self.is_done:
             self._wake()
 
     def settle(self, outcome: Outcome) -> None:
         """Release all callers; a refresh that was overdue has released its own already."""
-        if self.outcome is None:
+        if not self.is_done:
             self.outcome = outcome
         self._wake()
 

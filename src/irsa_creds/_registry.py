@@ -47,7 +47,6 @@ class Registry:
         # Made with the first provider: gevent may patch threads and queues until then.
         self._slots: Slots | None = None
         self._timer: Timer | None = None
-        self._stopped: list[Timer] = []
         # All that live, those of before a `reset` too: their users go on using them. By id, to be
         # listed in one step: a fork hook must not fail.
         self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
@@ -149,30 +148,33 @@ class Registry:
 
     def before_fork(self) -> None:
         """End the timers' threads, which a child would not have."""
-        # Two threads may fork at once, and the first of them has ended them for both.
-        self._stopped += [timer for timer in self._timers() if timer.pause()]
+        for timer in self._timers():
+            timer.pause()
 
     def after_in_parent(self) -> None:
         """Go on: the next read starts the timer again; kept warm ones have no read."""
-        stopped, self._stopped = self._stopped, []
         for engine in self._engines():
-            if engine.timer in stopped:
-                engine.resume()
+            engine.resume()
 
     def after_in_child(self) -> None:
         """Make the providers the child's own."""
         self._lock = threading.RLock()
-        self._stopped = []
+        engines = self._engines()
         for timer in self._timers():
             timer.reset_after_fork()
-        for slots in {engine.slots for engine in self._engines()}:
-            slots.reset_after_fork()
-        for engine in self._engines():
+        for slots in {self._slots, *(engine.slots for engine in engines)}:
+            if slots is not None:
+                slots.reset_after_fork()
+        for engine in engines:
             engine.reset_after_fork()
+        # Only now: the first one that is kept warm starts the timer.
+        for engine in engines:
+            engine.resume()
 
     def _timers(self) -> set[Timer]:
         """Return the timer, and those of providers of before a `reset` that are still in use."""
-        return {each.timer for each in self._engines() if isinstance(each.timer, Timer)}
+        timers = [self._timer, *(each.timer for each in self._engines())]
+        return {each for each in timers if isinstance(each, Timer)}
 
     def living(self) -> list[Provider]:
         made = [each() for each in self._made.valuerefs()]

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds import _freshness as fresh
 from irsa_creds._entry import VERSION, Entry, EntryError, Refusal, boot_id, dump, load, mark_of
@@ -39,6 +39,13 @@ _KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
 _REFUSAL_LASTS = 3_600.0
 
 
+class _Named(NamedTuple):
+    """An entry's name, and the fingerprint of the token that it was made of."""
+
+    name: str
+    token: str
+
+
 class Sharing:
     """What one provider shares with the other processes of its pod.
 
@@ -59,8 +66,8 @@ class Sharing:
         self._clock = clock
         # The keys that this process revoked: the directory may not have kept that.
         self._revoked: set[str] = set()
+        # The entry's name for the token that was read last.
         self._name: str | None = None
-        self._fingerprint = ""
         # The process whose refresh is in the cache at this moment, and when that is overdue.
         self._inside = 0, 0.0
 
@@ -80,18 +87,19 @@ class Sharing:
             return self._pilot.fetch(refresh, held)
         locks = contextlib.ExitStack()
         try:
-            found = None
+            found = named = None
             with self._in_cache(refresh):
-                found = self._wait(refresh, held, locks)
+                named = self._named(self._pilot.token)
+                found = named and self._wait(named, refresh, held, locks)
             if found is not None:
                 self._tell(found, refresh)
                 return found
             outcome = self._pilot.fetch(refresh, held)
             # The token may have changed since the entry's name was made of it: what STS gave for
             # the new one does not belong under that name.
-            if self._pilot.is_chained or self._pilot.tried == self._fingerprint:
+            if named and (self._pilot.is_chained or refresh.sent == named.token):
                 with self._in_cache(refresh):
-                    self._leave(outcome, refresh, held)
+                    self._leave(named, outcome, refresh, held)
             return outcome
         finally:
             with self._in_cache(refresh):
@@ -110,9 +118,9 @@ class Sharing:
     def purge(self) -> None:
         """Remove this identity's entry."""
         with self._store.tolerant():
-            name = self._name or self._name_of(self._pilot.peek)
-            if name is not None and not self._hangs():
-                self._store.remove(name)
+            named = self._named(self._pilot.peek)
+            if named is not None and not self._hangs():
+                self._store.remove(named.name)
 
     # -- a file system that hangs ------------------------------------------------------------------
 
@@ -141,7 +149,7 @@ class Sharing:
     # -- the process that calls STS ----------------------------------------------------------------
 
     def _wait(
-        self, refresh: Refresh, held: Snapshot, locks: contextlib.ExitStack
+        self, named: _Named, refresh: Refresh, held: Snapshot, locks: contextlib.ExitStack
     ) -> Snapshot | Failure | None:
         """Return what another process left, or None when this process is to call STS.
 
@@ -149,27 +157,25 @@ class Sharing:
         stopped for good, and one waiting process gets a new lock. A process that has waited twice
         as long calls STS without one.
         """
-        self._name = name = self._name_of(self._pilot.token)
-        if name is None:
-            return None
         now = self._clock.now()
         # A refresh that has little time waits for a third of it.
         patience = min(_PATIENCE, (refresh.deadline - now) / 3)
-        ends_at = now + 2 * patience
+        # The lock holder may be another thread of this process, which waits for this one.
+        ends_at = now if refresh.alone else now + 2 * patience
         # Earlier, and by chance: a second stopped holder is replaced before all go without a lock.
         patience *= fresh.DRAW(0.8, 1.0)
         while True:
-            found = self._found(name, refresh, held)
+            found = self._found(named, refresh, held)
             if found is not None or self._clock.now() >= ends_at:
                 return found
-            if self._store.lock(name, locks, patience):
+            if self._store.lock(named.name, locks, patience):
                 # The holder before may just have left something.
-                return self._found(name, refresh, held)
+                return self._found(named, refresh, held)
             self._clock.sleep(fresh.DRAW(*_POLL))
 
-    def _found(self, name: str, refresh: Refresh, held: Snapshot) -> Snapshot | Failure | None:
+    def _found(self, named: _Named, refresh: Refresh, held: Snapshot) -> Snapshot | Failure | None:
         """Return what the entry has, if that is better than what this process has."""
-        entry = self._read(name)
+        entry = self._read(named.name)
         if entry is None:
             return None
         now = self._clock.now()
@@ -185,21 +191,24 @@ class Sharing:
             return snapshot
         if entry.refusal is None:
             return None
-        wall, token = self._clock.wall(), self._fingerprint
-        return entry.refusal.answer(now, wall, blocking=refresh.blocking, token=token)
+        wall = self._clock.wall()
+        return entry.refusal.answer(now, wall, blocking=refresh.blocking, token=named.token)
 
     # -- the entry ---------------------------------------------------------------------------------
 
-    def _leave(self, outcome: Snapshot | Failure, refresh: Refresh, held: Snapshot) -> None:
+    def _leave(
+        self, named: _Named, outcome: Snapshot | Failure, refresh: Refresh, held: Snapshot
+    ) -> None:
         """Leave STS's answer for the other processes; network failures are each process's own."""
-        name = self._name
-        if name is None:
-            return
+        name = named.name
         if isinstance(outcome, Failure) and not self._concerns_all(outcome, refresh):
             return
         entry = self._read(name) or Entry(boot_id())
         if isinstance(outcome, Failure):
-            entry = entry._replace(refusal=self._refusal(outcome, entry.refusal, refresh, held))
+            refusal = self._refusal(outcome, entry.refusal, refresh, held)
+            entry = entry._replace(
+                refusal=refusal._replace(token=named.token if outcome.bad_token else None)
+            )
             lasts = max(entry.wall_at + entry.lifetime - self._clock.wall(), _REFUSAL_LASTS)
             self._store.write(name, dump(entry, name), lasts)
             return
@@ -230,8 +239,7 @@ class Sharing:
             pause = fresh.record_seconds(failure, blocking, fresh.DRAW)
         else:
             pause = fresh.background_pause(failure, in_a_row, held.left(now), fresh.DRAW)
-        token = self._fingerprint if failure.bad_token else None
-        return Refusal(failure, in_a_row, blocking, now, now + pause, token)
+        return Refusal(failure, in_a_row, blocking, now, now + pause)
 
     def _usable(self, entry: Entry, later: float = 0.0) -> Snapshot | None:
         """Return the credentials of an entry, if no process revoked them."""
@@ -267,20 +275,20 @@ class Sharing:
         else:
             refresh.note("RefreshSucceeded", role, 0, latency, found.credentials.expiration)
 
-    def _name_of(self, read: Callable[[], Token]) -> str | None:
+    def _named(self, read: Callable[[], Token]) -> _Named | None:
         """Return the entry's name for the token as it is now; None if nothing can be shared."""
         try:
             token = read()
         except IrsaError:
             # The pilot meets it as well, and reports it.
             return None
-        self._fingerprint = token.fingerprint
         # First: without a boot id there are no instants to share.
         boot_id()
-        name = _name(self._config, token)
-        if name is None:
+        self._name = _name(self._config, token)
+        if self._name is None:
             self._store.complain("the token does not name its iss, sub and aud")
-        return name
+            return None
+        return _Named(self._name, token.fingerprint)
 
 
 def _name(config: Config, token: Token) -> str | None:

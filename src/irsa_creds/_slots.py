@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._forks import FORKS
+from irsa_creds._here import HERE
 
 if TYPE_CHECKING:
     from irsa_creds._clock import Clock
@@ -70,28 +71,33 @@ class Slots:
             engine: runs it.
             waited_for: whether a caller waits for it.
         """
-        with self._lock:
+        with HERE.slow_path, self._lock:
             self._background.most = self.most_in_background
             group = self._waited_for if waited_for else self._background
-            group.queued.setdefault(refresh, engine)
+            if refresh not in group.started:
+                group.queued.setdefault(refresh, engine)
 
     def holds(self, refresh: Refresh) -> bool:
         """Whether a refresh is queued, or its thread is just starting."""
-        with self._lock:
+        with HERE.slow_path, self._lock:
             groups = (self._waited_for, self._background)
             for group in groups:
                 group.drop_lost(self._clock.now())
             return any(refresh in group.queued or refresh in group.started for group in groups)
 
-    def pump(self) -> None:
-        """Start queued refreshes while slots are free."""
-        for group in (self._waited_for, self._background):
-            while self._start_next(group):
-                pass
+    def pump(self) -> bool:
+        """Start queued refreshes while slots are free; return False where no thread can start."""
+        # A read in a signal handler or a finalizer must not come back here in the middle.
+        with HERE.slow_path:
+            started = True
+            for group in (self._waited_for, self._background):
+                while started and self._has_next(group):
+                    started = self._start_next(group)
+        return started
 
     def next_free_at(self) -> float:
         """Return the instant at which a refresh that hangs frees a slot for a queued one."""
-        with self._lock:
+        with HERE.slow_path, self._lock:
             ends = [
                 _ends_at(refresh, at)
                 for group in (self._waited_for, self._background)
@@ -100,29 +106,30 @@ class Slots:
             ]
         return min(ends, default=float("inf"))
 
+    def _has_next(self, group: _Group) -> bool:
+        with self._lock:
+            group.drop_lost(self._clock.now())
+            for refresh in [each for each in group.queued if each.is_claimed]:
+                # A caller runs it, where no thread could start.
+                del group.queued[refresh]
+            return bool(group.queued) and len(group.started) < group.most
+
     def _start_next(self, group: _Group) -> bool:
-        """Start a thread for the first in the queue; False where there is none or no slot."""
+        """Start a thread for the first in the queue; it stays queued where none can start."""
         refresh, started = None, False
         try:
             with self._lock:
-                now = self._clock.now()
-                group.drop_lost(now)
-                if not group.queued or len(group.started) >= group.most:
-                    return False
-                # In this order: an exception of a signal handler in between loses nothing. A
-                # refresh that is not claimed and not here is put here again by its callers.
                 refresh = next(iter(group.queued))
-                group.started[refresh] = now
-                engine = group.queued.pop(refresh)
-            if not refresh.is_claimed:
-                work = functools.partial(self._work, group, refresh, engine)
-                started = start(
-                    threading.Thread(target=work, name="irsa-creds-refresh", daemon=True)
-                )
+                # In this order: an exception of a signal handler loses nothing.
+                group.started[refresh] = self._clock.now()
+                work = functools.partial(self._work, group, refresh, group.queued[refresh])
+            started = start(threading.Thread(target=work, name="irsa-creds-refresh", daemon=True))
+            if started:
+                group.queued.pop(refresh, None)
         finally:
             if refresh is not None and not started:
                 self._free(group, refresh)
-        return True
+        return started
 
     def _work(self, group: _Group, refresh: Refresh, engine: Refreshing) -> None:
         """Be the thread of a refresh."""
@@ -144,7 +151,7 @@ class Slots:
             FORKS.end()
 
     def _free(self, group: _Group, refresh: Refresh) -> None:
-        with self._lock:
+        with HERE.slow_path, self._lock:
             group.started.pop(refresh, None)
 
 

@@ -22,6 +22,8 @@ __all__ = ["aacquire", "acquire", "join"]
 
 # Seconds after which a caller looks again at a refresh that no thread has claimed yet.
 _QUEUED_PATIENCE = 1.0
+# An exception of a signal handler may hit the thread that is about to wake this caller.
+_LOOK_AGAIN = 5.0
 
 
 def acquire(
@@ -54,10 +56,9 @@ def acquire(
                 alone = True
                 continue
             # Where no thread can start, a thread runs the refresh itself.
-            runs_here = alone or here or not engine.start(found)
-            runs_here = runs_here and found.claim(engine.now())
+            stays_here = alone or here or not engine.start(found)
+        runs_here = stays_here and _run_here(engine, found, deadline, alone=alone)
         if runs_here:
-            _run_here(engine, found, deadline, alone=alone)
             if not here:
                 engine.deliver()
         elif alone:
@@ -70,17 +71,25 @@ def acquire(
 
 def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
     """See a source role's refresh to its end, on the thread of a target's."""
-    if refresh.claim(engine.now()):
-        _run_here(engine, refresh, deadline, alone=alone)
-    elif not alone:
+    if not _run_here(engine, refresh, deadline, alone=alone) and not alone:
         _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
 
 
-def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
-    # On this caller's own thread, nothing else ends it when the caller's time is over.
-    refresh.alone = alone
-    refresh.cut_at(deadline)
-    engine.run(refresh)
+def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> bool:
+    """Run a refresh on this thread; return False where another thread has claimed it."""
+    claimed = False
+    try:
+        claimed = refresh.claim(engine.now())
+        if claimed:
+            refresh.alone = alone
+            # Nothing else ends it when the caller's time is over.
+            refresh.cut_at(deadline)
+            engine.run(refresh)
+    finally:
+        if claimed:
+            # Also where an exception of a signal handler came before its end.
+            refresh.ended = True
+    return claimed
 
 
 async def aacquire(
@@ -106,9 +115,8 @@ def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float)
     now = engine.now()
     if now >= deadline:
         raise _out_of_time(engine, timeout)
-    # It may be queued for a thread that cannot start.
     until = refresh.overdue_at if refresh.is_claimed else now + _QUEUED_PATIENCE
-    return max(0.0, min(deadline, until) - now)
+    return max(0.0, min(deadline, until, now + _LOOK_AGAIN) - now)
 
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._errors import Failure
+    from irsa_creds._refresh import Refresh
 
 DENIED = failure("AccessDenied", retryable=False, status=403)
 THROTTLED = failure("Throttling", throttled=True, status=400)
@@ -182,10 +183,11 @@ def test_who_waits_takes_what_the_holder_leaves(pod: Pod, monkeypatch: pytest.Mo
 def leave(pod: Pod, process: Sharing) -> Snapshot:
     """Let a process bring and leave credentials as the holder of the lock does."""
     refresh = pod.refresh()
-    process._name = process._name_of(process._pilot.peek)
+    named = process._named(process._pilot.peek)
+    assert named is not None
     outcome = pod.rig.pilot.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)
-    process._leave(outcome, refresh, Snapshot.nothing())
+    process._leave(named, outcome, refresh, Snapshot.nothing())
     return outcome
 
 
@@ -543,6 +545,53 @@ def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
     pod.process().purge()
     other.process().purge()
     assert not pod.files()
+
+
+def test_what_an_overdue_refresh_brings_is_never_left_under_another_tokens_name(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = pod.process()
+    first, fetch = pod.rig.token.value, pod.rig.pilot.fetch
+    second = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
+
+    def overtaken(refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+        outcome = fetch(refresh, held)
+        monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
+        # While the first one hung, the pod was given another token, and refreshed with it.
+        pod.rig.token.value = second
+        pod.brought(process)
+        return outcome
+
+    monkeypatch.setattr(pod.rig.pilot, "fetch", overtaken)
+    mine = pod.brought(process)
+    theirs = pod.brought(pod.process())
+    assert theirs.credentials != mine.credentials
+    pod.rig.token.value = first
+    assert pod.brought(pod.process()).credentials == mine.credentials
+
+
+def test_what_sts_gives_for_a_token_that_has_just_changed_is_not_left_under_the_old_name(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = pod.rig.pilot.fetch
+
+    def rotated(refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+        pod.rig.token.value = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
+        return fetch(refresh, held)
+
+    monkeypatch.setattr(pod.rig.pilot, "fetch", rotated)
+    pod.brought(pod.process())
+    assert not pod.files(".json")
+
+
+def test_a_refresh_that_must_wait_for_no_other_thread_does_not_wait_for_a_lock_holder(
+    pod: Pod,
+) -> None:
+    refresh = pod.refresh()
+    refresh.alone = True
+    with holding(pod):
+        assert isinstance(pod.process().fetch(refresh, Snapshot.nothing()), Snapshot)
+    assert pod.rig.clock.slept == []
 
 
 # -- a file system that hangs ----------------------------------------------------------------------
