@@ -46,6 +46,7 @@ def test_now_is_boottime_which_counts_suspend_and_ignores_ntp() -> None:
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has BOOTTIME")
+@pytest.mark.measures_children
 def test_a_boottime_that_cannot_be_read_does_not_fail_the_import() -> None:
     code = """
         import time

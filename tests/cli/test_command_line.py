@@ -192,6 +192,7 @@ def test_json_may_come_before_the_command(
         ("--profile", "nowhere"),
     ],
 )
+@pytest.mark.measures_children
 def test_an_option_that_is_malformed_is_wrong_usage(
     option: str, value: str, container: Container
 ) -> None:
@@ -240,6 +241,7 @@ def test_an_interrupt_ends_it_like_a_shell_reports_it(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.measures_children
 def test_who_reads_no_more_is_no_error(container: Container) -> None:
     with container.start("whoami", stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -295,6 +297,7 @@ def redirected(container: Container, command: str, to: str) -> subprocess.Comple
     ("to", "why"), [(">&-", "Standard output is closed"), (">/dev/full", "No space left on device")]
 )
 @pytest.mark.parametrize("command", ["whoami", "process --no-cache", "serve"])
+@pytest.mark.measures_children
 def test_what_cannot_be_told_was_not_done(
     command: str, to: str, why: str, container: Container
 ) -> None:

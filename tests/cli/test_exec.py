@@ -163,6 +163,7 @@ def test_it_ends_like_a_shell_where_a_signal_ended_the_command(container: Contai
     [("/nowhere/at-all", 127), ("/dev/null", 126)],
     ids=["missing", "no program"],
 )
+@pytest.mark.measures_children
 def test_what_cannot_be_started_is_told_like_a_shell_does(
     command: str, status: int, container: Container
 ) -> None:
@@ -173,6 +174,7 @@ def test_what_cannot_be_started_is_told_like_a_shell_does(
     assert list(container.temporary.iterdir()) == []
 
 
+@pytest.mark.measures_children
 def test_signals_are_passed_on_each_once(container: Container) -> None:
     names = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGRTMIN", "SIGTERM"]
     command = [sys.executable, "-c", LISTENING, *names]
@@ -186,6 +188,7 @@ def test_signals_are_passed_on_each_once(container: Container) -> None:
     assert list(container.temporary.iterdir()) == []
 
 
+@pytest.mark.measures_children
 def test_what_comes_while_the_command_is_being_started_is_passed_on_too(
     container: Container,
 ) -> None:
@@ -202,6 +205,7 @@ def test_what_comes_while_the_command_is_being_started_is_passed_on_too(
     assert (done.returncode, done.stderr) == (128 + signal.SIGUSR1, "")
 
 
+@pytest.mark.measures_children
 def test_what_is_ignored_stays_ignored_for_the_child_as_under_nohup(container: Container) -> None:
     code = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     command = [*IRSA_CREDS, "exec", "--", sys.executable, "-c", code]
@@ -266,6 +270,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+@pytest.mark.measures_children
 def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container) -> None:
     # As the first process of a container has it: whoever loses its parent comes to it.
     code = (
@@ -290,6 +295,7 @@ def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container
     assert (done.returncode, done.stderr) == (5, "")
 
 
+@pytest.mark.measures_children
 def test_where_sts_refuses_nothing_is_started(container: Container) -> None:
     container.sandbox.faults.fail("AccessDenied")
     done = container.exec("print('started')")
@@ -324,6 +330,7 @@ def test_a_profile_that_wins_is_named_and_nothing_is_started(container: Containe
     assert container.given == []
 
 
+@pytest.mark.measures_children
 def test_an_identity_of_a_file_is_handed_on_where_the_command_does_not_see_the_file(
     container: Container,
 ) -> None:
@@ -386,6 +393,7 @@ def test_the_node_stays_out_of_reach_unless_it_is_asked_for(
     assert seen(container.exec(SEEN))["AWS_EC2_METADATA_DISABLED"] == given
 
 
+@pytest.mark.measures_children
 def test_force_goes_on_and_says_so(container: Container) -> None:
     config = container.home / "config"
     config.write_text("[default]\ncredential_process = /bin/false\n")

@@ -136,6 +136,7 @@ def test_boto3_takes_it_as_a_profiles_credential_process(container: Container) -
     assert [each.access_key_id for each in container.sandbox.s3_identities] == container.given
 
 
+@pytest.mark.measures_children
 def test_json_adds_the_version_of_all_our_json(container: Container) -> None:
     assert list(answer(container.run("process", "--json"))) == ["schema", *FIELDS]
 

@@ -40,6 +40,7 @@ def told(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.measures_children
 def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
     number: signal.Signals, container: Container
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_shell_is_told_what_to_unset_and_keeps_its_own_region(container: Conta
     assert {name for name in found if name in REMOVED} == {URI, TOKEN_FILE}
 
 
+@pytest.mark.measures_children
 def test_json_tells_the_same(container: Container) -> None:
     with container.start("serve", "--json") as process:
         assert process.stdout is not None

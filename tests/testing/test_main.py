@@ -20,6 +20,8 @@ from irsa_creds.testing.__main__ import _end_as_by_ctrl_c, main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.measures_children
+
 COMMAND = [sys.executable, "-m", "irsa_creds.testing"]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Irsa
 
 pytest_plugins = ["pytester", "pytest_irsa_creds"]
+pytestmark = pytest.mark.measures_children
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "testing.md"
@@ -176,10 +177,17 @@ def test_the_end_of_a_token_is_seconds_or_a_datetime(irsa_token: Callable[..., s
 # -- runs of pytest --------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A run loads no plugin but those it names: Hypothesis alone takes longer than the tests."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    return pytester
+
+
 def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is_told(
-    pytester: pytest.Pytester,
+    bare: pytest.Pytester,
 ) -> None:
-    pytester.makepyfile(
+    bare.makepyfile(
         """
         import sys
 
@@ -192,7 +200,7 @@ def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is
             raise AssertionError("it never runs")
         """
     )
-    done = pytester.runpytest_subprocess(*STRICT)
+    done = bare.runpytest_subprocess(*STRICT)
     done.assert_outcomes(passed=1, errors=1)
     done.stdout.fnmatch_lines(
         ["The fixtures of irsa_creds need its extra `testing` (*jwt*): pip install *testing*"]
@@ -201,9 +209,9 @@ def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is
 
 
 def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
-    pytester: pytest.Pytester,
+    bare: pytest.Pytester,
 ) -> None:
-    pytester.makepyfile(
+    bare.makepyfile(
         test_marker="""
         import pytest
 
@@ -243,7 +251,7 @@ def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
             assert irsa.list_buckets()["Buckets"]
         """,
     )
-    done = pytester.runpytest_subprocess(*STRICT)
+    done = bare.runpytest_subprocess(*STRICT)
     done.assert_outcomes(passed=3, errors=2)
     done.stdout.fnmatch_lines(
         [
@@ -253,16 +261,16 @@ def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
     )
 
 
-def test_the_example_and_the_page_run_on_a_worker_of_xdist(pytester: pytest.Pytester) -> None:
+def test_the_example_and_the_page_run_on_a_worker_of_xdist(bare: pytest.Pytester) -> None:
     for file in EXAMPLE.glob("*.py"):
-        pytester.path.joinpath(file.name).write_text(file.read_text())
+        bare.path.joinpath(file.name).write_text(file.read_text())
     written = {file.read_text() for file in EXAMPLE.glob("*.py")}
     snippets = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert written < set(snippets), "the page shows the example as it is"
     for number, snippet in enumerate(snippets):
         if "def test_" in snippet and snippet not in written:
-            pytester.path.joinpath(f"test_page_{number}.py").write_text(snippet)
-    done = pytester.runpytest_subprocess(*STRICT, "-n", "1")
+            bare.path.joinpath(f"test_page_{number}.py").write_text(snippet)
+    done = bare.runpytest_subprocess(*STRICT, "-p", "xdist", "-n", "1")
     done.assert_outcomes(passed=11)
 
 
