@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSResponse
 
+# Coverage doubles their time, and no line is theirs alone.
+pytestmark = pytest.mark.no_cover
+
 CASES = cases()
 DIFFERENT = different()
 

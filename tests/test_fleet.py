@@ -16,6 +16,9 @@ from irsa_creds import _freshness as fresh
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Coverage doubles the time of the simulation, which is none of the package.
+pytestmark = pytest.mark.no_cover
+
 PODS = 200
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from irsa_creds._answer import Proof
     from irsa_creds._sts import Answer
 
+# Coverage doubles the time of the simulation, which is none of the package.
+pytestmark = pytest.mark.no_cover
+
 START = 1000.0
 # What a reader sleeps between two reads; no time of the rules is a multiple of it.
 PAUSE = 0.7

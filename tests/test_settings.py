@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ConfigNotFound
+from botocore.session import Session
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._session_settings import SessionSettings
 from irsa_creds._settings import EnvironSettings, Found, find_profile_key, find_web_identity
 
 if TYPE_CHECKING:
@@ -93,6 +95,16 @@ def test_only_one_of_the_files_may_exist(files: dict[str, str], no_files: dict[s
 
 def test_services_sections_are_nested(files: dict[str, str]) -> None:
     settings = EnvironSettings(files)
+    assert settings.services("local") == {"sts": {"endpoint_url": "http://127.0.0.1:1"}}
+    assert settings.services("other") is None
+
+
+def test_so_are_those_that_a_session_reads(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, path in files.items():
+        monkeypatch.setenv(name, path)
+    settings = SessionSettings(Session(), "default", explicit_profile=False)
     assert settings.services("local") == {"sts": {"endpoint_url": "http://127.0.0.1:1"}}
     assert settings.services("other") is None
 
