@@ -18,7 +18,7 @@ BUILD_VENV := $(VENV)-build
 AWSCLI_VENV := $(VENV)-awscli
 # What touches botocore's own names.
 BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
-	dual_errors endpoint expired_hook http ini install muffle place private_names settings smoke strict sts \
+	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
 	uninstall)) tests/chain
 AIO_TESTS := tests/aio
 # What versions of Python differ in: threads, processes, event loops, and what stands on botocore's classes.
