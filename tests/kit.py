@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -237,8 +238,10 @@ def join_refreshes() -> None:
     while threads := refreshing():
         for thread in threads:
             # As long as a refresh may take: another test's may be on a real network.
-            thread.join(40)
-            assert not thread.is_alive(), "a refresh hangs"
+            with contextlib.suppress(RuntimeError):
+                # It is listed a moment before it can be joined.
+                thread.join(40)
+                assert not thread.is_alive(), "a refresh hangs"
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -79,7 +79,6 @@ def test_the_source_was_searched() -> None:
         "TokenFileMissing",
         "EndpointUnresolved",
         "RefreshTimeout",
-        "Interrupted",
     } <= own_codes()
     assert "SSLError" in network_codes()
 

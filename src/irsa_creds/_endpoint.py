@@ -45,9 +45,6 @@ def endpoint_url(config: Config) -> str:
         pass
     try:
         return _by_client(config)
-    except TimeoutError:
-        # The lock's, and it says nothing of the region: the caller may try again.
-        raise
     except Exception as error:  # noqa: BLE001 - botocore has a dozen of them for this
         reason = str(error)
     raise ConfigError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["logging_is_held_here", "muted"]
+__all__ = ["muted"]
 
 # The loggers of all modules that a call uses (botocore 1.40.61 to 1.44.8, urllib3 1.26 to 2.8), and
 # the one that captured warnings go to. Each has a filter of its own, for the filter of a parent
@@ -47,15 +47,6 @@ _LOGGERS = (
     "urllib3.util.retry",
     "py.warnings",
 )
-
-
-def logging_is_held_here() -> bool:
-    """Whether this thread is in the middle of configuring `logging`, which others then wait for.
-
-    The lock has no public name; its RLock has had this method in every CPython.
-    """
-    owned = getattr(getattr(logging, "_lock", None), "_is_owned", None)
-    return owned is not None and bool(owned())
 
 
 class _Mute(logging.Filter):

@@ -40,9 +40,11 @@ class _Group:
         self.started: dict[Refresh, float] = {}
 
     def drop_lost(self, now: float) -> None:
-        """Free the slots of refreshes that hang, and of those whose start was interrupted."""
+        """Free the slots of refreshes that ended or hang, and of starts that were interrupted."""
         self.started = {
-            refresh: at for refresh, at in self.started.items() if now < _ends_at(refresh, at)
+            refresh: at
+            for refresh, at in self.started.items()
+            if now < _ends_at(refresh, at) and not refresh.ended
         }
 
 
@@ -89,11 +91,11 @@ class Slots:
         """Start queued refreshes while slots are free; return False where no thread can start."""
         # A read in a signal handler or a finalizer must not come back here in the middle.
         with HERE.slow_path:
-            started = True
             for group in (self._waited_for, self._background):
-                while started and self._has_next(group):
-                    started = self._start_next(group)
-        return started
+                while (taken := self._take(group)) is not None:
+                    if not self._start(group, *taken):
+                        return False
+        return True
 
     def next_free_at(self) -> float:
         """Return the instant at which a refresh that hangs frees a slot for a queued one."""
@@ -106,53 +108,55 @@ class Slots:
             ]
         return min(ends, default=float("inf"))
 
-    def _has_next(self, group: _Group) -> bool:
+    def _take(self, group: _Group) -> tuple[Refresh, Refreshing] | None:
+        """Give a slot to the first in the queue; None where there is none or no slot."""
         with self._lock:
-            group.drop_lost(self._clock.now())
-            for refresh in [each for each in group.queued if each.is_claimed]:
-                # A caller runs it, where no thread could start.
-                del group.queued[refresh]
-            return bool(group.queued) and len(group.started) < group.most
+            now = self._clock.now()
+            group.drop_lost(now)
+            if len(group.started) >= group.most:
+                return None
+            # A caller runs a refresh itself where no thread could start.
+            while group.queued and (first := next(iter(group.queued))).is_claimed:
+                del group.queued[first]
+            for refresh, engine in group.queued.items():
+                if refresh not in group.started:
+                    group.started[refresh] = now
+                    return refresh, engine
+        return None
 
-    def _start_next(self, group: _Group) -> bool:
-        """Start a thread for the first in the queue; it stays queued where none can start."""
-        refresh, started = None, False
+    def _start(self, group: _Group, refresh: Refresh, engine: Refreshing) -> bool:
+        """Start the thread of a refresh, which stays in the queue where none can start."""
+        started = False
         try:
-            with self._lock:
-                refresh = next(iter(group.queued))
-                # In this order: an exception of a signal handler loses nothing.
-                group.started[refresh] = self._clock.now()
-                work = functools.partial(self._work, group, refresh, group.queued[refresh])
+            work = functools.partial(self._work, refresh, engine)
             started = start(threading.Thread(target=work, name="irsa-creds-refresh", daemon=True))
-            if started:
-                group.queued.pop(refresh, None)
         finally:
-            if refresh is not None and not started:
-                self._free(group, refresh)
+            with self._lock:
+                if started:
+                    group.queued.pop(refresh, None)
+                else:
+                    group.started.pop(refresh, None)
         return started
 
-    def _work(self, group: _Group, refresh: Refresh, engine: Refreshing) -> None:
+    def _work(self, refresh: Refresh, engine: Refreshing) -> None:
         """Be the thread of a refresh."""
         try:
             FORKS.enter()
             try:
                 # Another thread may have claimed it: a caller where no thread could start, say.
-                claimed = refresh.claim(self._clock.now())
-                if claimed:
+                if not refresh.claim(self._clock.now()):
+                    return
+                try:
                     engine.run(refresh)
+                finally:
+                    refresh.ended = True
             finally:
                 FORKS.leave()
                 # Before a log handler or a subscriber can take its time.
-                self._free(group, refresh)
                 self.pump()
-            if claimed:
-                engine.deliver()
+            engine.deliver()
         finally:
             FORKS.end()
-
-    def _free(self, group: _Group, refresh: Refresh) -> None:
-        with HERE.slow_path, self._lock:
-            group.started.pop(refresh, None)
 
 
 def _ends_at(refresh: Refresh, started_at: float) -> float:
