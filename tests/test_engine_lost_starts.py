@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import RefreshTimeout
-from irsa_creds._freshness import OVERDUE_GRACE
+from irsa_creds._freshness import OVERDUE_GRACE, Snapshot
 from irsa_creds._here import HERE
 from irsa_creds._slots import Slots
 from irsa_creds._waiting import aacquire, acquire
@@ -150,3 +150,13 @@ def test_a_late_response_from_before_the_credentials_that_were_given_up_does_not
     assert old is not made
     here.engine._finish(late, made.refreshed_at(made.refresh_at))
     assert here.engine.snapshot is made, "it was not taken for a newer one"
+
+
+def test_a_refresh_that_was_overtaken_before_it_began_counts_if_it_is_newer(here: Rig) -> None:
+    overtaken = here.engine.get_or_join()
+    assert not isinstance(overtaken, Snapshot)
+    assert overtaken.claim(here.clock.now())
+    # A read inside a read does not wait for the thread that claimed it.
+    assert here.engine.get_or_join(alone=True) is not overtaken
+    here.engine.run(overtaken)
+    assert here.served() is overtaken.outcome

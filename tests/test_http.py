@@ -74,6 +74,21 @@ def test_a_post_arrives_as_it_was_given() -> None:
         assert seen.headers["accept-encoding"] == "identity"
 
 
+def test_without_botocores_private_name_a_post_arrives_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from botocore import httpsession
+
+    class Renamed(httpsession.URLLib3Session):  # type: ignore[misc]
+        def __init__(self, **given: object) -> None:
+            super().__init__(**given)
+            del self._pool_classes_by_scheme
+
+    monkeypatch.setattr(httpsession, "URLLib3Session", Renamed)
+    with StsServer([OK]) as server:
+        assert got(server.url) == b"fine"
+
+
 def test_a_path_that_is_missing_becomes_a_slash() -> None:
     with StsServer([OK]) as server:
         got(server.url)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irsa_creds._errors import JWT, Failure, instant, one_line, without_userinfo
 from irsa_creds._meanings import meaning
 from irsa_creds._place import region_of_issuer
+from irsa_creds._validate import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -306,7 +307,7 @@ def _explain(asked: Asked, told: Mapping[str, Any], role_name: str) -> str:
         who = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
         who += ["--audience", aud]
     else:
-        who = ["--token", asked.token_file or "FILE"]
+        who = ["--token", _shown_file(asked.token_file) or "FILE"]
     read = ["aws", "iam", "get-role", "--role-name", role_name]
     explain = ["irsa-creds", "explain", "--policy", "role.json", *who]
     return f"{shlex.join(read)} > role.json && {shlex.join(explain)}"
@@ -325,3 +326,8 @@ def _region(endpoint: str) -> str:
     """Return the region in the name of a regional endpoint of STS."""
     found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", endpoint)
     return found[1] if found else "REGION"
+
+
+def _shown_file(path: str | None) -> str | None:
+    """Return the token's file for a command; None where its name may not be shown as it is."""
+    return path if path and path.isprintable() and shown_path(path) == repr(path) else None

@@ -77,7 +77,7 @@ class Asked(NamedTuple):
         endpoint: whose answer it is.
         duration: the lifetime asked for.
         token: the secret that was sent.
-        token_file: where it is, as it may be shown; None where it comes from a callable.
+        token_file: where it is; None where it comes from a callable.
         external_id: of a role further down a chain; some use a passphrase.
         signer: the role that signed, in a chain; None where the token alone shows who asks.
     """

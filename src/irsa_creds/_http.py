@@ -118,7 +118,9 @@ def _session(settings: Http, url: str, deadline: float, connect: float, read: fl
     # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8). Without that name,
     # only a server that drips could outlast the deadline, and `http.client` could be told to print.
     pools = getattr(session, "_pool_classes_by_scheme", {})
-    pools.update({scheme: _bounded(pool, deadline) for scheme, pool in pools.items()})
+    scheme = url.partition(":")[0].lower()
+    if scheme in pools:
+        pools[scheme] = _bounded(pools[scheme], deadline)
     return session
 
 

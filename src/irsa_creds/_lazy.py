@@ -8,7 +8,7 @@ import importlib
 
 from irsa_creds._forks import FORKS
 
-__all__ = ["load_exchange_modules", "load_signer"]
+__all__ = ["load_certificates", "load_exchange_modules", "load_signer"]
 
 _MODULES = (
     "botocore.awsrequest",
@@ -36,11 +36,15 @@ def _load() -> None:
     # Private to botocore: `_endpoint` does without it where it is gone.
     with contextlib.suppress(ImportError):
         importlib.import_module("botocore.endpoint_provider")
-    # It finds the CA bundle, and registers an exit handler; botocore does without it.
-    with contextlib.suppress(ImportError):
-        importlib.import_module("certifi").where()
     # Looking up a host's address imports this codec, deep inside `getaddrinfo`.
     "x".encode("idna")
+
+
+@functools.cache
+def load_certificates() -> None:
+    """Import what finds the CA bundle, and registers an exit handler; botocore does without it."""
+    with contextlib.suppress(ImportError):
+        FORKS.during(lambda: importlib.import_module("certifi").where())
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from irsa_creds._clock import SystemClock
 from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
 from irsa_creds._forks import FORKS
-from irsa_creds._lazy import load_exchange_modules, load_signer
+from irsa_creds._lazy import load_certificates, load_exchange_modules, load_signer
 from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
 from irsa_creds._slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._switches import number, switch
@@ -53,6 +53,8 @@ class Registry:
         self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
         # By id as well: to hash a whole identity costs more than all the rest of it.
         self._kept: LRUCache[int, Provider] | None = None
+        # The only one so far: it needs no order.
+        self._first: Provider | None = None
         self._shared_place: bool | str | None = None
 
     def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
@@ -78,6 +80,8 @@ class Registry:
         if engine_of(found).sharing is None:
             # Where a pod shares credentials, most processes need none of it for an hour.
             load_exchange_modules()
+            if not (config.endpoint_url or "").startswith("http:"):
+                load_certificates()
             if config.chain:
                 load_signer()
         return found
@@ -116,9 +120,14 @@ class Registry:
     def _keep(self, provider: Provider) -> None:
         """Hold a provider though no user does; the one asked for least recently goes for it."""
         if self._kept is None:
-            from cachetools import LRUCache  # noqa: PLC0415 - only a process with a provider pays
+            if self._first in {None, provider}:
+                self._first = provider
+                return
+            from cachetools import LRUCache  # noqa: PLC0415 - most processes have one identity
 
             self._kept = LRUCache(number("IRSA_CREDS_MAX_PROVIDERS", default=_MOST_KEPT))
+            self._kept[id(self._first)] = self._first
+            self._first = None
         self._kept[id(provider)] = provider
 
     def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
@@ -139,7 +148,7 @@ class Registry:
         with self._lock:
             providers = list(self._known.values())
             self._known.clear()
-            self._kept = self._slots = None
+            self._kept = self._first = self._slots = None
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.pause()

@@ -12,7 +12,6 @@ from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._http import NoReply, Reply, Request, post
 from irsa_creds._lazy import load_exchange_modules
 from irsa_creds._muffle import muted
-from irsa_creds._validate import shown_path
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Exchange:
             duration,
             token,
             self._signer,
-            self._token_file,
+            self._config.token_file,
             self._external_id,
         )
         self.calls += 1
@@ -146,12 +145,6 @@ class Exchange:
     def _external_id(self) -> str | None:
         """What a role further down a chain asks for."""
         return None
-
-    @property
-    def _token_file(self) -> str | None:
-        """The token's file, for a command; None where its name may not be shown as it is."""
-        file = self._config.token_file
-        return file if file and file.isprintable() and shown_path(file) == repr(file) else None
 
     def _form(self, duration: int | None) -> dict[str, str]:
         """Return the fields as botocore's QuerySerializer (1.44.8), but for the token."""
