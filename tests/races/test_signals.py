@@ -17,8 +17,8 @@ pytestmark = pytest.mark.timeout(110)
 def test_an_exception_of_a_signal_handler_leaves_no_lock_taken(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
-    ended = run("signal_storm.py", environ, 2000, seconds=100)
+    ended = run("signal_storm.py", environ, 10_000, seconds=100)
     # Python 3.11 itself complains on stderr where an exception hit `Thread.start`.
     assert ended.status == 0, ended.err
-    assert ended.out == "2000 1\n"
+    assert ended.out == "10000 1\n"
     assert sts.calls

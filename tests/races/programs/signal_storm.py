@@ -5,7 +5,6 @@ Args: how many exceptions are to hit a read.
 
 from __future__ import annotations
 
-import itertools
 import random
 import signal
 import sys
@@ -22,39 +21,35 @@ class SoftTimeLimitError(Exception):
     """What the handler raises."""
 
 
+def read_until_interrupted(provider: irsa_creds.Provider, seconds: float, *, cold: bool) -> None:
+    """Read on the slow path, which takes locks, decides and schedules; the handler raises there."""
+    engine = engine_of(provider)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Not for ever: Python itself drops an exception that hits a weak reference's callback.
+    for _ in range(5 if cold else 200):
+        if cold:
+            provider.invalidate()
+        engine.leave_fast_path()
+        provider.get(min_ttl=1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def main(wanted: int) -> None:
     """Read until enough reads were interrupted; then everything must still work."""
     provider = irsa_creds.provider()
     provider.get()
-    engine = engine_of(provider)
-    hits, armed = 0, False
 
     def handler(*_: object) -> None:
-        if armed:
-            raise SoftTimeLimitError
+        raise SoftTimeLimitError
 
     signal.signal(signal.SIGALRM, handler)
-    ends = time.monotonic() + LONGEST
+    hits, ends = 0, time.monotonic() + LONGEST
     draw = random.Random(1)
-    for number in itertools.count():
-        if hits >= wanted or time.monotonic() > ends:
-            break
+    while hits < wanted and time.monotonic() < ends:
         try:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, draw.uniform(5e-6, 1.5e-4))
-                armed = True
-                for _ in range(200):
-                    # The slow path: it takes locks, decides and schedules.
-                    engine.snapshot.check_at = float("-inf")
-                    provider.get(min_ttl=1)
-                    if number % 50 == 0:
-                        provider.invalidate()
-            finally:
-                armed = False
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            read_until_interrupted(provider, draw.uniform(5e-6, 1.5e-4), cold=hits % 10 == 0)
         except SoftTimeLimitError:
             hits += 1
-    armed = False
     done: list[str] = []
 
     def read() -> None:
