@@ -14,17 +14,18 @@ cp --dereference /etc/resolv.conf /etc/hosts "$root/etc/"
 for settings in /etc/pip.conf /etc/xdg/pip "${HOME:-/root}/.config/pip" "${HOME:-/root}/.pip"; do
     [ ! -e "$settings" ] || cp --parents --recursive "$settings" "$root"
 done
-mkdir -p "$root$PWD"
 
 # shellcheck disable=SC2016 # the inner shell's variables
 exec unshare --mount sh -euc '
     root=$1
     shift
+    # First: the checkout may lie in it.
+    mount -t tmpfs tmp "$root/tmp"
+    mkdir -p "$root$PWD"
     mount --bind "$PWD" "$root$PWD"
     mount --bind /etc/ssl/certs "$root/etc/ssl/certs"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    mount -t tmpfs tmp "$root/tmp"
     export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     exec chroot "$root" env --chdir="$PWD" "$@"
 ' sh "$root" "$@"
