@@ -27,7 +27,8 @@ def token_file(tmp_path: Path) -> Path:
 
 
 def continue_for_ever(call: Call) -> None:
-    while not call.stopping.is_set():
+    # Not faster: newer Pythons end it themselves after a hundred of them.
+    while not call.stopping.wait(0.02):
         call.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 

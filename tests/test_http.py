@@ -218,7 +218,8 @@ def drip_one_header(call: Call) -> None:
 
 
 def continue_for_ever(call: Call) -> None:
-    while not call.stopping.is_set():
+    # Not faster: newer Pythons end it themselves after a hundred of them.
+    while not call.stopping.wait(0.02):
         call.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
