@@ -23,6 +23,9 @@ from sharing.pods import Pod, change
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Tests of other files may have left a server's thread, and a child here does little.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
 #: A uid that has no entry in any passwd file.
 NOBODY_AT_ALL = 54_321
 
