@@ -13,6 +13,7 @@ SOURCE = Path(irsa_creds.__file__).parent
 # In this order: each module imports only from those before it.
 MODULES = [
     "_version",
+    "_locks",
     "_forks",
     "_lazy",
     "_here",

@@ -23,7 +23,6 @@ from kit import FakeClock, eventually, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from irsa_creds._timer import Ticking
 
@@ -360,13 +359,13 @@ def test_scheduling_starts_no_thread_and_running_starts_one(clock: FakeClock, ti
 def test_threads_that_run_it_at_once_start_one(timer: Timer) -> None:
     before, lock = timers(), Announced()
     timer._lock = lock  # type: ignore[assignment]
-    with lock:
-        other = threading.Thread(target=timer.run)
-        other.start()
-        lock.taken.clear()
-        assert lock.asked_for.acquire(timeout=10)
-        # The other thread has seen that there is none, and waits.
-        start(timer)
+    lock.acquire(blocking=True)
+    other = threading.Thread(target=timer.run)
+    other.start()
+    assert lock.asked_for.acquire(timeout=10)
+    # The other thread has seen that there is none, and waits.
+    start(timer)
+    lock.release()
     other.join(10)
     assert timers() == before + 1
 
@@ -378,19 +377,13 @@ class Announced:
         self._lock = threading.RLock()
         self._owner = threading.get_ident()
         self.asked_for = threading.Semaphore(0)
-        self.taken = threading.Event()
 
-    def __enter__(self) -> None:
+    def acquire(self, blocking: bool) -> bool:  # noqa: FBT001 - as a lock has it
         if threading.get_ident() != self._owner:
             self.asked_for.release()
-        self._lock.acquire()
+        return self._lock.acquire(blocking)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
         self._lock.release()
 
 

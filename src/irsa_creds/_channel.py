@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import said
+from irsa_creds._locks import try_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,14 +67,13 @@ class Subscribers:
 
     def deliver(self) -> None:
         """Call the subscribers; where a slow one is still being called, its thread goes on."""
-        # Bound once: a subscriber that forks finds another lock in the child.
-        delivering = self._delivering
-        while self._queue and delivering.acquire(blocking=False):
-            try:
-                while self._queue:
-                    self._tell(*self._queue.popleft())
-            finally:
-                delivering.release()
+        # Again where events came while another thread was just letting go.
+        while self._queue and try_hold(self._delivering, self._tell_all):
+            pass
+
+    def _tell_all(self) -> None:
+        while self._queue:
+            self._tell(*self._queue.popleft())
 
     def _tell(self, name: str, arguments: tuple[Any, ...]) -> None:
         from irsa_creds import _events  # noqa: PLC0415 - loaded by `subscribe`

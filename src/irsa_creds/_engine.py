@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ from irsa_creds import _freshness as fresh, _refusals
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._freshness import Snapshot, State
 from irsa_creds._here import HERE
+from irsa_creds._locks import hold, holding
 from irsa_creds._outage import Outage
 from irsa_creds._refresh import Refresh
 from irsa_creds._slots import Slots, start
@@ -37,12 +39,14 @@ _NEXT_TRY = 1.0
 _TRIED_AT_LEAST_EVERY = 360.0
 
 
+_section = holding(operator.methodcaller("_lock_of_section"))
+
+
 class Engine:
     """One identity's credentials: reads take `snapshot` bare, all changes happen under one lock.
 
-    The lock is held for microseconds: never over I/O, logging, a start of a thread, a call into
-    user code, or while another engine's lock is taken. It is a plain `RLock` in a plain `with`,
-    which no exception of a signal handler can leave taken.
+    The lock is held for microseconds, in the methods marked `_section`: never over I/O, logging, a
+    start of a thread, a call into user code, or while another engine's lock is taken.
 
     Args:
         pilot: gets new credentials from STS.
@@ -92,6 +96,11 @@ class Engine:
         # Callers are released without the lock: that calls into their event loops.
         self._settled: deque[tuple[Refresh, Outcome]] = deque()
 
+    def _lock_of_section(self) -> threading.RLock:
+        # A read in a signal handler finds by it that it is in the middle of a change.
+        HERE.section = self._lock
+        return self._lock
+
     # -- reads ---------------------------------------------------------------------------------
 
     def get_or_join(self, min_ttl: float = 0.0, *, alone: bool = False) -> Snapshot | Refresh:
@@ -111,11 +120,7 @@ class Engine:
                 return snapshot
             if HERE.is_in_section:
                 raise _refusals.interrupted(self.role_arn)
-        HERE.section = self._lock
-        with self._lock:
-            now = self._clock.now()
-            self._disown_overdue(now)
-            found = self._decide(min_ttl, now, alone=alone)
+        found = self._decide(min_ttl, alone=alone)
         self._release_callers(deliver=not alone)
         if not alone:
             self._wake(found)
@@ -125,10 +130,10 @@ class Engine:
             raise found
         return found
 
-    def _decide(
-        self, min_ttl: float, now: float, *, alone: bool
-    ) -> Snapshot | Refresh | Failure | IrsaError:
-        snapshot = self.snapshot
+    @_section
+    def _decide(self, min_ttl: float, *, alone: bool) -> Snapshot | Refresh | Failure | IrsaError:
+        now, snapshot = self._clock.now(), self.snapshot
+        self._disown_overdue(now)
         if now >= snapshot.end_of_use:
             return self._join_or_create(now, alone=alone)
         snapshot.was_read = True
@@ -273,16 +278,7 @@ class Engine:
         refresh.thread_id = threading.get_ident()
         lines_before = HERE.lines
         try:
-            with HERE.slow_path:
-                HERE.lines = []
-                self._begin(refresh)
-                if refresh.cached is not None and not self._pilot.token_changed():
-                    outcome = refresh.cached
-                else:
-                    refresh.cached = None
-                    self._started += 1
-                    refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
-                    outcome = (self.sharing or self._pilot).fetch(refresh, self.snapshot)
+            outcome = hold(HERE.slow_path, self._fetch, refresh)
         finally:
             lines, HERE.lines = HERE.lines, lines_before
             self._outage.say(lines or ())
@@ -293,43 +289,54 @@ class Engine:
                 outcome = refresh.overdue()
             self._finish(refresh, outcome)
 
+    def _fetch(self, refresh: Refresh) -> Outcome:
+        HERE.lines = []
+        self._begin(refresh)
+        if refresh.cached is not None and not self._pilot.token_changed():
+            return refresh.cached
+        refresh.cached = None
+        self._started += 1
+        refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
+        return (self.sharing or self._pilot).fetch(refresh, self.snapshot)
+
+    @_section
     def _begin(self, refresh: Refresh) -> None:
         """See that a refresh that hangs is noticed."""
-        HERE.section = self._lock
-        with self._lock:
-            self._started_at = refresh.started_at
-            if self.refresh is refresh:
-                # A read that leaves the fast path for an earlier reason goes on doing so.
-                valid = self._clock.now() < self.snapshot.end_of_use
-                at = min(self.snapshot.end_of_use, refresh.overdue_at)
-                self.snapshot.check_at = at if self.snapshot.check_at > fresh.NEVER else fresh.NEVER
-                if valid or self.keep_warm:
-                    self._schedule(refresh.overdue_at)
+        self._started_at = refresh.started_at
+        if self.refresh is refresh:
+            # A read that leaves the fast path for an earlier reason goes on doing so.
+            valid = self._clock.now() < self.snapshot.end_of_use
+            at = min(self.snapshot.end_of_use, refresh.overdue_at)
+            self.snapshot.check_at = at if self.snapshot.check_at > fresh.NEVER else fresh.NEVER
+            if valid or self.keep_warm:
+                self._schedule(refresh.overdue_at)
 
     def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
         """Take over what a refresh brought, and release its callers."""
-        HERE.section = self._lock
-        with self._lock:
-            now = self._clock.now()
-            refresh.ended = True
-            timely = self.refresh is refresh
-            if timely:
-                self.refresh = None
-            if isinstance(outcome, Snapshot):
-                # A late response of an overdue refresh counts only if it is newer.
-                if timely or _is_newer(outcome, self.snapshot):
-                    self._accept(outcome, now)
-                    # A late one was told as failed: of the rest only the success is still true.
-                    self._subscribers.put(refresh.events if timely else refresh.events[-1:])
-            elif timely:
-                self._subscribers.put(refresh.events)
-                if refresh.cached is None and not refresh.was_cut(now):
-                    self._record(refresh, outcome, now)
-                else:
-                    self._arrange(self.snapshot, now)
+        self._take_over(refresh, outcome)
         self._release_callers()
         refresh.settle(outcome)
         self._wake()
+
+    @_section
+    def _take_over(self, refresh: Refresh, outcome: Outcome) -> None:
+        now = self._clock.now()
+        refresh.ended = True
+        timely = self.refresh is refresh
+        if timely:
+            self.refresh = None
+        if isinstance(outcome, Snapshot):
+            # A late response of an overdue refresh counts only if it is newer.
+            if timely or _is_newer(outcome, self.snapshot):
+                self._accept(outcome, now)
+                # A late one was told as failed: of the rest only the success is still true.
+                self._subscribers.put(refresh.events if timely else refresh.events[-1:])
+        elif timely:
+            self._subscribers.put(refresh.events)
+            if refresh.cached is None and not refresh.was_cut(now):
+                self._record(refresh, outcome, now)
+            else:
+                self._arrange(self.snapshot, now)
 
     def _accept(self, snapshot: Snapshot, now: float) -> None:
         self.snapshot = snapshot
@@ -425,35 +432,39 @@ class Engine:
 
     def tick(self) -> None:
         """Do what is due, as the timer asks: nothing if it was not read since the last refresh."""
-        HERE.section = self._lock
-        with self._lock:
-            now = self._clock.now()
-            self.wakes_at = fresh.NEVER
-            self._disown_overdue(now)
-            if not (self.snapshot.was_read or self.keep_warm):
-                # Dormant: the next read looks here, and wakes it.
-                self.leave_fast_path()
-            elif now < self.snapshot.end_of_use:
-                self._refresh_if_due(self.snapshot, now)
-            elif self.keep_warm:
-                self._warm_up(now)
-            refresh = self.refresh
+        self._do_what_is_due()
         self._release_callers()
+        refresh = self.refresh
         if refresh is not None and not refresh.is_claimed:
             self._put_in_background(refresh)
 
+    @_section
+    def _do_what_is_due(self) -> None:
+        now = self._clock.now()
+        self.wakes_at = fresh.NEVER
+        self._disown_overdue(now)
+        if not (self.snapshot.was_read or self.keep_warm):
+            # Dormant: the next read looks here, and wakes it.
+            self.leave_fast_path()
+        elif now < self.snapshot.end_of_use:
+            self._refresh_if_due(self.snapshot, now)
+        elif self.keep_warm:
+            self._warm_up(now)
+
     def prefetch(self) -> None:
         """Refresh where nothing is valid or a refresh is due; wait for nothing."""
-        HERE.section = self._lock
-        with self._lock:
-            now = self._clock.now()
-            self._disown_overdue(now)
-            if now < self.snapshot.end_of_use:
-                self._refresh_if_due(self.snapshot, now)
-            else:
-                self._warm_up(now)
+        self._prefetch()
         self._release_callers()
         self._wake()
+
+    @_section
+    def _prefetch(self) -> None:
+        now = self._clock.now()
+        self._disown_overdue(now)
+        if now < self.snapshot.end_of_use:
+            self._refresh_if_due(self.snapshot, now)
+        else:
+            self._warm_up(now)
 
     def _warm_up(self, now: float) -> None:
         """Create the refresh that a caller would wait for, before there is one."""
@@ -470,50 +481,53 @@ class Engine:
 
     def invalidate(self, access_key_id: str | None) -> None:
         """Never serve that key again (None: the one in use)."""
-        HERE.section = self._lock
-        with self._lock:
-            held = self.snapshot.credentials.access_key_id
-            if access_key_id in (None, held):
-                self.snapshot.give_up()
-                self._arrange(self.snapshot, self._clock.now())
+        held = self._expire(access_key_id)
         if self.sharing is not None:
             self.sharing.bury(access_key_id or held)
 
+    @_section
+    def _expire(self, access_key_id: str | None) -> str:
+        held = self.snapshot.credentials.access_key_id
+        if access_key_id in (None, held):
+            self.snapshot.give_up()
+            self._arrange(self.snapshot, self._clock.now())
+        return held
+
     def mark_stale(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; go on serving meanwhile."""
-        HERE.section = self._lock
-        with self._lock:
-            now, snapshot = self._clock.now(), self.snapshot
-            if (
-                access_key_id != snapshot.credentials.access_key_id
-                # A service whose clock is wrong would make us hammer STS.
-                or now - snapshot.sent_at < fresh.DEMAND_INTERVAL
-                or now >= snapshot.end_of_use
-            ):
-                return
+        self._mark_stale(access_key_id)
+        self._wake()
+
+    @_section
+    def _mark_stale(self, access_key_id: str) -> None:
+        now, snapshot = self._clock.now(), self.snapshot
+        if (
+            access_key_id == snapshot.credentials.access_key_id
+            # A service whose clock is wrong would make us hammer STS.
+            and now - snapshot.sent_at >= fresh.DEMAND_INTERVAL
+            and now < snapshot.end_of_use
+        ):
             # That counts once for each key: it stays stale until another takes its place.
             snapshot.refresh_at = min(now, snapshot.refresh_at)
             self._refresh_if_due(snapshot, now)
-        self._wake()
 
     def leave_fast_path(self) -> None:
         """Take the next read off the fast path, so that it reschedules the timer."""
         self.snapshot.check_at = fresh.NEVER
 
+    @_section
     def close(self) -> None:
         """Forget the credentials; the next read starts over.
 
         A refresh in progress still counts: others may wait for it.
         """
-        HERE.section = self._lock
-        with self._lock:
-            self.keep_warm = False
-            self.snapshot.give_up()
-            self.snapshot = Snapshot.nothing()
-            lines = self._outage.drain()
-            self._outage = Outage(self.role_arn, self._draw)
-            self._outage.say(lines)
-            self._failed_at = fresh.NEVER
+        self.keep_warm = False
+        self.snapshot.give_up()
+        self.snapshot = Snapshot.nothing()
+        lines = self._outage.drain()
+        self._outage = Outage(self.role_arn, self._draw)
+        self._outage.say(lines)
+        self._failed_at = fresh.NEVER
 
     # -- the process -----------------------------------------------------------------------------
 
@@ -562,19 +576,18 @@ class Engine:
         """Return why the last refresh failed; None after one that did not."""
         return self._outage.failure
 
+    @_section
     def status(self) -> Status:
         """Return what the engine is doing, without starting anything."""
         from irsa_creds._status import status_of  # noqa: PLC0415 - most programs never ask
 
-        HERE.section = self._lock
-        with self._lock:
-            return status_of(
-                self.snapshot,
-                self._outage,
-                self._clock,
-                flights=self._started,
-                sts_calls=self._pilot.calls,
-            )
+        return status_of(
+            self.snapshot,
+            self._outage,
+            self._clock,
+            flights=self._started,
+            sts_calls=self._pilot.calls,
+        )
 
 
 def _is_newer(found: Snapshot, held: Snapshot) -> bool:

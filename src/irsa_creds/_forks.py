@@ -15,6 +15,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from irsa_creds._locks import hold
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,8 +61,7 @@ class Forks:
             # A fork that is under way waits for this thread, which must not wait for it.
             self._busy[me] += 1
             return
-        with self._gate:
-            self._busy[me] = 1
+        hold(self._gate, self._busy.__setitem__, me, 1)
 
     def leave(self) -> None:
         """Take back one `enter` of this thread."""

@@ -21,7 +21,7 @@ class _Here(threading.local):
 
     Attributes:
         slow_path: held while the thread decides about a refresh, starts one or runs one. A lock,
-            since `with` on it is atomic: no exception of a signal handler leaves it taken.
+            since `hold` takes it and gives it back whatever a signal handler raises.
         section: the lock of the engine that the thread changed last.
         lines: what the refresh that the thread runs is to log; None: it runs none.
     """

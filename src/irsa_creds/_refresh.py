@@ -81,10 +81,12 @@ class Refresh:
 
     def claim(self, now: float) -> bool:
         """Return whether this thread may run it, or start the thread that does."""
-        if not self._claimed.acquire(blocking=False):
+        if self.is_claimed:
             return False
+        # Before the lock is taken: an exception of a signal handler must leave no refresh behind
+        # that is claimed and has no deadline.
         self.started_at, self.deadline = now, now + self.seconds
-        return True
+        return self._claimed.acquire(blocking=False)
 
     @property
     def is_claimed(self) -> bool:

@@ -12,6 +12,7 @@ from irsa_creds._config import Config, EnvironSettings
 from irsa_creds._errors import TokenError
 from irsa_creds._forks import FORKS
 from irsa_creds._lazy import load_certificates, load_exchange_modules, load_signer
+from irsa_creds._locks import locked
 from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
 from irsa_creds._slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._switches import number, switch
@@ -67,16 +68,7 @@ class Registry:
     def _of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
         # A target role's provider holds its source's: they are shared by all chains.
         before = self._before(config.source, arguments) if config.chain else None
-        with self._lock:
-            found = self._known.get(config)
-            if found is None:
-                # A signal handler may have asked for it in between.
-                found = self._known.setdefault(config, self._new(config, arguments, before))
-                self._made[id(found)] = found
-            else:
-                pin(found, arguments)
-            self._equip(found)
-            self._keep(found)
+        found = self._known_or_new(config, arguments, before)
         if engine_of(found).sharing is None:
             # Where a pod shares credentials, most processes need none of it for an hour.
             load_exchange_modules()
@@ -84,6 +76,21 @@ class Registry:
                 load_certificates()
             if config.chain:
                 load_signer()
+        return found
+
+    @locked
+    def _known_or_new(
+        self, config: Config, arguments: Mapping[str, Any], before: Provider | None
+    ) -> Provider:
+        found = self._known.get(config)
+        if found is None:
+            # A signal handler may have asked for it in between.
+            found = self._known.setdefault(config, self._new(config, arguments, before))
+            self._made[id(found)] = found
+        else:
+            pin(found, arguments)
+        self._equip(found)
+        self._keep(found)
         return found
 
     def _new(
@@ -130,12 +137,12 @@ class Registry:
             self._first = None
         self._kept[id(provider)] = provider
 
+    @locked
     def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
         """Let all providers share in that place; None: in the environment's, if it names one."""
-        with self._lock:
-            self._shared_place = place
-            for provider in self.living():
-                self._equip(provider)
+        self._shared_place = place
+        for provider in self.living():
+            self._equip(provider)
 
     def _equip(self, provider: Provider) -> None:
         place = arguments_of(provider).get("shared_cache")
@@ -145,15 +152,18 @@ class Registry:
 
     def reset(self) -> None:
         """Forget and close every provider."""
-        with self._lock:
-            providers = list(self._known.values())
-            self._known.clear()
-            self._kept = self._first = self._slots = None
-            timer, self._timer = self._timer, None
+        providers, timer = self._forget()
         if timer is not None:
             timer.pause()
         for each in providers:
             each.close()
+
+    @locked
+    def _forget(self) -> tuple[list[Provider], Timer | None]:
+        providers, timer = list(self._known.values()), self._timer
+        self._known.clear()
+        self._kept = self._first = self._slots = self._timer = None
+        return providers, timer
 
     def before_fork(self) -> None:
         """End the timers' threads, which a child would not have."""

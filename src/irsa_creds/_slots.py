@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._forks import FORKS
 from irsa_creds._here import HERE
+from irsa_creds._locks import holding, locked
 
 if TYPE_CHECKING:
     from irsa_creds._clock import Clock
@@ -28,6 +29,10 @@ MOST_IN_BACKGROUND = 8
 _MOST_WAITED_FOR = 64
 # Seconds after which a thread that has not begun never will.
 _START_PATIENCE = 1.0
+
+
+# A read in a signal handler or a finalizer must not come back here in the middle.
+_on_slow_path = holding(lambda _: HERE.slow_path)
 
 
 class _Group:
@@ -65,6 +70,8 @@ class Slots:
         self._waited_for = _Group(_MOST_WAITED_FOR)
         self._background = _Group(self.most_in_background)
 
+    @_on_slow_path
+    @locked
     def put(self, refresh: Refresh, engine: Refreshing, *, waited_for: bool) -> None:
         """Queue a refresh; one that is queued for the background may be queued for callers too.
 
@@ -73,55 +80,55 @@ class Slots:
             engine: runs it.
             waited_for: whether a caller waits for it.
         """
-        with HERE.slow_path, self._lock:
-            self._background.most = self.most_in_background
-            group = self._waited_for if waited_for else self._background
-            if refresh not in group.started:
-                group.queued.setdefault(refresh, engine)
+        self._background.most = self.most_in_background
+        group = self._waited_for if waited_for else self._background
+        if refresh not in group.started:
+            group.queued.setdefault(refresh, engine)
 
+    @_on_slow_path
+    @locked
     def holds(self, refresh: Refresh) -> bool:
         """Whether a refresh is queued, or its thread is just starting."""
-        with HERE.slow_path, self._lock:
-            groups = (self._waited_for, self._background)
-            for group in groups:
-                group.drop_lost(self._clock.now())
-            return any(refresh in group.queued or refresh in group.started for group in groups)
+        groups = (self._waited_for, self._background)
+        for group in groups:
+            group.drop_lost(self._clock.now())
+        return any(refresh in group.queued or refresh in group.started for group in groups)
 
+    @_on_slow_path
     def pump(self) -> bool:
         """Start queued refreshes while slots are free; return False where no thread can start."""
-        # A read in a signal handler or a finalizer must not come back here in the middle.
-        with HERE.slow_path:
-            for group in (self._waited_for, self._background):
-                while (taken := self._take(group)) is not None:
-                    if not self._start(group, *taken):
-                        return False
+        for group in (self._waited_for, self._background):
+            while (taken := self._take(group)) is not None:
+                if not self._start(group, *taken):
+                    return False
         return True
 
+    @_on_slow_path
+    @locked
     def next_free_at(self) -> float:
         """Return the instant at which a refresh that hangs frees a slot for a queued one."""
-        with HERE.slow_path, self._lock:
-            ends = [
-                _ends_at(refresh, at)
-                for group in (self._waited_for, self._background)
-                if group.queued
-                for refresh, at in group.started.items()
-            ]
+        ends = [
+            _ends_at(refresh, at)
+            for group in (self._waited_for, self._background)
+            if group.queued
+            for refresh, at in group.started.items()
+        ]
         return min(ends, default=float("inf"))
 
+    @locked
     def _take(self, group: _Group) -> tuple[Refresh, Refreshing] | None:
         """Give a slot to the first in the queue; None where there is none or no slot."""
-        with self._lock:
-            now = self._clock.now()
-            group.drop_lost(now)
-            if len(group.started) >= group.most:
-                return None
-            # A caller runs a refresh itself where no thread could start.
-            while group.queued and (first := next(iter(group.queued))).is_claimed:
-                del group.queued[first]
-            for refresh, engine in group.queued.items():
-                if refresh not in group.started:
-                    group.started[refresh] = now
-                    return refresh, engine
+        now = self._clock.now()
+        group.drop_lost(now)
+        if len(group.started) >= group.most:
+            return None
+        # A caller runs a refresh itself where no thread could start.
+        while group.queued and (first := next(iter(group.queued))).is_claimed:
+            del group.queued[first]
+        for refresh, engine in group.queued.items():
+            if refresh not in group.started:
+                group.started[refresh] = now
+                return refresh, engine
         return None
 
     def _start(self, group: _Group, refresh: Refresh, engine: Refreshing) -> bool:
@@ -131,12 +138,12 @@ class Slots:
             work = functools.partial(self._work, refresh, engine)
             started = start(threading.Thread(target=work, name="irsa-creds-refresh", daemon=True))
         finally:
-            with self._lock:
-                if started:
-                    group.queued.pop(refresh, None)
-                else:
-                    group.started.pop(refresh, None)
+            self._settle(group, refresh, started=started)
         return started
+
+    @locked
+    def _settle(self, group: _Group, refresh: Refresh, *, started: bool) -> None:
+        (group.queued if started else group.started).pop(refresh, None)
 
     def _work(self, refresh: Refresh, engine: Refreshing) -> None:
         """Be the thread of a refresh."""

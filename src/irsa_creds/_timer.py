@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._forks import FORKS
 from irsa_creds._freshness import WALL_TOLERANCE
+from irsa_creds._locks import locked
 from irsa_creds._slots import start
 
 if TYPE_CHECKING:
@@ -82,17 +83,21 @@ class Timer:
             # A greenlet that waits for the news would block the whole process.
             warn_of_late_gevent()
             return False
-        with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._loop, name="irsa-creds-timer", daemon=True)
-                started = False
-                try:
-                    self._thread = thread
-                    started = start(thread)
-                finally:
-                    if not started:
-                        self._thread = None
+        self._start()
         return self._thread is not None
+
+    @locked
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        thread = threading.Thread(target=self._loop, name="irsa-creds-timer", daemon=True)
+        started = False
+        try:
+            self._thread = thread
+            started = start(thread)
+        finally:
+            if not started:
+                self._thread = None
 
     def _loop(self) -> None:
         me = threading.current_thread()
@@ -121,27 +126,25 @@ class Timer:
             with contextlib.suppress(Exception):
                 _log.warning("A refresh could not be started: %s.", type(error).__name__)
 
+    @locked
     def take_due(self) -> list[Ticking]:
         """Return the engines that are due; all are when the wall clock jumped."""
-        with self._lock:
-            now = self._clock.now()
-            lead = self._clock.wall() - now
-            until = now
-            if abs(lead - self._lead) > WALL_TOLERANCE:
-                # Not otherwise: many small steps are a jump as well.
-                self._lead, until = lead, float("inf")
-            due: dict[Ticking, None] = {}
-            while self._heap and self._heap[0][0] <= until:
-                engine = _engine_due(heapq.heappop(self._heap))
-                if engine is not None:
-                    due[engine] = None
-            return list(due)
+        now = self._clock.now()
+        lead = self._clock.wall() - now
+        until = now
+        if abs(lead - self._lead) > WALL_TOLERANCE:
+            # Not otherwise: many small steps are a jump as well.
+            self._lead, until = lead, float("inf")
+        due: dict[Ticking, None] = {}
+        while self._heap and self._heap[0][0] <= until:
+            engine = _engine_due(heapq.heappop(self._heap))
+            if engine is not None:
+                due[engine] = None
+        return list(due)
 
     def _sleep(self) -> None:
         """Wait for the first instant or for news, and take the news over."""
-        with self._lock:
-            first = self._heap[0][0] if self._heap else float("inf")
-        seconds = min(first, self._slots.next_free_at()) - self._clock.now()
+        seconds = min(self._first_at(), self._slots.next_free_at()) - self._clock.now()
         # With nothing scheduled there is nothing to look at: no timeout, no CPU.
         timeout = None if seconds == float("inf") else max(0.0, min(_LONGEST_SLEEP, seconds))
         with contextlib.suppress(queue.Empty):
@@ -149,16 +152,20 @@ class Timer:
             while True:
                 self._take(self._news.get_nowait())
 
+    @locked
+    def _first_at(self) -> float:
+        return self._heap[0][0] if self._heap else float("inf")
+
+    @locked
     def _take(self, news: tuple[float, weakref.ref[Ticking]] | None) -> None:
         if news is None:
             return
-        with self._lock:
-            heapq.heappush(self._heap, (news[0], next(self._numbers), news[1]))
-            if len(self._heap) > self._most:
-                # Engines that are gone or that were rescheduled would fill it until their instant.
-                self._heap = [each for each in self._heap if _engine_due(each) is not None]
-                heapq.heapify(self._heap)
-                self._most = 2 * len(self._heap) + _SLACK
+        heapq.heappush(self._heap, (news[0], next(self._numbers), news[1]))
+        if len(self._heap) > self._most:
+            # Engines that are gone or that were rescheduled would fill it until their instant.
+            self._heap = [each for each in self._heap if _engine_due(each) is not None]
+            heapq.heapify(self._heap)
+            self._most = 2 * len(self._heap) + _SLACK
 
     def pause(self) -> bool:
         """End the thread before a fork, which a second thread makes a DeprecationWarning.

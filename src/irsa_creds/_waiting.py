@@ -11,6 +11,7 @@ from irsa_creds import _refusals
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._freshness import WAITER_SECONDS, Snapshot
 from irsa_creds._here import HERE, logging_is_held_here
+from irsa_creds._locks import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +49,12 @@ def acquire(
     if alone is None:
         alone = HERE.is_busy
     while True:
-        with HERE.slow_path:
-            found = engine.get_or_join(min_ttl, alone=alone)
-            if isinstance(found, Snapshot):
-                return found
-            if not alone and logging_is_held_here():
-                alone = True
-                continue
-            # Where no thread can start, a thread runs the refresh itself.
-            stays_here = alone or here or not engine.start(found)
+        found, stays_here = hold(HERE.slow_path, _look, engine, min_ttl, alone=alone, here=here)
+        if isinstance(found, Snapshot):
+            return found
+        if found is None:
+            alone = True
+            continue
         runs_here = stays_here and _run_here(engine, found, deadline, alone=alone)
         if runs_here:
             if not here:
@@ -67,6 +65,22 @@ def acquire(
         else:
             _wait(found, _patience(engine, found, deadline, timeout))
         _raise_failure(found, cut=runs_here)
+
+
+def _look(
+    engine: Engine, min_ttl: float, *, alone: bool, here: bool
+) -> tuple[Snapshot | Refresh | None, bool]:
+    """Return what to use or to wait for, and whether this thread is to run it.
+
+    None: look again, and wait for no other thread.
+    """
+    found = engine.get_or_join(min_ttl, alone=alone)
+    if isinstance(found, Snapshot):
+        return found, False
+    if not alone and logging_is_held_here():
+        return None, False
+    # Where no thread can start, a thread runs the refresh itself.
+    return found, alone or here or not engine.start(found)
 
 
 def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
@@ -100,14 +114,18 @@ async def aacquire(
     """Return a snapshot that may be used, waiting as a task does."""
     deadline = engine.now() + timeout
     while True:
-        with HERE.slow_path:
-            found = engine.get_or_join(min_ttl)
-            if isinstance(found, Snapshot):
-                return found
-            if not engine.start(found):
-                raise _refusals.no_thread()
+        found = hold(HERE.slow_path, _get_or_start, engine, min_ttl)
+        if isinstance(found, Snapshot):
+            return found
         await _wait_async(found, _patience(engine, found, deadline, timeout))
         _raise_failure(found)
+
+
+def _get_or_start(engine: Engine, min_ttl: float) -> Snapshot | Refresh:
+    found = engine.get_or_join(min_ttl)
+    if not isinstance(found, Snapshot) and not engine.start(found):
+        raise _refusals.no_thread()
+    return found
 
 
 def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float) -> float:

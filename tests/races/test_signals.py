@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(110)
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 14),
-    reason="`with` calls `__enter__` like any method there: no lock of a program is safe from it",
-)
 def test_an_exception_of_a_signal_handler_leaves_no_lock_taken(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
