@@ -17,13 +17,10 @@ BUILD_VENV := $(VENV)-build
 # The AWS CLI has a botocore of its own; the bench measures it.
 AWSCLI_VENV := $(VENV)-awscli
 # What touches botocore's own names.
-BOTOCORE_TESTS := $(addprefix tests/test_,$(addsuffix .py,boto3_session botocore config differential \
-	dual_errors endpoint expired_hook http install muffle place private_names settings smoke strict sts \
-	uninstall)) tests/chain
+BOTOCORE_TESTS := tests/botocore_adapters tests/identity tests/exchange tests/test_smoke.py
 AIO_TESTS := tests/aio
 # What versions of Python differ in: threads, processes, event loops, and what stands on botocore's classes.
-CORE_TESTS := tests/aio tests/chain tests/races tests/sharing $(filter-out \
-	$(addprefix tests/test_,bench_% demo.py documents.py extras.py fleet% plots.py),$(wildcard tests/test_*.py))
+CORE_TESTS := $(BOTOCORE_TESTS) tests/aio tests/engine tests/races tests/shared_cache tests/test_*.py
 # `make test` runs the whole suite on one Python, usually the oldest. These have the core's tests, and the last the
 # whole suite as well.
 OTHER_PYTHONS := 3.12 3.13 3.14 3.15
@@ -66,7 +63,7 @@ test-unit: $(VENV)/ready
 
 test-oldest: $(VENV)/botocore-$(OLDEST)/ready
 	@echo "botocore $(OLDEST):"
-	PYTHONPATH=$(VENV)/botocore-$(OLDEST) $(PYTEST) $(BOTOCORE_TESTS) $(AIO_TESTS) tests/doors/test_aioboto3.py
+	PYTHONPATH=$(VENV)/botocore-$(OLDEST) $(PYTEST) $(BOTOCORE_TESTS) $(AIO_TESTS) tests/integrations/test_aioboto3.py
 
 test-newest: $(NEWEST_VENV)/ready
 	@echo "The newest botocore, without aiobotocore:"

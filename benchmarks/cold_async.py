@@ -78,11 +78,11 @@ def main(side: str, started: float) -> None:
 async def _first(session: AioSession, side: str) -> None:
     credentials = await session.get_credentials()
     if side == _OURS:
-        from irsa_creds import _endpoint  # noqa: PLC0415 - the flight imports it, too
+        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - the flight imports it, too
 
         config = credentials.provider._config  # noqa: SLF001
         # On another thread, as in a flight.
-        await asyncio.to_thread(_endpoint.endpoint_url, config._replace(endpoint_url=None))
+        await asyncio.to_thread(endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()
 
 

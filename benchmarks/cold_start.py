@@ -84,14 +84,14 @@ def main(side: str) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     if side == OURS:
         import irsa_creds  # noqa: PLC0415 - it is in the time
-        from irsa_creds import _endpoint  # noqa: PLC0415
+        from irsa_creds._exchange import endpoint  # noqa: PLC0415
 
         irsa_creds.install()
     imported = time.perf_counter() - start
     credentials = botocore.session.Session().get_credentials()
     if side == OURS:
         config = credentials.provider._config  # noqa: SLF001
-        _endpoint.endpoint_url(config._replace(endpoint_url=None))
+        endpoint.endpoint_url(config._replace(endpoint_url=None))
     credentials.get_frozen_credentials()
     first = time.perf_counter() - start
     cpu = time.process_time() - cpu

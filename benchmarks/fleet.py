@@ -5,7 +5,7 @@
 
 A simulation of discrete events (SimPy): what cannot be measured on two cores. Sides: botocore's
 rules of today, AWS's coming ones (`_coming_rules`), ours, and ours with the cache that a pod's
-processes share. When ours ask is told by the library's own `_freshness` and `_outage`; a test plays
+processes share. When ours ask is told by the library's own `policy` and `backoff`; a test plays
 outages on its engine too, and compares. Credentials last an hour, each process reads once a second,
 all pods start within 10 s, and STS takes 600 calls a second. An outage is 30 minutes of 503, begun
 at three moments that lie 15 minutes apart: rules that all pods follow in step are hit at one and
@@ -24,7 +24,7 @@ Targets, with 10,000 pods:
 
 Where ours is worse, the table says so: in an outage a pod without valid credentials calls STS every
 10 to 20 s, and under AWS's rules up to 5 times every 5 to 10 minutes. That is what the shorter
-excess costs. `--choices` shows the figures from which `_freshness` has its pauses.
+excess costs. `--choices` shows the figures from which `policy` has its pauses.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._table import versions
 from benchmarks.fleet_cluster import MINUTE, SHARED, SIDES, Cluster, simulate
-from irsa_creds import _freshness as fresh
+from irsa_creds._engine import policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,7 +159,7 @@ def throttled_pauses(cluster: Cluster) -> list[dict[str, Any]]:
     """
     found = [{"choice": THEIRS, **simulate(THEIRS, cluster)}]
     for seconds in _FIRST_PAUSES:
-        with patch.object(fresh, "THROTTLED_SECONDS", seconds):
+        with patch.object(policy, "THROTTLED_SECONDS", seconds):
             found.append({"choice": f"{seconds:g} s", **simulate(OURS, cluster)})
     return found
 
@@ -178,8 +178,8 @@ def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
             attempts = "4 attempts" if bursts else "1 attempt"
             row: dict[str, Any] = {"choice": f"{seconds:g} s, {attempts}", **asdict(cluster)}
             with (
-                patch.object(fresh, "RECORD_SECONDS", seconds),
-                patch.object(fresh, "LATER_ATTEMPTS", fresh.BLOCKING_ATTEMPTS if bursts else 1),
+                patch.object(policy, "RECORD_SECONDS", seconds),
+                patch.object(policy, "LATER_ATTEMPTS", policy.BLOCKING_ATTEMPTS if bursts else 1),
             ):
                 for minutes, each in long.items():
                     ours = outage_of(OURS, each)

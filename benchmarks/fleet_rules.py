@@ -5,8 +5,9 @@ process, so the next read after any instant is as far away as after any other: o
 find something to do are simulated). botocore and AWS's coming rules hold one such set for each
 session; here a process has one, which is the best case for them.
 
-Who asks when is written anew here, for thousands of processes at once; `tests/test_fleet_drift.py`
-plays outages on the library's engine and on the model of AWS's rules too, and compares the times.
+The rules are written again here, for thousands of processes at once.
+`tests/project/test_fleet_drift.py` plays outages on the library's engine and on the model of AWS's
+rules too, and compares the times.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks import _coming_rules as coming
 from benchmarks.fleet_sts import LATENCY
-from irsa_creds import _freshness as fresh
 from irsa_creds._credentials import Credentials
-from irsa_creds._freshness import Snapshot
-from irsa_creds._outage import Outage as BackOff
+from irsa_creds._engine import policy
+from irsa_creds._engine.backoff import Backoff as BackOff
+from irsa_creds._engine.policy import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     import simpy
 
     from benchmarks.fleet_sts import Ledger, Sts
+    from irsa_creds._engine.policy import Draw
     from irsa_creds._errors import Failure
-    from irsa_creds._freshness import Draw
 
     Life = Generator[simpy.Event, None, None]
     Exchange = Generator[simpy.Event, None, "tuple[Failure | None, float]"]
@@ -169,11 +170,11 @@ class Coming(Process):
 
 
 class Ours(Process):
-    """Ours: its times are those of the library's own `_freshness` and `_outage`.
+    """Ours: its times are those of the library's own `policy` and `backoff`.
 
     With the shared cache a pod is one such process: who has its lock asks for all of them, and what
-    STS answers, refusals too, answers to all (`tests/sharing` and the `pod-*` benchmarks hold the
-    library to that).
+    STS answers, refusals too, answers to all (`tests/shared_cache` and the `pod-*` benchmarks hold
+    the library to that).
     """
 
     def live(self) -> Life:
@@ -215,28 +216,28 @@ class Ours(Process):
     ) -> Generator[simpy.Event, None, Snapshot | Failure]:
         """Make the one attempt of a flight that nobody waits for."""
         asked_at = self._env.now
-        seconds = fresh.background_seconds(snapshot.left(asked_at))
+        seconds = policy.background_seconds(snapshot.left(asked_at))
         failure = self._sts.ask(asked_at, refresh=self._holds)
         yield self._env.timeout(min(LATENCY, seconds))
-        return failure or self._snapshot(asked_at, fresh.later_refresh)
+        return failure or self._snapshot(asked_at, policy.later_refresh)
 
     def _fly_for_readers(
         self, attempts: int | None
     ) -> Generator[simpy.Event, None, Snapshot | Failure]:
         """Make the attempts of a refresh that readers wait for (None: as many as the first has)."""
         at, attempt = self._env.now, 1
-        allowed = fresh.BLOCKING_ATTEMPTS if attempts is None else attempts
-        deadline = at + fresh.BLOCKING_SECONDS
+        allowed = policy.BLOCKING_ATTEMPTS if attempts is None else attempts
+        deadline = at + policy.BLOCKING_SECONDS
         while True:
             yield from self._await(at)
             failure = self._sts.ask(at, refresh=self._holds)
             answered_at = at + LATENCY
             if failure is None:
                 yield self._until(answered_at)
-                return self._snapshot(at, fresh.first_refresh)
+                return self._snapshot(at, policy.first_refresh)
             most = min(allowed, failure.attempts or allowed)
             if failure.retryable and attempt < most:
-                at = answered_at + fresh.blocking_pause(failure, attempt, self._chance.uniform)
+                at = answered_at + policy.blocking_pause(failure, attempt, self._chance.uniform)
                 attempt += 1
                 if at < deadline:
                     continue

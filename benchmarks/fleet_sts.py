@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_creds import _advice
 from irsa_creds._errors import Failure
+from irsa_creds._exchange import advice
 
 __all__ = ["LATENCY", "LIMIT", "Ledger", "Outage", "Sts"]
 
@@ -23,7 +23,7 @@ _BIN = 60.0
 
 def _failure(code: str, status: int) -> Failure:
     """Return what the library makes of an answer."""
-    meaning = _advice.meaning(code, "", status)
+    meaning = advice.meaning(code, "", status)
     return Failure(
         kind="exchange",
         code=code,

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks._bench import Row
 from benchmarks._measure import clean_environ
 
-_PROGRAM = Path(__file__).parent.parent / "tests" / "sharing" / "chaos.py"
+_PROGRAM = Path(__file__).parent.parent / "tests" / "shared_cache" / "chaos.py"
 _PROCESSES, _SECONDS = 32, 60
 # Starting and ending included.
 _MOST_SECONDS = 2.0 * _SECONDS + 60

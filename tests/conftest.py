@@ -108,7 +108,7 @@ def clock() -> FakeClock:
 def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
     """The STS that providers made from now on ask."""
     made = FakeSts(clock)
-    monkeypatch.setattr("irsa_creds._provider.Exchange", lambda _: made)
+    monkeypatch.setattr("irsa_creds._registry.StsClient", lambda _: made)
     return made
 
 

@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 import irsa_creds
-from irsa_creds._clock import SystemClock
+from irsa_creds._engine.clock import SystemClock
 from wire import Refusal, Sent, Wire
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from irsa_creds import Credentials
-from irsa_creds._sts import Answer
+from irsa_creds._exchange.sts import ExchangeResult
 from kit import FakeClock, eventually, failure
 
 if TYPE_CHECKING:
-    from irsa_creds._answer import Proof
     from irsa_creds._errors import Failure
+    from irsa_creds._exchange.response import Assertion
 
 FAILURES = {
     "retryable": failure("ServiceUnavailable"),
@@ -31,9 +31,9 @@ class Call:
     thread: threading.Thread
     asked_at: float
     answered: threading.Event = field(default_factory=threading.Event)
-    outcome: Answer | Failure = FAILURES["retryable"]
+    outcome: ExchangeResult | Failure = FAILURES["retryable"]
 
-    def answer(self, outcome: Answer | Failure) -> None:
+    def answer(self, outcome: ExchangeResult | Failure) -> None:
         self.outcome = outcome
         self.answered.set()
 
@@ -49,7 +49,7 @@ class HeldSts:
         #: By key: when it expires.
         self.ends: dict[str, float] = {}
 
-    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         assert seconds > 0
         self.calls += 1
         self.sent = token.value
@@ -58,19 +58,19 @@ class HeldSts:
         assert call.answered.wait(30), "the machine forgot a request"
         return call.outcome
 
-    def credentials(self, call: Call, lifetime: float) -> Answer:
+    def credentials(self, call: Call, lifetime: float) -> ExchangeResult:
         number = len(self.ends) + 1
         self.ends[f"key-{number}"] = call.asked_at + lifetime
         date = datetime.fromtimestamp(self._clock.wall(), UTC)
         ends = date + timedelta(seconds=lifetime + 1)
-        return Answer(
+        return ExchangeResult(
             Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", ends), date
         )
 
     def reset_after_fork(self) -> None:
         """Nothing is shared: the calls that are counted here are the parent's as well."""
 
-    def release(self, call: Call, outcome: Answer | Failure) -> None:
+    def release(self, call: Call, outcome: ExchangeResult | Failure) -> None:
         """Answer `call`; wait until its refresh has ended or calls STS again."""
         self.waiting.remove(call)
         call.answer(outcome)

@@ -11,22 +11,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._channel import Subscribers
 from irsa_creds._credentials import Credentials
-from irsa_creds._engine import Engine
+from irsa_creds._engine.engine import Engine
+from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._errors import Failure
-from irsa_creds._freshness import Snapshot
-from irsa_creds._pilot import Pilot
-from irsa_creds._sts import Answer
-from irsa_creds._token import Token
+from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.sts import ExchangeResult
+from irsa_creds._identity.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._answer import Proof
-    from irsa_creds._freshness import Draw
-    from irsa_creds._refresh import Outcome, Refresh
-    from irsa_creds._slots import Slots
+    from irsa_creds._engine.policy import Draw
+    from irsa_creds._engine.refresh import Outcome, Refresh
+    from irsa_creds._engine.slots import Slots
+    from irsa_creds._exchange.response import Assertion
 
 EPOCH = 1_800_000_000.0
 ROLE = "arn:aws:iam::123456789012:role/app"
@@ -106,7 +106,7 @@ class FakeSts:
     def __post_init__(self) -> None:
         self.hold.set()
 
-    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         del token
         self.calls += 1
         self.budgets.append(seconds)
@@ -126,7 +126,7 @@ class FakeSts:
             "123456789012",
             "arn:aws:sts::123456789012:assumed-role/app/pod",
         )
-        return Answer(credentials, date if self.date else None)
+        return ExchangeResult(credentials, date if self.date else None)
 
     def reset_after_fork(self) -> None:
         self.calls = 0
@@ -158,7 +158,7 @@ class Rig:
     token: FakeToken
     sts: FakeSts
     subscribers: Subscribers
-    pilot: Pilot
+    pilot: StsFetcher
     engine: Engine
 
     def settle(self) -> None:
@@ -213,7 +213,7 @@ def rig(
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    pilot = Pilot(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
+    pilot = StsFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
     engine = Engine(pilot, clock, timer, subscribers, draw, slots=slots)
     return Rig(clock, token, sts, subscribers, pilot, engine)
 

@@ -11,14 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from heldsts import FAILURES, Call, HeldSts
 from irsa_creds import IrsaError
-from irsa_creds._channel import Subscribers
-from irsa_creds._engine import Engine
+from irsa_creds._engine.engine import Engine
+from irsa_creds._engine.policy import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
+from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.slots import Slots
+from irsa_creds._engine.subscribers import Subscribers
+from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
-from irsa_creds._freshness import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
-from irsa_creds._pilot import Pilot
-from irsa_creds._refresh import Refresh
-from irsa_creds._slots import Slots
-from irsa_creds._waiting import _wait
+from irsa_creds._exchange.fetcher import StsFetcher
 from kit import ROLE, FakeClock, FakeTimer, FakeToken, eventually, failure
 
 NEVER = float("-inf")
@@ -40,7 +40,7 @@ class Promises(RuleBasedStateMachine):
         self.clock, self.token = FakeClock(), FakeToken()
         self.sts = HeldSts(self.clock)
         self.slots = Slots(self.clock)
-        pilot = Pilot(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
+        pilot = StsFetcher(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
         self.engine = Engine(pilot, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots)
         self.given_up: set[str] = set()
         self.suspect: set[str] = set()

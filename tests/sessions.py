@@ -12,7 +12,7 @@ import botocore.credentials
 import botocore.session
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
-from irsa_creds import _install
+from irsa_creds._botocore import install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 from wire import Wire, give_irsa
 
@@ -26,7 +26,7 @@ def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Wire:
     """Make this process a pod with IRSA that has used no boto3 yet; return its network."""
     give_irsa(monkeypatch, folder)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    _install._warn_of_missing.cache_clear()
+    install._warn_of_missing.cache_clear()
     return Wire.tapped(monkeypatch)
 
 

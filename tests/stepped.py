@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from irsa_creds._engine.waiting import aacquire
 from irsa_creds._errors import Failure
-from irsa_creds._waiting import aacquire
 
 if TYPE_CHECKING:
-    from irsa_creds._engine import Engine
-    from irsa_creds._freshness import Snapshot
-    from irsa_creds._refresh import Refresh
+    from irsa_creds._engine.engine import Engine
+    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.refresh import Refresh
     from kit import FakeClock
 
 __all__ = ["SteppedLoop", "Waiting"]

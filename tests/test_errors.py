@@ -16,8 +16,8 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
     instant,
-    mask,
 )
+from irsa_creds._masking import mask
 from kit import ROLE, failure
 
 if TYPE_CHECKING:

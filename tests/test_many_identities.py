@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from irsa_creds._config import Config
+from irsa_creds._engine.timer import Timer
+from irsa_creds._identity.config import Config
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import Registry
-from irsa_creds._timer import Timer
 from kit import ROLE, FakeClock, FakeSts, eventually, join_refreshes, refreshing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds import Provider
-    from irsa_creds._answer import Answer, Proof
     from irsa_creds._errors import Failure
+    from irsa_creds._exchange.response import Assertion, ExchangeResult
     from irsa_creds.testing import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")
@@ -108,13 +108,13 @@ def town(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
             super().__init__(clock)
             self.name = config.session_name
 
-        def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
+        def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
             with made.counted(self.name):
                 return super().attempt(token, seconds)
 
-    monkeypatch.setattr("irsa_creds._provider.Exchange", CountingSts)
+    monkeypatch.setattr("irsa_creds._registry.StsClient", CountingSts)
     # The first refresh at a tenth of the lifetime, all others a quarter before its end.
-    monkeypatch.setattr("irsa_creds._freshness.DRAW", lambda low, high: low)
+    monkeypatch.setattr("irsa_creds._engine.policy.DRAW", lambda low, high: low)
     monkeypatch.setattr(Timer, "run", lambda _: True)
     yield made
     join_refreshes()

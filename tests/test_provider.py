@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import ExchangeError, RefreshStarted, RefreshSucceeded, RefreshTimeout
-from irsa_creds._config import Config
-from irsa_creds._provider import Provider, engine_of
+from irsa_creds._identity.config import Config
+from irsa_creds._provider import engine_of
+from irsa_creds._registry import Registry
 from kit import ROLE, FakeClock, FakeSts, failure, join_refreshes
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from irsa_creds import Credentials, Event
+    from irsa_creds._provider import Provider
 
 FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 
@@ -33,11 +35,16 @@ sync_and_async = pytest.mark.parametrize("get", [on_a_thread, in_a_task])
 
 
 @pytest.fixture
-def provider(clock: FakeClock, sts: FakeSts, tmp_path: Path) -> Iterator[Provider]:
+def _no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
+
+
+@pytest.fixture
+def provider(clock: FakeClock, sts: FakeSts, tmp_path: Path, _no_timer: None) -> Iterator[Provider]:
     token = tmp_path / "token"
     token.write_text("a.b.c")
     config = Config(role_arn=ROLE, session_name="pod", token_file=str(token))
-    made = Provider(config, {}, clock=clock, timer=None)
+    made = Registry(clock).of(config, {})
     yield made
     sts.hold.set()
     join_refreshes()
@@ -166,10 +173,11 @@ def test_its_repr_names_the_role_and_no_secret(provider: Provider) -> None:
     assert repr(provider) == f"<Provider of {ROLE}>"
 
 
+@pytest.mark.usefixtures("_no_timer")
 def test_a_token_may_come_from_a_callable(clock: FakeClock, sts: FakeSts) -> None:
     tokens = iter(["a.b.c", "d.e.f"])
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: next(tokens))
-    provider = Provider(config, {}, clock=clock, timer=None)
+    provider = Registry(clock).of(config, {})
     provider.get()
     provider.invalidate()
     provider.get()

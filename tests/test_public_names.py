@@ -93,7 +93,7 @@ def test_a_fork_while_another_thread_loads_a_name_gives_a_child_that_works() -> 
 
         class Slow:
             def find_spec(self, name, path, target=None):
-                if name == "irsa_creds._config":
+                if name == "irsa_creds._identity.config":
                     begun.set()
                     # As on a throttled CPU.
                     ends = time.monotonic() + 1

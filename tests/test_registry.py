@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from irsa_creds import ConfigError, Provider, _registry, _timer
-from irsa_creds._config import Config
-from irsa_creds._provider import arguments_of, engine_of
+from irsa_creds import ConfigError, Provider
+from irsa_creds._engine import timer
+from irsa_creds._engine.timer import Timer
+from irsa_creds._identity.config import Config
+from irsa_creds._provider import engine_of
 from irsa_creds._registry import Registry, issuer_of_file
-from irsa_creds._timer import Timer
 from kit import ROLE, FakeClock, FakeSts, eventually, join_refreshes
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_threads_that_ask_at_once_get_one_provider(
             time.sleep(0.05)
             super().__init__(*arguments, **fields)
 
-    monkeypatch.setattr(_registry, "Provider", Slow)
+    monkeypatch.setattr("irsa_creds._registry.Provider", Slow)
 
     def ask() -> None:
         barrier.wait(10)
@@ -173,9 +174,9 @@ def test_a_reset_ends_the_timers_thread(registry: Registry) -> None:
 @pytest.fixture
 def unwarned() -> Iterator[None]:
     """As in a process that has not warned yet."""
-    _timer._warn.cache_clear()
+    timer._warn.cache_clear()
     yield
-    _timer._warn.cache_clear()
+    timer._warn.cache_clear()
 
 
 @pytest.mark.usefixtures("unwarned")
@@ -187,7 +188,7 @@ def test_gevent_that_patches_threads_late_is_warned_of_once(
     with monkeypatch.context() as patch:
         patch.setattr(threading, "get_ident", lambda: 1)
         for _ in range(2):
-            _timer.warn_of_late_gevent()
+            timer.warn_of_late_gevent()
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "gevent.monkey.patch_all()" in record.getMessage()
@@ -409,7 +410,7 @@ def test_a_signal_handler_that_interrupts_the_making_gets_the_same_provider(
                 inner.append(None)  # type: ignore[arg-type]  # until the next line
                 inner[0] = registry.of(config(), {})
 
-    monkeypatch.setattr(_registry, "Provider", Interrupted)
+    monkeypatch.setattr("irsa_creds._registry.Provider", Interrupted)
     assert registry.of(config(), {}) is inner[0]
 
 
@@ -462,7 +463,7 @@ def test_arguments_of_two_calls_are_never_mixed(monkeypatch: pytest.MonkeyPatch)
         token_file=os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"], keep_warm=True
     )
     assert provider is again is third
-    assert arguments_of(provider) == {
+    assert provider._arguments == {
         "role_arn": os.environ["AWS_ROLE_ARN"],
         "shared_cache": False,
         "keep_warm": True,

@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._errors import (
     ConfigError,
     ExchangeError,
@@ -26,11 +27,11 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
 )
-from irsa_creds._forks import FORKS
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
-    from irsa_creds._events import (
+    from irsa_creds._api import provider, reset
+    from irsa_creds._engine.events import (
         Event,
         LastFailure,
         RefreshFailed,
@@ -39,10 +40,9 @@ if TYPE_CHECKING:
         Status,
         TokenRotated,
     )
-    from irsa_creds._hops import RoleConfig
-    from irsa_creds._install import aiobotocore_session, boto3_session, install, uninstall
+    from irsa_creds._identity.roles import RoleConfig
     from irsa_creds._provider import Provider
-    from irsa_creds._registry import provider, reset
+    from irsa_creds._sessions import aiobotocore_session, boto3_session, install, uninstall
     from irsa_creds.diagnosis import (
         Check,
         Diagnosis,
@@ -90,7 +90,8 @@ __all__ = [
 # which costs 11 ms and more.
 _LATE = {
     **dict.fromkeys(
-        ("aiobotocore_session", "boto3_session", "install", "uninstall"), "irsa_creds._install"
+        ("aiobotocore_session", "boto3_session", "install", "uninstall"),
+        "irsa_creds._sessions",
     ),
     **dict.fromkeys(
         (
@@ -102,15 +103,15 @@ _LATE = {
             "Status",
             "TokenRotated",
         ),
-        "irsa_creds._events",
+        "irsa_creds._engine.events",
     ),
     **dict.fromkeys(
         ("Check", "Diagnosis", "Explanation", "Finding", "PolicyError", "doctor", "explain"),
         "irsa_creds.diagnosis",
     ),
+    "RoleConfig": "irsa_creds._identity.roles",
+    **dict.fromkeys(("provider", "reset"), "irsa_creds._api"),
     "Provider": "irsa_creds._provider",
-    "RoleConfig": "irsa_creds._hops",
-    **dict.fromkeys(("provider", "reset"), "irsa_creds._registry"),
 }
 
 

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds import _freshness as fresh
-from irsa_creds._channel import Subscribers
-from irsa_creds._engine import Engine
-from irsa_creds._pilot import Pilot
-from irsa_creds._sts import Exchange
-from irsa_creds._token import TokenCall, TokenFile
-from irsa_creds._waiting import aacquire, acquire
+from irsa_creds._engine import policy
+from irsa_creds._engine.waiting import aacquire, acquire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from irsa_creds._clock import Clock
-    from irsa_creds._config import Config
     from irsa_creds._credentials import Credentials
-    from irsa_creds._events import Event, Status
-    from irsa_creds._slots import Slots
-    from irsa_creds._timer import Timer
+    from irsa_creds._engine.engine import Engine
+    from irsa_creds._engine.events import Event, Status
+    from irsa_creds._identity.config import Config
     from irsa_creds.aiobotocore import AioIrsaCredentials
     from irsa_creds.botocore import IrsaCredentials
 
-__all__ = ["Provider", "arguments_of", "engine_of", "pin", "share"]
-
-
-# Arguments that name no identity.
-_ASIDE = {"keep_warm", "shared_cache"}
+__all__ = ["Provider", "engine_of"]
 
 
 class Provider:
@@ -42,22 +31,16 @@ class Provider:
     def __init__(
         self,
         config: Config,
+        engine: Engine,
+        source: Provider | None,
         arguments: Mapping[str, Any],
-        *,
-        clock: Clock,
-        timer: Timer | None,
-        slots: Slots | None = None,
-        before: Provider | None = None,
     ) -> None:
         self._config = config
+        self._engine = engine
+        self._now = engine.now
+        # The source role's provider lives as long as this one.
+        self._source = source
         self._arguments = dict(arguments)
-        self._now = clock.now
-        self._subscribers = Subscribers()
-        # Held as long as this: nobody else may.
-        self._before = before
-        self._pilot = pilot = _pilot_of(config, before, clock)
-        self._clock = clock
-        self._engine = Engine(pilot, clock, timer, self._subscribers, fresh.DRAW, slots=slots)
 
     def __repr__(self) -> str:
         return f"<Provider of {self.role_arn}>"
@@ -70,7 +53,7 @@ class Provider:
         """The role whose credentials these are; in a chain, the last one."""
         return self._config.final_role_arn
 
-    def get(self, *, min_ttl: float = 0.0, timeout: float = fresh.WAITER_SECONDS) -> Credentials:
+    def get(self, *, min_ttl: float = 0.0, timeout: float = policy.WAITER_SECONDS) -> Credentials:
         """Return valid credentials; while some are there, at once.
 
         Args:
@@ -92,7 +75,7 @@ class Provider:
         self,
         *,
         min_ttl: float = 0.0,
-        timeout: float = fresh.WAITER_SECONDS,  # noqa: ASYNC109 - as in `get`, on trio as well
+        timeout: float = policy.WAITER_SECONDS,  # noqa: ASYNC109 - as in `get`, on trio as well
     ) -> Credentials:
         """Return valid credentials on asyncio or trio, without a thread per waiter.
 
@@ -117,7 +100,7 @@ class Provider:
         It is what `boto3.Session().get_credentials()` returns after `install()`: a
         `RefreshableCredentials` that is always valid, for signers of other libraries.
         """
-        from irsa_creds.botocore import IrsaCredentials  # noqa: PLC0415 - it is above
+        from irsa_creds.botocore import IrsaCredentials  # noqa: PLC0415 - an integration
 
         return IrsaCredentials(self)
 
@@ -127,7 +110,7 @@ class Provider:
         Raises:
             ImportError: there is no aiobotocore.
         """
-        from irsa_creds.aiobotocore import AioIrsaCredentials  # noqa: PLC0415 - it is above
+        from irsa_creds.aiobotocore import AioIrsaCredentials  # noqa: PLC0415 - an integration
 
         return AioIrsaCredentials(self)
 
@@ -159,7 +142,7 @@ class Provider:
             callback: takes `RefreshStarted`, `RefreshSucceeded`, `RefreshFailed` or
                 `TokenRotated`.
         """
-        return self._subscribers.subscribe(callback)
+        return self._engine.subscribers.subscribe(callback)
 
     def close(self, *, purge: bool = False) -> None:
         """Forget the credentials; a later read fetches others.
@@ -167,77 +150,18 @@ class Provider:
         Args:
             purge: remove them from the shared cache as well, where there is one.
         """
-        if purge and self._engine.sharing is not None:
-            self._engine.sharing.purge()
+        if purge and self._engine.shared_fetcher is not None:
+            self._engine.shared_fetcher.purge()
         self._engine.close()
 
 
-def _pilot_of(config: Config, before: Provider | None, clock: Clock) -> Pilot:
-    """Return what gets the credentials of an identity from STS."""
-    common: dict[str, Any] = {
-        "ceiling": config.lifetime_ceiling,
-        "clock": clock,
-        "draw": fresh.DRAW,
-    }
-    if before is None:
-        source = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
-        return Pilot(config.final_role_arn, source, Exchange(config), **common)
-    # Most programs have no chain of roles.
-    from irsa_creds._assume import ChainExchange  # noqa: PLC0415
-    from irsa_creds._chain_pilot import ChainPilot, RoleBefore  # noqa: PLC0415
-
-    role = RoleBefore(before._engine, before._pilot)  # noqa: SLF001 - of this very class
-    return ChainPilot(config.final_role_arn, role, ChainExchange(config), **common)
-
-
 def engine_of(provider: Provider) -> Engine:
-    """Return the engine behind a provider: the one door of the adapters and the fork hooks."""
+    """Return the engine behind a provider."""
     return provider._engine  # noqa: SLF001 - no public name, for it is no part of the API
 
 
-def pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
-    """Let a provider that was asked for once more pickle as it was asked for.
-
-    In words of one call: those of two may name a third identity together. The first that has some
-    counts, for a worker's environment may name something else.
-    """
-    known = provider._arguments  # noqa: SLF001 - as above
-    aside = {name: value for name, value in arguments.items() if name in _ASIDE}
-    words = known if known.keys() - _ASIDE else arguments
-    provider._arguments = {**known, **words, **aside}  # noqa: SLF001 - as above
-
-
-def arguments_of(provider: Provider) -> Mapping[str, Any]:
-    """Return what a provider was asked for with, so far."""
-    return provider._arguments  # noqa: SLF001 - as above
-
-
-def share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual
-    """Let a provider look first for what other processes have.
-
-    Args:
-        provider: whose credentials they are.
-        place: a directory; True: the container's own directory for temporary files; None or
-            False: nowhere.
-    """
-    engine = provider._engine  # noqa: SLF001 - as above
-    if not place:
-        engine.sharing = None
-        return
-    from irsa_creds._sharing import Sharing  # noqa: PLC0415 - it is off for most
-
-    directory = None if place is True else place
-    if engine.sharing is None or engine.sharing.given != directory:
-        engine.sharing = Sharing(
-            provider._config,  # noqa: SLF001 - as above
-            provider._pilot,  # noqa: SLF001 - as above
-            provider._clock,  # noqa: SLF001 - as above
-            directory,
-        )
-
-
 def _restore(arguments: dict[str, Any]) -> Provider:
-    """Unpickle a provider: where it arrives, its arguments and that environment make it anew."""
-    from irsa_creds._registry import provider  # noqa: PLC0415 - the registry is above
+    """Unpickle a provider: its arguments and the environment where it arrives make it again."""
+    import irsa_creds  # noqa: PLC0415 - the registry is above, and above all this is its public name
 
-    return provider(**arguments)
+    return irsa_creds.provider(**arguments)

@@ -7,39 +7,40 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
-from irsa_creds._clock import SystemClock
-from irsa_creds._config import Config, EnvironSettings
+from irsa_creds._engine import policy
+from irsa_creds._engine.clock import SystemClock
+from irsa_creds._engine.engine import Engine
+from irsa_creds._engine.forks import FORKS
+from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
+from irsa_creds._engine.subscribers import Subscribers
+from irsa_creds._engine.timer import Timer, warn_of_late_gevent
 from irsa_creds._errors import TokenError
-from irsa_creds._forks import FORKS
-from irsa_creds._lazy import load_certificates, load_exchange_modules, load_signer
+from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
+from irsa_creds._exchange.sts import StsClient
+from irsa_creds._flags import number, switch
+from irsa_creds._identity.token import TokenCall, TokenFile
 from irsa_creds._locks import locked
-from irsa_creds._provider import Provider, arguments_of, engine_of, pin, share
-from irsa_creds._slots import MOST_IN_BACKGROUND, Slots
-from irsa_creds._switches import number, switch
-from irsa_creds._timer import Timer, warn_of_late_gevent
-from irsa_creds._token import TokenFile
+from irsa_creds._provider import Provider, engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from cachetools import LRUCache
 
-    from irsa_creds._clock import Clock
-    from irsa_creds._engine import Engine
-    from irsa_creds._hops import RoleConfig
+    from irsa_creds._engine.clock import Clock
+    from irsa_creds._identity.config import Config
 
-__all__ = ["REGISTRY", "Registry", "issuer_of_file", "provider", "reset"]
+__all__ = ["REGISTRY", "Registry", "issuer_of_file"]
 
 #: The default of `IRSA_CREDS_MAX_PROVIDERS`.
 _MOST_KEPT = 1024
-# Arguments of `provider` that are not `Config`'s.
-_NO_IDENTITY = {"profile", "keep_warm", "shared_cache"}
-# With one of these the way through the profiles begins elsewhere.
-_FIRST_ROLE = {"role_arn", "token_file", "token"}
+# Arguments of `provider()` that name no identity.
+_ASIDE = {"keep_warm", "shared_cache"}
 
 
 class Registry:
-    """Providers by identity: weakly, and strongly for those asked for lately."""
+    """Providers by identity: weakly, and strongly for the ones asked for lately."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -69,7 +70,7 @@ class Registry:
         # A target role's provider holds its source's: they are shared by all chains.
         before = self._before(config.source, arguments) if config.chain else None
         found = self._known_or_new(config, arguments, before)
-        if engine_of(found).sharing is None:
+        if engine_of(found).shared_fetcher is None:
             # Where a pod shares credentials, most processes need none of it for an hour.
             load_exchange_modules()
             if not (config.endpoint_url or "").startswith("http:"):
@@ -88,7 +89,7 @@ class Registry:
             found = self._known.setdefault(config, self._new(config, arguments, before))
             self._made[id(found)] = found
         else:
-            pin(found, arguments)
+            _pin(found, arguments)
         self._equip(found)
         self._keep(found)
         return found
@@ -104,14 +105,15 @@ class Registry:
         background = switch("IRSA_CREDS_BACKGROUND", default=True)
         if background and self._timer is None:
             self._timer = Timer(self._clock, self._slots)
-        return Provider(
-            config,
-            arguments,
-            clock=self._clock,
-            timer=self._timer if background else None,
+        engine = Engine(
+            _fetcher(config, before, self._clock),
+            self._clock,
+            self._timer if background else None,
+            Subscribers(),
+            policy.DRAW,
             slots=self._slots,
-            before=before,
         )
+        return Provider(config, engine, before, arguments)
 
     def _before(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
         """Return the provider that a target role's stands on.
@@ -120,7 +122,7 @@ class Registry:
         chosen for it stays, whatever others choose for theirs.
         """
         known = self._known.get(config)
-        chosen = known is not None and arguments_of(known).get("shared_cache") is not None
+        chosen = known is not None and known._arguments.get("shared_cache") is not None
         place = None if chosen else arguments.get("shared_cache")
         return self.of(config, {} if place is None else {"shared_cache": place})
 
@@ -145,10 +147,10 @@ class Registry:
             self._equip(provider)
 
     def _equip(self, provider: Provider) -> None:
-        place = arguments_of(provider).get("shared_cache")
+        place = provider._arguments.get("shared_cache")
         if place is None:
             place = self._shared_place or os.environ.get("IRSA_CREDS_CACHE_DIR")
-        share(provider, place)
+        _share(provider, place)
 
     def reset(self) -> None:
         """Forget and close every provider."""
@@ -211,6 +213,57 @@ FORKS.call(
 )
 
 
+def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetcher:
+    """Return what gets the credentials of an identity from STS."""
+    common: dict[str, Any] = {
+        "ceiling": config.lifetime_ceiling,
+        "clock": clock,
+        "draw": policy.DRAW,
+    }
+    if source is None:
+        token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
+        return StsFetcher(config.final_role_arn, token, StsClient(config), **common)
+    # Most programs have no chain of roles.
+    from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
+    from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415
+
+    role = SourceRole(engine_of(source))
+    return AssumeRoleFetcher(config.final_role_arn, role, SignedStsClient(config), **common)
+
+
+def _pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
+    """Let a provider that was asked for once more pickle as it was asked for.
+
+    In words of one call: those of two may name a third identity together. The first that has some
+    counts, for a worker's environment may name something else.
+    """
+    known = provider._arguments
+    aside = {name: value for name, value in arguments.items() if name in _ASIDE}
+    words = known if known.keys() - _ASIDE else arguments
+    provider._arguments = {**known, **words, **aside}
+
+
+def _share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual
+    """Let a provider look first for what other processes have.
+
+    Args:
+        provider: whose credentials they are.
+        place: a directory; True: the container's own directory for temporary files; None or
+            False: nowhere.
+    """
+    engine = engine_of(provider)
+    if not place:
+        engine.shared_fetcher = None
+        return
+    from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
+
+    directory = None if place is True else place
+    if engine.shared_fetcher is None or engine.shared_fetcher.given != directory:
+        engine.shared_fetcher = SharedFetcher(
+            provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
+        )
+
+
 def issuer_of_file(path: str) -> str | None:
     """Return who issued the token in a file; None where there is none to be read."""
     try:
@@ -219,93 +272,3 @@ def issuer_of_file(path: str) -> str | None:
         return None
     issuer = claims.get("iss")
     return issuer if isinstance(issuer, str) else None
-
-
-def provider(
-    *,
-    role_arn: str | None = None,
-    token_file: str | os.PathLike[str] | None = None,
-    token: Callable[[], str] | None = None,
-    session_name: str | None = None,
-    duration_seconds: int | None = None,
-    policy: str | Mapping[str, Any] | None = None,
-    policy_arns: Sequence[str] | None = None,
-    region: str | None = None,
-    endpoint_url: str | None = None,
-    profile: str | None = None,
-    assume: Sequence[RoleConfig | str] | None = None,
-    keep_warm: bool = False,
-    shared_cache: bool | str | os.PathLike[str] | None = None,
-) -> Provider:
-    """Return the process's shared provider for these arguments and this environment.
-
-    It asks STS at the first read, and refreshes in the background as long as somebody reads:
-
-        provider = irsa_creds.provider()
-        credentials = provider.get()  # or, in a task: await provider.aget()
-        print(credentials.access_key_id, credentials.expiration)
-
-    Args:
-        role_arn: the role to assume; None: `AWS_ROLE_ARN` or the profile's.
-        token_file: the path of the web identity token; None: `AWS_WEB_IDENTITY_TOKEN_FILE` or the
-            profile's.
-        token: a callable that returns the token (a JWT), in place of a file; it is part of the
-            identity, so pass the same object each time.
-        session_name: 2 to 64 characters; None: `AWS_ROLE_SESSION_NAME`, the profile's, or the
-            host's name.
-        duration_seconds: the lifetime to ask for, 900 to 43200 at AWS's endpoints; None: the
-            profile's, or STS's own default, an hour.
-        policy: a session policy, at most 2,048 characters of JSON, or a mapping.
-        policy_arns: managed session policies, at most 10.
-        region: the region whose STS is asked; None: `AWS_REGION`, `AWS_DEFAULT_REGION`, the
-            profile's, that of an EKS issuer's URL, or else AWS's global endpoint.
-        endpoint_url: an STS endpoint in place of AWS's own.
-        profile: a profile to read; like in botocore it switches the variables off. A profile (this
-            one, or that of `AWS_PROFILE`) whose `source_profile` leads to a web identity stands for
-            the roles on that way, unless arguments name role or token.
-        assume: roles to assume from there on, each with the credentials of the one before: ARNs, or
-            `RoleConfig`. The last one's credentials are those that the provider gives; what the
-            other arguments say is of the first role, the one of the token.
-        keep_warm: fetch at once, and refresh in the background even while nothing reads. Of more
-            than 1,024 identities (`IRSA_CREDS_MAX_PROVIDERS`) only those that you hold yourself or
-            asked for lately are sure to stay.
-        shared_cache: share with the other processes of this pod: in a directory, or True: in the
-            container's own one for temporary files; False: not. None: as `install(shared_cache=)`
-            or `IRSA_CREDS_CACHE_DIR` say; else not, for it writes secrets, in files of mode 0600.
-
-    Returns:
-        A `Provider`: the same object each time for the same identity, safe in threads, tasks and
-        after a fork.
-
-    Raises:
-        ConfigError: a value is malformed, or IRSA is not configured.
-    """
-    if shared_cache is not None and not isinstance(shared_cache, bool):
-        shared_cache = os.fspath(shared_cache)
-    if isinstance(assume, list):
-        # The caller may change it: this pickles.
-        assume = tuple(assume)
-    given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
-    arguments = {k: v for k, v in given.items() if k not in _NO_IDENTITY}
-    settings = EnvironSettings(os.environ, profile)
-    # Who names role or token does not mean the profile's.
-    route = None if arguments.keys() & _FIRST_ROLE else settings.route()
-    config = Config.resolve(
-        settings if route is None else settings.at_source(route.base),
-        **arguments,
-        roles=() if route is None else route.roles,
-        issuer=issuer_of_file,
-        strict=True,
-    )
-    # Under `strict` it raises instead of returning None.
-    found = REGISTRY.of(cast("Config", config), given)
-    if keep_warm:
-        engine_of(found).keep_warm = True
-        # At once: it may never be read, but for a probe that looks at its status.
-        engine_of(found).prefetch()
-    return found
-
-
-def reset() -> None:
-    """Forget every provider of the process, for tests."""
-    REGISTRY.reset()

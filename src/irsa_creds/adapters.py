@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._engine.waiting import aacquire, acquire
 from irsa_creds._provider import engine_of
-from irsa_creds._waiting import aacquire, acquire
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-    from irsa_creds._engine import Engine
-    from irsa_creds._freshness import Snapshot
+    from irsa_creds._engine.engine import Engine
+    from irsa_creds._engine.policy import Snapshot
     from irsa_creds._provider import Provider
 
 __all__ = ["AsyncObstoreCredentials", "ObstoreCredentials", "PolarsCredentials"]

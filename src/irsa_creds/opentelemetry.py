@@ -12,7 +12,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from irsa_creds._channel import subscribe_everywhere
+from irsa_creds._engine.subscribers import subscribe_everywhere
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
 from irsa_creds._version import __version__
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
-    from irsa_creds._events import Event
+    from irsa_creds._engine.events import Event
 
 __all__ = ["instrument"]
 
@@ -145,7 +145,7 @@ class _Instruments:
 
     def _hear(self, event: Event) -> None:
         # Loaded by `subscribe_everywhere`.
-        from irsa_creds._events import RefreshFailed, RefreshSucceeded  # noqa: PLC0415
+        from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded  # noqa: PLC0415
 
         if not isinstance(event, RefreshSucceeded | RefreshFailed):
             return

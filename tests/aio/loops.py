@@ -9,7 +9,7 @@ import trio
 import uvloop
 from aiobotocore.credentials import AioDeferredRefreshableCredentials, AioRefreshableCredentials
 
-from irsa_creds._adapter import METHOD
+from irsa_creds._botocore.credentials import METHOD
 from irsa_creds.aiobotocore import AioIrsaCredentials
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from botocore.session import Session
 import irsa_creds
 from aio.loops import frozen, is_ours, on_asyncio, resolved
 from fresh import python
-from irsa_creds import _install, _private
-from irsa_creds._adapter import InChain
+from irsa_creds._botocore import compat, install
+from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
 from sessions import SECOND, attributes, hop, pod, warnings, write_profiles
 from wire import KEYS, WEB_IDENTITY, Wire
@@ -125,7 +125,7 @@ def test_twice_is_as_once() -> None:
         irsa_creds.install(strict=True)
         irsa_creds.install(session, strict=True)
     chain = session.get_component("credential_provider").providers
-    assert [isinstance(each, InChain) for each in chain].count(True) == 2
+    assert [isinstance(each, ChainProviderMixin) for each in chain].count(True) == 2
     irsa_creds.uninstall()
     assert aiobotocore.session.create_credential_resolver is original
 
@@ -189,7 +189,7 @@ def test_uninstall_gives_a_second_role_its_own_provider_back(
     credentials = resolved(session)
     assert credentials.method == "assume-role"
     assert not isinstance(credentials, AioIrsaCredentials)
-    assert not isinstance(_private.source_credentials(credentials), AioIrsaCredentials)
+    assert not isinstance(compat.source_credentials(credentials), AioIrsaCredentials)
 
 
 def test_an_explicit_profile_switches_the_variables_off(
@@ -254,7 +254,7 @@ def test_uninstall_once_more_leaves_a_session_that_was_just_resolving() -> None:
 
 def test_another_librarys_initializer_stays_and_one_that_is_gone_does_no_harm() -> None:
     irsa_creds.install()
-    botocore.unregister_initializer(_install._INSTALLATION._meet)
+    botocore.unregister_initializer(install._INSTALLATION._meet)
     botocore.register_initializer(id)
     try:
         irsa_creds.uninstall()
@@ -360,4 +360,4 @@ def test_a_botocore_without_its_builder_keeps_aiobotocores_own_provider(
 
 
 def test_the_installed_aiobotocore_lacks_nothing() -> None:
-    assert _private.missing_in_aiobotocore() == []
+    assert compat.missing_in_aiobotocore() == []

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, InvalidConfigError
 
 import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
-from irsa_creds._expired_hook import watch_for_expired
+from irsa_creds._botocore.expired_token import watch_for_expired
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.testing._server import LoopbackServer, Reply
 from kit import ROLE, Rig

@@ -19,9 +19,9 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 
 import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
-from irsa_creds import _freshness as fresh
-from irsa_creds._freshness import Snapshot, State, state
-from irsa_creds.aiobotocore import _HELD, AioIrsaCredentials, AioIrsaProvider
+from irsa_creds._botocore.aio import _HELD, AioIrsaCredentials, AioIrsaProvider
+from irsa_creds._engine import policy
+from irsa_creds._engine.policy import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials
 from kit import EPOCH, ROLE, FakeClock, Rig, failure, rig
 from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
@@ -101,7 +101,7 @@ def test_the_hot_path_says_what_freshness_says_at_every_instant(
     given = of(engine_rig)
     on_asyncio(given.get_frozen_credentials)
     template = engine_rig.engine.snapshot
-    refresh_at = fresh.later_refresh(lifetime, lambda low, high: high)
+    refresh_at = policy.later_refresh(lifetime, lambda low, high: high)
     snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
     engine_rig.engine.snapshot = snapshot
     slow: list[float] = []

@@ -16,7 +16,7 @@ from kit import ROLE, Rig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._freshness import Snapshot
+    from irsa_creds._engine.policy import Snapshot
 
 NAMES = ("access_key", "secret_key", "token")
 ORDERS = list(permutations(NAMES))

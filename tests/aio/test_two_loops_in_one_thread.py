@@ -12,7 +12,7 @@ import pytest
 import trio
 import uvloop
 
-from irsa_creds._waiting import aacquire
+from irsa_creds._engine.waiting import aacquire
 from kit import rig
 
 
@@ -74,7 +74,7 @@ def test_tasks_of_a_trio_that_is_the_guest_of_an_asyncio_loop_wait_beside_the_ho
 
 FORK = """
 import asyncio, os, sys, trio
-from irsa_creds._waiting import aacquire
+from irsa_creds._engine.waiting import aacquire
 from kit import rig
 
 async def main():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bad_input.spoilers import JWT, Scene
-from irsa_creds import _freshness
 from stsserver import ROLE, StsServer, success
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.5)
-    monkeypatch.setattr(_freshness, "blocking_pause", lambda *_: 0.0)
+    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.5)
+    monkeypatch.setattr("irsa_creds._engine.policy.blocking_pause", lambda *_: 0.0)
     token = tmp_path / "token"
     token.write_text(JWT)
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from diagnosis.podlab import SECRET, Lab
-from irsa_creds.cli import _doctor, main
+from irsa_creds.cli import main
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[[Diagnosis], list[Mapping
             asked.append(arguments)
             return diagnosis
 
-        monkeypatch.setattr(_doctor, "doctor", found)
+        monkeypatch.setattr("irsa_creds.cli._doctor.doctor", found)
         return asked
 
     return find

@@ -276,7 +276,7 @@ def test_only_one_request_is_answered_on_a_connection(endpoint: Endpoint) -> Non
 def test_who_drips_is_cut_off_whatever_the_pace(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds.cli._endpoint._REQUEST_SECONDS", 0.3)
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE) as connection:
         try:
@@ -305,7 +305,7 @@ class Steps:
 def test_a_client_is_cut_off_at_the_deadline_though_its_bytes_never_pause(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_endpoint, "time", Steps())
+    monkeypatch.setattr("irsa_creds.cli._endpoint.time", Steps())
     # More than one read, and all of it is there at once.
     answer = send(endpoint, request(endpoint, **{"x-more": "x" * 10_000}))
     assert (answer.status, answer.body) == (0, "")
@@ -321,8 +321,8 @@ def test_the_wait_for_credentials_ends_with_the_request(
         return GIVEN
 
     monkeypatch.setattr(endpoint.provider, "get", get)
-    monkeypatch.setattr(_endpoint, "_WAIT_SECONDS", 2 * PATIENCE)
-    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", PATIENCE)
+    monkeypatch.setattr("irsa_creds.cli._endpoint._WAIT_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr("irsa_creds.cli._endpoint._REQUEST_SECONDS", PATIENCE)
     assert send(endpoint, request(endpoint)).status == 200
     assert waits[0] < PATIENCE
 
@@ -331,7 +331,7 @@ def test_the_wait_for_credentials_ends_with_the_request(
 def test_those_who_do_not_show_the_token_make_room_however_long_they_may_take(
     said: bytes, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_endpoint, "_REQUEST_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("irsa_creds.cli._endpoint._REQUEST_SECONDS", 10 * PATIENCE)
     with ExitStack() as stack:
         for _ in range(3 * _endpoint._CONNECTIONS):
             client = stack.enter_context(connected(endpoint))
@@ -380,7 +380,7 @@ def test_connections_have_a_limit_and_the_rest_wait_for_their_turn(
     busy: Busy, busy_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody is to be sent away where this machine is slow.
-    monkeypatch.setattr(_endpoint, "_GRACE_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("irsa_creds.cli._endpoint._GRACE_SECONDS", 10 * PATIENCE)
     with ExitStack() as stack:
         clients = [
             stack.enter_context(connected(busy_endpoint)) for _ in range(2 * _endpoint._CONNECTIONS)
@@ -411,7 +411,7 @@ def test_who_has_shown_the_token_makes_room_for_nobody(
             dismissed.set()
 
         monkeypatch.setattr(busy_endpoint, "_dismiss_strangers", told)
-        monkeypatch.setattr(_endpoint, "_GRACE_SECONDS", 0)
+        monkeypatch.setattr("irsa_creds.cli._endpoint._GRACE_SECONDS", 0)
         late = stack.enter_context(connected(busy_endpoint))
         late.sendall(request(busy_endpoint))
         assert dismissed.wait(PATIENCE)

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from irsa_creds.cli import main
-from irsa_creds.diagnosis._explain import CAVEAT
-from irsa_creds.diagnosis._made import trust_policy
+from irsa_creds.diagnosis._explain.explain import CAVEAT
+from irsa_creds.diagnosis._policy.templates import trust_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,7 +116,7 @@ def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], plac
 def test_an_expired_token_is_told_of_beside_the_verdict(
     run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds.diagnosis._explain.time", lambda: float(NOW))
+    monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.time", lambda: float(NOW))
     monkeypatch.setenv("COLUMNS", "60")
     (place / "old").write_text(jwt(exp=NOW - 3_600))
     status, out, _ = run("explain", "--token", "old", "--policy", "right.json")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from conformance import steps as spec
 from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
+from irsa_creds._engine.waiting import acquire
 from irsa_creds._errors import IrsaError
-from irsa_creds._waiting import acquire
 from kit import Rig, failure, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds._freshness import Draw
+    from irsa_creds._engine.policy import Draw
 
 __all__ = ["earliest", "latest", "pause_after", "play"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._check_online import online_checks
 from irsa_creds.diagnosis._checks import Check, Diagnosis
-from irsa_creds.diagnosis._online_facts import (
+from irsa_creds.diagnosis._network.checks import online_checks
+from irsa_creds.diagnosis._network.facts import (
     Caller,
     Connection,
     Exchanged,

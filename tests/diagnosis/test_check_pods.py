@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from diagnosis.podlab import EKS, NOW, ROLE, Lab
-from irsa_creds.diagnosis._check_role import partition_of
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._claims import audiences, seconds
-from irsa_creds.diagnosis._doctor import offline_checks
+from irsa_creds.diagnosis._doctor.doctor import offline_checks
+from irsa_creds.diagnosis._doctor.role import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from irsa_creds.diagnosis._facts import Facts
+    from irsa_creds.diagnosis._doctor.facts import Facts
 
 
 @pytest.fixture

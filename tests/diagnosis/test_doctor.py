@@ -9,11 +9,10 @@ import pytest
 
 from diagnosis.podlab import EKS, ROLE, SECRET, Lab, eks_claims, jwt
 from irsa_creds import ConfigError, TokenError
-from irsa_creds._token import Token, TokenFile
-from irsa_creds.diagnosis import _check_online, _explain, _online
+from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds.diagnosis._checks import Check, Diagnosis
-from irsa_creds.diagnosis._doctor import doctor
-from irsa_creds.diagnosis._findings_base import Finding
+from irsa_creds.diagnosis._doctor.doctor import doctor
+from irsa_creds.diagnosis._explain.case import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +147,8 @@ def test_the_verdict_is_a_check_of_its_own_and_information_is_no_alarm(
 ) -> None:
     told = Finding("P12", "info", 0, "Only AWS knows.", "")
     monkeypatch.setattr(
-        _explain, "explain", lambda *_, **__: SimpleNamespace(verdict=verdict, findings=(told,))
+        "irsa_creds.diagnosis._explain.explain.explain",
+        lambda *_, **__: SimpleNamespace(verdict=verdict, findings=(told,)),
     )
     diagnosis = examine(policy=written(trust("anybody")))
     assert (diagnosis["P00"].status, diagnosis["P12"].status) == (status, "ok")
@@ -251,8 +251,8 @@ def test_who_asks_for_more_than_the_manifest_is_told_of_the_machine_too(
     written: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
-    monkeypatch.setattr(_online, "gather_online", lambda *_, **__: None)
-    monkeypatch.setattr(_check_online, "online_checks", lambda _: ())
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.gather_online", lambda *_, **__: None)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.checks.online_checks", lambda _: ())
     assert doctor(manifest=manifest, online=True, environ={})["E01"].status == "fail"
 
 
@@ -301,9 +301,10 @@ def test_online_the_network_is_asked_for_the_same_environment_and_profile(
         asked.append((environ["AWS_ROLE_ARN"], profile))
         return "facts"
 
-    monkeypatch.setattr(_online, "gather_online", gather)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.gather_online", gather)
     monkeypatch.setattr(
-        _check_online, "online_checks", lambda facts: (Check("S01", "ok", f"Of {facts}."),)
+        "irsa_creds.diagnosis._network.checks.online_checks",
+        lambda facts: (Check("S01", "ok", f"Of {facts}."),),
     )
     config = f"[profile dev]\nrole_arn = {ROLE}\nweb_identity_token_file = {{token_file}}\n"
     diagnosis = examine(changes={"config": config}, online=True, profile="dev")

@@ -4,13 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from irsa_creds.diagnosis._evaluate import judge
-from irsa_creds.diagnosis._policy import Condition, Policy, PolicyError, Statement, parse_policy
-from irsa_creds.diagnosis._request import Request
+from irsa_creds.diagnosis._policy.evaluate import judge
+from irsa_creds.diagnosis._policy.policy import (
+    Condition,
+    Policy,
+    PolicyError,
+    Statement,
+    parse_policy,
+)
+from irsa_creds.diagnosis._policy.request import Request
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._evaluate import Judgement
-    from irsa_creds.diagnosis._logic import Truth
+    from irsa_creds.diagnosis._policy.evaluate import Judgement
+    from irsa_creds.diagnosis._policy.logic import Truth
 
 HOST = "oidc.eks.eu-central-1.amazonaws.com/id/ABC"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{HOST}"

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from irsa_creds import ConfigError, TokenError
-from irsa_creds.diagnosis._evaluate import judge
-from irsa_creds.diagnosis._explain import CAVEAT, explain
-from irsa_creds.diagnosis._made import trust_policy
-from irsa_creds.diagnosis._policy import PolicyError, parse_policy
-from irsa_creds.diagnosis._request import from_token
+from irsa_creds.diagnosis._explain.explain import CAVEAT, explain
+from irsa_creds.diagnosis._policy.evaluate import judge
+from irsa_creds.diagnosis._policy.policy import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.request import from_token
+from irsa_creds.diagnosis._policy.templates import trust_policy
 
 ID = "0123456789ABCDEF0123456789ABCDEF"
 EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._explain import Explanation, explain
-from irsa_creds.diagnosis._findings_provider import alike, cluster_of, difference, stranger
-from irsa_creds.diagnosis._findings_subject import subject_difference
-from irsa_creds.diagnosis._made import trust_policy
+from irsa_creds.diagnosis._explain.explain import Explanation, explain
+from irsa_creds.diagnosis._explain.provider import alike, cluster_of, difference, stranger
+from irsa_creds.diagnosis._explain.subject import subject_difference
+from irsa_creds.diagnosis._policy.templates import trust_policy
 
 ID = "0123456789ABCDEF0123456789ABCDEF"
 EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"

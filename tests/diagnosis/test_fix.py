@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._explain import Explanation, explain
-from irsa_creds.diagnosis._fix import mended
-from irsa_creds.diagnosis._made import trust_policy
-from irsa_creds.diagnosis._policy import parse_policy
-from irsa_creds.diagnosis._request import from_service_account
+from irsa_creds.diagnosis._explain.explain import Explanation, explain
+from irsa_creds.diagnosis._explain.fix import mended
+from irsa_creds.diagnosis._policy.policy import parse_policy
+from irsa_creds.diagnosis._policy.request import from_service_account
+from irsa_creds.diagnosis._policy.templates import trust_policy
 
 ID = "0123456789ABCDEF0123456789ABCDEF"
 EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"

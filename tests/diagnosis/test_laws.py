@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
-from irsa_creds.diagnosis._evaluate import judge
-from irsa_creds.diagnosis._policy import PolicyError, parse_policy
-from irsa_creds.diagnosis._request import Request
+from irsa_creds.diagnosis._policy.evaluate import judge
+from irsa_creds.diagnosis._policy.policy import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.request import Request
 
 HOST = "oidc.example/id/ABC"
 ISSUER = f"https://{HOST}"

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from irsa_creds import ConfigError
-from irsa_creds.diagnosis._explain import explain
-from irsa_creds.diagnosis._made import manifest, trust_policy
+from irsa_creds.diagnosis._explain.explain import explain
+from irsa_creds.diagnosis._policy.templates import manifest, trust_policy
 
 ISSUER = f"https://oidc.eks.eu-west-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
 ACCOUNT = "123456789012"

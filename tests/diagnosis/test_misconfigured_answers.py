@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import pytest
 
-from irsa_creds._answer import Asked, failure_of, judge
 from irsa_creds._errors import Failure
-from irsa_creds._http import NoReply, Reply
-from irsa_creds._token import Token
-from irsa_creds.diagnosis._check_sts import exchange_check
-from irsa_creds.diagnosis._online_facts import Exchanged, OnlineFacts
+from irsa_creds._exchange.http import NoReply, Reply
+from irsa_creds._exchange.response import ExchangeRequest, failure_of, parse_response
+from irsa_creds._identity.token import Token
+from irsa_creds.diagnosis._network.facts import Exchanged, OnlineFacts
+from irsa_creds.diagnosis._network.sts_checks import exchange_check
 from stsserver import JWT, ROLE, error_xml
 
 URL = "https://sts.eu-west-1.amazonaws.com"
@@ -66,14 +66,14 @@ def told(failure: object) -> tuple[str, str, str, object]:
     return found.status, found.message, found.fix, found.data
 
 
-def asked() -> Asked:
-    return Asked(ROLE, URL, 3_600, Token(JWT))
+def asked() -> ExchangeRequest:
+    return ExchangeRequest(ROLE, URL, 3_600, Token(JWT))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.code}: {row.words[:30]}")
 def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
     reply = Reply(row.status, {}, error_xml(row.code, row.words).encode())
-    status, message, fix, data = told(judge(reply, asked()))
+    status, message, fix, data = told(parse_response(reply, asked()))
     assert status == "fail"
     assert data == {"code": row.code}
     assert row.said.lower() in message.lower()

@@ -11,7 +11,7 @@ from diagnosis.pod_cases import MISCONFIGURED, Case
 from diagnosis.podlab import SECRET, Lab
 from diagnosis.sound_pods import SOUND
 from irsa_creds.diagnosis._checks import Diagnosis
-from irsa_creds.diagnosis._doctor import offline_checks
+from irsa_creds.diagnosis._doctor.doctor import offline_checks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._explain import explain
-from irsa_creds.diagnosis._made import trust_policy
+from irsa_creds.diagnosis._explain.explain import explain
+from irsa_creds.diagnosis._policy.templates import trust_policy
 
 ACCOUNT = "123456789012"
 CLUSTER = "0123456789ABCDEF0123456789ABCDEF"

@@ -11,10 +11,10 @@ import pytest
 
 from diagnosis.onlinelab import checked
 from irsa_creds._credentials import Credentials
-from irsa_creds.diagnosis import _online, _online_caller, _online_steps
-from irsa_creds.diagnosis._check_online import online_checks
-from irsa_creds.diagnosis._online import OnlineFacts, gather_online
-from irsa_creds.diagnosis._online_steps import Trouble
+from irsa_creds.diagnosis._network import steps as network_steps
+from irsa_creds.diagnosis._network.checks import online_checks
+from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
+from irsa_creds.diagnosis._network.steps import Trouble
 from irsa_creds.testing import Issuer, Sandbox
 from stsserver import StsServer, answer, http, make_certificate
 
@@ -99,7 +99,7 @@ def test_a_configuration_that_cannot_be_read_is_told(
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/root/.aws/config")
 
-    monkeypatch.setattr(_online, "endpoint_url", denied)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.endpoint_url", denied)
     assert "Permission denied" in checked()["N01"].message
 
 
@@ -145,7 +145,7 @@ def test_a_connection_without_an_answer_is_not_sts_reached(
     here: Pod, shared: Sandbox, monkeypatch: pytest.MonkeyPatch, outage: str
 ) -> None:
     # What an answer may take; all of a step may take as long as ever.
-    monkeypatch.setattr(_online_steps, "STEP", 1.5)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.steps.STEP", 1.5)
     shared.faults.outage = outage
     checks = checked()
     assert (checks["N02"].status, checks["S01"].status) == ("fail", "skipped")
@@ -164,10 +164,10 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
     def patient(seconds: float, call: Callable[[], object]) -> object:
         if next(steps) == step:
             raise Trouble(f"no answer within {seconds:g} s")
-        return _online_steps.within(seconds, call)
+        return network_steps.within(seconds, call)
 
-    monkeypatch.setattr(_online, "within", patient)
-    monkeypatch.setattr(_online_caller, "within", patient)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.within", patient)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.caller.within", patient)
     checks = checked()
     assert checks[check_id].status in {"fail", "skipped", "unknown"}
     assert "no answer within" in checks[check_id].message
@@ -178,7 +178,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
 def test_a_call_that_does_not_end_is_left_to_itself() -> None:
     never = threading.Event()
     with pytest.raises(Trouble, match=r"no answer within 0\.05 s"):
-        _online_steps.within(0.05, never.wait)
+        network_steps.within(0.05, never.wait)
     never.set()
 
 
@@ -187,9 +187,9 @@ def test_a_call_that_raises_is_told_without_what_it_holds() -> None:
         raise ValueError(f"https://user:pa55@host {'s' * 50}")
 
     with pytest.raises(Trouble, match=r"^https://\*\*\*@host \*\*\*$"):
-        _online_steps.within(5, fails)
+        network_steps.within(5, fails)
     with pytest.raises(Trouble, match=r"^KeyError$"):
-        _online_steps.within(5, lambda: (_ for _ in ()).throw(KeyError()))
+        network_steps.within(5, lambda: (_ for _ in ()).throw(KeyError()))
 
 
 def test_what_sts_refuses_says_what_to_do(here: Pod, shared: Sandbox) -> None:
@@ -381,7 +381,7 @@ def test_the_region_of_the_issuer_is_the_last_to_be_asked(
         monkeypatch.delenv(name)
     url = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
     here.token_file.write_text(Issuer(url).token())
-    monkeypatch.setattr(_online, "ask_issuer", lambda *_, **__: None)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.ask_issuer", lambda *_, **__: None)
     assert gather_online(os.environ).region == "eu-west-1"
 
 
@@ -526,7 +526,9 @@ class TestIdentity:
         status: str,
         says: str,
     ) -> None:
-        monkeypatch.setattr(_online, "_exchange", lambda facts, _: (facts, ANY_KEYS))
+        monkeypatch.setattr(
+            "irsa_creds.diagnosis._network.gather._exchange", lambda facts, _: (facts, ANY_KEYS)
+        )
         with StsServer([answer(http(body, status))]) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
             checks = checked()
@@ -539,5 +541,5 @@ class TestIdentity:
             shared.faults.outage = "reset"
             return facts, ANY_KEYS
 
-        monkeypatch.setattr(_online, "_exchange", then_reset)
+        monkeypatch.setattr("irsa_creds.diagnosis._network.gather._exchange", then_reset)
         assert "does not say: Connection" in checked()["S02"].message

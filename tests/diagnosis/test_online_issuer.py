@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from diagnosis.onlinelab import checked
-from irsa_creds._place import Http
-from irsa_creds._token import Token
-from irsa_creds.diagnosis import _online_issuer
-from irsa_creds.diagnosis._online_steps import Trouble
+from irsa_creds._identity.endpoint_settings import HttpSettings
+from irsa_creds._identity.token import Token
+from irsa_creds.diagnosis._network import issuer
+from irsa_creds.diagnosis._network.steps import Trouble
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def token_of(iss: object, header: bytes = b'{"kid": "k1"}') -> Token:
 
 
 def ask(url: object, header: bytes = b'{"kid": "k1"}') -> Any:
-    http_settings = Http()
-    return _online_issuer.ask_issuer(http_settings, token_of(url, header), aws=False)
+    http_settings = HttpSettings()
+    return issuer.ask_issuer(http_settings, token_of(url, header), aws=False)
 
 
 def test_an_issuer_that_is_down_is_no_fault_of_the_pod(here: Pod, shared: Sandbox) -> None:
@@ -98,17 +98,17 @@ def test_what_a_strange_document_names_is_not_asked(places: dict[str, str], erro
 def test_an_old_urllib3_is_read_byte_by_byte() -> None:
     pieces = [b"a", b"b", b""]
     raw = SimpleNamespace(read=lambda size: pieces.pop(0)[:size])
-    assert _online_issuer._read(raw, time.monotonic() + 60) == b"ab"
+    assert issuer._read(raw, time.monotonic() + 60) == b"ab"
 
 
 def test_a_redirect_to_what_is_no_url_is_told() -> None:
     with pytest.raises(Trouble, match="redirects to what is no URL"):
-        _online_issuer._onward("http://issuer.example", "//[bad")
+        issuer._onward("http://issuer.example", "//[bad")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
 def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
-    found = _online_issuer.ask_issuer(Http(), token_of(url), aws=True)
+    found = issuer.ask_issuer(HttpSettings(), token_of(url), aws=True)
     assert "no https URL" in found.error
 
 
@@ -119,24 +119,28 @@ def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
 def test_no_issuer_is_where_clouds_hand_out_credentials(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: (address,))
+    monkeypatch.setattr("irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: (address,))
     assert "which is no issuer's" in ask("http://issuer.example").error
 
 
 def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    way = _online_issuer._Way(Http(), "https://issuer.example", aws=True, deadline=0)
-    monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("52.1.1.1",))
-    assert not _online_issuer._is_inside(way)
-    monkeypatch.setattr(_online_issuer, "addresses_of", lambda *_: ("10.0.0.7",))
+    way = issuer._Way(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
+    monkeypatch.setattr(
+        "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("52.1.1.1",)
+    )
+    assert not issuer._is_inside(way)
+    monkeypatch.setattr(
+        "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("10.0.0.7",)
+    )
     with pytest.raises(Trouble, match=r"leads to 10\.0\.0\.7, inside this network"):
-        _online_issuer._get(way, "https://keys.example/keys")
+        issuer._get(way, "https://keys.example/keys")
 
 
 def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(shared: Sandbox) -> None:
-    proxied = Http(environment_proxies=(("http", shared.sts_url),))
-    found = _online_issuer.ask_issuer(proxied, token_of("http://issuer.example"), aws=False)
+    proxied = HttpSettings(environment_proxies=(("http", shared.sts_url),))
+    found = issuer.ask_issuer(proxied, token_of("http://issuer.example"), aws=False)
     assert "answers" in found.error or "JSON" in found.error
-    found = _online_issuer.ask_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
+    found = issuer.ask_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
     assert "which is no issuer's" in found.error
 
 
@@ -151,9 +155,9 @@ def test_an_issuer_that_is_not_there_is_named_by_its_host() -> None:
 
 def test_a_document_that_drips_is_left_when_the_time_is_over() -> None:
     with served(lambda _: as_json({})) as server:
-        way = _online_issuer._Way(Http(), server.url, aws=False, deadline=0, inside=True)
+        way = issuer._Way(HttpSettings(), server.url, aws=False, deadline=0, inside=True)
         with pytest.raises(Trouble, match="did not end in time"):
-            _online_issuer._get(way, server.url)
+            issuer._get(way, server.url)
 
 
 def test_a_loop_of_redirects_is_not() -> None:

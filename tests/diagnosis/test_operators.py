@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds.diagnosis._operators import Operator, holds, operator_named
+from irsa_creds.diagnosis._policy.operators import Operator, holds, operator_named
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._logic import Truth, Values
+    from irsa_creds.diagnosis._policy.logic import Truth, Values
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from irsa_creds.diagnosis._logic import UNKNOWN
-from irsa_creds.diagnosis._patterns import escaped, expanded, literal, matches
+from irsa_creds.diagnosis._policy.logic import UNKNOWN
+from irsa_creds.diagnosis._policy.patterns import escaped, expanded, literal, matches
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._logic import Unknown, Values
+    from irsa_creds.diagnosis._policy.logic import Unknown, Values
 
 KEYS: dict[str, Values] = {
     "aws:username": ("ana*",),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds import ConfigError, TokenError
-from irsa_creds.diagnosis._request import (
+from irsa_creds.diagnosis._policy.request import (
     UNKNOWN,
     Request,
     from_service_account,
@@ -15,7 +15,7 @@ from irsa_creds.diagnosis._request import (
 )
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._logic import Truth, Values
+    from irsa_creds.diagnosis._policy.logic import Truth, Values
 
 HOST = "oidc.eks.eu-central-1.amazonaws.com/id/ABC"
 ISSUER = f"https://{HOST}"

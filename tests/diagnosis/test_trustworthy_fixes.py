@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._explain import Explanation, explain
-from irsa_creds.diagnosis._made import statement
+from irsa_creds.diagnosis._explain.explain import Explanation, explain
+from irsa_creds.diagnosis._policy.templates import statement
 
 ID = "0123456789ABCDEF0123456789ABCDEF"
 EKS = f"oidc.eks.eu-west-1.amazonaws.com/id/{ID}"

@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds.diagnosis._logic import UNKNOWN
-from irsa_creds.diagnosis._operators import holds, operator_named
+from irsa_creds.diagnosis._policy.logic import UNKNOWN
+from irsa_creds.diagnosis._policy.operators import holds, operator_named
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._logic import Truth, Values
+    from irsa_creds.diagnosis._policy.logic import Truth, Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,12 @@ import pytest
 
 from docs.markdown import ROOT
 from docs.tables import DOCS, named, page, rows, section
-from irsa_creds import _freshness as fresh, _http, _sharing, _store, _token
 from irsa_creds._credentials import Credentials
+from irsa_creds._engine import policy
 from irsa_creds._errors import Failure
+from irsa_creds._exchange import http
+from irsa_creds._identity import token
+from irsa_creds._shared_cache import shared_fetcher, store
 from irsa_creds.cli import _endpoint
 
 if TYPE_CHECKING:
@@ -39,12 +42,12 @@ def in_minutes(seconds: float) -> str:
 @pytest.mark.parametrize("row", rows(page("how-it-works.md"), "| lifetime"), ids=lambda row: row[0])
 def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
     seconds = float(row[0]) * 60
-    credentials = Credentials("", "", "", fresh.Snapshot.nothing().credentials.expiration)
-    snapshot = fresh.Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
-    first = [fresh.first_refresh(seconds, draw) for draw in (low, high)]
-    later = [fresh.later_refresh(seconds, draw) for draw in (high, low)]
+    credentials = Credentials("", "", "", policy.Snapshot.nothing().credentials.expiration)
+    snapshot = policy.Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
+    first = [policy.first_refresh(seconds, draw) for draw in (low, high)]
+    later = [policy.later_refresh(seconds, draw) for draw in (high, low)]
     assert row[1:] == [
-        in_minutes(fresh.refresh_window(seconds)),
+        in_minutes(policy.refresh_window(seconds)),
         " to ".join(map(in_minutes, first)),
         " to ".join(map(in_minutes, later)),
         in_minutes(snapshot.end_of_use),
@@ -56,12 +59,12 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
     refused = failed._replace(retryable=False)
     plenty = 86_400.0
     pauses: list[tuple[str, Callable[[int], float]]] = [
-        ("valid, failed: from", lambda n: fresh.background_pause(failed, n, plenty, low)),
-        ("valid, failed: to", lambda n: fresh.background_pause(failed, n, plenty, high)),
-        ("valid, refused", lambda n: fresh.background_pause(refused, n, plenty, high)),
-        ("nothing valid, failed: from", lambda n: fresh.record_seconds(failed, n, low)),
-        ("nothing valid, failed: to", lambda n: fresh.record_seconds(failed, n, high)),
-        ("nothing valid, refused", lambda n: fresh.record_seconds(refused, n, high)),
+        ("valid, failed: from", lambda n: policy.background_pause(failed, n, plenty, low)),
+        ("valid, failed: to", lambda n: policy.background_pause(failed, n, plenty, high)),
+        ("valid, refused", lambda n: policy.background_pause(refused, n, plenty, high)),
+        ("nothing valid, failed: from", lambda n: policy.record_seconds(failed, n, low)),
+        ("nothing valid, failed: to", lambda n: policy.record_seconds(failed, n, high)),
+        ("nothing valid, refused", lambda n: policy.record_seconds(refused, n, high)),
     ]
     assert rows(page("how-it-works.md"), "| failures in a row") == [
         [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
@@ -71,24 +74,24 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
 def test_the_numbers_in_words_are_those_of_the_code() -> None:
     text = page("how-it-works.md")
     for said in (
-        f"waits for the refresh, {fresh.WAITER_SECONDS:g} s at most",
-        f"up to {fresh.BLOCKING_ATTEMPTS}, fewer",
-        f"{fresh.LATER_ATTEMPTS} after a refresh that failed for its callers",
-        f"{fresh.THROTTLED_SECONDS / 2:g} to {fresh.THROTTLED_SECONDS:g} s, doubling, where STS",
-        f"`Retry-After` up to {fresh.RECORD_SECONDS:g} s; a refusal",
-        f"| **{fresh.THROTTLED_SECONDS:g} s** |",
-        f"| **{fresh.RECORD_SECONDS:g} s** | **{fresh.LATER_ATTEMPTS}** |",
-        f"| {fresh.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
-        f"| {fresh.BLOCKING_SECONDS:g} s |",
-        f"starts a refresh at most every {fresh.DEMAND_INTERVAL:g} s",
-        f"not for a key younger than {fresh.DEMAND_INTERVAL:g} s",
+        f"waits for the refresh, {policy.WAITER_SECONDS:g} s at most",
+        f"up to {policy.BLOCKING_ATTEMPTS}, fewer",
+        f"{policy.LATER_ATTEMPTS} after a refresh that failed for its callers",
+        f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, where STS",
+        f"`Retry-After` up to {policy.RECORD_SECONDS:g} s; a refusal",
+        f"| **{policy.THROTTLED_SECONDS:g} s** |",
+        f"| **{policy.RECORD_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |",
+        f"| {policy.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
+        f"| {policy.BLOCKING_SECONDS:g} s |",
+        f"starts a refresh at most every {policy.DEMAND_INTERVAL:g} s",
+        f"not for a key younger than {policy.DEMAND_INTERVAL:g} s",
     ):
         assert said in text
-    assert fresh.background_seconds(1e9) == fresh.ATTEMPT_SECONDS
-    assert (fresh.background_seconds(20.0), fresh.background_seconds(0.0)) == (5.0, 1.0)
-    assert (fresh.OVERDUE_FEW, fresh.OVERDUE_LIMIT, fresh.OVERDUE_INTERVAL) == (2, 16, 60.0)
-    assert (fresh.TOKEN_WATCH_INTERVAL, fresh.WALL_TOLERANCE) == (1.0, 5.0)
-    assert f"more than {fresh.WALL_TOLERANCE:g} s" in page("_static/states.svg")
+    assert policy.background_seconds(1e9) == policy.ATTEMPT_SECONDS
+    assert (policy.background_seconds(20.0), policy.background_seconds(0.0)) == (5.0, 1.0)
+    assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60.0)
+    assert (policy.TOKEN_WATCH_INTERVAL, policy.WALL_TOLERANCE) == (1.0, 5.0)
+    assert f"more than {policy.WALL_TOLERANCE:g} s" in page("_static/states.svg")
 
 
 def test_the_picture_of_an_hour_shows_the_codes_times() -> None:
@@ -96,8 +99,8 @@ def test_the_picture_of_an_hour_shows_the_codes_times() -> None:
     shown = {
         text.text for text in ET.parse(DOCS / "_static" / "timeline.svg").findall(".//{*}text")
     }
-    times = [fresh.first_refresh(hour, low), fresh.later_refresh(hour, high)]
-    times += [fresh.later_refresh(hour, low), hour]
+    times = [policy.first_refresh(hour, low), policy.later_refresh(hour, high)]
+    times += [policy.later_refresh(hour, low), hour]
     assert {f"{in_minutes(each)} min" for each in times} <= shown
 
 
@@ -154,14 +157,14 @@ def test_the_limits_in_the_threat_model_are_those_of_the_code() -> None:
     for said in (
         f"{_endpoint._REQUEST_SECONDS:g} s and {_endpoint._REQUEST_BYTES // 1024} KiB for",
         f"{_endpoint._CONNECTIONS} connections at once",
-        f"one name, {_store._LIMIT // 1024} KiB at most",
-        f"that of a stopped one is replaced after {_sharing._PATIENCE:g} s",
-        f"{_store._GRACE['.json'] / 60:g} min after their end at the earliest, once an hour",
-        f"opened without waiting, {_token._LIMIT:,} characters at most",
-        f"{_http.BODY_LIMIT // 1024**2} MiB at most, read against",
+        f"one name, {store._LIMIT // 1024} KiB at most",
+        f"that of a stopped one is replaced after {shared_fetcher._PATIENCE:g} s",
+        f"{store._GRACE['.json'] / 60:g} min after their end at the earliest, once an hour",
+        f"opened without waiting, {token._LIMIT:,} characters at most",
+        f"{http.BODY_LIMIT // 1024**2} MiB at most, read against",
     ):
         assert said in text
-    assert _store._SWEEP_INTERVAL == 3_600.0
+    assert store._SWEEP_INTERVAL == 3_600.0
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from docs.markdown import ROOT
-from irsa_creds.diagnosis._doctor import doctor
-from irsa_creds.diagnosis._explain import explain
-from irsa_creds.diagnosis._made import manifest, trust_policy
+from irsa_creds.diagnosis._doctor.doctor import doctor
+from irsa_creds.diagnosis._explain.explain import explain
+from irsa_creds.diagnosis._policy.templates import manifest, trust_policy
 from irsa_creds.testing import Issuer, ProjectedVolume
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = (ROOT / "docs" / "gotchas.md").read_text()
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 ROLE = "arn:aws:iam::123456789012:role/reports"
-SOURCES = (ROOT / "src" / "irsa_creds" / "diagnosis").glob("*.py")
+SOURCES = (ROOT / "src" / "irsa_creds" / "diagnosis").rglob("*.py")
 KNOWN = {found for file in SOURCES for found in re.findall(r'"([A-Z]\d\d)"', file.read_text())}
 
 

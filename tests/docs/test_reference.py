@@ -117,7 +117,7 @@ def test_every_variable_is_among_the_settings_and_no_other() -> None:
 def test_every_profile_key_is_among_the_settings() -> None:
     keys = named("".join(row[1] for row in rows(page("reference/settings.md"), "| variable | pro")))
     read = {"external_id", "source_profile"}
-    for path in SOURCE.glob("_*.py"):
+    for path in SOURCE.glob("_*/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {
                 "settings.profile",

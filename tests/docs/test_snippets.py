@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: These pages have tests of their own, which run every snippet.
 OF_THEIR_OWN = {
-    "metrics.md": "tests/test_opentelemetry.py",
+    "metrics.md": "tests/integrations/test_opentelemetry.py",
     "testing.md": "tests/testing/test_plugin.py",
 }
 _COMMANDS = re.compile(r"^(?:\$ )?(?:\w+=\S+ )*irsa-creds (.+)", re.MULTILINE)

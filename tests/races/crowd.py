@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-    from irsa_creds._engine import Engine
+    from irsa_creds._engine.engine import Engine
 
 __all__ = ["LoopThread", "waiting_for"]
 

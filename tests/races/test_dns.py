@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from irsa_creds import RefreshTimeout, _freshness, _waiting
+from irsa_creds import RefreshTimeout
 from irsa_creds._provider import engine_of
 from races.lab import at_once, eventually
 
@@ -54,16 +54,16 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refreshes are over after a third of a second instead of 30."""
-    monkeypatch.setattr(_freshness, "BLOCKING_SECONDS", 0.3)
-    monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.3)
-    monkeypatch.setattr(_freshness, "OVERDUE_GRACE", 0.05)
+    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_GRACE", 0.05)
 
 
 def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_freshness, "first_refresh", lambda lifetime, draw: 0.1)
-    monkeypatch.setattr(_freshness, "background_seconds", lambda left: 0.2)
+    monkeypatch.setattr("irsa_creds._engine.policy.first_refresh", lambda lifetime, draw: 0.1)
+    monkeypatch.setattr("irsa_creds._engine.policy.background_seconds", lambda left: 0.2)
     provider = irsa_creds.provider()
     first = provider.get()
     hanging = dns()
@@ -71,7 +71,7 @@ def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     def wait(*_: object) -> None:
         raise AssertionError("a caller waits")
 
-    monkeypatch.setattr(_waiting, "_wait", wait)
+    monkeypatch.setattr("irsa_creds._engine.waiting._wait", wait)
 
     def failed_twice() -> bool:
         assert provider.get() == first
@@ -81,7 +81,7 @@ def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     eventually(failed_twice)
     assert hanging.asked.acquire(timeout=0)
     # Two hang, and one more a minute may: none of the other tries makes a thread.
-    monkeypatch.setattr(engine_of(provider)._outage, "not_before", float("-inf"))
+    monkeypatch.setattr(engine_of(provider)._backoff, "not_before", float("-inf"))
     for _ in range(100):
         engine_of(provider).leave_fast_path()
         assert provider.get() == first
@@ -127,7 +127,7 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
         with pytest.raises(RefreshTimeout) as caught:
             provider.get(timeout=10)
         # As if the failure were not cached any more: it would be for many seconds.
-        engine._outage.record_until = engine._outage.not_before = engine.now()
+        engine._backoff.record_until = engine._backoff.not_before = engine.now()
         return str(caught.value)
 
     for _ in range(2):
@@ -136,8 +136,8 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     assert provider.status().flights == 2
 
     # A minute later, and another, and so on.
-    monkeypatch.setattr(_freshness, "BLOCKING_SECONDS", 0.05)
-    monkeypatch.setattr("irsa_creds._freshness.OVERDUE_INTERVAL", 0.0)
+    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.05)
+    monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_INTERVAL", 0.0)
     for number in range(3, 17):
         assert "did not end within" in read()
         assert provider.status().flights == number

@@ -14,7 +14,7 @@ def fork():
     os.waitpid(child, 0)
 """
 ORDER = """
-from irsa_creds._forks import FORKS
+from irsa_creds._engine.forks import FORKS
 def say(who):
     # In one write: parent and child may speak at once.
     return lambda: os.write(1, f"{who} {os.getpid() == parent}, ".encode())
@@ -24,8 +24,8 @@ os.register_at_fork(before=say("theirs"))
 """
 TWO_THREADS = """
 import tempfile, threading
-from irsa_creds._forks import FORKS
-from irsa_creds._store import Store
+from irsa_creds._engine.forks import FORKS
+from irsa_creds._shared_cache.store import Store
 from contextlib import ExitStack
 
 with ExitStack() as until:
@@ -59,8 +59,8 @@ def test_unless_they_come_first_again_and_then_they_are_called_once_all_the_same
 
 def test_they_come_first_where_filelock_was_imported_by_us() -> None:
     code = """
-from irsa_creds._forks import FORKS
-from irsa_creds._store import _filelock
+from irsa_creds._engine.forks import FORKS
+from irsa_creds._shared_cache.store import _filelock
 before = FORKS._registered
 _filelock(), _filelock()
 print(FORKS._registered - before)

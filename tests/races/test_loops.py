@@ -12,7 +12,7 @@ import pytest
 import trio
 import uvloop
 
-from irsa_creds._waiting import aacquire, acquire
+from irsa_creds._engine.waiting import aacquire, acquire
 from kit import eventually, rig
 from races.crowd import LoopThread, waiting_for
 from stepped import SteppedLoop
@@ -20,7 +20,7 @@ from stepped import SteppedLoop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine import Engine
+    from irsa_creds._engine.engine import Engine
     from kit import Rig
 
 pytestmark = pytest.mark.timeout(60)

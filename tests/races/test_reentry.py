@@ -14,10 +14,10 @@ import pytest
 
 import irsa_creds
 from irsa_creds import RefreshTimeout
-from irsa_creds._freshness import Snapshot
-from irsa_creds._here import HERE, Line, log, logging_is_held_here
+from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.this_thread import HERE, Line, log, logging_is_held_here
+from irsa_creds._engine.waiting import acquire
 from irsa_creds._provider import engine_of
-from irsa_creds._waiting import acquire
 from kit import join_refreshes, rig
 from races.lab import eventually
 
@@ -57,7 +57,7 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        monkeypatch.setattr(engine, "_clock", InterruptingClock())
+        monkeypatch.setattr(engine, "clock", InterruptingClock())
         engine.leave_fast_path()
         assert provider.get(timeout=5).access_key_id == "ASIA0000000000000001"
     finally:
@@ -92,7 +92,7 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
     eventually(lambda: heard)
     sts.refusal = ""
     # As if the failure were not cached any more.
-    outage = engine_of(provider)._outage
+    outage = engine_of(provider)._backoff
     outage.record_until = outage.not_before = 0.0
     assert provider.get(timeout=5)
     eventually(lambda: len(heard) > 1)
@@ -300,7 +300,7 @@ def test_a_handler_without_a_lock_and_a_logging_without_one_hold_nothing(
     assert handler.lock is None
     # The names are private: a logging that lacks them, or has others, holds nothing.
     for without in (SimpleNamespace(), SimpleNamespace(_lock=object())):
-        monkeypatch.setattr("irsa_creds._here.logging", without)
+        monkeypatch.setattr("irsa_creds._engine.this_thread.logging", without)
         assert not logging_is_held_here()
 
 

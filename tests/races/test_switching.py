@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import Credentials
-from irsa_creds._channel import Subscribers
-from irsa_creds._clock import SystemClock
-from irsa_creds._engine import Engine
-from irsa_creds._freshness import DRAW
-from irsa_creds._pilot import Pilot
-from irsa_creds._slots import Slots
-from irsa_creds._sts import Answer
-from irsa_creds._timer import Timer
-from irsa_creds._waiting import acquire
+from irsa_creds._engine.clock import SystemClock
+from irsa_creds._engine.engine import Engine
+from irsa_creds._engine.policy import DRAW
+from irsa_creds._engine.slots import Slots
+from irsa_creds._engine.subscribers import Subscribers
+from irsa_creds._engine.timer import Timer
+from irsa_creds._engine.waiting import acquire
+from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds.botocore import IrsaCredentials
 from kit import ROLE, FakeToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from irsa_creds._answer import Proof
     from irsa_creds._errors import Failure
+    from irsa_creds._exchange.response import Assertion
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -52,7 +52,7 @@ class ScriptedSts:
         self._together = threading.Semaphore(1)
         self.overlapped = False
 
-    def attempt(self, token: Proof, seconds: float) -> Answer | Failure:
+    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         del token, seconds
         self.overlapped |= not self._together.acquire(blocking=False)
         number = next(self._numbers)
@@ -64,7 +64,7 @@ class ScriptedSts:
         expiration = date + timedelta(seconds=LIFETIME + 1)
         self.calls = number
         self._together.release()
-        return Answer(
+        return ExchangeResult(
             Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration), date
         )
 
@@ -114,7 +114,7 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    pilot = Pilot(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
+    pilot = StsFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
     engine = Engine(pilot, clock, timer, Subscribers(), DRAW, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from irsa_creds.diagnosis._evaluate import judge
-from irsa_creds.diagnosis._policy import parse_policy
-from irsa_creds.diagnosis._request import Request
+from irsa_creds.diagnosis._policy.evaluate import judge
+from irsa_creds.diagnosis._policy.policy import parse_policy
+from irsa_creds.diagnosis._policy.request import Request
 from irsa_creds.testing import Issuer
 from rgw.ceph import ACCOUNT
 from rgw.pod import AUDIENCE, SESSION_NAME, SUBJECT

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds import _freshness
 from secrecy.canaries import TOKEN, Witness, older_objects_set_aside
 from stsserver import ROLE, StsServer, success
 
@@ -41,8 +40,8 @@ def _pod(token_file: Path, sts: StsServer, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(autouse=True)
 def _one_short_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_freshness, "BLOCKING_ATTEMPTS", 1)
-    monkeypatch.setattr(_freshness, "ATTEMPT_SECONDS", 0.4)
+    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_ATTEMPTS", 1)
+    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.4)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from irsa_creds._assume import Key
-from irsa_creds._hops import RoleConfig
+from irsa_creds._exchange.assume_role import SigningCredentials
+from irsa_creds._identity.roles import RoleConfig
 from secrecy.canaries import chain
 from secrecy.test_secrets import answers, witness_all
 from stsserver import ROLE, SESSION_TOKEN, success
@@ -56,7 +56,9 @@ def test_a_success_of_both_roles_tells_no_secret_either(sts: StsServer, witness:
 def test_an_external_id_is_in_no_log_and_no_repr(sts: StsServer, witness: Witness) -> None:
     role = RoleConfig("arn:aws:iam::123456789012:role/x", external_id="canary-external-id")
     provider = irsa_creds.provider(assume=[role])
-    witness.see(role, provider, provider.get(), provider._config, Key(provider.get()))
+    witness.see(
+        role, provider, provider.get(), provider._config, SigningCredentials(provider.get())
+    )
     assert sts.seen[-1].form["ExternalId"] == "canary-external-id"
     assert [text for text in witness.heard if "canary-external-id" in text] == []
     assert witness.find() == []

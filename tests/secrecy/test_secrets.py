@@ -14,11 +14,11 @@ import pytest
 
 import irsa_creds
 from irsa_creds import Credentials
-from irsa_creds._answer import Asked
-from irsa_creds._dual_errors import dual
-from irsa_creds._http import NoReply, Reply, Request
+from irsa_creds._botocore.errors import dual
+from irsa_creds._exchange.http import NoReply, Reply, Request
+from irsa_creds._exchange.response import ExchangeRequest
+from irsa_creds._identity.token import Token
 from irsa_creds._provider import engine_of
-from irsa_creds._token import Token
 from secrecy.canaries import OPAQUE, PASSWORD, TOKEN, chain, internals
 from stsserver import (
     ROLE,
@@ -266,12 +266,12 @@ def test_an_interrupt_of_the_user_tells_no_secret_by_its_locals(
     token_file.write_text(token)
     provider = irsa_creds.provider()
     # No thread can start: the refresh runs on the caller's, and ^C comes while it waits for STS.
-    monkeypatch.setattr("irsa_creds._slots.start", lambda _: False)
+    monkeypatch.setattr("irsa_creds._engine.slots.start", lambda _: False)
     monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         provider.get()
     witness.see_locals(caught.value)
-    assert any(text.startswith("<irsa_creds._sts.Exchange ") for text in witness.heard)
+    assert any(text.startswith("<irsa_creds._exchange.sts.StsClient ") for text in witness.heard)
     assert witness.find() == []
 
 
@@ -325,7 +325,7 @@ def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
         Request("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
         Reply(200, {}, credentials_xml().encode()),
         NoReply("SSLError", "handshake failure"),
-        Asked(ROLE, "https://sts.example", None, Token(TOKEN)),
+        ExchangeRequest(ROLE, "https://sts.example", None, Token(TOKEN)),
         Credentials("ASIA", SECRET_KEY, SESSION_TOKEN, datetime.now(UTC)),
     ],
     ids=lambda thing: type(thing).__name__,

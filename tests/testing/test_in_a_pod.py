@@ -90,7 +90,11 @@ def test_what_an_application_measures_before_the_test_goes_on(issuer: Issuer) ->
 def test_a_library_that_was_never_installed_is_none_the_worse(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("irsa_creds._install", "irsa_creds._store", "irsa_creds.opentelemetry"):
+    for name in (
+        "irsa_creds._botocore.install",
+        "irsa_creds._shared_cache.store",
+        "irsa_creds.opentelemetry",
+    ):
         monkeypatch.delitem(sys.modules, name, raising=False)
     visit(issuer, lambda irsa: irsa.client("s3").list_buckets())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._request import Request
+from irsa_creds.diagnosis._policy.request import Request
 from irsa_creds.testing import UnsupportedPolicyError
 from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token
 

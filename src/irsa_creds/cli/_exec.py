@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._settings import EnvironSettings
+from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds.cli._child import end_on_signals, run as run_child, shielded
 from irsa_creds.cli._child_environ import child_environ, past_proxies, with_defaults
 from irsa_creds.cli._endpoint import HOST, Endpoint

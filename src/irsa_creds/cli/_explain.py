@@ -9,17 +9,17 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._arn import role_arn
 from irsa_creds._errors import IrsaError
-from irsa_creds._validate import shown
+from irsa_creds._identity.arns import role_arn
+from irsa_creds._identity.validation import quoted
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
 from irsa_creds.cli._usage import UsageError
 from irsa_creds.diagnosis._claims import audiences, told
-from irsa_creds.diagnosis._document import role_of
-from irsa_creds.diagnosis._explain import CAVEAT, Explanation, Finding, asking, explain
-from irsa_creds.diagnosis._made import AUDIENCE, manifest, trust_policy
+from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, asking, explain
+from irsa_creds.diagnosis._policy.document import role_of
+from irsa_creds.diagnosis._policy.templates import AUDIENCE, manifest, trust_policy
 
 if TYPE_CHECKING:
     import argparse
@@ -245,7 +245,7 @@ def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: 
         target.write_text(json.dumps(found.fixed, indent=2) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"{shown(args.fixed)} cannot be written: {why}.") from None
+        raise UsageError(f"{quoted(args.fixed)} cannot be written: {why}.") from None
     name = shlex.quote(role.rpartition("/")[2]) if role else "ROLE"
     out.note(
         f"{args.fixed} is written; compare, then: aws iam update-assume-role-policy "

@@ -6,9 +6,9 @@ import re
 import shlex
 from typing import Any
 
-from irsa_creds._arn import role_arn as checked_role_arn
-from irsa_creds._errors import JWT, mask
-from irsa_creds._validate import shown
+from irsa_creds._identity.arns import role_arn as checked_role_arn
+from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import JWT, mask
 from irsa_creds.cli._usage import UsageError
 
 __all__ = ["fetch_role"]
@@ -43,8 +43,8 @@ def fetch_role(role_arn: str) -> dict[str, Any]:
     found = answer["Role"]["Arn"]
     if found != arn:
         raise UsageError(
-            f"These credentials are of another account: IAM has {shown(found)}, not {shown(arn)}; "
-            f"choose others, as with AWS_PROFILE.\n{_elsewhere(arn)}"
+            f"These credentials are of another account: IAM has {quoted(found)}, not {quoted(arn)}"
+            f"; choose others, as with AWS_PROFILE.\n{_elsewhere(arn)}"
         )
     return {"AssumeRolePolicyDocument": answer["Role"]["AssumeRolePolicyDocument"]}
 
@@ -54,11 +54,11 @@ def _trouble(arn: str, error: Exception) -> str:
     said = f"{type(error).__name__}: {_said(error)}"
     if getattr(error, "operation_name", None) == _EXCHANGE:
         return (
-            f"IAM was not asked for {shown(arn)}: --fetch signs with the credentials of this "
+            f"IAM was not asked for {quoted(arn)}: --fetch signs with the credentials of this "
             f"environment, which are those of the web identity, and STS refuses it. {said}."
         )
     return (
-        f"iam:GetRole of {shown(arn)} failed: {said}. It is asked with the credentials of this "
+        f"iam:GetRole of {quoted(arn)} failed: {said}. It is asked with the credentials of this "
         "environment, which must allow iam:GetRole."
     )
 

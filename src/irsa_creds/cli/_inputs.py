@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from irsa_creds._errors import TokenError
-from irsa_creds._token import TokenFile
-from irsa_creds._validate import shown
+from irsa_creds._identity.token import TokenFile
+from irsa_creds._identity.validation import quoted
 from irsa_creds.cli._usage import UsageError
 
 __all__ = ["STDIN", "policy_in", "token_in"]
@@ -69,10 +69,10 @@ def _read(path: str, what: str, advice: str) -> str:
                 content = file.read(_LIMIT + 1)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"The {what} {shown(path)} cannot be read: {why}. {advice}") from None
+        raise UsageError(f"The {what} {quoted(path)} cannot be read: {why}. {advice}") from None
     if len(content) > _LIMIT:
-        raise UsageError(f"The {what} {shown(path)} has more than {_LIMIT:,} bytes.")
+        raise UsageError(f"The {what} {quoted(path)} has more than {_LIMIT:,} bytes.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"The {what} {shown(path)} is not UTF-8 text.") from None
+        raise UsageError(f"The {what} {quoted(path)} is not UTF-8 text.") from None

@@ -8,8 +8,8 @@ import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._engine.waiting import join
 from irsa_creds._provider import engine_of
-from irsa_creds._waiting import join
 from irsa_creds.cli._identity import (
     ENVIRONMENT,
     IDENTITY,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._settings import read_file
+from irsa_creds._identity.settings import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ def _of_profiles(*found: _Default) -> Iterator[str]:
     if not any(each.keys for each in found):
         return
     # It brings all of the diagnosis along: most pods have no such file, and need none of it.
-    from irsa_creds.diagnosis._sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
+    from irsa_creds.diagnosis._doctor.sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
 
     for source in (ASSUMED, WEB_IDENTITY, *LATER):
         for profile in found:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._endpoint import endpoint_url
 from irsa_creds._errors import instant
-from irsa_creds._token import TokenFile
+from irsa_creds._exchange.endpoint import endpoint_url
+from irsa_creds._identity.token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
-from irsa_creds.diagnosis._check_chain import chain_checks
-from irsa_creds.diagnosis._facts import gather_facts
+from irsa_creds.diagnosis._doctor.chain import chain_checks
+from irsa_creds.diagnosis._doctor.facts import gather_facts
 
 if TYPE_CHECKING:
     import argparse
 
-    from irsa_creds._config import Config
     from irsa_creds._credentials import Credentials
+    from irsa_creds._identity.config import Config
     from irsa_creds.cli._parser import Subparsers
     from irsa_creds.cli._print import Printer
 

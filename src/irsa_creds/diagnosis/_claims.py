@@ -6,8 +6,14 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._advice import OTHER_CLIENTS, POD_IDENTITY, SERVICE_ACCOUNT, STS, claims_told
-from irsa_creds._validate import AWS_SUFFIXES
+from irsa_creds._exchange.advice import (
+    OTHER_CLIENTS,
+    POD_IDENTITY,
+    SERVICE_ACCOUNT,
+    STS,
+    claims_told,
+)
+from irsa_creds._identity.validation import AWS_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

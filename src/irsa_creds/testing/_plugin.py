@@ -145,7 +145,7 @@ def _set(wanted: Mapping[str, str | None]) -> None:
 def _forget() -> None:
     """Forget the providers, and where the shared cache was."""
     irsa_creds.reset()
-    store = sys.modules.get("irsa_creds._store")
+    store = sys.modules.get("irsa_creds._shared_cache.store")
     if store is not None:
         store.Store.at.cache_clear()
 

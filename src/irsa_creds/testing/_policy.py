@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._evaluate import judge, judge_action
-from irsa_creds.diagnosis._logic import UNKNOWN, Truth, Values
-from irsa_creds.diagnosis._policy import Policy, PolicyError, parse_permissions, parse_policy
+from irsa_creds.diagnosis._policy.evaluate import judge, judge_action
+from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Values
+from irsa_creds.diagnosis._policy.policy import Policy, PolicyError, parse_permissions, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from irsa_creds.diagnosis._evaluate import Judged, Judgement
-    from irsa_creds.diagnosis._request import Request
+    from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
+    from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["Question", "UnsupportedPolicyError", "allows", "trusts_caller", "trusts_token"]
 

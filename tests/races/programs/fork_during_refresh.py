@@ -14,7 +14,8 @@ import traceback
 import warnings
 
 import irsa_creds
-from irsa_creds import _forks, _registry
+from irsa_creds import _registry
+from irsa_creds._engine import forks
 
 assert _registry, "it registers what is done at a fork"
 
@@ -81,5 +82,5 @@ def main(delays: list[int]) -> None:
 
 if __name__ == "__main__":
     # A fork waits for a handshake, but not for one that takes longer; on a busy machine any does.
-    _forks._IDLE_PATIENCE = _forks._PATIENCE = DEADLINE
+    forks._IDLE_PATIENCE = forks._PATIENCE = DEADLINE
     main([int(argument) for argument in sys.argv[1:]])

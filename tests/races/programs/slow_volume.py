@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import irsa_creds
-from irsa_creds import _token
+from irsa_creds._identity import token
 from irsa_creds._provider import engine_of
 
 SECONDS = 3.0
@@ -42,13 +42,13 @@ async def main(written_at: float) -> None:
             break
         await asyncio.sleep(0.01)
 
-    original = _token.TokenFile.signature
+    original = token.TokenFile.signature
 
-    def slow(self: _token.TokenFile) -> object:
+    def slow(self: token.TokenFile) -> object:
         time.sleep(SECONDS)
         return original(self)
 
-    _token.TokenFile.signature = slow  # type: ignore[method-assign]
+    token.TokenFile.signature = slow  # type: ignore[method-assign]
     rewrite_token(written_at)
     longest, raised = 0.0, set()
     ends = time.monotonic() + 2 * SECONDS

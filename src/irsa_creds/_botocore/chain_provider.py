@@ -1,0 +1,82 @@
+"""Our provider in the credential provider chain of a session, sync and async."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._botocore.compat import last_client_region
+from irsa_creds._botocore.credentials import METHOD, in_botocore
+from irsa_creds._botocore.expired_token import watch_for_expired
+from irsa_creds._botocore.session_settings import SessionSettings
+from irsa_creds._errors import IrsaError
+from irsa_creds._identity.settings import profile_chain_of
+from irsa_creds._provider import engine_of
+from irsa_creds._registry import REGISTRY
+
+if TYPE_CHECKING:
+    from irsa_creds._identity.config import Config
+    from irsa_creds._provider import Provider
+
+__all__ = ["ChainProviderMixin"]
+
+
+class ChainProviderMixin:
+    """Our provider in a chain, under the name of botocore's own provider.
+
+    Args:
+        session: the session that has the chain.
+        profile_name: the profile that names role and token.
+        disable_env_vars: ignore the web identity variables, because code named a profile.
+        strict: raise an error if IRSA is not configured.
+        replaced: the provider that it replaces; None if it is an additional one.
+        hops: it serves only roles that are reached by `source_profile`. With `strict` it serves
+            them as well, because they take precedence over the web identity.
+    """
+
+    METHOD = METHOD
+    CANONICAL_NAME = "custom-irsa-creds"
+
+    # botocore's constructor wants a function that makes an STS client; there is none here.
+    def __init__(
+        self,
+        session: Any,
+        profile_name: str,
+        *,
+        disable_env_vars: bool,
+        strict: bool = False,
+        replaced: Any = None,
+        hops: bool = False,
+    ) -> None:
+        self.replaced = replaced
+        self.strict = strict
+        self._hops = hops
+        self._profile_name = profile_name
+        self._session = session
+        self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
+        self._profile = profile_name if disable_env_vars else None
+
+    def _provider(self) -> Provider | None:
+        """Return the provider of the session's identity; None if IRSA is not configured."""
+        try:
+            config = self._config()
+        except IrsaError as error:
+            caught = error
+        else:
+            if config is None:
+                return None
+            provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
+            watch_for_expired(self._session, engine_of(provider))
+            return provider
+        # Raised outside of the handler, the error has no context: one traceback, ours.
+        raise in_botocore(caught)
+
+    def _config(self) -> Config | None:
+        session, region = self._session, last_client_region(self._session)
+        if self._hops or self.strict:
+            route = profile_chain_of(session.full_config["profiles"], self._profile_name)
+            if route is not None:
+                source = SessionSettings(session, route.base, explicit_profile=True)
+                return source.config(strict=True, client_region=region, roles=route.roles)
+        if self._hops:
+            return None
+        return self._settings.config(strict=self.strict, client_region=region)

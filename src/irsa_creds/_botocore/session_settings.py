@@ -1,0 +1,89 @@
+"""Settings as a botocore session has them: its profile, its files, its default client config."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._identity.config import Config, HttpSettings
+from irsa_creds._registry import issuer_of_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from irsa_creds._identity.roles import RequestedRole
+
+__all__ = ["SessionSettings"]
+
+
+class SessionSettings:
+    """What a session reads.
+
+    Args:
+        session: a botocore session of either colour.
+        profile_name: the profile that names role and token: the session's own, or the source of
+            a `source_profile` hop.
+        explicit_profile: whether the web identity variables are switched off, as botocore says.
+    """
+
+    def __init__(self, session: Any, profile_name: str, *, explicit_profile: bool) -> None:
+        self._session = session
+        self._profile_name = profile_name
+        self._explicit_profile = explicit_profile
+
+    @property
+    def explicit_profile(self) -> bool:
+        return self._explicit_profile
+
+    @property
+    def profile_name(self) -> str:
+        return self._profile_name
+
+    def variable(self, name: str) -> str | None:
+        return os.environ.get(name)
+
+    def profile(self, key: str) -> Any:
+        return self._session.get_scoped_config().get(key)
+
+    def web_identity(self, key: str) -> Any:
+        return self._session.full_config["profiles"].get(self._profile_name, {}).get(key)
+
+    def services(self, section: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self._session.full_config.get("services", {}).get(section)
+        return found
+
+    def option(self, name: str) -> Any:
+        # As in botocore 1.44.8, client.ClientEndpointBridge: FIPS, for one, may be asked for there.
+        given = getattr(self._session.get_default_client_config(), name, None)
+        return self._session.get_config_variable(name) if given is None else given
+
+    def config(
+        self, *, strict: bool, client_region: str | None, roles: Sequence[RequestedRole] = ()
+    ) -> Config | None:
+        """Return the identity that this session stands for; None where it is not IRSA.
+
+        Args:
+            strict: take it as an error when IRSA is not configured.
+            client_region: the region of the client being made.
+            roles: what is assumed from the web identity on.
+
+        Raises:
+            ConfigError: a value is malformed, or something is half set.
+        """
+        given = self._session.get_default_client_config()
+        http = HttpSettings.resolve(
+            self,
+            proxies=getattr(given, "proxies", None),
+            client_cert=getattr(given, "client_cert", None),
+            proxies_config=getattr(given, "proxies_config", None),
+        )
+        session_region = self._session.instance_variables().get("region")
+        return Config.resolve(
+            self,
+            session_region=getattr(given, "region_name", None) or session_region,
+            client_region=client_region,
+            issuer=issuer_of_file,
+            http=http,
+            roles=roles,
+            strict=strict,
+        )

@@ -1,0 +1,41 @@
+"""What an engine says of itself; loaded when somebody asks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from irsa_creds._engine import policy
+from irsa_creds._engine.events import Status
+from irsa_creds._engine.policy import NEVER, Snapshot, State
+
+if TYPE_CHECKING:
+    from irsa_creds._engine.backoff import Backoff
+    from irsa_creds._engine.clock import Clock
+
+__all__ = ["status_of"]
+
+_NAMES: dict[State, Literal["fresh", "stale", "expired"]] = {
+    State.FRESH: "fresh",
+    State.STALE: "stale",
+    State.EXPIRED: "expired",
+}
+
+
+def status_of(
+    snapshot: Snapshot, outage: Backoff, clock: Clock, *, flights: int, sts_calls: int
+) -> Status:
+    """Return the status of an engine that has these, under the engine's lock."""
+    now = clock.now()
+    left = snapshot.left(now)
+    at = max(snapshot.refresh_at, outage.not_before) if left > 0 else outage.record_until
+    wait = max(0.0, at - now) if at > NEVER else 0.0
+    return Status(
+        state="empty" if snapshot.empty else _NAMES[policy.state(snapshot, now, clock.wall())],
+        seconds_left=max(0.0, left),
+        next_refresh_in=wait if left > 0 or wait else None,
+        last_success_at=None if snapshot.empty else datetime.fromtimestamp(snapshot.wall_at, UTC),
+        last_failure=outage.last_failure,
+        flights=flights,
+        sts_calls=sts_calls,
+    )

@@ -1,0 +1,237 @@
+"""Waiting for a refresh in threads, asyncio and trio, with a deadline each."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+from irsa_creds._engine import timeouts
+from irsa_creds._engine.policy import WAITER_SECONDS, Snapshot
+from irsa_creds._engine.this_thread import HERE, logging_is_held_here
+from irsa_creds._errors import Failure, RefreshTimeout
+from irsa_creds._locks import hold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds._engine.engine import Engine
+    from irsa_creds._engine.refresh import Refresh
+
+__all__ = ["aacquire", "acquire", "join"]
+
+# Seconds after which a caller looks again at a refresh that no thread has claimed yet.
+_QUEUED_PATIENCE = 1.0
+# An exception of a signal handler may hit the thread that is about to wake this caller.
+_LOOK_AGAIN = 5.0
+
+
+def acquire(
+    engine: Engine,
+    min_ttl: float = 0.0,
+    timeout: float = WAITER_SECONDS,
+    *,
+    here: bool = False,
+    alone: bool | None = None,
+) -> Snapshot:
+    """Return a snapshot that may be used, waiting as a thread does.
+
+    Args:
+        engine: the identity.
+        min_ttl: seconds that must be left to the end of use.
+        timeout: seconds to wait.
+        here: whether this thread is the refresh's of a target role: the source role's runs on it
+            too, since a second slot for each target could use up all of them.
+        alone: whether it must not wait for another thread; None: it is looked at.
+    """
+    deadline = engine.now() + timeout
+    if alone is None:
+        alone = HERE.is_busy
+    while True:
+        found, stays_here = hold(HERE.slow_path, _look, engine, min_ttl, alone=alone, here=here)
+        if isinstance(found, Snapshot):
+            return found
+        if found is None:
+            alone = True
+            continue
+        runs_here = stays_here and _run_here(engine, found, deadline, alone=alone)
+        if runs_here:
+            if not here:
+                engine.deliver()
+        elif alone:
+            # Another thread has just claimed it.
+            continue
+        else:
+            _wait(found, _patience(engine, found, deadline, timeout))
+        _raise_failure(found, cut=runs_here)
+
+
+def _look(
+    engine: Engine, min_ttl: float, *, alone: bool, here: bool
+) -> tuple[Snapshot | Refresh | None, bool]:
+    """Return what to use or to wait for, and whether this thread is to run it.
+
+    None: look again, and wait for no other thread.
+    """
+    found = engine.get_or_join(min_ttl, alone=alone)
+    if isinstance(found, Snapshot):
+        return found, False
+    if not alone and logging_is_held_here():
+        return None, False
+    # Where no thread can start, a thread runs the refresh itself.
+    return found, alone or here or not engine.start(found)
+
+
+def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
+    """See a source role's refresh to its end, on the thread of a target's."""
+    if not _run_here(engine, refresh, deadline, alone=alone) and not alone:
+        _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
+
+
+def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> bool:
+    """Run a refresh on this thread; return False where another thread has claimed it."""
+    claimed = False
+    try:
+        claimed = refresh.claim(engine.now())
+        if claimed:
+            refresh.alone = alone
+            # Nothing else ends it when the caller's time is over.
+            refresh.cut_at(deadline)
+            engine.run(refresh)
+    finally:
+        if claimed:
+            # Also where an exception of a signal handler came before its end.
+            refresh.ended = True
+    return claimed
+
+
+async def aacquire(
+    engine: Engine,
+    min_ttl: float = 0.0,
+    timeout: float = WAITER_SECONDS,  # noqa: ASYNC109 - asyncio and trio have one each
+) -> Snapshot:
+    """Return a snapshot that may be used, waiting as a task does."""
+    deadline = engine.now() + timeout
+    while True:
+        found = hold(HERE.slow_path, _get_or_start, engine, min_ttl)
+        if isinstance(found, Snapshot):
+            return found
+        await _wait_async(found, _patience(engine, found, deadline, timeout))
+        _raise_failure(found)
+
+
+def _get_or_start(engine: Engine, min_ttl: float) -> Snapshot | Refresh:
+    found = engine.get_or_join(min_ttl)
+    if not isinstance(found, Snapshot) and not engine.start(found):
+        raise timeouts.no_thread()
+    return found
+
+
+def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float) -> float:
+    """Return the seconds to wait for `refresh`, before it is overdue or the caller is."""
+    now = engine.now()
+    if now >= deadline:
+        raise _out_of_time(engine, timeout)
+    until = refresh.overdue_at if refresh.is_claimed else now + _QUEUED_PATIENCE
+    return max(0.0, min(deadline, until, now + _LOOK_AGAIN) - now)
+
+
+def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
+    failure = engine.last_failure()
+    cause = f"\nThe last one failed: {failure.text()}" if failure else " It may be slow, or hang."
+    return RefreshTimeout(
+        f"No credentials for {engine.role_arn} came within {timeout:g} s, and the refresh goes on."
+        f"{cause}",
+        failure=failure,
+    )
+
+
+def _raise_failure(refresh: Refresh, *, cut: bool = False) -> None:
+    """Raise what a caller gets from `refresh`; return where it is to look again.
+
+    Args:
+        refresh: what was waited for.
+        cut: whether a refresh that was cut short counts: for the caller that ran it, it does.
+    """
+    outcome = refresh.outcome
+    # A background refresh that failed says nothing to a caller that found nothing valid: a blocking
+    # one starts at once.
+    if isinstance(outcome, Failure) and refresh.blocking and (cut or not refresh.cut):
+        raise outcome.error()
+
+
+def _wait(refresh: Refresh, seconds: float) -> None:
+    """Block this thread until `refresh` has an outcome or `seconds` are over."""
+    # Not an event or a future: an exception of a signal handler could leave their locks taken, and
+    # the refresh would hang when it releases its callers.
+    gate = threading.Lock()
+    gate.acquire()
+    refresh.when_done(gate.release)
+    with contextlib.suppress(RuntimeError):
+        gate.acquire(timeout=seconds)
+        return
+    # Python 3.13 and later let no thread wait for another one at the interpreter's end.
+    raise timeouts.no_thread()
+
+
+async def _wait_async(refresh: Refresh, seconds: float) -> None:
+    """Suspend this task until `refresh` has an outcome or `seconds` are over, without a thread."""
+    token = _trio_token()
+    if token is None:
+        await _wait_asyncio(refresh, seconds)
+    else:
+        await _wait_trio(token, refresh, seconds)
+
+
+def _trio_token() -> Any:
+    """Return the token of the trio run that drives this task; None if an asyncio loop drives it.
+
+    One thread may have both: a trio run is the guest of an asyncio loop, or was started inside a
+    task of one, or the other way round. Each runs a task in the task's own context, so the
+    innermost of them is trio exactly if the current context is that of trio's task.
+    """
+    # RuntimeError: no trio task runs on this thread. AttributeError: trio is not imported, or
+    # another thread is importing it at this moment.
+    with contextlib.suppress(AttributeError, RuntimeError):
+        lowlevel = cast("Any", sys.modules.get("trio")).lowlevel
+        context = lowlevel.current_task().context
+        from contextvars import ContextVar  # noqa: PLC0415 - trio has imported it
+
+        mark = ContextVar[bool]("irsa_creds_mark")
+        before = mark.set(True)
+        is_own = context.get(mark, False)
+        mark.reset(before)
+        return lowlevel.current_trio_token() if is_own else None
+    return None
+
+
+async def _wait_asyncio(refresh: Refresh, seconds: float) -> None:
+    # A third of what importing this package would cost; a program that runs a loop has paid for it.
+    import asyncio  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    _when_done(refresh, lambda: loop.call_soon_threadsafe(done.set))
+    # Not `wait_for`: before Python 3.12 it can swallow the task's cancellation.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await done.wait()
+
+
+async def _wait_trio(token: Any, refresh: Refresh, seconds: float) -> None:
+    trio = sys.modules["trio"]
+    done = trio.Event()
+    _when_done(refresh, lambda: token.run_sync_soon(done.set))
+    with trio.move_on_after(seconds):
+        await done.wait()
+
+
+def _when_done(refresh: Refresh, tell: Callable[[], object]) -> None:
+    def told() -> None:
+        # A loop that was closed meanwhile raises RuntimeError (trio's RunFinishedError is one):
+        # nothing waits there any more, and the others must be told all the same.
+        with contextlib.suppress(RuntimeError):
+            tell()
+
+    refresh.when_done(told)

@@ -1,0 +1,129 @@
+"""At which URL STS is asked: what botocore's own rules say, without a client of botocore's."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._exchange.preload import load_exchange_modules
+
+if TYPE_CHECKING:
+    from irsa_creds._identity.config import Config
+
+__all__ = ["API_VERSION", "endpoint_url", "signing_region"]
+
+# STS's only API version (botocore 1.44.8, data/sts).
+API_VERSION = "2011-06-15"
+# Of the global endpoint (botocore 1.44.8, data/sts, its rule set's `signingRegion`).
+_GLOBAL_SIGNING_REGION = "us-east-1"
+
+# Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8), all used in `_by_rules`:
+# `endpoint_provider.EndpointProvider(ruleset_data, partition_data)`, its `resolve_endpoint` with
+# the parameters of STS's rule set, and these names of the two data files.
+RULE_SET = f"sts/{API_VERSION}/endpoint-rule-set-1"
+PARTITIONS = "partitions"
+
+
+def endpoint_url(config: Config) -> str:
+    """Return the URL that `config`'s STS has.
+
+    Args:
+        config: a custom endpoint is taken as it is; without one, botocore's rules decide by
+            region, FIPS, dual stack and "legacy".
+
+    Raises:
+        ConfigError: there is no endpoint for this combination.
+    """
+    if config.endpoint_url is not None:
+        return config.endpoint_url
+    load_exchange_modules()
+    try:
+        return _by_rules(config)
+    except Exception:  # noqa: BLE001, S110 - no such endpoint, or the rules are gone: a client tells
+        pass
+    try:
+        return _by_client(config)
+    except Exception as error:  # noqa: BLE001 - botocore has a dozen of them for this
+        reason = str(error)
+    raise ConfigError(
+        f"botocore knows no STS endpoint for region {config.region or '(none)'} with "
+        f"FIPS {_on(config.use_fips)} and dual stack {_on(config.use_dualstack)}: {reason}"
+    )
+
+
+def signing_region(config: Config) -> str:
+    """Return the region that a signed request to `config`'s STS names, as botocore's clients do.
+
+    Args:
+        config: the global endpoint is in us-east-1, wherever the caller is.
+    """
+    if config.region is None or config.legacy_global:
+        return _GLOBAL_SIGNING_REGION
+    region, _ = _without_fips(config.region)
+    return _GLOBAL_SIGNING_REGION if region == "aws-global" else region
+
+
+def _by_rules(config: Config) -> str:
+    """Evaluate botocore's rule set for STS, as its clients do (1.44.8, args.py)."""
+    from botocore.endpoint_provider import EndpointProvider  # noqa: PLC0415
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    loader = create_loader(os.environ.get("AWS_DATA_PATH"))
+    provider = EndpointProvider(loader.load_data(RULE_SET), loader.load_data(PARTITIONS))
+    region, fips_region = _without_fips(config.region or "aws-global")
+    endpoint = provider.resolve_endpoint(
+        Region=region,
+        UseFIPS=config.use_fips or fips_region,
+        UseDualStack=config.use_dualstack,
+        # The rule set holds the list of regions that have no regional endpoint under "legacy".
+        UseGlobalEndpoint=config.legacy_global,
+    )
+    return str(endpoint.url)
+
+
+def _without_fips(region: str) -> tuple[str, bool]:
+    """Return a FIPS pseudo region's real one, as client.ClientCreator does (1.44.8)."""
+    plain = region.replace("fips-", "").replace("-fips", "")
+    return plain, plain != region
+
+
+def _by_client(config: Config) -> str:
+    """Ask a throw-away client of botocore, by public names only: 40 ms and 8 MB."""
+    from botocore.config import Config as ClientConfig  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    # Without a profile, and with keys: neither files nor a chain of providers are looked at.
+    session = Session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable(
+        "sts_regional_endpoints", "legacy" if config.legacy_global else "regional"
+    )
+    client = session.create_client(
+        "sts",
+        region_name=config.region or "aws-global",
+        aws_access_key_id="unused",
+        aws_secret_access_key="unused",  # noqa: S106
+        config=ClientConfig(
+            use_fips_endpoint=config.use_fips,
+            use_dualstack_endpoint=config.use_dualstack,
+            ignore_configured_endpoint_urls=True,
+        ),
+    )
+    urls: list[str] = []
+
+    def answer(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
+        urls.append(params["url"])
+        return SimpleNamespace(status_code=200), {}
+
+    client.meta.events.register("before-call.sts.AssumeRoleWithWebIdentity", answer)
+    client.assume_role_with_web_identity(
+        RoleArn="arn:aws:iam::123456789012:role/unused",
+        RoleSessionName="unused",
+        WebIdentityToken="unused",
+    )
+    return urls[0].removesuffix("/")
+
+
+def _on(flag: bool) -> str:  # noqa: FBT001
+    return "on" if flag else "off"

@@ -1,0 +1,237 @@
+"""Where STS is and how it is reached: endpoint, region, certificates, proxies."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._identity import validation
+from irsa_creds._identity.settings import Found, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["EndpointSettings", "HttpSettings", "region_of_issuer", "resolve_endpoint_settings"]
+
+GLOBAL_REGION = "aws-global"
+# The regions that "legacy" sends to the global endpoint (botocore 1.40.61 to 1.44.8, args.py).
+_LEGACY_REGIONS = frozenset({
+    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global",
+    "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+    "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+})  # fmt: skip
+# The issuers of EKS clusters, plain and dual stack (Amazon EKS user guide).
+_SUFFIX = "|".join(map(re.escape, validation.AWS_SUFFIXES))
+_EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
+
+
+class EndpointSettings(NamedTuple):
+    """Where STS is asked; the fields are those of `Config`."""
+
+    endpoint_url: str | None
+    region: str | None
+    region_identity: str | None
+    use_fips: bool
+    use_dualstack: bool
+    legacy_global: bool
+
+
+def resolve_endpoint_settings(
+    settings: Settings,
+    *,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    session_region: str | None = None,
+    issuer: Callable[[], str | None] | None = None,
+    client_region: str | None = None,
+) -> EndpointSettings:
+    """Return where STS is asked, as botocore's endpoint rules take it.
+
+    With an endpoint of its own FIPS, dual stack and "legacy" are off, as in botocore 1.44.8,
+    args.py.
+
+    Raises:
+        ConfigError: a region, a URL or `sts_regional_endpoints` is malformed.
+    """
+    legacy = _legacy(settings)
+    endpoint = _endpoint(settings, endpoint_url)
+    name = _first_region(_regions(settings, region, session_region, issuer, client_region))
+    # botocore.client.ClientCreator (1.44.8): a pseudo region like fips-us-east-1 asks for FIPS.
+    plain = name and name.replace("fips-", "").replace("-fips", "")
+    explicit = plain if region else None
+    if endpoint:
+        return EndpointSettings(endpoint, plain, explicit, False, False, False)
+    fips = plain != name or validation.boolean(settings.option("use_fips_endpoint"))
+    dualstack = validation.boolean(settings.option("use_dualstack_endpoint"))
+    legacy = legacy and not fips and not dualstack and (plain or GLOBAL_REGION) in _LEGACY_REGIONS
+    if legacy or plain in {None, GLOBAL_REGION}:
+        explicit = GLOBAL_REGION
+    return EndpointSettings(None, plain, explicit, fips, dualstack, legacy)
+
+
+def region_of_issuer(iss: str) -> str | None:
+    """Return the region of an EKS issuer's URL; None for any other issuer."""
+    match = re.fullmatch(_EKS_ISSUER, iss)
+    return match[1] if match else None
+
+
+def _regions(
+    settings: Settings,
+    argument: str | None,
+    session_region: str | None,
+    issuer: Callable[[], str | None] | None,
+    client_region: str | None,
+) -> Iterator[Found]:
+    """Yield the regions, the most telling first; the token is only opened if it comes to that."""
+    yield Found(argument, "The argument region")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        yield Found(settings.variable(name), name)
+    yield Found(settings.profile("region"), "region of the profile")
+    yield Found(session_region, "The session's region")
+    if issuer is not None:
+        yield Found(region_of_issuer(issuer() or ""), "The region of the token's issuer")
+    yield Found(client_region, "The client's region")
+
+
+def _first_region(candidates: Iterator[Found]) -> str | None:
+    found = next((candidate for candidate in candidates if candidate.value), None)
+    return None if found is None else validation.region(*found)
+
+
+def _legacy(settings: Settings) -> bool:
+    return validation.legacy(
+        settings.option("sts_regional_endpoints"),
+        "AWS_STS_REGIONAL_ENDPOINTS (or the profile's sts_regional_endpoints)",
+    )
+
+
+def _endpoint(settings: Settings, argument: str | None) -> str | None:
+    given = None if argument is None else Found(argument, "The argument endpoint_url")
+    found = given or find_endpoint(settings)
+    return None if found is None else validation.endpoint_url(*found)
+
+
+def find_endpoint(settings: Settings) -> Found | None:
+    """Return STS's endpoint that environment or profile name; None where they name none.
+
+    The order is that of botocore 1.44.8, configprovider.ConfiguredEndpointProvider.
+    """
+    if validation.boolean(settings.option("ignore_configured_endpoint_urls")):
+        return None
+    return next((found for found in _endpoints(settings) if found.value), None)
+
+
+def _endpoints(settings: Settings) -> Iterator[Found]:
+    for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+        yield Found(settings.variable(name), name)
+    section = settings.profile("services")
+    if section is not None:
+        yield Found(_services_endpoint(settings, section), f"endpoint_url of [services {section}]")
+    yield Found(settings.profile("endpoint_url"), "endpoint_url of the profile")
+
+
+def _services_endpoint(settings: Settings, section: str) -> Any:
+    services = settings.services(section)
+    if not services:
+        raise ConfigError(
+            f"The profile names services = {validation.quoted(section)}, but the configuration "
+            f"file has no section [services {section}], or an empty one; write it, or remove the "
+            "key."
+        )
+    sts = services.get("sts", {})
+    if not isinstance(sts, Mapping):
+        raise ConfigError(
+            f"sts in [services {section}] is {validation.quoted(sts)}, but it must hold indented "
+            "keys below it, like endpoint_url = https://sts.example.com."
+        )
+    return sts.get("endpoint_url")
+
+
+class HttpSettings(NamedTuple):
+    """How STS is reached: certificates and proxies.
+
+    Attributes:
+        verify: True, or the path of a CA bundle; False trusts everybody.
+        proxies: scheme and URL of each given proxy; None: those of the environment.
+        client_cert: path of a client certificate, or of it and its key.
+        proxies_config: botocore's `proxies_config`, as pairs.
+        environment_proxies: the environment's proxies when this was made; they tell two apart.
+    """
+
+    verify: bool | str = True
+    proxies: tuple[tuple[str, str], ...] | None = None
+    client_cert: str | tuple[str, str] | None = None
+    proxies_config: tuple[tuple[str, Any], ...] | None = None
+    environment_proxies: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def resolve(
+        cls,
+        settings: Settings,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        client_cert: str | tuple[str, str] | None = None,
+        proxies_config: Mapping[str, Any] | None = None,
+    ) -> HttpSettings:
+        """Return what botocore would use (1.44.8: args.py, endpoint.EndpointCreator).
+
+        Args:
+            settings: where the CA bundle is named.
+            proxies: those of a botocore client configuration; they ignore NO_PROXY, as there.
+            client_cert: of the same.
+            proxies_config: of the same.
+
+        Raises:
+            ConfigError: the CA bundle is named, but empty.
+        """
+        return cls(
+            verify=_verify(settings),
+            proxies=None if proxies is None else _pairs(proxies),
+            client_cert=client_cert,
+            proxies_config=None if proxies_config is None else _pairs(proxies_config),
+            environment_proxies=_environment_proxies() if proxies is None else (),
+        )
+
+    def proxies_for(self, url: str) -> dict[str, str]:
+        """Return the proxies for `url` as botocore's HTTP session takes them."""
+        from urllib.request import proxy_bypass  # noqa: PLC0415
+
+        if self.proxies is not None:
+            return dict(self.proxies)
+        if proxy_bypass(urlsplit(url).netloc):
+            return {}
+        return dict(self.environment_proxies)
+
+    def __repr__(self) -> str:
+        # A proxy's URL may hold a password, with or without a scheme before it.
+        pairs = self.environment_proxies if self.proxies is None else self.proxies
+        proxies = {scheme: re.sub(r"(?s).*@", "***@", url) for scheme, url in pairs}
+        return f"Http(verify={self.verify!r}, proxies={proxies!r})"
+
+
+def _environment_proxies() -> tuple[tuple[str, str], ...]:
+    """Return the environment's proxies, or the system's where it has some."""
+    if sys.platform not in {"darwin", "win32"} and not any(
+        name.lower().endswith("_proxy") for name in os.environ
+    ):
+        return ()
+    # Imported late: ten milliseconds that botocore, once imported, has already paid.
+    from urllib.request import getproxies  # noqa: PLC0415
+
+    return _pairs(getproxies())
+
+
+def _verify(settings: Settings) -> bool | str:
+    found = Found(settings.option("ca_bundle"), "AWS_CA_BUNDLE (or the profile's ca_bundle)")
+    if found.value is None:
+        found = Found(settings.variable("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
+    return True if found.value is None else validation.ca_bundle(*found)
+
+
+def _pairs(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(mapping.items()))

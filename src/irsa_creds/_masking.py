@@ -1,0 +1,120 @@
+"""Text without secrets: what messages, logs and the shared cache may show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "JWT",
+    "MESSAGE_LIMIT",
+    "mask",
+    "one_line",
+    "safe_str",
+    "without_pieces",
+    "without_userinfo",
+]
+
+#: The longest message of a failure, in characters.
+MESSAGE_LIMIT = 600
+# A signed token, whole or torn, or an encrypted one, which has five segments. No wider than what
+# is masked below for its length: such a run is passed over at once, so that no text takes long.
+JWT = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}"
+_SENSITIVE = rf"{JWT}|[A-Za-z0-9+/=_%-]{{40,}}"  # secret keys and session tokens
+# What STS names in a refusal, which is long as a whole.
+_ARN = r"(?a:arn:aws[a-z-]{0,20}:(?:iam|sts)::\d{12}:[a-z-]{4,20}/[\w+=,.@/-]+)"
+# As Kubernetes names things: no key of that length has only these letters.
+_POD_NAME = r"[a-z0-9.-]{0,64}"
+_SHORTEST_SECRET = 40
+# A shorter piece of a secret tells little, and may be an ordinary word.
+_PIECE = 10
+# Letters and digits alone count in a comparison: a server may put anything between them, and an
+# encoded character like %2F is none of them.
+_SEPARATORS = r"(?:%[0-9A-Fa-f]{2}|[\W_])+"
+# Pieces are looked for in so many characters, which takes milliseconds.
+_SEARCHED = 10 * MESSAGE_LIMIT
+
+
+def mask(text: str, *secrets: str) -> str:
+    """Return `text` on one line, bounded, without `secrets`, pieces of them and their like."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    text = re.sub(f"{_ARN}|{_SENSITIVE}", _masked, without_userinfo(text))
+    text = one_line(text, _SEARCHED)
+    for secret in secrets:
+        text = without_pieces(text, secret)
+    return one_line(text, MESSAGE_LIMIT)
+
+
+def without_pieces(text: str, secret: str) -> str:
+    """Return `text` without runs of ten letters and digits that `secret` has too.
+
+    Args:
+        text: what separates the characters of a run in it does not count.
+        secret: the same goes for it.
+    """
+    secret = re.sub(_SEPARATORS, "", secret)
+    pieces = {secret[i : i + _PIECE] for i in range(len(secret) - _PIECE + 1)}
+    places = [i for run in _runs(text) for i in run]
+    plain = "".join([text[i] for i in places])
+    kept: list[str] = []
+    end = covered = 0
+    for i in range(len(plain) - _PIECE + 1):
+        if plain[i : i + _PIECE] in pieces:
+            if i >= covered:
+                kept += [text[end : places[i]], "***"]
+            covered = i + _PIECE
+            end = places[covered - 1] + 1
+    return "".join(kept) + text[end:]
+
+
+def _runs(text: str) -> Iterator[range]:
+    """Yield where letters and digits stand without a separator between them."""
+    start = 0
+    for separator in re.finditer(f"{_SEPARATORS}|$", text):
+        yield range(start, separator.start())
+        start = separator.end()
+
+
+def _masked(found: re.Match[str]) -> str:
+    """Return an ARN with what looks like a secret in it masked; of anything else, three stars."""
+    text = found[0]
+    if not text.startswith("arn:"):
+        return "***"
+    _, *names = text.rpartition(":")[2].split("/")
+    # A key may have slashes in it.
+    others = "/".join(name for name in names if not re.fullmatch(_POD_NAME, name))
+    return re.sub(JWT if len(others) < _SHORTEST_SECRET else _SENSITIVE, "***", text)
+
+
+def without_userinfo(text: str) -> str:
+    """Return `text` without the user and password of its URLs, slashes in them or not."""
+    # Word by word: one expression for it would look for an @ from every pair of slashes.
+    return re.sub(r"\S+", lambda word: _without_userinfo(word[0]), text)
+
+
+def _without_userinfo(word: str) -> str:
+    start, slashes, rest = word.partition("//")
+    _, at, end = rest.rpartition("@")
+    return f"{start}//***@{end}" if slashes and at else word
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return `text` without line breaks and control characters, and no longer than `limit`."""
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else " " for each in text)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def safe_str(error: BaseException) -> str:
+    """Return an exception's own words without what looks like a secret."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot even be printed
+        words = ""
+    return mask(words).rstrip(".") or "(no message)"

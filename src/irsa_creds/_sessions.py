@@ -1,0 +1,37 @@
+"""`install()` and the sessions that have our provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._botocore.install import install, uninstall
+
+if TYPE_CHECKING:
+    import boto3
+    from aiobotocore.session import AioSession
+
+__all__ = ["aiobotocore_session", "boto3_session", "install", "uninstall"]
+
+
+def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
+    """Return a boto3 session that has our provider; it pickles as its arguments.
+
+    Args:
+        strict: ours comes first in the chain, and its not being configured is an error.
+        arguments: those of `boto3.Session`.
+    """
+    from irsa_creds._botocore.boto3_session import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
+
+    return IrsaBoto3Session(strict=strict, **arguments)
+
+
+def aiobotocore_session(*, strict: bool = False, **arguments: Any) -> AioSession:
+    """Return an aiobotocore session that has our provider; it pickles as its arguments.
+
+    Args:
+        strict: ours comes first in the chain, and its not being configured is an error.
+        arguments: those of `aiobotocore.session.AioSession`.
+    """
+    from irsa_creds._botocore.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - nor is aiobotocore
+
+    return IrsaAioSession(strict=strict, **arguments)

@@ -1,0 +1,7 @@
+"""Credentials that the processes of a pod share, in files: a fetcher that looks there first.
+
+One process holds an entry's lock and calls STS; the others wait for the entry. No trouble with the
+directory can make a refresh fail.
+
+May import: `_exchange` and below.
+"""

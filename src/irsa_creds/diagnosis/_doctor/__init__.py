@@ -1,0 +1,1 @@
+"""Checks of a pod: environment, token file, role, versions, credential chain."""

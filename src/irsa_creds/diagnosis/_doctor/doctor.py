@@ -1,0 +1,225 @@
+"""doctor: all checks put together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import ConfigError, TokenError
+from irsa_creds._identity.token import TokenFile
+from irsa_creds._identity.validation import quoted, quoted_path
+from irsa_creds._masking import safe_str
+from irsa_creds.diagnosis._checks import Check, Diagnosis
+from irsa_creds.diagnosis._claims import subject_of
+from irsa_creds.diagnosis._doctor.chain import chain_checks
+from irsa_creds.diagnosis._doctor.environment import environment_checks
+from irsa_creds.diagnosis._doctor.facts import gather_facts
+from irsa_creds.diagnosis._doctor.role import role_checks
+from irsa_creds.diagnosis._doctor.token import token_checks
+from irsa_creds.diagnosis._doctor.token_file import file_checks
+from irsa_creds.diagnosis._doctor.versions import version_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds.diagnosis._checks import Status
+    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._explain.explain import Explanation
+    from irsa_creds.diagnosis._manifest.manifest import Resource
+
+__all__ = ["doctor", "offline_checks"]
+
+_OFFLINE = (
+    environment_checks,
+    file_checks,
+    token_checks,
+    role_checks,
+    chain_checks,
+    version_checks,
+)
+_MANIFEST_IDS = tuple(f"M{number:02}" for number in range(1, 6))
+_ONLINE_IDS = (*(f"N{number:02}" for number in range(1, 7)), "S01", "S02")
+_POLICY_LIMIT = 1024 * 1024  # bytes; IAM takes 2,048 characters of a trust policy, 4,096 at most
+# Characters. A shorter name is no token that somebody gave in place of a path.
+_SHORTEST_SECRET = 40
+_SEVERITIES: dict[str, Status] = {"error": "fail", "warning": "warn", "info": "ok"}
+_VERDICTS: dict[str, Status] = {"allow": "ok", "deny": "fail", "unknown": "unknown"}
+
+
+def doctor(
+    *,
+    online: bool = False,
+    manifest: str | os.PathLike[str] | None = None,
+    policy: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    profile: str | None = None,
+) -> Diagnosis:
+    """Look for what keeps this process from having its role by IRSA.
+
+    Nothing is changed, and no secret is in the result. Without `online` nothing is sent.
+
+    Args:
+        online: ask DNS, STS and the token's issuer too; the token is traded once.
+        manifest: a file of Kubernetes objects, YAML (extra `manifest`) or JSON, to look at as well.
+        policy: a file that holds the role's trust policy, to judge this token by.
+        environ: the variables to look at; None: this process's.
+        profile: the profile that code names, as in `boto3.Session(profile_name=...)`.
+
+    Raises:
+        ConfigError: `manifest` or `policy` cannot be read, or is none.
+    """
+    environ = os.environ if environ is None else environ
+    # What the user named must be sound before anything is said of the pod.
+    trust = None if policy is None else _policy(policy)
+    resources = None if manifest is None else _resources(manifest)
+    facts = gather_facts(environ, profile=profile)
+    here = resources is None or _is_of(resources, facts)
+    return Diagnosis(
+        (
+            *_of_pod(facts, wanted=here or online or trust is not None),
+            *_of_manifest(resources, facts, here=here),
+            *_of_policy(trust, facts),
+            *_of_network(environ, profile, online=online),
+        )
+    )
+
+
+def offline_checks(facts: Facts) -> tuple[Check, ...]:
+    """Return E01 to V02."""
+    return tuple(check for group in _OFFLINE for check in group(facts))
+
+
+def _of_pod(facts: Facts, *, wanted: bool) -> tuple[Check, ...]:
+    """Return the offline checks; of a machine that only looks at a manifest they say nothing."""
+    checks = offline_checks(facts)
+    if wanted:
+        return checks
+    ids = tuple(check.id for check in checks)
+    return _skipped(ids, "Only the manifest is looked at: this is none of its pods.")
+
+
+def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
+    """Whether this is a pod of a manifest, by its service account; a pipeline's runner is not."""
+    from irsa_creds.diagnosis._manifest.objects import Objects  # noqa: PLC0415 - if asked for
+
+    mine = subject_of(facts.claims) or facts.account
+    objects = Objects(resources)
+    named = [(each.namespace, each.name) for each in objects.accounts]
+    named += [(each.namespace, each.account or "default") for each in objects.workloads]
+    return mine is not None and any(
+        name == mine.name and namespace in {mine.namespace, None} for namespace, name in named
+    )
+
+
+def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
+    from irsa_creds.diagnosis._manifest.manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
+
+    return parse_manifest(
+        _read(path, "manifest", MANIFEST_LIMIT), f"The manifest {os.fspath(path)}"
+    )
+
+
+def _of_manifest(
+    resources: tuple[Resource, ...] | None, facts: Facts, *, here: bool
+) -> tuple[Check, ...]:
+    if resources is None:
+        return _skipped(_MANIFEST_IDS, "No manifest is given: --manifest FILE looks at one.")
+    from irsa_creds.diagnosis._manifest.checks import manifest_checks  # noqa: PLC0415 - if asked for
+
+    role = facts.role.value if facts.role and here else None
+    return manifest_checks(resources, role_arn=role, aws=facts.asks_aws)
+
+
+def _policy(path: str | os.PathLike[str]) -> str:
+    """Return a trust policy's text, which is one.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from irsa_creds.diagnosis._policy.policy import parse_policy  # noqa: PLC0415 - if asked for
+
+    text = _read(path, "policy", _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
+    parse_policy(text)
+    return text
+
+
+def _of_policy(text: str | None, facts: Facts) -> tuple[Check, ...]:
+    """Return the findings of `explain` as checks, and P00 for its verdict."""
+    if text is None:
+        return _skipped(("P00",), "No trust policy is given: --policy FILE judges the token by it.")
+    config = facts.config
+    if config is None or config.token_file is None or facts.claims is None:
+        return (_unjudged("there is no token, or no role, to judge by it"),)
+    from irsa_creds.diagnosis._explain.explain import explain  # noqa: PLC0415 - if asked for
+
+    try:
+        token = TokenFile(config.token_file).read().value
+        return _as_checks(explain(text, token=token, role_arn=config.role_arn))
+    # Gone meanwhile, or without an issuer.
+    except TokenError as error:
+        return (_unjudged(error.failure.message.rstrip(".") if error.failure else safe_str(error)),)
+
+
+def _unjudged(why: str) -> Check:
+    """Return P00 of who cannot be judged; who asked for it must not take that for a yes."""
+    return Check(
+        "P00",
+        "fail",
+        f"Whether the trust policy lets anybody in is not known: {why}.",
+        "irsa-creds explain --service-account NAMESPACE/NAME --issuer URL --policy trust.json",
+    )
+
+
+def _as_checks(explanation: Explanation) -> tuple[Check, ...]:
+    verdict = Check(
+        "P00",
+        _VERDICTS[explanation.verdict],
+        {
+            "allow": "The trust policy lets this token in.",
+            "deny": "The trust policy does not let this token in.",
+            "unknown": "Whether the trust policy lets this token in, only AWS can tell.",
+        }[explanation.verdict],
+        data={"verdict": explanation.verdict},
+    )
+    findings = tuple(
+        Check(
+            each.id,
+            _SEVERITIES[each.severity],
+            each.message,
+            each.fix,
+            {"statement": each.statement},
+        )
+        for each in explanation.findings
+    )
+    return (verdict, *findings)
+
+
+def _of_network(
+    environ: Mapping[str, str], profile: str | None, *, online: bool
+) -> tuple[Check, ...]:
+    if not online:
+        return _skipped(_ONLINE_IDS, "Nothing was asked over the network: --online does.")
+    from irsa_creds.diagnosis._network.checks import online_checks  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._network.gather import gather_online  # noqa: PLC0415 - same
+
+    return online_checks(gather_online(environ, profile=profile))
+
+
+def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:
+    return tuple(Check(each, "skipped", why) for each in ids)
+
+
+def _read(path: str | os.PathLike[str], what: str, limit: int) -> bytes:
+    """Return the content of a file that the user names, bounded."""
+    name = os.fspath(path)
+    named = f"The {what} {quoted(name) if len(name) < _SHORTEST_SECRET else quoted_path(name)}"
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{named} cannot be read: {reason}.") from None
+    if len(content) > limit:
+        raise ConfigError(f"{named} has more than {limit:,} bytes.")
+    return content

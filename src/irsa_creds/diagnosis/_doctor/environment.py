@@ -1,0 +1,121 @@
+"""E01 to E04: whether the environment names role and token, and nothing contradicts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_creds._identity.validation import quoted
+from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._doctor.remedies import annotate, name_role, restart
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._doctor.facts import Facts
+
+__all__ = ["environment_checks"]
+
+_VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+# The agent's addresses (Amazon EKS user guide, "Learn how EKS Pod Identity grants pods access").
+_POD_IDENTITY = ("169.254.170.23", "fd00:ec2::23")
+
+
+def environment_checks(facts: Facts) -> tuple[Check, ...]:
+    """Return E01 to E04."""
+    return (_absent(facts), _half(facts), _pod_identity(facts), _refused(facts))
+
+
+def _absent(facts: Facts) -> Check:
+    if facts.token_source and facts.role:
+        return Check(
+            "E01",
+            "ok",
+            f"Token and role are named by {facts.token_source} and {facts.role.source}.",
+        )
+    if facts.token_source or facts.role:
+        return Check("E01", "skipped", "One of the two is set: see E02.")
+    switched_off = sorted(facts.names.intersection(_VARIABLES))
+    if facts.profile.explicit and switched_off:
+        return Check(
+            "E01",
+            "fail",
+            f"The profile {quoted(facts.profile.name)}, which code names, switches off "
+            f"{' and '.join(switched_off)}, and has no web_identity_token_file itself.",
+            "session = boto3.Session()  # without profile_name",
+            {"profile": facts.profile.name},
+        )
+    message = "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set: IRSA is not configured."
+    if facts.in_pod:
+        message = (
+            "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set: the service account has "
+            "no role annotation, the pod is older than it, or no webhook runs."
+        )
+    account = "/".join(facts.account) if facts.account else None
+    return Check("E01", "fail", message, name_role(facts), {"service_account": account})
+
+
+def _half(facts: Facts) -> Check:
+    if facts.token_source and facts.role:
+        return Check("E02", "ok", "Neither of the two is missing.")
+    if facts.token_source:
+        return Check(
+            "E02",
+            "fail",
+            f"{facts.token_source} names a token, but no role is named.",
+            name_role(facts),
+            {"missing": "AWS_ROLE_ARN"},
+        )
+    if facts.role:
+        return Check(
+            "E02",
+            "fail",
+            f"{facts.role.source} names a role, but AWS_WEB_IDENTITY_TOKEN_FILE is not set: "
+            "credentials come from elsewhere, such as the node's role.",
+            name_role(facts),
+            {"missing": "AWS_WEB_IDENTITY_TOKEN_FILE"},
+        )
+    return Check("E02", "skipped", "Neither is set: see E01.")
+
+
+def _pod_identity(facts: Facts) -> Check:
+    full, relative = (facts.variables.get(name) for name in (_FULL_URI, _RELATIVE_URI))
+    if full is None and relative is None:
+        return Check("E03", "ok", "No credentials of a container, such as Pod Identity's.")
+    name, url = (_FULL_URI, full) if relative is None else (_RELATIVE_URI, relative)
+    of_pod = any(host in str(full) for host in _POD_IDENTITY)
+    kind = "EKS Pod Identity" if of_pod else "a container's credentials"
+    offers = f"{name} offers {kind}"
+    message = f"{offers}, and nothing before it in the chain is set: that is what is used."
+    if facts.token_source and facts.role:
+        message = f"{offers} too: the web identity wins in botocore, other SDKs may differ."
+    data = {"variable": name, "value": quoted(url)}
+    return Check("E03", "warn", message, _one_of_two(facts) if of_pod else f"unset {name}", data)
+
+
+def _one_of_two(facts: Facts) -> str:
+    # Commented, for whoever pastes it all would be left with neither.
+    other = annotate(facts, "eks.amazonaws.com/role-arn-").replace("\n", "\n# ")
+    return (
+        "# to keep IRSA\n"
+        "aws eks delete-pod-identity-association --cluster-name CLUSTER --association-id ID\n"
+        f"{restart(facts)}\n"
+        f"# to keep Pod Identity\n# {other}"
+    )
+
+
+def _refused(facts: Facts) -> Check:
+    """Return what else the library refuses; what has a check of its own is told there."""
+    if facts.refused and not facts.refused.startswith(tuple(_told_elsewhere(facts))):
+        name = facts.refused.split()[0]
+        of_profile = f"# in ~/.aws/config, correct the profile {quoted(facts.profile.name)}"
+        fix = f"unset {name}" if name.isupper() else of_profile
+        return Check("E04", "fail", facts.refused, fix)
+    if facts.config is None:
+        return Check("E04", "skipped", "The settings are not complete: see the other checks.")
+    return Check("E04", "ok", "Endpoint, certificates and lifetime are set to what can be used.")
+
+
+def _told_elsewhere(facts: Facts) -> list[str]:
+    named = [facts.token_source, *(f.source for f in (facts.role, facts.session_name) if f)]
+    regions = ["AWS_REGION ", "AWS_DEFAULT_REGION ", "region of the profile "]
+    return [f"{source} " for source in named if source] + regions

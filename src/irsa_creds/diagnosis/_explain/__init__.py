@@ -1,0 +1,1 @@
+"""Findings about a trust policy and a token, and the change that fixes the policy."""

@@ -1,0 +1,93 @@
+"""All that is found about a policy and a request: P01 to P12 of the documentation's table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from irsa_creds.diagnosis._explain.action import action_findings
+from irsa_creds.diagnosis._explain.case import Case, Found, finding
+from irsa_creds.diagnosis._explain.deny import deny_findings
+from irsa_creds.diagnosis._explain.fix import add_statement, in_turn
+from irsa_creds.diagnosis._explain.keys import (
+    absent_findings,
+    prefix_findings,
+    unknown_findings,
+)
+from irsa_creds.diagnosis._explain.principal import (
+    meant_for,
+    principal_findings,
+    right_statement,
+)
+from irsa_creds.diagnosis._explain.security import security_findings
+from irsa_creds.diagnosis._explain.values import undecided_findings, value_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from irsa_creds.diagnosis._explain.case import Change
+    from irsa_creds.diagnosis._policy.evaluate import Judgement
+    from irsa_creds.diagnosis._policy.policy import Policy
+    from irsa_creds.diagnosis._policy.request import Request
+
+__all__ = ["changes", "findings"]
+
+_ORDER = ("error", "warning", "info")
+
+
+def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Found, ...]:
+    """Return what is found, the worst first, each with the change that may mend the policy."""
+    found = [
+        *_of_denies(policy, request, judgement),
+        *_of_allows(policy, request, judgement),
+    ]
+    # A warning about one statement is not told twice; the order is that of the statements.
+    unique = {(each.finding.id, each.finding.message): each for each in found}
+    return tuple(sorted(unique.values(), key=lambda each: _ORDER.index(each.finding.severity)))
+
+
+def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
+    for judged in judgement.statements:
+        if judged.statement.effect == "Deny":
+            yield from deny_findings(Case(policy, request, judgement, judged))
+
+
+def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
+    for judged in judgement.statements:
+        if judged.statement.effect == "Allow" and judged is not judgement.nearest:
+            case = Case(policy, request, judgement, judged)
+            if judged.action and judged.principal:
+                yield from security_findings(case)
+    if judgement.nearest is None:
+        yield _no_allow(policy, request)
+        return
+    case = Case(policy, request, judgement, judgement.nearest)
+    yield from action_findings(case)
+    yield from principal_findings(case)
+    yield from prefix_findings(case)
+    yield from absent_findings(case)
+    yield from value_findings(case)
+    yield from undecided_findings(case)
+    yield from unknown_findings(case)
+    yield from security_findings(case)
+
+
+def _no_allow(policy: Policy, request: Request) -> Found:
+    said = "No statement of the policy allows anything, and what is not allowed is denied."
+    lines = json.dumps(right_statement(policy, request)[0], indent=2)
+    return Found(finding("P01", "error", None, said, f"Add this statement:\n{lines}"))
+
+
+def changes(
+    policy: Policy, request: Request, judgement: Judgement, found: Iterable[Found]
+) -> Iterator[Change]:
+    """Yield the changes worth trying: each is one correction, whose effect `mended` looks at."""
+    own, complete = right_statement(policy, request)
+    if complete and not (judgement.nearest and meant_for(judgement.nearest, request)):
+        yield add_statement(own)
+    errors = [each for each in found if each.finding.severity == "error"]
+    yield from (each.change for each in errors if each.change)
+    # A provider that is misspelt in its ARN and in the keys alike is one mistake.
+    together = [each.change for each in errors if each.change]
+    if {each.finding.id for each in errors} == {"P02", "P03"} and len(together) == len(errors):
+        yield in_turn(together)

@@ -1,0 +1,139 @@
+"""How the provider that a policy names differs from the token's issuer, in words."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from irsa_creds.diagnosis._explain.case import bare
+
+__all__ = ["Cluster", "alike", "cluster_of", "difference", "stranger"]
+
+# EKS's issuers, plain and dual stack: EKS User Guide, "Create an IAM OIDC provider".
+_EKS = r"(?P<service>oidc\.eks|oidc-eks)\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
+_CLUSTER = re.compile(rf"{_EKS}/id/(?P<id>[^/:]+)", re.IGNORECASE)
+_TRANSPOSED = re.compile(r"oidc\.(?P<region>[a-z0-9-]+)\.eks\.(?P<rest>.+)", re.IGNORECASE)
+_WITHOUT_ID = re.compile(rf"(?P<host>{_EKS})/(?!id/)(?P<id>[^/:]+)", re.IGNORECASE)
+_CLUSTER_ID = re.compile(r"[0-9A-F]{32}", re.IGNORECASE)
+_LONGEST = 300
+_MOST_EDITS = 6
+
+
+class Cluster(NamedTuple):
+    """What an EKS issuer says of its cluster."""
+
+    region: str
+    suffix: str
+    id: str
+
+
+def cluster_of(provider: str) -> Cluster | None:
+    """Return the cluster behind a provider; None where it is not one of EKS's."""
+    found = _CLUSTER.fullmatch(provider)
+    return Cluster(found["region"], found["suffix"], found["id"]) if found else None
+
+
+def difference(found: str, wanted: str) -> str:
+    """Return what is wrong with a provider, as a clause; empty where nothing is.
+
+    Args:
+        found: the host and path that a policy names.
+        wanted: the issuer without `https://`.
+    """
+    if found == wanted:
+        return ""
+    bare = found.strip().strip("'\"")
+    if bare != found:
+        return "there are blanks or quotes around it"
+    without = re.sub(r"(?i)^https?://", "", found)
+    if without != found:
+        rest = difference(without, wanted)
+        scheme = found[: len(found) - len(without)].lower()
+        return f"'{scheme}' is left in" + (f", and {rest}" if rest else "")
+    if found.rstrip("/") == wanted.rstrip("/"):
+        return (
+            "there is a slash at its end"
+            if found.endswith("/")
+            else "the slash at the issuer's end is missing"
+        )
+    if found.lower() == wanted.lower():
+        return "upper and lower case differ"
+    return _of_eks(found, wanted) or _of_any(found, wanted)
+
+
+def stranger(found: str, wanted: str) -> bool:
+    """Return whether a provider is simply another one, and not the wanted one badly written."""
+    return bool(found) and difference(found, wanted).startswith(("that is another", "its region"))
+
+
+def _of_eks(found: str, wanted: str) -> str:
+    """Return the same where the issuer is a cluster of EKS and what was found is much like it."""
+    if not (right := cluster_of(wanted)):
+        return ""
+    if swapped := _TRANSPOSED.fullmatch(found):
+        straight = f"oidc.eks.{swapped['region']}.{swapped['rest']}"
+        also = difference(straight, wanted)
+        return (
+            f"'eks' and the region have changed places: it is oidc.eks.{right.region}, "
+            f"not oidc.{swapped['region']}.eks" + (f"; and {also}" if also else "")
+        )
+    if without := _WITHOUT_ID.fullmatch(found):
+        also = difference(f"{without['host']}/id/{without['id']}", wanted)
+        return "'/id/' is missing before the cluster's id" + (f"; and {also}" if also else "")
+    left = cluster_of(found)
+    return _of_clusters(left, right) if left else ""
+
+
+def _of_clusters(found: Cluster, wanted: Cluster) -> str:
+    if found.id == wanted.id:
+        if found.region != wanted.region:
+            return f"its region is {found.region}, the issuer's is {wanted.region}"
+        return f"its host ends in {found.suffix}, the issuer's in {wanted.suffix}"
+    if not _CLUSTER_ID.fullmatch(found.id) and not alike(found.id, wanted.id):
+        return "what follows '/id/' is no cluster's id, which has 32 hexadecimal digits"
+    if alike(found.id, wanted.id):
+        return f"the cluster's id is misspelt: {bare(found.id[:40])} for {bare(wanted.id)}"
+    where = "" if found.region == wanted.region else f", in {found.region}"
+    return f"that is another cluster (id {found.id[:40]}{where})"
+
+
+def _of_any(found: str, wanted: str) -> str:
+    if not found:
+        return "it is empty"
+    if "*" in found or "?" in found:
+        return "wildcards mean nothing here"
+    if wanted.startswith(found):
+        return "it is cut short"
+    if alike(found, wanted):
+        return "it is misspelt"
+    return "that is another issuer"
+
+
+def alike(one: str, other: str) -> bool:
+    """Return whether one text may be the other, misspelt; of long ones only the beginning.
+
+    Not difflib's ratio: it takes texts that repeat themselves for unlike, as cluster ids can.
+    """
+    one, other = one[:_LONGEST].lower(), other[:_LONGEST].lower()
+    most = min(_MOST_EDITS, max(1, len(other) // 4))
+    return abs(len(one) - len(other)) <= most and _edits(one, other, most) <= most
+
+
+def _edits(one: str, other: str, most: int) -> int:
+    """Return how many letters are wrong, too many, missing or exchanged with the next.
+
+    Source: optimal string alignment, kept to a band around the diagonal, so that it is linear.
+    """
+    far = most + 1
+    before: list[int] = []
+    row = [min(n, far) for n in range(len(other) + 1)]
+    for i, letter in enumerate(one, 1):
+        older, before = before, row
+        row = [far] * (len(other) + 1)
+        row[0] = min(i, far)
+        for j in range(max(1, i - most), min(len(other), i + most) + 1):
+            wrong = letter != other[j - 1]
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + wrong)
+            if older and j > 1 and wrong and letter == other[j - 2] and one[i - 2] == other[j - 1]:
+                row[j] = min(row[j], older[j - 2] + 1)
+    return row[-1]

@@ -1,0 +1,225 @@
+"""M01, M03 and M04: where the role's annotation stands, in which namespace, and what it says."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._identity import arns
+from irsa_creds._identity.validation import quoted
+from irsa_creds.diagnosis._doctor.remedies import ROLE_EXAMPLE
+from irsa_creds.diagnosis._manifest.manifest import printable
+from irsa_creds.diagnosis._manifest.objects import (
+    DOMAIN,
+    ROLE_ARN,
+    Account,
+    Objects,
+    Workload,
+    annotations_of,
+    finding,
+    mapping_at,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from irsa_creds.diagnosis._checks import Check
+
+__all__ = ["misplaced", "namespaces", "role_arns"]
+
+# kube2iam and kiam read this one, of pods (their README files); on an account nobody reads it.
+_KUBE2IAM = "iam.amazonaws.com"
+_ALIKE = 0.8
+_MOST = 50  # accounts that one pod is compared with
+_LONGEST_KEY = 317  # Kubernetes' limit: 253 of a domain, a slash, 63 of a name
+_PLACEHOLDER = r"[<>{}$]|\bACCOUNT_ID\b|\bXXX"
+
+
+def misplaced(objects: Objects) -> Iterator[Check]:
+    """Yield M01: the annotation anywhere but among the annotations of a service account."""
+    for account in objects.accounts:
+        if not account.role_arn:
+            yield from _beside_annotations(account)
+    for workload in objects.workloads:
+        own, template = workload.resource.document, workload.template
+        places = [("", own)] if template is own else [("", own), ("the pod template of ", template)]
+        for where, document in places:
+            for key, value in annotations_of(document).items():
+                if _is_meant_as_role(str(key), kube2iam=False):
+                    yield _on_workload(
+                        objects, workload, f"{where}{workload}", printable(key), value
+                    )
+
+
+def _beside_annotations(account: Account) -> Iterator[Check]:
+    document = account.resource.document
+    for where, found in (
+        ("among the labels", mapping_at(document, "metadata", "labels")),
+        ("in the metadata itself", mapping_at(document, "metadata")),
+        ("outside the metadata", mapping_at(document, "annotations")),
+        ("outside the metadata", document),
+    ):
+        if ROLE_ARN in found:
+            yield finding(
+                "M01",
+                account,
+                "fail",
+                f"{ROLE_ARN} stands {where} of {account}, where the webhook does not look: it "
+                "belongs under metadata.annotations.",
+                _annotate(account.name, account.namespace, found[ROLE_ARN]),
+            )
+
+
+def _on_workload(
+    objects: Objects, workload: Workload, where: str, key: str, value: object
+) -> Check:
+    account = objects.account_of(workload)
+    if account is not None and account.role_arn:
+        return finding(
+            "M01",
+            workload,
+            "warn",
+            f"The annotation {key} on {where} has no effect: the role is that of {account}, "
+            f"{quoted(account.role_arn)}.",
+            f"# remove the annotation {key} from {where}",
+        )
+    name = workload.account or "default"
+    return finding(
+        "M01",
+        workload,
+        "fail",
+        f"The annotation {key} stands on {where}, where nobody reads it: it belongs on the "
+        f"ServiceAccount that the pod runs as, {name}.",
+        _annotate(name, workload.namespace, value),
+    )
+
+
+def namespaces(objects: Objects) -> Iterator[Check]:
+    """Yield M03: the account that a pod names is annotated in another namespace."""
+    named: dict[str, list[Account]] = {}
+    for account in objects.annotated:
+        named.setdefault(account.name, []).append(account)
+    for workload in objects.workloads:
+        if objects.account_of(workload) is None:
+            for account in named.get(workload.account or "", [])[:_MOST]:
+                yield _elsewhere(workload, account)
+
+
+def _elsewhere(workload: Workload, account: Account) -> Check:
+    if workload.namespace and account.namespace:
+        return finding(
+            "M03",
+            workload,
+            "fail",
+            f"{workload} runs as the ServiceAccount {account.name} of its own namespace, and the "
+            f"one with the role is in the namespace {account.namespace}.",
+            _annotate(account.name, workload.namespace, account.role_arn)
+            + f"\n# and let the role's trust policy name "
+            f"system:serviceaccount:{workload.namespace}:{account.name}",
+        )
+    named, nameless = (workload, account) if workload.namespace else (account, workload)
+    return finding(
+        "M03",
+        workload,
+        "unknown",
+        f"{named} names its namespace and {nameless} names none: they meet only if the manifest "
+        f"is applied with -n {named.namespace}.",
+        f"metadata:\n  namespace: {named.namespace}",
+    )
+
+
+def role_arns(objects: Objects, role_arn: str | None, *, aws: bool) -> Iterator[Check]:
+    """Yield M04: the annotation's key or its value is wrong.
+
+    Args:
+        objects: those of the manifest.
+        role_arn: `AWS_ROLE_ARN`, where it is set.
+        aws: whether the STS is AWS's own; any other takes more ARNs.
+    """
+    for account in objects.accounts:
+        if ROLE_ARN in account.annotations:
+            yield from _bad_value(account, aws=aws)
+        else:
+            yield from _bad_key(account)
+    roles = [account.role_arn for account in objects.annotated]
+    if role_arn and roles and role_arn not in roles:
+        account = objects.annotated[0]
+        yield finding(
+            "M04",
+            account,
+            "warn",
+            f"AWS_ROLE_ARN here is {quoted(role_arn)}, and {account} names {quoted(roles[0])}: "
+            "a pod gets the role that was there when it started, or this is not that pod.",
+            "kubectl rollout restart deployment NAME" + _in_namespace(account.namespace),
+        )
+
+
+def _bad_key(account: Account) -> Iterator[Check]:
+    for key, value in account.annotations.items():
+        if _is_meant_as_role(str(key), kube2iam=True):
+            yield finding(
+                "M04",
+                account,
+                "fail",
+                f"{account} has the annotation {quoted(key)}, which the webhook does not read: the "
+                f"key is {ROLE_ARN}.",
+                _annotate(account.name, account.namespace, value)
+                + f"\nkubectl annotate serviceaccount {shlex.quote(account.name)}"
+                + _in_namespace(account.namespace)
+                + f" {shlex.quote(f'{printable(key)}-')}",
+            )
+
+
+def _bad_value(account: Account, *, aws: bool) -> Iterator[Check]:
+    value = account.role_arn
+    trouble = ""
+    if isinstance(value, str) and re.search(_PLACEHOLDER, value):
+        trouble = f"{_name(account)} is {quoted(value)}: a placeholder was left in it."
+    else:
+        try:
+            arns.role_arn(value, _name(account), aws=aws)
+        except ConfigError as error:
+            trouble = str(error)
+    if trouble:
+        fix = _annotate(account.name, account.namespace, _mended(value))
+        yield finding("M04", account, "fail", trouble, fix)
+
+
+def _name(account: Account) -> str:
+    return f"The annotation {ROLE_ARN} of {account}"
+
+
+def _mended(value: object) -> object:
+    """Return the role's ARN where what is there gives it away."""
+    text = str(value).strip(" \t\r\n\"'")
+    session = re.fullmatch(r"arn:([a-z-]{1,20}):sts::(\d{12}):assumed-role/([^/\s]{1,64})/.*", text)
+    return "arn:{}:iam::{}:role/{}".format(*session.groups()) if session else text
+
+
+def _is_meant_as_role(key: str, *, kube2iam: bool) -> bool:
+    """Whether an annotation's key is `ROLE_ARN`, or what people write in place of it."""
+    domain, _, name = key[:_LONGEST_KEY].lower().rpartition("/")
+    if "role" in name and (domain == DOMAIN or (kube2iam and domain == _KUBE2IAM)):
+        return True
+    letters, wanted = (re.sub("[^a-z]", "", each.lower()) for each in (key, ROLE_ARN))
+    alike = difflib.SequenceMatcher(None, letters[:_LONGEST_KEY], wanted).ratio() >= _ALIKE
+    return alike and domain != _KUBE2IAM
+
+
+def _annotate(name: str, namespace: str | None, arn: object) -> str:
+    """Return the command that puts the role on an account; a wrong ARN is not repeated."""
+    try:
+        role = arns.role_arn(arn, "", aws=True)
+    except ConfigError:
+        role = ROLE_EXAMPLE
+    return (
+        f"kubectl annotate serviceaccount {shlex.quote(name)}{_in_namespace(namespace)} "
+        f"--overwrite {ROLE_ARN}={shlex.quote(role)}"
+    )
+
+
+def _in_namespace(namespace: str | None) -> str:
+    return f" -n {shlex.quote(namespace)}" if namespace else ""

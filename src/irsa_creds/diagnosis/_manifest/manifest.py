@@ -1,0 +1,260 @@
+"""Manifests: what is written in YAML or JSON, as Kubernetes objects.
+
+A manifest is anybody's text: its size, nesting and aliases are bounded, and nothing in it can make
+an object of Python's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._masking import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["MANIFEST_LIMIT", "ManifestError", "Resource", "parse_manifest", "printable"]
+
+#: Bytes of a manifest; the bundles of large operators have three million.
+MANIFEST_LIMIT = 4 * 1024 * 1024
+# Nodes of a document with every alias written out, and how deep they may lie.
+_MOST_NODES = 2_000_000
+_DEEPEST = 100
+_MOST_OBJECTS = 10_000
+# Octal or decimal.
+_SHORT_NUMBER = r"[-+]?(?:0[0-7]{1,11}|0|[1-9]\d{0,17})"
+_LONGEST_NAME = 253  # Kubernetes' limit
+_NO_NAME = "(without a name)"
+
+
+class ManifestError(ConfigError):
+    """What was given is no manifest, or none that may be read."""
+
+
+class Resource(NamedTuple):
+    """One Kubernetes object.
+
+    Attributes:
+        kind: as written, like "ServiceAccount".
+        name: of its metadata.
+        namespace: None where it names none: then whoever applies it decides.
+        document: all of it.
+    """
+
+    kind: str
+    name: str
+    namespace: str | None
+    document: Mapping[str, Any]
+
+
+def parse_manifest(content: bytes | str, source: str = "The manifest") -> tuple[Resource, ...]:
+    """Return the objects of a manifest, those inside of lists as well.
+
+    Args:
+        content: JSON, or YAML with any number of documents; at most `MANIFEST_LIMIT` bytes.
+        source: how messages name it.
+
+    Raises:
+        ManifestError: it is too large, cannot be read, or holds no object; or it is YAML, and
+            PyYAML is missing.
+    """
+    resources = tuple(_resources(_documents(_text(content, source), source), source))
+    if not resources:
+        raise ManifestError(
+            f"{source} holds no Kubernetes object: nothing in it has a kind. Give what "
+            "`kubectl get serviceaccount,deployment -o yaml` or `helm template` prints."
+        )
+    return resources
+
+
+def _text(content: bytes | str, source: str) -> str:
+    if len(content) > MANIFEST_LIMIT:
+        raise ManifestError(
+            f"{source} is longer than {MANIFEST_LIMIT // 1024**2} MiB; give only the service "
+            "account and what runs as it."
+        )
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = error.start
+    raise ManifestError(f"{source} is not UTF-8 text (byte {where}); save it as UTF-8.")
+
+
+def _documents(text: str, source: str) -> Iterable[object]:
+    """Return the documents: JSON is tried first, for it needs nothing installed."""
+    trouble = ""
+    if text.lstrip()[:1] in {"{", "["}:
+        try:
+            return list(_json_documents(text))
+        except RecursionError:
+            trouble = "nested too deeply"
+        except ValueError as error:
+            # `msg` and not the whole: that of an integer with too many digits has none.
+            line = getattr(error, "lineno", None)
+            trouble = getattr(error, "msg", "a number is too long") + _at(line)
+    try:
+        import yaml  # noqa: PLC0415 - an extra
+    except ImportError:
+        pass
+    else:
+        return _yaml_documents(yaml, text, source)
+    if trouble:
+        raise ManifestError(f"{source} is not JSON: {trouble}.")
+    raise ManifestError(
+        f"{source} is YAML, and PyYAML is not installed: pip install 'irsa-creds[manifest]', or "
+        "give JSON (`kubectl get ... -o json`)."
+    )
+
+
+def _json_documents(text: str) -> Iterator[object]:
+    """Yield one JSON document after the other."""
+    decoder = json.JSONDecoder()
+    position = _after_blanks(text, 0)
+    while position < len(text):
+        document, position = decoder.raw_decode(text, position)
+        yield document
+        position = _after_blanks(text, position)
+
+
+def _after_blanks(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _yaml_documents(yaml: Any, text: str, source: str) -> list[object]:
+    try:
+        return list(_constructed(yaml, text))
+    except ManifestError:
+        raise
+    except RecursionError:
+        trouble = "it is nested too deeply"
+    except yaml.YAMLError as error:
+        trouble = _said_of(error)
+    # `!!bool perhaps`, say: PyYAML looks values up by what they should be.
+    except (LookupError, TypeError, ValueError):
+        trouble = "a value in it is not what its tag says"
+    hint = ""
+    if "{{" in text:
+        hint = " It looks like a template: give what `helm template` prints."
+    # Raised out here: the parser's own error quotes lines, and a Secret may stand in one.
+    raise ManifestError(f"{source} is not YAML that can be read: {trouble}.{hint}")
+
+
+def _constructed(yaml: Any, text: str) -> Iterator[object]:
+    loader = _loader_of(yaml)(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            # Before anything is made of it: to write out merge keys (`<<`) is what explodes.
+            _written_out(node, {}, _DEEPEST)
+            yield loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _loader_of(yaml: Any) -> Any:
+    """Return PyYAML's safe loader, in which what is no short number stays text.
+
+    YAML 1.1 has numbers of any length, hexadecimal ones and ones to base 60, which take long to
+    make and cannot be written out again.
+    """
+
+    def number(loader: Any, node: Any) -> Any:
+        short = isinstance(node.value, str) and re.fullmatch(_SHORT_NUMBER, node.value)
+        return loader.construct_yaml_int(node) if short else loader.construct_scalar(node)
+
+    loader = type("_Loader", (yaml.SafeLoader,), {})
+    loader.add_constructor("tag:yaml.org,2002:int", number)  # type: ignore[attr-defined] # of PyYAML
+    for kind in ("float", "timestamp"):
+        loader.add_constructor(f"tag:yaml.org,2002:{kind}", yaml.SafeLoader.construct_scalar)  # type: ignore[attr-defined] # as above
+    return loader
+
+
+def _written_out(node: Any, known: dict[int, int], depth: int) -> int:
+    """Return how many nodes there are with every alias written out.
+
+    Args:
+        node: of PyYAML's graph, in which an alias is a second way to the same node.
+        known: the numbers so far, by the nodes' ids; 0 while one is being counted.
+        depth: how much deeper it may go.
+
+    Raises:
+        ManifestError: too many, too deep, or one that contains itself.
+    """
+    if not depth:
+        raise ManifestError(f"The manifest is nested more than {_DEEPEST} levels deep.")
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ManifestError("The manifest has an alias that contains itself.")
+        return known[id(node)]
+    known[id(node)] = 0
+    value = node.value
+    if isinstance(value, str):
+        count = 1
+    else:
+        parts = (part for each in value for part in (each if isinstance(each, tuple) else (each,)))
+        count = 1 + sum(_written_out(part, known, depth - 1) for part in parts)
+    if count > _MOST_NODES:
+        raise ManifestError(
+            f"The manifest has more than {_MOST_NODES:,} values with its aliases written out."
+        )
+    known[id(node)] = count
+    return count
+
+
+def _said_of(error: Any) -> str:
+    """Return what PyYAML stumbled over, without the lines that it quotes."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "a character that YAML does not allow"
+    return mask(str(problem)) + _at(None if mark is None else mark.line + 1)
+
+
+def _at(line: int | None) -> str:
+    return "" if line is None else f" (line {line})"
+
+
+def _resources(documents: Iterable[object], source: str) -> Iterator[Resource]:
+    """Yield the objects in documents and in their lists, in order."""
+    waiting = list(documents)[::-1]
+    seen = 0
+    while waiting:
+        document = waiting.pop()
+        if isinstance(document, list):
+            waiting.extend(document[::-1])
+            continue
+        if not isinstance(document, Mapping):
+            continue
+        seen += 1
+        if seen > _MOST_OBJECTS:
+            raise ManifestError(f"{source} holds more than {_MOST_OBJECTS:,} objects.")
+        kind, items = document.get("kind"), document.get("items")
+        if not isinstance(kind, str):
+            continue
+        if kind.endswith("List") and isinstance(items, list):
+            waiting.extend(items[::-1])
+        else:
+            yield _resource(kind, document)
+
+
+def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
+    metadata = document.get("metadata")
+    if not isinstance(metadata, Mapping):
+        metadata = {}
+    # What is no text is no name either: Kubernetes refuses it.
+    name, prefix, namespace = (
+        printable(value) if isinstance(value, str) and value else None
+        for value in map(metadata.get, ("name", "generateName", "namespace"))
+    )
+    return Resource(printable(kind), name or prefix or _NO_NAME, namespace, document)
+
+
+def printable(value: object) -> str:
+    """Return a name as a message and a terminal may show it."""
+    return "".join(c if c.isprintable() else "?" for c in str(value)[:_LONGEST_NAME])

@@ -1,0 +1,228 @@
+"""M05, the token's volume: what a pod projects by itself, and how its containers read it."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._identity.validation import quoted
+from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_slip_of_sts
+from irsa_creds.diagnosis._doctor.remedies import mount_token
+from irsa_creds.diagnosis._manifest.manifest import printable
+from irsa_creds.diagnosis._manifest.objects import (
+    AUDIENCE,
+    DOMAIN,
+    EKS_LONGEST,
+    LONGEST,
+    Container,
+    TokenSource,
+    Workload,
+    finding,
+    mapping_at,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from irsa_creds.diagnosis._checks import Check, Status
+    from irsa_creds.diagnosis._manifest.objects import Account
+
+__all__ = ["TOKEN_FILE", "is_near_miss", "volumes"]
+
+TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
+# amazon-eks-pod-identity-webhook, pkg/handler/handler.go: its volume and where it is mounted.
+_VOLUME = "aws-iam-token"
+_MOUNT = f"/var/run/secrets/{DOMAIN}/serviceaccount"
+_API_SERVER_MOUNT = "/run/secrets/kubernetes.io/serviceaccount"
+_SHORTEST = 600  # seconds; Kubernetes API reference, ServiceAccountTokenProjection
+_READ_BY_OTHERS = 0o004
+
+
+def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
+    """Yield M05 of a pod's volumes and mounts.
+
+    Args:
+        workload: what runs the pod.
+        account: as which; None where the manifest does not have it.
+    """
+    # Where the manifest lacks the account, the webhook may well give its volume.
+    injected = account is None or bool(account.role_arn)
+    for container in workload.containers:
+        yield from _token_file(workload, container, injected=injected)
+    audience = None if account is None else account.annotations.get(AUDIENCE)
+    for source in _for_aws(workload):
+        yield from _projected(workload, source, audience)
+    yield from _sub_paths(workload)
+
+
+def is_near_miss(audience: object) -> bool:
+    """Whether an audience looks like a slip of AWS's own."""
+    return not isinstance(audience, str) or is_slip_of_sts(audience)
+
+
+def _token_file(workload: Workload, container: Container, *, injected: bool) -> Iterator[Check]:
+    """Yield a token file named by hand that is not there, or holds another token."""
+    path = container.environment.get(TOKEN_FILE)
+    if not isinstance(path, str) or not path.startswith("/"):
+        return
+    path = posixpath.normpath(path)
+    where = f"The container {container.name} of {workload}"
+    mounts = [m for m in container.mounts if _is_below(path, str(m.get("mountPath")))]
+    if _is_below(path.removeprefix("/var"), _API_SERVER_MOUNT):
+        yield finding(
+            "M05",
+            workload,
+            "fail",
+            f"{where} takes the token of the cluster's API server ({quoted(path)}) for the one for "
+            "AWS: its audience is another.",
+            mount_token(STS),
+        )
+    elif mounts:
+        mount = max(mounts, key=lambda each: len(str(each["mountPath"])))
+        yield from _file_in_volume(workload, where, path, mount)
+    elif not (injected and _is_below(path, _MOUNT)):
+        yield finding(
+            "M05",
+            workload,
+            "warn",
+            f"{where} reads its token from {quoted(path)}, and no volume is mounted there.",
+            mount_token(STS),
+        )
+
+
+def _file_in_volume(
+    workload: Workload, where: str, path: str, mount: Mapping[str, Any]
+) -> Iterator[Check]:
+    """Yield a token file that is none of those in its volume."""
+    volume, directory = str(mount.get("name")), str(mount["mountPath"])
+    sources = [each for each in workload.token_sources if each.volume == volume]
+    inside = posixpath.relpath(path, directory)
+    if sources and not _sub_path(mount) and inside not in {each.path for each in sources}:
+        right = printable(posixpath.join(directory, sources[0].path))
+        yield finding(
+            "M05",
+            workload,
+            "fail",
+            f"{where} reads its token from {quoted(path)}, and the volume {printable(volume)} has "
+            f"it at {right}.",
+            f"{TOKEN_FILE}={right}",
+        )
+
+
+def _for_aws(workload: Workload) -> list[TokenSource]:
+    """Return the tokens that a pod projects for AWS; others may be for Vault, say."""
+    places = {_MOUNT}
+    mounted: dict[str, list[str]] = {}
+    for container in workload.containers:
+        places.add(str(container.environment.get(TOKEN_FILE)))
+        for mount in container.mounts:
+            path = posixpath.normpath(str(mount.get("mountPath")))
+            mounted.setdefault(str(mount.get("name")), []).append(path)
+    return [
+        source
+        for source in workload.token_sources
+        if source.volume == _VOLUME
+        or str(source.audience).startswith("sts.")
+        or any(
+            {path, posixpath.join(path, source.path)} & places
+            for path in mounted.get(source.volume, ())
+        )
+    ]
+
+
+def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Iterator[Check]:
+    """Yield what is wrong with a token that the pod projects for AWS by itself."""
+    where = f"The volume {printable(source.volume)} of {workload}"
+    audience, seconds = source.audience, source.expiration
+    known = isinstance(audience, str) and is_known_audience(audience)
+    if not known and (audience != annotated or audience is None):
+        custom = isinstance(audience, str) and audience != POD_IDENTITY
+        what = "no audience, so its token is for the cluster's API server"
+        if audience is not None:
+            what = f"the audience {quoted(audience)}" + (
+                ", which is EKS Pod Identity's" if audience == POD_IDENTITY else ""
+            )
+        yield finding(
+            "M05",
+            workload,
+            "warn" if custom and not is_near_miss(audience) else "fail",
+            f"{where} has {what}; AWS takes sts.amazonaws.com, unless the IAM OIDC provider "
+            "lists another.",
+            mount_token(STS),
+        )
+    if seconds is not None:
+        yield from _expiration(workload, where, seconds)
+    if isinstance(source.mode, int) and not source.mode & _READ_BY_OTHERS:
+        yield from _closed(workload, where, source.mode)
+
+
+def _expiration(workload: Workload, where: str, seconds: Any) -> Iterator[Check]:
+    status: Status = "fail"
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        trouble = "is not a whole number, and Kubernetes refuses the pod"
+    elif not _SHORTEST <= seconds <= LONGEST:
+        trouble = f"is not within {_SHORTEST} and 2^32, and Kubernetes refuses the pod"
+    elif seconds > EKS_LONGEST:
+        status, trouble = "warn", f"is more than a day, and EKS gives at most {EKS_LONGEST}"
+    else:
+        return
+    yield finding(
+        "M05",
+        workload,
+        status,
+        f"expirationSeconds of {where[0].lower()}{where[1:]} is {quoted(seconds)}, "
+        f"which {trouble}.",
+        f"expirationSeconds: {EKS_LONGEST}",
+    )
+
+
+def _closed(workload: Workload, where: str, mode: int) -> Iterator[Check]:
+    """Yield a volume that a container which is not root cannot read.
+
+    With `fsGroup` the kubelet gives the token to that group, and where all containers run as one
+    user to that user; only else the volume's mode counts (Kubernetes, pkg/volume/projected and
+    pkg/volume/util, FsUserFrom).
+    """
+    pod = mapping_at(workload.spec, "securityContext")
+    securities = [{**pod, **each.security} for each in workload.containers]
+    users = [each.get("runAsUser") for each in securities]
+    rootless = any(each.get("runAsUser") or each.get("runAsNonRoot") is True for each in securities)
+    if (
+        "fsGroup" in pod
+        or not rootless
+        or (None not in users and users.count(users[0]) == len(users))
+    ):
+        return
+    yield finding(
+        "M05",
+        workload,
+        "fail",
+        f"{where} has the mode {mode:04o}, and its containers do not run as root: they cannot "
+        "read the token.",
+        "securityContext:\n  fsGroup: 65534",
+    )
+
+
+def _sub_paths(workload: Workload) -> Iterator[Check]:
+    names = {_VOLUME, *(each.volume for each in _for_aws(workload))}
+    for container in workload.containers:
+        for mount in container.mounts:
+            if str(mount.get("name")) in names and _sub_path(mount):
+                yield finding(
+                    "M05",
+                    workload,
+                    "fail",
+                    f"The container {container.name} of {workload} mounts the token by subPath, "
+                    "and such a mount is never updated: it works until the first token expires.",
+                    f"volumeMounts:\n- name: {printable(mount['name'])}\n  mountPath: {_MOUNT}\n"
+                    "  readOnly: true",
+                )
+
+
+def _sub_path(mount: Mapping[str, Any]) -> bool:
+    return bool(mount.get("subPath") or mount.get("subPathExpr"))
+
+
+def _is_below(path: str, directory: str) -> bool:
+    directory = posixpath.normpath(directory)
+    return path == directory or path.startswith(f"{directory}/")

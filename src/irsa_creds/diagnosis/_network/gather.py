@@ -1,0 +1,211 @@
+"""Asks DNS, STS and the token's issuer: the only door of the diagnosis to the network.
+
+It goes the way of the library itself: the same settings, endpoint, proxies, certificates and
+exchange. The proxies are those of this process, whatever `environ` says.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from irsa_creds._errors import ConfigError, TokenError
+from irsa_creds._exchange.endpoint import endpoint_url
+from irsa_creds._exchange.preload import load_exchange_modules
+from irsa_creds._exchange.response import ExchangeResult, bare_url
+from irsa_creds._exchange.sts import StsClient
+from irsa_creds._identity.config import Config, EnvironSettings
+from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
+from irsa_creds._identity.token import Token, TokenFile
+from irsa_creds._masking import safe_str
+from irsa_creds.diagnosis._network.caller import find_caller
+from irsa_creds.diagnosis._network.facts import Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._network.issuer import ask_issuer
+from irsa_creds.diagnosis._network.proxy import proxy_for
+from irsa_creds.diagnosis._network.steps import (
+    PORTS,
+    STEP,
+    Trouble,
+    addresses_of,
+    connect,
+    failed_probe,
+    probe,
+    text_or_none,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from irsa_creds._credentials import Credentials
+
+__all__ = ["OnlineFacts", "gather_online"]
+
+_DNS = 5.0  # seconds
+
+
+class _Meant(NamedTuple):
+    """What is set up.
+
+    Attributes:
+        config: who asks for what, and where; where no role is known, it only tells where.
+        url: STS's.
+        role_arn: None where no web identity is configured.
+        token: None where it cannot be had.
+        untold: why there is none.
+    """
+
+    config: Config
+    url: str
+    role_arn: str | None
+    token: Token | None
+    untold: str
+
+
+def gather_online(
+    environ: Mapping[str, str],
+    *,
+    profile: str | None = None,
+    wall: Callable[[], float] = time.time,
+) -> OnlineFacts:
+    """Return what DNS, STS and the issuer say; it never raises, and is bounded in time.
+
+    Args:
+        environ: the environment's variables. Only with `os.environ` itself S02 goes through
+            botocore's default chain, which reads no other.
+        profile: the profile that code names.
+        wall: seconds since the epoch, by this machine's clock.
+    """
+    load_exchange_modules()
+    try:
+        meant = _meant(EnvironSettings(environ, profile))
+    # OSError: a configuration file that cannot be read, or an import that takes too long.
+    except (ConfigError, OSError) as error:
+        return OnlineFacts(trouble=safe_str(error))
+    http = meant.config.http
+    proxy = proxy_for(http, meant.url)
+    facts = OnlineFacts(
+        url=bare_url(meant.url),
+        is_aws=meant.config.is_aws_endpoint,
+        region=meant.config.region,
+        ca_bundle=text_or_none(http.verify),
+        proxy=proxy.url and bare_url(proxy.url),
+        proxy_trouble=proxy.trouble,
+        bypassed=bool(http.environment_proxies) and not http.proxies_for(meant.url),
+        role_arn=meant.role_arn,
+        final_role_arn=meant.role_arn and meant.config.final_role_arn,
+        untold=meant.untold,
+        issuer=None
+        if meant.token is None
+        else ask_issuer(http, meant.token, aws=meant.config.is_aws_endpoint),
+    )
+    if proxy.trouble:
+        return facts
+    facts = _reach(facts, meant, proxy.url or meant.url, wall)
+    if facts.probe is None or facts.probe.status is None:
+        return facts
+    facts, credentials = _exchange(facts, meant)
+    chain = environ is os.environ
+    # With a role that is meant but not had, the chain fails as well, or is C01's matter.
+    if credentials is None and (meant.role_arn or not chain):
+        return facts
+    who = find_caller(meant.config, meant.url, credentials, profile, chain=chain)
+    return facts._replace(caller=who)
+
+
+def _meant(settings: EnvironSettings) -> _Meant:
+    """Return what is set up; where the role is not, at least where STS is.
+
+    Raises:
+        ConfigError: not even that is known.
+    """
+    config, untold = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    try:
+        route = settings.route()
+        first = settings if route is None else settings.at_source(route.base)
+        roles = () if route is None else route.roles
+        config = Config.resolve(first, issuer=_issuer_of_file, roles=roles)
+    except ConfigError as error:
+        untold = safe_str(error)
+    if config is None:
+        place = resolve_endpoint_settings(settings)
+        http = HttpSettings.resolve(settings)
+        config = Config(role_arn="", session_name="", http=http, **place._asdict())
+        return _Meant(config, endpoint_url(config), None, None, untold)
+    token = _read(config.token_file or "")
+    return _Meant(
+        config,
+        endpoint_url(config),
+        config.role_arn,
+        token if isinstance(token, Token) else None,
+        token if isinstance(token, str) else "",
+    )
+
+
+def _read(path: str) -> Token | str:
+    """Return the token in a file, or why there is none."""
+    try:
+        return TokenFile(path).read()
+    except TokenError as error:
+        return error.failure.message.rstrip(".") if error.failure else safe_str(error)
+
+
+def _issuer_of_file(path: str) -> str | None:
+    token = _read(path)
+    return text_or_none((token.claims or {}).get("iss")) if isinstance(token, Token) else None
+
+
+def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], float]) -> OnlineFacts:
+    """Return the facts with all that it takes to get an answer.
+
+    Args:
+        facts: those so far.
+        meant: where STS is.
+        first: the URL that is connected to: STS's, or the proxy's.
+        wall: seconds since the epoch.
+    """
+    # Both have been looked at: neither port nor host is torn.
+    parts = urlsplit(first)
+    host = parts.hostname or ""
+    port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
+    try:
+        found = within(_DNS, lambda: addresses_of(host, port))
+    except Trouble as trouble:
+        return facts._replace(lookup=Lookup(host, error=str(trouble)))
+    facts = facts._replace(lookup=Lookup(host, found))
+    try:
+        address = within(STEP, lambda: connect(found, port))
+    except Trouble as trouble:
+        return facts._replace(connection=Connection(error=str(trouble)))
+    facts = facts._replace(connection=Connection(address))
+    try:
+        return facts._replace(probe=within(STEP, lambda: probe(meant.config, meant.url, wall)))
+    except Trouble as trouble:
+        return facts._replace(probe=failed_probe(trouble))
+
+
+def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentials | None]:
+    """Return the facts with what STS gives for the token, and the credentials."""
+    token = meant.token
+    if token is None:
+        return facts, None
+    exchange = StsClient(_first_role(meant.config))
+    try:
+        outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
+    except Trouble as trouble:
+        failed = Exchanged(code="Timeout", message=str(trouble), unreachable=True)
+        return facts._replace(exchanged=failed), None
+    if isinstance(outcome, ExchangeResult):
+        credentials = outcome.credentials
+        left = credentials.expiration - (outcome.date or datetime.now(UTC))
+        done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
+        return facts._replace(exchanged=done), credentials
+    return facts._replace(exchanged=Exchanged.refused(outcome)), None
+
+
+def _first_role(config: Config) -> Config:
+    """Return the identity that the token stands for, without the roles that follow."""
+    return config._replace(chain=())

@@ -1,0 +1,136 @@
+"""S01 and S02: whether STS gives the role, and who a program here is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from irsa_creds._exchange.advice import ROLE
+from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._doctor.remedies import ROLE_EXAMPLE
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._checks import Status
+    from irsa_creds.diagnosis._network.facts import Caller, Exchanged, OnlineFacts
+
+__all__ = ["exchange_check", "identity_check"]
+
+_SESSION = r"arn:([^:]*):sts:[^:]*:([^:]*):assumed-role/([^/]+)/(.+)"
+# EC2 names the session of an instance profile after the instance (IAM User Guide, "Using an IAM
+# role to grant permissions to applications running on Amazon EC2 instances").
+_INSTANCE = r"i-[0-9a-f]{8,17}"
+_FIRST = "assume-role-with-web-identity"
+_WHO = "aws sts get-caller-identity"
+_EXPLAIN = 'irsa-creds explain --token "$AWS_WEB_IDENTITY_TOKEN_FILE" --policy trust.json'
+
+
+class _Session(NamedTuple):
+    """Whose session it is; empty strings where an ARN is none of a session."""
+
+    partition: str = ""
+    account: str = ""
+    role: str = ""
+    name: str = ""
+
+
+def exchange_check(facts: OnlineFacts) -> Check:
+    """Return S01.
+
+    Args:
+        facts: what `gather_online` found.
+    """
+    done = facts.exchanged
+    if done is None:
+        if facts.probe is None or facts.probe.status is None:
+            return Check("S01", "skipped", "STS was not reached.")
+        return Check("S01", "skipped", f"There is no token to show: {facts.untold}.")
+    if done.code:
+        data: dict[str, object] = {"code": done.code}
+        if done.unreachable:
+            data["reached"] = False
+        return Check(
+            "S01",
+            "fail",
+            " ".join(
+                part
+                for part in (f"The role {facts.role_arn} is not given:", done.message, done.advice)
+                if part
+            ),
+            _what_to_type(done),
+            data,
+        )
+    return Check(
+        "S01",
+        "ok",
+        f"STS gives the role {facts.role_arn} for the token, for {done.seconds:,.0f} s.",
+        data={"arn": done.arn, "seconds": round(done.seconds)},
+    )
+
+
+def _what_to_type(done: Exchanged) -> str:
+    if done.code != "AccessDenied":
+        return done.command
+    # What STS refused signs nothing: here `aws` would be refused as well.
+    return (
+        f"# where somebody may call iam:GetRole, which is seldom here\n{done.command or _EXPLAIN}"
+    )
+
+
+def identity_check(facts: OnlineFacts) -> Check:
+    """Return S02.
+
+    Args:
+        facts: as above.
+    """
+    caller = facts.caller
+    if caller is None:
+        return Check("S02", "skipped", "Nobody to ask about: see S01.")
+    if not caller.method:
+        return _nobody(caller)
+    data = {"arn": caller.arn, "method": caller.method}
+    if caller.arn is None:
+        status: Status = "fail" if facts.is_aws else "unknown"
+        return Check("S02", status, f"Who this is, STS does not say: {caller.error}.", _WHO, data)
+    # The first role only where the chain was not asked: in it, the last one's session wins.
+    meant = {facts.final_role_arn, facts.role_arn if caller.method == _FIRST else None}
+    if any(_is_session_of(caller.arn, role) for role in meant if role):
+        return Check("S02", "ok", f"A program here is {caller.arn}, as meant.", data=data)
+    session = _session(caller.arn)
+    node = re.fullmatch(_INSTANCE, session.name) is not None
+    who = f"a program here is {caller.arn} (by {caller.method})"
+    if node:
+        who += f": the role of the node {session.name}"
+    if facts.role_arn is None:
+        return Check(
+            "S02",
+            "fail" if node else "warn",
+            f"No role is meant, and {who}.",
+            "kubectl annotate serviceaccount SERVICE_ACCOUNT --namespace NAMESPACE "
+            f"eks.amazonaws.com/role-arn={ROLE_EXAMPLE}",
+            data,
+        )
+    return Check(
+        "S02",
+        "fail",
+        f"The role {facts.final_role_arn} is meant, but {who}.",
+        "irsa-creds doctor  # C01 names what wins over IRSA",
+        data,
+    )
+
+
+def _nobody(caller: Caller) -> Check:
+    """Return S02 of a chain that gave nothing, or that could not be walked."""
+    if not caller.error:
+        return Check("S02", "skipped", "There are no credentials anywhere in botocore's chain.")
+    return Check("S02", "unknown", f"Who a program here is, is not asked: {caller.error}.", _WHO)
+
+
+def _is_session_of(arn: str, role_arn: str) -> bool:
+    """Whether a session is one of a role; its ARN has the role's name without the path."""
+    role = re.fullmatch(ROLE, role_arn)
+    return role is not None and role.groups() == _session(arn)[:3]
+
+
+def _session(arn: str) -> _Session:
+    found = re.fullmatch(_SESSION, arn)
+    return _Session(*found.groups()) if found else _Session()

@@ -1,0 +1,1 @@
+"""IAM policies: parsed, and evaluated in three-valued logic as IAM does."""

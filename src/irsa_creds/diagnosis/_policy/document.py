@@ -1,0 +1,142 @@
+"""A policy's JSON, however it was handed over: bounded, and without a key given twice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._identity.arns import role_arn
+from irsa_creds._identity.validation import quoted
+
+__all__ = ["PolicyError", "read_document", "role_of"]
+
+# IAM's longest policy has 10,240 characters; a response of GetRole has some more around it.
+_LIMIT = 65_536
+# A response of GetRole is nested eight deep; Python cannot even show what is a thousand deep.
+_DEEPEST = 32
+_EXAMPLE = '{"Version": "2012-10-17", "Statement": [...]}'
+# What wraps a trust policy: the response of GetRole, and the role in it.
+_WRAPPERS = ("Role", "AssumeRolePolicyDocument")
+
+
+class PolicyError(ConfigError, ValueError):
+    """What was given as a policy is none; the message says where and why."""
+
+
+def read_document(source: object) -> dict[str, Any]:
+    """Return the policy in JSON text, URL-encoded or not, or in what it decodes to.
+
+    Args:
+        source: a policy, a role as IAM describes it, or a response of GetRole.
+
+    Raises:
+        PolicyError: no JSON object comes of it.
+    """
+    found = source
+    # The response, the role, the document as text: each may wrap the next.
+    for _ in range(len(_WRAPPERS) + 2):
+        if isinstance(found, str):
+            found = _decoded(found)
+        elif isinstance(found, Mapping) and (inner := _inner(found)) is not None:
+            found = inner
+        else:
+            break
+    if not isinstance(found, Mapping):
+        raise PolicyError(
+            f"The policy is {_kind(found)}, but it must be a JSON object like {_EXAMPLE}."
+        )
+    # To text and back: only JSON is left, bounded, and nobody else's to change.
+    document: dict[str, Any] = _decoded(_encoded(found))
+    return document
+
+
+def role_of(source: object) -> str | None:
+    """Return the ARN of the role whose policy that is, if it says so; else None.
+
+    Args:
+        source: as for `read_document`.
+    """
+    with suppress(ConfigError):
+        found = _decoded(source) if isinstance(source, str) else source
+        role = found.get("Role", found) if isinstance(found, Mapping) else None
+        if isinstance(role, Mapping) and "Statement" not in role:
+            return role_arn(role.get("Arn"), "Role.Arn", aws=True)
+    return None
+
+
+def _inner(mapping: Mapping[Any, Any]) -> object | None:
+    if "Statement" in mapping:
+        return None
+    return next((mapping[name] for name in _WRAPPERS if name in mapping), None)
+
+
+def _decoded(text: str) -> Any:
+    """Return what JSON text says."""
+    if len(text) > _LIMIT:
+        raise PolicyError(
+            f"The policy has {len(text):,} characters, but more than {_LIMIT:,} are not read; "
+            "IAM's longest has 10,240."
+        )
+    text = text.removeprefix("\ufeff").strip()
+    # As IAM's API gives it: no JSON begins with a percent sign.
+    text = unquote(text) if text.startswith("%") else text
+    trouble = "it is empty"
+    try:
+        if text:
+            found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+            if _is_shallow(found):
+                return found
+            trouble = "it is nested too deeply"
+    except PolicyError:
+        raise
+    except RecursionError:
+        trouble = "it is nested too deeply"
+    except ValueError as error:
+        trouble = str(error)
+    raise PolicyError(f"The policy is not JSON: {trouble}. Give one like {_EXAMPLE}.")
+
+
+def _is_shallow(found: object) -> bool:
+    level = [found]
+    for _ in range(_DEEPEST):
+        objects = [inner for one in level if isinstance(one, dict) for inner in one.values()]
+        level = objects + [inner for one in level if isinstance(one, list) for inner in one]
+        if not level:
+            return True
+    return False
+
+
+def _encoded(mapping: Mapping[Any, Any]) -> str:
+    trouble = "it is nested too deeply"
+    try:
+        return json.dumps(dict(mapping), ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        trouble = str(error)
+    except RecursionError:
+        pass
+    raise PolicyError(f"The policy cannot be written as JSON: {trouble}.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise PolicyError(
+            f"The policy has the key {quoted(twice)} twice in one object, which IAM does not take; "
+            "keep one, or give its values as a list."
+        )
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise PolicyError(f"The policy holds {name}, which is not JSON.")
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "a list", type(None): "null", str: "a text", bool: "a Boolean", int: "a number"}
+    return kinds.get(type(value), f"of type {type(value).__name__}")

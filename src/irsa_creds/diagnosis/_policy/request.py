@@ -1,0 +1,234 @@
+"""What is asked of a trust policy, as condition keys: known, absent, or known to AWS alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_creds._errors import TokenError
+from irsa_creds._identity.arns import role_arn as checked_role_arn
+from irsa_creds._identity.token import claims_of
+from irsa_creds.diagnosis._policy.issuers import BUILT_IN, condition_claims
+from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
+from irsa_creds.diagnosis._policy.templates import (
+    ACTION,
+    AUDIENCE,
+    checked_audience,
+    names_of,
+    provider_in,
+)
+
+__all__ = [
+    "SOURCE_IDENTITY",
+    "TAGS",
+    "UNKNOWN",
+    "Request",
+    "Unknown",
+    "from_service_account",
+    "from_token",
+]
+
+# "Pass session tags in AWS STS" and "Monitor and control actions taken with assumed roles", IAM
+# User Guide: one claim with all in it, or one claim for each.
+TAGS = "https://aws.amazon.com/tags"
+SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+# Keys of AWS's services; those of issuers begin with a host (by mistake, with its URL or ARN), and
+# SAML's come with another kind of request.
+_SERVICE_KEY = re.compile(r"(?!saml:|https?:|arn:)[a-z0-9-]+:.*", re.DOTALL)
+# A provider's URL begins with https:// (IAM's API reference, CreateOpenIDConnectProvider). On
+# loopback, where no STS of AWS could reach it, there are issuers of tests.
+_SECURE = re.compile(
+    r"https://.*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/.*)?", re.DOTALL
+)
+# The issuer that leaves it out in some tokens: Google's documentation of OpenID Connect.
+_WITHOUT_SCHEME = "accounts.google.com"
+_ARN_PARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An exchange of a token for a role's credentials.
+
+    Attributes:
+        issuer: the token's `iss`.
+        claims: all that the token says.
+        role_arn: its account and partition are the provider's; None: not known.
+        facts: values of further condition keys, these in lower case; None: absent.
+    """
+
+    issuer: str
+    claims: Mapping[str, object] = field(default_factory=dict)
+    role_arn: str | None = None
+    facts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+
+    @property
+    def resource(self) -> None:
+        """Return None: a trust policy names no resource."""
+
+    @property
+    def provider(self) -> str:
+        """Return the issuer as ARNs and condition keys write it: without `https://`."""
+        return self.issuer.partition("://")[2] or self.issuer
+
+    @property
+    def secure(self) -> bool:
+        """Return whether IAM can have a provider of that URL at all."""
+        return self.issuer == _WITHOUT_SCHEME or _SECURE.fullmatch(self.issuer) is not None
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return every action that must be allowed, the exchange itself first."""
+        tags = ("sts:TagSession",) if any(self._tags()) else ()
+        source = ("sts:SetSourceIdentity",) if self.claims.get(SOURCE_IDENTITY) else ()
+        return (ACTION, *tags, *source)
+
+    def trusts(self, kind: str, name: str) -> Truth:
+        """Return whether a policy's principal is the issuer's provider.
+
+        Args:
+            kind: "Federated", "AWS", ...; "*" where the policy has `"Principal": "*"`.
+            name: an ARN; the host itself for an issuer that is built into IAM.
+        """
+        if not self.secure:
+            return False
+        if name == "*":
+            return None
+        if kind != "Federated":
+            return False
+        if self.provider in BUILT_IN:
+            # AWS says to create no provider; what IAM makes of one that is there, it does not say.
+            return name == self.provider or (None if self._is_provider(name) else False)
+        return self._is_provider(name)
+
+    def _is_provider(self, arn: str) -> bool:
+        """Return whether that is the ARN of the issuer's provider in the role's account."""
+        start, partition, service, region, account, resource = _parts(arn)
+        if (start, service, region) != ("arn", "iam", ""):
+            return False
+        role = _parts(self.role_arn) if self.role_arn else ("", partition, "", "", account, "")
+        return resource == f"oidc-provider/{self.provider}" and (partition, account) == (
+            role[1],
+            role[4],
+        )
+
+    def values(self, key: str) -> Values:
+        """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows.
+
+        Args:
+            key: in any case.
+        """
+        key = key.lower()
+        if key in self.facts:
+            return self.facts[key]
+        issuer = f"{self.provider.lower()}:"
+        if key.startswith(issuer):
+            return self._claim(key.removeprefix(issuer))
+        vendor, _, name = key.partition(":")
+        if vendor == "sts":
+            return self._of_sts(name)
+        if vendor == "aws":
+            return self._of_tags(name)
+        return UNKNOWN if _SERVICE_KEY.fullmatch(key) else None
+
+    def _claim(self, name: str) -> Values:
+        if name not in condition_claims(self.provider):
+            return None
+        if name == "aud" and self.claims.get("azp"):
+            return _texts(self.claims["azp"])
+        found = self.claims.get("aud" if name == "oaud" else name)
+        # A part of a claim, whose form no document shows.
+        return UNKNOWN if found is None and name.startswith("google/") else _texts(found)
+
+    def _of_sts(self, name: str) -> Values:
+        if name == "sourceidentity":
+            return _texts(self.claims.get(SOURCE_IDENTITY))
+        if name == "transitivetagkeys":
+            tags = self.claims.get(TAGS)
+            inner = tags.get("transitive_tag_keys") if isinstance(tags, Mapping) else None
+            return _texts(inner or self.claims.get(f"{TAGS}/transitive_tag_keys"))
+        # AssumeRoleWithWebIdentity has no such parameter.
+        return None if name == "externalid" else UNKNOWN
+
+    def _of_tags(self, name: str) -> Values:
+        if name == "tagkeys":
+            return tuple(self._tags()) or None
+        prefix, slash, tag = name.partition("/")
+        if prefix == "requesttag" and slash:
+            return next((_texts(v) for k, v in self._tags().items() if k.lower() == tag), None)
+        return UNKNOWN
+
+    def _tags(self) -> dict[str, object]:
+        """Return the session tags that the token brings."""
+        tags = self.claims.get(TAGS)
+        inner = tags.get("principal_tags") if isinstance(tags, Mapping) else None
+        found = dict(inner) if isinstance(inner, Mapping) else {}
+        prefix = f"{TAGS}/principal_tags/"
+        flat = {k.removeprefix(prefix): v for k, v in self.claims.items() if k.startswith(prefix)}
+        return found | flat
+
+
+def from_token(token: str, *, role_arn: str | None = None) -> Request:
+    """Return the request that a token makes; nothing of it is verified.
+
+    Args:
+        token: a JWT.
+        role_arn: the role it is for; None: not known.
+
+    Raises:
+        TokenError: it is no JWT, or has no issuer.
+        ConfigError: the role's ARN is none.
+    """
+    claims = claims_of(token.strip())
+    if claims is None:
+        raise TokenError(
+            f"The token ({len(token):,} characters) is not a JWT, so what it says cannot be read; "
+            "give the file that AWS_WEB_IDENTITY_TOKEN_FILE names."
+        )
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or not issuer:
+        raise TokenError("The token names no issuer (claim iss); STS takes none without it.")
+    return Request(issuer=issuer, claims=claims, role_arn=_checked(role_arn))
+
+
+def from_service_account(
+    name: str, *, issuer: str, audience: str = AUDIENCE, role_arn: str | None = None
+) -> Request:
+    """Return the request that a service account's token would make.
+
+    Args:
+        name: "NAMESPACE/NAME".
+        issuer: the cluster's, with or without `https://`.
+        audience: of the projected token.
+        role_arn: the role it is for; None: not known.
+
+    Raises:
+        ConfigError: one of them cannot be what it is meant to be.
+    """
+    namespace, account = names_of(name)
+    url = issuer if "://" in issuer or not issuer else f"https://{issuer}"
+    if not (url.startswith("http://") and _SECURE.fullmatch(url)):
+        provider_in(url)
+    subject = f"system:serviceaccount:{namespace}:{account}"
+    claims: dict[str, Any] = {"iss": url, "aud": [checked_audience(audience)], "sub": subject}
+    return Request(issuer=url, claims=claims, role_arn=_checked(role_arn))
+
+
+def _checked(role_arn: str | None) -> str | None:
+    return None if role_arn is None else checked_role_arn(role_arn, "The role", aws=True)
+
+
+def _parts(arn: str) -> tuple[str, ...]:
+    parts = arn.split(":", _ARN_PARTS - 1)
+    return tuple(parts) if len(parts) == _ARN_PARTS else ("",) * _ARN_PARTS
+
+
+def _texts(claim: object) -> Values:
+    """Return a claim's values as text; what is no text, number or Boolean only AWS can read."""
+    if claim is None or claim == []:
+        return None
+    values = claim if isinstance(claim, list) else [claim]
+    if not all(isinstance(value, str | bool | int | float) for value in values):
+        return UNKNOWN
+    return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)

@@ -1,0 +1,203 @@
+"""A botocore of another shape keeps its own provider; so do sessions of another colour."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+import botocore
+import botocore.credentials
+import pytest
+from botocore.credentials import (
+    AssumeRoleWithWebIdentityProvider,
+    ProfileProviderBuilder,
+    RefreshableCredentials,
+)
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds._botocore import compat
+from irsa_creds.botocore import IrsaProvider
+from sessions import attributes, is_ours, pod, warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wire import Wire
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
+    def without(cls: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
+        return lambda patch: patch.delattr(cls, name)
+
+    def providers(self: Any, profile_name: str) -> list[Any]:
+        return []
+
+    def changed(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(ProfileProviderBuilder, "providers", providers)
+
+    theirs = botocore.credentials.AssumeRoleWithWebIdentityProvider
+    return {
+        "AssumeRoleWithWebIdentityProvider.METHOD": without(theirs, "METHOD"),
+        "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
+        "providers(profile_name, disable_env_vars)": changed,
+        "ProfileProviderBuilder": without(botocore.credentials, "ProfileProviderBuilder"),
+        "botocore.register_initializer": without(botocore, "register_initializer"),
+        "botocore.unregister_initializer": without(botocore, "unregister_initializer"),
+        "RefreshableCredentials._refresh": without(RefreshableCredentials, "_refresh"),
+        "RefreshableCredentials.refresh_needed": without(RefreshableCredentials, "refresh_needed"),
+        "Session._register_credential_provider": without(Session, "_register_credential_provider"),
+        "create_credential_resolver": without(botocore.credentials, "create_credential_resolver"),
+    }
+
+
+LACKING = _lacking()
+
+
+@pytest.mark.parametrize(("name", "remove"), LACKING.items(), ids=LACKING)
+def test_a_botocore_that_lacks_a_private_name_keeps_its_own_provider_with_one_warning(
+    name: str, remove: Callable[[pytest.MonkeyPatch], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session()
+    with pytest.MonkeyPatch.context() as patch:
+        remove(patch)
+        before = attributes()
+        irsa_creds.install()
+        irsa_creds.install(strict=True)
+        irsa_creds.install(session)
+        assert attributes() == before
+    assert not is_ours(session)
+    (warning,) = warnings(caplog)
+    assert name in warning
+    assert botocore.__version__ in warning
+
+
+def test_the_installed_botocore_lacks_nothing() -> None:
+    assert compat.missing_names() == []
+
+
+def test_a_tracer_around_a_method_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ProfileProviderBuilder.providers
+
+    @functools.wraps(original)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(ProfileProviderBuilder, "providers", traced)
+    assert compat.missing_names() == []
+
+
+def _without_deferred(session: Session) -> None:
+    del session._components._deferred
+
+
+def _without_components(session: Session) -> None:
+    del session._components
+
+
+def _without_credentials(session: Session) -> None:
+    del session._credentials
+
+
+def _without_client_region(session: Session) -> None:
+    del session._last_client_region_used
+
+
+@pytest.mark.parametrize(
+    ("name", "remove"),
+    [
+        ("ComponentLocator._deferred", _without_deferred),
+        ("ComponentLocator._deferred", _without_components),
+        ("Session._credentials", _without_credentials),
+        ("Session._last_client_region_used", _without_client_region),
+    ],
+)
+def test_a_session_that_lacks_a_private_name_is_left_alone_with_one_warning(
+    name: str, remove: Callable[[Session], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session()
+    chain = session.get_component("credential_provider")
+    remove(session)
+    before = list(chain.providers)
+    irsa_creds.install(session)
+    irsa_creds.install(session, strict=True)
+    irsa_creds.uninstall()
+    assert chain.providers == before
+    (warning,) = warnings(caplog)
+    assert name in warning
+    assert botocore.__version__ in warning
+
+
+def test_a_new_session_that_lacks_a_private_name_gets_botocores_own_chain(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    irsa_creds.install(strict=True)
+    session = Session()
+    del session._credentials
+    chain = session.get_component("credential_provider")
+    assert not any(isinstance(each, IrsaProvider) for each in chain.providers)
+    # `strict` speaks of sessions of other tests as well, while they live.
+    (warning,) = [each for each in warnings(caplog) if "lacks" in each]
+    assert "Session._credentials" in warning
+
+
+def test_a_builder_that_lacks_its_session_builds_botocores_own_chain(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = [AssumeRoleWithWebIdentityProvider(dict, None, "default")]
+
+    def providers(self: Any, profile_name: str, disable_env_vars: bool = False) -> list[Any]:  # noqa: FBT001, FBT002
+        return theirs
+
+    monkeypatch.setattr(ProfileProviderBuilder, "providers", providers)
+    irsa_creds.install()
+    builder = ProfileProviderBuilder(Session())
+    del builder._session
+    assert builder.providers("default") is theirs
+    (warning,) = warnings(caplog)
+    assert "ProfileProviderBuilder._session" in warning
+
+
+class AsyncSession(Session):  # type: ignore[misc]
+    """aiobotocore's session, as far as we look at it."""
+
+    async def get_credentials(self) -> None:
+        """Do nothing."""
+
+
+class AsyncBuilder(ProfileProviderBuilder):  # type: ignore[misc]
+    """aiobotocore's builder: it does not override `providers` either."""
+
+    def _create_web_identity_provider(self, profile_name: str, disable_env_vars: bool) -> Any:  # noqa: FBT001
+        class Provider(botocore.credentials.AssumeRoleWithWebIdentityProvider):  # type: ignore[misc]
+            async def load(self) -> None:
+                """Do nothing."""
+
+        return Provider(dict, None, profile_name)
+
+
+def test_an_async_chain_is_left_alone() -> None:
+    session = AsyncSession()
+    irsa_creds.install(strict=True)
+    chain = AsyncBuilder(session).providers("default")
+    assert not any(isinstance(each, IrsaProvider) for each in chain)
+    assert AsyncSession()._components._deferred["credential_provider"].__func__ is (
+        Session._create_credential_resolver
+    )
+
+
+@pytest.mark.parametrize("session", [AsyncSession(), "default", object()])
+def test_what_is_no_session_of_boto3_or_botocore_is_refused_by_name(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whether somebody has imported it or not.
+    monkeypatch.delitem(sys.modules, "aiobotocore.session", raising=False)
+    with pytest.raises(TypeError, match=rf"boto3, botocore, aio.*{type(session).__name__}"):
+        irsa_creds.install(session)

@@ -1,0 +1,189 @@
+"""Whoever catches botocore's errors around a call today catches ours."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    InvalidConfigError,
+)
+
+import irsa_creds.botocore
+from fresh import python
+from irsa_creds._botocore import errors
+from irsa_creds._botocore.errors import RefusedError, UnreachableError, dual
+from irsa_creds._errors import (
+    ConfigError,
+    ExchangeError,
+    Failure,
+    IrsaError,
+    RefreshTimeout,
+    TokenError,
+)
+from kit import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WORDS = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+REFUSED = failure(
+    "AccessDenied",
+    status=403,
+    request_id="r-1",
+    retryable=False,
+    words=WORDS,
+    sub="system:serviceaccount:ns:app",
+    exp=1_767_600_000.0,
+    advice="Look at the trust policy.",
+    command="irsa-creds explain",
+)
+UNREACHABLE = failure("ConnectTimeoutError", unreachable=True, endpoint="https://sts.example")
+MALFORMED = failure("MalformedAnswer", status=200)
+UNRESOLVED = failure("EndpointUnresolved", retryable=False)
+ERRORS: dict[str, tuple[IrsaError, set[type[Exception]]]] = {
+    "config": (ConfigError("Set it."), {ConfigError, InvalidConfigError}),
+    "token": (TokenError("No file."), {TokenError}),
+    "timeout": (RefreshTimeout("Late."), {RefreshTimeout}),
+    "refused": (REFUSED.error(), {ExchangeError, ClientError}),
+    "unreachable": (UNREACHABLE.error(), {ExchangeError, EndpointConnectionError}),
+    "malformed": (MALFORMED.error(), {ExchangeError}),
+    "unresolved": (UNRESOLVED.error(), {ExchangeError}),
+    "no record": (ExchangeError("Odd."), {ExchangeError}),
+}
+FAMILIES: set[type[Exception]] = {
+    ClientError,
+    ConfigError,
+    EndpointConnectionError,
+    ExchangeError,
+    InvalidConfigError,
+    RefreshTimeout,
+    TokenError,
+}
+
+
+@pytest.fixture(params=ERRORS.values(), ids=list(ERRORS))
+def case(request: pytest.FixtureRequest) -> tuple[IrsaError, set[type[Exception]]]:
+    found: tuple[IrsaError, set[type[Exception]]] = request.param
+    return found
+
+
+def test_it_is_of_our_family_and_of_botocores_and_of_no_other(
+    case: tuple[IrsaError, set[type[Exception]]],
+) -> None:
+    error, families = case
+    made = dual(error)
+    assert {family for family in FAMILIES if isinstance(made, family)} == families
+    assert isinstance(made, IrsaError)
+    assert isinstance(made, CredentialRetrievalError)
+
+
+def test_it_says_the_same_and_keeps_the_record(
+    case: tuple[IrsaError, set[type[Exception]]],
+) -> None:
+    error, families = case
+    made = dual(error)
+    if ClientError not in families:
+        assert str(made) == str(error)
+    assert made.failure is error.failure
+    assert isinstance(made, BotoCoreError)
+    assert made.kwargs["error_msg"] == str(made)
+    assert made.kwargs["provider"] == "irsa-creds"
+
+
+def test_each_is_a_fresh_instance(case: tuple[IrsaError, set[type[Exception]]]) -> None:
+    assert dual(case[0]) is not dual(case[0])
+
+
+def test_it_survives_a_pickle_whole(case: tuple[IrsaError, set[type[Exception]]]) -> None:
+    made = dual(case[0])
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is type(made)
+    assert vars(again) == vars(made)
+    assert again.args == made.args
+
+
+def test_a_refusal_has_a_clients_response() -> None:
+    made = dual(REFUSED.error())
+    assert isinstance(made, RefusedError)
+    assert made.operation_name == "AssumeRoleWithWebIdentity"
+    assert made.response["Error"] == {"Code": "AccessDenied", "Message": WORDS}
+    metadata = made.response["ResponseMetadata"]
+    assert (metadata["HTTPStatusCode"], metadata["RequestId"]) == (403, "r-1")
+    assert not made.retryable
+    assert (made.sub, made.exp) == (
+        "system:serviceaccount:ns:app",
+        datetime(2026, 1, 5, 8, tzinfo=UTC),
+    )
+    assert (made.advice, made.command) == ("Look at the trust policy.", "irsa-creds explain")
+
+
+def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> None:
+    said = ClientError(
+        {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
+    )
+    made = dual(REFUSED.error())
+    assert str(made).splitlines() == [
+        f"{said}.",
+        "  STS:     request id r-1",
+        "  token:   sub system:serviceaccount:ns:app, exp 2026-01-05T08:00:00Z",
+        "  advice:  Look at the trust policy.",
+        "  command: irsa-creds explain",
+        "  more:    irsa-creds doctor --online",
+    ]
+
+
+def test_a_refusal_without_words_of_stss_has_ours() -> None:
+    made = dual(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
+    assert isinstance(made, RefusedError)
+    assert made.response["Error"]["Message"] == "STS answered HTTP403."
+    assert str(made).splitlines()[0].endswith("operation: STS answered HTTP403.")
+
+
+def test_a_network_failure_names_the_endpoint() -> None:
+    made = dual(UNREACHABLE.error())
+    assert isinstance(made, UnreachableError)
+    assert made.kwargs["endpoint_url"] == "https://sts.example"
+
+
+@pytest.mark.parametrize("make", [RefusedError, UnreachableError])
+def test_it_can_be_made_by_hand(make: Callable[[str], IrsaError]) -> None:
+    assert str(make("by hand")) == "by hand"
+
+
+def test_every_kind_of_failure_has_its_class() -> None:
+    kinds = [Failure(kind=kind, code="", message="") for kind in ("token", "exchange", "timeout")]
+    assert {vars(errors)[type(dual(each.error())).__name__] for each in kinds} == {
+        type(dual(each.error())) for each in kinds
+    }
+
+
+def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
+    case: tuple[IrsaError, set[type[Exception]]],
+) -> None:
+    family = type(dual(case[0]))
+    assert family.__module__ == "irsa_creds.botocore"
+    assert getattr(irsa_creds.botocore, family.__name__) is family
+    (line,) = traceback.format_exception_only(family("It broke."))
+    assert line == f"irsa_creds.botocore.{family.__name__}: It broke.\n"
+
+
+def test_a_pickle_of_one_is_read_where_no_other_was_met() -> None:
+    data = pickle.dumps(dual(REFUSED.error()))
+    found = python(f"import pickle; print(pickle.loads({data!r}).code)")
+    assert found == "AccessDenied"
+
+
+def test_where_none_was_met_none_is_loaded() -> None:
+    asked = "from irsa_creds.botocore import IrsaCredentials"
+    found = python(f"import sys; {asked}; print('irsa_creds._botocore.errors' in sys.modules)")
+    assert found == "False"
+    with pytest.raises(AttributeError, match=r"'irsa_creds\.botocore' has no attribute 'dual'"):
+        _ = irsa_creds.botocore.dual

@@ -1,0 +1,213 @@
+"""A service that calls the key expired makes it stale: once per key, and never a young one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+import irsa_creds
+from irsa_creds._botocore.expired_token import watch_for_expired
+from irsa_creds._engine import policy
+from irsa_creds.botocore import IrsaCredentials
+from kit import ROLE, Rig, eventually, failure, join_refreshes
+from wire import Refusal, Wire, give_irsa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = f"ASIA{1:016d}"
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    wire = Wire.tapped(monkeypatch)
+    wire.service = Refusal("ExpiredToken")
+    return wire
+
+
+@pytest.fixture
+def session(engine_rig: Rig) -> Session:
+    """A session whose credentials are those of the rig, 61 s old."""
+    session = Session()
+    session.set_config_variable("region", "eu-west-1")
+    provider = cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
+    session._credentials = IrsaCredentials(provider)
+    watch_for_expired(session, engine_rig.engine)
+    session.get_credentials().get_frozen_credentials()
+    engine_rig.clock.advance(61)
+    return session
+
+
+def call(session: Session, service: str = "s3", **config: Any) -> None:
+    """Make a call that is refused."""
+    client = session.create_client(service, config=Config(retries={"max_attempts": 0}, **config))
+    with pytest.raises(ClientError):
+        client.list_buckets() if service == "s3" else client.list_tables()
+
+
+def calls_to_sts(rig: Rig) -> int:
+    rig.settle()
+    return rig.sts.calls
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_the_current_key_called_expired_is_refreshed_and_still_served(
+    code: str, service: str, wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    wire.service = Refusal(code)
+    engine_rig.sts.hold.clear()
+    call(session, service)
+
+    assert wire.sent[-1].signed_with == ONE
+    assert engine_rig.refresh is not None
+    assert session.get_credentials().get_frozen_credentials().access_key == ONE
+    engine_rig.sts.hold.set()
+    assert calls_to_sts(engine_rig) == 2
+    assert session.get_credentials().get_frozen_credentials().secret_key == "secret-2"
+
+
+def test_a_key_becomes_stale_once_only(wire: Wire, session: Session, engine_rig: Rig) -> None:
+    engine_rig.sts.down = failure(retryable=False)
+    for _ in range(3):
+        call(session)
+        assert calls_to_sts(engine_rig) == 2
+        # Far enough that a back-off is over; the refresh is not due yet.
+        engine_rig.clock.advance(0.001)
+
+
+def test_a_key_younger_than_a_minute_does_not_become_stale(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    engine_rig.clock.advance(-2)
+    call(session)
+    assert calls_to_sts(engine_rig) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidToken", "AccessDenied", "RequestExpired"])
+def test_another_error_does_nothing(
+    code: str, wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    wire.service = Refusal(code)
+    call(session)
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_an_unsigned_request_says_nothing_of_the_key(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    call(session, signature_version=UNSIGNED)
+    assert wire.sent[-1].signed_with is None
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_a_request_signed_with_another_key_says_nothing_of_ours(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
+    client = session.create_client(
+        "s3", aws_access_key_id="AKIDOTHER", aws_secret_access_key="other"
+    )
+    with pytest.raises(ClientError):
+        client.list_buckets()
+    assert wire.sent[-1].signed_with == "AKIDOTHER"
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_a_head_has_no_code_to_hear(wire: Wire, session: Session, engine_rig: Rig) -> None:
+    with pytest.raises(ClientError, match="400"):
+        session.create_client("s3").head_object(Bucket="data", Key="greeting")
+    assert calls_to_sts(engine_rig) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "calls"),
+    [
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu"}, 2),
+        ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu".encode()}, 2),
+        ({"Authorization": f"AWS {ONE}:signature"}, 1),
+        # Presigned: what is signed stands in the URL.
+        ({}, 1),
+    ],
+)
+def test_the_key_is_read_from_text_or_bytes(
+    headers: dict[str, str | bytes], calls: int, session: Session, engine_rig: Rig
+) -> None:
+    request = SimpleNamespace(headers=headers, context={})
+    answer = {"Error": {"Code": "ExpiredToken"}}
+    session.emit("request-created.s3.GetObject", request=request)
+    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    assert calls_to_sts(engine_rig) == calls
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"parsed_response": None, "context": None, "exception": OSError()},
+        {"parsed_response": {}, "context": {}},
+        {"parsed_response": {"Error": None}, "context": {}},
+        {},
+    ],
+)
+def test_an_answer_that_says_little_is_no_error(
+    told: dict[str, Any], session: Session, engine_rig: Rig
+) -> None:
+    session.emit("response-received.s3.GetObject", **told)
+    assert calls_to_sts(engine_rig) == 1
+
+
+def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig: Rig) -> None:
+    def listeners() -> list[int]:
+        request = SimpleNamespace(headers={}, context={})
+        created = session.emit("request-created.s3.GetObject", request=request)
+        received = session.emit("response-received.s3.GetObject")
+        return [len(created), len(received)]
+
+    before = listeners()
+    watch_for_expired(session, engine_rig.engine)
+    assert listeners() == before
+
+
+def test_a_session_that_resolves_to_another_identity_listens_for_that(
+    session: Session, engine_rig: Rig, here: Rig
+) -> None:
+    here.warm()
+    here.clock.advance(61)
+    watch_for_expired(session, here.engine)
+    request = SimpleNamespace(
+        headers={"Authorization": f"Credential={ONE}/20260105/eu"}, context={}
+    )
+    session.emit("request-created.s3.GetObject", request=request)
+    answer = {"Error": {"Code": "ExpiredToken"}}
+    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    assert (calls_to_sts(engine_rig), calls_to_sts(here)) == (1, 2)
+
+
+def test_a_session_listens_no_more_after_uninstall(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    give_irsa(monkeypatch, tmp_path)
+    irsa_creds.install()
+    session = Session()
+    before = len(session.emit("response-received.s3.GetObject"))
+    session.get_credentials()
+    assert len(session.emit("response-received.s3.GetObject")) == before + 1
+    irsa_creds.uninstall()
+    assert len(session.emit("response-received.s3.GetObject")) == before
+
+
+def test_an_installed_session_listens(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(policy, "DEMAND_INTERVAL", -1.0)
+    give_irsa(monkeypatch, tmp_path)
+    irsa_creds.install()
+    call(Session())
+    # The timer starts it: the call does not wait for that.
+    eventually(lambda: irsa_creds.provider().status().flights == 2)
+    join_refreshes()

@@ -1,0 +1,383 @@
+"""install() puts ours into botocore's place, in all sessions or in one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore
+import botocore.credentials
+import pytest
+from botocore.credentials import ProfileProviderBuilder
+from botocore.session import Session
+
+import irsa_creds
+from fresh import python
+from irsa_creds._botocore import compat, install
+from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
+from wire import KEYS, WEB_IDENTITY, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+WARNED = "had looked for credentials"
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+    return pod(monkeypatch, tmp_path)
+
+
+# -- whom it reaches -------------------------------------------------------------------------------
+
+
+def test_without_it_sessions_are_botocores() -> None:
+    assert not is_ours(Session())
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_sessions_made_later(make: Callable[[], Any]) -> None:
+    irsa_creds.install()
+    assert is_ours(make())
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_a_session_that_has_not_looked_for_credentials(
+    make: Callable[[], Any],
+) -> None:
+    session = make()
+    irsa_creds.install()
+    assert is_ours(session)
+
+
+@pytest.mark.parametrize("make", [Session, boto3.Session])
+def test_it_reaches_one_session_and_no_other(make: Callable[[], Any]) -> None:
+    session = make()
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert not is_ours(make())
+
+
+@pytest.mark.parametrize(
+    "imports", ["irsa_creds.install(); import boto3", "import boto3; irsa_creds.install()"]
+)
+def test_the_order_of_imports_does_not_matter(imports: str) -> None:
+    code = f"import irsa_creds; {imports}; print(type(boto3.Session().get_credentials()).__name__)"
+    assert python(code) == "IrsaCredentials"
+
+
+def test_twice_is_as_once() -> None:
+    before = ProfileProviderBuilder.providers
+    session = Session()
+    for _ in range(2):
+        irsa_creds.install()
+        irsa_creds.install(session, strict=True)
+    assert is_ours(session)
+    chain = session.get_component("credential_provider").providers
+    irsa_creds.install(session, strict=True)
+    again = session.get_component("credential_provider").providers
+    assert [type(each) for each in again] == [type(each) for each in chain]
+    irsa_creds.uninstall()
+    assert ProfileProviderBuilder.providers is before
+
+
+def test_it_may_be_called_from_a_thread() -> None:
+    thread = threading.Thread(target=irsa_creds.install)
+    thread.start()
+    thread.join(10)
+    assert is_ours(Session())
+
+
+def test_clients_sign_with_our_credentials(wire: Wire) -> None:
+    irsa_creds.install()
+    boto3.client("s3").list_buckets()
+    assert wire.sent[-1].signed_with == KEYS[WEB_IDENTITY]
+    assert len(wire.sent) == 2
+
+
+def test_many_sessions_make_one_call(wire: Wire) -> None:
+    irsa_creds.install()
+    for _ in range(5):
+        Session().get_credentials().get_frozen_credentials()
+    assert wire.actions == [WEB_IDENTITY]
+
+
+# -- sessions that exist already -------------------------------------------------------------------
+
+
+def test_a_default_session_with_botocores_credentials_resolves_again_with_one_warning(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = boto3.client("s3")
+    irsa_creds.install()
+    irsa_creds.install()
+
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "boto3's default session had looked for credentials (assume-role-with-web-identity) "
+        "before irsa_creds.install(): clients made with it from now on get ours, those that "
+        "exist keep the old ones. Call install() earlier, before other imports."
+    )
+    new = boto3.client("s3")
+    assert isinstance(new._request_signer._credentials, IrsaCredentials)
+    assert not isinstance(old._request_signer._credentials, IrsaCredentials)
+
+
+def test_a_default_session_that_has_not_resolved_is_reached_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    boto3.setup_default_session()
+    irsa_creds.install()
+    assert is_ours(boto3.DEFAULT_SESSION)
+    assert warnings(caplog) == []
+
+
+def test_a_default_session_that_holds_ours_is_left_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    irsa_creds.install()
+    boto3.setup_default_session()
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
+def test_keys_that_code_gave_stay(caplog: pytest.LogCaptureFixture) -> None:
+    boto3.setup_default_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials().access_key == "AKID"
+    assert warnings(caplog) == []
+
+
+def test_what_another_provider_brought_stays(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    boto3.setup_default_session()
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
+def test_one_session_that_holds_something_else_stays_with_a_warning_that_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = boto3.Session()
+    held = give_node_role(session)
+    irsa_creds.install(session)
+    assert session.get_credentials() is held
+    (warning,) = warnings(caplog)
+    assert "changes nothing" in warning
+    assert "(iam-role)" in warning
+    assert "strict=True" in warning
+
+
+def test_one_session_with_keys_that_code_gave_stays_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret")
+    irsa_creds.install(session, strict=True)
+    assert session.get_credentials().access_key == "AKID"
+    (warning,) = warnings(caplog)
+    assert "changes nothing" in warning
+    assert "(explicit)" in warning
+    assert "strict" not in warning
+
+
+def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hop(monkeypatch, tmp_path)
+    session = Session(profile="hop")
+    session.get_credentials()
+    irsa_creds.install(session)
+    irsa_creds.install(session)
+    session.get_credentials().get_frozen_credentials()
+
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "The session given to irsa_creds.install(session) had looked for credentials "
+        "(assume-role) before: clients made from it before keep the old ones."
+    )
+    assert wire.sent[0].user_agent.startswith("irsa-creds/")
+    assert wire.sent[-1].form["RoleArn"] == SECOND
+    irsa_creds.install(session)
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_second_role_by_way_of_static_keys_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n"
+        "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
+    )
+    boto3.setup_default_session(profile_name="hop")
+    held = boto3.DEFAULT_SESSION.get_credentials()
+    irsa_creds.install()
+    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert warnings(caplog) == []
+
+
+def test_credentials_set_before_any_chain_was_made_give_way_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    held = Session().get_credentials()
+    session = Session()
+    session._credentials = held
+    irsa_creds.install(session)
+    assert is_ours(session)
+    assert [WARNED in each for each in warnings(caplog)] == [True]
+
+
+def test_what_else_was_put_into_a_chain_stays() -> None:
+    class Extra(botocore.credentials.CredentialProvider):  # type: ignore[misc]
+        METHOD = "extra"
+
+        def load(self) -> None:
+            return None
+
+    session = Session()
+    chain = session.get_component("credential_provider")
+    chain.insert_before("env", Extra())
+    cache: dict[str, Any] = {}
+    chain.get_provider("assume-role").cache = cache
+    names = [each.METHOD for each in chain.providers]
+
+    irsa_creds.install(session)
+
+    assert session.get_component("credential_provider") is chain
+    assert [each.METHOD for each in chain.providers] == names
+    assert chain.get_provider("assume-role").cache is cache
+    assert is_ours(session)
+
+
+def test_a_chain_that_is_not_botocores_is_left_alone() -> None:
+    class Mine:
+        def load_credentials(self) -> str:
+            return "mine"
+
+    session = Session()
+    session.register_component("credential_provider", Mine())
+    irsa_creds.install(session)
+    assert session.get_credentials() == "mine"
+
+
+# -- the chain's rules -----------------------------------------------------------------------------
+
+
+def test_static_keys_in_the_environment_still_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    irsa_creds.install()
+    assert Session().get_credentials().method == "env"
+
+
+def test_an_explicit_profile_switches_the_variables_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_profiles(monkeypatch, tmp_path, "[profile plain]\noutput = json\n")
+    irsa_creds.install()
+    assert boto3.Session(profile_name="plain").get_credentials() is None
+    assert is_ours(boto3.Session())
+
+
+def test_both_roles_of_a_hop_are_ours(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path)
+    irsa_creds.install()
+
+    credentials = Session(profile="hop").get_credentials()
+
+    assert (type(credentials), credentials.method) == (IrsaCredentials, "assume-role")
+    assert credentials.get_frozen_credentials().access_key == KEYS["AssumeRole"]
+    first, then = wire.sent
+    assert first.form["RoleArn"].endswith("role/first")
+    assert (then.form["RoleArn"], then.signed_with) == (SECOND, KEYS[WEB_IDENTITY])
+    assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
+
+
+def test_a_hop_with_a_device_for_codes_stays_botocores_and_its_source_is_ours(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    irsa_creds.install()
+    session = Session(profile="hop")
+    # As programs do that ask for a code in a way of their own: it is botocore's own provider.
+    chain = session.get_component("credential_provider")
+    chain.get_provider("assume-role")._prompter = lambda _: "123456"
+
+    assert session.get_credentials().get_frozen_credentials().access_key == KEYS["AssumeRole"]
+    assert [each.user_agent[:4] for each in wire.sent] == ["irsa", "Boto"]
+    assert wire.sent[-1].form["TokenCode"] == "123456"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_installs_though_its_parent_was_just_installing() -> None:
+    holding, done = threading.Event(), threading.Event()
+
+    def installing() -> None:
+        with install._INSTALLATION._lock:
+            holding.set()
+            done.wait(30)
+
+    other = threading.Thread(target=installing)
+    other.start()
+    assert holding.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        # Would it hang, the alarm would end it.
+        signal.alarm(20)
+        irsa_creds.install()
+        os._exit(0)
+    done.set()
+    other.join(10)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("step", ["_wrapped_providers", "_wrapped_maker"])
+def test_a_child_born_in_the_middle_of_an_install_installs_anew(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers, maker = (
+        compat.profile_builder().providers,
+        botocore.credentials.create_credential_resolver,
+    )
+
+    class BornError(Exception):
+        """The child has no thread that would go on from here."""
+
+    def born(*_: object) -> None:
+        raise BornError
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(install._INSTALLATION, step, born)
+            with pytest.raises(BornError):
+                irsa_creds.install()
+        install._INSTALLATION.reset_after_fork()
+        irsa_creds.install()
+        chain = Session().get_component("credential_provider").providers
+        assert is_ours(Session())
+        assert sum(isinstance(each, IrsaProvider) for each in chain) == 1
+        irsa_creds.uninstall()
+        assert not is_ours(Session())
+    finally:
+        # What the parent had wrapped before is nobody's to unwrap.
+        compat.profile_builder().providers = providers
+        botocore.credentials.create_credential_resolver = maker

@@ -1,0 +1,193 @@
+"""Callers whose own thread holds what a refresh needs: they run it themselves."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from irsa_creds import ExchangeError, RefreshTimeout
+from irsa_creds._engine.events import RefreshFailed, RefreshStarted
+from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
+from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.this_thread import HERE
+from irsa_creds._engine.waiting import acquire
+from kit import Rig, eventually, failure, join_refreshes, refreshing
+
+if TYPE_CHECKING:
+    from irsa_creds import Event
+
+LOGGING_LOCK: Any = vars(logging)["_lock"]
+
+
+def test_a_log_handler_that_reads_while_logging_is_configured_gets_credentials(here: Rig) -> None:
+    # Those of other tests.
+    join_refreshes()
+    with LOGGING_LOCK:
+        made = acquire(here.engine, timeout=5)
+    assert here.served() is made
+    assert here.sts.calls == 1
+    assert not refreshing()
+
+
+def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> None:
+    here.sts.hold.clear()
+    stuck = here.joined()
+    eventually(lambda: here.sts.calls == 1)
+    with LOGGING_LOCK:
+        refresh = here.engine.get_or_join(alone=True)
+        assert isinstance(refresh, Refresh)
+        assert refresh is not stuck
+        assert not refresh.is_claimed
+        assert here.read() is refresh, "others join the one that gets on"
+        here.sts.hold.set()
+        assert acquire(here.engine, timeout=5)
+    assert here.served()
+
+
+@pytest.mark.parametrize("inside", ["a read", "a change"])
+def test_a_signal_handler_that_interrupts_a_read_gets_credentials_or_a_typed_error(
+    here: Rig, inside: str
+) -> None:
+    told: list[str] = []
+
+    def handler(*_: object) -> None:
+        try:
+            told.append(acquire(here.engine, timeout=5).credentials.access_key_id)
+        except RefreshTimeout as error:
+            told.append(str(error))
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        if inside == "a read":
+            with HERE.slow_path:
+                signal.raise_signal(signal.SIGUSR1)
+        else:
+            # The lock would be held for as long as STS takes.
+            HERE.section = here.engine._lock
+            with here.engine._lock:
+                signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    (said,) = told
+    if inside == "a read":
+        assert said == "ASIA0000000000000001"
+    else:
+        assert "in the middle of a change" in said
+    assert here.sts.calls == (inside == "a read")
+
+
+def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
+    here.sts.down = failure("AccessDenied", retryable=False)
+    for _ in range(3):
+        with LOGGING_LOCK, pytest.raises(ExchangeError, match="AccessDenied"):
+            acquire(here.engine, timeout=5)
+    assert here.sts.calls == 1
+
+
+def test_a_caller_that_joins_the_refresh_of_one_with_little_time_looks_again_after_it(
+    here: Rig,
+) -> None:
+    refresh = claimed_with_no_time(here)
+    joined: list[Snapshot] = []
+    other = threading.Thread(target=lambda: joined.append(acquire(here.engine)))
+    other.start()
+    eventually(lambda: refresh._wakers)
+    here.engine.run(refresh)
+    other.join(10)
+    assert joined == [here.engine.snapshot]
+
+
+def test_what_hangs_for_a_caller_of_little_time_is_no_failure_for_the_next(here: Rig) -> None:
+    claimed_with_no_time(here)
+    here.clock.advance(OVERDUE_GRACE)
+    assert acquire(here.engine)
+    assert here.engine.status().last_failure is None
+
+
+def claimed_with_no_time(here: Rig) -> Refresh:
+    """Return a refresh that a caller whose time is over is about to run itself."""
+    refresh = here.engine.get_or_join(alone=True)
+    assert isinstance(refresh, Refresh)
+    assert refresh.claim(here.clock.now())
+    refresh.cut_at(here.clock.now())
+    return refresh
+
+
+@pytest.mark.parametrize("moment", ["status", "close", "finish"])
+def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
+    here: Rig, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    now = here.clock.now
+
+    def interrupted() -> float:
+        if HERE.is_in_section and not told:
+            monkeypatch.undo()
+            try:
+                acquire(here.engine, timeout=5)
+            except RefreshTimeout as error:
+                told.append(str(error))
+        return now()
+
+    refresh = here.joined() if moment == "finish" else None
+    here.finish()
+    here.engine.invalidate(None)
+    monkeypatch.setattr(here.clock, "now", interrupted)
+    if refresh is not None:
+        here.engine._finish(refresh, failure())
+    elif moment == "status":
+        here.engine.status()
+    else:
+        monkeypatch.setattr(Snapshot, "give_up", lambda _: interrupted())
+        here.engine.close()
+    assert "in the middle of a change" in told[0]
+    assert acquire(here.engine), "nothing is left of it"
+
+
+def test_one_readers_short_time_is_no_failure_of_sts_for_others(here: Rig) -> None:
+    with LOGGING_LOCK, pytest.raises(RefreshTimeout):
+        acquire(here.engine, timeout=0)
+    assert here.engine.status().last_failure is None
+    assert acquire(here.engine)
+
+
+def test_a_refresh_that_hangs_is_told_to_subscribers_though_its_thread_never_ends(
+    here: Rig,
+) -> None:
+    heard: list[Event] = []
+    here.subscribers.subscribe(heard.append)
+    here.sts.hold.clear()
+    here.joined()
+    eventually(lambda: here.sts.calls == 1)
+    here.clock.advance(30 + OVERDUE_GRACE)
+    with pytest.raises(RefreshTimeout):
+        here.read()
+    eventually(lambda: len(heard) == 2)
+    started, failed = heard
+    assert isinstance(started, RefreshStarted)
+    assert isinstance(failed, RefreshFailed)
+    assert failed.code == "RefreshTimeout"
+    here.sts.hold.set()
+
+
+def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobody(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Event] = []
+    here.subscribers.subscribe(heard.append)
+    here.sts.hold.clear()
+    here.joined()
+    eventually(lambda: here.sts.calls == 1)
+    here.clock.advance(30 + OVERDUE_GRACE)
+    # No module can be imported and no thread started by then.
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    with pytest.raises(RefreshTimeout):
+        here.read()
+    assert heard == []
+    monkeypatch.undo()
+    here.sts.hold.set()

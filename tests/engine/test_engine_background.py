@@ -1,0 +1,325 @@
+"""What happens while nobody reads: ticks, `keep_warm`, prefetch, forks, close and status."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from irsa_creds import LastFailure, Status
+from irsa_creds._engine.policy import OVERDUE_GRACE
+from irsa_creds._engine.waiting import acquire
+from kit import EPOCH, FakeTimer, Rig, failure, high, rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
+REFUSED = failure("AccessDenied", retryable=False)
+
+
+@pytest.fixture
+def timer() -> FakeTimer:
+    return FakeTimer()
+
+
+@pytest.fixture
+def here(timer: FakeTimer) -> Iterator[Rig]:
+    made = rig(draw=high, timer=timer)
+    yield made
+    made.finish()
+
+
+def tick(here: Rig) -> None:
+    here.engine.tick()
+    here.finish()
+
+
+# -- ticks ---------------------------------------------------------------------------------------
+
+
+def test_a_tick_refreshes_what_was_read_since_the_last_refresh(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_a_tick_before_the_refresh_only_says_when_to_come_again(
+    here: Rig, timer: FakeTimer
+) -> None:
+    made = here.warm()
+    timer.at.clear()
+    here.clock.advance(60)
+    tick(here)
+    assert timer.at == [made.refresh_at]
+    assert here.sts.calls == 1
+
+
+def test_an_idle_engine_goes_dormant_and_the_next_read_wakes_it(
+    here: Rig, timer: FakeTimer
+) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    tick(here)
+    timer.at.clear()
+    here.clock.advance(2700)
+    tick(here)
+    assert here.sts.calls == 2
+    assert timer.at == []
+    assert here.served().credentials.access_key_id == SECOND
+    assert timer.at
+    here.finish()
+    assert here.sts.calls == 3
+
+
+def test_a_tick_after_the_end_leaves_it_to_the_next_reader(here: Rig, timer: FakeTimer) -> None:
+    here.warm()
+    here.clock.advance(3600)
+    timer.at.clear()
+    tick(here)
+    assert here.sts.calls == 1
+    assert timer.at == []
+
+
+def test_every_tick_that_comes_again_comes_later(here: Rig, timer: FakeTimer) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.sts.down = failure()
+    here.clock.advance(2700)
+    for _ in range(200):
+        tick(here)
+        assert timer.at[-1] > here.clock.now(), "the refresher would spin"
+        here.clock.advance(timer.at[-1] - here.clock.now())
+    # It went on after the end as well, every 15 s at last.
+    assert here.clock.now() > 4600
+    assert here.engine.status().state == "expired"
+
+
+def test_a_tick_disowns_a_flight_that_hangs(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.hold.clear()
+    here.engine.tick()
+    here.clock.advance(15 + OVERDUE_GRACE)
+    here.engine.tick()
+    assert here.refresh is None
+
+
+# -- keep_warm -----------------------------------------------------------------------------------
+
+
+def test_keep_warm_refreshes_though_nobody_reads(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    for number in range(2, 6):
+        here.clock.advance(2700)
+        tick(here)
+        assert here.sts.calls == number
+
+
+def test_keep_warm_fetches_again_after_the_end(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(86400)
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_keep_warm_fetches_again_what_was_given_up(here: Rig, timer: FakeTimer) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.engine.invalidate(None)
+    assert timer.at[-1] == here.clock.now()
+    tick(here)
+    assert here.engine.snapshot.credentials.access_key_id == SECOND
+
+
+def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, timer: FakeTimer) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(3600)
+    here.sts.script.append(REFUSED)
+    tick(here)
+    assert timer.at[-1] == here.clock.now() + 5
+    tick(here)
+    assert here.sts.calls == 2
+    here.clock.advance(5)
+    tick(here)
+    assert here.sts.calls == 3
+
+
+def test_keep_warm_does_not_spin_where_no_flight_may_start(
+    here: Rig, timer: FakeTimer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.clock.advance(3600)
+    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
+    tick(here)
+    assert timer.at[-1] == here.clock.now() + 1
+
+
+def test_keep_warm_waits_for_no_first_read(here: Rig) -> None:
+    here.engine.keep_warm = True
+    tick(here)
+    assert here.sts.calls == 1
+    assert here.engine.status().state == "fresh"
+
+
+# -- prefetch --------------------------------------------------------------------------------------
+
+
+def test_prefetch_fetches_the_first_credentials_and_waits_for_nothing(here: Rig) -> None:
+    here.sts.hold.clear()
+    here.engine.prefetch()
+    here.engine.prefetch()
+    assert here.joined() is here.refresh
+    here.finish()
+    assert here.served()
+    assert here.sts.calls == 1
+
+
+def test_prefetch_of_fresh_credentials_does_nothing(here: Rig) -> None:
+    here.warm()
+    here.engine.prefetch()
+    assert here.refresh is None
+
+
+def test_prefetch_starts_the_refresh_that_is_due(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.engine.prefetch()
+    here.finish()
+    assert here.sts.calls == 2
+
+
+def test_prefetch_obeys_the_record_of_a_failure(here: Rig) -> None:
+    here.sts.down = REFUSED
+    here.engine.prefetch()
+    here.finish()
+    here.engine.prefetch()
+    here.finish()
+    assert here.sts.calls == 1
+
+
+# -- forks -----------------------------------------------------------------------------------
+
+
+def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(2800)
+    here.engine.reset_after_fork()
+    here.engine.resume()
+    child = here.engine.snapshot
+    assert child.credentials is made.credentials
+    assert child.refresh_at == pytest.approx(here.clock.now() + 795 / 3)
+    assert child.check_at < here.clock.now(), "the next read wakes the refresher"
+    assert here.served() is child
+    assert here.refresh is None
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_child_whose_place_works_keeps_the_refresh_that_was_drawn_for_all(
+    here: Rig, *, works: bool
+) -> None:
+    made = here.warm()
+    here.engine.shared_fetcher = cast("Any", SimpleNamespace(works=works))
+    here.clock.advance(1000)
+    here.engine.reset_after_fork()
+    drawn = here.engine.snapshot.refresh_at
+    assert drawn == (made.refresh_at + 5.0 if works else made.sent_at + 2700.0)
+
+
+def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
+    here.sts.hold.clear()
+    theirs = here.joined()
+    holder = threading.Thread(target=here.engine._lock.__enter__)
+    holder.start()
+    holder.join(10)
+    here.engine.reset_after_fork()
+    assert here.refresh is None
+    assert here.engine.status().flights == 0
+    ours = here.joined()
+    assert ours is not theirs
+
+
+def test_a_child_of_an_empty_or_given_up_engine_begins_anew(here: Rig) -> None:
+    here.engine.reset_after_fork()
+    here.warm()
+    here.engine.invalidate(None)
+    here.engine.reset_after_fork()
+    assert here.engine.status().state == "expired"
+    assert acquire(here.engine).credentials.access_key_id == SECOND
+
+
+# -- close -----------------------------------------------------------------------------------------
+
+
+def test_close_forgets_the_credentials_and_the_next_read_begins_anew(here: Rig) -> None:
+    here.warm()
+    here.engine.close()
+    assert here.engine.status().state == "empty"
+    assert here.warm().credentials.access_key_id == SECOND
+
+
+def test_a_flight_under_way_at_close_still_counts_for_those_who_wait(here: Rig) -> None:
+    here.sts.hold.clear()
+    flight = here.joined()
+    here.engine.close()
+    here.finish()
+    assert flight.outcome is here.served()
+
+
+def test_what_is_closed_is_not_kept_warm(here: Rig) -> None:
+    here.engine.keep_warm = True
+    here.warm()
+    here.engine.close()
+    tick(here)
+    assert here.sts.calls == 1
+
+
+# -- status ----------------------------------------------------------------------------------------
+
+
+def test_status_before_the_first_read(here: Rig) -> None:
+    assert here.engine.status() == Status("empty", 0.0, None, None, None, 0, 0)
+
+
+def test_status_of_fresh_and_stale_credentials(here: Rig) -> None:
+    here.warm()
+    asked = datetime.fromtimestamp(EPOCH, UTC)
+    here.clock.advance(700)
+    assert here.engine.status() == Status("fresh", 2895, 2000, asked, None, 1, 1)
+    here.clock.advance(2100)
+    assert here.engine.status() == Status("stale", 795, 0, asked, None, 1, 1)
+
+
+def test_status_during_a_back_off_tells_the_failure_and_the_next_try(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(failure())
+    here.served()
+    here.finish()
+    at = datetime.fromtimestamp(EPOCH + 2700, UTC)
+    status = here.engine.status()
+    assert status.next_refresh_in == 2
+    assert status.last_failure == LastFailure("ServiceUnavailable", at, 1)
+    assert (status.flights, status.sts_calls) == (2, 2)
+
+
+def test_status_with_nothing_valid_tells_until_when_the_failure_answers(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(3600)
+    status = here.engine.status()
+    assert (status.state, status.seconds_left, status.next_refresh_in) == ("expired", 0, None)
+    assert made.left(here.clock.now()) < 0
+    here.sts.script.append(REFUSED)
+    here.joined()
+    here.finish()
+    assert here.engine.status().next_refresh_in == 5
+    here.clock.advance(5)
+    assert here.engine.status().next_refresh_in is None, "the next read starts one"

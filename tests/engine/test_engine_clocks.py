@@ -1,0 +1,193 @@
+"""Suspend, paused machines, clock steps both ways, and a `Date` that is missing or foolish."""
+
+from __future__ import annotations
+
+import pytest
+
+from irsa_creds import ExchangeError
+from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.waiting import acquire
+from kit import FakeTimer, Rig, failure, high, rig
+
+DAY = 86400.0
+
+
+# -- suspend ---------------------------------------------------------------------------------------
+
+
+def test_what_expired_during_suspend_is_not_handed_out(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(DAY)
+    assert made.check_at < here.clock.now(), "not on the hot path either"
+    assert here.joined().blocking
+
+
+def test_what_got_stale_during_suspend_is_served_and_refreshed(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(3000)
+    assert here.served() is made
+    here.finish()
+    assert here.sts.calls == 2
+
+
+# -- the wall runs ahead ---------------------------------------------------------------------------
+
+
+def test_a_small_step_forward_changes_nothing(here: Rig) -> None:
+    here.warm()
+    here.clock.step_wall(5)
+    assert here.served()
+    here.finish()
+    assert here.sts.calls == 1
+
+
+def test_a_step_forward_makes_stale_and_nobody_waits(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(5.1)
+    assert here.engine.status().state == "stale"
+    here.sts.hold.clear()
+    assert here.served() is made
+    assert here.refresh is not None
+    here.finish()
+    assert here.served() is not made
+    assert here.engine.status().state == "fresh", "the new anchor knows of the step"
+    assert here.sts.calls == 2
+
+
+def test_a_machine_that_slept_past_the_end_makes_readers_wait_for_one_flight(here: Rig) -> None:
+    here.warm()
+    here.clock.step_wall(DAY)
+    assert here.engine.status().state == "expired"
+    here.sts.hold.clear()
+    assert here.joined() is here.joined()
+    here.sts.hold.set()
+    assert acquire(here.engine).credentials.access_key_id == "ASIA0000000000000002"
+    assert here.sts.calls == 2
+
+
+def test_all_readers_leave_the_hot_path_for_that_flight(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(DAY)
+    here.sts.hold.clear()
+    here.joined()
+    assert made.check_at < here.clock.now()
+
+
+def test_if_that_flight_fails_boottime_decides(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(DAY)
+    here.sts.down = failure()
+    assert acquire(here.engine) is made
+    assert here.engine.status().state == "stale"
+    assert made.check_at == here.clock.now() + 2
+    here.clock.advance(2)
+    here.sts.hold.clear()
+    assert here.served() is made, "nobody waits for the next one"
+    here.finish()
+    assert here.served() is made, "nor after it failed as well"
+    assert here.sts.calls == 3
+
+
+def test_that_flight_waits_for_no_back_off(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(failure(retry_after=200.0))
+    here.served()
+    here.finish()
+    here.clock.step_wall(DAY)
+    assert acquire(here.engine).credentials.access_key_id == "ASIA0000000000000002"
+
+
+def test_a_flight_that_failed_before_the_wall_was_past_the_end_was_not_that_one(
+    here: Rig,
+) -> None:
+    here.warm()
+    here.clock.step_wall(600)
+    here.sts.script.append(failure())
+    here.served()
+    here.finish()
+    here.clock.step_wall(DAY)
+    here.sts.hold.clear()
+    assert here.joined()
+
+
+def test_past_the_end_by_both_clocks_nothing_is_served(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(DAY)
+    here.sts.down = failure()
+    assert acquire(here.engine) is made
+    here.clock.advance(3595)
+    with pytest.raises(ExchangeError):
+        acquire(here.engine)
+
+
+def test_a_machine_that_slept_and_has_no_threads_serves_and_tries_again(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = here.warm()
+    here.clock.step_wall(DAY)
+    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
+    assert here.served() is made
+    assert made.check_at == here.clock.now() + 1
+
+
+# -- the wall is set back --------------------------------------------------------------------------
+
+
+def test_a_step_back_changes_nothing(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(-DAY)
+    assert here.served() is made
+    here.clock.advance(3595)
+    here.joined()
+
+
+def test_a_skewed_pod_clock_changes_nothing(here: Rig) -> None:
+    here.sts.skew = DAY
+    made = here.warm()
+    assert made.lifetime == 3600
+    assert made.left(here.clock.now()) == 3595
+
+
+@pytest.mark.parametrize(("skew", "lifetime"), [(0.0, 3600.0), (-1800.0, 1801.0), (9e6, 3600.0)])
+def test_without_a_date_the_local_clock_stands_in(here: Rig, skew: float, lifetime: float) -> None:
+    here.sts.date = False
+    here.sts.skew = skew
+    assert here.warm().lifetime == lifetime
+
+
+# -- the refresher's look --------------------------------------------------------------------------
+
+
+def test_the_refresher_sees_the_jump_and_closes_the_hot_path() -> None:
+    here = rig(draw=high, timer=FakeTimer())
+    made = here.warm()
+    here.clock.step_wall(DAY)
+    here.sts.hold.clear()
+    here.engine.tick()
+    assert here.refresh is not None
+    assert made.check_at < here.clock.now()
+    assert here.joined() is here.refresh
+    here.finish()
+
+
+def test_an_idle_engine_is_closed_to_the_hot_path_so_that_the_next_read_compares() -> None:
+    here = rig(draw=high, timer=FakeTimer())
+    here.joined()
+    here.finish()
+    made = here.engine.snapshot
+    here.clock.step_wall(DAY)
+    here.engine.tick()
+    assert here.refresh is None
+    assert made.check_at < here.clock.now()
+    found = here.read()
+    assert not isinstance(found, Snapshot)
+    here.finish()
+
+
+def test_a_status_starts_nothing_and_moves_nothing(here: Rig) -> None:
+    made = here.warm()
+    here.clock.step_wall(60)
+    assert here.engine.status().state == "stale"
+    assert here.refresh is None
+    assert made.refresh_at == made.check_at == made.sent_at + 2700

@@ -1,0 +1,220 @@
+"""Keys that users give up, keys that services call expired, tokens that were bad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds import ExchangeError, RefreshTimeout
+from irsa_creds._engine.waiting import acquire
+from kit import FakeTimer, Rig, eventually, failure, high, rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BAD_TOKEN = failure("ExpiredTokenException", retryable=False, bad_token=True)
+FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
+
+
+@pytest.fixture
+def here() -> Iterator[Rig]:
+    made = rig(draw=high, timer=FakeTimer())
+    yield made
+    made.finish()
+
+
+# -- by the user -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [None, FIRST])
+def test_what_the_user_gives_up_is_expired_at_once(here: Rig, key: str | None) -> None:
+    here.warm()
+    here.clock.advance(100)
+    here.engine.invalidate(key)
+    assert here.engine.status().state == "expired"
+    assert here.engine.snapshot.check_at < here.clock.now()
+    assert acquire(here.engine).credentials.access_key_id == SECOND
+
+
+@pytest.mark.parametrize("let_go", ["invalidate", "close"])
+def test_what_is_given_up_ends_for_whoever_took_it_before(here: Rig, let_go: str) -> None:
+    taken = here.warm()
+    if let_go == "close":
+        here.engine.close()
+    else:
+        here.engine.invalidate(None)
+    assert here.clock.now() >= taken.end_of_use
+
+
+def test_another_key_than_the_one_in_use_changes_nothing(here: Rig) -> None:
+    made = here.warm()
+    here.engine.invalidate(SECOND)
+    assert here.served() is made
+
+
+def test_the_answer_to_a_flight_under_way_is_another_key_and_counts(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.hold.clear()
+    here.served()
+    here.engine.invalidate(FIRST)
+    assert here.joined() is here.refresh
+    here.sts.hold.set()
+    assert acquire(here.engine).credentials.access_key_id == SECOND
+    assert here.sts.calls == 2
+
+
+def test_before_the_first_credentials_there_is_nothing_to_give_up(here: Rig) -> None:
+    here.engine.invalidate(None)
+    assert here.engine.status().state == "empty"
+    here.warm()
+
+
+# -- by a service ------------------------------------------------------------------------
+
+
+def test_what_a_service_calls_expired_is_stale_and_served(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(60)
+    here.sts.hold.clear()
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is not None
+    assert not here.refresh.blocking
+    assert here.engine.status().state == "stale"
+    assert here.served() is made
+    here.finish()
+    assert here.served().credentials.access_key_id == SECOND
+
+
+def test_a_key_younger_than_a_minute_is_trusted(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(59.9)
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
+    assert here.engine.status().state == "fresh"
+
+
+def test_a_key_is_distrusted_once(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(100)
+    here.sts.script.append(failure())
+    for _ in range(3):
+        here.engine.mark_stale(FIRST)
+        here.finish()
+        here.clock.advance(0.1)
+    assert here.sts.calls == 2
+
+
+def test_a_service_with_a_wrong_clock_does_not_make_us_hammer_sts(here: Rig) -> None:
+    here.warm()
+    for _ in range(600):
+        here.engine.mark_stale(here.served().credentials.access_key_id)
+        here.finish()
+        here.clock.advance(1)
+    assert here.sts.calls <= 1 + 10
+
+
+def test_a_key_that_is_not_in_use_or_has_ended_is_not_distrusted(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(100)
+    here.engine.mark_stale(SECOND)
+    here.clock.advance(made.left(here.clock.now()))
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
+
+
+def test_distrust_obeys_the_back_off(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(failure(retry_after=100.0))
+    here.served()
+    here.finish()
+    here.engine.mark_stale(FIRST)
+    assert here.refresh is None
+    assert here.sts.calls == 2
+
+
+# -- a bad token -----------------------------------------------------------------------------------
+
+
+def test_a_new_token_ends_the_record_of_a_bad_one(here: Rig) -> None:
+    here.sts.script.append(BAD_TOKEN)
+    with pytest.raises(ExchangeError):
+        acquire(here.engine)
+    with pytest.raises(ExchangeError):
+        acquire(here.engine)
+    here.token.rotate()
+    here.clock.advance(1)
+    assert acquire(here.engine).credentials.access_key_id == FIRST
+    assert here.sts.calls == 2
+
+
+def test_a_new_token_ends_the_back_off_of_a_bad_one(here: Rig) -> None:
+    made = here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(BAD_TOKEN)
+    here.served()
+    here.finish()
+    assert made.check_at == here.clock.now() + 1, "it is looked at every second"
+    here.clock.advance(1)
+    assert here.served() is made
+    here.finish()
+    assert here.sts.calls == 2
+    here.token.rotate()
+    here.clock.advance(1)
+    here.served()
+    here.finish()
+    assert here.sts.calls == 3
+    assert here.served().credentials.access_key_id == SECOND
+
+
+def test_the_refresher_watches_the_token_as_well(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(BAD_TOKEN)
+    here.engine.tick()
+    here.finish()
+    assert isinstance(here.engine.timer, FakeTimer)
+    assert here.engine.timer.at[-1] == here.clock.now() + 1
+    here.token.rotate()
+    here.clock.advance(1)
+    here.engine.tick()
+    here.finish()
+    assert here.sts.calls == 3
+
+
+def test_a_new_token_ends_no_other_back_off(here: Rig) -> None:
+    here.warm()
+    here.clock.advance(2700)
+    here.sts.script.append(failure(retry_after=100.0))
+    here.served()
+    here.finish()
+    here.token.rotate()
+    here.clock.advance(99)
+    here.served()
+    assert here.sts.calls == 2
+
+
+def test_a_new_token_does_not_end_the_record_of_the_flight_that_hung_with_it(here: Rig) -> None:
+    here.sts.script.append(BAD_TOKEN)
+    with pytest.raises(ExchangeError):
+        acquire(here.engine)
+    here.token.rotate()
+    here.clock.advance(1)
+    here.sts.hold.clear()
+    here.joined()
+    eventually(lambda: here.sts.calls == 2)
+    here.token.rotate()
+    here.clock.advance(31)
+    with pytest.raises(RefreshTimeout, match="did not end"):
+        here.read()
+    assert here.refresh is None
+
+
+def test_a_token_that_rotates_while_all_is_well_changes_nothing(here: Rig) -> None:
+    here.warm()
+    here.token.rotate()
+    here.clock.advance(2699)
+    here.served()
+    assert here.sts.calls == 1

@@ -1,0 +1,484 @@
+"""What a fork waits for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds._engine import forks as forks_module
+from irsa_creds._engine.forks import Forks
+from kit import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.skipif(not Path(forks_module._TASKS).exists(), reason="only Linux tells")
+
+
+class Time:
+    """A time that passes while a fork waits, and what happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.then: dict[float, Callable[[], object]] = {}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for at in [each for each in self.then if each <= self.now]:
+            self.then.pop(at)()
+
+
+class Worker:
+    """A thread that does what it is told, and waits in between."""
+
+    def __init__(self) -> None:
+        self._work: Callable[[], object] = lambda: None
+        self._asked, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self._ends = False
+        self.thread = threading.Thread(target=self._loop)
+        self.thread.start()
+
+    @property
+    def id(self) -> int:
+        assert self.thread.native_id is not None
+        return self.thread.native_id
+
+    def _loop(self) -> None:
+        while not self._ends:
+            assert self._asked.acquire(timeout=30)
+            self._work()
+            self._done.release()
+
+    def begin(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._asked.release()
+
+    def do(self, work: Callable[[], object]) -> None:
+        self.begin(work)
+        assert self._done.acquire(timeout=10)
+
+    def end(self, work: Callable[[], object] = lambda: None) -> None:
+        """Do that last; come back when the system knows the thread no more."""
+        self._ends = True
+        self.do(work)
+        self.thread.join(10)
+        eventually(lambda: not forks_module._exists(self.id))
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    made = Time()
+    monkeypatch.setattr("irsa_creds._engine.forks.time", made)
+    return made
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread runs."""
+    monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: False)
+
+
+class System:
+    """What is registered for forks, and called as Python does."""
+
+    def __init__(self) -> None:
+        self._registered: list[dict[str, Callable[[], object]]] = []
+
+    def register(self, **hooks: Callable[[], object]) -> None:
+        self._registered.append(hooks)
+
+    def before(self) -> None:
+        for each in reversed(self._registered):
+            each["before"]()
+
+    def in_parent(self) -> None:
+        for each in self._registered:
+            each["after_in_parent"]()
+
+    def in_child(self) -> None:
+        for each in self._registered:
+            each["after_in_child"]()
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> System:
+    made = System()
+    monkeypatch.setattr(os, "register_at_fork", made.register, raising=False)
+    return made
+
+
+@pytest.fixture
+def forks(system: System) -> Forks:
+    return Forks()
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    if made.thread.is_alive():
+        made.end()
+
+
+# -- the threads that a fork waits for -------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_fork_waits_for_a_busy_thread_until_it_has_done(
+    forks: Forks, worker: Worker, time: Time
+) -> None:
+    worker.do(forks.enter)
+    time.then[0.2] = lambda: worker.do(forks.leave)
+    forks._wait()
+    assert time.now == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_thread_that_waits_for_the_network_is_waited_for_half_a_second(
+    forks: Forks, worker: Worker, time: Time
+) -> None:
+    worker.do(forks.enter)
+    forks._wait()
+    assert time.now == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_thread_that_runs_is_waited_for_five_seconds(
+    forks: Forks, worker: Worker, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = set[int]()
+
+    def runs(thread: int) -> bool:
+        looked_at.add(thread)
+        return True
+
+    monkeypatch.setattr("irsa_creds._engine.forks._is_running", runs)
+    worker.do(forks.enter)
+    forks._wait()
+    assert time.now == pytest.approx(5, abs=0.01)
+    assert looked_at == {worker.id}
+
+
+def test_a_thread_that_has_run_is_waited_for_half_a_second_more(
+    forks: Forks, worker: Worker, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: time.now < 2)
+    worker.do(forks.enter)
+    forks._wait()
+    assert time.now == pytest.approx(2.5, abs=0.01)
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_thread_does_not_wait_for_itself(forks: Forks, time: Time) -> None:
+    forks.enter()
+    forks._wait()
+    assert time.now == 0
+
+
+def test_without_busy_threads_a_fork_waits_for_nothing(forks: Forks, time: Time) -> None:
+    forks._wait()
+    assert time.now == 0
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_thread_is_busy_until_it_has_left_as_often_as_it_entered(
+    forks: Forks, worker: Worker, time: Time
+) -> None:
+    for _ in range(2):
+        worker.do(forks.enter)
+    worker.do(forks.leave)
+    forks._wait()
+    assert time.now > 0
+    worker.do(forks.leave)
+    time.now = 0
+    forks._wait()
+    assert time.now == 0
+
+
+def test_a_thread_that_leaves_in_a_child_had_entered_in_the_parent(
+    forks: Forks, time: Time
+) -> None:
+    forks.enter()
+    forks.reset_after_fork()
+    forks.leave()
+    assert forks._busy == {}
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no")])
+def test_during_a_piece_of_work_its_thread_is_busy(forks: Forks, error: Exception | None) -> None:
+    def work() -> str:
+        assert forks._busy == {threading.get_native_id(): 1}
+        if error is not None:
+            raise error
+        return "done"
+
+    if error is None:
+        assert forks.during(work) == "done"
+    else:
+        with pytest.raises(ValueError, match="no"):
+            forks.during(work)
+    assert forks._busy == {}
+
+
+# -- threads at their end --------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_fork_waits_for_a_thread_that_ends_until_the_system_knows_it_no_more(
+    forks: Forks, worker: Worker, time: Time
+) -> None:
+    worker.do(forks.end)
+    time.then[0.1] = worker.end
+    forks._wait()
+    assert time.now == pytest.approx(0.1, abs=0.01)
+    assert forks._ending == set()
+
+
+def test_threads_that_are_gone_are_forgotten_when_the_next_one_ends(forks: Forks) -> None:
+    for _ in range(20):
+        Worker().end(forks.end)
+    assert len(forks._ending) == 1
+
+
+def test_the_main_thread_does_not_end_with_a_refresh_of_gevents(forks: Forks) -> None:
+    # All greenlets are the main thread, whose id is the process's.
+    if threading.get_native_id() == os.getpid():
+        forks.end()
+    else:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                (
+                    "from irsa_creds._engine.forks import FORKS; FORKS.end(); "
+                    "print(len(FORKS._ending))"
+                ),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.split() == ["0"]
+    assert forks._ending == set()
+
+
+def test_the_system_tells_whether_a_thread_runs() -> None:
+    spins, waits = Worker(), Worker()
+    go_on = threading.Event()
+
+    def spin() -> None:
+        while not go_on.is_set():
+            pass
+
+    spins.begin(spin)
+    eventually(lambda: forks_module._is_running(spins.id))
+    eventually(lambda: not forks_module._is_running(waits.id))
+    go_on.set()
+    for each in (spins, waits):
+        each.end()
+    assert not forks_module._is_running(spins.id), "a thread that is gone does not run"
+
+
+# -- the hooks -------------------------------------------------------------------------------------
+
+
+def noting(forks: Forks, called: list[str]) -> None:
+    forks.call(
+        before=lambda: called.append("before"),
+        in_parent=lambda: called.append("in_parent"),
+        in_child=lambda: called.append("in_child"),
+    )
+
+
+def test_the_hooks_are_called_once_at_each_fork(forks: Forks, system: System) -> None:
+    called: list[str] = []
+    noting(forks, called)
+    forks.come_first()
+    system.before()
+    system.in_parent()
+    assert called == ["before", "in_parent"]
+    system.before()
+    system.in_child()
+    assert called == ["before", "in_parent", "before", "in_child"]
+
+
+def test_the_hooks_come_before_those_that_were_registered_meanwhile(
+    forks: Forks, system: System
+) -> None:
+    called: list[str] = []
+    noting(forks, called)
+    system.register(
+        before=lambda: called.append("another's"),
+        after_in_parent=lambda: called.append("another's in_parent"),
+    )
+    forks.come_first()
+    system.before()
+    assert called == ["before", "another's"]
+    system.in_parent()
+    assert called[2:] == ["another's in_parent", "in_parent"]
+
+
+@pytest.mark.usefixtures("idle")
+def test_before_there_is_a_provider_forks_wait_for_imports_all_the_same(
+    forks: Forks, system: System, worker: Worker, time: Time
+) -> None:
+    worker.do(forks.enter)
+    system.before()
+    assert time.now == pytest.approx(0.5, abs=0.01)
+    system.in_parent()
+    system.before()
+    system.in_child()
+    assert forks._busy == {}
+
+
+def test_the_last_hooks_given_count(forks: Forks, system: System) -> None:
+    first, last = list[str](), list[str]()
+    noting(forks, first)
+    noting(forks, last)
+    system.before()
+    system.in_parent()
+    assert (first, last) == ([], ["before", "in_parent"])
+
+
+def test_during_a_fork_no_thread_becomes_busy(forks: Forks, system: System, worker: Worker) -> None:
+    noting(forks, [])
+    system.before()
+    begun, entered = threading.Event(), threading.Event()
+
+    def enter() -> None:
+        begun.set()
+        forks.enter()
+        entered.set()
+
+    worker.begin(enter)
+    assert begun.wait(10)
+    eventually(lambda: not forks_module._is_running(worker.id))
+    assert not entered.is_set()
+    system.in_parent()
+    assert entered.wait(10)
+    assert forks._busy == {worker.id: 1}
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_busy_thread_that_becomes_busier_does_not_wait_for_the_fork_that_waits_for_it(
+    forks: Forks, system: System, worker: Worker, time: Time
+) -> None:
+    noting(forks, [])
+    worker.do(forks.enter)
+
+    def nested() -> None:
+        worker.do(forks.enter)
+        worker.do(forks.leave)
+        worker.do(forks.leave)
+
+    time.then[0.1] = nested
+    system.before()
+    assert time.now == pytest.approx(0.1, abs=0.01)
+    system.in_parent()
+
+
+def test_a_fork_that_takes_longer_than_the_patience_leaves_the_gate_to_its_owner(
+    forks: Forks, system: System, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irsa_creds._engine.forks._PATIENCE", 0.01)
+    noting(forks, [])
+    worker.do(system.before)
+    system.before()
+    system.in_parent()
+    free: list[bool] = []
+
+    def look() -> None:
+        free.append(forks._gate.acquire(timeout=0))
+
+    other = threading.Thread(target=look)
+    other.start()
+    other.join(10)
+    assert free == [False], "it is the first fork's still"
+    worker.do(system.in_parent)
+    other = threading.Thread(target=look)
+    other.start()
+    other.join(10)
+    assert free == [False, True]
+
+
+def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
+    forks: Forks, system: System, worker: Worker, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: False)
+    noting(forks, [])
+    worker.do(forks.enter)
+    worker.do(forks.end)
+    system.before()
+    system.in_child()
+    assert (forks._busy, forks._ending) == ({}, set())
+    worker.do(forks.enter)
+
+
+def test_a_signal_handler_may_fork_in_the_middle_of_entering() -> None:
+    # In a process of its own: would it hang, the alarm would end it.
+    program = textwrap.dedent(
+        """
+        import os, signal
+        from irsa_creds._engine.forks import FORKS
+
+        def fork(*_):
+            child = os.fork()
+            if child == 0:
+                FORKS.enter()
+                os._exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+        signal.signal(signal.SIGUSR1, fork)
+        signal.alarm(20)
+        with FORKS._gate:
+            signal.raise_signal(signal.SIGUSR1)
+        FORKS.enter()
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["7"]
+
+
+def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
+    program = textwrap.dedent(
+        """
+        import os, threading
+        from irsa_creds._engine.forks import FORKS
+
+        imports, half = threading.Event(), []
+
+        def work():
+            half.append(True)
+            imports.set()
+            # As an import does, it runs all the time.
+            for _ in range(2_000_000):
+                pass
+            half.clear()
+
+        for _ in range(5):
+            imports.clear()
+            importing = threading.Thread(target=FORKS.during, args=(work,))
+            importing.start()
+            imports.wait(10)
+            child = os.fork()
+            if child == 0:
+                os._exit(len(half))
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            importing.join()
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["0"] * 5

@@ -1,0 +1,420 @@
+"""Section 4's table of the design, number by number: each value, its clamp and its edge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, strategies as st
+
+from irsa_creds._engine import policy
+from irsa_creds._engine.policy import Snapshot, State, state
+from kit import EPOCH, failure, high, low, snapshot
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+START = 1000.0
+DATE = datetime.fromtimestamp(EPOCH, UTC)
+
+
+# -- lifetime ----------------------------------------------------------------------------------
+
+
+def lifetime(
+    given: float, *, date: float | None = 0.0, clock: float = 0.0, asked: int | None = 3600
+) -> float:
+    """Return the lifetime that is believed of credentials.
+
+    Args:
+        given: the seconds that STS gave, by the true time.
+        date: by how much the response's `Date` is ahead of the true time; None: it has none.
+        clock: by how much the pod's clock is ahead.
+        asked: the seconds that were asked for.
+    """
+    told = None if date is None else DATE + timedelta(seconds=date)
+    ceiling = 12 * HOUR if asked is None else asked
+    expiration = DATE + timedelta(seconds=given)
+    return policy.lifetime(expiration, told, EPOCH + clock, asked=asked, ceiling=ceiling)
+
+
+def test_lifetime_is_expiration_less_date_and_its_one_second() -> None:
+    assert lifetime(3600) == 3599
+    assert lifetime(3600, asked=None) == 3599
+    assert lifetime(900, asked=900) == 899
+
+
+@pytest.mark.parametrize("asked", [3600, None])
+@pytest.mark.parametrize("clock", [-1e6, -HOUR, HOUR, 1e6])
+def test_a_wrong_pod_clock_changes_nothing_if_date_gives_what_was_asked_for(
+    clock: float, asked: int | None
+) -> None:
+    assert lifetime(3600, clock=clock, asked=asked) == 3599
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (60.0, 3539.0),  # a fast `Date` within the tolerance only shortens
+        (-0.5, 3599.5),
+        (-1.0, 3600.0),
+        (-60.0, 3600.0),  # a slow one adds nothing to what was asked for
+        (60.1, 3538.9),  # beyond it the smaller lifetime counts
+        (-60.1, 3600.0),
+        (-50 * MINUTE, 3600.0),
+        (HOUR, 3600.0),  # by it they have expired, by the pod's clock they have not
+        (1e6, 3600.0),
+        (-1e6, 3600.0),
+    ],
+)
+@pytest.mark.parametrize("asked", [3600, None])
+def test_a_wrong_date_never_makes_credentials_outlive_their_expiration(
+    date: float, expected: float, asked: int | None
+) -> None:
+    assert lifetime(3600, date=date, asked=asked) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "clock", "expected"),
+    [
+        (1800, 0.0, 1799.0),
+        (1800, -HOUR, 1799.0),  # the pod's clock is slow: `Date` is the smaller one
+        (1800, 10 * MINUTE, 1200.0),
+        (1800, HOUR, 1799.0),  # by the pod's clock they have expired
+        (12 * HOUR, 0.0, 3600.0),  # more than was asked for
+        (0.5, 0.0, 0.5),  # by a `Date` of whole seconds they have expired
+        (0.0, 0.0, 0.0),
+        (-HOUR, 0.0, 0.0),
+        (-HOUR, HOUR, 0.0),
+    ],
+)
+def test_where_sts_does_not_give_what_was_asked_for_the_smaller_lifetime_counts(
+    given: float, clock: float, expected: float
+) -> None:
+    assert lifetime(given, clock=clock) == expected
+
+
+def test_where_nothing_was_asked_for_sts_may_give_more_than_an_hour() -> None:
+    assert lifetime(12 * HOUR, asked=None) == 12 * HOUR - 1
+    assert lifetime(12 * HOUR, asked=None, date=-HOUR) == 12 * HOUR
+    assert lifetime(12 * HOUR, asked=None, clock=-HOUR) == 12 * HOUR - 1
+    assert lifetime(13 * HOUR, asked=None) == 12 * HOUR
+
+
+def test_without_a_date_the_pods_clock_counts_but_never_for_more_than_was_asked_for() -> None:
+    assert lifetime(1800, date=None) == 1800
+    assert lifetime(1800, date=None, clock=-5 * HOUR) == 3600
+    assert lifetime(1800, date=None, clock=HOUR) == 0
+
+
+@given(
+    st.integers(1, 10**6), st.none() | st.integers(-(10**6), 10**6),
+    st.none() | st.integers(1, 43_200),
+)  # fmt: skip
+def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_clock_knows(
+    given: int, date: int | None, asked: int | None
+) -> None:
+    expected = policy.DEFAULT_LIFETIME if asked is None else asked
+    believed = date is not None and abs(given - date - expected) <= MINUTE
+    true = max(given, expected) if believed else given
+    assert 0 < lifetime(given, date=date, asked=asked) <= true
+
+
+# -- states ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (0.0, State.FRESH),
+        (999.9, State.FRESH),
+        (1000.0, State.STALE),
+        (3594.9, State.STALE),
+        (3595.0, State.EXPIRED),
+        (1e6, State.EXPIRED),
+    ],
+)
+def test_fresh_until_the_refresh_stale_until_the_end_of_use_then_expired(
+    age: float, expected: State
+) -> None:
+    assert state(snapshot(refresh_at=START + 1000), START + age) is expected
+
+
+@pytest.mark.parametrize(("lifetime", "end"), [(3600, 3595), (50, 45), (40, 36), (10, 9), (1, 0.9)])
+def test_use_ends_five_seconds_or_a_tenth_before_expiry(lifetime: float, end: float) -> None:
+    made = snapshot(lifetime=lifetime)
+    assert made.expires_at == START + lifetime
+    assert made.end_of_use == START + end
+    assert made.left(START + 0.5) == pytest.approx(end - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"), [(5.0, State.FRESH), (5.1, State.STALE), (-HOUR, State.FRESH)]
+)
+def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: State) -> None:
+    assert state(snapshot(), START + 10, EPOCH + 10 + ahead) is expected
+
+
+def test_past_the_end_by_the_wall_alone_is_expired_until_that_was_tried() -> None:
+    made = snapshot()
+    assert state(made, START, EPOCH + 3594.9) is State.STALE
+    assert state(made, START, EPOCH + 3595) is State.EXPIRED
+    made.wall_tried = True
+    assert state(made, START, EPOCH + 3595) is State.STALE
+
+
+def test_past_the_end_by_boottime_is_expired_whatever_the_wall_says() -> None:
+    made = snapshot()
+    made.wall_tried = True
+    assert state(made, START + 3595, EPOCH) is State.EXPIRED
+
+
+def test_a_wall_that_is_not_ahead_is_not_past_the_end_either() -> None:
+    assert not snapshot().wall_past_end(START + 3594, EPOCH + 3596)
+
+
+def test_before_the_first_answer_all_is_expired_since_ever() -> None:
+    nothing = Snapshot.nothing()
+    assert nothing.empty
+    assert not snapshot().empty
+    assert state(nothing, START, EPOCH) is State.EXPIRED
+    assert not nothing.wall_ahead(START, EPOCH)
+    assert nothing.left(START) == policy.NEVER
+
+
+def test_reads_stay_on_the_hot_path_until_the_refresh() -> None:
+    assert snapshot(refresh_at=1234.0).check_at == 1234.0
+
+
+# -- refresh -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "window"),
+    [
+        (4.0, 2.0),
+        (10 * MINUTE, 5 * MINUTE),
+        (15 * MINUTE, 5 * MINUTE),
+        (20 * MINUTE, 5 * MINUTE),
+        (20 * MINUTE + 1, (20 * MINUTE + 1) / 2),
+        (30 * MINUTE, 15 * MINUTE),
+        (HOUR, 15 * MINUTE),
+        (90 * MINUTE - 1, 15 * MINUTE),
+        (90 * MINUTE, 45 * MINUTE),
+        (2 * HOUR, HOUR),
+        (12 * HOUR, HOUR),
+    ],
+)
+def test_the_refresh_window_is_awss_table_and_never_over_half_the_lifetime(
+    lifetime: float, window: float
+) -> None:
+    # 20 min and a second are of the second row, clamped; 90 min of the third.
+    assert policy.refresh_window(lifetime) == min(window, lifetime / 2)
+
+
+def test_the_first_refresh_of_a_process_is_spread_from_a_tenth_to_the_window() -> None:
+    assert policy.first_refresh(HOUR, low) == 6 * MINUTE
+    assert policy.first_refresh(HOUR, high) == 45 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "spread"), [(HOUR, 5 * MINUTE), (2 * HOUR, 5 * MINUTE), (12 * MINUTE, MINUTE)]
+)
+def test_later_refreshes_are_spread_before_the_window(lifetime: float, spread: float) -> None:
+    latest = lifetime - policy.refresh_window(lifetime)
+    assert policy.later_refresh(lifetime, low) == latest
+    assert policy.later_refresh(lifetime, high) == latest - spread
+
+
+@given(st.floats(0.5, 7 * 24 * HOUR))
+def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: float) -> None:
+    for plan in (policy.first_refresh, policy.later_refresh):
+        for draw in (low, high):
+            assert 0 < plan(lifetime, draw) < snapshot(lifetime=lifetime).left(START)
+
+
+def test_chance_is_the_machines_own_and_no_seed_of_the_program() -> None:
+    import random
+
+    random.seed(1)
+    first = [policy.DRAW(0, 1) for _ in range(8)]
+    random.seed(1)
+    assert [policy.DRAW(0, 1) for _ in range(8)] != first
+    assert all(0 <= number <= 1 for number in first)
+
+
+@pytest.mark.parametrize(
+    ("age", "earliest", "latest"),
+    [
+        (10.0, 360.0, 2700.0),  # a tenth of the lifetime comes first
+        (1000.0, 1000.0, 2700.0),
+        (2700.0, 2700.0, 2700.0 + 895 / 3),  # past L - A: left/3 from now
+        (3000.0, 3000.0, 3000.0 + 595 / 3),
+        (4000.0, 4000.0, 4000.0),
+    ],
+)
+def test_a_forked_child_draws_a_refresh_time_of_its_own(
+    age: float, earliest: float, latest: float
+) -> None:
+    for draw, expected in ((low, earliest), (high, latest)):
+        child = policy.after_fork(snapshot(), START + age, draw)
+        assert child.refresh_at == pytest.approx(START + expected)
+        assert child.check_at == child.refresh_at
+        assert child.credentials == snapshot().credentials
+
+
+@pytest.mark.parametrize(("lifetime", "latest"), [(3600.0, 5.0), (40.0, 2.0)])
+def test_a_forked_child_that_shares_keeps_the_refresh_that_was_drawn_for_all(
+    lifetime: float, latest: float
+) -> None:
+    made = snapshot(lifetime=lifetime, refresh_at=START + 20)
+    for draw, later in ((low, 0.0), (high, latest)):
+        child = policy.after_shared_fork(made, START + 10, draw)
+        assert child.refresh_at == START + 20 + later
+
+
+# -- refreshes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"), [(HOUR, 15), (60, 15), (59, 14.75), (8, 2), (4, 1), (1, 1), (0, 1)]
+)
+def test_a_background_refresh_is_over_before_the_credentials_are(
+    left: float, seconds: float
+) -> None:
+    assert policy.background_seconds(left) == seconds
+
+
+def test_the_numbers_of_refreshes_and_waiting_callers() -> None:
+    assert policy.BLOCKING_ATTEMPTS == 4
+    assert policy.BLOCKING_SECONDS == 30
+    assert policy.RECORD_SECONDS == 20
+    assert policy.WAITER_SECONDS == 35
+    assert policy.DEMAND_INTERVAL == 60
+    assert policy.TOKEN_WATCH_INTERVAL == 1
+    assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60)
+    assert policy.BLOCKING_SECONDS + policy.OVERDUE_GRACE < policy.WAITER_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "least", "most"),
+    [(1, 1, 2), (2, 2, 4), (3, 4, 8), (6, 32, 64), (7, 64, 120), (8, 120, 120), (999, 120, 120)],
+)
+def test_back_off_while_valid_doubles_from_two_seconds_to_two_minutes(
+    in_a_row: int, least: float, most: float
+) -> None:
+    assert policy.background_pause(failure(), in_a_row, HOUR, low) == least
+    assert policy.background_pause(failure(), in_a_row, HOUR, high) == most
+
+
+def test_back_off_while_valid_is_at_least_one_second_and_five_when_throttled() -> None:
+    def nothing(low: float, high: float) -> float:
+        return 0.0
+
+    assert policy.background_pause(failure(), 1, HOUR, nothing) == 1
+    throttled = failure(throttled=True)
+    assert policy.background_pause(throttled, 1, HOUR, high) == 5
+    assert policy.background_pause(throttled, 3, HOUR, high) == 8
+
+
+@pytest.mark.parametrize(("left", "pause"), [(6, 2), (4.5, 1.5), (0.9, 0.3), (0.6, 0.2), (0, 0.2)])
+def test_the_ceiling_makes_it_denser_as_expiry_nears(left: float, pause: float) -> None:
+    assert policy.background_pause(failure(), 5, left, high) == pytest.approx(pause)
+    throttled = failure(throttled=True)
+    assert policy.background_pause(throttled, 1, left, high) == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "left", "pause"),
+    [
+        (40, HOUR, 40),
+        (0, HOUR, 1),
+        (300, HOUR, 300),
+        (301, HOUR, 300),
+        (300, 600, 200),
+        (300, 0.3, 0.2),
+    ],
+)
+def test_retry_after_wins_up_to_300_seconds_and_a_third_of_what_is_left(
+    retry_after: float, left: float, pause: float
+) -> None:
+    for in_a_row in (1, 9):
+        found = policy.background_pause(failure(retry_after=retry_after), in_a_row, left, high)
+        assert found == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(("left", "pause"), [(HOUR, 60), (180, 60), (90, 30), (15, 5), (1, 5)])
+def test_refused_while_valid_is_asked_again_within_a_minute(left: float, pause: float) -> None:
+    refused = failure("AccessDenied", retryable=False)
+    for in_a_row in (1, 9):
+        assert policy.background_pause(refused, in_a_row, left, low) == pause
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "least", "most"),
+    [(1, 1, 2), (2, 2, 4), (3, 4, 8), (4, 8, 16), (5, 10, 20), (9, 10, 20), (9999, 10, 20)],
+)
+def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
+    in_a_row: int, least: float, most: float
+) -> None:
+    for each in (failure(), failure(throttled=True)):
+        assert policy.record_seconds(each, in_a_row, low) == least
+        assert policy.record_seconds(each, in_a_row, high) == most
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "seconds"), [(1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (9, 60), (9999, 60)]
+)
+def test_a_denial_with_nothing_valid_is_repeated_for_five_seconds_up_to_a_minute(
+    in_a_row: int, seconds: float
+) -> None:
+    assert policy.record_seconds(failure(retryable=False), in_a_row, low) == seconds
+    assert policy.record_seconds(failure(retryable=False), in_a_row, high) == seconds
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (20, 20), (300, 20)])
+def test_retry_after_with_nothing_valid_takes_precedence_up_to_20_seconds(
+    retry_after: float, seconds: float
+) -> None:
+    for in_a_row in (1, 9):
+        assert policy.record_seconds(failure(retry_after=retry_after), in_a_row, low) == seconds
+
+
+@pytest.mark.parametrize("retry_after", [0, 7, 15, 300])
+def test_retry_after_is_the_least_pause_between_two_attempts_up_to_15_seconds(
+    retry_after: float,
+) -> None:
+    for attempt in (1, 3):
+        found = policy.blocking_pause(failure(retry_after=retry_after), attempt, low)
+        assert found == min(15, retry_after)
+
+
+@pytest.mark.parametrize(("attempt", "most"), [(1, 0.5), (2, 1.0), (3, 2.0)])
+def test_attempts_of_a_blocking_refresh_pause_up_to_half_a_second_and_twice_as_long_each(
+    attempt: int, most: float
+) -> None:
+    assert policy.blocking_pause(failure(), attempt, low) == 0
+    assert policy.blocking_pause(failure(), attempt, high) == most
+
+
+@pytest.mark.parametrize(("attempt", "least"), [(1, 1.0), (2, 2.0), (3, 4.0)])
+def test_throttled_attempts_pause_at_least_a_second_and_twice_as_long_each(
+    attempt: int, least: float
+) -> None:
+    throttled = failure("Throttling", throttled=True)
+    assert policy.blocking_pause(throttled, attempt, low) == least
+    assert policy.blocking_pause(throttled, attempt, high) == 2 * least
+    assert policy.blocking_pause(throttled._replace(retry_after=9.0), attempt, high) == 9
+
+
+def test_all_throttled_attempts_fit_into_one_refresh() -> None:
+    throttled = failure("Throttling", throttled=True)
+    attempts = range(1, policy.BLOCKING_ATTEMPTS)
+    pauses = sum(policy.blocking_pause(throttled, each, high) for each in attempts)
+    assert pauses + policy.ATTEMPT_SECONDS < policy.BLOCKING_SECONDS
+
+
+@pytest.mark.parametrize(("failed", "attempts"), [(0, 4), (1, 1), (9, 1)])
+def test_only_the_first_refresh_with_nothing_valid_tries_more_than_once(
+    failed: int, attempts: int
+) -> None:
+    assert policy.blocking_attempts(failed) == attempts

@@ -1,0 +1,443 @@
+"""One POST against servers of every kind of ill will, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds._exchange.http import BODY_LIMIT, NoReply, Reply, Request, post
+from irsa_creds._exchange.preload import load_exchange_modules
+from irsa_creds._identity.endpoint_settings import HttpSettings
+from stsserver import Call, StsServer, answer, hang, hang_up, http, make_certificate, reset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ENOUGH = {"seconds": 5.0, "connect": 2.0, "read": 2.0}
+OK = answer(http("fine"))
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_exchange_modules()
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+DIRECT = HttpSettings()
+
+
+def request(url: str, body: bytes = b"a=1") -> Request:
+    return Request(url, {"User-Agent": "test", "Content-Type": "text/plain"}, body)
+
+
+def sent(url: str, settings: HttpSettings = DIRECT, **limits: float) -> Reply | NoReply:
+    return post(settings, request(url), **{**ENOUGH, **limits})
+
+
+def got(url: str, settings: HttpSettings = DIRECT, **limits: float) -> bytes:
+    outcome = sent(url, settings, **limits)
+    assert isinstance(outcome, Reply), outcome
+    return outcome.body
+
+
+def broke(url: str, settings: HttpSettings = DIRECT, **limits: float) -> NoReply:
+    outcome = sent(url, settings, **limits)
+    assert isinstance(outcome, NoReply), outcome
+    return outcome
+
+
+def took(url: str, settings: HttpSettings = DIRECT, **limits: float) -> tuple[NoReply, float]:
+    start = time.monotonic()
+    outcome = broke(url, settings, **limits)
+    return outcome, time.monotonic() - start
+
+
+def test_a_post_arrives_as_it_was_given() -> None:
+    with StsServer([OK]) as server:
+        outcome = post(DIRECT, request(server.url + "/path?q=1", b"a=1&b=2"), **ENOUGH)
+        assert isinstance(outcome, Reply)
+        assert (outcome.status, outcome.body) == (200, b"fine")
+        assert outcome.headers.get("date")
+        seen = server.seen[0]
+        assert seen.line == "POST /path?q=1 HTTP/1.1"
+        assert seen.body == "a=1&b=2"
+        assert seen.headers["user-agent"] == "test"
+        assert seen.headers["accept-encoding"] == "identity"
+
+
+def test_without_botocores_private_name_a_post_arrives_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from botocore import httpsession
+
+    class Renamed(httpsession.URLLib3Session):  # type: ignore[misc]
+        def __init__(self, **given: object) -> None:
+            super().__init__(**given)
+            del self._pool_classes_by_scheme
+
+    monkeypatch.setattr(httpsession, "URLLib3Session", Renamed)
+    with StsServer([OK]) as server:
+        assert got(server.url) == b"fine"
+
+
+def test_a_path_that_is_missing_becomes_a_slash() -> None:
+    with StsServer([OK]) as server:
+        got(server.url)
+        assert server.seen[0].line.startswith("POST / ")
+
+
+def test_each_post_closes_a_connection_of_its_own() -> None:
+    ended = threading.Semaphore(0)
+
+    def say(call: Call) -> None:
+        OK(call)
+        # Nothing more comes than the end of the connection.
+        assert call.sock.recv(1) == b""
+        ended.release()
+
+    with StsServer([say]) as server:
+        for number in (1, 2):
+            assert got(server.url) == b"fine"
+            assert ended.acquire(timeout=10)
+            assert server.connections == number
+
+
+@pytest.mark.parametrize("farewell", [hang_up, reset, answer(b"garbage\r\n\r\n")])
+def test_a_connection_that_is_closed_is_a_failure_and_nothing_is_sent_again(
+    farewell: Callable[[Call], None],
+) -> None:
+    with StsServer([farewell, OK]) as server:
+        assert broke(server.url).code == "ConnectionClosedError"
+        assert len(server.seen) == 1
+
+
+def test_a_server_that_refuses_the_connection_is_told() -> None:
+    with StsServer([OK]) as server:
+        pass
+    outcome = broke(server.url)
+    assert outcome.code == "EndpointConnectionError"
+    assert "Connection refused" in outcome.reason
+
+
+def test_an_unknown_host_is_told() -> None:
+    outcome = broke("http://sts.unknown.invalid")
+    assert outcome.code == "EndpointConnectionError"
+    assert "not known" in outcome.reason
+
+
+def test_a_black_hole_ends_with_the_read_timeout() -> None:
+    with StsServer([hang]) as server:
+        outcome, seconds = took(server.url, read=0.2)
+        assert outcome.code == "ReadTimeoutError"
+        assert "timed out" in outcome.reason
+        assert 0.15 < seconds < 1
+
+
+def test_a_black_hole_ends_with_the_attempt() -> None:
+    with StsServer([hang]) as server:
+        _, seconds = took(server.url, seconds=0.2)
+        assert 0.15 < seconds < 1
+
+
+def test_a_host_that_does_not_answer_ends_with_the_connect_timeout() -> None:
+    # A listener whose queue is full drops further requests to connect.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        try:
+            outcome, seconds = took(f"http://127.0.0.1:{port}", connect=0.2)
+        finally:
+            for filler in fillers:
+                filler.close()
+    assert outcome.code == "ConnectTimeoutError"
+    assert seconds < 1
+
+
+def test_a_slow_drip_ends_with_the_attempt() -> None:
+    def drip(call: Call) -> None:
+        call.send(http("", length=1_000))
+        call.drip(b"x" * 1_000, 0.02)
+
+    with StsServer([drip]) as server:
+        outcome, seconds = took(server.url, seconds=0.3)
+        assert outcome.code == "ReadTimeoutError"
+        assert 0.25 < seconds < 1
+
+
+def test_a_slow_drip_that_closes_its_connection_ends_with_the_attempt() -> None:
+    def drip(call: Call) -> None:
+        call.send(http("", length=1_000, Connection="close"))
+        call.drip(b"x" * 1_000, 0.02)
+
+    with StsServer([drip]) as server:
+        outcome, seconds = took(server.url, seconds=0.3)
+        assert outcome.code == "ReadTimeoutError"
+        assert 0.25 < seconds < 1
+
+
+def test_a_drip_that_stalls_ends_with_the_attempt() -> None:
+    def stall(call: Call) -> None:
+        call.send(http("some", length=1_000))
+        hang(call)
+
+    with StsServer([stall]) as server:
+        outcome, seconds = took(server.url, seconds=0.3)
+        assert outcome.code == "ReadTimeoutError"
+        assert seconds < 1
+
+
+def test_a_stall_that_closes_its_connection_ends_with_the_attempt() -> None:
+    def stall(call: Call) -> None:
+        call.send(http("some", length=1_000, Connection="close"))
+        hang(call)
+
+    with StsServer([stall]) as server:
+        _, seconds = took(server.url, seconds=0.3)
+        assert seconds < 1
+
+
+def drip_headers(call: Call) -> None:
+    call.drip(http("fine"), 0.02)
+
+
+def drip_one_header(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+    call.drip(b"x" * 1_000, 0.02)
+
+
+def continue_for_ever(call: Call) -> None:
+    # Not faster: newer Pythons end it themselves after a hundred of them.
+    while not call.stopping.wait(0.02):
+        call.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+ENDLESS = [drip_headers, drip_one_header, continue_for_ever]
+
+
+@pytest.mark.parametrize("act", ENDLESS)
+def test_headers_without_an_end_end_with_the_attempt(act: Callable[[Call], None]) -> None:
+    with StsServer([act]) as server:
+        outcome, seconds = took(server.url, seconds=0.3)
+        assert outcome.code == "ReadTimeoutError"
+        assert 0.25 < seconds < 2
+
+
+@pytest.mark.parametrize("act", ENDLESS)
+def test_so_do_headers_in_tls(act: Callable[[Call], None], tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with StsServer([act], certificate=certificate) as server:
+        outcome, seconds = took(server.url, HttpSettings(verify=str(certificate[0])), seconds=0.5)
+        assert outcome.code == "ReadTimeoutError"
+        assert seconds < 2
+
+
+@pytest.mark.parametrize("act", [drip_headers, drip_one_header])
+def test_so_do_the_headers_of_a_proxys_tunnel(act: Callable[[Call], None]) -> None:
+    with StsServer([act]) as server:
+        settings = HttpSettings(proxies=(("https", server.url),))
+        _, seconds = took("https://sts.example", settings, seconds=0.3)
+        assert server.seen[0].line.startswith("CONNECT sts.example:443 ")
+        assert seconds < 2
+
+
+def test_a_request_goes_through_a_proxys_tunnel(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with StsServer([OK], certificate=certificate) as server:
+
+        def tunnel(call: Call) -> None:
+            call.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection(("127.0.0.1", server.port)) as onward:
+                back = threading.Thread(target=_copy, args=(onward, call.sock))
+                back.start()
+                _copy(call.sock, onward)
+                back.join(10)
+
+        with StsServer([tunnel]) as proxy:
+            settings = HttpSettings(verify=str(certificate[0]), proxies=(("https", proxy.url),))
+            assert got(server.url, settings) == b"fine"
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    # Whichever direction ends first ends the other.
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_program_that_debugs_http_prints_nothing_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(HTTPConnection, "debuglevel", 1)
+    with StsServer([OK]) as server:
+        assert got(server.url) == b"fine"
+        proxies = (("https", server.url),)
+        broke("https://sts.example", HttpSettings(proxies=proxies))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_headers_that_come_late_but_whole_are_read() -> None:
+    with StsServer([lambda call: call.drip(http("fine"), 0.001)]) as server:
+        assert got(server.url) == b"fine"
+
+
+def test_a_chunked_answer_is_read() -> None:
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n2\r\nne\r\n0\r\n\r\n"
+    )
+    with StsServer([answer(chunked)]) as server:
+        assert got(server.url) == b"fine"
+
+
+def test_an_answer_without_length_ends_with_its_connection() -> None:
+    def say(call: Call) -> None:
+        call.send(b"HTTP/1.1 200 OK\r\n\r\nfine")
+        hang_up(call)
+
+    with StsServer([say]) as server:
+        assert got(server.url) == b"fine"
+
+
+def test_an_empty_answer_is_one() -> None:
+    with StsServer([answer(http("", "204 No Content"))]) as server:
+        assert got(server.url) == b""
+
+
+def test_an_oversize_answer_is_cut() -> None:
+    def much(call: Call) -> None:
+        call.send(http("", length=100 * BODY_LIMIT))
+        while True:
+            call.send(b"x" * 65_536)
+
+    with StsServer([much]) as server:
+        assert len(got(server.url, seconds=60)) == BODY_LIMIT + 1
+
+
+def test_an_answer_at_the_limit_is_whole() -> None:
+    with StsServer([answer(http("x" * BODY_LIMIT))]) as server:
+        assert len(got(server.url, seconds=60)) == BODY_LIMIT
+
+
+def test_a_compressed_answer_is_left_as_it_is() -> None:
+    with StsServer([answer(http("\x1f\x8b", Content_Encoding="gzip"))]) as server:
+        assert got(server.url) == "\x1f\x8b".encode()
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with StsServer([OK]) as other, StsServer([]) as server:
+        server.script.append(answer(http("", "307 Temporary Redirect", Location=other.url)))
+        outcome = sent(server.url)
+        assert isinstance(outcome, Reply)
+        assert outcome.status == 307
+        assert not other.seen
+
+
+def test_busy_servers_are_not_waited_for() -> None:
+    with StsServer([answer(http("", "503 Slow Down", Retry_After="60"))]) as server:
+        start = time.monotonic()
+        assert got(server.url) == b""
+        assert time.monotonic() - start < 1
+        assert len(server.seen) == 1
+
+
+def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
+    with StsServer([OK], certificate=make_certificate(tmp_path)) as server:
+        outcome = broke(server.url)
+        assert outcome.code == "SSLError"
+        assert "certificate verify failed" in outcome.reason
+        assert not server.seen
+
+
+def test_a_certificate_of_the_bundle_is_taken(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with StsServer([OK], certificate=certificate) as server:
+        assert got(server.url, HttpSettings(verify=str(certificate[0]))) == b"fine"
+
+
+def test_a_bundle_that_is_missing_is_told(tmp_path: Path) -> None:
+    settings = HttpSettings(verify=str(tmp_path / "missing.pem"))
+    outcome = broke("https://localhost:1", settings)
+    assert outcome.code == "SSLError"
+    assert f"there is no CA bundle '{tmp_path}/missing.pem'" in outcome.reason
+
+
+def test_a_server_that_speaks_no_tls_is_told() -> None:
+    with StsServer([OK]) as server:
+        _, seconds = took(server.url.replace("http:", "https:"), connect=0.2)
+        assert seconds < 1
+
+
+def test_a_foolish_client_certificate_is_a_failure() -> None:
+    settings = HttpSettings(client_cert=("a", "b", "c"))  # type: ignore[arg-type]
+    assert broke("https://localhost:1", settings).code == "ValueError"
+
+
+def test_a_proxy_that_refuses_is_told() -> None:
+    settings = HttpSettings(proxies=(("http", "http://user:hunter2@localhost:1"),))
+    outcome = broke("http://sts.example", settings)
+    assert outcome.code == "ProxyConnectionError"
+    assert "hunter2" not in outcome.reason
+
+
+@pytest.mark.parametrize("mark", "/#?\\")
+@pytest.mark.parametrize("begin", ["canary", "1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_whose_password_tears_its_url_apart_is_told_without_it(
+    scheme: str, begin: str, mark: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    proxy = f"http://canary-user:{begin}{mark}canary@localhost:1"
+    settings = HttpSettings(proxies=((scheme, proxy),))
+    outcome = broke(f"{scheme}://sts.example", settings)
+    assert outcome.code == "ProxyConnectionError"
+    assert outcome.reason == (
+        f"the URL of the proxy ({scheme.upper()}_PROXY) cannot be parsed; "
+        "percent-encode the user and password in it"
+    )
+    assert "canary" not in caplog.text
+
+
+def test_the_proxy_of_another_scheme_is_not_looked_at() -> None:
+    with StsServer([OK]) as server:
+        settings = HttpSettings(proxies=(("https", "http://user:pass/word@proxy"),))
+        assert got(server.url, settings) == b"fine"
+
+
+def test_a_request_goes_through_its_proxy() -> None:
+    with StsServer([OK]) as server:
+        settings = HttpSettings(proxies=(("http", server.url),), proxies_config=())
+        assert got("http://sts.example/", settings) == b"fine"
+        assert server.seen[0].line == "POST http://sts.example/ HTTP/1.1"
+
+
+def test_the_reason_is_the_innermost_cause_and_never_the_callers() -> None:
+    from irsa_creds._exchange.http import _no_reply
+
+    try:
+        raise KeyError("the caller's own secret")  # noqa: TRY301
+    except KeyError:
+        try:
+            raise ValueError  # noqa: TRY301
+        except ValueError as error:
+            outcome = _no_reply(error)
+    assert outcome == NoReply("ValueError", "ValueError")
+
+
+def test_causes_that_go_round_in_circles_end() -> None:
+    from irsa_creds._exchange.http import _innermost
+
+    one, other = ValueError(), TypeError()
+    one.__cause__, other.__cause__ = other, one
+    assert _innermost(one) in {one, other}

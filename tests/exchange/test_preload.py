@@ -1,0 +1,157 @@
+"""A refresh imports nothing: what an STS call needs is there before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from irsa_creds._engine.forks import FORKS
+from irsa_creds._exchange.preload import load_exchange_modules
+from stsserver import ROLE, StsServer, refuse, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = textwrap.dedent(
+    """
+    import sys
+    import threading
+    import time
+
+    import irsa_creds
+    from irsa_creds._engine.forks import FORKS
+    from irsa_creds._provider import engine_of
+
+    class Watch:
+        '''Writes down which modules a refresh looks for, and whether a fork waits meanwhile.'''
+
+        found = []
+
+        def find_spec(self, name, *_):
+            if threading.current_thread().name == "irsa-creds-refresh":
+                waits = threading.get_native_id() in FORKS._busy
+                self.found.append(f"{{name}}:{{waits}}")
+
+    heard = []
+    providers = [
+        irsa_creds.provider(
+            role_arn={role!r},
+            token=lambda: "a.b.c",
+            session_name="pod",
+            region="eu-west-1",
+            endpoint_url=url or None,
+            assume={assume!r},
+        )
+        for url in sys.argv[1:]
+    ]
+    for each in providers:
+        each.subscribe(heard.append)
+    engines = [engine_of(each) for each in providers]
+    sys.meta_path.insert(0, Watch())
+    for each in providers:
+        each.prefetch()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        # Not `status()`: that loads the classes of events.
+        if all(each.last_failure() or not each.snapshot.empty for each in engines):
+            break
+        time.sleep(0.01)
+    for thread in threading.enumerate():
+        if thread.name == "irsa-creds-refresh":
+            thread.join(20)
+    succeeded = sum(isinstance(each, irsa_creds.RefreshSucceeded) for each in heard)
+    failed = sum(isinstance(each, irsa_creds.RefreshFailed) for each in heard)
+    print(succeeded, failed > 0, *sorted(set(Watch.found)))
+    """
+)
+
+
+def refreshed(*urls: str, program: str = PROGRAM, assume: str | None = None) -> list[str]:
+    """Return what refreshes with these endpoints brought, and the modules that they looked for."""
+    done = subprocess.run(
+        [sys.executable, "-c", program.format(role=ROLE, assume=assume and [assume]), *urls],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
+def test_a_refresh_that_succeeds_imports_nothing() -> None:
+    with StsServer([success()]) as sts:
+        assert refreshed(sts.url) == ["1", "False"]
+
+
+def test_a_refresh_of_a_target_role_imports_nothing_either() -> None:
+    with StsServer([success(), success()]) as sts:
+        target = "arn:aws:iam::123456789012:role/target"
+        assert refreshed(sts.url, assume=target) == ["1", "False"]
+        assert [each.form["Action"] for each in sts.seen] == [
+            "AssumeRoleWithWebIdentity",
+            "AssumeRole",
+        ]
+
+
+def test_a_refresh_that_fails_imports_only_what_errors_mean_and_forks_wait_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Only AWS's own endpoint, the last one, is reached through it.
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    with StsServer([refuse("AccessDenied")]) as denying, StsServer([success()]) as sts:
+        urls = [denying.url, "http://unknown.invalid", "https://localhost:1", sts.url + "/path", ""]
+        succeeded, failed, *names = refreshed(*urls)
+    assert (succeeded, failed) == ("1", "True")
+    assert names == ["irsa_creds._exchange.advice:True", "irsa_creds._exchange.classification:True"]
+
+
+def test_importing_the_exchange_imports_no_botocore() -> None:
+    program = "import sys, irsa_creds._exchange.sts; print('botocore' in sys.modules)"
+    assert refreshed(program=program) == ["False"]
+
+
+def test_providers_have_loaded_what_a_refresh_needs_and_the_module_alone_has_not() -> None:
+    program = textwrap.dedent(
+        """
+        import sys, irsa_creds, irsa_creds._registry
+        names = "botocore.httpsession", "certifi", "encodings.idna", "ssl"
+        print(any(name in sys.modules for name in names[:2]))
+        irsa_creds.provider(role_arn={role!r}, token=lambda: "a.b.c", session_name="pod")
+        print(all(name in sys.modules for name in names))
+        """
+    )
+    assert refreshed(program=program) == ["False", "True"]
+
+
+@pytest.fixture
+def unloaded() -> Iterator[None]:
+    """As in a process that has loaded nothing yet."""
+    load_exchange_modules.cache_clear()
+    yield
+    load_exchange_modules.cache_clear()
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize("name", ["botocore.endpoint_provider", "certifi"])
+def test_what_botocore_may_lack_is_not_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    load_exchange_modules()
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_a_fork_waits_for_these_imports_and_they_happen_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[bool] = []
+    monkeypatch.setattr(
+        "irsa_creds._exchange.preload._load",
+        lambda: counted.append(threading.get_native_id() in FORKS._busy),
+    )
+    for _ in range(2):
+        load_exchange_modules()
+    assert counted == [True]

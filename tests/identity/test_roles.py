@@ -1,0 +1,190 @@
+"""What code may say of a further role, and what it is told where STS would refuse."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+import irsa_creds
+from irsa_creds import ConfigError, RoleConfig
+from irsa_creds._identity.config import Config
+from irsa_creds._identity.roles import ChainedRole
+from kit import ROLE
+
+SECOND = "arn:aws:iam::210987654321:role/second"
+
+
+class NoSettings:
+    """Nothing is set anywhere."""
+
+    explicit_profile = False
+    profile_name = "default"
+
+    def variable(self, name: str) -> None: ...
+    def profile(self, key: str) -> None: ...
+    def web_identity(self, key: str) -> None: ...
+    def services(self, section: str) -> None: ...
+    def option(self, name: str) -> None: ...
+
+
+def resolved(assume: Any, **arguments: Any) -> Config:
+    config = Config.resolve(
+        NoSettings(), role_arn=ROLE, token_file="/token", assume=assume, **arguments
+    )
+    assert config is not None
+    return config
+
+
+def hop(**values: Any) -> ChainedRole:
+    (made,) = resolved([RoleConfig(SECOND, **values)]).chain
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "pod-1")
+
+
+# -- what is taken ---------------------------------------------------------------------------------
+
+
+def test_an_arn_alone_is_a_role_with_the_hosts_name() -> None:
+    assert resolved([SECOND]).chain == (ChainedRole(SECOND, "pod-1"),)
+    assert resolved((RoleConfig(SECOND),)).chain == (ChainedRole(SECOND, "pod-1"),)
+
+
+def test_everything_that_sts_takes_can_be_said() -> None:
+    made = hop(
+        session_name="tenant-7",
+        duration_seconds=3600,
+        external_id="a/b:c",
+        tags={"team": "ünï x", "cost": ""},
+        transitive_tag_keys=["Team"],
+        source_identity="alice@example.com",
+        policy={"Version": "2012-10-17", "Statement": []},
+        policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+    )
+    assert made == ChainedRole(
+        SECOND,
+        "tenant-7",
+        3600,
+        "a/b:c",
+        "alice@example.com",
+        '{"Statement":[],"Version":"2012-10-17"}',
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess",),
+        (("cost", ""), ("team", "ünï x")),
+        ("Team",),
+    )
+
+
+def test_the_session_name_of_the_first_role_is_not_the_seconds() -> None:
+    config = resolved([SECOND], session_name="first")
+    assert (config.session_name, config.chain[0].session_name) == ("first", "pod-1")
+
+
+def test_a_chain_is_part_of_the_identity_and_plain() -> None:
+    one, other = resolved([SECOND]), resolved([RoleConfig(SECOND, external_id="id-1")])
+    assert len({one, other, resolved([]), resolved([SECOND])}) == 3
+    assert json.loads(json.dumps(other.chain)) == [[*other.chain[0][:6], [], [], []]]
+
+
+def test_the_last_role_is_the_one_whose_credentials_are_handed_out() -> None:
+    third = "arn:aws:iam::210987654321:role/third"
+    config = resolved([SECOND, RoleConfig(third, duration_seconds=900)], duration_seconds=43_200)
+    assert config.final_role_arn == third
+    assert config.lifetime_ceiling == 900
+    assert config.source == resolved([SECOND], duration_seconds=43_200)
+    assert config.source.lifetime_ceiling == 3600
+    assert config.source.source.final_role_arn == ROLE
+    assert config.source.source.lifetime_ceiling == 43_200
+
+
+def test_a_foreign_sts_may_give_more_than_an_hour() -> None:
+    role = RoleConfig("arn:aws:iam:::role/x", duration_seconds=86_400)
+    config = resolved([role], endpoint_url="http://ceph.example:8000")
+    assert config.lifetime_ceiling == 86_400
+
+
+def test_none_and_an_empty_list_are_no_chain() -> None:
+    assert resolved(None) == resolved([]) == resolved(())
+    assert resolved(None).final_role_arn == ROLE
+
+
+def test_a_role_config_pickles_and_compares_and_hides_its_external_id() -> None:
+    role = RoleConfig(SECOND, external_id="passphrase", tags={"a": "b"}, policy={"Version": "x"})
+    assert pickle.loads(pickle.dumps(role)) == role
+    assert hash(role) == hash(RoleConfig(SECOND, external_id="passphrase"))
+    assert "passphrase" not in repr(role)
+    assert "passphrase" not in repr(resolved([RoleConfig(SECOND, external_id="passphrase")]))
+    assert irsa_creds.RoleConfig is RoleConfig
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {"duration_seconds": 3601},
+            r"duration_seconds is 3601, but .* another role's credentials lasts 3600 seconds",
+        ),
+        ({"duration_seconds": 899}, "gives credentials for 900"),
+        ({"duration_seconds": "an hour"}, "whole number"),
+        ({"session_name": "two words"}, "session_name is 'two words'"),
+        ({"external_id": "x"}, "external_id has 1 characters"),
+        ({"external_id": "two words"}, "external_id has 9 characters"),
+        ({"external_id": 17}, "external_id is of type int"),
+        ({"source_identity": "aws:me"}, "source_identity is 'aws:me'"),
+        ({"source_identity": "AWS:me"}, "source_identity is 'AWS:me'"),
+        ({"source_identity": 7}, "no text"),
+        ({"policy": "{"}, "policy is '{'"),
+        ({"policy_arns": ["x"]}, "policy_arns names 'x'"),
+        ({"tags": [("a", "b")]}, "must be a dict"),
+        ({"tags": {str(n): "" for n in range(51)}}, "has 51 session tags"),
+        ({"tags": {"": "x"}}, "has '', but a session tag's key has 1 to 128"),
+        ({"tags": {"k" * 129: "x"}}, "1 to 128"),
+        ({"tags": {"a!": "x"}}, "has 'a!'"),
+        ({"tags": {"a\tb": "x"}}, "1 to 128"),
+        ({"tags": {7: "x"}}, "no text"),
+        ({"tags": {"AWS:x": "x"}}, "AWS's own"),
+        ({"tags": {"a": "v" * 257}}, "0 to 256"),
+        ({"tags": {"a": 1}}, r"tags\['a'\] is 1"),
+        ({"tags": {"a": "", "A": ""}}, "has 'A' twice"),
+        ({"transitive_tag_keys": ["team"]}, "names 'team', which is none of the session tags"),
+        ({"transitive_tag_keys": [7]}, "names 7"),
+        ({"transitive_tag_keys": "team"}, "must be a list"),
+        ({"tags": {"a": ""}, "transitive_tag_keys": ["a", "A"]}, "has 'A' twice"),
+    ],
+)
+def test_what_sts_would_refuse_is_refused_with_the_value_and_where_it_stands(
+    values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        hop(**values)
+    assert str(caught.value).startswith("The argument assume[0].")
+
+
+def test_an_external_id_is_not_told() -> None:
+    with pytest.raises(ConfigError) as caught:
+        hop(external_id="a passphrase!")
+    assert "passphrase" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("assume", "words"),
+    [
+        (SECOND, "must be a list of roles"),
+        ({"role_arn": SECOND}, "must be a list of roles"),
+        (7, "must be a list of roles"),
+        ([None], r"assume\[0\] is None, but it must be a role's ARN"),
+        ([SECOND, "second"], r"assume\[1\]\.role_arn is 'second', but an ARN begins with"),
+        ([RoleConfig(7)], r"assume\[0\]\.role_arn is 7"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_list_of_roles_is_refused(assume: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolved(assume)

@@ -1,0 +1,383 @@
+"""The token: every way in which it can be missing or wrong gives one clear sentence."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pickle
+import socket
+import tempfile
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import walk_tb
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from irsa_creds._errors import Failure, TokenError
+from irsa_creds._identity.token import Token, TokenCall, TokenFile, claims_of
+from stsserver import CLAIMS, JWT, jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "token"
+
+
+def failure_of(source: TokenFile | TokenCall) -> Failure:
+    with pytest.raises(TokenError) as caught:
+        source.read()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    failure = caught.value.failure
+    assert failure is not None
+    assert failure.kind == "token"
+    assert str(caught.value) == failure.text()
+    assert failure.message.endswith(".")
+    assert "\n" not in failure.message + failure.line()
+    return failure
+
+
+def test_a_jwt_is_read_with_its_claims_and_without_its_newline(path: Path) -> None:
+    path.write_text(f"  {JWT}\n")
+    os.utime(path, (1_767_600_000, 1_767_600_000))
+    token = TokenFile(str(path)).read()
+    assert token.value == JWT
+    assert token.claims == CLAIMS
+    assert token.fingerprint == Token(JWT).fingerprint
+    assert token.written == datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+def test_an_opaque_token_passes_without_claims(path: Path) -> None:
+    path.write_text("opaque-token")
+    token = TokenFile(str(path)).read()
+    assert (token.value, token.claims) == ("opaque-token", None)
+
+
+def test_a_token_never_shows_itself() -> None:
+    token = Token(JWT)
+    assert JWT not in repr(token)
+    assert "3 segments" in repr(token)
+    with pytest.raises(TypeError, match="does not pickle"):
+        pickle.dumps(token)
+
+
+def test_equal_tokens_are_equal_and_hash(path: Path) -> None:
+    path.write_text(JWT)
+    assert {TokenFile(str(path)).read(), Token(JWT)} == {Token(JWT)}
+    assert Token(JWT) != Token("other")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a.b",
+        "a.b.c.d",
+        "a.!!!.c",
+        "é.é.é",
+        jwt(["a", "list"]),
+        "a." + base64.urlsafe_b64encode(b"[" * 9_000).decode() + ".c",
+        "a." + base64.urlsafe_b64encode(b"\xff\xfe\xfd").decode() + ".c",
+        "a." + base64.urlsafe_b64encode(b"9" * 9_000).decode() + ".c",
+        jwt({"long": "x" * 20_000}),
+    ],
+)
+def test_what_is_no_jwt_has_no_claims(value: str) -> None:
+    assert claims_of(value) is None
+
+
+def test_a_missing_file_names_the_variable_and_waits_for_a_change(path: Path) -> None:
+    failure = failure_of(TokenFile(str(path)))
+    assert failure.code == "TokenFileMissing"
+    assert str(path) in failure.message
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in failure.advice
+    assert failure.bad_token
+    assert not failure.retryable
+
+
+def test_a_path_through_a_file_is_missing(path: Path) -> None:
+    path.write_text("x")
+    assert failure_of(TokenFile(str(path / "token"))).code == "TokenFileMissing"
+
+
+def test_the_swap_of_the_kubelet_is_retried(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(JWT)
+    source = TokenFile(str(path))
+    whole = source._open_and_read
+    troubles: list[type[OSError]] = [FileNotFoundError, NotADirectoryError]
+
+    def read() -> Any:
+        if troubles:
+            raise troubles.pop()
+        return whole()
+
+    monkeypatch.setattr(source, "_open_and_read", read)
+    assert source.read().value == JWT
+
+
+@pytest.fixture
+def nobody() -> Callable[[], AbstractContextManager[None]]:
+    """Be, for a while, somebody for whom modes count; root is not."""
+
+    @contextmanager
+    def being() -> Iterator[None]:
+        root = os.geteuid() == 0
+        groups = (os.getegid(), os.getgroups())
+        if root:
+            os.setgroups([])
+            os.setegid(65_534)
+            os.seteuid(65_534)
+        try:
+            yield
+        finally:
+            if root:
+                os.seteuid(0)
+                os.setegid(groups[0])
+                os.setgroups(groups[1])
+
+    return being
+
+
+def test_a_closed_file_tells_who_asked_and_whose_it_is(
+    nobody: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "token"
+        path.write_text(JWT)
+        path.chmod(0o000)
+        with nobody():
+            failure = failure_of(TokenFile(str(path)))
+        assert failure.code == "TokenFileUnreadable"
+        assert f"(uid {os.getuid()}, gid {os.getgid()}, mode 0000)" in failure.message
+        assert "fsGroup" in failure.advice
+        assert failure.bad_token
+
+
+def test_a_file_in_a_closed_directory_says_so(
+    nobody: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "token"
+        path.write_text(JWT)
+        Path(folder).chmod(0o000)
+        with nobody():
+            failure = failure_of(TokenFile(str(path)))
+        Path(folder).chmod(0o700)
+        assert failure.code == "TokenFileUnreadable"
+        assert "in a directory that is closed to it" in failure.message
+
+
+def test_a_forbidden_file_tells_the_same_without_user_ids(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(JWT)
+    source = TokenFile(str(path))
+    monkeypatch.setattr(source, "_open_and_read", raiser(PermissionError(13, "Permission denied")))
+    monkeypatch.delattr("os.geteuid")
+    assert "cannot be read by this user: Permission denied" in failure_of(source).message
+
+
+def raiser(error: BaseException) -> Any:
+    def call() -> NoReturn:
+        raise error
+
+    return call
+
+
+def test_a_broken_disk_may_heal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = TokenFile(str(path))
+    monkeypatch.setattr(source, "_open_and_read", raiser(OSError(5, "Input/output error")))
+    failure = failure_of(source)
+    assert failure.code == "TokenFileUnreadable"
+    assert "Input/output error" in failure.message
+    assert failure.retryable
+
+
+def test_a_foolish_path_is_unreadable() -> None:
+    source = TokenFile("a\0b")
+    assert failure_of(source).code == "TokenFileUnreadable"
+    assert source.signature() is None
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("hvs.canary", "(10 characters, without a slash)"),
+        ("canary" * 1_000, "(6,000 characters, without a slash)"),
+        ("/run/" + "canary" * 1_000, "'/run/***'"),
+    ],
+)
+def test_a_token_in_place_of_its_path_is_not_shown(path: str, shown: str) -> None:
+    failure = failure_of(TokenFile(path))
+    assert f"The token file {shown} " in failure.message
+    assert "canary" not in repr(failure)
+
+
+@pytest.mark.parametrize("content", ["\ufeffcanary", "can\nary canary", "canary" * 10_000])
+def test_no_frame_of_a_refusal_keeps_what_the_file_holds(path: Path, content: str) -> None:
+    path.write_text(content)
+    with pytest.raises(TokenError) as caught:
+        TokenFile(str(path)).read()
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)][1:]
+    assert frames
+    assert not [frame for frame in frames if "canary" in repr(frame.f_locals)]
+
+
+def test_a_file_from_a_year_that_no_calendar_has_gives_its_token(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(JWT)
+    fstat = os.fstat
+
+    def in_the_year_14645(file: int) -> object:
+        seen = fstat(file)
+        known = {name: getattr(seen, name) for name in dir(seen) if name.startswith("st_")}
+        return SimpleNamespace(**{**known, "st_mtime": 4e11})
+
+    monkeypatch.setattr("irsa_creds._identity.token.os.fstat", in_the_year_14645)
+    token = TokenFile(str(path)).read()
+    assert (token.value, token.written) == (JWT, None)
+
+
+def test_an_empty_file_may_just_be_written(path: Path) -> None:
+    path.write_text(" \n")
+    failure = failure_of(TokenFile(str(path)))
+    assert failure.code == "TokenFileEmpty"
+    assert (failure.retryable, failure.attempts, failure.bad_token) == (True, 3, True)
+
+
+def test_a_directory_is_no_token(tmp_path: Path) -> None:
+    failure = failure_of(TokenFile(str(tmp_path)))
+    assert failure.code == "TokenFileInvalid"
+    assert "is a directory" in failure.message
+    assert failure.bad_token
+
+
+@pytest.mark.timeout(10)
+def test_a_fifo_does_not_hang(path: Path) -> None:
+    os.mkfifo(path)
+    assert "is a FIFO" in failure_of(TokenFile(str(path))).message
+
+
+def test_a_device_is_no_token() -> None:
+    assert "is a device" in failure_of(TokenFile("/dev/zero")).message
+
+
+def test_a_socket_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("token")
+        assert failure_of(TokenFile("token")).code == "TokenFileUnreadable"
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (b"\xef\xbb\xbf" + JWT.encode(), "byte order mark"),
+        (JWT.encode("utf-16"), "byte order mark"),
+        (b"\xff\xff" + JWT.encode(), "not UTF-8"),
+        (b"a\nb", "do not print"),
+        (b"a\x00b", "do not print"),
+        (b"x" * 20_001, "more than 20,000 characters"),
+        (b"x" * 5_000_000, "more than 20,000 characters"),
+    ],
+)
+def test_a_file_that_holds_no_token_says_why(path: Path, content: bytes, trouble: str) -> None:
+    path.write_bytes(content)
+    failure = failure_of(TokenFile(str(path)))
+    assert failure.code == "TokenFileInvalid"
+    assert trouble in failure.message
+    assert failure.bad_token
+    assert JWT not in failure.text()
+
+
+def test_the_longest_token_that_sts_takes_passes(path: Path) -> None:
+    path.write_text("x" * 20_000)
+    assert len(TokenFile(str(path)).read().value) == 20_000
+
+
+def test_the_signature_changes_with_content_mode_and_the_swap(tmp_path: Path) -> None:
+    link = tmp_path / "token"
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.write_text("a")
+    second.write_text("a")
+    link.symlink_to(first)
+    source = TokenFile(str(link))
+    before = source.signature()
+    assert source.signature() == before
+    assert before is not None
+    first.chmod(0o400)
+    after_chmod = source.signature()
+    first.write_text("ab")
+    after_write = source.signature()
+    os.replace(tmp_path / "2", tmp_path / "3")  # noqa: PTH105
+    swap = tmp_path / "swap"
+    swap.symlink_to(tmp_path / "3")
+    swap.replace(link)
+    assert len({before, after_chmod, after_write, source.signature()}) == 4
+    link.unlink()
+    assert source.signature() is None
+
+
+def test_a_callable_brings_a_token() -> None:
+    token = TokenCall(lambda: f" {JWT}\n").read()
+    assert (token.value, token.claims, token.written) == (JWT, CLAIMS, None)
+    signature: Callable[[], object] = TokenCall(lambda: JWT).signature
+    assert signature() is None
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError(f"bad answer {JWT}"), SystemExit(1), GeneratorExit(), RuntimeError()]
+)
+def test_a_callable_that_raises_is_told_by_class_and_masked_message(error: BaseException) -> None:
+    failure = failure_of(TokenCall(raiser(error)))
+    assert failure.code == "TokenCallableFailed"
+    assert type(error).__name__ in failure.message
+    assert JWT not in failure.text()
+    assert failure.retryable
+    assert not failure.bad_token
+
+
+def test_an_exception_that_cannot_be_printed_is_told_by_class() -> None:
+    class SilentError(Exception):
+        def __str__(self) -> NoReturn:
+            raise ValueError
+
+    assert "SilentError: (no message)" in failure_of(TokenCall(raiser(SilentError()))).message
+
+
+def test_an_interrupt_of_the_user_passes_through() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        TokenCall(raiser(KeyboardInterrupt())).read()
+
+
+@pytest.mark.parametrize(
+    ("value", "trouble"),
+    [
+        (None, "type NoneType"),
+        (JWT.encode(), "type bytes"),
+        (" ", "is empty"),
+        ("a\nb", "do not print"),
+        ("x" * 20_001, "more than 20,000"),
+    ],
+)
+def test_a_callable_that_returns_no_token_says_what_it_returned(value: Any, trouble: str) -> None:
+    failure = failure_of(TokenCall(lambda: value))
+    assert failure.code == "TokenCallableFailed"
+    assert trouble in failure.message
+    assert not failure.retryable
+
+
+def test_a_coroutine_is_closed_and_refused() -> None:
+    async def fetch() -> str:
+        return JWT
+
+    call: Any = fetch
+    assert "type coroutine" in failure_of(TokenCall(call)).message

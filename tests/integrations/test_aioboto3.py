@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aioboto3
+
+import irsa_creds
+
+if TYPE_CHECKING:
+    from integrations.conftest import Workload
+
+
+def test_a_client_lives_through_refreshes(workload: Workload) -> None:
+    async def read() -> None:
+        async with aioboto3.Session().client("s3") as client:
+            for _ in workload.turns():
+                found = await client.get_object(Bucket="data", Key="greeting")
+                async with found["Body"] as body:
+                    assert await body.read() == b"hello"
+
+    irsa_creds.install()
+    asyncio.run(read())
+
+
+def test_a_resource_lives_through_refreshes(workload: Workload) -> None:
+    async def read() -> None:
+        async with aioboto3.Session().resource("s3") as s3:
+            thing = await s3.Object("data", "greeting")
+            for _ in workload.turns():
+                found = await thing.get()
+                assert await found["Body"].read() == b"hello"
+
+    irsa_creds.install()
+    asyncio.run(read())
+
+
+def test_one_session_that_exists_is_reached(workload: Workload) -> None:
+    async def read() -> None:
+        async with session.client("s3") as client:
+            for _ in workload.turns():
+                await client.head_object(Bucket="data", Key="greeting")
+
+    session = aioboto3.Session()
+    irsa_creds.install(session)
+    asyncio.run(read())

@@ -1,0 +1,34 @@
+"""aiobotocore itself, as it is found inside of other libraries: sessions made by nobody we know."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.session import AioSession, get_session
+
+import irsa_creds
+
+if TYPE_CHECKING:
+    from integrations.conftest import Workload
+
+
+async def read_through_refreshes(session: Any, workload: Workload) -> None:
+    async with session.create_client("s3") as client:
+        for _ in workload.turns():
+            found = await client.get_object(Bucket="data", Key="greeting")
+            async with found["Body"] as body:
+                assert await body.read() == b"hello"
+
+
+def test_a_client_lives_through_refreshes(workload: Workload) -> None:
+    irsa_creds.install()
+    asyncio.run(read_through_refreshes(get_session(), workload))
+
+
+def test_credentials_that_are_put_into_a_session_live_through_refreshes(
+    workload: Workload,
+) -> None:
+    session = AioSession()
+    session._credentials = irsa_creds.provider().aiobotocore_credentials()
+    asyncio.run(read_through_refreshes(session, workload))

@@ -1,0 +1,78 @@
+"""s3transfer's CRT takes a botocore credentials object: it asks that for every request."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import boto3.crt
+import pytest
+import requests
+import s3transfer.crt
+from awscrt.auth import (
+    AwsSignatureType,
+    AwsSigningAlgorithm,
+    AwsSigningConfig,
+    aws_sign_request,
+)
+from awscrt.http import HttpHeaders, HttpRequest
+from boto3.s3.transfer import TransferConfig
+from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
+
+import irsa_creds
+
+if TYPE_CHECKING:
+    from integrations.conftest import Workload
+    from irsa_creds.testing._server import LoopbackServer
+
+
+@pytest.fixture
+def _crt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let boto3 make a new CRT client, and one that speaks HTTP: it knows TLS alone by itself."""
+
+    def plain(**arguments: Any) -> Any:
+        return create_s3_crt_client(**{**arguments, "use_ssl": False})
+
+    monkeypatch.setattr(boto3.crt, "create_s3_crt_client", plain)
+    monkeypatch.setattr(boto3.crt, "CRT_S3_CLIENT", None)
+    monkeypatch.setattr(boto3.crt, "BOTOCORE_CRT_SERIALIZER", None)
+    # One process of a machine may use the CRT under a name; the others go without.
+    monkeypatch.setattr(boto3.crt, "PROCESS_LOCK_NAME", f"irsa-creds-tests-{os.getpid()}")
+    monkeypatch.setattr(s3transfer.crt, "CRT_S3_PROCESS_LOCK", None)
+
+
+@pytest.mark.usefixtures("_crt")
+def test_boto3s_crt_transfers_live_through_refreshes(workload: Workload) -> None:
+    irsa_creds.install()
+    client = boto3.client("s3")
+    config = TransferConfig(preferred_transfer_client="crt")
+    for _ in workload.turns():
+        into = io.BytesIO()
+        client.download_fileobj("data", "greeting", into, Config=config)
+        assert into.getvalue() == b"hello"
+    # boto3 would go without the CRT where it sees another identity there; only the CRT asks for
+    # a range of so small an object.
+    ranges = [each for each in workload.sandbox.s3_identities if each.status == 206]
+    assert list(dict.fromkeys(each.access_key_id for each in ranges)) == workload.given
+
+
+def test_the_crt_itself_signs_through_refreshes(
+    workload: Workload, service: LoopbackServer
+) -> None:
+    credentials = irsa_creds.provider().botocore_credentials()
+    config = AwsSigningConfig(
+        algorithm=AwsSigningAlgorithm.V4,
+        signature_type=AwsSignatureType.HTTP_REQUEST_HEADERS,
+        credentials_provider=(
+            BotocoreCRTCredentialsWrapper(credentials).to_crt_credentials_provider()
+        ),
+        region="us-east-1",
+        service="es",
+    )
+    for _ in workload.turns():
+        request = HttpRequest("GET", "/", HttpHeaders([("Host", service.url.split("/")[-1])]))
+        signed = aws_sign_request(request, config).result(10)
+        answer = requests.get(service.url, headers=dict(signed.headers), timeout=10)
+        assert answer.json() == {"answer": 42}

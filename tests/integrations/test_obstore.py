@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import TYPE_CHECKING
+
+import obstore
+import pytest
+from obstore.exceptions import UnauthenticatedError
+from obstore.store import S3Store
+
+import irsa_creds
+from irsa_creds.adapters import AsyncObstoreCredentials, ObstoreCredentials
+from kit import eventually
+
+if TYPE_CHECKING:
+    from integrations.conftest import Workload
+
+KINDS = [ObstoreCredentials, AsyncObstoreCredentials]
+
+
+def store(credentials: ObstoreCredentials | AsyncObstoreCredentials) -> S3Store:
+    return S3Store("data", client_options={"allow_http": True}, credential_provider=credentials)
+
+
+def test_a_store_lives_through_refreshes(workload: Workload) -> None:
+    bucket = store(ObstoreCredentials(irsa_creds.provider()))
+    for _ in workload.turns():
+        assert bytes(obstore.get(bucket, "greeting").bytes()) == b"hello"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_lives_through_refreshes_in_tasks(
+    kind: type[ObstoreCredentials | AsyncObstoreCredentials], workload: Workload
+) -> None:
+    bucket = store(kind(irsa_creds.provider()))
+
+    async def read() -> None:
+        found = await obstore.get_async(bucket, "greeting")
+        assert bytes(await found.bytes_async()) == b"hello"
+
+    async def work() -> None:
+        for _ in workload.turns():
+            await asyncio.gather(*[read() for _ in range(5)])
+
+    asyncio.run(work())
+
+
+def test_a_store_of_tasks_outlives_their_loop(workload: Workload) -> None:
+    bucket = store(AsyncObstoreCredentials(irsa_creds.provider()))
+
+    async def read() -> None:
+        await obstore.head_async(bucket, "greeting")
+
+    for _ in workload.turns():
+        asyncio.run(read())
+
+
+def test_credentials_given_up_are_soon_used_no_more(workload: Workload) -> None:
+    # Such as STS gives by default: obstore could have kept them for most of an hour.
+    workload.sandbox.lifetime = None
+    provider = irsa_creds.provider()
+    bucket = store(ObstoreCredentials(provider))
+    obstore.head(bucket, "greeting")
+    provider.invalidate()
+
+    def asks_again() -> bool:
+        obstore.head(bucket, "greeting")
+        return len(workload.used) == 2
+
+    eventually(asks_again, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_that_travels_takes_no_secret_along(
+    kind: type[ObstoreCredentials | AsyncObstoreCredentials], workload: Workload
+) -> None:
+    provider = irsa_creds.provider()
+    bucket = store(kind(provider))
+
+    travels = pickle.dumps(bucket)
+
+    given = provider.get()
+    assert given.secret_access_key.encode() not in travels
+    assert given.session_token.encode() not in travels
+    arrived = pickle.loads(travels)
+    assert arrived == bucket
+    assert arrived.credential_provider == kind(provider)
+
+
+def test_where_none_can_be_had_the_request_fails_with_our_reason_and_no_secret(
+    workload: Workload,
+) -> None:
+    workload.sandbox.faults.fail("AccessDenied")
+    bucket = store(ObstoreCredentials(irsa_creds.provider()))
+    with pytest.raises(UnauthenticatedError, match=r"ExchangeError: .*AccessDenied") as caught:
+        obstore.head(bucket, "greeting")
+    assert workload.pod.token_file.read_text() not in str(caught.value)

@@ -1,0 +1,106 @@
+"""A second role by way of the pod's, in both libraries: both live through two refreshes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiobotocore.session
+import botocore.session
+import pytest
+
+import irsa_creds
+from sessions import write_profiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integrations.conftest import Workload
+    from irsa_creds.testing._server import LoopbackServer
+
+
+@pytest.fixture(autouse=True)
+def second(
+    workload: Workload,
+    service: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> str:
+    """Return the second role, to which the profile `hop` leads."""
+    pod = workload.pod
+    second = workload.sandbox.deploy(
+        service_account="second",
+        role="second-role",
+        trust_policy={
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"AWS": pod.role_arn},
+                "Action": "sts:AssumeRole",
+            },
+        },
+    )
+    workload.sandbox.reset_calls()
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile hop]\nrole_arn = {second.role_arn}\nsource_profile = app\n"
+        f"[profile app]\nrole_arn = {pod.role_arn}\nweb_identity_token_file = {pod.token_file}\n",
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", service.url)
+    irsa_creds.install()
+    return second.role_arn
+
+
+def judge(workload: Workload) -> None:
+    """Both roles were refreshed twice, and each was used for what it is for."""
+    sandbox = workload.sandbox
+    actions = [each.action for each in sandbox.sts_calls]
+    assert actions.count("AssumeRoleWithWebIdentity") == 3
+    assert {each.outcome for each in sandbox.sts_calls} == {"OK"}
+    assert {(each.arn or "").split("/")[1] for each in sandbox.s3_identities} == {"second-role"}
+    # A refresh of the second role does not wait for one of the first: it signs with what is valid.
+    workload.action = "AssumeRoleWithWebIdentity"
+    assert list(dict.fromkeys(workload.signers)) == workload.given[: len(set(workload.signers))]
+
+
+def seen_by_s3(workload: Workload) -> list[str]:
+    return list(
+        dict.fromkeys(each.access_key_id or "nobody" for each in workload.sandbox.s3_identities)
+    )
+
+
+def test_a_botocore_session_signs_as_the_second_role_through_refreshes(workload: Workload) -> None:
+    session = botocore.session.Session(profile="hop")
+    client = session.create_client("s3")
+    workload.action = "AssumeRole"
+    for _ in workload.turns(lambda: seen_by_s3(workload)):
+        client.get_object(Bucket="data", Key="greeting")
+    assert session.get_credentials().method == "assume-role"
+    judge(workload)
+
+
+def test_an_aiobotocore_session_signs_as_the_second_role_through_refreshes(
+    workload: Workload,
+) -> None:
+    async def read() -> None:
+        session = aiobotocore.session.AioSession(profile="hop")
+        async with session.create_client("s3") as client:
+            for _ in workload.turns(lambda: seen_by_s3(workload)):
+                await client.get_object(Bucket="data", Key="greeting")
+
+    workload.action = "AssumeRole"
+    asyncio.run(read())
+    judge(workload)
+
+
+def test_a_provider_that_names_the_second_role_shares_it_with_the_session(
+    workload: Workload, second: str
+) -> None:
+    provider = irsa_creds.provider(assume=[second])
+    session = botocore.session.Session(profile="hop")
+    workload.action = "AssumeRole"
+    for _ in workload.turns(lambda: seen_by_s3(workload)):
+        session.create_client("s3").get_object(Bucket="data", Key="greeting")
+        provider.get()
+    judge(workload)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# The child tells what it has; so does its parent, which was started with the signal ignored.
+PROGRAM = """\
+import signal, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+import dispositions
+dispositions.unignore()
+number = int(sys.argv[2])
+tell = "import signal, sys; print(signal.getsignal(int(sys.argv[1])))"
+subprocess.run([sys.executable, "-c", tell, str(number)], check=True)
+sys.stdout.flush()
+signal.raise_signal(number)
+print("still here")
+"""
+
+
+def started_with_it_ignored(number: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *["sh", "-c", f'trap "" {number}; exec "$@"', "sh"],
+            *[sys.executable, "-c", PROGRAM, str(Path(__file__).parents[1]), str(number)],
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGCHLD", "SIGHUP", "SIGQUIT", "SIGTERM", "SIGUSR1"])
+def test_an_ignored_signal_is_not_handed_to_programs_that_tests_start(name: str) -> None:
+    done = started_with_it_ignored(signal.Signals[name])
+
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[:2] == [str(signal.SIG_DFL), "still here"]
+
+
+def test_an_ignored_interrupt_interrupts_tests_again() -> None:
+    done = started_with_it_ignored(signal.SIGINT)
+
+    assert done.stdout == f"{signal.default_int_handler}\n"
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+    assert done.returncode == -signal.SIGINT

@@ -1,0 +1,75 @@
+"""Forks one more reader for each line on standard input, and says its id.
+
+A reader reads all the time until it is killed, and says what it sees: a new key with a hash of the
+three values and their end, and whatever is wrong.
+
+Each line: the role and the token file that the reader is to use.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+
+import irsa_creds
+from irsa_creds._engine.clock import SystemClock
+
+_PAUSE = 0.02
+#: Seconds before their end from which credentials are not served any more.
+_MARGIN = 1.0
+
+
+def say(**report: object) -> None:
+    """Write one line in one step: many processes write to the same pipe."""
+    os.write(1, f"{json.dumps({'pid': os.getpid(), **report})}\n".encode())
+
+
+def read_for_ever(role: str, token_file: str) -> None:
+    provider = irsa_creds.provider(role_arn=role, token_file=token_file)
+    clock = SystemClock()
+    last: irsa_creds.Credentials | None = None
+    while True:
+        before = clock.now()
+        try:
+            found = provider.get()
+        except irsa_creds.IrsaError as error:
+            valid = last is not None and last.expiration.timestamp() - _MARGIN > time.time()
+            say(failed=str(error), while_valid=valid, role=role)
+            time.sleep(0.1)
+            continue
+        # It may have been stopped after the read.
+        if clock.now() - before < _MARGIN and found.expiration.timestamp() <= time.time():
+            say(wrong="expired", key=found.access_key_id, role=role)
+        if last is None or found.access_key_id != last.access_key_id:
+            text = f"{found.access_key_id} {found.secret_access_key} {found.session_token}"
+            say(
+                key=found.access_key_id,
+                values=hashlib.sha256(text.encode()).hexdigest(),
+                assumed=found.assumed_role_arn,
+                role=role,
+            )
+        last = found
+        time.sleep(_PAUSE)
+
+
+def main() -> None:
+    gc.freeze()
+    # Nobody waits for those that are killed.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        role, token_file = line.split()
+        pid = os.fork()
+        if not pid:
+            try:
+                read_for_ever(role, token_file)
+            finally:
+                os._exit(1)
+        say(started=pid, role=role)
+
+
+main()
