@@ -143,7 +143,7 @@ def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     elif moment == "status":
         here.engine.status()
     else:
-        monkeypatch.setattr(Snapshot, "give_up", lambda _: interrupted())
+        monkeypatch.setattr(Snapshot, "expire", lambda _: interrupted())
         here.engine.close()
     assert "in the middle of a change" in told[0]
     assert acquire(here.engine), "nothing is left of it"

@@ -94,7 +94,7 @@ def botocores_form() -> dict[str, str]:
         SourceIdentity="alice@example.com",
         Policy='{"Version":"2012-10-17"}',
         PolicyArns=[{"arn": arn} for arn in EVERYTHING.policy_arns],
-        Tags=[{"SigningCredentials": key, "Value": value} for key, value in EVERYTHING.tags],
+        Tags=[{"Key": key, "Value": value} for key, value in EVERYTHING.tags],
         TransitiveTagKeys=["cost", "team"],
     )
     return dict(parse_qsl(bodies[0], keep_blank_values=True))

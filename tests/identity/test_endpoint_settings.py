@@ -350,9 +350,9 @@ def test_a_proxys_password_is_not_shown(url: str) -> None:
 
 def test_where_no_proxy_is_named_nothing_is_imported_to_find_one() -> None:
     program = (
-        "import sys; from irsa_creds._identity.endpoint_settings import Http; "
+        "import sys; from irsa_creds._identity.endpoint_settings import HttpSettings; "
         "from irsa_creds._identity.settings import EnvironSettings; "
-        "Http.resolve(EnvironSettings({})); "
+        "HttpSettings.resolve(EnvironSettings({})); "
         "print('urllib.request' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

@@ -1,6 +1,6 @@
-"""What STS said: credentials out of its XML, or one `Failure` that tells what is wrong.
+"""STS's response: credentials from its XML, or a `Failure`.
 
-Imports inside functions are of modules that `_lazy` has loaded before: only an STS call pays.
+Imports inside functions are of modules that `preload` has loaded before.
 """
 
 from __future__ import annotations
