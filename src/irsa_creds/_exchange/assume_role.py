@@ -104,7 +104,7 @@ class SignedStsClient(StsClient):
             **policies_form(hop.policy, hop.policy_arns),
         }
         for number, (key, value) in enumerate(hop.tags, 1):
-            form[f"Tags.member.{number}.SigningCredentials"] = key
+            form[f"Tags.member.{number}.Key"] = key
             form[f"Tags.member.{number}.Value"] = value
         for number, key in enumerate(hop.transitive_tag_keys, 1):
             form[f"TransitiveTagKeys.member.{number}"] = key
