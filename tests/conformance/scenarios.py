@@ -25,97 +25,113 @@ from conformance.steps import (
     Seen,
 )
 
-__all__ = ["SCENARIOS"]
+__all__ = ["REASONS", "SCENARIOS"]
 
-_IN_BACKGROUND = (
-    "No reader waits while credentials are valid: this one gets those that are held at once, and "
-    "the next one the new ones, which a thread of ours fetches meanwhile (usually before any read)."
-)
-_NEVER_EXPIRED = (
-    "Expired credentials are never handed out: every request signed with them fails at the "
-    "service, with an error that hides the cause. The reader gets one that says why STS gave none."
-)
-_BACK_OFF = (
-    "With nothing valid, a failure answers for STS for 1 to 20 s, not for 5 to 10 minutes: a pod "
-    "recovers with STS. It costs more calls during an outage."
-)
-_SERVED_WHILE_VALID = (
-    "A refusal while credentials are valid raises nothing: they still work, IAM is often mended "
-    "within minutes, and a service that goes on is better than one that stops early. It is "
-    "logged as an ERROR, and tried again after at most 60 s."
-)
-_SPREAD = (
-    "Refreshes are spread over the life of credentials, so that pods that start together do not "
-    "ask together: the first is due at any time between a tenth of it and AWS's window."
-)
+#: Why a scenario differs: the page's text by the name that scenarios give.
+REASONS = {
+    "background": (
+        "While credentials are valid, no caller waits. By AWS's rules the read that meets a "
+        "refresh waits for it. Here it gets the valid credentials, a background thread refreshes, "
+        "and a later read gets the new ones."
+    ),
+    "expired": (
+        "Expired credentials are never returned. AWS's rules continue to serve them, and every "
+        "request then fails at the service with an error that hides the cause. Here the caller "
+        "gets an error that names the cause."
+    ),
+    "spread": (
+        "Refreshes are spread over the lifetime. By AWS's rules all pods that started together "
+        "refresh in the same window from then on. Here the first refresh comes at random between "
+        "a tenth of the lifetime and AWS's window, and a later one up to 5 minutes (at most a "
+        "twelfth of the lifetime) before that window."
+    ),
+    "back-off": (
+        "A back-off lasts seconds, not 5 to 10 minutes: with nothing valid 1 to 2 s at first, up "
+        "to 20 s later. A pod recovers as soon as STS does, at the price of more calls during an "
+        "outage. The failure is cached for that time, so that a thousand callers are not a "
+        "thousand calls."
+    ),
+    "denial": (
+        "A denial raises nothing while credentials are valid. Here it is logged as an ERROR and "
+        "tried again after 60 s or less: the credentials still work, and IAM is often fixed "
+        "within minutes."
+    ),
+    "window": (
+        "The refresh window is at most half of the lifetime, before the random part. There is no "
+        "setting for it, because no caller waits for a refresh; `get(min_ttl=...)` is for "
+        "credentials that must last."
+    ),
+    "stale": (
+        "A service that rejects a key makes the credentials stale, not expired: a service with a "
+        "wrong clock must not stop a pod."
+    ),
+}
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
-        "Valid credentials are served, and nobody is asked.",
+        "A read of valid credentials.",
         "valid",
         [Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True))],
-        _SPREAD,
+        ("spread",),
     ),
     Scenario(
-        "In the advisory window a refresh succeeds.",
+        "Advisory window: the refresh succeeds.",
         "advisory",
         [Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True))],
-        _IN_BACKGROUND,
+        ("background",),
     ),
     Scenario(
-        "In the advisory window a refresh fails: what is held is served, and a back-off begins.",
+        "Advisory window: the refresh fails.",
         "advisory",
         [Get(FAILS, Seen(CACHED, asked=True))],
         backs_off=True,
     ),
     Scenario(
-        "In the mandatory window a refresh succeeds.",
+        "Mandatory window: the refresh succeeds.",
         "mandatory",
         [Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True))],
-        _IN_BACKGROUND,
+        ("background",),
     ),
     Scenario(
-        "In the mandatory window a refresh fails: what is held is served, and a back-off begins.",
+        "Mandatory window: the refresh fails.",
         "mandatory",
         [Get(FAILS, Seen(CACHED, asked=True))],
         backs_off=True,
     ),
     Scenario(
-        "Expired credentials are refreshed.",
+        "Expired credentials: the refresh succeeds.",
         "expired",
         [Get(FRESH, Seen(NEW, asked=True))],
     ),
     Scenario(
-        "Expired credentials cannot be refreshed: they are served.",
+        "Expired credentials: the refresh fails.",
         "expired",
         [Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True))],
-        _NEVER_EXPIRED,
+        ("expired",),
     ),
     Scenario(
-        "The first fetch fails and raises; the next call tries again.",
+        "The first fetch fails.",
         "none",
         [
             Get(FAILS, Seen(NOTHING, asked=True)),
             Get(FRESH, Seen(NEW, asked=True), Seen(NOTHING, asked=False)),
         ],
-        "A failure with nothing valid answers for STS for 1 to 2 s at first, then up to 20 s: else "
-        "a thousand readers that start together would each call STS. The refresh itself made 4 "
-        "attempts.",
+        ("back-off",),
     ),
     Scenario(
-        "In the advisory window the source gives expired credentials: a refresh that failed.",
+        "Advisory window: the source returns expired credentials.",
         "advisory",
         [Get(STALE, Seen(CACHED, asked=True))],
         backs_off=True,
     ),
     Scenario(
-        "In the mandatory window the source gives expired credentials: a refresh that failed.",
+        "Mandatory window: the source returns expired credentials.",
         "mandatory",
         [Get(STALE, Seen(CACHED, asked=True))],
         backs_off=True,
     ),
     Scenario(
-        "A lifetime of 10 minutes has a window of 5.",
+        "Window for a lifetime of 10 minutes.",
         "none",
         [
             Get(
@@ -125,10 +141,10 @@ SCENARIOS: tuple[Scenario, ...] = (
                 lifetime=600,
             )
         ],
-        _SPREAD,
+        ("spread",),
     ),
     Scenario(
-        "A lifetime of 20.5 minutes has a window of 15.",
+        "Window for a lifetime of 20.5 minutes.",
         "none",
         [
             Get(
@@ -139,11 +155,10 @@ SCENARIOS: tuple[Scenario, ...] = (
                 lifetime=1230,
             )
         ],
-        "The window is half of the lifetime at most, before chance: one of 15 minutes in 20.5 "
-        f"would refresh every 5.5 minutes. {_SPREAD}",
+        ("window", "spread"),
     ),
     Scenario(
-        "A lifetime of 6 hours has a window of 60 minutes.",
+        "Window for a lifetime of 6 hours.",
         "none",
         [
             Get(
@@ -153,10 +168,10 @@ SCENARIOS: tuple[Scenario, ...] = (
                 lifetime=21600,
             )
         ],
-        _SPREAD,
+        ("spread",),
     ),
     Scenario(
-        "Another lifetime after a refresh has another window.",
+        "Window for another lifetime after a refresh.",
         "none",
         [
             Get(
@@ -174,11 +189,10 @@ SCENARIOS: tuple[Scenario, ...] = (
                 lifetime=600,
             ),
         ],
-        f"{_SPREAD} Later ones begin up to 5 minutes (a twelfth of the lifetime at most) before "
-        f"that window: so pods stay spread. {_IN_BACKGROUND}",
+        ("spread", "background"),
     ),
     Scenario(
-        "A window of 30 minutes that the customer set is used in place of the table's 60.",
+        "Window of 30 minutes set by the customer.",
         "none",
         [
             Get(
@@ -189,51 +203,48 @@ SCENARIOS: tuple[Scenario, ...] = (
                 lifetime=21600,
             )
         ],
-        "There is no such setting: nobody waits for a refresh, so there is nothing to tune. "
-        "`get(min_ttl=...)` is for who needs credentials that last. "
-        f"{_SPREAD}",
+        ("window", "spread"),
     ),
     Scenario(
-        "In the advisory window STS refuses: that is raised at once, and tried again after 5 s.",
+        "Advisory window: STS denies the call.",
         "advisory",
         [
             Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
             Advance(6),
             Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
         ],
-        _SERVED_WHILE_VALID,
+        ("denial",),
     ),
     Scenario(
-        "In the mandatory window STS refuses: that is raised at once, and tried again after 5 s.",
+        "Mandatory window: STS denies the call.",
         "mandatory",
         [
             Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
             Advance(6),
             Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
         ],
-        _SERVED_WHILE_VALID,
+        ("denial",),
     ),
     Scenario(
-        "STS refuses, and a call at once after that has the same error without another request.",
+        "Advisory window: STS denies the call, and another read follows.",
         "advisory",
         [
             Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
             Get(None, Seen(REFUSED, asked=False), Seen(CACHED, asked=False)),
         ],
-        f"STS is not asked again here either. {_SERVED_WHILE_VALID}",
+        ("denial",),
     ),
     Scenario(
-        "A service rejects the key that is held: the next call refreshes, which succeeds.",
+        "A service rejects the key in use: the refresh succeeds.",
         "valid",
         [
             Invalidate(matches=True),
             Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True)),
         ],
-        "A service's word makes credentials stale, not expired: a service whose clock is wrong "
-        f"must not stop a pod. {_IN_BACKGROUND}",
+        ("stale", "background"),
     ),
     Scenario(
-        "A service rejects the key that is held, and the refresh fails: it is served further.",
+        "A service rejects the key in use: the refresh fails.",
         "valid",
         [
             Invalidate(matches=True),
@@ -242,7 +253,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         backs_off=True,
     ),
     Scenario(
-        "A service rejects the key during a back-off: that is obeyed, and the next try succeeds.",
+        "A service rejects the key in use during a back-off.",
         "expired",
         [
             Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True)),
@@ -257,19 +268,19 @@ SCENARIOS: tuple[Scenario, ...] = (
                 early=Seen(CACHED, asked=True),
             ),
         ],
-        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 60 s. {_SPREAD}",
+        ("expired", "back-off", "spread"),
     ),
     Scenario(
-        "A service rejects a key that is held no more: nothing happens.",
+        "A service rejects a key that is not in use.",
         "valid",
         [
             Invalidate(matches=False),
             Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True)),
         ],
-        f"The other key changes nothing. {_SPREAD}",
+        ("spread",),
     ),
     Scenario(
-        "After a refresh that failed, the source is left alone until the back-off is over.",
+        "Reads during and after a back-off.",
         "expired",
         [
             Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True)),
@@ -283,10 +294,10 @@ SCENARIOS: tuple[Scenario, ...] = (
                 early=Seen(CACHED, asked=True),
             ),
         ],
-        f"{_NEVER_EXPIRED} {_BACK_OFF} Here it has recovered at 300 s. {_SPREAD}",
+        ("expired", "back-off", "spread"),
     ),
     Scenario(
-        "The first fetch is refused: that is raised, and tried again after 5 s.",
+        "The first fetch is denied.",
         "none",
         [
             Get(REFUSES, Seen(REFUSED, asked=True)),

@@ -27,9 +27,9 @@ __all__ = [
 
 #: What a call of the application's comes back with.
 CACHED, NEW = "cached", "new"
-NOTHING, REFUSED = "error", "refusal"
+NOTHING, REFUSED = "error", "denial"
 #: What the source answers.
-FRESH, STALE, FAILS, REFUSES = "fresh", "stale", "fails", "refuses"
+FRESH, STALE, FAILS, REFUSES = "fresh", "expired", "fails", "denies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Seen:
 
     def __str__(self) -> str:
         """What the page shows."""
-        asked = "STS asked" if self.asked else "STS not asked"
+        asked = "call" if self.asked else "no call"
         window = "" if self.window is None else f", window {self.window:g} s"
         return f"{self.result}, {asked}{window}"
 
@@ -113,14 +113,14 @@ class Scenario:
         given: what is held: "valid", "advisory" or "mandatory" (in that window of theirs),
             "expired" or "none".
         steps: what happens.
-        why: the reason where ours differs.
+        why: names of the reasons if ours differs.
         backs_off: whether it ends with a back-off, whose length it does not look at.
     """
 
     title: str
     given: str
     steps: Sequence[Step]
-    why: str = ""
+    why: Sequence[str] = ()
     backs_off: bool = False
 
     @property

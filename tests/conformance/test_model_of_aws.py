@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LEFT = {"valid": 1200.0, "advisory": 240.0, "mandatory": 30.0, "expired": -30.0}
 _LIFETIME = 3600.0
 # The model has no setting for the window.
-_UNSET = "that the customer set"
+_UNSET = "set by the customer"
 
 
 class Source:

@@ -61,10 +61,10 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
     pauses: list[tuple[str, Callable[[int], float]]] = [
         ("valid, failed: from", lambda n: policy.background_pause(failed, n, plenty, low)),
         ("valid, failed: to", lambda n: policy.background_pause(failed, n, plenty, high)),
-        ("valid, refused", lambda n: policy.background_pause(refused, n, plenty, high)),
+        ("valid, denied", lambda n: policy.background_pause(refused, n, plenty, high)),
         ("nothing valid, failed: from", lambda n: policy.record_seconds(failed, n, low)),
         ("nothing valid, failed: to", lambda n: policy.record_seconds(failed, n, high)),
-        ("nothing valid, refused", lambda n: policy.record_seconds(refused, n, high)),
+        ("nothing valid, denied", lambda n: policy.record_seconds(refused, n, high)),
     ]
     assert rows(page("how-it-works.md"), "| failures in a row") == [
         [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
@@ -78,15 +78,16 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
         f"up to {policy.BLOCKING_ATTEMPTS}, fewer",
         f"{policy.LATER_ATTEMPTS} after a refresh that failed for its callers",
         f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, where STS",
-        f"`Retry-After` up to {policy.RECORD_SECONDS:g} s; a refusal",
-        f"| **{policy.THROTTLED_SECONDS:g} s** |",
-        f"| **{policy.RECORD_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |",
+        f"`Retry-After` up to {policy.RECORD_SECONDS:g} s; a denial",
         f"| {policy.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
         f"| {policy.BLOCKING_SECONDS:g} s |",
         f"starts a refresh at most every {policy.DEMAND_INTERVAL:g} s",
         f"not for a key younger than {policy.DEMAND_INTERVAL:g} s",
     ):
         assert said in text
+    bench = page("development/bench.md")
+    assert f"| **{policy.THROTTLED_SECONDS:g} s** |" in bench
+    assert f"| **{policy.RECORD_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |" in bench
     assert policy.background_seconds(1e9) == policy.ATTEMPT_SECONDS
     assert (policy.background_seconds(20.0), policy.background_seconds(0.0)) == (5.0, 1.0)
     assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60.0)
