@@ -46,7 +46,7 @@ linkcheck_ignore = [r"https?://(?!127\.0\.0\.1|localhost)"]
 # Where a check's id stands in prose it leads to its row. The sources have the bare ids: they are
 # read on a terminal as well.
 _ID = r"[EFTRCVMNSP]\d\d"
-_LINKED = {"gotchas", "messages", "on-call", "tutorial"}
+_LINKED = {"troubleshooting", "tutorial"}
 _CODE = r"(?ms)^```.*?^```$|`[^`\n]*`|\]\([^)]*\)"
 
 

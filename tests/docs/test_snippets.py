@@ -46,7 +46,7 @@ class Terminal:
     def __init__(self, patch: pytest.MonkeyPatch, issuer: Issuer) -> None:
         self._patch, self._issuer = patch, issuer
         self._names: dict[str, Any] = {"__name__": "page"}
-        # What the block before printed, where that was Python.
+        # What the block before printed, if it was Python or a shell script.
         self._said: str | None = None
         self._pod = contextlib.ExitStack()
         self._deployed = False
@@ -62,6 +62,9 @@ class Terminal:
             self._python(block)
         elif block.language == "console":
             self._console(block)
+        elif block.language == "sh":
+            self._deploy()
+            self._said = self._shell(block, block.text)
         elif block.language == "text" and block.follows and said is not None:
             same(block, block.text, said)
 
@@ -88,21 +91,27 @@ class Terminal:
     def _console(self, block: Block) -> None:
         for command, shown in commands(block.text):
             self._deploy()
-            done = subprocess.run(
-                ["sh", "-c", command],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=60,
-            )
-            where = f"{block.page}:{block.line}: $ {command}\n{done.stdout}"
-            # Of `irsa-creds`, and of a shell that finds no such command.
-            assert done.returncode not in {2, 127}, where
-            assert "Traceback" not in done.stdout, where
+            said = self._shell(block, command)
             if shown:
-                same(block, shown, done.stdout)
+                same(block, shown, said)
+
+    @staticmethod
+    def _shell(block: Block, command: str) -> str:
+        """Return what a command prints."""
+        done = subprocess.run(
+            ["sh", "-c", command],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        where = f"{block.page}:{block.line}: $ {command}\n{done.stdout}"
+        # Of `irsa-creds`, and of a shell that finds no such command.
+        assert done.returncode not in {2, 127}, where
+        assert "Traceback" not in done.stdout, where
+        return done.stdout
 
     def _deploy(self) -> None:
         if not self._deployed:
@@ -145,7 +154,7 @@ def test_no_block_is_overlooked(page: str) -> None:
 @pytest.mark.parametrize("page", pages())
 def test_every_command_is_one_that_irsa_creds_knows(page: str) -> None:
     for each in blocks(page):
-        if each.language == "console":
+        if each.language in {"console", "sh"}:
             for line in _COMMANDS.findall(each.text):
                 words = shlex.shlex(line, posix=True, punctuation_chars=True)
                 words.whitespace_split = True

@@ -1,4 +1,4 @@
-"""The page about messages knows every code and every check, and none that does not exist."""
+"""The troubleshooting page has every code and every check, and none that does not exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stsserver import jwt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 SOURCE = Path(irsa_creds.__file__).parent
 CHECKS = {
     f"{letter}{number:02}"

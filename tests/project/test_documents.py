@@ -36,7 +36,7 @@ def test_no_page_is_missing() -> None:
         "CONTRIBUTING.md",
         "README.md",
         "how-it-works.md",
-        "on-call.md",
+        "troubleshooting.md",
     }
 
 

@@ -1,4 +1,4 @@
-"""The page of gotchas: each is made here, and found by a check that the page names for it."""
+"""Each cause on the troubleshooting page is produced here, and a check that it names finds it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PAGE = (ROOT / "docs" / "gotchas.md").read_text()
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 ROLE = "arn:aws:iam::123456789012:role/reports"
 SOURCES = (ROOT / "src" / "irsa_creds" / "diagnosis").rglob("*.py")
@@ -27,9 +27,9 @@ KNOWN = {found for file in SOURCES for found in re.findall(r'"([A-Z]\d\d)"', fil
 
 
 def sections() -> dict[str, str]:
-    """Return each section's text by its heading."""
-    parts = re.split(r"^## (.+)\n", PAGE, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    """Return the text of each cause by its heading; the tables of codes are no causes."""
+    causes, *_ = PAGE.partition("\n## All error codes\n")
+    return dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", causes, re.MULTILINE | re.DOTALL))
 
 
 def named(section: str) -> set[str]:
@@ -47,8 +47,14 @@ def test_it_ends_in_the_checks_that_find_it(section: str) -> None:
 
 def test_every_section_is_made_here_or_says_why_not() -> None:
     made = {section for section, *_ in [*POLICIES, *MANIFESTS, *PODS]}
-    # Nothing older is installed, and nothing is closed to root: tests/diagnosis has both.
-    assert made | {"An SDK that is too old", "The token cannot be read"} == set(sections())
+    # Nothing older is installed, nothing is closed to root, and STS is not called here:
+    # tests/diagnosis and tests/chain have these.
+    elsewhere = {
+        "The SDK is too old",
+        "The process runs as another user",
+        "A later role of a chain is denied",
+    }
+    assert made | elsewhere == set(sections())
 
 
 def changed(old: str, new: str) -> Callable[[str], str]:
@@ -56,21 +62,21 @@ def changed(old: str, new: str) -> Callable[[str], str]:
 
 
 POLICIES = [
-    ("A typo in the trust policy", "P01", changed("AssumeRoleWithWebIdentity", "AssumeRole")),
-    ("A typo in the trust policy", "P02", changed("provider/oidc", "provider/https://oidc")),
-    ("A typo in the trust policy", "P03", changed("amazonaws.com/id/", "amazonaws.com/")),
-    ("A typo in the trust policy", "P04", changed("shop:reports", "shop:report")),
-    ("A typo in the trust policy", "P05", changed("shop:reports", "shop:*")),
-    ("The cluster was built anew", "P02", changed("/id/EXAMPLE", "/id/0123456")),
-    ("The cluster was built anew", "P03", changed("/id/EXAMPLE", "/id/0123456")),
-    ("The region in the issuer, and the region of STS", "P03", changed("oidc.eks.", "eks.oidc.")),
-    ("The audience", "P06", changed('"sts.amazonaws.com"', '"vault"')),
+    ("The trust policy does not match", "P01", changed("AssumeRoleWithWebIdentity", "AssumeRole")),
+    ("The trust policy does not match", "P02", changed("provider/oidc", "provider/https://oidc")),
+    ("The trust policy does not match", "P03", changed("amazonaws.com/id/", "amazonaws.com/")),
+    ("The trust policy does not match", "P04", changed("shop:reports", "shop:report")),
+    ("The trust policy does not match", "P05", changed("shop:reports", "shop:*")),
+    ("The cluster was recreated", "P02", changed("/id/EXAMPLE", "/id/0123456")),
+    ("The cluster was recreated", "P03", changed("/id/EXAMPLE", "/id/0123456")),
+    ("Two regions differ, or no region is set", "P03", changed("oidc.eks.", "eks.oidc.")),
+    ("The audience does not match", "P06", changed('"sts.amazonaws.com"', '"vault"')),
     (
-        "It works, and for everybody",
+        "The trust policy is too wide",
         "P11",
         lambda text: text.replace("shop:reports", "*").replace("Equals", "Like"),
     ),
-    ("It works, and for everybody", "P08", changed("StringEquals", "ForAllValues:StringEquals")),
+    ("The trust policy is too wide", "P08", changed("StringEquals", "ForAllValues:StringEquals")),
 ]
 
 
@@ -118,9 +124,13 @@ MANIFESTS = [
         changed('"shop"\n  annotations', '"other"\n  annotations'),
     ),
     ("The annotation is on the wrong object", "M04", changed("/role-arn", "/role")),
-    ("A subPath mount", "M05", lambda text: text.partition("      containers:\n")[0] + MOUNTED),
     (
-        "The audience",
+        "The token is mounted with subPath",
+        "M05",
+        lambda text: text.partition("      containers:\n")[0] + MOUNTED,
+    ),
+    (
+        "The audience does not match",
         "M05",
         lambda text: (
             text.partition("      containers:\n")[0] + MOUNTED.replace(", subPath: token", "")
@@ -144,7 +154,7 @@ def test_doctor_finds_it_in_a_manifest(
 
 DAY = 86_400
 PODS: list[tuple[str, str, dict[str, str | None], dict[str, Any]]] = [
-    ("The region in the issuer, and the region of STS", "V02", {"AWS_REGION": None}, {}),
+    ("Two regions differ, or no region is set", "V02", {"AWS_REGION": None}, {}),
     (
         "The pod is older than the annotation",
         "E01",
@@ -152,17 +162,22 @@ PODS: list[tuple[str, str, dict[str, str | None], dict[str, Any]]] = [
         {},
     ),
     ("The pod is older than the annotation", "E02", {"AWS_ROLE_ARN": None}, {}),
-    ("A subPath mount", "F05", {}, {"age": 0.9}),
-    ("A subPath mount", "T01", {}, {"lifetime": -60}),
-    ("The audience", "T03", {}, {"audience": "pods.eks.amazonaws.com"}),
-    ("The cluster's own token", "F04", {}, {"audience": "https://kubernetes.default.svc"}),
+    ("The token is mounted with subPath", "F05", {}, {"age": 0.9}),
+    ("The token is mounted with subPath", "T01", {}, {"lifetime": -60}),
+    ("The audience does not match", "T03", {}, {"audience": "pods.eks.amazonaws.com"}),
     (
-        "Something else is asked first",
+        "The file is the token of the API server",
+        "F04",
+        {},
+        {"audience": "https://kubernetes.default.svc"},
+    ),
+    (
+        "Something else takes precedence",
         "C01",
         {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"},
         {},
     ),
-    ("A wrong clock", "T02", {}, {"age": -1}),
+    ("The clock is wrong", "T02", {}, {"age": -1}),
 ]
 
 
