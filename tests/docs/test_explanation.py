@@ -77,7 +77,7 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
         f"waits for the refresh, {policy.WAITER_SECONDS:g} s at most",
         f"up to {policy.BLOCKING_ATTEMPTS}, fewer",
         f"{policy.LATER_ATTEMPTS} after a refresh that failed for its callers",
-        f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, where STS",
+        f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, if STS",
         f"`Retry-After` up to {policy.RECORD_SECONDS:g} s; a denial",
         f"| {policy.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
         f"| {policy.BLOCKING_SECONDS:g} s |",
