@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import botocore.session
 import pytest
 
-import dispositions
 import irsa_creds
+import signal_dispositions
+from engine_fakes import FakeClock, FakeSts, Rig, high, rig
 from irsa_creds.testing import Sandbox
-from kit import FakeClock, FakeSts, Rig, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-dispositions.unignore()
+signal_dispositions.unignore()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,8 +22,8 @@ from botocore.config import Config
 from botocore.session import Session
 
 import irsa_creds
+from fake_network import Refusal, Sent, Wire
 from irsa_creds._engine.clock import SystemClock
-from wire import Refusal, Sent, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -199,7 +199,7 @@ OUTCOMES: dict[Row, Callable[[Outcome, Case], Outcome]] = {
 }
 
 
-class Colour:
+class Program:
     """A program of botocore's; another colour says what it does otherwise."""
 
     session: Any = Session
@@ -245,14 +245,14 @@ class Bench:
     """
 
     def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, folder: Path, colour: Colour | None = None
+        self, monkeypatch: pytest.MonkeyPatch, folder: Path, colour: Program | None = None
     ) -> None:
         monkeypatch.setattr(socket, "gethostname", lambda: HOST)
         # Pauses between attempts are not what is compared.
         monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
         self._monkeypatch = monkeypatch
         self._folder = folder
-        self._colour = colour or Colour()
+        self._colour = colour or Program()
 
     def difference(self, case: Case, ours: Outcome) -> dict[str, tuple[Any, Any]]:
         """Return what is otherwise than it should be: by its name what is expected, and ours."""

@@ -17,7 +17,7 @@ from differential_axes import (
     SECOND_ROLE,
     SOURCES,
 )
-from wire import Refusal
+from fake_network import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from engine_fakes import ROLE, failure
 from irsa_creds._errors import (
     ConfigError,
     ExchangeError,
@@ -18,7 +19,6 @@ from irsa_creds._errors import (
     instant,
 )
 from irsa_creds._masking import mask
-from kit import ROLE, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

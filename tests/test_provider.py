@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import ROLE, FakeClock, FakeSts, failure, join_refreshes
 from irsa_creds import ExchangeError, RefreshStarted, RefreshSucceeded, RefreshTimeout
 from irsa_creds._identity.config import Config
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import Registry
-from kit import ROLE, FakeClock, FakeSts, failure, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

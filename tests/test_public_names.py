@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 import irsa_creds
-from fresh import python
+from fresh_interpreter import python
 from irsa_creds import diagnosis
 
 NAMES = [

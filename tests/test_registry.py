@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
+from engine_fakes import ROLE, FakeClock, FakeSts, eventually, join_refreshes
 from irsa_creds import ConfigError, Provider
 from irsa_creds._engine import timer
 from irsa_creds._engine.timer import Timer
 from irsa_creds._identity.config import Config
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import Registry, issuer_of_file
-from kit import ROLE, FakeClock, FakeSts, eventually, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,19 +9,19 @@ import pytest
 from aiobotocore.session import AioSession
 
 import irsa_creds
-from aio.colour import AioColour
+from aio.aio_program import AioProgram
 from aio.loops import frozen
 from differential import Bench, Case
 from differential_axes import HOP, IRSA, KEYS as APP
 from differential_cases import cases, different
-from stsserver import StsServer, answer, credentials_xml, http, success
-from wire import KEYS, WEB_IDENTITY
+from fake_network import KEYS, WEB_IDENTITY
+from sts_server import StsServer, answer, credentials_xml, http, success
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stsserver import Seen
-    from wire import Sent
+    from fake_network import Sent
+    from sts_server import Seen
 
 # Coverage doubles their time, and no line is theirs alone.
 pytestmark = pytest.mark.no_cover
@@ -33,7 +33,7 @@ EXPIRATION = "2099-01-05T11:00:00Z"
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
-    return Bench(monkeypatch, tmp_path, AioColour())
+    return Bench(monkeypatch, tmp_path, AioProgram())
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -74,7 +74,7 @@ def read_thrice(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     There aiobotocore's own provider reads first, then ours.
     """
     with monkeypatch.context() as patch:
-        wire = AioColour().tap(patch)
+        wire = AioProgram().tap(patch)
         frozen(AioSession())
     frozen(AioSession())
     irsa_creds.install()

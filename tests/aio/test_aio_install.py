@@ -21,12 +21,12 @@ from botocore.session import Session
 
 import irsa_creds
 from aio.loops import frozen, is_ours, on_asyncio, resolved
-from fresh import python
+from botocore_sessions import SECOND, attributes, hop, pod, warnings, write_profiles
+from fake_network import KEYS, WEB_IDENTITY, Wire
+from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
 from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
-from sessions import SECOND, attributes, hop, pod, warnings, write_profiles
-from wire import KEYS, WEB_IDENTITY, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError, InvalidConfigError
 
 import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
+from engine_fakes import ROLE, Rig
+from fake_network import give_irsa
 from irsa_creds._botocore.expired_token import watch_for_expired
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.testing._server import LoopbackServer, Reply
-from kit import ROLE, Rig
-from wire import give_irsa
 
 if TYPE_CHECKING:
     from pathlib import Path

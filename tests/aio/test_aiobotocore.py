@@ -19,12 +19,12 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 
 import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
+from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
+from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
 from irsa_creds._botocore.aio import _HELD, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials
-from kit import EPOCH, ROLE, FakeClock, Rig, failure, rig
-from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,21 +21,21 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 import irsa_creds
+from engine_fakes import ROLE
 from irsa_creds import ExchangeError
 from irsa_creds._provider import engine_of
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.botocore import IrsaCredentials
-from kit import ROLE
 from races.crowd import LoopThread, waiting_for
-from races.lab import LoopbackSts, eventually
+from races.harness import LoopbackSts, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
+    from engine_fakes import Rig
     from irsa_creds.testing import Sandbox
-    from kit import Rig
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from aio.loops import LOOPS, on_asyncio
+from engine_fakes import ROLE, Rig
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.botocore import IrsaCredentials
-from kit import ROLE, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

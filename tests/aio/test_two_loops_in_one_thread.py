@@ -12,8 +12,8 @@ import pytest
 import trio
 import uvloop
 
+from engine_fakes import rig
 from irsa_creds._engine.waiting import aacquire
-from kit import rig
 
 
 def cold() -> Any:
@@ -75,7 +75,7 @@ def test_tasks_of_a_trio_that_is_the_guest_of_an_asyncio_loop_wait_beside_the_ho
 FORK = """
 import asyncio, os, sys, trio
 from irsa_creds._engine.waiting import aacquire
-from kit import rig
+from engine_fakes import rig
 
 async def main():
     pid = os.fork()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from bad_input.spoilers import (
+from bad_input.broken_pods import (
     JWT,
     Case,
     answers,
@@ -24,7 +24,7 @@ from bad_input.spoilers import (
     vault_is_down,
 )
 from irsa_creds import ConfigError, ExchangeError, RefreshTimeout, TokenError
-from stsserver import (
+from sts_server import (
     answer,
     credentials_xml,
     error_xml,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bad_input.spoilers import JWT, Scene
-from stsserver import ROLE, StsServer, success
+from bad_input.broken_pods import JWT, Scene
+from sts_server import ROLE, StsServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

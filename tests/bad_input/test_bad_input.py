@@ -13,7 +13,7 @@ import irsa_creds
 from bad_input.cases import ARGUMENTS, CASES
 
 if TYPE_CHECKING:
-    from bad_input.spoilers import Case, Scene
+    from bad_input.broken_pods import Case, Scene
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import InvalidConfigError
 
 import irsa_creds
+from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
 from irsa_creds.botocore import IrsaCredentials
-from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
     from pathlib import Path

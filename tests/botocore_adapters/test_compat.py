@@ -17,15 +17,15 @@ from botocore.credentials import (
 from botocore.session import Session
 
 import irsa_creds
+from botocore_sessions import attributes, is_ours, pod, warnings
 from irsa_creds._botocore import compat
 from irsa_creds.botocore import IrsaProvider
-from sessions import attributes, is_ours, pod, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from wire import Wire
+    from fake_network import Wire
 
 
 @pytest.fixture(autouse=True)

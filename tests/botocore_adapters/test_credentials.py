@@ -20,11 +20,11 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 from botocore.session import Session
 
 import irsa_creds
+from engine_fakes import EPOCH, ROLE, Rig, failure
+from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
-from kit import EPOCH, ROLE, Rig, failure
-from wire import KEYS, WEB_IDENTITY, Wire, give_irsa
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import irsa_creds
 from differential import Bench, Case, Row
 from differential_axes import IRSA
 from differential_cases import cases, different
-from stsserver import StsServer, success
-from wire import Wire
+from fake_network import Wire
+from sts_server import StsServer, success
 
 if TYPE_CHECKING:
     from pathlib import Path

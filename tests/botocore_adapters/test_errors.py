@@ -17,7 +17,8 @@ from botocore.exceptions import (
 )
 
 import irsa_creds.botocore
-from fresh import python
+from engine_fakes import failure
+from fresh_interpreter import python
 from irsa_creds._botocore import errors
 from irsa_creds._botocore.errors import RefusedError, UnreachableError, dual
 from irsa_creds._errors import (
@@ -28,7 +29,6 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
 )
-from kit import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 import irsa_creds
+from engine_fakes import ROLE, Rig, eventually, failure, join_refreshes
+from fake_network import Refusal, Wire, give_irsa
 from irsa_creds._botocore.expired_token import watch_for_expired
 from irsa_creds._engine import policy
 from irsa_creds.botocore import IrsaCredentials
-from kit import ROLE, Rig, eventually, failure, join_refreshes
-from wire import Refusal, Wire, give_irsa
 
 if TYPE_CHECKING:
     from pathlib import Path

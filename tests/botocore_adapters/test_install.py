@@ -15,11 +15,11 @@ from botocore.credentials import ProfileProviderBuilder
 from botocore.session import Session
 
 import irsa_creds
-from fresh import python
+from botocore_sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
+from fake_network import KEYS, WEB_IDENTITY, Wire
+from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
-from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
-from wire import KEYS, WEB_IDENTITY, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ import pytest
 from botocore.session import Session
 
 import irsa_creds
+from engine_fakes import join_refreshes
 from irsa_creds import ConfigError, ExchangeError, RoleConfig
 from irsa_creds._provider import engine_of
-from kit import join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

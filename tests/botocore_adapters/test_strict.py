@@ -13,13 +13,13 @@ from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
 import irsa_creds
-from sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
+from botocore_sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from wire import Wire
+    from fake_network import Wire
 
 
 @pytest.fixture(autouse=True)

@@ -16,13 +16,13 @@ from botocore.session import Session
 
 import irsa_creds
 import irsa_creds.botocore
+from botocore_sessions import attributes, hop, is_ours, pod, warnings
 from irsa_creds.botocore import IrsaCredentials
-from sessions import attributes, hop, is_ours, pod, warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wire import Wire
+    from fake_network import Wire
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.lab import Container
+from cli.container import Container
 from irsa_creds.cli._identity import is_no_error
 from irsa_creds.testing import Sandbox
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import pytest
 
-from cli.lab import IRSA_CREDS, PATIENCE
+from cli.container import IRSA_CREDS, PATIENCE
 from irsa_creds import ConfigError, __version__
 from irsa_creds._errors import Failure
 from irsa_creds.cli import _whoami, main
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from cli.lab import Container
+    from cli.container import Container
 
 
 def usage(*argv: str) -> int:

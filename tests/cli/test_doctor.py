@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.podlab import SECRET, Lab
+from diagnosis.sample_pod import SECRET, Lab
 from irsa_creds.cli import main
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 

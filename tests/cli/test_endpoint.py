@@ -26,7 +26,7 @@ from irsa_creds.cli._token_place import token_file, variables
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.lab import Container
+    from cli.container import Container
 
 PATIENCE = 20.0
 

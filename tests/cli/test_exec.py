@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from cli.lab import IRSA_CREDS, PATIENCE
+from cli.container import IRSA_CREDS, PATIENCE
 from irsa_creds.cli import _token_place, main
 
 if TYPE_CHECKING:
-    from cli.lab import Container
+    from cli.container import Container
 
 READ = (
     "import boto3;"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from cli.lab import IRSA_CREDS, PATIENCE, Container, answer
+from cli.container import IRSA_CREDS, PATIENCE, Container, answer
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._registry import REGISTRY
 from irsa_creds._shared_cache.store import Store

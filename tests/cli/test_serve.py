@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.lab import IRSA_CREDS, PATIENCE
+from cli.container import IRSA_CREDS, PATIENCE
 from irsa_creds.cli import main
 from irsa_creds.cli._child_environ import REMOVED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.lab import Container
+    from cli.container import Container
 
 URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"

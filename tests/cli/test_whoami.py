@@ -11,7 +11,7 @@ import irsa_creds
 from irsa_creds.cli import main
 
 if TYPE_CHECKING:
-    from cli.lab import Container
+    from cli.container import Container
 
 
 @pytest.fixture

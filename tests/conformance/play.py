@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from conformance import steps as spec
 from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
+from engine_fakes import Rig, failure, rig
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._errors import IrsaError
-from kit import Rig, failure, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

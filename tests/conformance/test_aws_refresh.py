@@ -9,7 +9,7 @@ from conformance.page import BACK_OFF, PATH, page
 from conformance.play import earliest, latest, pause_after, play
 from conformance.scenarios import SCENARIOS
 from conformance.steps import Get, Scenario
-from kit import high, low
+from engine_fakes import high, low
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)

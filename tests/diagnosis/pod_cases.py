@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from diagnosis.podlab import EKS, NOW, ROLE, SECRET, jwt
+from diagnosis.sample_pod import EKS, NOW, ROLE, SECRET, jwt
 
 NO_IRSA = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None}
 CEPH = {"AWS_ENDPOINT_URL_STS": "https://ceph.example.com"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diagnosis.pod_cases import CEPH, NO_IRSA, NO_REGION, SOURCED
-from diagnosis.podlab import NOW, ROLE, SECRET
+from diagnosis.sample_pod import NOW, ROLE, SECRET
 
 
 def of_region(region: str, partition: str, suffix: str) -> dict[str, Any]:

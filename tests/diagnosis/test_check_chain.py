@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from diagnosis.podlab import ROLE, SECRET, Lab
+from diagnosis.sample_pod import ROLE, SECRET, Lab
 from irsa_creds.diagnosis._checks import Diagnosis
 from irsa_creds.diagnosis._doctor import sources
 from irsa_creds.diagnosis._doctor.chain import chain_checks

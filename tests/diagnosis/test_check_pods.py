@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from diagnosis.podlab import EKS, NOW, ROLE, Lab
+from diagnosis.sample_pod import EKS, NOW, ROLE, Lab
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._claims import audiences, seconds
 from irsa_creds.diagnosis._doctor.doctor import offline_checks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.podlab import EKS, ROLE, SECRET, Lab, eks_claims, jwt
+from diagnosis.sample_pod import EKS, ROLE, SECRET, Lab, eks_claims, jwt
 from irsa_creds import ConfigError, TokenError
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds.diagnosis._checks import Check, Diagnosis

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from fresh import python
+from fresh_interpreter import python
 
 CODE = dedent(
     """

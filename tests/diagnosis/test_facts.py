@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import botocore
 import pytest
 
-from diagnosis.podlab import NOW, ROLE, SECRET, Lab, eks_claims, jwt
+from diagnosis.sample_pod import NOW, ROLE, SECRET, Lab, eks_claims, jwt
 from irsa_creds.diagnosis._doctor.facts import User, gather_facts
 from irsa_creds.diagnosis._doctor.file_facts import Mount, gather_file
 

@@ -12,7 +12,7 @@ from irsa_creds._exchange.response import ExchangeRequest, failure_of, parse_res
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network.facts import Exchanged, OnlineFacts
 from irsa_creds.diagnosis._network.sts_checks import exchange_check
-from stsserver import JWT, ROLE, error_xml
+from sts_server import JWT, ROLE, error_xml
 
 URL = "https://sts.eu-west-1.amazonaws.com"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from diagnosis.pod_cases import MISCONFIGURED, Case
-from diagnosis.podlab import SECRET, Lab
+from diagnosis.sample_pod import SECRET, Lab
 from diagnosis.sound_pods import SOUND
 from irsa_creds.diagnosis._checks import Diagnosis
 from irsa_creds.diagnosis._doctor.doctor import offline_checks

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.onlinelab import checked
+from diagnosis.online_checks import checked
 from irsa_creds._credentials import Credentials
 from irsa_creds.diagnosis._network import steps as network_steps
 from irsa_creds.diagnosis._network.checks import online_checks
 from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
 from irsa_creds.diagnosis._network.steps import Trouble
 from irsa_creds.testing import Issuer, Sandbox
-from stsserver import StsServer, answer, http, make_certificate
+from sts_server import StsServer, answer, http, make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

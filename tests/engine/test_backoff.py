@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine_fakes import EPOCH, ROLE, failure, high, low
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.events import LastFailure
 from irsa_creds._engine.policy import NEVER
-from kit import EPOCH, ROLE, failure, high, low
 
 NOW = 1000.0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fresh import python
+from fresh_interpreter import python
 from irsa_creds._engine.clock import SystemClock
 
 if TYPE_CHECKING:

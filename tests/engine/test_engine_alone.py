@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine_fakes import Rig, eventually, failure, join_refreshes, refreshing
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshFailed, RefreshStarted
 from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import acquire
-from kit import Rig, eventually, failure, join_refreshes, refreshing
 
 if TYPE_CHECKING:
     from irsa_creds import Event

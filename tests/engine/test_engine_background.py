@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from engine_fakes import EPOCH, FakeTimer, Rig, failure, high, rig
 from irsa_creds import LastFailure, Status
 from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
-from kit import EPOCH, FakeTimer, Rig, failure, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engine_fakes import FakeTimer, Rig, failure, high, rig
 from irsa_creds import ExchangeError
 from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.waiting import acquire
-from kit import FakeTimer, Rig, failure, high, rig
 
 DAY = 86400.0
 

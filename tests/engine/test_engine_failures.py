@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import Rig, eventually, failure, high, rig, snapshot
 from irsa_creds import ExchangeError, IrsaError, RefreshTimeout
 from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.waiting import aacquire, acquire
-from kit import Rig, eventually, failure, high, rig, snapshot
 
 if TYPE_CHECKING:
     from irsa_creds._exchange.sts import ExchangeResult

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import FakeTimer, Rig, eventually, failure, high, rig
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.waiting import acquire
-from kit import FakeTimer, Rig, eventually, failure, high, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import FakeTimer, Rig, eventually, failure, high, join_refreshes, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire
-from kit import FakeTimer, Rig, eventually, failure, high, join_refreshes, rig
 
 if TYPE_CHECKING:
-    from kit import FakeClock
+    from engine_fakes import FakeClock
 
 BAD_TOKEN = failure("ExpiredTokenException", retryable=False, bad_token=True)
 

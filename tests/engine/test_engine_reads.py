@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import FakeTimer, Rig, failure, high, rig
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshStarted
 from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
 from irsa_creds._engine.waiting import acquire
-from kit import FakeTimer, Rig, failure, high, rig
 
 if TYPE_CHECKING:
     from irsa_creds import Event

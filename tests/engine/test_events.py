@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine_fakes import ROLE, Rig, eventually, failure, rig, snapshot
 from irsa_creds import (
     Event,
     RefreshFailed,
@@ -21,7 +22,6 @@ from irsa_creds import (
 from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._exchange.sts import ExchangeResult
-from kit import ROLE, Rig, eventually, failure, rig, snapshot
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import eventually
 from irsa_creds._engine import forks as forks_module
 from irsa_creds._engine.forks import Forks
-from kit import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

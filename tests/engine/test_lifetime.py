@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from stsserver import ROLE, StsServer, answer, credentials_xml, http
+from sts_server import ROLE, StsServer, answer, credentials_xml, http
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
+from engine_fakes import EPOCH, failure, high, low, snapshot
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot, State, state
-from kit import EPOCH, failure, high, low, snapshot
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE

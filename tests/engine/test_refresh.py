@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import failure, snapshot
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
-from kit import failure, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

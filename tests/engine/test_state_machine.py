@@ -14,8 +14,8 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from irsa_creds import IrsaError
 from irsa_creds._engine.policy import WAITER_SECONDS
-from promises import NEARLY, Promises
-from stepped import SteppedLoop, Waiting
+from promise_machine import NEARLY, Promises
+from stepped_loop import SteppedLoop, Waiting
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import FakeClock, eventually, join_refreshes
 from irsa_creds._engine import timer as timer_module
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
@@ -19,7 +20,6 @@ from irsa_creds._engine.policy import NEVER, OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.timer import Timer
-from kit import FakeClock, eventually, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

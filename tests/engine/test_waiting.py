@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from engine_fakes import ROLE, FakeClock, Rig, eventually, failure, outcome_of, rig, snapshot
 from irsa_creds import ExchangeError, Failure, IrsaError, RefreshTimeout
 from irsa_creds._engine import waiting
 from irsa_creds._engine.policy import OVERDUE_GRACE, WAITER_SECONDS, Snapshot
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire, join
-from kit import ROLE, FakeClock, Rig, eventually, failure, outcome_of, rig, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from irsa_creds._exchange.advice import Advice, advise, claims_told
 from irsa_creds._exchange.classification import Meaning, meaning
 from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.token import Token
-from stsserver import jwt
+from sts_server import jwt
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 CLAIMS = {

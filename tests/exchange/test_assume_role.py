@@ -14,7 +14,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
-from chainlab import SECOND, THIRD
+from chained_engines import SECOND, THIRD
+from engine_fakes import ROLE
 from irsa_creds import Credentials
 from irsa_creds._botocore.errors import dual
 from irsa_creds._errors import ExchangeError, Failure
@@ -23,8 +24,7 @@ from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.roles import ChainedRole
-from kit import ROLE
-from stsserver import DATE, SESSION_TOKEN, StsServer, credentials_xml, hang, http, refuse, success
+from sts_server import DATE, SESSION_TOKEN, StsServer, credentials_xml, hang, http, refuse, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

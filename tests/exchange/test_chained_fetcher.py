@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chainlab import SECOND, THIRD, Pair, further, key, pair
+from chained_engines import SECOND, THIRD, Pair, further, key, pair
+from engine_fakes import FakeTimer, eventually, failure, high, join_refreshes, rig
 from irsa_creds import ExchangeError, RefreshTimeout, TokenError
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot
@@ -16,7 +17,6 @@ from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire, join
 from irsa_creds._errors import Failure
 from irsa_creds._exchange import chained_fetcher
-from kit import FakeTimer, eventually, failure, high, join_refreshes, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

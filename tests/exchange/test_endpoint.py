@@ -18,7 +18,7 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._exchange import endpoint
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._identity.config import Config
-from stsserver import ROLE, credentials_xml
+from sts_server import ROLE, credentials_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable

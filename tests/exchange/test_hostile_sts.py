@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
+from engine_fakes import eventually, refreshing
 from irsa_creds import RoleConfig
-from kit import eventually, refreshing
-from stsserver import JWT, ROLE, SECRET_KEY, SESSION_TOKEN, StsServer, success
+from sts_server import JWT, ROLE, SECRET_KEY, SESSION_TOKEN, StsServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stsserver import Call
+    from sts_server import Call
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from irsa_creds._exchange.http import BODY_LIMIT, NoReply, Reply, Request, post
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._identity.endpoint_settings import HttpSettings
-from stsserver import Call, StsServer, answer, hang, hang_up, http, make_certificate, reset
+from sts_server import Call, StsServer, answer, hang, hang_up, http, make_certificate, reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable

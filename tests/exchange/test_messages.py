@@ -14,7 +14,7 @@ from irsa_creds._exchange.advice import failure
 from irsa_creds._exchange.classification import codes
 from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.token import Token
-from stsserver import jwt
+from sts_server import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
+from engine_fakes import ROLE, snapshot
 from irsa_creds._exchange.assume_role import SignedStsClient, SigningCredentials
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.http import Reply, Request, post
@@ -18,8 +19,7 @@ from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
-from kit import ROLE, snapshot
-from stsserver import (
+from sts_server import (
     JWT,
     StsServer,
     answer,

@@ -12,7 +12,7 @@ import pytest
 
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._exchange.preload import load_exchange_modules
-from stsserver import ROLE, StsServer, refuse, success
+from sts_server import ROLE, StsServer, refuse, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

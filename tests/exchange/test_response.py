@@ -17,7 +17,7 @@ from irsa_creds._exchange.response import (
     parse_response,
 )
 from irsa_creds._identity.token import Token
-from stsserver import (
+from sts_server import (
     ASSUMED,
     CLAIMS,
     DATE,

@@ -22,7 +22,7 @@ from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.token import Token
 from irsa_creds._version import __version__
-from stsserver import (
+from sts_server import (
     DATE,
     JWT,
     ROLE,

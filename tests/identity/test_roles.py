@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import irsa_creds
+from engine_fakes import ROLE
 from irsa_creds import ConfigError, RoleConfig
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.roles import ChainedRole
-from kit import ROLE
 
 SECOND = "arn:aws:iam::210987654321:role/second"
 

@@ -18,7 +18,7 @@ import pytest
 
 from irsa_creds._errors import Failure, TokenError
 from irsa_creds._identity.token import Token, TokenCall, TokenFile, claims_of
-from stsserver import CLAIMS, JWT, jwt
+from sts_server import CLAIMS, JWT, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

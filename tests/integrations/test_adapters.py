@@ -20,7 +20,7 @@ from irsa_creds.adapters import AsyncObstoreCredentials, ObstoreCredentials, Pol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit import FakeClock, FakeSts
+    from engine_fakes import FakeClock, FakeSts
 
 KINDS: list[Callable[[Provider], Any]] = [
     ObstoreCredentials,

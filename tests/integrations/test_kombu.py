@@ -9,7 +9,7 @@ from kombu.asynchronous import Hub, get_event_loop, set_event_loop
 from kombu.connection import Connection
 
 import irsa_creds
-from kit import eventually
+from engine_fakes import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from obstore.exceptions import UnauthenticatedError
 from obstore.store import S3Store
 
 import irsa_creds
+from engine_fakes import eventually
 from irsa_creds.adapters import AsyncObstoreCredentials, ObstoreCredentials
-from kit import eventually
 
 if TYPE_CHECKING:
     from integrations.conftest import Workload

@@ -23,10 +23,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, PeriodicExpor
 from prometheus_client import REGISTRY, generate_latest
 
 import irsa_creds
+from engine_fakes import ROLE, FakeClock, FakeSts, join_refreshes
 from irsa_creds._errors import Failure
 from irsa_creds.opentelemetry import _INSTRUMENTATION, instrument
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
-from kit import ROLE, FakeClock, FakeSts, join_refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

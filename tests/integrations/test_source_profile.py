@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 import irsa_creds
-from sessions import write_profiles
+from botocore_sessions import write_profiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.lab import Container
+from cli.container import Container
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:

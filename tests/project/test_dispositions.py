@@ -11,8 +11,8 @@ import pytest
 PROGRAM = """\
 import signal, subprocess, sys
 sys.path.insert(0, sys.argv[1])
-import dispositions
-dispositions.unignore()
+import signal_dispositions
+signal_dispositions.unignore()
 number = int(sys.argv[2])
 tell = "import signal, sys; print(signal.getsignal(int(sys.argv[1])))"
 subprocess.run([sys.executable, "-c", tell, str(number)], check=True)

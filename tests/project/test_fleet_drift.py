@@ -13,9 +13,9 @@ import simpy
 from benchmarks._coming_rules import ComingCredentials
 from benchmarks.fleet_rules import LIFETIME, Coming, Ours
 from benchmarks.fleet_sts import LIMIT, Ledger, Outage, Sts
+from engine_fakes import FakeClock, FakeSts, FakeTimer, Rig, rig
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._errors import Failure, IrsaError
-from kit import FakeClock, FakeSts, FakeTimer, Rig, rig
 
 if TYPE_CHECKING:
     from benchmarks.fleet_rules import Process

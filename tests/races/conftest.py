@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from races.lab import LoopbackSts
+from races.harness import LoopbackSts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

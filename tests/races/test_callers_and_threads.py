@@ -9,12 +9,12 @@ import pytest
 
 import irsa_creds
 from irsa_creds._provider import engine_of
-from races.lab import beside, eventually, run
+from races.harness import beside, eventually, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = pytest.mark.timeout(110)
 

@@ -14,12 +14,12 @@ import trio
 
 import irsa_creds
 from irsa_creds import Credentials, ExchangeError
-from races.lab import at_once, eventually
+from races.harness import at_once, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 

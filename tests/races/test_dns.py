@@ -13,12 +13,12 @@ import pytest
 import irsa_creds
 from irsa_creds import RefreshTimeout
 from irsa_creds._provider import engine_of
-from races.lab import at_once, eventually
+from races.harness import at_once, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 

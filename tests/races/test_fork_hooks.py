@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fresh import python
+from fresh_interpreter import python
 
 FORK = """
 import os, sys

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kit import eventually
-from races.lab import beside, run
-from stsserver import StsServer, make_certificate, success
+from engine_fakes import eventually
+from races.harness import beside, run
+from sts_server import StsServer, make_certificate, success
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = pytest.mark.timeout(110)
 

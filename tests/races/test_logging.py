@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from races.lab import run
+from races.harness import run
 
 if TYPE_CHECKING:
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = pytest.mark.timeout(60)
 

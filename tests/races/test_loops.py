@@ -12,16 +12,16 @@ import pytest
 import trio
 import uvloop
 
+from engine_fakes import eventually, rig
 from irsa_creds._engine.waiting import aacquire, acquire
-from kit import eventually, rig
 from races.crowd import LoopThread, waiting_for
-from stepped import SteppedLoop
+from stepped_loop import SteppedLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine_fakes import Rig
     from irsa_creds._engine.engine import Engine
-    from kit import Rig
 
 pytestmark = pytest.mark.timeout(60)
 

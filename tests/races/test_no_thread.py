@@ -15,10 +15,10 @@ import irsa_creds
 from irsa_creds import RefreshTimeout
 from irsa_creds._provider import engine_of
 from races.crowd import waiting_for
-from races.lab import eventually
+from races.harness import eventually
 
 if TYPE_CHECKING:
-    from races.lab import LoopbackSts
+    from races.harness import LoopbackSts
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 

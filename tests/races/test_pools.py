@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from races.lab import run
+from races.harness import run
 
 if TYPE_CHECKING:
     from irsa_creds.testing import Sandbox

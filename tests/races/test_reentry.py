@@ -13,19 +13,19 @@ import boto3
 import pytest
 
 import irsa_creds
+from engine_fakes import join_refreshes, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.this_thread import HERE, Line, log, logging_is_held_here
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._provider import engine_of
-from kit import join_refreshes, rig
-from races.lab import eventually
+from races.harness import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kit import FakeClock, Rig
-    from races.lab import LoopbackSts
+    from engine_fakes import FakeClock, Rig
+    from races.harness import LoopbackSts
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 

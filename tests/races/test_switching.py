@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import ROLE, FakeToken
 from irsa_creds import Credentials
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.engine import Engine
@@ -23,7 +24,6 @@ from irsa_creds._engine.waiting import acquire
 from irsa_creds._exchange.fetcher import StsFetcher
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds.botocore import IrsaCredentials
-from kit import ROLE, FakeToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

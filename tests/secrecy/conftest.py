@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secrecy.canaries import TOKEN, Witness, older_objects_set_aside
-from stsserver import ROLE, StsServer, success
+from secrecy.leak_detector import TOKEN, Witness, older_objects_set_aside
+from sts_server import ROLE, StsServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

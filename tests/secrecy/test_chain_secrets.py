@@ -9,15 +9,15 @@ import pytest
 import irsa_creds
 from irsa_creds._exchange.assume_role import SigningCredentials
 from irsa_creds._identity.roles import RoleConfig
-from secrecy.canaries import chain
+from secrecy.leak_detector import chain
 from secrecy.test_secrets import answers, witness_all
-from stsserver import ROLE, SESSION_TOKEN, success
+from sts_server import ROLE, SESSION_TOKEN, success
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from secrecy.canaries import Witness
-    from stsserver import StsServer
+    from secrecy.leak_detector import Witness
+    from sts_server import StsServer
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -19,8 +19,8 @@ from irsa_creds._exchange.http import NoReply, Reply, Request
 from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.token import Token
 from irsa_creds._provider import engine_of
-from secrecy.canaries import OPAQUE, PASSWORD, TOKEN, chain, internals
-from stsserver import (
+from secrecy.leak_detector import OPAQUE, PASSWORD, TOKEN, chain, internals
+from sts_server import (
     ROLE,
     SECRET_KEY,
     SESSION_TOKEN,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from secrecy.canaries import Witness
-    from stsserver import Call, StsServer
+    from secrecy.leak_detector import Witness
+    from sts_server import Call, StsServer
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -239,7 +239,7 @@ def _unlink(path: Path) -> None:
 _SPOILERS = (_tear, _scribble, _rot, _rot, _open, _plant_fifo, _plant_link, _unlink)
 
 
-def unleash(processes: int, seconds: float, seed: int) -> Chaos:
+def run_chaos(processes: int, seconds: float, seed: int) -> Chaos:
     """Let chaos reign, and return what came of it."""
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         chaos = Chaos(processes, Path(folder) / "cache", random.Random(seed))
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    chaos = unleash(given.processes, given.seconds, given.seed)
+    chaos = run_chaos(given.processes, given.seconds, given.seed)
     result = {
         "wrong": chaos.wrong,
         "failed while valid": chaos.failed,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine_fakes import rig
 from irsa_creds._shared_cache import entry
 from irsa_creds._shared_cache.store import Store
-from kit import rig
 from shared_cache.pods import Pod
-from stsserver import JWT
+from sts_server import JWT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

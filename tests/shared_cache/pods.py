@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine_fakes import ROLE, Rig
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.refresh import Refresh
@@ -13,7 +14,6 @@ from irsa_creds._identity.config import Config
 from irsa_creds._shared_cache.entry import VERSION, seal
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher
 from irsa_creds._shared_cache.store import Store
-from kit import ROLE, Rig
 
 if TYPE_CHECKING:
     from pathlib import Path

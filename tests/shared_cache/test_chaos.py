@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared_cache.chaos import unleash
+from shared_cache.chaos import run_chaos
 
 pytestmark = pytest.mark.timeout(110)
 
 
 def test_chaos_brings_no_wrong_credentials_and_fails_no_read() -> None:
-    chaos = unleash(32, 10, seed=4)
+    chaos = run_chaos(32, 10, seed=4)
     assert not chaos.wrong
     assert not chaos.failed
     assert not chaos.unserved, "STS was well all the time"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine_fakes import EPOCH, ROLE, failure
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.policy import Snapshot
 from irsa_creds._exchange.advice import claims_told
@@ -22,7 +23,6 @@ from irsa_creds._shared_cache.entry import (
     mark_of,
     seal,
 )
-from kit import EPOCH, ROLE, failure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from irsa_creds._shared_cache.store import Store
-from races.lab import LoopbackSts, eventually
-from stsserver import JWT
+from races.harness import LoopbackSts, eventually
+from sts_server import JWT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from botocore.session import Session
 
 import irsa_creds
 from irsa_creds._provider import engine_of
-from races.lab import LoopbackSts
-from stsserver import JWT
+from races.harness import LoopbackSts
+from sts_server import JWT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

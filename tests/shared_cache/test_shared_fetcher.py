@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine_fakes import ROLE, failure, high, outcome_of, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._engine import policy
 from irsa_creds._engine.backoff import Backoff
@@ -23,10 +24,9 @@ from irsa_creds._identity.token import Token
 from irsa_creds._shared_cache import entry
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher, _name
 from irsa_creds._shared_cache.store import Store
-from kit import ROLE, failure, high, outcome_of, rig
-from races.lab import eventually
+from races.harness import eventually
 from shared_cache.pods import CONFIG, Pod, change, content_of
-from stsserver import CLAIMS, JWT, jwt
+from sts_server import CLAIMS, JWT, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from races.lab import LoopbackSts
-from stsserver import jwt
+from races.harness import LoopbackSts
+from sts_server import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

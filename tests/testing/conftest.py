@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from irsa_creds.testing import Issuer, Sandbox
-from testing.wire import ONE_TRY, Answer, MovableClock, post
+from testing.sandbox_http import ONE_TRY, Answer, MovableClock, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

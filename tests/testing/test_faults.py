@@ -14,13 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from irsa_creds.testing import OUTAGES, Faults, Sandbox
-from testing.wire import Answer, post, wait_until
+from testing.sandbox_http import Answer, post, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds.testing import Pod
-    from testing.wire import MovableClock
+    from testing.sandbox_http import MovableClock
 
     Exchange = Callable[..., Answer]
 

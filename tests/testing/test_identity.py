@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from testing.wire import Answer, http, post
+from testing.sandbox_http import Answer, http, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds.testing import Pod, Sandbox
-    from testing.wire import MovableClock
+    from testing.sandbox_http import MovableClock
 
     Exchange = Callable[..., Answer]
 

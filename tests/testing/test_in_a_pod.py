@@ -15,7 +15,7 @@ import irsa_creds
 from irsa_creds.opentelemetry import _INSTRUMENTATION, instrument
 from irsa_creds.testing import in_a_pod
 from irsa_creds.testing._plugin import pod_environment
-from testing.surroundings import NOWHERE, there
+from testing.pod_environ import NOWHERE, there
 
 if TYPE_CHECKING:
     from collections.abc import Callable

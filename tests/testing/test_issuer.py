@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from irsa_creds.testing import Issuer
-from testing.wire import http
+from testing.sandbox_http import http
 
 if TYPE_CHECKING:
     from typing import Any

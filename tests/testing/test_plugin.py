@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 import irsa_creds
 from irsa_creds.testing import Sandbox
 from irsa_creds.testing._environ import environ_of
-from testing.surroundings import NOWHERE, there
-from testing.wire import post
+from testing.pod_environ import NOWHERE, there
+from testing.sandbox_http import post
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from irsa_creds.testing import UnsupportedPolicyError
 from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._server import Request
-from testing.wire import Answer, http
+from testing.sandbox_http import Answer, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds.testing import Sandbox
-    from testing.wire import MovableClock
+    from testing.sandbox_http import MovableClock
 
     Exchange = Callable[..., Answer]
 

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 
 import irsa_creds.testing
 from irsa_creds.testing import Issuer, Sandbox
-from testing.wire import Answer, http
+from testing.sandbox_http import Answer, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds.testing import Pod
-    from testing.wire import MovableClock
+    from testing.sandbox_http import MovableClock
 
     Enter = Callable[[Pod], Any]
     Exchange = Callable[..., Answer]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds.testing._server import Delivery, LoopbackServer, Reply, Request
-from testing.wire import http, wait_until
+from testing.sandbox_http import http, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

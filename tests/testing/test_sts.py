@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from testing.wire import Answer, post
+from testing.sandbox_http import Answer, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds.testing import Issuer, Pod, Sandbox
-    from testing.wire import MovableClock
+    from testing.sandbox_http import MovableClock
 
     Exchange = Callable[..., Answer]
 

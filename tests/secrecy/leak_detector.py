@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, quote_plus
 
-from stsserver import SECRET_KEY, SESSION_TOKEN
+from sts_server import SECRET_KEY, SESSION_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stsserver import (
+from sts_server import (
     StsServer,
     make_certificate,
     success,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
-from stsserver import ASSUMED, NAMESPACE, error_xml
+from sts_server import ASSUMED, NAMESPACE, error_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ import botocore.credentials
 import botocore.session
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
+from fake_network import Wire, give_irsa
 from irsa_creds._botocore import install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
-from wire import Wire, give_irsa
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from heldsts import FAILURES, Call, HeldSts
+from blocking_sts import FAILURES, BlockingSts, Call
+from engine_fakes import ROLE, FakeClock, FakeTimer, FakeToken, eventually, failure
 from irsa_creds import IrsaError
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.policy import OVERDUE_LIMIT, WALL_TOLERANCE, Snapshot
@@ -19,7 +20,6 @@ from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.fetcher import StsFetcher
-from kit import ROLE, FakeClock, FakeTimer, FakeToken, eventually, failure
 
 NEVER = float("-inf")
 # Floats: an instant that was computed in two ways.
@@ -38,7 +38,7 @@ class Promises(RuleBasedStateMachine):
             return low + (high - low) * fraction
 
         self.clock, self.token = FakeClock(), FakeToken()
-        self.sts = HeldSts(self.clock)
+        self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
         pilot = StsFetcher(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
         self.engine = Engine(pilot, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from engine_fakes import FakeClock, eventually, failure
 from irsa_creds import Credentials
 from irsa_creds._exchange.sts import ExchangeResult
-from kit import FakeClock, eventually, failure
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
@@ -38,7 +38,7 @@ class Call:
         self.answered.set()
 
 
-class HeldSts:
+class BlockingSts:
     """Lets every request wait until the machine answers it."""
 
     def __init__(self, clock: FakeClock) -> None:

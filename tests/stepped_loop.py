@@ -10,10 +10,10 @@ from irsa_creds._engine.waiting import aacquire
 from irsa_creds._errors import Failure
 
 if TYPE_CHECKING:
+    from engine_fakes import FakeClock
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.policy import Snapshot
     from irsa_creds._engine.refresh import Refresh
-    from kit import FakeClock
 
 __all__ = ["SteppedLoop", "Waiting"]
 

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from stsserver import ROLE, SECRET_KEY, SESSION_TOKEN, credentials_xml, error_xml
+from sts_server import ROLE, SECRET_KEY, SESSION_TOKEN, credentials_xml, error_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

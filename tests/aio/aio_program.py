@@ -10,14 +10,14 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from aio.loops import on_asyncio
-from differential import Case, Colour, Outcome
+from differential import Case, Outcome, Program
 
 if TYPE_CHECKING:
     import pytest
 
-    from wire import Wire
+    from fake_network import Wire
 
-__all__ = ["AioColour"]
+__all__ = ["AioProgram"]
 
 
 class _Body:
@@ -30,7 +30,7 @@ class _Body:
         return self._content
 
 
-class AioColour(Colour):
+class AioProgram(Program):
     """A program of aiobotocore's, in a loop of its own."""
 
     session = AioSession

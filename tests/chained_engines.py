@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from engine_fakes import FakeSts, Rig, low, rig
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
-from kit import FakeSts, Rig, low, rig
 
 if TYPE_CHECKING:
     from irsa_creds._engine.policy import Draw
