@@ -39,6 +39,17 @@ MAY_IMPORT = {
     "__init__": GROUND | {"_engine"},
 }
 
+# The packages of the diagnosis, and what each may import of it.
+SHARED = {"_checks", "_claims", "_fixes"}
+DIAGNOSIS_MAY_IMPORT = {
+    **dict.fromkeys(SHARED, SHARED),
+    "_policy": set[str](),
+    "_explain": SHARED | {"_policy"},
+    "_manifest": SHARED,
+    "_network": SHARED,
+    "_doctor": SHARED | {"_policy", "_explain", "_manifest", "_network"},
+}
+
 
 def modules() -> dict[str, Path]:
     """Return all files of the library by their names below `irsa_creds`."""
@@ -97,6 +108,15 @@ def test_every_package_and_file_stands_in_the_table() -> None:
 def test_imports_run_in_the_direction_of_the_table(module: str) -> None:
     found = {top(name) for name in ours(modules()[module])}
     assert found <= MAY_IMPORT[top(module)] | {top(module)}
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m.startswith("diagnosis._")])
+def test_imports_within_the_diagnosis_run_in_one_direction(module: str) -> None:
+    _, package, *_ = module.split(".")
+    found = {
+        name.split(".")[1] for name in ours(modules()[module]) if name.startswith("diagnosis.")
+    }
+    assert found <= DIAGNOSIS_MAY_IMPORT[package] | {package}
 
 
 def test_the_table_and_the_imports_have_no_circle() -> None:

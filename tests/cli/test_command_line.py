@@ -21,9 +21,9 @@ from cli.container import IRSA_CREDS, PATIENCE
 from irsa_creds import ConfigError, __version__
 from irsa_creds._errors import Failure
 from irsa_creds.cli import _whoami, main
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._parser import COMMANDS
 from irsa_creds.cli._print import Printer, Styled, columns
-from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +118,7 @@ def test_help_of_all_imports_no_command() -> None:
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
-    ours = [f"irsa_creds.cli{name}" for name in ("", "._parser", "._print", "._usage")]
+    ours = [f"irsa_creds.cli{name}" for name in ("", "._errors", "._parser", "._print")]
     assert said.stderr.strip() == str(ours)
 
 

@@ -21,7 +21,7 @@ import irsa_creds
 from irsa_creds.cli import _endpoint
 from irsa_creds.cli._child_environ import child_environ
 from irsa_creds.cli._endpoint import Endpoint, hosts_of
-from irsa_creds.cli._token_place import token_file, variables
+from irsa_creds.cli._endpoint_token import token_file, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

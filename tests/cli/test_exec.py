@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from cli.container import IRSA_CREDS, PATIENCE
-from irsa_creds.cli import _token_place, main
+from irsa_creds.cli import _endpoint_token, main
 
 if TYPE_CHECKING:
     from cli.container import Container
@@ -126,8 +126,8 @@ def test_without_a_place_to_write_to_the_token_is_in_the_environment(
 ) -> None:
     nowhere = container.place / "nowhere"
     code = (
-        "import sys; from irsa_creds.cli import _token_place, main;"
-        f"_token_place._PLACES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
+        "import sys; from irsa_creds.cli import _endpoint_token, main;"
+        f"_endpoint_token._PLACES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
     )
     container.environ["TMPDIR"] = str(nowhere)
     child = seen(container.python(code, "exec", "--", sys.executable, "-c", SEEN))
@@ -428,7 +428,7 @@ def test_a_system_without_the_means_is_told_so(
 def test_the_tokens_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with _token_place.token_file("secret") as path:
+        with _endpoint_token.token_file("secret") as path:
             assert path is not None
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -453,9 +453,9 @@ def test_where_a_place_is_full_the_next_is_taken(
     for place in (full, roomy):
         place.mkdir()
     monkeypatch.setenv("TMPDIR", str(full))
-    monkeypatch.setattr(_token_place, "_PLACES", (str(roomy),))
+    monkeypatch.setattr(_endpoint_token, "_PLACES", (str(roomy),))
     monkeypatch.setattr(os, "fdopen", limited)
-    with _token_place.token_file("secret") as path:
+    with _endpoint_token.token_file("secret") as path:
         assert path is not None
         assert path.is_relative_to(roomy)
         assert path.read_text() == "secret"

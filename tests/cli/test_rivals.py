@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from irsa_creds.cli._rivals import rivals
+from irsa_creds.cli._other_sources import rivals
 
 # What wins, and the profile that makes it win.
 SOURCES = {

@@ -159,7 +159,7 @@ def test_a_port_that_is_none_is_told_so(capsys: pytest.CaptureFixture[str]) -> N
 def test_without_a_place_for_the_token_it_does_not_print_it(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds.cli._token_place._PLACES", ())
+    monkeypatch.setattr("irsa_creds.cli._endpoint_token._PLACES", ())
     monkeypatch.delenv("TMPDIR")
     assert main(["serve"]) == 2
     said = capsys.readouterr()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._network.checks import online_checks
 from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
+from irsa_creds.diagnosis._network.network_checks import online_checks
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Check

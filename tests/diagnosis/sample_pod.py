@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from irsa_creds._identity.token import TokenFile
-from irsa_creds.diagnosis._doctor.facts import Facts, Places, gather_facts
+from irsa_creds.diagnosis._doctor.pod_facts import Facts, Places, gather_facts
 from irsa_creds.testing._volume import ProjectedVolume
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from botocore.session import Session
 
 from diagnosis.sample_pod import ROLE, SECRET, Lab
 from irsa_creds.diagnosis._checks import Diagnosis
-from irsa_creds.diagnosis._doctor import sources
-from irsa_creds.diagnosis._doctor.chain import chain_checks
+from irsa_creds.diagnosis._doctor import profile_sources
+from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 NO_IRSA = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": SECRET}
@@ -217,7 +217,7 @@ def test_the_sources_of_a_profile_are_in_the_order_of_botocores_chain() -> None:
     chain = [each.METHOD for each in Session().get_component("credential_provider").providers]
     ours = [
         METHODS[each.what, each.shared]
-        for each in (sources.ASSUMED, sources.WEB_IDENTITY, *sources.LATER)
+        for each in (profile_sources.ASSUMED, profile_sources.WEB_IDENTITY, *profile_sources.LATER)
     ]
     assert [method for method in chain if method in METHODS.values()] == ours
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from irsa_creds.diagnosis._manifest.checks import manifest_checks
-from irsa_creds.diagnosis._manifest.manifest import Resource, parse_manifest
+from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks
+from irsa_creds.diagnosis._manifest.parse import Resource, parse_manifest
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Check

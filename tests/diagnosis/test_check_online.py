@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from irsa_creds.diagnosis._checks import Check, Diagnosis
-from irsa_creds.diagnosis._network.checks import online_checks
-from irsa_creds.diagnosis._network.facts import (
+from irsa_creds.diagnosis._network.network_checks import online_checks
+from irsa_creds.diagnosis._network.network_facts import (
     Caller,
     Connection,
     Exchanged,

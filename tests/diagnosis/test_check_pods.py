@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from irsa_creds import ConfigError, TokenError
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._doctor.doctor import doctor
-from irsa_creds.diagnosis._explain.case import Finding
+from irsa_creds.diagnosis._explain.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -252,7 +252,7 @@ def test_who_asks_for_more_than_the_manifest_is_told_of_the_machine_too(
 ) -> None:
     manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
     monkeypatch.setattr("irsa_creds.diagnosis._network.gather.gather_online", lambda *_, **__: None)
-    monkeypatch.setattr("irsa_creds.diagnosis._network.checks.online_checks", lambda _: ())
+    monkeypatch.setattr("irsa_creds.diagnosis._network.network_checks.online_checks", lambda _: ())
     assert doctor(manifest=manifest, online=True, environ={})["E01"].status == "fail"
 
 
@@ -303,7 +303,7 @@ def test_online_the_network_is_asked_for_the_same_environment_and_profile(
 
     monkeypatch.setattr("irsa_creds.diagnosis._network.gather.gather_online", gather)
     monkeypatch.setattr(
-        "irsa_creds.diagnosis._network.checks.online_checks",
+        "irsa_creds.diagnosis._network.network_checks.online_checks",
         lambda facts: (Check("S01", "ok", f"Of {facts}."),),
     )
     config = f"[profile dev]\nrole_arn = {ROLE}\nweb_identity_token_file = {{token_file}}\n"

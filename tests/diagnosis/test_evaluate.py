@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import (
+from irsa_creds.diagnosis._policy.parse import (
     Condition,
     Policy,
     PolicyError,

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from irsa_creds import ConfigError, TokenError
 from irsa_creds.diagnosis._explain.explain import CAVEAT, explain
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.parse import PolicyError, parse_policy
 from irsa_creds.diagnosis._policy.request import from_token
 from irsa_creds.diagnosis._policy.templates import trust_policy
 

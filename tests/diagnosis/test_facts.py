@@ -7,8 +7,8 @@ import botocore
 import pytest
 
 from diagnosis.sample_pod import NOW, ROLE, SECRET, Lab, eks_claims, jwt
-from irsa_creds.diagnosis._doctor.facts import User, gather_facts
 from irsa_creds.diagnosis._doctor.file_facts import Mount, gather_file
+from irsa_creds.diagnosis._doctor.pod_facts import User, gather_facts
 
 if TYPE_CHECKING:
     from pathlib import Path

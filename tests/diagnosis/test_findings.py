@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from irsa_creds.diagnosis._explain.explain import Explanation, explain
-from irsa_creds.diagnosis._explain.provider import alike, cluster_of, difference, stranger
-from irsa_creds.diagnosis._explain.subject import subject_difference
+from irsa_creds.diagnosis._explain.provider_names import alike, cluster_of, difference, stranger
+from irsa_creds.diagnosis._explain.subjects import subject_difference
 from irsa_creds.diagnosis._policy.templates import trust_policy
 
 ID = "0123456789ABCDEF0123456789ABCDEF"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from irsa_creds.diagnosis._explain.changes import mended
 from irsa_creds.diagnosis._explain.explain import Explanation, explain
-from irsa_creds.diagnosis._explain.fix import mended
-from irsa_creds.diagnosis._policy.policy import parse_policy
+from irsa_creds.diagnosis._policy.parse import parse_policy
 from irsa_creds.diagnosis._policy.request import from_service_account
 from irsa_creds.diagnosis._policy.templates import trust_policy
 

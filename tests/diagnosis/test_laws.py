@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.parse import PolicyError, parse_policy
 from irsa_creds.diagnosis._policy.request import Request
 
 HOST = "oidc.example/id/ABC"

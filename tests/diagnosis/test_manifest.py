@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from irsa_creds import ConfigError
-from irsa_creds.diagnosis._manifest.manifest import (
+from irsa_creds.diagnosis._manifest.parse import (
     MANIFEST_LIMIT,
     ManifestError,
     parse_manifest,
@@ -125,7 +125,7 @@ def test_a_few_aliases_are_no_bomb() -> None:
 
 
 def test_more_objects_than_anybody_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds.diagnosis._manifest.manifest._MOST_OBJECTS", 2)
+    monkeypatch.setattr("irsa_creds.diagnosis._manifest.parse._MOST_OBJECTS", 2)
     assert "more than 2 objects" in trouble(json.dumps([{"kind": "Pod"}] * 3))
 
 

@@ -10,7 +10,7 @@ from irsa_creds._errors import Failure
 from irsa_creds._exchange.http import NoReply, Reply
 from irsa_creds._exchange.response import ExchangeRequest, failure_of, parse_response
 from irsa_creds._identity.token import Token
-from irsa_creds.diagnosis._network.facts import Exchanged, OnlineFacts
+from irsa_creds.diagnosis._network.network_facts import Exchanged, OnlineFacts
 from irsa_creds.diagnosis._network.sts_checks import exchange_check
 from sts_server import JWT, ROLE, error_xml
 

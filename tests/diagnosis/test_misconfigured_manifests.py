@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._manifest.checks import manifest_checks
-from irsa_creds.diagnosis._manifest.manifest import parse_manifest
+from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks
+from irsa_creds.diagnosis._manifest.parse import parse_manifest
 
 ROLE = "arn:aws:iam::123456789012:role/app"
 KEY = "eks.amazonaws.com/role-arn"

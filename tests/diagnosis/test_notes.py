@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from irsa_creds.diagnosis._explain.explain import Explanation
-from irsa_creds.diagnosis._explain.notes import time_notes
+from irsa_creds.diagnosis._explain.token_times import time_notes
 
 NOW = 1_800_000_000.0
 

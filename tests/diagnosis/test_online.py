@@ -11,10 +11,10 @@ import pytest
 
 from diagnosis.online_checks import checked
 from irsa_creds._credentials import Credentials
-from irsa_creds.diagnosis._network import steps as network_steps
-from irsa_creds.diagnosis._network.checks import online_checks
+from irsa_creds.diagnosis._network import probes
 from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
-from irsa_creds.diagnosis._network.steps import Trouble
+from irsa_creds.diagnosis._network.network_checks import online_checks
+from irsa_creds.diagnosis._network.probes import Trouble
 from irsa_creds.testing import Issuer, Sandbox
 from sts_server import StsServer, answer, http, make_certificate
 
@@ -145,7 +145,7 @@ def test_a_connection_without_an_answer_is_not_sts_reached(
     here: Pod, shared: Sandbox, monkeypatch: pytest.MonkeyPatch, outage: str
 ) -> None:
     # What an answer may take; all of a step may take as long as ever.
-    monkeypatch.setattr("irsa_creds.diagnosis._network.steps.STEP", 1.5)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.probes.STEP", 1.5)
     shared.faults.outage = outage
     checks = checked()
     assert (checks["N02"].status, checks["S01"].status) == ("fail", "skipped")
@@ -164,7 +164,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
     def patient(seconds: float, call: Callable[[], object]) -> object:
         if next(steps) == step:
             raise Trouble(f"no answer within {seconds:g} s")
-        return network_steps.within(seconds, call)
+        return probes.within(seconds, call)
 
     monkeypatch.setattr("irsa_creds.diagnosis._network.gather.within", patient)
     monkeypatch.setattr("irsa_creds.diagnosis._network.caller.within", patient)
@@ -178,7 +178,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
 def test_a_call_that_does_not_end_is_left_to_itself() -> None:
     never = threading.Event()
     with pytest.raises(Trouble, match=r"no answer within 0\.05 s"):
-        network_steps.within(0.05, never.wait)
+        probes.within(0.05, never.wait)
     never.set()
 
 
@@ -187,9 +187,9 @@ def test_a_call_that_raises_is_told_without_what_it_holds() -> None:
         raise ValueError(f"https://user:pa55@host {'s' * 50}")
 
     with pytest.raises(Trouble, match=r"^https://\*\*\*@host \*\*\*$"):
-        network_steps.within(5, fails)
+        probes.within(5, fails)
     with pytest.raises(Trouble, match=r"^KeyError$"):
-        network_steps.within(5, lambda: (_ for _ in ()).throw(KeyError()))
+        probes.within(5, lambda: (_ for _ in ()).throw(KeyError()))
 
 
 def test_what_sts_refuses_says_what_to_do(here: Pod, shared: Sandbox) -> None:

@@ -15,7 +15,7 @@ from diagnosis.online_checks import checked
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network import issuer
-from irsa_creds.diagnosis._network.steps import Trouble
+from irsa_creds.diagnosis._network.probes import Trouble
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from irsa_creds import ConfigError, IrsaError
-from irsa_creds.diagnosis._policy.policy import (
+from irsa_creds.diagnosis._policy.parse import (
     Condition,
     PolicyError,
     Statement,

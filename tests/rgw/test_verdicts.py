@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import parse_policy
+from irsa_creds.diagnosis._policy.parse import parse_policy
 from irsa_creds.diagnosis._policy.request import Request
 from irsa_creds.testing import Issuer
 from rgw.ceph import ACCOUNT

@@ -9,8 +9,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, TextIO
 
 from irsa_creds._errors import ExchangeError, IrsaError
+from irsa_creds.cli._errors import SIGNALLED, UsageError
 from irsa_creds.cli._print import Printer
-from irsa_creds.cli._usage import SIGNALLED, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
-from irsa_creds.cli._usage import UsageError
 from irsa_creds.diagnosis._doctor.doctor import doctor
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.settings import EnvironSettings
-from irsa_creds.cli._child import end_on_signals, run as run_child, shielded
 from irsa_creds.cli._child_environ import child_environ, past_proxies, with_defaults
+from irsa_creds.cli._child_process import end_on_signals, run as run_child, shielded
 from irsa_creds.cli._endpoint import HOST, Endpoint
+from irsa_creds.cli._endpoint_token import token_file, variables
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
+from irsa_creds.cli._other_sources import rivals
 from irsa_creds.cli._parser import command
-from irsa_creds.cli._rivals import rivals
-from irsa_creds.cli._token_place import token_file, variables
-from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._errors import IrsaError
 from irsa_creds._identity.arns import role_arn
 from irsa_creds._identity.validation import quoted
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
-from irsa_creds.cli._usage import UsageError
 from irsa_creds.diagnosis._claims import audiences, told
 from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, asking, explain
-from irsa_creds.diagnosis._policy.document import role_of
+from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.templates import AUDIENCE, manifest, trust_policy
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _fetched(args: argparse.Namespace) -> dict[str, Any]:
     role = _role(args)
     if role is None:
         raise UsageError("--fetch needs the role's --role-arn, or AWS_ROLE_ARN.")
-    from irsa_creds.cli._fetch import fetch_role  # noqa: PLC0415 - it brings botocore
+    from irsa_creds.cli._get_role import fetch_role  # noqa: PLC0415 - it brings botocore
 
     return fetch_role(role)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._api import provider
 from irsa_creds._errors import ConfigError
-from irsa_creds.cli._usage import UsageError
+from irsa_creds.cli._errors import UsageError
 
 if TYPE_CHECKING:
     import argparse

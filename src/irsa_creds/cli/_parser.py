@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from irsa_creds._version import __version__
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._print import columns
-from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

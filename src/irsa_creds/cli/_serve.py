@@ -7,13 +7,13 @@ import threading
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from irsa_creds.cli._child import end_on_signals
 from irsa_creds.cli._child_environ import REMOVED, defaults
+from irsa_creds.cli._child_process import end_on_signals
 from irsa_creds.cli._endpoint import Endpoint
+from irsa_creds.cli._endpoint_token import token_file, variables
+from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._parser import command
-from irsa_creds.cli._token_place import token_file, variables
-from irsa_creds.cli._usage import UsageError
 
 if TYPE_CHECKING:
     import argparse

@@ -11,8 +11,8 @@ from irsa_creds._identity.token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
-from irsa_creds.diagnosis._doctor.chain import chain_checks
-from irsa_creds.diagnosis._doctor.facts import gather_facts
+from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
+from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._explain.explain import Explanation, Finding, explain
-from irsa_creds.diagnosis._policy.policy import PolicyError
+from irsa_creds.diagnosis._policy.parse import PolicyError
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._doctor.doctor import doctor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._policy.evaluate import judge, judge_action
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Values
-from irsa_creds.diagnosis._policy.policy import Policy, PolicyError, parse_permissions, parse_policy
+from irsa_creds.diagnosis._policy.parse import Policy, PolicyError, parse_permissions, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

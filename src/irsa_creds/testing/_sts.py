@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._policy.policy import PolicyError, parse_permissions
+from irsa_creds.diagnosis._policy.parse import PolicyError, parse_permissions
 from irsa_creds.diagnosis._policy.request import Request
 from irsa_creds.testing._answers import AwsError
 from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token

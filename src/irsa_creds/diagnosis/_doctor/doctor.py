@@ -12,9 +12,9 @@ from irsa_creds._identity.validation import quoted, quoted_path
 from irsa_creds._masking import safe_str
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._claims import subject_of
-from irsa_creds.diagnosis._doctor.chain import chain_checks
 from irsa_creds.diagnosis._doctor.environment import environment_checks
-from irsa_creds.diagnosis._doctor.facts import gather_facts
+from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
+from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
 from irsa_creds.diagnosis._doctor.role import role_checks
 from irsa_creds.diagnosis._doctor.token import token_checks
 from irsa_creds.diagnosis._doctor.token_file import file_checks
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
     from irsa_creds.diagnosis._explain.explain import Explanation
-    from irsa_creds.diagnosis._manifest.manifest import Resource
+    from irsa_creds.diagnosis._manifest.parse import Resource
 
 __all__ = ["doctor", "offline_checks"]
 
@@ -113,7 +113,7 @@ def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
 
 
 def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
-    from irsa_creds.diagnosis._manifest.manifest import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._manifest.parse import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
 
     return parse_manifest(
         _read(path, "manifest", MANIFEST_LIMIT), f"The manifest {os.fspath(path)}"
@@ -125,7 +125,7 @@ def _of_manifest(
 ) -> tuple[Check, ...]:
     if resources is None:
         return _skipped(_MANIFEST_IDS, "No manifest is given: --manifest FILE looks at one.")
-    from irsa_creds.diagnosis._manifest.checks import manifest_checks  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks  # noqa: PLC0415 - if asked for
 
     role = facts.role.value if facts.role and here else None
     return manifest_checks(resources, role_arn=role, aws=facts.asks_aws)
@@ -137,7 +137,7 @@ def _policy(path: str | os.PathLike[str]) -> str:
     Raises:
         ConfigError: it is none.
     """
-    from irsa_creds.diagnosis._policy.policy import parse_policy  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._policy.parse import parse_policy  # noqa: PLC0415 - if asked for
 
     text = _read(path, "policy", _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
     parse_policy(text)
@@ -200,8 +200,8 @@ def _of_network(
 ) -> tuple[Check, ...]:
     if not online:
         return _skipped(_ONLINE_IDS, "Nothing was asked over the network: --online does.")
-    from irsa_creds.diagnosis._network.checks import online_checks  # noqa: PLC0415 - if asked for
     from irsa_creds.diagnosis._network.gather import gather_online  # noqa: PLC0415 - same
+    from irsa_creds.diagnosis._network.network_checks import online_checks  # noqa: PLC0415 - if asked for
 
     return online_checks(gather_online(environ, profile=profile))
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.remedies import annotate, name_role, restart
+from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["environment_checks"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.remedies import name_role
+from irsa_creds.diagnosis._doctor.fixes import name_role
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["partition_of", "role_checks"]
 

@@ -23,16 +23,11 @@ from irsa_creds.diagnosis._claims import (
     subject_of,
     told,
 )
-from irsa_creds.diagnosis._doctor.remedies import (
-    WEBHOOK_PATH,
-    annotate,
-    mount_token,
-    or_mount,
-    restart,
-)
+from irsa_creds.diagnosis._doctor.fixes import annotate, restart
+from irsa_creds.diagnosis._fixes import WEBHOOK_PATH, mount_token, mount_token_as_comment
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["token_checks"]
 
@@ -123,7 +118,8 @@ def _audience(facts: Facts) -> Check:
             "T03",
             "fail",
             f"The audience is {said}: is {STS} meant?",
-            f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n{or_mount(STS)}",
+            f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n"
+            f"{mount_token_as_comment(STS)}",
             data,
         )
     return _foreign_audience(facts, named)

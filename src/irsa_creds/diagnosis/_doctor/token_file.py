@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 from irsa_creds._exchange.advice import is_for_api_server
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import STS, audiences, seconds, span, told
-from irsa_creds.diagnosis._doctor.remedies import (
-    WEBHOOK_PATH,
-    annotate,
-    mount_token,
-    name_role,
-    or_mount,
-    restart,
-    service_account,
-)
+from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart, service_account
+from irsa_creds.diagnosis._fixes import WEBHOOK_PATH, mount_token, mount_token_as_comment
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
-    from irsa_creds.diagnosis._doctor.facts import Facts
     from irsa_creds.diagnosis._doctor.file_facts import FileFacts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["file_checks"]
 
@@ -137,7 +130,7 @@ def _wrong_token(facts: Facts, file: FileFacts) -> Check:
         "fail" if facts.asks_aws else "warn",
         f"It is the token for the cluster's own API server ({why}), which no other server should "
         "see" + (" and STS does not take." if facts.asks_aws else "."),
-        f"{annotate(facts)}\n{or_mount(STS)}",
+        f"{annotate(facts)}\n{mount_token_as_comment(STS)}",
         {"path": file.path, "aud": [told(each) for each in audiences(file.claims)]},
     )
 

@@ -14,7 +14,7 @@ from irsa_creds.diagnosis._doctor.role import partition_of
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["version_checks"]
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import Finding
-from irsa_creds.diagnosis._explain.findings import changes, findings
-from irsa_creds.diagnosis._explain.fix import mended, statement_of
-from irsa_creds.diagnosis._explain.notes import time_notes
-from irsa_creds.diagnosis._policy.document import role_of
+from irsa_creds.diagnosis._explain.all_findings import changes, findings
+from irsa_creds.diagnosis._explain.changes import mended, statement_of
+from irsa_creds.diagnosis._explain.finding import Finding
+from irsa_creds.diagnosis._explain.token_times import time_notes
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import parse_policy
+from irsa_creds.diagnosis._policy.json_document import role_of
+from irsa_creds.diagnosis._policy.parse import parse_policy
 from irsa_creds.diagnosis._policy.request import from_service_account, from_token
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from irsa_creds.diagnosis._explain.case import Found
+    from irsa_creds.diagnosis._explain.finding import Found
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
-    from irsa_creds.diagnosis._policy.policy import Policy
+    from irsa_creds.diagnosis._policy.parse import Policy
     from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["CAVEAT", "Explanation", "Finding", "asking", "explain"]

@@ -10,13 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._manifest.manifest import printable
+from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._manifest.manifest import Resource
+    from irsa_creds.diagnosis._manifest.parse import Resource
 
 __all__ = [
     "AUDIENCE",

@@ -1,1 +1,7 @@
-"""Checks that use the network: DNS, STS, the issuer. The other packages use none."""
+"""Check DNS, TLS, proxy, clock, issuer and STS (N01 to N06, S01, S02).
+
+`gather` makes all network calls and returns `network_facts`; the checks are pure functions over
+these facts.
+
+May import: the modules beside the packages (`_checks`, `_claims`, `_fixes`).
+"""

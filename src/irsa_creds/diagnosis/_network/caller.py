@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._network.facts import Caller
-from irsa_creds.diagnosis._network.steps import STEP, Trouble, ask_who, within
+from irsa_creds.diagnosis._network.network_facts import Caller
+from irsa_creds.diagnosis._network.probes import STEP, Trouble, ask_who, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -22,10 +22,9 @@ from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoin
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
-from irsa_creds.diagnosis._network.facts import Connection, Exchanged, Lookup, OnlineFacts
 from irsa_creds.diagnosis._network.issuer import ask_issuer
-from irsa_creds.diagnosis._network.proxy import proxy_for
-from irsa_creds.diagnosis._network.steps import (
+from irsa_creds.diagnosis._network.network_facts import Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
     Trouble,
@@ -36,6 +35,7 @@ from irsa_creds.diagnosis._network.steps import (
     text_or_none,
     within,
 )
+from irsa_creds.diagnosis._network.proxy import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

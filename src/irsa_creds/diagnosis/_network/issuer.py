@@ -22,9 +22,8 @@ from irsa_creds._identity import validation
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import mask
-from irsa_creds.diagnosis._network.facts import Issuer
-from irsa_creds.diagnosis._network.proxy import proxy_for
-from irsa_creds.diagnosis._network.steps import (
+from irsa_creds.diagnosis._network.network_facts import Issuer
+from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
     Trouble,
@@ -32,6 +31,7 @@ from irsa_creds.diagnosis._network.steps import (
     text_or_none,
     within,
 )
+from irsa_creds.diagnosis._network.proxy import proxy_for
 
 if TYPE_CHECKING:
     from irsa_creds._identity.endpoint_settings import HttpSettings

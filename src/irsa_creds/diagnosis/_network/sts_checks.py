@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._exchange.advice import ROLE
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.remedies import ROLE_EXAMPLE
+from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._network.facts import Caller, Exchanged, OnlineFacts
+    from irsa_creds.diagnosis._network.network_facts import Caller, Exchanged, OnlineFacts
 
 __all__ = ["exchange_check", "identity_check"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from irsa_creds.diagnosis._policy.logic import Truth, Unknown, Values, all_of, any_of, negation
 from irsa_creds.diagnosis._policy.operators import holds, operator_named
+from irsa_creds.diagnosis._policy.parse import LATEST, Condition, Policy, PolicyError, Statement
 from irsa_creds.diagnosis._policy.patterns import expanded, matches
-from irsa_creds.diagnosis._policy.policy import LATEST, Condition, Policy, PolicyError, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

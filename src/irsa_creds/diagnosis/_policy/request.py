@@ -10,7 +10,7 @@ from typing import Any
 from irsa_creds._errors import TokenError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
 from irsa_creds._identity.token import claims_of
-from irsa_creds.diagnosis._policy.issuers import BUILT_IN, condition_claims
+from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
 from irsa_creds.diagnosis._policy.templates import (
     ACTION,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_slip_of_sts
-from irsa_creds.diagnosis._doctor.remedies import mount_token
-from irsa_creds.diagnosis._manifest.manifest import printable
+from irsa_creds.diagnosis._fixes import mount_token
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
     DOMAIN,
@@ -20,6 +19,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     finding,
     mapping_at,
 )
+from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from irsa_creds.diagnosis._explain.case import bare
+from irsa_creds.diagnosis._explain.finding import bare
 
 __all__ = ["Cluster", "alike", "cluster_of", "difference", "stranger"]
 

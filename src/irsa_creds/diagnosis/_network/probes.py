@@ -16,7 +16,7 @@ from irsa_creds._exchange.endpoint import API_VERSION
 from irsa_creds._exchange.http import NoReply, Reply, Request, post
 from irsa_creds._exchange.sts import common_headers
 from irsa_creds._masking import mask
-from irsa_creds.diagnosis._network.facts import Probe
+from irsa_creds.diagnosis._network.network_facts import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._manifest.manifest import printable
 from irsa_creds.diagnosis._manifest.objects import (
     Account,
     Objects,
@@ -17,6 +16,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     finding,
     mapping_at,
 )
+from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,7 +9,7 @@ from typing import Any
 from irsa_creds._identity.arns import role_arn as checked_role_arn
 from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import JWT, mask
-from irsa_creds.cli._usage import UsageError
+from irsa_creds.cli._errors import UsageError
 
 __all__ = ["fetch_role"]
 

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds.cli._usage import SIGNALLED
+from irsa_creds.cli._errors import SIGNALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,26 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._claims import Subject, subject_of
+from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._doctor.facts import Facts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
-__all__ = [
-    "ROLE_EXAMPLE",
-    "WEBHOOK_PATH",
-    "annotate",
-    "mount_token",
-    "name_role",
-    "or_mount",
-    "restart",
-    "service_account",
-]
+__all__ = ["annotate", "name_role", "restart", "service_account"]
 
-#: Where the pod identity webhook has the token mounted (its README).
-WEBHOOK_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
-
-#: Where the role's ARN is not known.
-ROLE_EXAMPLE = "arn:aws:iam::ACCOUNT:role/ROLE"
 _ROLE = r"(?a:arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)"
 
 
@@ -71,36 +58,3 @@ def _role(facts: Facts) -> str:
     """Return the role's ARN where it is one that can be pasted."""
     named = str(facts.role.value) if facts.role else ""
     return named if re.fullmatch(_ROLE, named) else ROLE_EXAMPLE
-
-
-def mount_token(audience: str) -> str:
-    """Return the volume that the webhook writes, for pods that are written by hand.
-
-    The fields are those of Kubernetes' ServiceAccountTokenProjection.
-    """
-    return (
-        "# the pod's spec\n"
-        "volumes:\n"
-        "- name: aws-iam-token\n"
-        "  projected:\n"
-        "    sources:\n"
-        "    - serviceAccountToken:\n"
-        f"        audience: {audience}\n"
-        "        expirationSeconds: 86400\n"
-        "        path: token\n"
-        "# the container, as a whole directory: no subPath\n"
-        "volumeMounts:\n"
-        "- name: aws-iam-token\n"
-        f"  mountPath: {WEBHOOK_PATH.removesuffix('/token')}\n"
-        "  readOnly: true"
-    )
-
-
-def or_mount(audience: str) -> str:
-    """Return the same behind other lines to paste, so that a shell does not take it for commands.
-
-    Args:
-        audience: of the token.
-    """
-    lines = mount_token(audience).replace("# ", "").splitlines()
-    return "\n".join(["# or, where no webhook runs:", *(f"# {line}" for line in lines)])

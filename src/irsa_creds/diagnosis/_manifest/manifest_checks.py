@@ -6,15 +6,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.remedies import ROLE_EXAMPLE
-from irsa_creds.diagnosis._manifest import accounts, pods
+from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
+from irsa_creds.diagnosis._manifest import pod_settings, role_annotation
 from irsa_creds.diagnosis._manifest.objects import ROLE_ARN, Objects
-from irsa_creds.diagnosis._manifest.runs import unused
+from irsa_creds.diagnosis._manifest.service_account_use import unused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from irsa_creds.diagnosis._manifest.manifest import Resource
+    from irsa_creds.diagnosis._manifest.parse import Resource
 
 __all__ = ["manifest_checks"]
 
@@ -42,12 +42,12 @@ def manifest_checks(
     """
     objects = Objects(resources)
     found = (
-        *accounts.misplaced(objects),
+        *role_annotation.misplaced(objects),
         *unused(objects),
-        *accounts.namespaces(objects),
-        *accounts.role_arns(objects, role_arn, aws=aws),
-        *pods.account_options(objects),
-        *pods.pods(objects),
+        *role_annotation.namespaces(objects),
+        *role_annotation.role_arns(objects, role_arn, aws=aws),
+        *pod_settings.account_options(objects),
+        *pod_settings.pods(objects),
     )
     checks: list[Check] = []
     for check_id in _SOUND:

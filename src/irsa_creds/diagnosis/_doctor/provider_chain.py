@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.sources import LATER
+from irsa_creds.diagnosis._doctor.profile_sources import LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds.diagnosis._doctor.facts import Facts, ProfileFacts
+    from irsa_creds.diagnosis._doctor.pod_facts import Facts, ProfileFacts
 
 __all__ = ["chain_checks"]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._explain.case import (
+from irsa_creds.diagnosis._explain.changes import add_values
+from irsa_creds.diagnosis._explain.condition_keys import is_foreign, unknown_findings
+from irsa_creds.diagnosis._explain.condition_values import undecided_findings
+from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     bare,
@@ -14,14 +17,11 @@ from irsa_creds.diagnosis._explain.case import (
     split_key,
     test,
 )
-from irsa_creds.diagnosis._explain.fix import add_values
-from irsa_creds.diagnosis._explain.keys import is_foreign, unknown_findings
-from irsa_creds.diagnosis._explain.values import undecided_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds.diagnosis._policy.policy import Condition
+    from irsa_creds.diagnosis._policy.parse import Condition
 
 __all__ = ["deny_findings"]
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._explain.action import action_findings
-from irsa_creds.diagnosis._explain.case import Case, Found, finding
-from irsa_creds.diagnosis._explain.deny import deny_findings
-from irsa_creds.diagnosis._explain.fix import add_statement, in_turn
-from irsa_creds.diagnosis._explain.keys import (
+from irsa_creds.diagnosis._explain.actions import action_findings
+from irsa_creds.diagnosis._explain.broad_access import security_findings
+from irsa_creds.diagnosis._explain.changes import add_statement, in_turn
+from irsa_creds.diagnosis._explain.condition_keys import (
     absent_findings,
     prefix_findings,
     unknown_findings,
 )
-from irsa_creds.diagnosis._explain.principal import (
+from irsa_creds.diagnosis._explain.condition_values import undecided_findings, value_findings
+from irsa_creds.diagnosis._explain.deny_statements import deny_findings
+from irsa_creds.diagnosis._explain.finding import Case, Found, finding
+from irsa_creds.diagnosis._explain.principals import (
     meant_for,
     principal_findings,
     right_statement,
 )
-from irsa_creds.diagnosis._explain.security import security_findings
-from irsa_creds.diagnosis._explain.values import undecided_findings, value_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from irsa_creds.diagnosis._explain.case import Change
+    from irsa_creds.diagnosis._explain.finding import Change
     from irsa_creds.diagnosis._policy.evaluate import Judgement
-    from irsa_creds.diagnosis._policy.policy import Policy
+    from irsa_creds.diagnosis._policy.parse import Policy
     from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["changes", "findings"]

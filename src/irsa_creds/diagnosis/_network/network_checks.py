@@ -11,11 +11,11 @@ from irsa_creds._exchange.advice import clean_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import told
-from irsa_creds.diagnosis._network.facts import Lookup, Probe
+from irsa_creds.diagnosis._network.network_facts import Lookup, Probe
 from irsa_creds.diagnosis._network.sts_checks import exchange_check, identity_check
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._network.facts import Issuer, OnlineFacts
+    from irsa_creds.diagnosis._network.network_facts import Issuer, OnlineFacts
 
 __all__ = ["online_checks"]
 

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.policy import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.parse import PolicyError, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from irsa_creds.diagnosis._explain.case import Change
-    from irsa_creds.diagnosis._policy.policy import Condition, Policy
+    from irsa_creds.diagnosis._explain.finding import Change
+    from irsa_creds.diagnosis._policy.parse import Condition, Policy
     from irsa_creds.diagnosis._policy.request import Request
 
 # In a policy's value it is a wildcard, or begins a variable.

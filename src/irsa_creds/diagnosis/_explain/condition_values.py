@@ -7,7 +7,9 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import (
+from irsa_creds.diagnosis._explain.changes import exact, move_condition, rename_keys, set_values
+from irsa_creds.diagnosis._explain.condition_keys import is_foreign
+from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     as_pattern,
@@ -19,16 +21,14 @@ from irsa_creds.diagnosis._explain.case import (
     split_key,
     test,
 )
-from irsa_creds.diagnosis._explain.fix import exact, move_condition, rename_keys, set_values
-from irsa_creds.diagnosis._explain.keys import is_foreign
-from irsa_creds.diagnosis._explain.subject import PREFIX, SUBJECT, misspelt, subject_difference
+from irsa_creds.diagnosis._explain.subjects import PREFIX, SUBJECT, misspelt, subject_difference
 from irsa_creds.diagnosis._policy.logic import Unknown
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds.diagnosis._policy.policy import Condition
+    from irsa_creds.diagnosis._policy.parse import Condition
 
 __all__ = ["undecided_findings", "value_findings"]
 

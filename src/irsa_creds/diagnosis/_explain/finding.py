@@ -16,7 +16,7 @@ from irsa_creds.diagnosis._policy.patterns import matches
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement, Truth
     from irsa_creds.diagnosis._policy.operators import Operator
-    from irsa_creds.diagnosis._policy.policy import Condition, Policy, Statement
+    from irsa_creds.diagnosis._policy.parse import Condition, Policy, Statement
     from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = [

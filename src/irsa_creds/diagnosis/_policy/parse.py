@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._policy.document import PolicyError, read_document
+from irsa_creds.diagnosis._policy.json_document import PolicyError, read_document
 from irsa_creds.diagnosis._policy.operators import operator_named
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import (
+from irsa_creds.diagnosis._explain.changes import exact
+from irsa_creds.diagnosis._explain.condition_keys import is_foreign, meant_claim, meant_key
+from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     as_pattern,
@@ -17,16 +19,14 @@ from irsa_creds.diagnosis._explain.case import (
     split_key,
     test,
 )
-from irsa_creds.diagnosis._explain.fix import exact
-from irsa_creds.diagnosis._explain.keys import is_foreign, meant_claim, meant_key
-from irsa_creds.diagnosis._explain.principal import meant_for
-from irsa_creds.diagnosis._policy.issuers import COGNITO
+from irsa_creds.diagnosis._explain.principals import meant_for
+from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds.diagnosis._policy.policy import Condition
+    from irsa_creds.diagnosis._policy.parse import Condition
 
 __all__ = ["security_findings"]
 

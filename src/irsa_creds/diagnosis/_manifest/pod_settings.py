@@ -24,7 +24,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     finding,
     mapping_at,
 )
-from irsa_creds.diagnosis._manifest.volumes import TOKEN_FILE, is_near_miss, volumes
+from irsa_creds.diagnosis._manifest.token_volumes import TOKEN_FILE, is_near_miss, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import (
+from irsa_creds.diagnosis._explain.changes import (
+    add_statement,
+    demand,
+    drop_condition,
+    exact,
+    rename_keys,
+)
+from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     bare,
@@ -17,24 +24,17 @@ from irsa_creds.diagnosis._explain.case import (
     split_key,
     test,
 )
-from irsa_creds.diagnosis._explain.fix import (
-    add_statement,
-    demand,
-    drop_condition,
-    exact,
-    rename_keys,
-)
-from irsa_creds.diagnosis._explain.principal import provider_of, right_statement
-from irsa_creds.diagnosis._explain.provider import difference
-from irsa_creds.diagnosis._policy.issuers import condition_claims
+from irsa_creds.diagnosis._explain.principals import provider_of, right_statement
+from irsa_creds.diagnosis._explain.provider_names import difference
+from irsa_creds.diagnosis._policy.issuer_claims import condition_claims
 from irsa_creds.diagnosis._policy.logic import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds.diagnosis._explain.case import Change
+    from irsa_creds.diagnosis._explain.finding import Change
     from irsa_creds.diagnosis._policy.evaluate import Truth
-    from irsa_creds.diagnosis._policy.policy import Condition
+    from irsa_creds.diagnosis._policy.parse import Condition
 
 __all__ = [
     "absent_findings",

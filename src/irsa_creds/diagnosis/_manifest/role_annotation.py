@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._doctor.remedies import ROLE_EXAMPLE
-from irsa_creds.diagnosis._manifest.manifest import printable
+from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 from irsa_creds.diagnosis._manifest.objects import (
     DOMAIN,
     ROLE_ARN,
@@ -22,6 +21,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     finding,
     mapping_at,
 )
+from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

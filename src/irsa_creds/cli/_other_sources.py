@@ -67,7 +67,7 @@ def _of_profiles(*found: _Default) -> Iterator[str]:
     if not any(each.keys for each in found):
         return
     # It brings all of the diagnosis along: most pods have no such file, and need none of it.
-    from irsa_creds.diagnosis._doctor.sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
+    from irsa_creds.diagnosis._doctor.profile_sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
 
     for source in (ASSUMED, WEB_IDENTITY, *LATER):
         for profile in found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import like
-from irsa_creds.diagnosis._explain.fix import exact
-from irsa_creds.diagnosis._explain.provider import alike
+from irsa_creds.diagnosis._explain.changes import exact
+from irsa_creds.diagnosis._explain.finding import like
+from irsa_creds.diagnosis._explain.provider_names import alike
 
 __all__ = ["PREFIX", "SUBJECT", "misspelt", "subject_difference"]
 

@@ -7,17 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import Case, Found, bare, listed, pair
-from irsa_creds.diagnosis._explain.fix import exact, replace_principal
-from irsa_creds.diagnosis._explain.provider import difference, stranger
-from irsa_creds.diagnosis._policy.issuers import BUILT_IN
+from irsa_creds.diagnosis._explain.changes import exact, replace_principal
+from irsa_creds.diagnosis._explain.finding import Case, Found, bare, listed, pair
+from irsa_creds.diagnosis._explain.provider_names import difference, stranger
+from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN
 from irsa_creds.diagnosis._policy.templates import AUDIENCE, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds.diagnosis._policy.evaluate import Judged
-    from irsa_creds.diagnosis._policy.policy import Policy
+    from irsa_creds.diagnosis._policy.parse import Policy
     from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["meant_for", "principal_findings", "provider_of", "right_statement"]

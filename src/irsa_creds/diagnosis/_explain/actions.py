@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.case import Case, Found, listed, pair
-from irsa_creds.diagnosis._explain.fix import add_action, in_turn, replace_action
-from irsa_creds.diagnosis._explain.principal import meant_for
+from irsa_creds.diagnosis._explain.changes import add_action, in_turn, replace_action
+from irsa_creds.diagnosis._explain.finding import Case, Found, listed, pair
+from irsa_creds.diagnosis._explain.principals import meant_for
 from irsa_creds.diagnosis._policy.patterns import matches
 from irsa_creds.diagnosis._policy.request import SOURCE_IDENTITY, TAGS
 from irsa_creds.diagnosis._policy.templates import ACTION
