@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pytest
 
@@ -85,21 +85,21 @@ def test_the_text_is_a_headline_and_one_line_for_each_thing_that_is_known() -> N
     ]
 
 
-def test_what_is_told_once_more_says_that_nobody_asked_again() -> None:
+def test_a_cached_failure_says_that_sts_was_not_called_again() -> None:
     again = WHOLE._replace(told_at=1_767_600_000.0, again_in=41.2)
     assert again.text().splitlines()[:3] == [
         "STS said AccessDenied.",
         (
-            "  note:    this is of 2026-01-05T08:00:00Z, and STS was not asked again; "
-            "the next try is in 41 s at the earliest"
+            "  note:    cached failure of 2026-01-05T08:00:00Z; STS was not called again. "
+            "Next attempt in 41 s"
         ),
         f"  role:    {ROLE}",
     ]
     assert again.line() == WHOLE.line()
     missing = failure("X", kind="token", bad_token=True, told_at=1_767_600_000.0, again_in=0.2)
     assert missing.text().splitlines()[1] == (
-        "  note:    this is of 2026-01-05T08:00:00Z, and nothing was tried again; "
-        "the next try is in 1 s at the earliest, or when the token changes"
+        "  note:    cached failure of 2026-01-05T08:00:00Z; the token was not read again. "
+        "Next attempt in 1 s, or when the token changes"
     )
 
 
@@ -125,13 +125,41 @@ def test_what_is_wrong_with_a_token_is_seen_without_a_network() -> None:
     assert failure("TokenFileMissing", kind="token").text().endswith("irsa-creds doctor")
 
 
-def test_the_line_for_a_log_tells_the_same_but_for_what_the_log_says_itself() -> None:
+def test_the_line_for_a_log_has_the_cause_the_state_and_the_identifiers() -> None:
     assert WHOLE.line() == (
-        f"STS said AccessDenied. Token: {TOLD}. "
-        "Look at the trust policy. Try `irsa-creds explain --fetch`. (STS request id r-1)"
+        f"STS said AccessDenied. Look at the trust policy. role={ROLE} request_id=r-1 "
+        "message='Not authorized'"
     )
-    assert failure("X").line() == "STS said X."
-    assert failure("X", message="It\n  broke.").line() == "It broke."
+    state = "No valid credentials."
+    assert failure("X").line(state, ROLE) == f"STS said X. {state} role={ROLE}"
+    assert failure("X", message="It\n  broke.").line() == "It broke (X)."
+
+
+def test_the_line_for_a_log_leaves_the_message_of_sts_to_its_end() -> None:
+    denied = WHOLE._replace(message="STS denied it (AccessDenied): Not authorized.")
+    assert denied.line().startswith("STS denied it (AccessDenied). Look at the trust policy. role=")
+    long = denied._replace(advice="x" * 500 + ". Then do that.", words="y" * 600)
+    assert len(long.line("z" * 70, ROLE)) == 300
+    assert f"{'z' * 70} role=" in long.line("z" * 70, ROLE)
+
+
+class Cause(NamedTuple):
+    """Facts of which only the caller makes an advice."""
+
+    name: str
+
+    def explain(self, failure: Failure) -> Failure:
+        return failure._replace(advice=f"The cause is {self.name}.", facts=None)
+
+
+def test_advice_is_made_when_a_failure_is_raised_or_logged() -> None:
+    record = failure("X", facts=Cause("here"))
+    assert record.advice == ""
+    assert "  advice:  The cause is here.\n" in record.text()
+    assert "The cause is here." in record.line()
+    error = record.error()
+    assert error.failure == failure("X", advice="The cause is here.")
+    assert pickle.loads(pickle.dumps(error)).failure == error.failure
 
 
 def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:

@@ -1,25 +1,40 @@
-"""What can go wrong, as types and as a record.
+"""The exceptions of this library, and the record that they are made from.
 
     IrsaError
-    ├── ConfigError       IRSA is set up wrong: a variable, an ARN, a limit
-    ├── TokenError        the web identity token cannot be had or read
-    ├── ExchangeError     STS refused, failed or could not be reached
-    └── RefreshTimeout    nobody answered before the deadline, or could in any time
+    ├── ConfigError       IRSA is misconfigured: a variable, an ARN, a limit
+    ├── TokenError        the web identity token cannot be read or is not valid
+    ├── ExchangeError     STS denied the call, failed, or could not be reached
+    └── RefreshTimeout    no credentials before the deadline, or waiting cannot help
 
-A flight never keeps an exception: it keeps one `Failure`, from which every waiter makes a fresh
-exception of its own. One exception instance raised in a thousand threads would grow one traceback.
+A refresh keeps one `Failure` and no exception: each caller gets a fresh exception, because one
+instance raised in a thousand threads would grow one traceback.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from irsa_creds._masking import one_line
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Facts(Protocol):
+        """What the advice of a failure is made from."""
+
+        def explain(self, failure: Failure, /) -> Failure: ...
+
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
+_LINE_LIMIT = 300
+_HEAD_LIMIT = 120
+_ADVICE_LIMIT = 130
+
 
 class Failure(NamedTuple):
-    """Why a flight brought no credentials: secret-free, shared by all who waited for it."""
+    """Why a refresh failed: without secrets, shared by all callers that waited for it."""
 
     kind: Literal["token", "exchange", "timeout"]
     code: str
@@ -27,84 +42,108 @@ class Failure(NamedTuple):
     advice: str = ""
     retryable: bool = True
     throttled: bool = False
-    # The token is to blame: a change of its content ends the back-off.
+    # The token is the cause: a change of its content ends the back-off.
     bad_token: bool = False
-    # No HTTP answer came: refused, reset, timed out, TLS, DNS.
+    # STS returned no HTTP response: DNS, TLS, connection refused, reset or timed out.
     unreachable: bool = False
-    # At most this many attempts in one blocking flight (section 7's exceptions); 0: the usual.
+    # At most this many attempts in one refresh that callers wait for; 0 is the usual number.
     attempts: int = 0
     status: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
-    # It answers for STS for so many seconds, in this process or in all of a pod.
+    # Seconds for which the failure is cached, in this process or in all processes of a pod.
     again_in: float | None = None
     endpoint: str | None = None
     role_arn: str | None = None
-    # What STS was asked to do.
     operation: str = "AssumeRoleWithWebIdentity"
-    # What the token says, cleaned: it is anybody's text. None where it does not, or none was sent.
+    # The token's claims, unverified and sanitized. None if the token has none or was not sent.
     iss: str | None = None
     sub: str | None = None
     aud: str | None = None
     exp: float | None = None
-    # What to type next; empty where no one command helps.
+    # The next command to run; empty if no single command helps.
     command: str = ""
-    # STS's own words, masked; empty where it said none.
+    # STS's own message, masked; empty if the response has none.
     words: str = ""
-    # When it was told, in seconds since the epoch, where it is told once more: nobody asked again.
+    # When a cached failure happened, in seconds since the epoch.
     told_at: float | None = None
+    # What advice and command are made from; None if they are made, or if there are none.
+    facts: Facts | None = None
+
+    def explained(self) -> Failure:
+        """Return the failure with its advice and command."""
+        return self.facts.explain(self) if self.facts else self
 
     def error(self) -> IrsaError:
-        """Return a fresh exception that tells of this failure."""
-        return _TYPES[self.kind](self.text(), failure=self)
+        """Return a fresh exception for this failure."""
+        explained = self.explained()
+        return _TYPES[self.kind](explained.text(), failure=explained)
 
     def text(self) -> str:
-        """Return what happened, with what, why and what to do, as the exception says it."""
+        """Return the exception's text: a headline, and a line for each known detail."""
+        explained = self.explained()
         request = f"request id {self.request_id}" if self.request_id else ""
         online = " --online" if self.kind != "token" else ""
-        found = {
+        details = {
             "note": self._note(),
             "role": self.role_arn,
             "STS": ", ".join(part for part in (self.endpoint, request) if part),
             "token": self._token(),
-            "advice": self.advice,
-            "command": self.command,
+            "advice": explained.advice,
+            "command": explained.command,
             "more": f"irsa-creds doctor{online}",
         }
-        lines = [f"  {label + ':':<9}{value}" for label, value in found.items() if value]
+        lines = [f"  {label + ':':<9}{value}" for label, value in details.items() if value]
         return "\n".join([self.message, *lines])
 
     def _note(self) -> str:
-        """Return that nothing was tried just now: who has mended it would think that in vain."""
-        told = instant(self.told_at)
-        if told is None or self.again_in is None:
+        """Return that the failure is cached: after a fix, the next attempt may still be to come."""
+        at = instant(self.told_at)
+        if at is None or self.again_in is None:
             return ""
-        asked = "STS was not asked" if self.kind == "exchange" else "nothing was tried"
-        wait = f"in {max(1.0, self.again_in):.0f} s at the earliest"
+        skipped = "STS was not called" if self.kind == "exchange" else "the token was not read"
         token = ", or when the token changes" if self.bad_token else ""
-        return f"this is of {told}, and {asked} again; the next try is {wait}{token}"
+        return (
+            f"cached failure of {at}; {skipped} again. "
+            f"Next attempt in {max(1.0, self.again_in):.0f} s{token}"
+        )
 
-    def line(self) -> str:
-        """Return the same on one line, as a log has it; who logs names the role."""
-        token, request = self._token(), self.request_id
+    def line(self, state: str = "", role_arn: str | None = None) -> str:
+        """Return a line for the log: what failed, the likely cause, then identifiers.
+
+        Args:
+            state: what the failure means for callers, as a sentence.
+            role_arn: the role without fresh credentials, where that is not the failure's own.
+        """
+        explained = self.explained()
+        head = self.message
+        if self.words:
+            head = head.replace(f": {self.words.rstrip('.')}", "", 1)
+        cause, stop, _ = explained.advice.partition(". ")
+        identifiers = {
+            "role": role_arn or self.role_arn,
+            "request_id": self.request_id,
+            "message": self.words and repr(self.words),
+        }
+        head = one_line(head, _HEAD_LIMIT)
+        if self.code not in head:
+            head = f"{head.rstrip('.')} ({self.code})."
         parts = [
-            self.message,
-            token and f"Token: {token}.",
-            self.advice,
-            self.command and f"Try `{self.command}`.",
-            request and f"(STS request id {request})",
+            head,
+            one_line(cause + stop.strip(), _ADVICE_LIMIT),
+            state,
+            *(f"{name}={value}" for name, value in identifiers.items() if value),
         ]
-        # A message may be an exception's, which has lines.
-        return " ".join(" ".join(part for part in parts if part).split())
+        return one_line(" ".join(parts), _LINE_LIMIT)
 
     def _token(self) -> str:
-        """Return what the token says, as one line; nothing where that is not known."""
-        safe_str = {"iss": self.iss, "sub": self.sub, "aud": self.aud, "exp": instant(self.exp)}
-        return ", ".join(f"{name} {value}" for name, value in safe_str.items() if value)
+        """Return the known claims on one line."""
+        claims = {"iss": self.iss, "sub": self.sub, "aud": self.aud, "exp": instant(self.exp)}
+        return ", ".join(f"{name} {value}" for name, value in claims.items() if value)
 
 
 def instant(seconds: float | None) -> str | None:
-    """Return seconds since the epoch as a date in UTC; None where no calendar has it."""
+    """Return seconds since the epoch as a date in UTC; None if no calendar has that date."""
     if seconds is None:
         return None
     try:
@@ -114,15 +153,15 @@ def instant(seconds: float | None) -> str | None:
 
 
 class IrsaError(Exception):
-    """The root of all that this library raises.
+    """The base class of all exceptions of this library.
 
     Attributes:
-        failure: the record behind it, where there is one.
+        failure: the record that the exception is made from; None if there is none.
     """
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
-        # Not the cooperative __init__: botocore's errors, the other base of an adapter's
-        # subclasses, format a template there and break on two bases.
+        # Not `super()`: the other base of the adapters' subclasses is an error of botocore, which
+        # formats a template in its own __init__.
         Exception.__init__(self, message)
         self.failure = failure
 
@@ -131,29 +170,29 @@ class IrsaError(Exception):
 
 
 class ConfigError(IrsaError):
-    """IRSA is set up wrong; trying again cannot help until somebody changes it."""
+    """IRSA is misconfigured; retrying does not help until the configuration changes."""
 
 
 class TokenError(IrsaError):
-    """The web identity token could not be had, or is not one."""
+    """The web identity token cannot be read or is not valid."""
 
 
 class ExchangeError(IrsaError):
-    """STS refused the token, failed, or could not be reached.
+    """STS denied the call, failed, or could not be reached.
 
-    Its text has a headline, what STS said, and one line each for the attributes that are known.
-    What the token says is taken from it unverified, on one line, in at most 200 characters each.
+    The text has a headline with STS's message, and one line for each known attribute. Claims are
+    unverified, on one line, and have at most 200 characters each.
 
     Attributes:
         code: STS's error code, or the class name of the network failure.
         retryable: whether the same request may succeed later.
         advice: the most likely cause, and what to do.
-        command: what to type next; empty where no one command helps.
-        role_arn: the role that was asked for.
-        endpoint: STS's URL; None where there is none.
-        request_id: STS's request id, for AWS Support; None where it gave none.
-        iss: the token's issuer; it and the next three are None where the token does not say, is
-            no JWT, or was not sent (a further role of a chain).
+        command: the next command to run; empty if no single command helps.
+        role_arn: the requested role.
+        endpoint: STS's URL; None if it is not known.
+        request_id: STS's request id, for AWS Support; None if the response has none.
+        iss: the token's issuer. This and the next three are None if the token lacks the claim, is
+            not a JWT, or was not sent (role chaining).
         sub: the token's subject.
         aud: the token's audience; several are separated by a comma and a space.
         exp: when the token expires (aware, UTC).
@@ -210,15 +249,15 @@ class ExchangeError(IrsaError):
 
 
 class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as TimeoutError does
-    """No credentials came before the deadline; the refresh itself may still go on.
+    """No credentials before the deadline; the refresh itself may continue.
 
-    It is raised at once, too, where waiting would bring none: `min_ttl` is more than STS gives, or
-    a read inside the refresh itself would wait for its own end.
+    It is raised immediately if waiting cannot help: `min_ttl` is longer than the lifetime that STS
+    grants, or a refresh reads its own credentials.
     """
 
 
 def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> IrsaError:
-    """Unpickle an error: both of its arguments are secret-free."""
+    """Unpickle an error; its text and its record hold no secrets."""
     return cls(message, failure=failure)
 
 

@@ -147,7 +147,7 @@ def test_a_success_between_two_looks_at_the_failure_breaks_nothing(
     assert Backoff(ROLE, high).bad_token
 
 
-def test_an_outage_is_one_line_of_the_log_and_its_end_another(
+def test_an_outage_is_one_log_line_and_its_end_another(
     outage: Backoff, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "irsa_creds")
@@ -161,12 +161,9 @@ def test_an_outage_is_one_line_of_the_log_and_its_end_another(
     failed, ended = caplog.records
     assert (failed.levelname, ended.levelname) == ("WARNING", "INFO")
     assert failed.getMessage() == (
-        f"Refreshing the credentials of {ROLE} failed (Unavailable); those in use last 600 s more, "
-        "and the next try is in 2 s at the earliest. STS said Unavailable."
+        f"STS said Unavailable. Credentials valid for 600 s; next attempt in 2 s. role={ROLE}"
     )
-    assert ended.getMessage() == (
-        f"The credentials of {ROLE} are refreshed again; failures before: 3."
-    )
+    assert ended.getMessage() == (f"Credentials refreshed after 3 failed refreshes. role={ROLE}")
 
 
 def test_a_thread_that_cannot_start_does_not_shorten_a_back_off(outage: Backoff) -> None:
@@ -175,17 +172,17 @@ def test_a_thread_that_cannot_start_does_not_shorten_a_back_off(outage: Backoff)
     assert outage.not_before == NOW + 150
 
 
-def test_the_end_of_the_credentials_in_an_outage_is_said_once_more_as_an_error(
+def test_credentials_that_expire_during_an_outage_are_logged_as_an_error(
     outage: Backoff, caplog: pytest.LogCaptureFixture
 ) -> None:
     for left in (600, 300, 0, -60):
         begin(outage, "Unavailable", left=left)
     outage.report()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
-    assert "; none are valid, and the next try is in 2 s at the earliest. " in caplog.messages[1]
+    assert " No valid credentials; next attempt in 2 s. " in caplog.messages[1]
 
 
-def test_before_the_first_answer_it_was_fetched_and_not_refreshed(
+def test_a_failure_that_no_read_followed_says_when_the_next_attempt_is(
     outage: Backoff, caplog: pytest.LogCaptureFixture
 ) -> None:
     begin(outage, left=NEVER)
@@ -194,11 +191,8 @@ def test_before_the_first_answer_it_was_fetched_and_not_refreshed(
     begin(outage, left=NEVER, blocking=False)
     outage.report()
     first, _, unread = caplog.messages
-    assert first == (
-        f"Fetching the credentials of {ROLE} failed (X); none are valid, and the next try is in "
-        "2 s at the earliest. STS said X."
-    )
-    assert "the next try is at the next read. " in unread
+    assert first == (f"STS said X. No valid credentials; next attempt in 2 s. role={ROLE}")
+    assert "; next attempt at the next read. " in unread
 
 
 def test_another_code_is_another_line_and_a_refusal_is_an_error(
@@ -209,7 +203,7 @@ def test_another_code_is_another_line_and_a_refusal_is_an_error(
     begin(outage, "AccessDenied", left=0, retryable=False)
     outage.report()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
-    assert "(AccessDenied); none are valid, and the next try is in 5 s at the" in caplog.text
+    assert "AccessDenied. No valid credentials; next attempt in 5 s." in caplog.text
 
 
 def test_the_same_failure_after_a_success_is_said_again(

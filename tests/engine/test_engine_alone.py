@@ -77,7 +77,7 @@ def test_a_signal_handler_that_interrupts_a_read_gets_credentials_or_a_typed_err
     if inside == "a read":
         assert said == "ASIA0000000000000001"
     else:
-        assert "in the middle of a change" in said
+        assert "while irsa-creds changed them" in said
     assert here.sts.calls == (inside == "a read")
 
 
@@ -145,7 +145,7 @@ def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     else:
         monkeypatch.setattr(Snapshot, "expire", lambda _: interrupted())
         here.engine.close()
-    assert "in the middle of a change" in told[0]
+    assert "while irsa-creds changed them" in told[0]
     assert acquire(here.engine), "nothing is left of it"
 
 

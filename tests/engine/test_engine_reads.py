@@ -194,7 +194,7 @@ def test_who_wants_more_than_ever_comes_gets_an_error_that_says_how_long_they_la
     here: Rig,
 ) -> None:
     here.warm()
-    with pytest.raises(RefreshTimeout, match=r"last 3595 s and min_ttl=4000 was asked for"):
+    with pytest.raises(RefreshTimeout, match=r"valid for 3595 s, and min_ttl is 4000"):
         acquire(here.engine, 4000)
     assert here.sts.calls == 2
 

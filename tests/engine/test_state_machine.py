@@ -135,7 +135,7 @@ class PromisesToTasks(Promises):
             assert error.failure is verdict, "promise 2: one failure for all"
         elif error.failure is not waiting.verdict:
             assert not valid, "promise 1: a task saw an error while credentials were valid"
-        if "came within" in str(error):
+        if "No credentials within" in str(error):
             assert self.clock.now() >= waiting.arrived_at + WAITER_SECONDS - NEARLY
 
     def draw_busy(self, data: st.DataObject) -> int:

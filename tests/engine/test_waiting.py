@@ -93,10 +93,12 @@ def test_a_caller_that_runs_out_of_time_is_told_why_the_last_refresh_failed(
 ) -> None:
     script.results = [script.refresh()]
     script.failed = failure("Unavailable")
-    with pytest.raises(RefreshTimeout, match="The last one failed: STS said Unavailable") as caught:
+    with pytest.raises(
+        RefreshTimeout, match="The last refresh failed: STS said Unavailable"
+    ) as caught:
         get(script, 0.0, 0.0)
     assert caught.value.failure is script.failed
-    assert str(caught.value).splitlines()[0].endswith("s, and the refresh goes on.")
+    assert str(caught.value).splitlines()[0].endswith("the refresh continues.")
 
 
 @every_caller
@@ -106,7 +108,7 @@ def test_no_caller_waits_longer_than_it_said(get: Acquire, here: Rig) -> None:
     here.engine.now = time.monotonic
     started = time.monotonic()
     here.clock._now = started
-    with pytest.raises(RefreshTimeout, match=rf"No credentials for {ROLE} came within 0.05 s"):
+    with pytest.raises(RefreshTimeout, match=rf"No credentials within 0.05 s for {ROLE}"):
         get(here.engine, 0.0, 0.05)
     assert 0.05 <= time.monotonic() - started < 5
     here.sts.hold.set()
@@ -271,7 +273,7 @@ def test_at_the_interpreters_end_a_caller_that_cannot_wait_gets_a_typed_error(
     script = Script()
     script.results = [script.refresh()]
     monkeypatch.setattr("irsa_creds._engine.waiting.threading.Lock", Lock)
-    with pytest.raises(RefreshTimeout, match="the interpreter is ending"):
+    with pytest.raises(RefreshTimeout, match="the interpreter is shutting down"):
         script.get()
 
 

@@ -246,10 +246,12 @@ def check_timeout(roles: Pair) -> None:
 def test_why_the_first_role_runs_out_of_time_is_the_advice(roles: Pair) -> None:
     engine: Any = roles.first.engine
     last = failure("Throttling", sub="system:serviceaccount:ns:app", advice="Wait.")
-    late = RefreshTimeout(f"No credentials came.\nThe last one failed: {last.text()}", failure=last)
+    late = RefreshTimeout(
+        f"No credentials came.\nThe last refresh failed: {last.text()}", failure=last
+    )
     for error, advice in [
-        (late, "STS said Throttling. Token: sub system:serviceaccount:ns:app. Wait."),
-        (claimed(roles).overdue().error(), "Look for a hanging"),
+        (late, "STS said Throttling. Wait."),
+        (claimed(roles).overdue().error(), "Check for a DNS server"),
         (RefreshTimeout("No thread."), ""),
     ]:
         found = chained_fetcher._failure_of(error, engine.role_arn)
@@ -403,7 +405,7 @@ def test_a_read_in_the_middle_of_the_first_roles_change_is_served_what_is_valid_
 ) -> None:
     first = roles.first.engine
     HERE.section = first._lock
-    with first._lock, pytest.raises(RefreshTimeout, match="in the middle of a change"):
+    with first._lock, pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
         acquire(roles.second.engine, timeout=5)
     made = warm(roles)
     HERE.section = first._lock
@@ -424,7 +426,7 @@ def test_a_token_callable_that_reads_the_second_role_is_told(roles: Pair) -> Non
 
     roles.first.token.read = reading  # type: ignore[assignment, method-assign]
     assert acquire(roles.second.engine).credentials.access_key_id == key(1001)
-    assert "reads the credentials that it is to bring" in str(told[0])
+    assert "A refresh read the credentials that it refreshes" in str(told[0])
 
 
 def test_every_draw_the_other_way_it_lasts_as_long() -> None:

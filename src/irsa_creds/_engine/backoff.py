@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from irsa_creds._engine import policy
 from irsa_creds._errors import Failure
@@ -121,17 +121,15 @@ class Backoff:
             self._unsaid.append(self._line(failure, left, now))
 
     def _line(self, failure: Failure, left: float, now: float) -> Line:
-        # Before the first answer there was nothing to refresh.
-        what = "Fetching" if left == _NEVER else "Refreshing"
-        state = f"those in use last {left:.0f} s more" if left > 0 else "none are valid"
+        state = f"Credentials valid for {left:.0f} s" if left > 0 else "No valid credentials"
         pause = (self.not_before if left > 0 else self.record_until) - now
-        again = f"in {max(1.0, pause):.0f} s at the earliest" if pause > 0 else "at the next read"
+        again = f"in {max(1.0, pause):.0f} s" if pause > 0 else "at the next read"
         return (
             logging.WARNING if failure.retryable and left > 0 else logging.ERROR,
-            f"{what} the credentials of %s failed (%s); {state}, and the next try is {again}. %s",
-            self._role_arn,
-            failure.code,
+            "%s",
             failure,
+            f"{state}; next attempt {again}.",
+            self._role_arn,
         )
 
     def postpone(self, until: float) -> None:
@@ -141,8 +139,8 @@ class Backoff:
     def end(self) -> None:
         """Take note of a success."""
         if self.in_a_row:
-            text = "The credentials of %s are refreshed again; failures before: %d."
-            self._unsaid.append((logging.INFO, text, self._role_arn, self.in_a_row))
+            text = "Credentials refreshed after %d failed refreshes. role=%s"
+            self._unsaid.append((logging.INFO, text, self.in_a_row, self._role_arn))
         self.in_a_row = self._blocking_in_a_row = 0
         self._told = None
         self.not_before = self.record_until = _NEVER
@@ -163,6 +161,8 @@ class Backoff:
         with contextlib.suppress(IndexError):
             while True:
                 level, text, *values = self._unsaid.popleft()
-                # A failure's text is made here: a refresh that succeeds later needs none.
-                said = [each.line() if isinstance(each, Failure) else each for each in values]
-                _log.log(level, text, *said)
+                if isinstance(values[0], Failure):
+                    # The line is made here: a refresh imports no advice.
+                    failure, state, role_arn = cast("tuple[Failure, str, str]", values)
+                    values = [failure.line(state, role_arn)]
+                _log.log(level, text, *values)

@@ -123,8 +123,8 @@ class Refresh:
         return Failure(
             kind="timeout",
             code="RefreshTimeout",
-            message=f"The refresh of the credentials did not end within {seconds:.0f} s.",
-            advice="Look for a hanging DNS server, proxy or token callable.",
+            message=f"The refresh did not end within {seconds:.0f} s.",
+            advice="Check for a DNS server, proxy or token callable that does not respond.",
         )
 
     # -- events ----------------------------------------------------------------------------------

@@ -139,10 +139,13 @@ def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float)
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     failure = engine.last_failure()
-    cause = f"\nThe last one failed: {failure.text()}" if failure else " It may be slow, or hang."
+    cause = (
+        f"\nThe last refresh failed: {failure.text()}"
+        if failure
+        else " Check for a DNS server, proxy or token callable that does not respond."
+    )
     return RefreshTimeout(
-        f"No credentials for {engine.role_arn} came within {timeout:g} s, and the refresh goes on."
-        f"{cause}",
+        f"No credentials within {timeout:g} s for {engine.role_arn}; the refresh continues.{cause}",
         failure=failure,
     )
 

@@ -143,12 +143,13 @@ def _failure_of(error: IrsaError, role_arn: str) -> Failure:
     if error.failure is not None and not isinstance(error, RefreshTimeout):
         return error.failure
     headline = str(error).partition("\n")[0]
-    known = error.failure.line() if error.failure else ""
+    cause = error.failure
+    known = f"{cause.message} {cause.advice}" if cause else ""
     return Failure(
         kind="timeout",
         code="RefreshTimeout",
         message=headline,
-        # What the role before met, unless the headline is it.
+        # Why the source role has no credentials, unless the headline says it.
         advice=known.removeprefix(headline).strip(),
         role_arn=role_arn,
     )
