@@ -20,14 +20,13 @@ from irsa_creds._engine import timer
 from irsa_creds._engine.timer import Timer
 from irsa_creds._identity.config import Config
 from irsa_creds._provider import engine_of
-from irsa_creds._registry import Registry, issuer_of_file
+from irsa_creds._registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 OTHER = "arn:aws:iam::123456789012:role/other"
-# Its issuer is https://oidc.example/id.
 JWT = "eyJhbGciOiJub25lIn0.eyJpc3MiOiAiaHR0cHM6Ly9vaWRjLmV4YW1wbGUvaWQifQ.c2ln"
 
 
@@ -278,15 +277,6 @@ def test_a_provider_pickles_as_its_arguments_and_reads_the_rest_again(
     assert again.role_arn == OTHER
     assert again is irsa_creds.provider(session_name="pod-1")
     assert engine_of(again).keep_warm
-
-
-def test_a_token_files_issuer_is_read_where_there_is_one(pod: Path) -> None:
-    assert issuer_of_file(str(pod)) == "https://oidc.example/id"
-    pod.write_text("opaque")
-    assert issuer_of_file(str(pod)) is None
-    pod.write_text("a.eyJpc3MiOiAxfQ.c")
-    assert issuer_of_file(str(pod)) is None
-    assert issuer_of_file(str(pod.with_name("missing"))) is None
 
 
 # -- forks -----------------------------------------------------------------------------------------

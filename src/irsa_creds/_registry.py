@@ -14,7 +14,6 @@ from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer, warn_of_late_gevent
-from irsa_creds._errors import TokenError
 from irsa_creds._exchange.fetcher import StsFetcher
 from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
 from irsa_creds._exchange.sts import StsClient
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._identity.config import Config
 
-__all__ = ["REGISTRY", "Registry", "issuer_of_file"]
+__all__ = ["REGISTRY", "Registry"]
 
 #: The default of `IRSA_CREDS_MAX_PROVIDERS`.
 _MOST_KEPT = 1024
@@ -68,14 +67,14 @@ class Registry:
 
     def _of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
         # A target role's provider holds its source's: they are shared by all chains.
-        before = self._before(config.source, arguments) if config.chain else None
+        before = self._before(config.source, arguments) if config.chained_roles else None
         found = self._known_or_new(config, arguments, before)
         if engine_of(found).shared_fetcher is None:
             # Where a pod shares credentials, most processes need none of it for an hour.
             load_exchange_modules()
             if not (config.endpoint_url or "").startswith("http:"):
                 load_certificates()
-            if config.chain:
+            if config.chained_roles:
                 load_signer()
         return found
 
@@ -262,13 +261,3 @@ def _share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT00
         engine.shared_fetcher = SharedFetcher(
             provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
         )
-
-
-def issuer_of_file(path: str) -> str | None:
-    """Return who issued the token in a file; None where there is none to be read."""
-    try:
-        claims = TokenFile(path).read().claims or {}
-    except TokenError:
-        return None
-    issuer = claims.get("iss")
-    return issuer if isinstance(issuer, str) else None

@@ -46,7 +46,7 @@ CASES: dict[str, Case] = {
     "role missing": Case(
         variable("AWS_ROLE_ARN", None),
         ConfigError,
-        ("AWS_WEB_IDENTITY_TOKEN_FILE brings", "no role is named; set AWS_ROLE_ARN"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE is set", "no role is named; set AWS_ROLE_ARN"),
     ),
     "role empty": Case(
         variable("AWS_ROLE_ARN", ""), ConfigError, ("AWS_ROLE_ARN is empty; set AWS_ROLE_ARN",)
@@ -69,7 +69,7 @@ CASES: dict[str, Case] = {
     "extra colon": Case(
         role("arn:aws:iam::123456789012::role/app"),
         ConfigError,
-        ("AWS_ROLE_ARN is '", "a colon too many in it;", EXAMPLE),
+        ("AWS_ROLE_ARN is '", "it has too many colons;", EXAMPLE),
     ),
     "session name": Case(
         variable("AWS_ROLE_SESSION_NAME", "my app"),
@@ -94,7 +94,7 @@ CASES: dict[str, Case] = {
     "region": Case(
         variable("AWS_REGION", "eu west 1"),
         ConfigError,
-        ("AWS_REGION is 'eu west 1'", "give one like eu-central-1"),
+        ("AWS_REGION is 'eu west 1'", "a region's name is like eu-central-1"),
     ),
     "endpoint": Case(
         variable("AWS_ENDPOINT_URL_STS", "sts.example.com"),
@@ -104,7 +104,7 @@ CASES: dict[str, Case] = {
     "token missing": Case(
         replaced(lambda path: None),
         TokenError,
-        (FILE, "does not exist.", "Check AWS_WEB_IDENTITY_TOKEN_FILE and the volume"),
+        (FILE, "does not exist.", "Check that", "AWS_WEB_IDENTITY_TOKEN_FILE is a path"),
         "TokenFileMissing",
     ),
     "token unreadable": Case(
@@ -119,31 +119,31 @@ CASES: dict[str, Case] = {
     "token a directory": Case(
         replaced(lambda path: path.mkdir()),
         TokenError,
-        (FILE, "is a directory.", "It must hold a web identity token"),
+        (FILE, "is a directory.", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
     "token a FIFO": Case(
         replaced(os.mkfifo),
         TokenError,
-        (FILE, "is a FIFO, not a file.", "It must hold a web identity token"),
+        (FILE, "is a FIFO, not a file.", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
     "token too long": Case(
         content("x" * 20_001),
         TokenError,
-        (FILE, "has more than 20,000 characters", "It must hold a web identity token"),
+        (FILE, "has more than 20,000 characters", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
     "token with a BOM": Case(
         content(b"\xef\xbb\xbf" + JWT.encode()),
         TokenError,
-        (FILE, "begins with a byte order mark.", "It must hold a web identity token"),
+        (FILE, "begins with a byte order mark.", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
     "token not UTF-8": Case(
         content(b"\xe4\xff" + JWT.encode()),
         TokenError,
-        (FILE, "is not UTF-8 text.", "It must hold a web identity token"),
+        (FILE, "is not UTF-8 text.", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
     "STS answers HTML": Case(
@@ -248,17 +248,17 @@ ARGUMENTS: dict[str, Case] = {
     "policy too long": Case(
         argument(policy=json.dumps({"Version": "2012-10-17", "Statement": ["x" * 2048]})),
         ConfigError,
-        ("The argument policy has 2,", "STS takes 2,048; shorten it, or", "policy_arns."),
+        ("The argument policy has 2,", "STS accepts 2,048; shorten it, or", "policy_arns."),
     ),
     "policy not JSON": Case(
         argument(policy="{'Version': '2012-10-17'}"),
         ConfigError,
-        ("The argument policy is ", "it is not JSON", "give an IAM policy as JSON."),
+        ("The argument policy is ", "it is not JSON", "give an IAM policy as JSON or as a dict."),
     ),
     "eleven policy ARNs": Case(
         argument(policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"] * 11),
         ConfigError,
-        ("The argument policy_arns names 11 policies", "STS takes 10; name fewer."),
+        ("The argument policy_arns has 11 policy ARNs", "STS accepts at most 10; remove some."),
     ),
     "token callable raises": Case(
         call(vault_is_down),

@@ -131,7 +131,7 @@ def test_a_second_role_that_does_not_trust_the_first_is_an_error_of_its_own(
 
 
 def test_a_malformed_chain_is_refused_at_once(pod: Pod) -> None:
-    with pytest.raises(ConfigError, match="3600 seconds at most"):
+    with pytest.raises(ConfigError, match="limits role chaining to 3600 seconds"):
         irsa_creds.provider(
             assume=[RoleConfig(SECOND, duration_seconds=7200)],
             endpoint_url="https://sts.eu-west-1.amazonaws.com",

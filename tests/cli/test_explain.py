@@ -293,7 +293,7 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
         ),
         (
             ["--token", "empty", "--policy", "right.json"],
-            "'./empty' is empty.\n  advice:  Whoever writes",
+            "'./empty' is empty.\n  advice:  A program that writes",
         ),
         ([*WHO, "--policy", "nowhere.json"], "'nowhere.json' cannot be read: No such file"),
         ([*WHO, "--policy", "nowhere.json"], "get-role --role-name ROLE > role.json"),

@@ -127,7 +127,12 @@ FILES = [
         "a path with a blank at its end", "F01 fail", AWS_WEB_IDENTITY_TOKEN_FILE="{volume}/token "
     ),
     env("a URL for a path", "F01 fail", AWS_WEB_IDENTITY_TOKEN_FILE="file://{volume}/token"),
-    env("the token itself", "F01 fail", "holds a token", AWS_WEB_IDENTITY_TOKEN_FILE=jwt({"a": 1})),
+    env(
+        "the token itself",
+        "F01 fail",
+        "contains a token",
+        AWS_WEB_IDENTITY_TOKEN_FILE=jwt({"a": 1}),
+    ),
     env("an opaque token itself", "F01 fail", AWS_WEB_IDENTITY_TOKEN_FILE=SECRET),
     env("a path below a file", "F01 fail", AWS_WEB_IDENTITY_TOKEN_FILE="{volume}/token/token"),
     case(

@@ -49,7 +49,9 @@ DOCUMENT = credentials_xml().replace("AssumeRoleWithWebIdentity", "AssumeRole")
 
 
 def config(url: str | None, hop: ChainedRole = ChainedRole(SECOND, "pod"), **values: Any) -> Config:  # noqa: B008
-    return Config(role_arn=ROLE, session_name="pod", endpoint_url=url, chain=(hop,), **values)
+    return Config(
+        role_arn=ROLE, session_name="pod", endpoint_url=url, chained_roles=(hop,), **values
+    )
 
 
 @pytest.fixture

@@ -47,9 +47,10 @@ def own_codes() -> set[str]:
 
 def _codes_in(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             given = [key.value for key in node.keywords if key.arg == "code"]
-            if node.func.id in {"_failure", "failure"}:
+            if name in {"_failure", "failure"}:
                 given += node.args[:2]
             for value in given:
                 if isinstance(value, ast.Constant) and re.fullmatch("[A-Za-z]+", str(value.value)):

@@ -69,7 +69,9 @@ def exchange(url: str | None, **values: Any) -> StsClient:
 
 def chained(url: str) -> SignedStsClient:
     chain = (ChainedRole("arn:aws:iam::123456789012:role/second", "pod"),)
-    return SignedStsClient(Config(role_arn=ROLE, session_name="pod", endpoint_url=url, chain=chain))
+    return SignedStsClient(
+        Config(role_arn=ROLE, session_name="pod", endpoint_url=url, chained_roles=chain)
+    )
 
 
 # urllib3 warns of each connection that verifies nothing.

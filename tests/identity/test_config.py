@@ -14,7 +14,9 @@ import pytest
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import config
-from irsa_creds._identity.config import Config, EnvironSettings, HttpSettings
+from irsa_creds._identity.config import Config
+from irsa_creds._identity.endpoint_settings import HttpSettings
+from irsa_creds._identity.settings import EnvironSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,13 +146,15 @@ def test_strict_takes_the_absence_for_an_error(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_token_without_a_role_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/token")
-    who = "AWS_WEB_IDENTITY_TOKEN_FILE brings a web identity token"
-    with pytest.raises(ConfigError, match=f"^{who}, but no role is named; set AWS_ROLE_ARN"):
+    variable = "AWS_WEB_IDENTITY_TOKEN_FILE is set"
+    with pytest.raises(ConfigError, match=f"^{variable}, but no role is named; set AWS_ROLE_ARN"):
         Config.resolve()
     monkeypatch.setenv("AWS_ROLE_ARN", "")
-    with pytest.raises(ConfigError, match=f"^{who}, but AWS_ROLE_ARN is empty; set AWS_ROLE_ARN"):
+    with pytest.raises(
+        ConfigError, match=f"^{variable}, but AWS_ROLE_ARN is empty; set AWS_ROLE_ARN"
+    ):
         Config.resolve()
-    with pytest.raises(ConfigError, match=r"^The argument token brings a web identity token, but"):
+    with pytest.raises(ConfigError, match=r"^The argument token is set, but"):
         Config.resolve(token=str)
     with pytest.raises(ConfigError, match=r"^web_identity_token_file of the profile 'token-only'"):
         Config.resolve(EnvironSettings(os.environ, "token-only"))
@@ -161,9 +165,9 @@ def test_a_token_without_a_role_is_an_error_at_once(monkeypatch: pytest.MonkeyPa
     [
         ({"token": str, "token_file": "/t"}, "Both arguments token and token_file are given"),
         ({"token": "/t"}, "The argument token is a str, but it must be a callable"),
-        ({"token_file": ""}, "The argument token_file is '', which is no path"),
+        ({"token_file": ""}, "The argument token_file is '', which is not a path"),
         ({"role_arn": "app"}, "The argument role_arn is 'app'"),
-        ({"role_arn": ""}, "AWS_WEB_IDENTITY_TOKEN_FILE brings a web identity token, but The arg"),
+        ({"role_arn": ""}, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but The arg"),
         ({"session_name": ""}, "The argument session_name is ''"),
         ({"duration_seconds": 60}, "The argument duration_seconds is 60"),
         ({"policy": "no"}, "The argument policy is 'no'"),

@@ -344,7 +344,7 @@ def test_settings_of_http_tell_each_other_apart(
 @pytest.mark.parametrize("url", ["http://user:p@ss@proxy:3128", "user:p@ss@proxy:3128"])
 def test_a_proxys_password_is_not_shown(url: str) -> None:
     http = HttpSettings(proxies=(("https", url),))
-    assert repr(http) == "Http(verify=True, proxies={'https': '***@proxy:3128'})"
+    assert repr(http) == "HttpSettings(verify=True, proxies={'https': '***@proxy:3128'})"
     assert "direct:1" in repr(HttpSettings(environment_proxies=(("https", "direct:1"),)))
 
 

@@ -13,33 +13,22 @@ from engine_fakes import ROLE
 from irsa_creds import ConfigError, RoleConfig
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.roles import ChainedRole
+from irsa_creds._identity.settings import EnvironSettings
 
 SECOND = "arn:aws:iam::210987654321:role/second"
 
 
-class NoSettings:
-    """Nothing is set anywhere."""
-
-    explicit_profile = False
-    profile_name = "default"
-
-    def variable(self, name: str) -> None: ...
-    def profile(self, key: str) -> None: ...
-    def web_identity(self, key: str) -> None: ...
-    def services(self, section: str) -> None: ...
-    def option(self, name: str) -> None: ...
+NOTHING = EnvironSettings({"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""})
 
 
 def resolved(assume: Any, **arguments: Any) -> Config:
-    config = Config.resolve(
-        NoSettings(), role_arn=ROLE, token_file="/token", assume=assume, **arguments
-    )
+    config = Config.resolve(NOTHING, role_arn=ROLE, token_file="/token", assume=assume, **arguments)
     assert config is not None
     return config
 
 
 def hop(**values: Any) -> ChainedRole:
-    (made,) = resolved([RoleConfig(SECOND, **values)]).chain
+    (made,) = resolved([RoleConfig(SECOND, **values)]).chained_roles
     return made
 
 
@@ -52,8 +41,8 @@ def _host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_arn_alone_is_a_role_with_the_hosts_name() -> None:
-    assert resolved([SECOND]).chain == (ChainedRole(SECOND, "pod-1"),)
-    assert resolved((RoleConfig(SECOND),)).chain == (ChainedRole(SECOND, "pod-1"),)
+    assert resolved([SECOND]).chained_roles == (ChainedRole(SECOND, "pod-1"),)
+    assert resolved((RoleConfig(SECOND),)).chained_roles == (ChainedRole(SECOND, "pod-1"),)
 
 
 def test_everything_that_sts_takes_can_be_said() -> None:
@@ -82,13 +71,14 @@ def test_everything_that_sts_takes_can_be_said() -> None:
 
 def test_the_session_name_of_the_first_role_is_not_the_seconds() -> None:
     config = resolved([SECOND], session_name="first")
-    assert (config.session_name, config.chain[0].session_name) == ("first", "pod-1")
+    assert (config.session_name, config.chained_roles[0].session_name) == ("first", "pod-1")
 
 
 def test_a_chain_is_part_of_the_identity_and_plain() -> None:
     one, other = resolved([SECOND]), resolved([RoleConfig(SECOND, external_id="id-1")])
     assert len({one, other, resolved([]), resolved([SECOND])}) == 3
-    assert json.loads(json.dumps(other.chain)) == [[*other.chain[0][:6], [], [], []]]
+    (role,) = other.chained_roles
+    assert json.loads(json.dumps(role)) == [*role[:6], [], [], []]
 
 
 def test_the_last_role_is_the_one_whose_credentials_are_handed_out() -> None:
@@ -130,32 +120,32 @@ def test_a_role_config_pickles_and_compares_and_hides_its_external_id() -> None:
     [
         (
             {"duration_seconds": 3601},
-            r"duration_seconds is 3601, but .* another role's credentials lasts 3600 seconds",
+            "duration_seconds is 3601, but AWS limits role chaining to 3600 seconds",
         ),
-        ({"duration_seconds": 899}, "gives credentials for 900"),
+        ({"duration_seconds": 899}, "STS accepts 900 to 43200 seconds"),
         ({"duration_seconds": "an hour"}, "whole number"),
         ({"session_name": "two words"}, "session_name is 'two words'"),
-        ({"external_id": "x"}, "external_id has 1 characters"),
-        ({"external_id": "two words"}, "external_id has 9 characters"),
-        ({"external_id": 17}, "external_id is of type int"),
+        ({"external_id": "x"}, r"external_id \(1 characters\)"),
+        ({"external_id": "two words"}, r"external_id \(9 characters\)"),
+        ({"external_id": 17}, r"external_id \(type int\)"),
         ({"source_identity": "aws:me"}, "source_identity is 'aws:me'"),
         ({"source_identity": "AWS:me"}, "source_identity is 'AWS:me'"),
-        ({"source_identity": 7}, "no text"),
+        ({"source_identity": 7}, "source_identity is 7"),
         ({"policy": "{"}, "policy is '{'"),
-        ({"policy_arns": ["x"]}, "policy_arns names 'x'"),
+        ({"policy_arns": ["x"]}, "policy_arns has 'x'"),
         ({"tags": [("a", "b")]}, "must be a dict"),
         ({"tags": {str(n): "" for n in range(51)}}, "has 51 session tags"),
-        ({"tags": {"": "x"}}, "has '', but a session tag's key has 1 to 128"),
+        ({"tags": {"": "x"}}, "has a key that is '', but a key has 1 to 128"),
         ({"tags": {"k" * 129: "x"}}, "1 to 128"),
-        ({"tags": {"a!": "x"}}, "has 'a!'"),
+        ({"tags": {"a!": "x"}}, "has a key that is 'a!'"),
         ({"tags": {"a\tb": "x"}}, "1 to 128"),
-        ({"tags": {7: "x"}}, "no text"),
-        ({"tags": {"AWS:x": "x"}}, "AWS's own"),
-        ({"tags": {"a": "v" * 257}}, "0 to 256"),
+        ({"tags": {7: "x"}}, "has a key that is 7"),
+        ({"tags": {"AWS:x": "x"}}, "'AWS:x', but .* does not begin with 'aws:'"),
+        ({"tags": {"a": "v" * 257}}, "at most 256"),
         ({"tags": {"a": 1}}, r"tags\['a'\] is 1"),
         ({"tags": {"a": "", "A": ""}}, "has 'A' twice"),
-        ({"transitive_tag_keys": ["team"]}, "names 'team', which is none of the session tags"),
-        ({"transitive_tag_keys": [7]}, "names 7"),
+        ({"transitive_tag_keys": ["team"]}, "has 'team', which is not one of the session tags"),
+        ({"transitive_tag_keys": [7]}, "has 7, which"),
         ({"transitive_tag_keys": "team"}, "must be a list"),
         ({"tags": {"a": ""}, "transitive_tag_keys": ["a", "A"]}, "has 'A' twice"),
     ],
@@ -177,10 +167,10 @@ def test_an_external_id_is_not_told() -> None:
 @pytest.mark.parametrize(
     ("assume", "words"),
     [
-        (SECOND, "must be a list of roles"),
-        ({"role_arn": SECOND}, "must be a list of roles"),
-        (7, "must be a list of roles"),
-        ([None], r"assume\[0\] is None, but it must be a role's ARN"),
+        (SECOND, "must be a list of role ARNs"),
+        ({"role_arn": SECOND}, "must be a list of role ARNs"),
+        (7, "must be a list of role ARNs"),
+        ([None], r"assume\[0\]\.role_arn is None, but it is not text; give the role's ARN"),
         ([SECOND, "second"], r"assume\[1\]\.role_arn is 'second', but an ARN begins with"),
         ([RoleConfig(7)], r"assume\[0\]\.role_arn is 7"),  # type: ignore[arg-type]
     ],

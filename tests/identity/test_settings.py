@@ -70,7 +70,7 @@ def test_without_a_profile_it_is_the_default_one(files: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
 def test_a_variable_selects_a_profile_and_is_not_explicit(name: str, files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {name: "only-here"})
-    assert settings.web_identity("role_arn") == "arn:only"
+    assert settings.profile("role_arn") == "arn:only"
     assert not settings.explicit_profile
 
 
@@ -121,7 +121,7 @@ def test_an_options_variable_goes_before_its_key_even_when_empty(files: dict[str
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
 def test_an_unknown_profile_is_named_with_the_variable(name: str, files: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match=f"^{name} names the profile 'gone', but neither '/"):
+    with pytest.raises(ConfigError, match=f"^{name} names the profile 'gone', which is not in '/"):
         EnvironSettings(files | {name: "gone"}).profile("role_arn")
 
 
@@ -129,13 +129,13 @@ def test_one_file_in_the_place_of_both_is_named_once(no_files: dict[str, str]) -
     environ = no_files | dict.fromkeys(
         ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null"
     )
-    with pytest.raises(ConfigError, match=r"'gone', but '/dev/null' lacks it; write it there"):
+    with pytest.raises(ConfigError, match=r"'gone', which is not in '/dev/null'; add it,"):
         EnvironSettings(environ, "gone").profile("role_arn")
 
 
 def test_no_file_has_an_unknown_profile(no_files: dict[str, str]) -> None:
     with pytest.raises(
-        ConfigError, match=r"^The argument profile names the profile 'default', but"
+        ConfigError, match=r"^The argument profile names the profile 'default', which"
     ):
         EnvironSettings(no_files, "default").profile("role_arn")
 
@@ -149,7 +149,8 @@ def test_without_files_and_profile_nothing_is_set(no_files: dict[str, str]) -> N
 def test_without_files_botocore_is_not_even_imported() -> None:
     code = (
         "import sys\n"
-        "from irsa_creds._identity.config import Config, EnvironSettings\n"
+        "from irsa_creds._identity.config import Config\n"
+        "from irsa_creds._identity.settings import EnvironSettings\n"
         "environ = {'AWS_ROLE_ARN': 'arn:aws:iam::123456789012:role/x', 'AWS_CONFIG_FILE': '',\n"
         "           'AWS_WEB_IDENTITY_TOKEN_FILE': '/t', 'AWS_SHARED_CREDENTIALS_FILE': ''}\n"
         "assert Config.resolve(EnvironSettings(environ))\n"

@@ -113,15 +113,15 @@ def test_a_policy_given_as_a_mapping_takes_its_shortest_form_in_one_order() -> N
 @pytest.mark.parametrize(
     ("value", "trouble"),
     [
-        (json.dumps({"Statement": "x" * 2100}), "has 2,117 characters, but STS takes 2,048"),
-        ({"Statement": "x" * 2100}, "characters, but STS takes 2,048"),
-        (7, "which is no text; give an IAM policy"),
+        (json.dumps({"Statement": "x" * 2100}), "has 2,117 characters, but STS accepts 2,048"),
+        ({"Statement": "x" * 2100}, "characters, but STS accepts 2,048"),
+        (7, "it is not a JSON object; give an IAM policy"),
         ("not json", "it is not JSON (Expecting value"),
         ("[" * 100_000, "it is not JSON ("),
-        ("[]", "it is no JSON object"),
+        ("[]", "it is not a JSON object"),
         ("", "it is not JSON"),
-        ({"Statement": {1, 2}}, "cannot be written as JSON"),
-        ('{"Statement": "\u4e2d"}', r"holds '\u4e2d', but STS takes characters up to U+00FF"),
+        ({"Statement": {1, 2}}, "it is not JSON (Object of type set"),
+        ('{"Statement": "\u4e2d"}', r"contains '\u4e2d', but STS accepts characters up to U+00FF"),
     ],
 )
 def test_a_bad_policy_is_refused(value: Any, trouble: str) -> None:
@@ -134,7 +134,7 @@ def test_the_token_file_may_be_a_path_object() -> None:
 
 @pytest.mark.parametrize("path", ["", "a\0b"])
 def test_what_is_no_path_is_refused(path: str) -> None:
-    assert "which is no path" in refusal(validation.token_file, path, "token_file")
+    assert "which is not a path" in refusal(validation.token_file, path, "token_file")
 
 
 @pytest.mark.parametrize("value", [b"s.canary", {"canary": 1}])
@@ -159,7 +159,7 @@ def test_what_cannot_be_a_path_is_told_by_its_type(value: Any) -> None:
 )
 def test_a_token_in_place_of_its_path_is_refused_and_not_shown(token: str) -> None:
     message = refusal(validation.token_file, token, "AWS_WEB_IDENTITY_TOKEN_FILE")
-    assert "AWS_WEB_IDENTITY_TOKEN_FILE holds a token itself" in message
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE contains a token" in message
     assert not re.search("eyJ|c2lnbmF0dXJl|canary", message)
 
 
@@ -294,7 +294,9 @@ def test_other_urls_are_refused(url: str) -> None:
 )
 def test_a_user_and_password_in_an_endpoint_are_refused_and_not_shown(url: str) -> None:
     message = refusal(validation.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
-    assert message.startswith("AWS_ENDPOINT_URL_STS holds an '@', as URLs with a user and password")
+    assert message.startswith(
+        "AWS_ENDPOINT_URL_STS contains an '@', as URLs with a user and password"
+    )
     assert "secret" not in message
     assert "user:" not in message
     assert "rgw" not in message

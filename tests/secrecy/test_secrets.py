@@ -223,7 +223,7 @@ def test_a_password_in_the_endpoint_is_refused_and_not_told(
     mark: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://user:1{mark}{PASSWORD}@sts.example.com")
-    with pytest.raises(irsa_creds.ConfigError, match="AWS_ENDPOINT_URL_STS holds an '@'") as caught:
+    with pytest.raises(irsa_creds.ConfigError, match="URL_STS contains an '@'") as caught:
         irsa_creds.provider()
     witness.see_error(caught.value)
     witness.see_error(dual(caught.value))

@@ -18,7 +18,7 @@ from irsa_creds import RefreshTimeout
 from irsa_creds._engine import policy
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.policy import Snapshot
-from irsa_creds._identity.config import Config, HttpSettings
+from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
 from irsa_creds._shared_cache import entry
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._errors import Failure
+    from irsa_creds._identity.config import Config
 
 DENIED = failure("AccessDenied", retryable=False, status=403)
 THROTTLED = failure("Throttling", throttled=True, status=400)
@@ -692,7 +693,7 @@ DIFFERENT: dict[str, Any] = {
     "use_dualstack": True,
     "legacy_global": True,
     "http": HttpSettings(verify=False),
-    "chain": (HOP,),
+    "chained_roles": (HOP,),
 }
 
 
@@ -702,7 +703,7 @@ def test_a_name_tells_nothing() -> None:
 
 
 def test_everything_that_makes_an_identity_makes_another_name() -> None:
-    chains = {"chain": (HOP._replace(external_id="hidden"),)}
+    chains = {"chained_roles": (HOP._replace(external_id="hidden"),)}
     given = [{field: value} for field, value in DIFFERENT.items()] + [chains]
     names = {name(CONFIG._replace(**each)) for each in given}
     assert len(names | {name()}) == len(given) + 1

@@ -9,12 +9,13 @@ from irsa_creds._botocore.credentials import METHOD, in_botocore
 from irsa_creds._botocore.expired_token import watch_for_expired
 from irsa_creds._botocore.session_settings import SessionSettings
 from irsa_creds._errors import IrsaError
-from irsa_creds._identity.settings import profile_chain_of
+from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
 
 if TYPE_CHECKING:
     from irsa_creds._identity.config import Config
+    from irsa_creds._identity.roles import RequestedRole
     from irsa_creds._provider import Provider
 
 __all__ = ["ChainProviderMixin"]
@@ -50,7 +51,6 @@ class ChainProviderMixin:
         self.replaced = replaced
         self.strict = strict
         self._hops = hops
-        self._profile_name = profile_name
         self._session = session
         self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
         self._profile = profile_name if disable_env_vars else None
@@ -71,12 +71,10 @@ class ChainProviderMixin:
         raise in_botocore(caught)
 
     def _config(self) -> Config | None:
-        session, region = self._session, last_client_region(self._session)
+        settings, region = self._settings, last_client_region(self._session)
+        roles: tuple[RequestedRole, ...] = ()
         if self._hops or self.strict:
-            route = profile_chain_of(session.full_config["profiles"], self._profile_name)
-            if route is not None:
-                source = SessionSettings(session, route.base, explicit_profile=True)
-                return source.config(strict=True, client_region=region, roles=route.roles)
-        if self._hops:
+            settings, roles = follow_source_profiles(settings)
+        if self._hops and not roles:
             return None
-        return self._settings.config(strict=self.strict, client_region=region)
+        return settings.config(strict=self.strict or bool(roles), client_region=region, roles=roles)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._identity.config import Config, HttpSettings
-from irsa_creds._registry import issuer_of_file
+from irsa_creds._identity.config import Config
+from irsa_creds._identity.endpoint_settings import HttpSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +45,13 @@ class SessionSettings:
     def profile(self, key: str) -> Any:
         return self._session.get_scoped_config().get(key)
 
-    def web_identity(self, key: str) -> Any:
-        return self._session.full_config["profiles"].get(self._profile_name, {}).get(key)
+    @property
+    def profiles(self) -> Mapping[str, Any]:
+        profiles: Mapping[str, Any] = self._session.full_config["profiles"]
+        return profiles
+
+    def with_source_profile(self, name: str) -> SessionSettings:
+        return SessionSettings(self._session, name, explicit_profile=True)
 
     def services(self, section: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._session.full_config.get("services", {}).get(section)
@@ -82,7 +87,6 @@ class SessionSettings:
             self,
             session_region=getattr(given, "region_name", None) or session_region,
             client_region=client_region,
-            issuer=issuer_of_file,
             http=http,
             roles=roles,
             strict=strict,

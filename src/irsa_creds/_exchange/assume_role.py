@@ -84,7 +84,7 @@ class SignedStsClient(StsClient):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._hop = config.chain[-1]
+        self._hop = config.chained_roles[-1]
         self._duration = self._hop.duration_seconds
         # botocore sends it as well, and fails.
         self._may_leave_duration_out = False

@@ -1,4 +1,4 @@
-"""What a provider is made of: resolved once, checked once, and then its identity."""
+"""Resolve arguments, environment and profiles into one checked identity."""
 
 from __future__ import annotations
 
@@ -9,56 +9,54 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
-from irsa_creds._identity.endpoint_settings import (
-    HttpSettings,
-    region_of_issuer,
-    resolve_endpoint_settings,
-)
+from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
 from irsa_creds._identity.settings import (
     EnvironSettings,
     Found,
-    Settings,
+    find_argument,
     find_profile_key,
     find_web_identity,
 )
+from irsa_creds._identity.token import issuer_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
+    from irsa_creds._identity.settings import Settings
 
-__all__ = ["Config", "EnvironSettings", "HttpSettings", "Settings", "region_of_issuer"]
+__all__ = ["Config"]
 
 _log = logging.getLogger("irsa_creds")
 
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
-_FOREIGN_LIFETIME = 7 * 86_400
+_LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 
 
 class Config(NamedTuple):
-    """One identity: two equal ones share credentials, unequal ones never do.
+    """One identity: equal ones share credentials, unequal ones never do.
 
     Attributes:
         role_arn: the role to assume with the token.
-        session_name: what CloudTrail will call the session.
-        token_file: the path of the web identity token; None where `token` is given.
-        token: a callable that returns the token, in place of a file.
-        duration_seconds: the lifetime to ask for; None leaves it to STS.
-        duration_optional: the lifetime came from the profile, where botocore ignores it: STS's
-            ValidationError means one try without it.
+        session_name: the session name, as CloudTrail shows it.
+        token_file: the path of the web identity token; None if `token` is given.
+        token: a callable that returns the token, instead of a file.
+        duration_seconds: the lifetime to request; None leaves it to STS.
+        duration_optional: the lifetime is from the profile, where botocore ignores it: after a
+            ValidationError of STS, one attempt is made without it.
         policy: a session policy as JSON.
         policy_arns: managed session policies.
-        region: STS's region; None means the global endpoint. No part of the identity: one regional
-            answer serves all regions.
-        region_identity: what of the region is identity: the one that an argument named, or
-            "aws-global" where the global endpoint answers (its credentials fail in opt-in regions).
-        endpoint_url: an endpoint in place of AWS's own rules.
-        use_fips: take the FIPS endpoint.
-        use_dualstack: take the dual-stack endpoint.
-        legacy_global: take the global endpoint for this region (`sts_regional_endpoints`).
+        region: STS's region; None means the global endpoint. It is not part of the identity:
+            credentials from one regional endpoint are valid in all regions.
+        region_identity: the part of the region that is identity: the region of an argument, or
+            "aws-global" for the global endpoint, whose credentials fail in opt-in regions.
+        endpoint_url: an endpoint instead of the one from AWS's rules.
+        use_fips: use the FIPS endpoint.
+        use_dualstack: use the dual-stack endpoint.
+        legacy_global: use the global endpoint for this region (`sts_regional_endpoints`).
         http: certificates and proxies.
-        chain: the roles that are assumed from there on, each with the credentials of the one
-            before; the last one's are those that are handed out.
+        chained_roles: the roles of role chaining, assumed after `role_arn`; the provider returns
+            the credentials of the last one.
     """
 
     role_arn: str
@@ -76,17 +74,17 @@ class Config(NamedTuple):
     use_dualstack: bool = False
     legacy_global: bool = False
     http: HttpSettings = HttpSettings()
-    chain: tuple[ChainedRole, ...] = ()
+    chained_roles: tuple[ChainedRole, ...] = ()
 
     @property
     def final_role_arn(self) -> str:
-        """The role whose credentials are handed out: the last of the chain."""
-        return self.chain[-1].role_arn if self.chain else self.role_arn
+        """The role whose credentials the provider returns."""
+        return self.chained_roles[-1].role_arn if self.chained_roles else self.role_arn
 
     @property
     def source(self) -> Config:
-        """The identity that assumes the last role of the chain."""
-        return self._replace(chain=self.chain[:-1])
+        """The identity that assumes the last chained role."""
+        return self._replace(chained_roles=self.chained_roles[:-1])
 
     @property
     def partition(self) -> str:
@@ -95,26 +93,26 @@ class Config(NamedTuple):
 
     @property
     def is_aws_endpoint(self) -> bool:
-        """Whether AWS itself answers; Ceph, MinIO and the like have limits of their own."""
-        return _answered_by_aws(self.endpoint_url)
+        """Whether STS is AWS's own; Ceph, MinIO and others have limits of their own."""
+        return _is_aws_endpoint(self.endpoint_url)
 
     @property
     def lifetime_ceiling(self) -> int:
-        """The longest lifetime in seconds that is believed of an answer."""
-        last = self.chain[-1] if self.chain else self
-        if last.duration_seconds is not None:
-            return last.duration_seconds
-        return _DEFAULT_LIFETIME if self.is_aws_endpoint else _FOREIGN_LIFETIME
+        """The longest lifetime in seconds that a response may have."""
+        final = self.chained_roles[-1] if self.chained_roles else self
+        if final.duration_seconds is not None:
+            return final.duration_seconds
+        return _DEFAULT_LIFETIME if self.is_aws_endpoint else _LONGEST_LIFETIME_ELSEWHERE
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_field_text(name, value)}" for name, value in self._asdict().items())
-        return f"Config({', '.join(shown)})"
+        fields = (f"{name}={_field_text(name, value)}" for name, value in self._asdict().items())
+        return f"Config({', '.join(fields)})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self._identity() == other._identity()
 
     def __ne__(self, other: object) -> bool:
-        # Without it the tuple's own would compare the region.
+        # The inherited method of the tuple would compare the region.
         return not self == other
 
     def __hash__(self) -> int:
@@ -139,7 +137,7 @@ class Config(NamedTuple):
         endpoint_url: str | None = None,
         session_region: str | None = None,
         client_region: str | None = None,
-        issuer: Callable[[str], str | None] | None = None,
+        issuer: Callable[[str], str | None] = issuer_of_file,
         http: HttpSettings | None = None,
         roles: Sequence[RequestedRole] = (),
         assume: Sequence[RoleConfig | str] | None = None,
@@ -148,118 +146,107 @@ class Config(NamedTuple):
         """Return the identity that arguments, environment and profile name, each value checked.
 
         Args:
-            settings: where values come from that no argument gives; None: the environment.
-            role_arn: the role to assume.
-            token_file: the path of the web identity token.
-            token: a callable that returns the token, in place of a file.
-            session_name: the session's name; without one anywhere, the host's name made valid.
-            duration_seconds: the lifetime to ask for, in seconds.
-            policy: a session policy, as JSON or as a mapping.
-            policy_arns: managed session policies, at most ten.
-            region: STS's region; part of the identity, unlike all others.
-            endpoint_url: STS's endpoint.
-            session_region: the region that code gave to a session: asked after the profile's.
-            client_region: the region of the client being made: the last to be asked.
-            issuer: returns the `iss` of the token in a file, or None where there is none to be had;
-                called with the path only where nothing before it names a region.
-            http: certificates and proxies; None: those of `settings`.
-            roles: those that a profile assumes from there on.
-            assume: those that code names, to be assumed after these.
-            strict: take it as an error when IRSA is not configured.
+            settings: the source of values that no argument gives; None: the environment.
+            role_arn: as for `irsa_creds.provider()`, like all down to `endpoint_url`.
+            token_file: see there.
+            token: see there.
+            session_name: see there.
+            duration_seconds: see there.
+            policy: see there.
+            policy_arns: see there.
+            region: see there; part of the identity, unlike the regions from other sources.
+            endpoint_url: see there.
+            session_region: a session's own region; the profile's takes precedence.
+            client_region: the region of the client being created; all others take precedence.
+            issuer: returns the issuer of the token in a file. It is called only if the region is
+                not known from the environment, the profile or the session.
+            http: certificates and proxies; None: from `settings`.
+            roles: the roles that the profile assumes by role chaining.
+            assume: the roles that code names, assumed after these.
+            strict: raise an error if IRSA is not configured.
 
         Returns:
-            None where no token is named: IRSA is not configured, as in botocore.
+            None if no token is named: IRSA is not configured, as in botocore.
 
         Raises:
-            ConfigError: a value is malformed, or something is half set.
+            ConfigError: a value is malformed, or only one of role and token is named.
         """
         if settings is None:
             settings = EnvironSettings(os.environ)
-        source = _token_source(settings, token, token_file)
-        if source is None:
-            _tell_not_configured(settings, strict=strict)
+        found = _find_token(settings, token, token_file)
+        if found is None:
+            _report_not_configured(settings, strict=strict)
             return None
-        role = _given(role_arn, "role_arn") or find_web_identity(settings, "role_arn")
-        if role is None or not role.value:
-            raise ConfigError(_half_set(source, role))
-        place = resolve_endpoint_settings(
+        path, call = (found.value, None) if token is None else (None, found.value)
+        role = _find_role(settings, role_arn, found.source)
+        endpoint = resolve_endpoint_settings(
             settings,
             endpoint_url=endpoint_url,
             region=region,
             session_region=session_region,
-            issuer=None if issuer is None or source.path is None else partial(issuer, source.path),
+            issuer=partial(issuer, path) if path else None,
             client_region=client_region,
         )
-        aws = _answered_by_aws(place.endpoint_url)
-        asked = _duration(settings, duration_seconds, aws=aws)
+        aws = _is_aws_endpoint(endpoint.endpoint_url)
+        seconds = _duration(settings, duration_seconds, aws=aws)
         return cls(
             role_arn=arns.role_arn(*role, aws=aws),
             session_name=_session_name(settings, session_name),
-            token_file=source.path,
-            token=source.call,
-            duration_seconds=asked,
-            duration_optional=asked is not None and duration_seconds is None,
+            token_file=path,
+            token=call,
+            duration_seconds=seconds,
+            duration_optional=seconds is not None and duration_seconds is None,
             policy=None if policy is None else validation.policy(policy, "The argument policy"),
             policy_arns=arns.policy_arns(
                 () if policy_arns is None else policy_arns, "The argument policy_arns", aws=aws
             ),
             http=HttpSettings.resolve(settings) if http is None else http,
-            chain=_chain(roles, assume, aws=aws),
-            **place._asdict(),
+            chained_roles=_chained_roles(roles, assume, aws=aws),
+            **endpoint._asdict(),
         )
 
 
-class _TokenSource(NamedTuple):
-    """Where the token comes from: a file or a callable, and who named it."""
-
-    name: str
-    path: str | None = None
-    call: Callable[[], str] | None = None
-
-
-def _token_source(settings: Settings, token: Any, token_file: Any) -> _TokenSource | None:
-    """Return what brings the token; None where nothing does: IRSA is not configured."""
+def _find_token(settings: Settings, token: object, token_file: object) -> Found | None:
+    """Return the callable or the path; None if none is named, so that IRSA is not configured."""
     if token is not None and token_file is not None:
         raise ConfigError("Both arguments token and token_file are given; give one of them.")
-    if token is not None:
-        name = "The argument token"
-        return _TokenSource(name, call=validation.token_callable(token, name))
-    found = _given(token_file, "token_file")
+    if found := find_argument("token", token):
+        return found._replace(value=validation.token_callable(*found))
+    found = find_argument("token_file", token_file)
     if found is None:
         found = find_web_identity(settings, "web_identity_token_file")
-        # Empty is unset, and does not fall through to the profile: as in botocore.
+        # An empty variable means unset and does not fall through to the profile, as in botocore.
         if found is None or not found.value:
             return None
-    return _TokenSource(found.source, path=validation.token_file(*found))
+    return found._replace(value=validation.token_file(*found))
 
 
-def _given(value: Any, name: str) -> Found | None:
-    return None if value is None else Found(value, f"The argument {name}")
-
-
-def _half_set(source: _TokenSource, role: Found | None) -> str:
-    what = "no role is named" if role is None else f"{role.source} is empty"
-    return (
-        f"{source.name} brings a web identity token, but {what}; set AWS_ROLE_ARN (annotate the "
-        "service account with eks.amazonaws.com/role-arn and start the pod anew), the profile's "
-        "role_arn, or the argument role_arn."
+def _find_role(settings: Settings, argument: str | None, token_source: str) -> Found:
+    found = find_argument("role_arn", argument) or find_web_identity(settings, "role_arn")
+    if found is not None and found.value:
+        return found
+    trouble = "no role is named" if found is None else f"{found.source} is empty"
+    raise ConfigError(
+        f"{token_source} is set, but {trouble}; set AWS_ROLE_ARN (annotate the service account "
+        "with eks.amazonaws.com/role-arn and restart the pod), the profile's role_arn, or the "
+        "argument role_arn."
     )
 
 
-def _tell_not_configured(settings: Settings, *, strict: bool) -> None:
-    """Say that no token is named, where that is likely a mistake: others are asked then."""
+def _report_not_configured(settings: Settings, *, strict: bool) -> None:
+    """Raise `ConfigError` if `strict`; otherwise warn if a role is named without a token."""
     role = None if settings.explicit_profile else settings.variable("AWS_ROLE_ARN")
     if strict:
-        half = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
+        start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
         raise ConfigError(
-            f"{half} web identity token is named, so IRSA is not configured; set "
+            f"{start} web identity token is named, so IRSA is not configured; set "
             "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
             "their service account was annotated) or the profile's web_identity_token_file."
         )
     if role:
         _warn_once(
             "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: IRSA is not configured, "
-            "and credentials come from elsewhere; unset the one, or set the other."
+            "and credentials come from another provider. Unset the first, or set the second."
         )
 
 
@@ -269,39 +256,45 @@ def _warn_once(message: str) -> None:
 
 
 def _session_name(settings: Settings, argument: str | None) -> str:
-    found = _given(argument, "session_name") or find_web_identity(settings, "role_session_name")
-    if found is None:
-        return _host_name()
-    return validation.session_name(*found)
+    found = find_argument("session_name", argument) or find_web_identity(
+        settings, "role_session_name"
+    )
+    return _host_name() if found is None else validation.session_name(*found)
 
 
 def _host_name() -> str:
-    import socket  # noqa: PLC0415 - 2 ms of a new process, where the session has a name
+    import socket  # noqa: PLC0415 - 2 ms of a new process, which a named session saves
 
     return validation.session_name_from(socket.gethostname())
 
 
 def _duration(settings: Settings, argument: int | None, *, aws: bool) -> int | None:
-    found = _given(argument, "duration_seconds") or find_profile_key(settings, "duration_seconds")
+    found = find_argument("duration_seconds", argument) or find_profile_key(
+        settings, "duration_seconds"
+    )
     return None if found is None else validation.duration(*found, aws=aws)
 
 
-def _chain(roles: Sequence[RequestedRole], assume: object, *, aws: bool) -> tuple[ChainedRole, ...]:
+def _chained_roles(
+    roles: Sequence[RequestedRole], assume: object, *, aws: bool
+) -> tuple[ChainedRole, ...]:
     if not roles and assume is None:
         return ()
-    from irsa_creds._identity.roles import requested_by_argument, resolve_chain  # noqa: PLC0415 - most need none
+    from irsa_creds._identity.roles import check_role, roles_of_argument  # noqa: PLC0415 - most identities have none
 
-    return resolve_chain((*roles, *requested_by_argument(assume)), aws=aws, host=_host_name())
+    host = _host_name()
+    requested = (*roles, *roles_of_argument(assume))
+    return tuple(check_role(each, aws=aws, host=host) for each in requested)
 
 
-def _answered_by_aws(endpoint_url: str | None) -> bool:
+def _is_aws_endpoint(endpoint_url: str | None) -> bool:
     return endpoint_url is None or validation.is_aws_endpoint(endpoint_url)
 
 
 def _field_text(name: str, value: object) -> str:
     if name == "token_file" and isinstance(value, str):
         return validation.quoted_path(value)
-    # A callable's repr may hold what it is bound to: partial(fetch, "password").
+    # The repr of a callable may show a bound secret: partial(fetch, "password").
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
     return repr(value) if isinstance(value, HttpSettings) else validation.quoted(value)

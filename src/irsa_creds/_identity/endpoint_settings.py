@@ -1,4 +1,4 @@
-"""Where STS is and how it is reached: endpoint, region, certificates, proxies."""
+"""Settings of the connection to STS: endpoint, region, certificates, proxies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
-from irsa_creds._identity.settings import Found, Settings
+from irsa_creds._identity.settings import Found, find_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from irsa_creds._identity.settings import Settings
 
 __all__ = ["EndpointSettings", "HttpSettings", "region_of_issuer", "resolve_endpoint_settings"]
 
@@ -31,7 +33,7 @@ _EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
 
 
 class EndpointSettings(NamedTuple):
-    """Where STS is asked; the fields are those of `Config`."""
+    """The endpoint of STS; the fields are those of `Config`."""
 
     endpoint_url: str | None
     region: str | None
@@ -50,22 +52,27 @@ def resolve_endpoint_settings(
     issuer: Callable[[], str | None] | None = None,
     client_region: str | None = None,
 ) -> EndpointSettings:
-    """Return where STS is asked, as botocore's endpoint rules take it.
+    """Return the endpoint of STS, from the settings that botocore reads.
 
-    With an endpoint of its own FIPS, dual stack and "legacy" are off, as in botocore 1.44.8,
-    args.py.
+    An endpoint URL turns FIPS, dual stack and "legacy" off, as in botocore 1.44.8, args.py.
 
     Raises:
         ConfigError: a region, a URL or `sts_regional_endpoints` is malformed.
     """
-    legacy = _legacy(settings)
-    endpoint = _endpoint(settings, endpoint_url)
-    name = _first_region(_regions(settings, region, session_region, issuer, client_region))
-    # botocore.client.ClientCreator (1.44.8): a pseudo region like fips-us-east-1 asks for FIPS.
+    legacy = validation.legacy(
+        settings.option("sts_regional_endpoints"),
+        "AWS_STS_REGIONAL_ENDPOINTS (or the profile's sts_regional_endpoints)",
+    )
+    endpoint = find_argument("endpoint_url", endpoint_url) or find_endpoint(settings)
+    url = None if endpoint is None else validation.endpoint_url(*endpoint)
+    candidates = _regions(settings, region, session_region, issuer, client_region)
+    found = next((candidate for candidate in candidates if candidate.value), None)
+    name = None if found is None else validation.region(*found)
+    # botocore.client.ClientCreator (1.44.8): a pseudo region like fips-us-east-1 means FIPS.
     plain = name and name.replace("fips-", "").replace("-fips", "")
     explicit = plain if region else None
-    if endpoint:
-        return EndpointSettings(endpoint, plain, explicit, False, False, False)
+    if url:
+        return EndpointSettings(url, plain, explicit, False, False, False)
     fips = plain != name or validation.boolean(settings.option("use_fips_endpoint"))
     dualstack = validation.boolean(settings.option("use_dualstack_endpoint"))
     legacy = legacy and not fips and not dualstack and (plain or GLOBAL_REGION) in _LEGACY_REGIONS
@@ -87,7 +94,7 @@ def _regions(
     issuer: Callable[[], str | None] | None,
     client_region: str | None,
 ) -> Iterator[Found]:
-    """Yield the regions, the most telling first; the token is only opened if it comes to that."""
+    """Yield the regions in their order; read the token only if all before it are unset."""
     yield Found(argument, "The argument region")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         yield Found(settings.variable(name), name)
@@ -98,26 +105,8 @@ def _regions(
     yield Found(client_region, "The client's region")
 
 
-def _first_region(candidates: Iterator[Found]) -> str | None:
-    found = next((candidate for candidate in candidates if candidate.value), None)
-    return None if found is None else validation.region(*found)
-
-
-def _legacy(settings: Settings) -> bool:
-    return validation.legacy(
-        settings.option("sts_regional_endpoints"),
-        "AWS_STS_REGIONAL_ENDPOINTS (or the profile's sts_regional_endpoints)",
-    )
-
-
-def _endpoint(settings: Settings, argument: str | None) -> str | None:
-    given = None if argument is None else Found(argument, "The argument endpoint_url")
-    found = given or find_endpoint(settings)
-    return None if found is None else validation.endpoint_url(*found)
-
-
 def find_endpoint(settings: Settings) -> Found | None:
-    """Return STS's endpoint that environment or profile name; None where they name none.
+    """Return the endpoint URL that environment or profile name; None if they name none.
 
     The order is that of botocore 1.44.8, configprovider.ConfiguredEndpointProvider.
     """
@@ -139,28 +128,27 @@ def _services_endpoint(settings: Settings, section: str) -> Any:
     services = settings.services(section)
     if not services:
         raise ConfigError(
-            f"The profile names services = {validation.quoted(section)}, but the configuration "
-            f"file has no section [services {section}], or an empty one; write it, or remove the "
-            "key."
+            f"The profile has services = {validation.quoted(section)}, but the configuration "
+            f"file has no section [services {section}], or an empty one; add it, or remove the key."
         )
     sts = services.get("sts", {})
     if not isinstance(sts, Mapping):
         raise ConfigError(
-            f"sts in [services {section}] is {validation.quoted(sts)}, but it must hold indented "
+            f"sts in [services {section}] is {validation.quoted(sts)}, but it must have indented "
             "keys below it, like endpoint_url = https://sts.example.com."
         )
     return sts.get("endpoint_url")
 
 
 class HttpSettings(NamedTuple):
-    """How STS is reached: certificates and proxies.
+    """Certificates and proxies.
 
     Attributes:
-        verify: True, or the path of a CA bundle; False trusts everybody.
-        proxies: scheme and URL of each given proxy; None: those of the environment.
+        verify: True, or the path of a CA bundle; False accepts any certificate.
+        proxies: scheme and URL of each proxy that code names; None: use the environment's.
         client_cert: path of a client certificate, or of it and its key.
         proxies_config: botocore's `proxies_config`, as pairs.
-        environment_proxies: the environment's proxies when this was made; they tell two apart.
+        environment_proxies: the environment's proxies at the time; they are part of the identity.
     """
 
     verify: bool | str = True
@@ -181,16 +169,19 @@ class HttpSettings(NamedTuple):
         """Return what botocore would use (1.44.8: args.py, endpoint.EndpointCreator).
 
         Args:
-            settings: where the CA bundle is named.
-            proxies: those of a botocore client configuration; they ignore NO_PROXY, as there.
-            client_cert: of the same.
-            proxies_config: of the same.
+            settings: names the CA bundle.
+            proxies: from a botocore client configuration; NO_PROXY does not apply to them.
+            client_cert: from the same.
+            proxies_config: from the same.
 
         Raises:
             ConfigError: the CA bundle is named, but empty.
         """
+        bundle = Found(settings.option("ca_bundle"), "AWS_CA_BUNDLE (or the profile's ca_bundle)")
+        if bundle.value is None:
+            bundle = Found(settings.variable("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
         return cls(
-            verify=_verify(settings),
+            verify=True if bundle.value is None else validation.ca_bundle(*bundle),
             proxies=None if proxies is None else _pairs(proxies),
             client_cert=client_cert,
             proxies_config=None if proxies_config is None else _pairs(proxies_config),
@@ -198,8 +189,8 @@ class HttpSettings(NamedTuple):
         )
 
     def proxies_for(self, url: str) -> dict[str, str]:
-        """Return the proxies for `url` as botocore's HTTP session takes them."""
-        from urllib.request import proxy_bypass  # noqa: PLC0415
+        """Return the proxies for `url`, as an argument of botocore's HTTP session."""
+        from urllib.request import proxy_bypass  # noqa: PLC0415 - 10 ms, which botocore needs as well
 
         if self.proxies is not None:
             return dict(self.proxies)
@@ -208,29 +199,21 @@ class HttpSettings(NamedTuple):
         return dict(self.environment_proxies)
 
     def __repr__(self) -> str:
-        # A proxy's URL may hold a password, with or without a scheme before it.
+        # The URL of a proxy may contain a password, with or without a scheme before it.
         pairs = self.environment_proxies if self.proxies is None else self.proxies
         proxies = {scheme: re.sub(r"(?s).*@", "***@", url) for scheme, url in pairs}
-        return f"Http(verify={self.verify!r}, proxies={proxies!r})"
+        return f"HttpSettings(verify={self.verify!r}, proxies={proxies!r})"
 
 
 def _environment_proxies() -> tuple[tuple[str, str], ...]:
-    """Return the environment's proxies, or the system's where it has some."""
+    """Return the environment's proxies, or the operating system's."""
     if sys.platform not in {"darwin", "win32"} and not any(
         name.lower().endswith("_proxy") for name in os.environ
     ):
         return ()
-    # Imported late: ten milliseconds that botocore, once imported, has already paid.
-    from urllib.request import getproxies  # noqa: PLC0415
+    from urllib.request import getproxies  # noqa: PLC0415 - 10 ms, which botocore needs as well
 
     return _pairs(getproxies())
-
-
-def _verify(settings: Settings) -> bool | str:
-    found = Found(settings.option("ca_bundle"), "AWS_CA_BUNDLE (or the profile's ca_bundle)")
-    if found.value is None:
-        found = Found(settings.variable("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
-    return True if found.value is None else validation.ca_bundle(*found)
 
 
 def _pairs(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -1,4 +1,4 @@
-"""Which roles a profile assumes one after the other, where that begins with a web identity."""
+"""The roles that a profile assumes one after the other, starting from a web identity."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from irsa_creds._identity.roles import RequestedRole, RoleConfig
 
 __all__ = ["ProfileChain", "find_profile_chain"]
 
-_STATIC = ("aws_access_key_id", "aws_secret_access_key")
+_STATIC_KEYS = {"aws_access_key_id", "aws_secret_access_key"}
+# Botocore gets such a role's credentials elsewhere. An empty value counts too, as in botocore.
+_OTHER_SOURCES = {"web_identity_token_file", "credential_source", "mfa_serial"}
 
 
 class ProfileChain(NamedTuple):
-    """A way through profiles.
+    """The profiles from a web identity to a target role.
 
     Attributes:
         base: the profile that names the web identity.
-        roles: what is assumed from there on, the first to be assumed first.
+        roles: the roles assumed from it, the first to be assumed first.
     """
 
     base: str
@@ -25,71 +27,50 @@ class ProfileChain(NamedTuple):
 
 
 def find_profile_chain(profiles: Mapping[str, Any], name: str) -> ProfileChain | None:
-    """Return how the profile's role is reached by way of `source_profile`s.
+    """Follow the keys `source_profile` from the profile `name` to a web identity.
 
-    The rules are those of botocore 1.44.8, credentials.AssumeRoleProvider. Whatever it would not
-    take, and what leads elsewhere than to a web identity, is left to it.
-
-    Args:
-        profiles: the profiles of the configuration files, merged.
-        name: the profile to begin with.
+    The rules are those of botocore 1.44.8, credentials.AssumeRoleProvider.
 
     Returns:
-        None where the profile assumes no role, or where that is botocore's to do: with an MFA
-        device or a `credential_source`, from static keys, single sign-on or a process.
+        None if the profile assumes no role, and if botocore handles it: an MFA device, a
+        `credential_source`, static keys, single sign-on, a process, or an invalid profile.
     """
     roles: list[RequestedRole] = []
-    seen: list[str] = []
-    while not _is_web_identity(_section(profiles, name)):
-        section = _section(profiles, name)
-        if name in seen or not _is_hop(section) or (seen and _has_static_keys(section)):
+    seen: set[str] = set()
+    while True:
+        section = profiles.get(name)
+        if not isinstance(section, Mapping):
             return None
-        seen.append(name)
-        roles.append(_asked(section, name))
-        name = section["source_profile"]
-    return ProfileChain(name, tuple(reversed(roles))) if roles else None
+        if section.get("web_identity_token_file") and section.get("role_arn"):
+            return ProfileChain(name, tuple(reversed(roles))) if roles else None
+        source = section.get("source_profile")
+        if (
+            name in seen
+            or "role_arn" not in section
+            or not isinstance(source, str)
+            or section.keys() & _OTHER_SOURCES
+            # The target role's own static keys do not count.
+            or (seen and section.keys() & _STATIC_KEYS)
+        ):
+            return None
+        seen.add(name)
+        roles.append(_requested_role(section, name))
+        name = source
 
 
-def _section(profiles: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = profiles.get(name)
-    return section if isinstance(section, Mapping) else {}
-
-
-def _is_web_identity(section: Mapping[str, Any]) -> bool:
-    return bool(section.get("web_identity_token_file") and section.get("role_arn"))
-
-
-def _is_hop(section: Mapping[str, Any]) -> bool:
-    return (
-        "role_arn" in section
-        and "source_profile" in section
-        and section.keys().isdisjoint(
-            # An empty one counts, there as here.
-            {"web_identity_token_file", "credential_source", "mfa_serial"}
-        )
+def _requested_role(section: Mapping[str, Any], profile: str) -> RequestedRole:
+    role = RoleConfig(
+        section["role_arn"],
+        # Empty means unset, except for the external id, as in botocore.
+        session_name=section.get("role_session_name") or None,
+        duration_seconds=_whole_seconds(section.get("duration_seconds")),
+        external_id=section.get("external_id"),
     )
+    return RequestedRole(role, suffix=f" of the profile {profile!r}")
 
 
-def _has_static_keys(section: Mapping[str, Any]) -> bool:
-    return not section.keys().isdisjoint(_STATIC)
-
-
-def _asked(section: Mapping[str, Any], name: str) -> RequestedRole:
-    return RequestedRole(
-        RoleConfig(
-            section["role_arn"],
-            # Empty is not given, but for the external id: as in botocore.
-            session_name=section.get("role_session_name") or None,
-            duration_seconds=_whole_seconds(section.get("duration_seconds")),
-            external_id=section.get("external_id"),
-        ),
-        before="",
-        after=f" of the profile {name!r}",
-    )
-
-
-def _whole_seconds(text: str | None) -> int | None:
-    """Return the duration; what is no number counts for nothing, as in botocore."""
+def _whole_seconds(text: Any) -> int | None:
+    """Return the duration; None if it is not a whole number, as in botocore."""
     try:
         return None if text is None else int(text)
     except (TypeError, ValueError):

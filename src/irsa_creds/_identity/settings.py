@@ -1,9 +1,9 @@
-"""Where settings come from: the environment and AWS's configuration files."""
+"""Read settings from the environment and AWS's configuration files."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from irsa_creds._identity.profile import ProfileChain
+    from irsa_creds._identity.roles import RequestedRole
 
 __all__ = [
     "EnvironSettings",
     "Found",
     "Settings",
+    "find_argument",
     "find_profile_key",
     "find_web_identity",
-    "profile_chain_of",
+    "follow_source_profiles",
     "read_file",
 ]
 
@@ -30,7 +31,7 @@ _WEB_IDENTITY = {
     "role_arn": "AWS_ROLE_ARN",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
 }
-# botocore 1.44.8, configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES: the variable, then the key.
+# botocore 1.44.8, configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES: the key and its variable.
 _OPTIONS = {
     "ca_bundle": "AWS_CA_BUNDLE",
     "ignore_configured_endpoint_urls": "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -41,38 +42,40 @@ _OPTIONS = {
 
 
 class Found(NamedTuple):
-    """A value and the place that it was found in, as messages name it."""
+    """A value and its source, as messages name it."""
 
     value: Any
     source: str
 
 
 class Settings(Protocol):
-    """What botocore would read; one is made from the environment, others from sessions."""
+    """What botocore would read: from the environment, or from a session."""
 
     @property
     def explicit_profile(self) -> bool:
-        """Whether code named the profile: that switches the web identity variables off."""
+        """Whether code named the profile, which turns the web identity variables off."""
         ...
 
     @property
     def profile_name(self) -> str:
-        """The profile that `web_identity` reads, for messages."""
+        """The profile that names role and token."""
+        ...
+
+    @property
+    def profiles(self) -> Mapping[str, Any]:
+        """All profiles of the configuration files, merged."""
+        ...
+
+    def with_source_profile(self, name: str) -> Self:
+        """Return these settings with another `profile_name`, web identity variables off."""
         ...
 
     def variable(self, name: str) -> str | None:
-        """Return an environment variable; None when it is unset."""
+        """Return an environment variable, or None."""
         ...
 
     def profile(self, key: str) -> Any:
         """Return a key of the session's profile (botocore's scoped config), or None."""
-        ...
-
-    def web_identity(self, key: str) -> Any:
-        """Return a key of the profile that names role and token.
-
-        The session's own profile, but for a `source_profile` hop.
-        """
         ...
 
     def services(self, section: str) -> Mapping[str, Any] | None:
@@ -84,67 +87,50 @@ class Settings(Protocol):
         ...
 
 
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
 class EnvironSettings:
-    """The environment and the files it points to, read as botocore's session reads them.
+    """The environment and its configuration files, read as botocore's session reads them.
+
+    Reading a profile raises `ConfigError` if it does not exist, or if a file does not parse.
 
     Args:
         environ: the environment's variables.
         profile: the profile that code names; None leaves it to AWS_DEFAULT_PROFILE and AWS_PROFILE.
-
-    Raises:
-        ConfigError: on the first look into a profile that does not exist, or a file that does not
-            parse.
     """
 
     def __init__(self, environ: Mapping[str, str], profile: str | None = None) -> None:
         self._environ = environ
-        self._argument = profile
         self.explicit_profile = profile is not None
-        # Not `cached_property`: before Python 3.12 that has one lock for all instances, which a
-        # child forked meanwhile inherits. Reading the files twice does no harm.
+        self._named = _named_profile(environ, profile)
+        self._session_profile: str = "default" if self._named is None else self._named.value
+        self.profile_name = self._session_profile
+        # Not a `cached_property`: before Python 3.12 it has one lock for all instances, which a
+        # forked child can inherit locked. Reading the files twice does no harm.
         self._merged: Mapping[str, Any] | None = None
-        # The profile of the web identity, where another one leads there.
-        self._source: str | None = None
 
-    def at_source(self, profile: str) -> Self:
-        """Return these settings with the web identity of another profile; the rest stays.
-
-        Args:
-            profile: where a way of `source_profile`s ends.
-        """
-        made = type(self)(self._environ, self._argument)
-        made._merged = self._merged  # noqa: SLF001 - of this very class
-        made._source = profile  # noqa: SLF001 - as above
-        # As in botocore: the variables are off behind a `source_profile`.
-        made.explicit_profile = True
+    def with_source_profile(self, name: str) -> Self:
+        made = type(self)(self._environ)
+        vars(made).update(vars(self), profile_name=name, explicit_profile=True)
         return made
 
-    def route(self) -> ProfileChain | None:
-        """Return the roles that the profile assumes by way of `source_profile`; None: it does not.
-
-        Raises:
-            ConfigError: a file does not parse.
-        """
-        return profile_chain_of(self._files["profiles"], self._own_name)
-
     @property
-    def profile_name(self) -> str:
-        return self._own_name if self._source is None else self._source
-
-    @property
-    def _own_name(self) -> str:
-        return "default" if self._named is None else self._named.value
+    def profiles(self) -> Mapping[str, Any]:
+        profiles: Mapping[str, Any] = self._files["profiles"]
+        if self._named is not None and self._named.value not in profiles:
+            paths = dict.fromkeys((self._config_file, self._credentials_file))
+            raise ConfigError(
+                f"{self._named.source} names the profile {validation.quoted(self._named.value)}, "
+                f"which is not in {' or '.join(map(repr, paths))}; add it, or name another one."
+            )
+        return profiles
 
     def variable(self, name: str) -> str | None:
         return self._environ.get(name)
 
     def profile(self, key: str) -> Any:
-        return self._profile.get(key)
-
-    def web_identity(self, key: str) -> Any:
-        if self._source is None:
-            return self._profile.get(key)
-        return self._files["profiles"][self._source].get(key)
+        return self.profiles.get(self._session_profile, {}).get(key)
 
     def services(self, section: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._files.get("services", {}).get(section)
@@ -155,38 +141,14 @@ class EnvironSettings:
         return self.profile(name) if value is None else value
 
     @property
-    def _named(self) -> Found | None:
-        if self._argument is not None:
-            return Found(self._argument, "The argument profile")
-        for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):
-            if name in self._environ:
-                return Found(self._environ[name], name)
-        return None
-
-    @property
-    def _profile(self) -> Mapping[str, Any]:
-        profiles: Mapping[str, Mapping[str, Any]] = self._files["profiles"]
-        if self._named is not None and self._named.value not in profiles:
-            one, other = self._config_file, self._credentials_file
-            where = f"neither {one!r} nor {other!r} has" if one != other else f"{one!r} lacks"
-            raise ConfigError(
-                f"{self._named.source} names the profile {validation.quoted(self._named.value)}, "
-                f"but {where} it; write it there, or name another."
-            )
-        return profiles.get(self._own_name, {})
-
-    @property
     def _files(self) -> Mapping[str, Any]:
+        """The merged files, as botocore's Session.full_config (1.44.8) merges them."""
         if self._merged is None:
-            self._merged = self._read()
+            merged = {"profiles": {}} | read_file("load_config", self._config_file)
+            for name, keys in read_file("raw_config_parse", self._credentials_file).items():
+                merged["profiles"].setdefault(name, {}).update(keys)
+            self._merged = merged
         return self._merged
-
-    def _read(self) -> Mapping[str, Any]:
-        """Return the merged files, as botocore's Session.full_config (1.44.8) merges them."""
-        config = {"profiles": {}} | read_file("load_config", self._config_file)
-        for name, keys in read_file("raw_config_parse", self._credentials_file).items():
-            config["profiles"].setdefault(name, {}).update(keys)
-        return config
 
     @property
     def _config_file(self) -> str:
@@ -197,33 +159,49 @@ class EnvironSettings:
         return self._environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
-def profile_chain_of(profiles: Mapping[str, Any], name: str) -> ProfileChain | None:
-    """Return the roles that a profile assumes by way of `source_profile`; None: it does not.
+def _named_profile(environ: Mapping[str, str], argument: str | None) -> Found | None:
+    variables = (
+        Found(environ[name], name)
+        for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+        if name in environ
+    )
+    return find_argument("profile", argument) or next(variables, None)
 
-    Args:
-        profiles: the profiles of the configuration files, merged.
-        name: the profile.
+
+def follow_source_profiles(
+    settings: _Settings,
+) -> tuple[_Settings, tuple[RequestedRole, ...]]:
+    """Return the settings of the web identity that `source_profile` keys lead to, and the roles.
+
+    If they lead to none, these are the same settings and no roles.
+
+    Raises:
+        ConfigError: the profile does not exist, or a file does not parse.
     """
+    profiles, name = settings.profiles, settings.profile_name
     if "source_profile" not in profiles.get(name, {}):
-        return None
-    from irsa_creds._identity.profile import find_profile_chain  # noqa: PLC0415 - most profiles lead nowhere else
+        return settings, ()
+    from irsa_creds._identity.profile import find_profile_chain  # noqa: PLC0415 - most profiles have no source_profile
 
-    return find_profile_chain(profiles, name)
+    chain = find_profile_chain(profiles, name)
+    if chain is None:
+        return settings, ()
+    return settings.with_source_profile(chain.base), chain.roles
 
 
 def read_file(parser: str, path: str) -> dict[str, Any]:
-    """Return what an AWS configuration file holds; nothing if it does not exist.
+    """Return what an AWS configuration file contains; empty if it does not exist.
 
     Args:
         parser: the function of `botocore.configloader` that reads it.
-        path: with variables and `~` still in it.
+        path: may contain variables and `~`.
 
     Raises:
         ConfigError: the file does not parse.
     """
     if not os.path.isfile(os.path.expanduser(os.path.expandvars(path))):  # noqa: PTH111, PTH113 - botocore's own steps, in its order
         return {}
-    # Most pods have no such file: only the others pay for the import.
+    # Most pods have no such file and skip this import.
     from botocore import configloader  # noqa: PLC0415
     from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
 
@@ -232,24 +210,29 @@ def read_file(parser: str, path: str) -> dict[str, Any]:
     except ConfigNotFound:
         return {}
     except ConfigParseError as error:
-        where = _line_of(error.kwargs["error"])
+        line = _line_number(error.kwargs["error"])
     else:
         return parsed
-    # Raised out here: the parser's error quotes the line, and the line may be a secret key.
+    # Raised outside of the handler: the parser's error quotes the line, which may have a secret.
+    where = f" (line {line})" if line else ""
     raise ConfigError(f"The file {path!r} is not a valid AWS configuration{where}; correct it.")
 
 
-def _line_of(error: object) -> str:
-    """Return where configparser stumbled: several of its errors carry a line's number."""
-    lines = [line for line, _ in getattr(error, "errors", [])]
-    line = lines[0] if lines else getattr(error, "lineno", None)
-    return f" (line {line})" if line else ""
+def _line_number(error: object) -> int | None:
+    """Return the line of an error of configparser; not all of its errors have one."""
+    lines: list[int] = [line for line, _ in getattr(error, "errors", [])]
+    return lines[0] if lines else getattr(error, "lineno", None)
+
+
+def find_argument(name: str, value: Any) -> Found | None:
+    """Return the argument of a function; None if it is None."""
+    return None if value is None else Found(value, f"The argument {name}")
 
 
 def find_web_identity(settings: Settings, key: str) -> Found | None:
-    """Return `web_identity_token_file`, `role_arn` or `role_session_name`; None where unset.
+    """Return `web_identity_token_file`, `role_arn` or `role_session_name`; None if unset.
 
-    The variable wins even when it is empty, as in botocore 1.44.8.
+    The variable takes precedence even when it is empty, as in botocore 1.44.8.
     """
     name = _WEB_IDENTITY[key]
     value = None if settings.explicit_profile else settings.variable(name)
@@ -259,8 +242,7 @@ def find_web_identity(settings: Settings, key: str) -> Found | None:
 
 
 def find_profile_key(settings: Settings, key: str) -> Found | None:
-    """Return a key of the profile that names role and token; None where unset."""
-    value = settings.web_identity(key)
-    return (
-        None if value is None else Found(value, f"{key} of the profile {settings.profile_name!r}")
-    )
+    """Return a key of the profile that names role and token; None if unset."""
+    name = settings.profile_name
+    value = settings.profiles.get(name, {}).get(key)
+    return None if value is None else Found(value, f"{key} of the profile {name!r}")

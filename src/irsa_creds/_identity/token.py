@@ -1,4 +1,4 @@
-"""The web identity token: read again for every attempt, checked, and never shown."""
+"""Read and check the web identity token, and never show it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from irsa_creds._errors import Failure
+from irsa_creds._errors import Failure, TokenError
 from irsa_creds._identity.validation import quoted_path
 from irsa_creds._masking import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Token", "TokenCall", "TokenFile", "claims_of"]
+__all__ = ["Token", "TokenCall", "TokenFile", "claims_of", "issuer_of_file"]
 
 # STS's API reference, WebIdentityToken.
 _LIMIT = 20_000
-# Enough to see that a file is too long, whatever its characters are.
+# Enough to see that a file is too long: a character of UTF-8 has up to four bytes.
 _READ_LIMIT = 4 * _LIMIT + 1
 _SWAP_TRIES = 5
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -33,15 +33,15 @@ _JWT_SEGMENTS = 3
 
 
 class Token:
-    """A token as it goes to STS.
+    """A token to send to STS.
 
-    A plain class: a frozen data class would be a fiftieth of what the first credentials take.
+    Not a frozen data class, because that alone is 2 % of the time to the first credentials.
 
     Attributes:
-        value: the secret itself.
-        claims: what it says, not verified; None for an opaque token.
-        fingerprint: SHA-256 of the value, to tell whether it changed.
-        written: when its file was written; None where it came from a callable.
+        value: the token.
+        claims: its claims, not verified; None for an opaque token.
+        fingerprint: SHA-256 of the value, to see whether it changed.
+        written: when its file was written; None if a callable returned it.
     """
 
     __slots__ = ("claims", "fingerprint", "value", "written")
@@ -60,11 +60,11 @@ class Token:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may hold."""
+        """The values that no message may contain."""
         return (self.value,)
 
     def shape(self) -> str:
-        """Return length and segments in words: all that may be told of a token's content."""
+        """Return the number of characters and segments, which a message may show."""
         return f"{len(self.value):,} characters, {self.value.count('.') + 1} segments"
 
     def __repr__(self) -> str:
@@ -102,23 +102,23 @@ class TokenFile:
         self.path = path
 
     def read(self) -> Token:
-        """Return the token that the file holds now.
+        """Return the token that is in the file now.
 
         Raises:
-            TokenError: it is missing, cannot be read, or holds no token.
+            TokenError: the file is missing, cannot be read, or does not contain a token.
         """
-        found = self._found()
+        found = self._read()
         if isinstance(found, Failure):
             raise found.error()
         return found
 
     def signature(self) -> object | None:
-        """Return what tells, cheaply, whether the file was changed; None where there is none."""
+        """Return the file's metadata, which change if it was written again; None without a file."""
         try:
             seen = Path(self.path).stat()
         except (OSError, ValueError):
             return None
-        # Mode and owner too: a chmod cures a file that could not be read.
+        # Mode and owner too: chmod can make a file readable.
         return (
             seen.st_dev,
             seen.st_ino,
@@ -129,50 +129,44 @@ class TokenFile:
             seen.st_gid,
         )
 
-    def _found(self) -> Token | Failure:
-        # Not in `read`, which raises: its frame would keep the content for whoever shows locals.
-        content = self._content()
-        return content if isinstance(content, Failure) else self._checked(*content)
-
-    def _content(self) -> tuple[bytes, float] | Failure:
-        """Return bytes and time of the file, or why there are none."""
+    def _read(self) -> Token | Failure:
+        # Apart from `read`, which raises: a traceback that shows local variables would otherwise
+        # show the content.
         for _ in range(_SWAP_TRIES):
             try:
-                return self._open_and_read()
-            # The kubelet swaps the directory `..data` below us: what was missing is there now.
+                found = self._open_and_read()
+            # The kubelet replaces the directory `..data` meanwhile: the next try finds the file.
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except PermissionError as error:
-                return self._forbidden(error)
+                return self._not_permitted(error)
             except IsADirectoryError:
                 return self._invalid("is a directory")
-            except _NotAFile as error:
-                return self._invalid(f"is {error}, not a file")
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
-                return _failure(
-                    "TokenFileUnreadable",
-                    f"The token file {quoted_path(self.path)} cannot be read: {reason}.",
-                    retryable=True,
+                return self._failure(
+                    "TokenFileUnreadable", f"cannot be read: {reason}", retryable=True
                 )
-        return _failure(
+            return found if isinstance(found, Failure) else self._checked(*found)
+        return self._failure(
             "TokenFileMissing",
-            f"The token file {quoted_path(self.path)} does not exist.",
-            "Does the pod's service account carry the role's annotation, and was the pod made "
-            "after it? Check AWS_WEB_IDENTITY_TOKEN_FILE and the volume that it points into.",
+            "does not exist",
+            "Check that the pod's service account has the annotation eks.amazonaws.com/role-arn, "
+            "that the pod was created after it, and that AWS_WEB_IDENTITY_TOKEN_FILE is a path in "
+            "a mounted volume.",
         )
 
-    def _open_and_read(self) -> tuple[bytes, float]:
-        # O_NONBLOCK: opening a FIFO would wait for somebody to write into it.
+    def _open_and_read(self) -> tuple[bytes, float] | Failure:
+        # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(self.path, "rb", opener=lambda path, _: os.open(path, flags)) as file:
             seen = os.fstat(file.fileno())
-            if not stat.S_ISREG(seen.st_mode):
-                raise _NotAFile("a FIFO" if stat.S_ISFIFO(seen.st_mode) else "a device")
-            return file.read(_READ_LIMIT), seen.st_mtime
+            if stat.S_ISREG(seen.st_mode):
+                return file.read(_READ_LIMIT), seen.st_mtime
+        kind = "FIFO" if stat.S_ISFIFO(seen.st_mode) else "device"
+        return self._invalid(f"is a {kind}, not a file")
 
     def _checked(self, content: bytes, modified: float) -> Token | Failure:
-        """Return the token in `content`, or why there is none."""
         if content.startswith(_BOMS):
             return self._invalid("begins with a byte order mark")
         try:
@@ -180,127 +174,119 @@ class TokenFile:
         except UnicodeDecodeError:
             return self._invalid("is not UTF-8 text")
         if not value:
-            return _failure(
+            return self._failure(
                 "TokenFileEmpty",
-                f"The token file {quoted_path(self.path)} is empty.",
-                "Whoever writes it should write another file and rename it.",
+                "is empty",
+                "A program that writes it should write another file and rename it.",
                 retryable=True,
                 attempts=3,
             )
-        trouble = _trouble(value)
-        if trouble:
+        if trouble := _trouble(value):
             return self._invalid(trouble)
-        # A volume may tell a time that no calendar has.
+        # A volume may report a time that is not in the calendar.
         with contextlib.suppress(ValueError, OverflowError, OSError):
             return Token(value, datetime.fromtimestamp(modified, UTC))
         return Token(value)
 
     def _invalid(self, trouble: str) -> Failure:
-        return _failure(
-            "TokenFileInvalid",
-            f"The token file {quoted_path(self.path)} {trouble}.",
-            "It must hold a web identity token and nothing else.",
-        )
+        advice = "It must contain a web identity token and nothing else."
+        return self._failure("TokenFileInvalid", trouble, advice)
 
-    def _forbidden(self, error: PermissionError) -> Failure:
-        """Return the failure of a file that exists for others: who asks, and whose it is."""
+    def _not_permitted(self, error: PermissionError) -> Failure:
         try:
             seen = Path(self.path).stat()
             owner = f"uid {seen.st_uid}, gid {seen.st_gid}, mode {stat.S_IMODE(seen.st_mode):04o}"
         except OSError:
-            owner = "in a directory that is closed to it"
-        return _failure(
+            owner = "in a directory without permission"
+        user = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else "this user"
+        return self._failure(
             "TokenFileUnreadable",
-            f"The token file {quoted_path(self.path)} ({owner}) cannot be read by {_user()}: "
-            f"{error.strerror}.",
-            "Set securityContext.fsGroup in the pod's spec: the projected token is given to that "
-            "group.",
+            f"({owner}) cannot be read by {user}: {error.strerror}",
+            "Set securityContext.fsGroup in the pod's spec: that group then owns the token.",
+        )
+
+    def _failure(
+        self,
+        code: str,
+        trouble: str,
+        advice: str = "",
+        *,
+        retryable: bool = False,
+        attempts: int = 0,
+    ) -> Failure:
+        return Failure(
+            kind="token",
+            code=code,
+            message=f"The token file {quoted_path(self.path)} {trouble}.",
+            advice=advice,
+            retryable=retryable,
+            bad_token=True,
+            attempts=attempts,
         )
 
 
 class TokenCall:
-    """A token that the user's own code brings: GitHub Actions, GitLab, Vault, SPIFFE.
+    """A token that the user's code returns: GitHub Actions, GitLab, Vault, SPIFFE.
 
     Args:
-        call: returns the token; it is called for every attempt, on the flight's thread.
+        call: returns the token; each attempt calls it on the refresh's thread.
     """
 
     def __init__(self, call: Callable[[], str]) -> None:
         self.call = call
 
     def read(self) -> Token:
-        """Return the token that the callable brings now.
+        """Return the token that the callable returns now.
 
         Raises:
-            TokenError: it raised, or what it returned is no token.
+            TokenError: it raised an exception, or did not return a token.
         """
-        value = self._called()
-        if isinstance(value, Failure):
-            raise value.error()
-        return value
+        found = self._read()
+        if isinstance(found, Failure):
+            raise found.error()
+        return found
 
     def signature(self) -> None:
-        """Return None: whether a callable would bring something new is not known."""
+        """Return None: only a call shows whether there is a new token."""
 
-    def _called(self) -> Token | Failure:
+    def _read(self) -> Token | Failure:
         try:
             value: object = self.call()
         except KeyboardInterrupt:
             raise
-        # SystemExit and the cancellations of other frameworks would end the flight's thread.
+        # SystemExit and the cancellations of other frameworks would end the refresh's thread.
         except BaseException as error:  # noqa: BLE001
-            message = f"The token callable raised {type(error).__name__}: {safe_str(error)}."
-            return _failure("TokenCallableFailed", message, retryable=True, bad_token=False)
+            trouble = f"raised {type(error).__name__}: {safe_str(error)}"
+            return self._failure(trouble, "", retryable=True)
         if isinstance(value, CoroutineType):
             value.close()
         if not isinstance(value, str):
-            return _uncallable(f"returned a value of type {type(value).__name__}, not str")
-        value = value.strip()
-        trouble = _trouble(value) if value else "is empty"
-        return _uncallable(f"returned a text that {trouble}") if trouble else Token(value)
+            trouble = f"returned a value of type {type(value).__name__}, not str"
+        else:
+            value = value.strip()
+            trouble = _trouble(value) if value else "is empty"
+            if not trouble:
+                return Token(value)
+            trouble = f"returned a text that {trouble}"
+        return self._failure(trouble, "It must return the web identity token as text.")
+
+    def _failure(self, trouble: str, advice: str, *, retryable: bool = False) -> Failure:
+        message = f"The token callable {trouble}."
+        return Failure("token", "TokenCallableFailed", message, advice, retryable=retryable)
 
 
-class _NotAFile(Exception):  # noqa: N818 - never leaves this module
-    """The path leads to something that is no regular file; the text says to what."""
+def issuer_of_file(path: str) -> str | None:
+    """Return the issuer of the token in a file; None if there is none."""
+    try:
+        claims = TokenFile(path).read().claims or {}
+    except TokenError:
+        return None
+    issuer = claims.get("iss")
+    return issuer if isinstance(issuer, str) else None
 
 
 def _trouble(value: str) -> str:
-    """Return what is wrong with a token's text, as a predicate; empty where nothing is."""
+    """Return what is wrong with the text of a token, as a predicate; "" if it is valid."""
     if len(value) > _LIMIT:
-        return f"has more than {_LIMIT:,} characters, which STS does not take"
-    if not value.isprintable():
-        return "has line breaks or other characters that do not print inside"
-    return ""
-
-
-def _user() -> str:
-    return f"uid {os.geteuid()}" if hasattr(os, "geteuid") else "this user"
-
-
-def _uncallable(trouble: str) -> Failure:
-    return _failure(
-        "TokenCallableFailed",
-        f"The token callable {trouble}.",
-        "It must return the web identity token as text.",
-        bad_token=False,
-    )
-
-
-def _failure(
-    code: str,
-    message: str,
-    advice: str = "",
-    *,
-    retryable: bool = False,
-    bad_token: bool = True,
-    attempts: int = 0,
-) -> Failure:
-    return Failure(
-        kind="token",
-        code=code,
-        message=message,
-        advice=advice,
-        retryable=retryable,
-        bad_token=bad_token,
-        attempts=attempts,
-    )
+        return f"has more than {_LIMIT:,} characters, which STS does not accept"
+    return "" if value.isprintable() else "contains line breaks or other unprintable characters"

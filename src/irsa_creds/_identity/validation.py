@@ -1,7 +1,7 @@
-"""What AWS and botocore accept, as pure checks: each returns a clean value or says what is wrong.
+"""Check values as AWS and botocore do: return the clean value, or raise `ConfigError`.
 
-Every check takes the value and its source: the variable, profile key or argument that it came from,
-as the message shall name it.
+Each check takes the value and its source: the variable, profile key or argument, as messages name
+it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +17,16 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._masking import JWT
 
 __all__ = [
-    "as_text",
+    "as_list",
     "boolean",
     "ca_bundle",
     "duration",
     "endpoint_url",
+    "expect_at_most",
     "is_aws_endpoint",
     "is_proxy_url",
     "legacy",
+    "matching_text",
     "policy",
     "quoted",
     "quoted_path",
@@ -55,7 +57,7 @@ DURATIONS = range(900, 43_200 + 1)  # STS's API reference, DurationSeconds
 MAX_POLICY_CHARACTERS = 2_048  # STS's API reference, Policy
 
 _SHOWN_LIMIT = 160
-# Blanks and slashes in a password do not end it: all up to the last @ may be of it.
+# A password may contain blanks and slashes, so everything up to the last @ may belong to it.
 _SECRETS = rf"(?s)(?<=//).*@|{JWT}"
 _LONGEST_NAME = 255  # of a file, on every common file system
 
@@ -68,29 +70,58 @@ _SESSION_NAME = r"(?a:[\w+=,.@-]{2,64})"  # STS's API reference
 
 
 def quoted(value: object) -> str:
-    """Return `value` as a message may show it: quoted, bounded, without passwords or tokens."""
+    """Return `value` as messages show it: quoted, bounded, without passwords and tokens."""
     text = re.sub(_SECRETS, lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
     return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
 
 
 def quoted_path(path: str) -> str:
-    """Return a path as a message may show it; what may be an opaque token is only counted."""
+    """Return a path as messages show it; for text that may be an opaque token, only its length."""
     if path and not re.search(r"[/\\]", path) and not os.path.exists(path):  # noqa: PTH110 - never raises
         return f"({len(path):,} characters, without a slash)"
     return quoted(re.sub(rf"[^/]{{{_LONGEST_NAME + 1},}}", "***", path))
 
 
+def matching_text(value: object, source: str, pattern: str, expected: str) -> str:
+    """Return `value` if it is text and matches `pattern`.
+
+    Args:
+        value: the value.
+        source: where it comes from.
+        pattern: a regular expression for all of the text.
+        expected: the rest of the error's sentence after "but".
+
+    Raises:
+        ConfigError: it does not match.
+    """
+    if isinstance(value, str) and re.fullmatch(pattern, value):
+        return value
+    raise ConfigError(f"{source} is {quoted(value)}, but {expected}.")
+
+
+def as_list(value: object, source: str, what: str) -> Sequence[Any]:
+    """Return `value` if it is a list or the like; text is not."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigError(f"{source} is {quoted(value)}, but it must be a list of {what}.")
+    return value
+
+
+def expect_at_most(longest: int, values: Sized, source: str, what: str) -> None:
+    """Raise `ConfigError` if there are more than `longest` values."""
+    if len(values) > longest:
+        raise ConfigError(
+            f"{source} has {len(values)} {what}, but STS accepts at most {longest}; remove some."
+        )
+
+
 def session_name(value: object, source: str) -> str:
-    """Return the name of the role session: 2 to 64 letters, digits or characters of _+=,.@-."""
-    advice = "a role session's name has 2 to 64 letters, digits or characters of _+=,.@-"
-    name = as_text(value, source, advice)
-    if not re.fullmatch(_SESSION_NAME, name):
-        raise ConfigError(f"{source} is {quoted(name)}, but {advice}.")
-    return name
+    """Return the session name of a role."""
+    expected = "a session name has 2 to 64 letters, digits or characters of _+=,.@-"
+    return matching_text(value, source, _SESSION_NAME, expected)
 
 
 def session_name_from(host: str) -> str:
-    """Return the host's name made a valid name of a role session, always the same."""
+    """Return the session name made from a host name."""
     name = re.sub(r"[^\w+=,.@-]", "-", host, flags=re.ASCII)[:64]
     return name if len(name) > 1 else f"{name}-irsa".lstrip("-")
 
@@ -104,8 +135,8 @@ def duration(value: object, source: str, *, aws: bool) -> int:
         raise ConfigError(f"{source} is {quoted(value)}, but it must be a whole number of seconds.")
     if aws and seconds not in DURATIONS:
         raise ConfigError(
-            f"{source} is {seconds}, but STS gives credentials for {DURATIONS[0]} to "
-            f"{DURATIONS[-1]} seconds; give a number between them."
+            f"{source} is {seconds}, but STS accepts {DURATIONS[0]} to {DURATIONS[-1]} "
+            "seconds; give a number between them."
         )
     if seconds <= 0:
         raise ConfigError(f"{source} is {seconds}, but it must be a positive number of seconds.")
@@ -113,111 +144,94 @@ def duration(value: object, source: str, *, aws: bool) -> int:
 
 
 def policy(value: object, source: str) -> str:
-    """Return the session policy as JSON: text as it was given, a mapping in its shortest form."""
-    if isinstance(value, Mapping):
-        text = _json_of(value, source)
-    else:
-        text = as_text(value, source, "give an IAM policy as JSON text or as a dict")
-        _expect_json_object(text, source)
+    """Return the session policy as JSON: text unchanged, a mapping in its shortest form."""
+    text, trouble = "", "it is not a JSON object"
+    try:
+        if isinstance(value, Mapping):
+            text = json.dumps(dict(value), sort_keys=True, separators=(",", ":"))
+        elif isinstance(value, str) and isinstance(json.loads(value), dict):
+            text = value
+    except (TypeError, ValueError, RecursionError) as error:
+        trouble = f"it is not JSON ({error})"
+    if not text:
+        raise ConfigError(
+            f"{source} is {quoted(value)}, but {trouble}; give an IAM policy as JSON or as a dict."
+        )
     if foreign := re.search(r"[^\t\n\r\x20-\xff]", text):
         raise ConfigError(
-            f"{source} holds {foreign[0]!a}, but STS takes characters up to U+00FF; "
+            f"{source} contains {foreign[0]!a}, but STS accepts characters up to U+00FF; "
             "write it as a JSON escape."
         )
     if len(text) > MAX_POLICY_CHARACTERS:
         raise ConfigError(
-            f"{source} has {len(text):,} characters, but STS takes {MAX_POLICY_CHARACTERS:,}; "
-            "shorten it, or make it a managed policy and give its ARN in policy_arns."
+            f"{source} has {len(text):,} characters, but STS accepts {MAX_POLICY_CHARACTERS:,}; "
+            "shorten it, or create a managed policy and pass its ARN in policy_arns."
         )
     return text
 
 
-def _json_of(document: Mapping[Any, Any], source: str) -> str:
-    trouble = ""
-    try:
-        return json.dumps(dict(document), sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        trouble = str(error)
-    raise ConfigError(f"{source} cannot be written as JSON ({trouble}); give an IAM policy.")
-
-
-def _expect_json_object(text: str, source: str) -> None:
-    trouble = "it is no JSON object"
-    try:
-        if isinstance(json.loads(text), dict):
-            return
-    except (ValueError, RecursionError) as error:
-        trouble = f"it is not JSON ({error})"
-    raise ConfigError(f"{source} is {quoted(text)}, but {trouble}; give an IAM policy as JSON.")
-
-
 def token_file(value: object, source: str) -> str:
-    """Return the path of the token's file; whether it is there is asked at every refresh."""
+    """Return the path of the token's file; it need not exist yet."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    advice = "give the path of the file that holds the web identity token"
+    advice = "give the path of the file that contains the web identity token"
     if not isinstance(path, str):
         raise ConfigError(f"{source} is of type {type(path).__name__}, not a path; {advice}.")
     if re.search(JWT, path):
         raise ConfigError(
-            f"{source} holds a token itself; give the path of the file that holds it "
-            "(or hand a callable that returns it to the argument token)."
+            f"{source} contains a token; {advice} (or pass a callable that returns the token to "
+            "the argument token)."
         )
     if not path or "\0" in path:
-        raise ConfigError(f"{source} is {quoted_path(path)}, which is no path; {advice}.")
+        raise ConfigError(f"{source} is {quoted_path(path)}, which is not a path; {advice}.")
     return path
 
 
 def token_callable(value: object, source: str) -> Callable[[], str]:
-    """Return the callable that brings the token; it is itself part of the provider's identity."""
+    """Return the callable that returns the token; it is part of the provider's identity."""
+    kind = f"{source} is a {type(value).__name__}"
     if not callable(value):
         raise ConfigError(
-            f"{source} is a {type(value).__name__}, but it must be a callable without arguments "
-            "that returns the token; give the path of a file to token_file instead."
+            f"{kind}, but it must be a callable without arguments that returns the token; "
+            "for the path of a file use token_file instead."
         )
     import inspect  # noqa: PLC0415 - 4 ms, and most tokens are in a file
 
     if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         raise ConfigError(
-            f"{source} is a coroutine function, but the token is read on a thread of its own; "
+            f"{source} is a coroutine function, but a thread without an event loop calls it; "
             "give an ordinary function."
         )
     if type(value).__hash__ is None:
         raise ConfigError(
-            f"{source} is a {type(value).__name__}, which cannot be hashed, but providers are "
-            "told apart by it; give a function or a bound method."
+            f"{kind}, which cannot be hashed, but it is part of the provider's identity; "
+            "give a function or a bound method."
         )
     return value
 
 
 def region(value: object, source: str) -> str:
-    """Return the region's name: any valid host label, as botocore takes it."""
-    name = as_text(value, source, "give a region's name, like eu-central-1")
-    if not re.fullmatch(_REGION, name):
-        raise ConfigError(
-            f"{source} is {quoted(name)}, which cannot be a region's name; "
-            "give one like eu-central-1, without blanks or quotes."
-        )
-    return name
+    """Return the region's name: any valid host label, as botocore accepts it."""
+    expected = "a region's name is like eu-central-1, without blanks or quotes"
+    return matching_text(value, source, _REGION, expected)
 
 
 def endpoint_url(value: object, source: str) -> str:
-    """Return the endpoint's URL: http or https with a host, as botocore takes it.
+    """Return the endpoint's URL: http or https with a host, as botocore accepts it.
 
-    But without user and password: STS asks for neither, and the URL is logged and pickled.
+    A user and a password are not accepted: STS needs neither, and the URL is logged and pickled.
     """
-    url = as_text(value, source, "give a URL like https://sts.example.com")
-    # Wherever it stands: what precedes it may be a password with a slash in it.
-    if "@" in url:
+    # Wherever the @ is: the text before it may be a password with a slash in it.
+    if isinstance(value, str) and "@" in value:
         raise ConfigError(
-            f"{source} holds an '@', as URLs with a user and password do, but STS asks for "
+            f"{source} contains an '@', as URLs with a user and password do, but STS needs "
             "neither; give a URL like https://sts.example.com."
         )
-    if not _is_http_url(url):
-        raise ConfigError(
-            f"{source} is {quoted(url)}, which is not the URL of an endpoint; "
-            "give one that begins with http:// or https:// and names a host."
-        )
-    return url
+    if isinstance(value, str) and _is_http_url(value):
+        return value
+    raise ConfigError(
+        f"{source} is {quoted(value)}, which is not the URL of an endpoint; "
+        "give one that begins with http:// or https:// and names a host."
+    )
 
 
 def _is_http_url(url: str) -> bool:
@@ -241,8 +255,8 @@ def is_aws_endpoint(url: str) -> bool:
 
 
 def is_proxy_url(url: str) -> bool:
-    """Return whether `url` names a host, and is not torn apart by what its password holds."""
-    # urllib3's own reading counts; whoever has a proxy to connect to has loaded it.
+    """Return whether `url` names a host after urllib3 has split it: a password may break it."""
+    # A process that connects to a proxy has imported urllib3 anyway.
     from urllib3.exceptions import LocationParseError  # noqa: PLC0415
     from urllib3.util import parse_url  # noqa: PLC0415
 
@@ -250,36 +264,25 @@ def is_proxy_url(url: str) -> bool:
         parts = parse_url(url)
     except LocationParseError:
         return False
-    # An @ behind the host: the password ends there, and what stands for the host is its user.
+    # An @ after the host: the password ends there, and the apparent host is the user.
     return bool(parts.host) and "@" not in f"{parts.request_uri}{parts.fragment}"
 
 
 def ca_bundle(value: object, source: str) -> bool | str:
-    """Return the path of a CA bundle, or the bool that switches verification (session's own)."""
+    """Return the path of a CA bundle, or a session's bool that turns verification on or off."""
     if isinstance(value, bool):
         return value
-    path = as_text(value, source, "give the path of a CA bundle")
-    # Older botocores (1.40.61) take an empty one as "do not verify".
-    if not path.strip():
-        raise ConfigError(
-            f"{source} is {quoted(path)}, which is no path; name a CA bundle or unset it."
-        )
-    return path
+    # Older botocores (1.40.61) take an empty path for "do not verify".
+    return matching_text(value, source, r"(?s).*\S.*", "it must be the path of a CA bundle")
 
 
 def legacy(value: object, source: str) -> bool:
     """Return whether `sts_regional_endpoints` is "legacy"; empty is the default, "regional"."""
-    if value not in (None, "", "regional", "legacy"):
-        raise ConfigError(f"{source} is {quoted(value)}, but it must be 'regional' or 'legacy'.")
-    return value == "legacy"
+    expected = "it must be 'regional' or 'legacy'"
+    value = "" if value is None else value
+    return matching_text(value, source, "(?:regional|legacy)?", expected) == "legacy"
 
 
 def boolean(value: object) -> bool:
-    """Return what botocore.utils.ensure_boolean (1.44.8) makes of a setting: only "true" is."""
+    """Return a setting as botocore.utils.ensure_boolean (1.44.8) reads it: only "true" is true."""
     return value.lower() == "true" if isinstance(value, str) else value is True
-
-
-def as_text(value: object, source: str, advice: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigError(f"{source} is {quoted(value)}, which is no text; {advice}.")
-    return value

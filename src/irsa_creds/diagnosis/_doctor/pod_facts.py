@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import find_endpoint, region_of_issuer
-from irsa_creds._identity.settings import EnvironSettings, Found, find_web_identity
+from irsa_creds._identity.settings import (
+    EnvironSettings,
+    Found,
+    find_web_identity,
+    follow_source_profiles,
+)
 from irsa_creds._identity.token import claims_of
 from irsa_creds._identity.validation import is_aws_endpoint, quoted, session_name_from
 from irsa_creds.diagnosis._claims import Subject, subject_of, told
@@ -212,13 +217,13 @@ def _settings(
     """Return where the library looks, and what the profile says; a broken one is passed over."""
     settings = EnvironSettings(environ, profile)
     names = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-    source = next((name for name in names if name in environ), "")
+    named_by = next((name for name in names if name in environ), "")
     if profile is not None:
-        source = "The argument profile"
-    facts = ProfileFacts(settings.profile_name, source, settings.explicit_profile)
+        named_by = "The argument profile"
+    facts = ProfileFacts(settings.profile_name, named_by, settings.explicit_profile)
     try:
         found = {key: settings.profile(key) for key in _PROFILE_KEYS}
-        route = settings.route()
+        source, roles = follow_source_profiles(settings)
     except ConfigError as error:
         # Without a profile and files: what the variables alone say is worth a look all the same.
         plain = {name: value for name, value in environ.items() if name not in names}
@@ -230,8 +235,7 @@ def _settings(
         if value is not None
     }
     shared = "aws_access_key_id" in keys and _in_shared_file(environ, facts.name)
-    facts = facts._replace(keys=keys, shared=shared, routed=route is not None)
-    return (settings.at_source(route.base) if route else settings), facts
+    return source, facts._replace(keys=keys, shared=shared, routed=bool(roles))
 
 
 def _in_shared_file(environ: Mapping[str, str], profile: str) -> bool:

@@ -65,7 +65,7 @@ def _failed(facts: Facts, file: FileFacts, failure: Failure) -> tuple[Check, ...
     data = {"path": file.path, "owner": file.owner, "nearest_directory": file.nearest}
     if facts.user is not None:
         data |= {"uid": str(facts.user.uid), "gids": " ".join(map(str, facts.user.gids))}
-    if facts.refused.startswith(f"{facts.token_source} holds a token"):
+    if facts.refused.startswith(f"{facts.token_source} contains a token"):
         message = facts.refused
     checks = []
     for each in _IDS:

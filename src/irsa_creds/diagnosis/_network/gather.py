@@ -17,8 +17,9 @@ from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.response import ExchangeResult, bare_url
 from irsa_creds._exchange.sts import StsClient
-from irsa_creds._identity.config import Config, EnvironSettings
+from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
+from irsa_creds._identity.settings import EnvironSettings, follow_source_profiles
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
@@ -124,10 +125,8 @@ def _meant(settings: EnvironSettings) -> _Meant:
     """
     config, untold = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
     try:
-        route = settings.route()
-        first = settings if route is None else settings.at_source(route.base)
-        roles = () if route is None else route.roles
-        config = Config.resolve(first, issuer=_issuer_of_file, roles=roles)
+        source, roles = follow_source_profiles(settings)
+        config = Config.resolve(source, roles=roles)
     except ConfigError as error:
         untold = safe_str(error)
     if config is None:
@@ -151,11 +150,6 @@ def _read(path: str) -> Token | str:
         return TokenFile(path).read()
     except TokenError as error:
         return error.failure.message.rstrip(".") if error.failure else safe_str(error)
-
-
-def _issuer_of_file(path: str) -> str | None:
-    token = _read(path)
-    return text_or_none((token.claims or {}).get("iss")) if isinstance(token, Token) else None
 
 
 def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], float]) -> OnlineFacts:
@@ -208,4 +202,4 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
 
 def _first_role(config: Config) -> Config:
     """Return the identity that the token stands for, without the roles that follow."""
-    return config._replace(chain=())
+    return config._replace(chained_roles=())
