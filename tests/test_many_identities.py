@@ -164,7 +164,7 @@ def test_memory_is_for_identities_in_use_and_not_for_all_that_were_ever_seen(tow
     try:
         town.read(range(5_000, 10_000))
         join_refreshes()
-        assert len(registry._known) == len(registry._made) == 1024
+        assert len(registry._by_config) == len(registry._alive) == 1024
         assert len(up_to_date(registry)._heap) < 3 * 1024
     finally:
         gc.enable()
@@ -212,7 +212,7 @@ def ask(registry: Registry, name: str, **arguments: Any) -> Provider:
 
 def kept(registry: Registry) -> list[Provider]:
     # By their ids: to look a provider up would count as asking for it.
-    ids = [] if registry._kept is None else list(registry._kept)
+    ids = list(registry._recent)
     return [each for each in registry.living() if id(each) in ids]
 
 

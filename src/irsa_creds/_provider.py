@@ -1,4 +1,4 @@
-"""The provider: one identity's credentials, for threads and tasks alike."""
+"""`Provider`: the credentials of one identity, for threads and tasks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["Provider", "engine_of"]
 
 
 class Provider:
-    """Credentials of one identity, refreshed before anybody needs them.
+    """Credentials of one identity, refreshed before they expire.
 
-    Made by `irsa_creds.provider()`, which returns the same object for the same identity. It is
-    safe in any thread, task and event loop, and after a fork. It pickles as the arguments it was
-    made from, never with secrets.
+    Returned by `irsa_creds.provider()`, the same object for the same identity. It is safe in any
+    thread, task and event loop, and after a fork. It pickles as the arguments of that call, never
+    with secrets.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Provider:
         self._config = config
         self._engine = engine
         self._now = engine.now
-        # The source role's provider lives as long as this one.
+        # Keeps the provider of the source role alive.
         self._source = source
         self._arguments = dict(arguments)
 
@@ -50,20 +50,20 @@ class Provider:
 
     @property
     def role_arn(self) -> str:
-        """The role whose credentials these are; in a chain, the last one."""
+        """The role of these credentials; with role chaining, the last one."""
         return self._config.final_role_arn
 
     def get(self, *, min_ttl: float = 0.0, timeout: float = policy.WAITER_SECONDS) -> Credentials:
-        """Return valid credentials; while some are there, at once.
+        """Return valid credentials; wait only if there are none.
 
         Args:
-            min_ttl: seconds that must be left before they end, for presigned URLs.
-            timeout: seconds to wait where nothing valid is there.
+            min_ttl: seconds that must be left before they expire, for presigned URLs.
+            timeout: seconds to wait for valid credentials.
 
         Raises:
-            TokenError: the token cannot be had.
-            ExchangeError: STS refused, failed or could not be reached.
-            RefreshTimeout: `timeout` is over, or `min_ttl` is more than there is.
+            TokenError: the token cannot be read, or is invalid.
+            ExchangeError: STS denied the request, failed or could not be reached.
+            RefreshTimeout: `timeout` is over, or `min_ttl` is longer than STS's lifetime.
         """
         snapshot = self._engine.snapshot
         if not min_ttl and self._now() < snapshot.check_at:
@@ -77,16 +77,16 @@ class Provider:
         min_ttl: float = 0.0,
         timeout: float = policy.WAITER_SECONDS,  # noqa: ASYNC109 - as in `get`, on trio as well
     ) -> Credentials:
-        """Return valid credentials on asyncio or trio, without a thread per waiter.
+        """Return valid credentials on asyncio or trio, without a thread per task.
 
         Args:
-            min_ttl: seconds that must be left before they end, for presigned URLs.
-            timeout: seconds to wait where nothing valid is there.
+            min_ttl: seconds that must be left before they expire, for presigned URLs.
+            timeout: seconds to wait for valid credentials.
 
         Raises:
-            TokenError: the token cannot be had.
-            ExchangeError: STS refused, failed or could not be reached.
-            RefreshTimeout: `timeout` is over, or `min_ttl` is more than there is.
+            TokenError: the token cannot be read, or is invalid.
+            ExchangeError: STS denied the request, failed or could not be reached.
+            RefreshTimeout: `timeout` is over, or `min_ttl` is longer than STS's lifetime.
         """
         snapshot = self._engine.snapshot
         if not min_ttl and self._now() < snapshot.check_at:
@@ -95,9 +95,9 @@ class Provider:
         return (await aacquire(self._engine, min_ttl, timeout)).credentials
 
     def botocore_credentials(self) -> IrsaCredentials:
-        """Return these as boto3 and botocore have them, for code that takes such an object.
+        """Return these credentials as an object of botocore, for code that takes one.
 
-        It is what `boto3.Session().get_credentials()` returns after `install()`: a
+        It is the same kind that `boto3.Session().get_credentials()` returns after `install()`: a
         `RefreshableCredentials` that is always valid, for signers of other libraries.
         """
         from irsa_creds.botocore import IrsaCredentials  # noqa: PLC0415 - an integration
@@ -105,38 +105,38 @@ class Provider:
         return IrsaCredentials(self)
 
     def aiobotocore_credentials(self) -> AioIrsaCredentials:
-        """Return these as aiobotocore has them: `await get_frozen_credentials()` gives a set.
+        """Return these credentials as an object of aiobotocore, for code that takes one.
 
         Raises:
-            ImportError: there is no aiobotocore.
+            ImportError: aiobotocore is not installed.
         """
         from irsa_creds.aiobotocore import AioIrsaCredentials  # noqa: PLC0415 - an integration
 
         return AioIrsaCredentials(self)
 
     def prefetch(self) -> None:
-        """Start a refresh where one is due or nothing is valid; return at once."""
+        """Start a refresh if one is due or no credentials are valid; do not wait for it."""
         self._engine.prefetch()
 
     def invalidate(self, access_key_id: str | None = None) -> None:
-        """Let nobody use these credentials any more; the next read waits for new ones.
+        """Drop these credentials; the next read waits for new ones.
 
-        A failure that answers for STS (`Failure.again_in`) goes on doing so for its time.
+        A cached failure stays cached for its time (`Failure.again_in`).
 
         Args:
-            access_key_id: the key to give up; another one in use by now stays. None: any.
+            access_key_id: drop only credentials with this key, not newer ones. None: drop any.
         """
         self._engine.invalidate(access_key_id)
 
     def status(self) -> Status:
-        """Return how the credentials are; starts nothing, waits for nothing."""
+        """Return the state of the credentials; start nothing and wait for nothing."""
         return self._engine.status()
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
-        """Call `callback` with every event from now on; return what ends that.
+        """Call `callback` with every event from now on; return a function that ends this.
 
-        It runs on the refresh's own thread after all waiters are released. One that raises is
-        logged and changes nothing; a slow one delays later events only.
+        It runs on the refresh's own thread after all waiting callers are released. An exception in
+        it is logged and changes nothing; a slow callback delays only later events.
 
         Args:
             callback: takes `RefreshStarted`, `RefreshSucceeded`, `RefreshFailed` or
@@ -145,10 +145,10 @@ class Provider:
         return self._engine.subscribers.subscribe(callback)
 
     def close(self, *, purge: bool = False) -> None:
-        """Forget the credentials; a later read fetches others.
+        """Drop the credentials; a later read fetches new ones.
 
         Args:
-            purge: remove them from the shared cache as well, where there is one.
+            purge: remove them from the shared cache as well, if it is on.
         """
         if purge and self._engine.shared_fetcher is not None:
             self._engine.shared_fetcher.purge()
@@ -157,11 +157,11 @@ class Provider:
 
 def engine_of(provider: Provider) -> Engine:
     """Return the engine behind a provider."""
-    return provider._engine  # noqa: SLF001 - no public name, for it is no part of the API
+    return provider._engine  # noqa: SLF001 - it has no public name, because it is not API
 
 
 def _restore(arguments: dict[str, Any]) -> Provider:
-    """Unpickle a provider: its arguments and the environment where it arrives make it again."""
-    import irsa_creds  # noqa: PLC0415 - the registry is above, and above all this is its public name
+    """Unpickle a provider: call `provider()` with its arguments in this environment."""
+    import irsa_creds  # noqa: PLC0415 - `provider()` imports this module
 
     return irsa_creds.provider(**arguments)

@@ -1,4 +1,4 @@
-"""The process's providers, one per identity, their timer, and what a fork does to them."""
+"""The providers of the process: one per identity, with one timer, slots and fork hooks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from irsa_creds._locks import locked
 from irsa_creds._provider import Provider, engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cachetools import LRUCache
+    from collections.abc import Mapping, MutableMapping
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._identity.config import Config
@@ -33,68 +31,75 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "Registry"]
 
 #: The default of `IRSA_CREDS_MAX_PROVIDERS`.
-_MOST_KEPT = 1024
-# Arguments of `provider()` that name no identity.
-_ASIDE = {"keep_warm", "shared_cache"}
+_MAX_RECENT = 1024
+# Arguments of `provider()` that are not part of the identity.
+_OPTIONS = {"keep_warm", "shared_cache"}
 
 
 class Registry:
-    """Providers by identity: weakly, and strongly for the ones asked for lately."""
+    """Providers by identity: weak references, and strong ones to the most recently requested."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Re-entrant: a signal handler may make a session in the middle of `of`.
+        # Re-entrant: a signal handler may create a session in the middle of `of`.
         self._lock = threading.RLock()
-        # Made with the first provider: gevent may patch threads and queues until then.
+        # Created with the first provider: gevent may patch threads and queues until then.
         self._slots: Slots | None = None
         self._timer: Timer | None = None
-        # All that live, those of before a `reset` too: their users go on using them. By id, to be
-        # listed in one step: a fork hook must not fail.
-        self._made: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
-        self._known: weakref.WeakValueDictionary[Config, Provider] = weakref.WeakValueDictionary()
-        # By id as well: to hash a whole identity costs more than all the rest of it.
-        self._kept: LRUCache[int, Provider] | None = None
-        # The only one so far: it needs no order.
-        self._first: Provider | None = None
-        self._shared_place: bool | str | None = None
+        # All providers with users, including providers from before a `reset`. The keys are ids, so
+        # that a fork hook can list the values in one step, which cannot fail.
+        self._alive: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
+        self._by_config: weakref.WeakValueDictionary[Config, Provider]
+        self._by_config = weakref.WeakValueDictionary()
+        # A dict for the first provider, then a `cachetools.LRUCache`. The keys are ids, because
+        # hashing an identity takes longer than everything else that is done here.
+        self._recent: MutableMapping[int, Provider] = {}
+        self._shared_cache: bool | str | None = None
 
     def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
-        """Return the provider of that identity; the first one asked for makes it."""
+        """Return the provider of an identity; the first call creates it."""
         warn_of_late_gevent()
-        # It imports what a refresh needs: a child that is forked in the middle of an import of
-        # another thread would never have these modules.
+        # It imports the modules that a refresh needs. A child that is forked while another thread
+        # imports a module would have half of it, so the fork waits.
         return FORKS.during(lambda: self._of(config, arguments))
 
     def _of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
-        # A target role's provider holds its source's: they are shared by all chains.
-        before = self._before(config.source, arguments) if config.chained_roles else None
-        found = self._known_or_new(config, arguments, before)
-        if engine_of(found).shared_fetcher is None:
-            # Where a pod shares credentials, most processes need none of it for an hour.
+        source = self._source_of(config, arguments) if config.chained_roles else None
+        provider = self._find_or_create(config, arguments, source)
+        if engine_of(provider).shared_fetcher is None:
+            # With the shared cache, most processes do not call STS in their first hour.
             load_exchange_modules()
             if not (config.endpoint_url or "").startswith("http:"):
                 load_certificates()
             if config.chained_roles:
                 load_signer()
-        return found
+        return provider
+
+    def _source_of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+        """Return the provider of the source role, which all its target roles share."""
+        known = self._by_config.get(config.source)
+        chosen = known is not None and known._arguments.get("shared_cache") is not None
+        location = None if chosen else arguments.get("shared_cache")
+        # Source roles are never pickled, so they get no other arguments.
+        return self.of(config.source, {} if location is None else {"shared_cache": location})
 
     @locked
-    def _known_or_new(
-        self, config: Config, arguments: Mapping[str, Any], before: Provider | None
+    def _find_or_create(
+        self, config: Config, arguments: Mapping[str, Any], source: Provider | None
     ) -> Provider:
-        found = self._known.get(config)
-        if found is None:
-            # A signal handler may have asked for it in between.
-            found = self._known.setdefault(config, self._new(config, arguments, before))
-            self._made[id(found)] = found
+        provider = self._by_config.get(config)
+        if provider is None:
+            # A signal handler may have created it meanwhile.
+            provider = self._by_config.setdefault(config, self._new(config, arguments, source))
+            self._alive[id(provider)] = provider
         else:
-            _pin(found, arguments)
-        self._equip(found)
-        self._keep(found)
-        return found
+            provider._arguments = _arguments_to_pickle(provider._arguments, arguments)
+        self._set_shared_fetcher(provider)
+        self._keep_recent(provider)
+        return provider
 
     def _new(
-        self, config: Config, arguments: Mapping[str, Any], before: Provider | None
+        self, config: Config, arguments: Mapping[str, Any], source: Provider | None
     ) -> Provider:
         if self._slots is None:
             self._slots = Slots(self._clock)
@@ -105,79 +110,76 @@ class Registry:
         if background and self._timer is None:
             self._timer = Timer(self._clock, self._slots)
         engine = Engine(
-            _fetcher(config, before, self._clock),
+            _fetcher(config, source, self._clock),
             self._clock,
             self._timer if background else None,
             Subscribers(),
             policy.DRAW,
             slots=self._slots,
         )
-        return Provider(config, engine, before, arguments)
+        return Provider(config, engine, source, arguments)
 
-    def _before(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
-        """Return the provider that a target role's stands on.
-
-        Arguments do not say what it is, for it is not pickled on its own; and a place that was
-        chosen for it stays, whatever others choose for theirs.
-        """
-        known = self._known.get(config)
-        chosen = known is not None and known._arguments.get("shared_cache") is not None
-        place = None if chosen else arguments.get("shared_cache")
-        return self.of(config, {} if place is None else {"shared_cache": place})
-
-    def _keep(self, provider: Provider) -> None:
-        """Hold a provider though no user does; the one asked for least recently goes for it."""
-        if self._kept is None:
-            if self._first in {None, provider}:
-                self._first = provider
-                return
+    def _keep_recent(self, provider: Provider) -> None:
+        """Keep a provider without users; the least recently requested one may be dropped."""
+        recent = self._recent
+        if isinstance(recent, dict) and recent and id(provider) not in recent:
             from cachetools import LRUCache  # noqa: PLC0415 - most processes have one identity
 
-            self._kept = LRUCache(number("IRSA_CREDS_MAX_PROVIDERS", default=_MOST_KEPT))
-            self._kept[id(self._first)] = self._first
-            self._first = None
-        self._kept[id(provider)] = provider
+            self._recent = LRUCache(number("IRSA_CREDS_MAX_PROVIDERS", default=_MAX_RECENT))
+            self._recent.update(recent)
+        self._recent[id(provider)] = provider
 
     @locked
-    def share(self, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual one
-        """Let all providers share in that place; None: in the environment's, if it names one."""
-        self._shared_place = place
+    def set_shared_cache(self, location: bool | str | None) -> None:  # noqa: FBT001 - True: default directory
+        """Set the shared cache of all providers; None: the one of the environment, if any."""
+        self._shared_cache = location
         for provider in self.living():
-            self._equip(provider)
+            self._set_shared_fetcher(provider)
 
-    def _equip(self, provider: Provider) -> None:
-        place = provider._arguments.get("shared_cache")
-        if place is None:
-            place = self._shared_place or os.environ.get("IRSA_CREDS_CACHE_DIR")
-        _share(provider, place)
+    def _set_shared_fetcher(self, provider: Provider) -> None:
+        location = provider._arguments.get("shared_cache")
+        if location is None:
+            location = self._shared_cache or os.environ.get("IRSA_CREDS_CACHE_DIR")
+        engine = engine_of(provider)
+        if not location:
+            engine.shared_fetcher = None
+            return
+        from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
+
+        directory = None if location is True else location
+        if engine.shared_fetcher is None or engine.shared_fetcher.given != directory:
+            engine.shared_fetcher = SharedFetcher(
+                provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
+            )
 
     def reset(self) -> None:
-        """Forget and close every provider."""
-        providers, timer = self._forget()
+        """Drop and close every provider."""
+        providers, timer = self._drop_all()
         if timer is not None:
             timer.pause()
         for each in providers:
             each.close()
 
     @locked
-    def _forget(self) -> tuple[list[Provider], Timer | None]:
-        providers, timer = list(self._known.values()), self._timer
-        self._known.clear()
-        self._kept = self._first = self._slots = self._timer = None
+    def _drop_all(self) -> tuple[list[Provider], Timer | None]:
+        providers, timer = list(self._by_config.values()), self._timer
+        self._by_config.clear()
+        self._recent = {}
+        self._slots = self._timer = None
         return providers, timer
 
     def before_fork(self) -> None:
-        """End the timers' threads, which a child would not have."""
+        """End the timers' threads, which a child does not inherit."""
         for timer in self._timers():
             timer.pause()
 
     def after_in_parent(self) -> None:
-        """Go on: the next read starts the timer again; kept warm ones have no read."""
+        """Let the next read restart the timer; restart it now for providers kept warm."""
         for engine in self._engines():
             engine.resume()
 
     def after_in_child(self) -> None:
-        """Make the providers the child's own."""
+        """Give the child its own lock, timer, slots and refreshes."""
         self._lock = threading.RLock()
         engines = self._engines()
         for timer in self._timers():
@@ -187,18 +189,19 @@ class Registry:
                 slots.reset_after_fork()
         for engine in engines:
             engine.reset_after_fork()
-        # Only now: the first one that is kept warm starts the timer.
+        # After all resets, because the first provider that is kept warm starts the timer.
         for engine in engines:
             engine.resume()
 
     def _timers(self) -> set[Timer]:
-        """Return the timer, and those of providers of before a `reset` that are still in use."""
+        """Return the timer, and the timers of providers that are in use after a `reset`."""
         timers = [self._timer, *(each.timer for each in self._engines())]
         return {each for each in timers if isinstance(each, Timer)}
 
     def living(self) -> list[Provider]:
-        made = [each() for each in self._made.valuerefs()]
-        return [each for each in made if each is not None]
+        """Return all providers that have users."""
+        found = [each() for each in self._alive.valuerefs()]
+        return [each for each in found if each is not None]
 
     def _engines(self) -> list[Engine]:
         return [engine_of(each) for each in self.living()]
@@ -213,7 +216,7 @@ FORKS.call(
 
 
 def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetcher:
-    """Return what gets the credentials of an identity from STS."""
+    """Return the fetcher that gets the credentials of an identity from STS."""
     common: dict[str, Any] = {
         "ceiling": config.lifetime_ceiling,
         "clock": clock,
@@ -222,7 +225,7 @@ def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetche
     if source is None:
         token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
         return StsFetcher(config.final_role_arn, token, StsClient(config), **common)
-    # Most programs have no chain of roles.
+    # Most programs have no role chaining.
     from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
     from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415
 
@@ -230,34 +233,13 @@ def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetche
     return AssumeRoleFetcher(config.final_role_arn, role, SignedStsClient(config), **common)
 
 
-def _pin(provider: Provider, arguments: Mapping[str, Any]) -> None:
-    """Let a provider that was asked for once more pickle as it was asked for.
+def _arguments_to_pickle(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a provider pickles as after one more call of `provider()` returned it.
 
-    In words of one call: those of two may name a third identity together. The first that has some
-    counts, for a worker's environment may name something else.
+    Arguments that are part of the identity come from one call, because arguments of two calls
+    together may name a third identity. The first call that has any counts: where the provider is
+    unpickled, the environment may name another identity.
     """
-    known = provider._arguments
-    aside = {name: value for name, value in arguments.items() if name in _ASIDE}
-    words = known if known.keys() - _ASIDE else arguments
-    provider._arguments = {**known, **words, **aside}
-
-
-def _share(provider: Provider, place: bool | str | None) -> None:  # noqa: FBT001 - a place, or the usual
-    """Let a provider look first for what other processes have.
-
-    Args:
-        provider: whose credentials they are.
-        place: a directory; True: the container's own directory for temporary files; None or
-            False: nowhere.
-    """
-    engine = engine_of(provider)
-    if not place:
-        engine.shared_fetcher = None
-        return
-    from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
-
-    directory = None if place is True else place
-    if engine.shared_fetcher is None or engine.shared_fetcher.given != directory:
-        engine.shared_fetcher = SharedFetcher(
-            provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
-        )
+    options = {name: given[name] for name in _OPTIONS & given.keys()}
+    identity = known if known.keys() - _OPTIONS else given
+    return {**known, **identity, **options}

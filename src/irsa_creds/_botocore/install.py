@@ -228,7 +228,7 @@ def install(
         TypeError: `session` is something else.
     """
     if shared_cache:
-        REGISTRY.share(shared_cache if shared_cache is True else os.fspath(shared_cache))
+        REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _core(session)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
@@ -240,7 +240,7 @@ def install(
 
 def uninstall() -> None:
     """Undo every `install()`; clients that exist keep their credentials."""
-    REGISTRY.share(None)
+    REGISTRY.set_shared_cache(None)
     _INSTALLATION.undo()
 
 
