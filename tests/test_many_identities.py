@@ -1,4 +1,4 @@
-"""Thousands of identities in one process: what each costs, and what it costs the others."""
+"""Thousands of identities in one process: memory, refreshes, and which ones are kept."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def jwt() -> str:
 
 
 @dataclass
-class Town:
-    """A process that serves tenants, on a clock moved by hand; the test is the timer's thread.
+class Tenants:
+    """A process with many tenants and a fake clock; the test plays the timer's thread.
 
     Attributes:
         calls: requests to STS by tenant.
-        most_at_once: how many were under way at once.
+        most_at_once: the most requests at one time.
     """
 
     clock: FakeClock
@@ -55,23 +55,23 @@ class Town:
     now_at_once: int = 0
     counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def tenant(self, number: int) -> Provider:
+    def provider(self, number: int) -> Provider:
         config = Config(role_arn=ROLE, session_name=f"tenant-{number}", token=jwt)
         return self.registry.of(config, {})
 
     def read(self, tenants: range) -> None:
         for number in tenants:
-            self.tenant(number).get()
+            self.provider(number).get()
 
     def pass_time(self, seconds: float, tenants: range) -> None:
-        """Let the timer do its work, minute by minute, while `tenants` are read."""
+        """Run the timer every minute while `tenants` are read."""
         for _ in range(int(seconds / MINUTE)):
             self.clock.advance(MINUTE)
             self.tick()
             self.read(tenants)
 
     def tick(self) -> None:
-        """Wake the engines that are due, and let their refreshes end."""
+        """Wake the engines that are due, and wait for their refreshes."""
         for engine in up_to_date(self.registry).take_due():
             engine.tick()
         join_refreshes()
@@ -90,18 +90,18 @@ class Town:
 
 
 def up_to_date(registry: Registry) -> Timer:
-    """Return the timer once it has taken over all that it was scheduled for."""
+    """Return the timer after it has read its queue."""
     timer = registry._timer
     assert timer is not None
-    # So that it does not wait for anything else.
+    # So that it does not wait for more.
     timer._news.put(None)
     timer._sleep()
     return timer
 
 
 @pytest.fixture
-def town(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    made = Town(clock, Registry(clock))
+def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenants]:
+    made = Tenants(clock, Registry(clock))
 
     class CountingSts(FakeSts):
         def __init__(self, config: Config) -> None:
@@ -113,7 +113,7 @@ def town(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
                 return super().attempt(token, seconds)
 
     monkeypatch.setattr("irsa_creds._registry.StsClient", CountingSts)
-    # The first refresh at a tenth of the lifetime, all others a quarter before its end.
+    # The first refresh after a tenth of the lifetime, others a quarter before expiry.
     monkeypatch.setattr("irsa_creds._engine.policy.DRAW", lambda low, high: low)
     monkeypatch.setattr(Timer, "run", lambda _: True)
     yield made
@@ -122,47 +122,47 @@ def town(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 
 
 def test_of_ten_thousand_identities_the_ones_in_use_are_refreshed_and_no_others(
-    town: Town,
+    tenants: Tenants,
 ) -> None:
     all_of_them, in_use = range(10_000), range(4_000, 4_200)
-    town.read(all_of_them)
-    assert set(town.calls.values()) == {1}
-    town.calls.clear()
-    # Each that was read once is refreshed once more at the most, and only while it is kept.
-    town.read(in_use)
-    assert town.calls.total() == 200, "they were dropped, and had no user"
-    town.calls.clear()
-    town.pass_time(HOUR, in_use)
-    assert town.calls.total() == 2 * 200 + (1024 - 200)
+    tenants.read(all_of_them)
+    assert set(tenants.calls.values()) == {1}
+    tenants.calls.clear()
+    # A provider that was read once is refreshed at most once more, while it is kept.
+    tenants.read(in_use)
+    assert tenants.calls.total() == 200, "they were dropped, and had no user"
+    tenants.calls.clear()
+    tenants.pass_time(HOUR, in_use)
+    assert tenants.calls.total() == 2 * 200 + (1024 - 200)
     names = {f"tenant-{number}" for number in in_use}
     for refreshes in (1, 1, 2):
-        town.calls.clear()
-        town.pass_time(HOUR, in_use)
-        assert town.calls.keys() == names
-        assert set(town.calls.values()) == {refreshes}
-    assert town.most_at_once <= 8
+        tenants.calls.clear()
+        tenants.pass_time(HOUR, in_use)
+        assert tenants.calls.keys() == names
+        assert set(tenants.calls.values()) == {refreshes}
+    assert tenants.most_at_once <= 8
 
 
-def test_a_provider_that_is_held_but_not_read_is_refreshed_once_and_then_no_more(
-    town: Town,
+def test_a_provider_that_is_not_read_is_refreshed_once_and_then_no_more(
+    tenants: Tenants,
 ) -> None:
-    held = [town.tenant(number) for number in range(3_000)]
-    for provider in held:
+    providers = [tenants.provider(number) for number in range(3_000)]
+    for provider in providers:
         provider.get()
-    town.pass_time(HOUR, range(10))
-    assert town.calls["tenant-2999"] == 2
-    town.calls.clear()
-    town.pass_time(HOUR, range(10))
-    assert town.calls.keys() == {f"tenant-{number}" for number in range(10)}
+    tenants.pass_time(HOUR, range(10))
+    assert tenants.calls["tenant-2999"] == 2
+    tenants.calls.clear()
+    tenants.pass_time(HOUR, range(10))
+    assert tenants.calls.keys() == {f"tenant-{number}" for number in range(10)}
 
 
-def test_memory_is_for_identities_in_use_and_not_for_all_that_were_ever_seen(town: Town) -> None:
-    town.read(range(5_000))
-    registry = town.registry
-    # Nothing that only the collector of cycles would find, either.
+def test_memory_is_used_only_for_recent_identities(tenants: Tenants) -> None:
+    tenants.read(range(5_000))
+    registry = tenants.registry
+    # Without the garbage collector: nothing may be left in a reference cycle.
     gc.disable()
     try:
-        town.read(range(5_000, 10_000))
+        tenants.read(range(5_000, 10_000))
         join_refreshes()
         assert len(registry._by_config) == len(registry._alive) == 1024
         assert len(up_to_date(registry)._heap) < 3 * 1024
@@ -175,19 +175,19 @@ def test_memory_is_for_identities_in_use_and_not_for_all_that_were_ever_seen(tow
         assert not group.started
 
 
-def test_a_dropped_provider_works_on_and_is_the_same_object_when_asked_for_again(
-    town: Town,
+def test_a_dropped_provider_still_works_and_is_returned_again(
+    tenants: Tenants,
 ) -> None:
-    held = town.tenant(0)
-    given = held.get()
-    town.read(range(1, 3_000))
-    assert held not in kept(town.registry)
-    assert held.get() is given
-    town.clock.advance(engine_of(held).snapshot.refresh_at - town.clock.now())
-    town.tick()
-    assert held.get() is not given, "it is refreshed while it is read"
-    assert town.tenant(0) is held
-    assert held in kept(town.registry)
+    provider = tenants.provider(0)
+    given = provider.get()
+    tenants.read(range(1, 3_000))
+    assert provider not in kept(tenants.registry)
+    assert provider.get() is given
+    tenants.clock.advance(engine_of(provider).snapshot.refresh_at - tenants.clock.now())
+    tenants.tick()
+    assert provider.get() is not given, "it is refreshed while it is read"
+    assert tenants.provider(0) is provider
+    assert provider in kept(tenants.registry)
 
 
 # -- the registry ----------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_a_dropped_provider_works_on_and_is_the_same_object_when_asked_for_again
 
 @pytest.fixture
 def small(clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    """A registry that keeps three."""
+    """A registry that keeps three providers."""
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "3")
     made = Registry(clock)
     yield made
@@ -205,13 +205,13 @@ def small(clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> It
     made.reset()
 
 
-def ask(registry: Registry, name: str, **arguments: Any) -> Provider:
+def request(registry: Registry, name: str, **arguments: Any) -> Provider:
     config = Config(role_arn=ROLE, session_name=name, token=jwt)
     return registry.of(config, arguments)
 
 
 def kept(registry: Registry) -> list[Provider]:
-    # By their ids: to look a provider up would count as asking for it.
+    # By id, because a lookup would count as a request.
     ids = list(registry._recent)
     return [each for each in registry.living() if id(each) in ids]
 
@@ -220,32 +220,32 @@ def names(registry: Registry) -> list[str]:
     return sorted(each._config.session_name for each in kept(registry))
 
 
-def test_the_provider_that_was_asked_for_least_recently_is_dropped_first(small: Registry) -> None:
+def test_the_least_recently_requested_provider_is_dropped_first(small: Registry) -> None:
     for name in ("aa", "bb", "cc", "aa", "dd"):
-        ask(small, name)
+        request(small, name)
     assert names(small) == ["aa", "cc", "dd"]
-    ask(small, "ee")
+    request(small, "ee")
     assert names(small) == ["aa", "dd", "ee"]
 
 
-def test_asking_counts_and_reading_does_not(small: Registry) -> None:
-    first = ask(small, "aa")
+def test_requests_count_and_reads_do_not(small: Registry) -> None:
+    first = request(small, "aa")
     for name in ("bb", "cc"):
-        ask(small, name)
+        request(small, name)
     first.get()
-    ask(small, "dd")
+    request(small, "dd")
     assert names(small) == ["bb", "cc", "dd"]
-    assert ask(small, "aa") is first, "its user holds it"
+    assert request(small, "aa") is first, "it has a user"
 
 
-def test_a_dropped_provider_without_users_is_gone_at_once(small: Registry) -> None:
-    gone = weakref.ref(ask(small, "aa"))
+def test_a_dropped_provider_without_users_is_freed_immediately(small: Registry) -> None:
+    gone = weakref.ref(request(small, "aa"))
     gc.disable()
     try:
         for name in ("bb", "cc"):
-            ask(small, name)
+            request(small, name)
         assert gone() is not None
-        ask(small, "dd")
+        request(small, "dd")
         assert gone() is None
     finally:
         gc.enable()
@@ -254,10 +254,10 @@ def test_a_dropped_provider_without_users_is_gone_at_once(small: Registry) -> No
 def test_a_dropped_provider_that_is_read_is_refreshed(
     small: Registry, clock: FakeClock, sts: FakeSts
 ) -> None:
-    read = ask(small, "aa")
+    read = request(small, "aa")
     given = read.get()
     for name in ("bb", "cc", "dd", "ee"):
-        ask(small, name)
+        request(small, name)
     assert read not in kept(small)
     clock.advance(engine_of(read).snapshot.refresh_at - clock.now())
     engine_of(read).tick()
@@ -270,22 +270,22 @@ def test_both_limits_can_be_set(small: Registry, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "4")
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
     for name in ("aa", "bb", "cc", "dd", "ee"):
-        ask(small, name)
+        request(small, name)
     assert names(small) == ["bb", "cc", "dd", "ee"]
-    assert engine_of(ask(small, "ee")).slots.most_in_background == 2
+    assert engine_of(request(small, "ee")).slots.most_in_background == 2
 
 
 def test_the_number_of_kept_providers_is_read_with_the_first_one(
     small: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("aa", "bb", "cc"):
-        ask(small, name)
+        request(small, name)
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "1")
-    ask(small, "dd")
+    request(small, "dd")
     assert names(small) == ["bb", "cc", "dd"]
     small.reset()
     for name in ("aa", "bb"):
-        ask(small, name)
+        request(small, name)
     assert names(small) == ["bb"]
 
 
@@ -294,13 +294,13 @@ def test_background_refreshes_have_the_slots_of_the_setting(
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
     monkeypatch.setattr(Timer, "run", lambda _: True)
-    held = [ask(small, f"tenant-{number}") for number in range(5)]
-    for provider in held:
+    providers = [request(small, f"tenant-{number}") for number in range(5)]
+    for provider in providers:
         provider.get()
     join_refreshes()
     sts.hold.clear()
     clock.advance(3400)
-    for provider in held:
+    for provider in providers:
         engine_of(provider).tick()
     eventually(lambda: sts.calls == 7)
     assert len(refreshing()) == 2
@@ -311,7 +311,7 @@ def test_background_refreshes_have_the_slots_of_the_setting(
 
 def test_a_child_has_all_slots(small: Registry, sts: FakeSts) -> None:
     sts.hold.clear()
-    provider = ask(small, "aa")
+    provider = request(small, "aa")
     with pytest.raises(irsa_creds.RefreshTimeout):
         provider.get(timeout=0)
     slots = engine_of(provider).slots
@@ -332,7 +332,7 @@ def test_no_refresh_leaves_a_connection_open(
     def open_files() -> int:
         return len(list(_OPEN_FILES.iterdir()))
 
-    # At once, not when the collector of cycles comes.
+    # Without the garbage collector: connections are closed immediately.
     gc.disable()
     try:
         for number in range(10):
@@ -340,7 +340,7 @@ def test_no_refresh_leaves_a_connection_open(
             join_refreshes()
             if number == 1:
                 before = open_files()
-        # The server of this process closes its ends a little later.
+        # The server in this process closes its ends a little later.
         eventually(lambda: open_files() <= before)
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""The provider's public face, on a scripted STS."""
+"""The public methods of `Provider`, with a scripted STS."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_read_of_valid_credentials_marks_them_and_takes_no_lock(
 
 
 @sync_and_async
-def test_the_fast_path_ends_exactly_at_its_instant(
+def test_the_fast_path_ends_exactly_at_check_at(
     get: Callable[[Provider], Credentials],
     provider: Provider,
     clock: FakeClock,
@@ -102,7 +102,7 @@ def test_sync_and_async_callers_get_the_typed_error(
         get(provider)
 
 
-def test_min_ttl_brings_credentials_that_last_longer(
+def test_min_ttl_returns_credentials_that_last_longer(
     provider: Provider, clock: FakeClock, sts: FakeSts
 ) -> None:
     provider.get()
@@ -145,11 +145,11 @@ def test_invalidate_makes_the_next_read_wait_for_another_key(provider: Provider)
 
 
 def test_events_are_delivered_until_the_subscriber_unsubscribes(provider: Provider) -> None:
-    heard: list[Event] = []
-    unsubscribe = provider.subscribe(heard.append)
+    events: list[Event] = []
+    unsubscribe = provider.subscribe(events.append)
     expiration = provider.get().expiration
     join_refreshes()
-    assert heard == [
+    assert events == [
         RefreshStarted(ROLE, blocking=True),
         RefreshSucceeded(ROLE, 1, 0.0, expiration),
     ]
@@ -157,10 +157,10 @@ def test_events_are_delivered_until_the_subscriber_unsubscribes(provider: Provid
     provider.invalidate()
     provider.get()
     join_refreshes()
-    assert len(heard) == 2
+    assert len(events) == 2
 
 
-def test_close_forgets_and_a_later_read_starts_over(provider: Provider) -> None:
+def test_after_close_a_read_fetches_new_credentials(provider: Provider) -> None:
     provider.get()
     provider.close()
     assert provider.status().state == "empty"

@@ -1,4 +1,4 @@
-"""What can be imported, and what importing costs."""
+"""The public names, and what an import loads."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def test_any_other_name_is_an_attribute_error() -> None:
         _ = diagnosis.aws
 
 
-def test_a_bare_import_brings_none_of_the_heavy_libraries() -> None:
+def test_an_import_loads_none_of_the_heavy_libraries() -> None:
     heavy = {"aiobotocore", "boto3", "botocore", "filelock", "urllib3"}
     code = f"import irsa_creds, sys; print(sorted({heavy} & sys.modules.keys()))"
     assert python(code) == "[]"
 
 
-def test_install_brings_botocore_but_not_boto3() -> None:
+def test_install_imports_botocore_but_not_boto3() -> None:
     code = (
         "import irsa_creds, sys; irsa_creds.install(); "
         "print([name in sys.modules for name in ('botocore', 'boto3', 'aiobotocore')])"
@@ -95,7 +95,7 @@ def test_a_fork_while_another_thread_loads_a_name_gives_a_child_that_works() -> 
             def find_spec(self, name, path, target=None):
                 if name == "irsa_creds._identity.config":
                     begun.set()
-                    # As on a throttled CPU.
+                    # As slow as on a throttled CPU.
                     ends = time.monotonic() + 1
                     while time.monotonic() < ends:
                         pass

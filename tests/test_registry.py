@@ -1,4 +1,4 @@
-"""One provider per identity and process, and what a fork does to them."""
+"""One provider per identity and process, before and after a fork."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
 
 @pytest.fixture
 def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The variables that the webhook injects; the token's file."""
+    """Set the variables that the webhook injects; return the path of the token."""
     token = tmp_path / "token"
     token.write_text(JWT)
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
@@ -71,7 +71,7 @@ def test_the_same_identity_has_the_same_provider_and_another_has_another(
     assert registry.of(config(duration_seconds=900), {}) is not first
 
 
-def test_threads_that_ask_at_once_get_one_provider(
+def test_concurrent_threads_get_one_provider(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Provider] = []
@@ -79,17 +79,17 @@ def test_threads_that_ask_at_once_get_one_provider(
 
     class Slow(Provider):
         def __init__(self, *arguments: Any, **fields: Any) -> None:
-            # All the others come in here, if they can.
+            # Time for the other threads to enter as well, if nothing prevents it.
             time.sleep(0.05)
             super().__init__(*arguments, **fields)
 
     monkeypatch.setattr("irsa_creds._registry.Provider", Slow)
 
-    def ask() -> None:
+    def request() -> None:
         barrier.wait(10)
         found.append(registry.of(config(), {}))
 
-    threads = [threading.Thread(target=ask) for _ in range(20)]
+    threads = [threading.Thread(target=request) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -112,7 +112,7 @@ def test_of_a_thousand_identities_the_least_recently_used_is_dropped(
         registry.of(config(f"arn:aws:iam::123456789012:role/{number}"), {})
     gc.collect()
     assert gone() is None
-    assert registry.of(config(kept.role_arn), {}) is kept, "its user keeps it"
+    assert registry.of(config(kept.role_arn), {}) is kept, "it has a user"
 
 
 # -- the timer -------------------------------------------------------------------------------------
@@ -172,14 +172,14 @@ def test_a_reset_ends_the_timers_thread(registry: Registry) -> None:
 
 @pytest.fixture
 def unwarned() -> Iterator[None]:
-    """As in a process that has not warned yet."""
+    """Clear the record of warnings, as in a new process."""
     timer._warn.cache_clear()
     yield
     timer._warn.cache_clear()
 
 
 @pytest.mark.usefixtures("unwarned")
-def test_gevent_that_patches_threads_late_is_warned_of_once(
+def test_late_patching_by_gevent_logs_one_warning(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry.of(config(), {})
@@ -212,7 +212,7 @@ def test_without_configuration_there_is_no_provider() -> None:
 
 
 @pytest.mark.usefixtures("pod")
-def test_reset_forgets_and_closes_every_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reset_drops_and_closes_every_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = irsa_creds.provider()
     closed: list[object] = []
     monkeypatch.setattr(engine_of(provider), "close", lambda: closed.append(provider))
@@ -222,7 +222,7 @@ def test_reset_forgets_and_closes_every_provider(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("pod")
-def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts) -> None:
+def test_keep_warm_applies_to_an_existing_provider(sts: FakeSts) -> None:
     provider = irsa_creds.provider()
     engine = engine_of(provider)
     assert not engine.keep_warm
@@ -231,7 +231,7 @@ def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts)
     engine.snapshot.was_read = False
     assert irsa_creds.provider(keep_warm=True) is provider
     assert engine.keep_warm
-    # What was long due is done now, by the timer.
+    # The timer starts the overdue refresh now.
     eventually(lambda: sts.calls == 2)
     join_refreshes()
     assert irsa_creds.provider() is provider
@@ -239,7 +239,7 @@ def test_keep_warm_concerns_the_shared_provider_and_may_come_later(sts: FakeSts)
 
 
 @pytest.mark.usefixtures("pod")
-def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(
+def test_a_pod_with_only_a_readiness_probe_becomes_ready_and_stays_ready(
     clock: FakeClock, registry: Registry
 ) -> None:
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: JWT)
@@ -253,7 +253,7 @@ def test_a_pod_that_only_its_probe_looks_at_becomes_ready_and_stays_so(
 
 
 @pytest.mark.usefixtures("pod")
-def test_an_argument_given_at_any_time_is_in_the_pickle(
+def test_an_argument_of_a_later_call_is_in_the_pickle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     provider = irsa_creds.provider()
@@ -321,7 +321,7 @@ def test_a_provider_that_is_kept_warm_needs_no_read_after_a_fork(registry: Regis
     assert timer_of(registry)._thread is not None
 
 
-def test_a_child_keeps_warm_what_its_parent_did(registry: Registry) -> None:
+def test_a_child_keeps_warm_the_providers_that_its_parent_kept_warm(registry: Registry) -> None:
     provider = registry.of(config(), {})
     engine_of(provider).keep_warm = True
     provider.get()
@@ -332,7 +332,7 @@ def test_a_child_keeps_warm_what_its_parent_did(registry: Registry) -> None:
 
 
 @pytest.mark.usefixtures("sts")
-def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
+def test_providers_created_during_a_fork_do_not_disturb_its_hooks(
     registry: Registry,
 ) -> None:
     done = threading.Event()
@@ -358,7 +358,7 @@ def test_providers_that_are_made_during_a_fork_do_not_disturb_its_hooks(
         making.join(20)
 
 
-def test_a_provider_of_before_a_reset_becomes_the_childs_own_as_well(
+def test_a_provider_from_before_a_reset_becomes_the_childs_own(
     registry: Registry, sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
@@ -371,7 +371,7 @@ def test_a_provider_of_before_a_reset_becomes_the_childs_own_as_well(
     assert provider.status().flights == 0
 
 
-def test_in_a_child_the_timer_of_a_provider_of_before_a_reset_is_not_the_parents(
+def test_in_a_child_a_provider_from_before_a_reset_has_a_new_timer(
     registry: Registry,
 ) -> None:
     provider = registry.of(config(), {})
@@ -387,7 +387,7 @@ def test_in_a_child_the_timer_of_a_provider_of_before_a_reset_is_not_the_parents
     assert timer._thread is None or timer._thread is not parents
 
 
-def test_a_signal_handler_that_interrupts_the_making_gets_the_same_provider(
+def test_a_signal_handler_during_the_creation_gets_the_same_provider(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner: list[Provider] = []
@@ -396,7 +396,7 @@ def test_a_signal_handler_that_interrupts_the_making_gets_the_same_provider(
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             if not inner:
-                # A signal handler, or a finalizer.
+                # As a signal handler or a finalizer would.
                 inner.append(None)  # type: ignore[arg-type]  # until the next line
                 inner[0] = registry.of(config(), {})
 
@@ -435,7 +435,7 @@ def test_a_childs_registry_has_lock_timer_and_refreshes_of_its_own(
 @pytest.mark.usefixtures("pod")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_real_child_reads_on_with_its_parents_credentials(sts: FakeSts) -> None:
+def test_a_real_child_reads_its_parents_credentials(sts: FakeSts) -> None:
     provider = irsa_creds.provider()
     given = provider.get()
     pid = os.fork()

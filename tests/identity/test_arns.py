@@ -1,4 +1,4 @@
-"""Roles and policies are told from what people mistake for them, in one clear sentence."""
+"""ARNs of roles and policies, and the messages for common mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from irsa_creds._identity import arns
 ROLE = "arn:aws:iam::123456789012:role/app"
 
 
-def refusal(check: Any, value: Any, source: str, *, aws: bool) -> str:
+def error_of(check: Any, value: Any, source: str, *, aws: bool) -> str:
     with pytest.raises(ConfigError) as caught:
         check(value, source, aws=aws)
     message = str(caught.value)
@@ -38,7 +38,7 @@ def test_a_role_of_any_partition_and_path_passes_at_aws(arn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arn", "trouble"),
+    ("arn", "mistake"),
     [
         ("", "it is empty"),
         (f" {ROLE}", "has blanks or quotes around it"),
@@ -69,10 +69,10 @@ def test_a_role_of_any_partition_and_path_passes_at_aws(arn: str) -> None:
         ("arn:aws:iam::123456789012:role/ä", "a role's name has 1 to 64"),
     ],
 )
-def test_what_is_not_a_role_of_aws_is_told_what_it_is(arn: str, trouble: str) -> None:
-    message = refusal(arns.role_arn, arn, "AWS_ROLE_ARN", aws=True)
+def test_an_invalid_role_arn_gets_a_message_with_the_mistake(arn: str, mistake: str) -> None:
+    message = error_of(arns.role_arn, arn, "AWS_ROLE_ARN", aws=True)
     assert message.startswith(f"AWS_ROLE_ARN is {arn!r}"[:120])
-    assert trouble in message
+    assert mistake in message
     assert "give the role's ARN, like arn:aws:iam::123456789012:role/NAME" in message
 
 
@@ -90,7 +90,7 @@ def test_other_endpoints_have_roles_of_their_own_shape(arn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arn", "trouble"),
+    ("arn", "mistake"),
     [
         ("arn:aws:iam:::policy/X", "the ARN of a policy"),
         ("'arn:aws:iam:::role/X'", "has blanks or quotes around it"),
@@ -98,8 +98,8 @@ def test_other_endpoints_have_roles_of_their_own_shape(arn: str) -> None:
         ("arn:aws:iam:::rule/X", "'role/' and a name must follow"),
     ],
 )
-def test_other_endpoints_take_roles_only(arn: str, trouble: str) -> None:
-    assert trouble in refusal(arns.role_arn, arn, "AWS_ROLE_ARN", aws=False)
+def test_other_endpoints_accept_only_roles(arn: str, mistake: str) -> None:
+    assert mistake in error_of(arns.role_arn, arn, "AWS_ROLE_ARN", aws=False)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_up_to_ten_policy_arns_pass(given: Any, *, aws: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "trouble"),
+    ("given", "mistake"),
     [
         ("arn:aws:iam::aws:policy/X", "must be a list of policy ARNs"),
         ({"arn:aws:iam::aws:policy/X"}, "must be a list of policy ARNs"),
@@ -125,10 +125,10 @@ def test_up_to_ten_policy_arns_pass(given: Any, *, aws: bool) -> None:
         ([7], "has 7, which is not the ARN"),
     ],
 )
-def test_bad_policy_arns_are_refused(given: Any, trouble: str) -> None:
-    assert trouble in refusal(arns.policy_arns, given, "The argument policy_arns", aws=True)
+def test_invalid_policy_arns_are_an_error(given: Any, mistake: str) -> None:
+    assert mistake in error_of(arns.policy_arns, given, "The argument policy_arns", aws=True)
 
 
 @pytest.mark.parametrize("value", [7, {"nested": "section"}, b"bytes"])
-def test_what_is_no_text_is_no_role(value: Any) -> None:
-    assert f"AWS_ROLE_ARN is {value!r}" in refusal(arns.role_arn, value, "AWS_ROLE_ARN", aws=True)
+def test_a_role_arn_must_be_text(value: Any) -> None:
+    assert f"AWS_ROLE_ARN is {value!r}" in error_of(arns.role_arn, value, "AWS_ROLE_ARN", aws=True)

@@ -1,4 +1,4 @@
-"""An identity is what botocore would use, each value checked; equal ones share, others never."""
+"""`Config.resolve` finds the same values as botocore; equal identities share, others never do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ duration_seconds = 60
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of the machine's own; the profiles of this test."""
+    """Only the profiles of this test."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
@@ -56,7 +56,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the pod identity webhook injects."""
+    """The variables that the pod identity webhook injects."""
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/token")
 
@@ -95,7 +95,7 @@ def test_every_argument_finds_its_field(webhook: None) -> None:
     assert not config.duration_optional
 
 
-def test_a_callable_takes_the_files_place(webhook: None) -> None:
+def test_a_callable_is_used_instead_of_the_file(webhook: None) -> None:
     def fetch() -> str:
         return ""
 
@@ -107,7 +107,7 @@ def test_a_callable_takes_the_files_place(webhook: None) -> None:
     assert config.token_file is None
 
 
-def test_the_issuer_is_asked_for_the_region_of_the_tokens_file(webhook: None) -> None:
+def test_the_issuer_of_the_token_file_gives_the_region(webhook: None) -> None:
     def issuer(path: str) -> str:
         assert path == "/var/token"
         return "https://oidc.eks.eu-central-1.amazonaws.com/id/0123ABCD"
@@ -116,14 +116,14 @@ def test_the_issuer_is_asked_for_the_region_of_the_tokens_file(webhook: None) ->
     assert config.region == "eu-central-1"
 
 
-def test_without_a_token_it_is_not_irsa(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_token_irsa_is_not_configured(caplog: pytest.LogCaptureFixture) -> None:
     assert Config.resolve() is None
     assert Config.resolve(EnvironSettings(os.environ, "role-only")) is None
     assert Config.resolve(role_arn=ROLE) is None
     assert not caplog.records
 
 
-def test_a_role_without_a_token_is_warned_of_once(
+def test_a_role_without_a_token_logs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
@@ -134,7 +134,7 @@ def test_a_role_without_a_token_is_warned_of_once(
     assert "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not" in caplog.text
 
 
-def test_strict_takes_the_absence_for_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_strict_a_missing_token_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ConfigError, match=r"^No web identity token is named, so IRSA is not configured"
     ):
@@ -144,7 +144,7 @@ def test_strict_takes_the_absence_for_an_error(monkeypatch: pytest.MonkeyPatch) 
         Config.resolve(strict=True)
 
 
-def test_a_token_without_a_role_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_without_a_role_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/token")
     variable = "AWS_WEB_IDENTITY_TOKEN_FILE is set"
     with pytest.raises(ConfigError, match=f"^{variable}, but no role is named; set AWS_ROLE_ARN"):
@@ -226,9 +226,7 @@ def test_a_duration_of_the_profile_is_optional(
         ({"duration_seconds": 5, "endpoint_url": "http://rgw:8000"}, 5),
     ],
 )
-def test_a_lifetime_is_believed_up_to_a_ceiling(
-    arguments: dict[str, Any], seconds: int, webhook: None
-) -> None:
+def test_a_lifetime_has_a_ceiling(arguments: dict[str, Any], seconds: int, webhook: None) -> None:
     config = resolve(**arguments)
     assert config.lifetime_ceiling == seconds
     assert config.is_aws_endpoint is ("rgw" not in arguments.get("endpoint_url", ""))
@@ -241,11 +239,11 @@ def test_other_endpoints_have_roles_and_lifetimes_of_their_own(webhook: None) ->
         resolve(role_arn=role)
 
 
-def test_the_partition_is_the_roles(webhook: None) -> None:
+def test_the_partition_is_that_of_the_role(webhook: None) -> None:
     assert resolve(role_arn="arn:aws-cn:iam::123456789012:role/app").partition == "aws-cn"
 
 
-def test_a_sessions_own_region_is_no_part_of_the_identity(
+def test_the_region_of_a_session_is_not_part_of_the_identity(
     webhook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     regional = [
@@ -259,7 +257,9 @@ def test_a_sessions_own_region_is_no_part_of_the_identity(
     assert [config.region for config in regional] == ["eu-west-1", "eu-west-2", "eu-west-3"]
 
 
-def test_everything_else_is(webhook: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_else_is_part_of_the_identity(
+    webhook: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     configs = [
         resolve(),
@@ -283,7 +283,7 @@ def test_everything_else_is(webhook: None, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(set(configs)) == len(configs)
 
 
-def test_a_bound_method_is_the_same_bringer_of_tokens_each_time(webhook: None) -> None:
+def test_a_bound_method_is_the_same_identity_each_time(webhook: None) -> None:
     class Vault:
         def fetch(self) -> str:
             return ""
@@ -322,24 +322,24 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("explicit", [None, "default", "whole", "token-only", "role-only", "gone"])
-def test_role_token_and_name_are_those_that_botocore_finds(
+def test_role_token_and_session_name_are_the_same_as_botocores(
     explicit: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Beside an explicit profile AWS_PROFILE does nothing: one value of it shows that.
+    # With an explicit profile, AWS_PROFILE has no effect: one value of it shows that.
     profiles = VARIABLES["AWS_PROFILE"] if explicit is None else ("whole",)
     for values in itertools.product(*list(VARIABLES.values())[:-1], profiles):
         with monkeypatch.context() as patch:
             for name, value in zip(VARIABLES, values, strict=True):
                 if value is not None:
                     patch.setenv(name, value)
-            expected = botocores(explicit)
-            found = ours(explicit)
-            # Nobody looks into the profile here: whether it exists is the session's to find out.
+            expected = found_by_botocore(explicit)
+            found = found_by_us(explicit)
+            # An empty variable ends the search before the profile is read, so it may not exist.
             if not (found is None and expected is ConfigError and values[0] == ""):
                 assert found == expected, values
 
 
-def ours(profile: str | None) -> Any:
+def found_by_us(profile: str | None) -> Any:
     try:
         config = Config.resolve(EnvironSettings(os.environ, profile))
     except ConfigError:
@@ -347,8 +347,8 @@ def ours(profile: str | None) -> Any:
     return config and (config.role_arn, config.token_file, config.session_name)
 
 
-def botocores(profile: str | None) -> Any:
-    """Return what botocore's provider would send, refused where its client would refuse it."""
+def found_by_botocore(profile: str | None) -> Any:
+    """Return what botocore's provider would send; `ConfigError` if its client would reject it."""
     from botocore.credentials import create_credential_resolver
     from botocore.exceptions import InvalidConfigError, ProfileNotFound
     from botocore.session import Session
@@ -364,5 +364,5 @@ def botocores(profile: str | None) -> Any:
     role, token, name = map(provider._get_config, keys)
     if name == "":
         return ConfigError
-    # Section 8: the host's name where botocore takes the time.
+    # A documented difference: the host name, where botocore uses the time.
     return role, token, name or "app-7d9c5b8f6d-x2x7q"

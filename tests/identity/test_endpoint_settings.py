@@ -1,4 +1,4 @@
-"""Where STS is asked and how: the same place as botocore's, but for the region's order."""
+"""The endpoint, certificates and proxies are botocore's, except for the order of regions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ sts = http://flat:1
 
 @pytest.fixture(autouse=True)
 def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """Nothing of the machine's own; the files of this test."""
+    """Only the files of this test."""
     import os
 
     for name in list(os.environ):
@@ -73,7 +73,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     return files
 
 
-def place(environ: dict[str, str], profile: str | None = None, **more: Any) -> EndpointSettings:
+def resolved(environ: dict[str, str], profile: str | None = None, **more: Any) -> EndpointSettings:
     return resolve_endpoint_settings(EnvironSettings(environ, profile), **more)
 
 
@@ -89,9 +89,9 @@ REGIONS = {
 
 
 @pytest.mark.parametrize("first", range(len(REGIONS)))
-def test_the_regions_are_asked_in_their_order(first: int, environ: dict[str, str]) -> None:
+def test_the_first_source_of_a_region_takes_precedence(first: int, environ: dict[str, str]) -> None:
     known = dict(list(REGIONS.items())[first:])
-    found = place(
+    found = resolved(
         environ | {name: value for name, value in known.items() if name.startswith("AWS_")},
         profile="regional" if "profile" in known else None,
         region=known.get("argument"),
@@ -112,27 +112,27 @@ def test_without_any_region_it_is_the_global_endpoint(environ: dict[str, str]) -
         use_dualstack=False,
         legacy_global=False,
     )
-    assert place(environ) == expected
-    assert place(environ, issuer=lambda: None) == expected
-    assert place(environ | {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}) == expected
-    assert place(environ, region="aws-global").region_identity == "aws-global"
+    assert resolved(environ) == expected
+    assert resolved(environ, issuer=lambda: None) == expected
+    assert resolved(environ | {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}) == expected
+    assert resolved(environ, region="aws-global").region_identity == "aws-global"
 
 
-def test_the_token_is_not_opened_for_a_region_that_is_known(environ: dict[str, str]) -> None:
+def test_the_token_is_not_read_if_the_region_is_known(environ: dict[str, str]) -> None:
     def issuer() -> str:
         raise AssertionError
 
-    assert place(environ, session_region="eu-west-1", issuer=issuer).region == "eu-west-1"
+    assert resolved(environ, session_region="eu-west-1", issuer=issuer).region == "eu-west-1"
 
 
 def test_a_bad_region_is_named_with_its_source(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"^AWS_DEFAULT_REGION is 'eu west'"):
-        place(environ | {"AWS_DEFAULT_REGION": "eu west"})
+        resolved(environ | {"AWS_DEFAULT_REGION": "eu west"})
 
 
 @pytest.mark.parametrize("name", ["fips-us-east-1", "us-east-1-fips"])
-def test_a_pseudo_region_asks_for_fips(name: str, environ: dict[str, str]) -> None:
-    found = place(environ, region=name)
+def test_a_pseudo_region_means_fips(name: str, environ: dict[str, str]) -> None:
+    found = resolved(environ, region=name)
     assert (found.region, found.region_identity, found.use_fips) == ("us-east-1", "us-east-1", True)
 
 
@@ -143,18 +143,20 @@ def test_legacy_means_the_global_endpoint_for_old_regions_only(
     region: str | None, *, legacy_global: bool, environ: dict[str, str]
 ) -> None:
     legacy = environ | {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}
-    found = place(legacy, region=region)
+    found = resolved(legacy, region=region)
     assert found.legacy_global is legacy_global
     assert found.region_identity == ("aws-global" if legacy_global else region)
-    assert not place(legacy | {"AWS_USE_FIPS_ENDPOINT": "true"}, region=region).legacy_global
-    assert not place(legacy | {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, region=region).legacy_global
+    assert not resolved(legacy | {"AWS_USE_FIPS_ENDPOINT": "true"}, region=region).legacy_global
+    assert not resolved(
+        legacy | {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, region=region
+    ).legacy_global
 
 
-def test_an_endpoint_of_its_own_switches_its_variants_off(environ: dict[str, str]) -> None:
+def test_an_endpoint_url_turns_the_variants_off(environ: dict[str, str]) -> None:
     environ |= {"AWS_STS_REGIONAL_ENDPOINTS": "legacy", "AWS_USE_DUALSTACK_ENDPOINT": "true"}
-    found = place(environ, endpoint_url="http://rgw:1", region="fips-us-east-1")
+    found = resolved(environ, endpoint_url="http://rgw:1", region="fips-us-east-1")
     assert found == EndpointSettings("http://rgw:1", "us-east-1", "us-east-1", False, False, False)
-    assert place(environ, endpoint_url="http://rgw:1").region_identity is None
+    assert resolved(environ, endpoint_url="http://rgw:1").region_identity is None
 
 
 @pytest.mark.parametrize(
@@ -176,18 +178,18 @@ def test_the_endpoint_is_found_with_its_source(
     assert found == (None if url is None else (url, source))
 
 
-def test_services_have_to_exist_and_to_be_nested(environ: dict[str, str]) -> None:
+def test_a_services_section_must_exist_and_be_nested(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"services = 'gone', but .* has no section"):
-        place(environ, "gone")
+        resolved(environ, "gone")
     with pytest.raises(ConfigError, match=r"^sts in \[services flat\] is 'http://flat:1', but it"):
-        place(environ, "flat")
+        resolved(environ, "flat")
 
 
 def test_a_bad_endpoint_is_named_with_its_source(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"^AWS_ENDPOINT_URL_STS is 'rgw:1'"):
-        place(environ | {"AWS_ENDPOINT_URL_STS": "rgw:1"})
+        resolved(environ | {"AWS_ENDPOINT_URL_STS": "rgw:1"})
     with pytest.raises(ConfigError, match=r"^The argument endpoint_url is ''"):
-        place(environ, endpoint_url="")
+        resolved(environ, endpoint_url="")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_the_endpoint_is_the_one_that_botocore_finds(
     from botocore.exceptions import InvalidConfigError
     from botocore.session import Session
 
-    def botocores(session: Session) -> Any:
+    def found_by_botocore(session: Session) -> Any:
         if session.get_config_variable("ignore_configured_endpoint_urls"):
             return None
         full, scoped = session.full_config, session.get_scoped_config()
@@ -210,7 +212,7 @@ def test_the_endpoint_is_the_one_that_botocore_finds(
         except InvalidConfigError:
             return ConfigError
 
-    def ours() -> Any:
+    def found_by_us() -> Any:
         import os
 
         try:
@@ -226,7 +228,7 @@ def test_the_endpoint_is_the_one_that_botocore_finds(
             for name, value in zip(names, combination, strict=True):
                 if value is not None:
                     patch.setenv(name, value)
-            assert ours() == botocores(Session(profile=profile)), combination
+            assert found_by_us() == found_by_botocore(Session(profile=profile)), combination
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_the_endpoint_is_the_one_that_botocore_finds(
         ("endpoint", {"AWS_USE_FIPS_ENDPOINT": "true", "REQUESTS_CA_BUNDLE": "/requests.pem"}),
     ],
 )
-def test_the_place_is_the_one_that_a_client_of_botocore_takes(
+def test_endpoint_certificates_and_proxies_are_the_same_as_botocores(
     profile: str | None, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import os
@@ -289,7 +291,7 @@ def test_the_place_is_the_one_that_a_client_of_botocore_takes(
         ("", None),
     ],
 )
-def test_an_eks_issuer_tells_its_region(iss: str, region: str | None) -> None:
+def test_the_url_of_an_eks_issuer_has_the_region(iss: str, region: str | None) -> None:
     assert region_of_issuer(iss) == region
 
 
@@ -323,7 +325,7 @@ def test_given_proxies_ignore_no_proxy_as_in_botocore(
     assert HttpSettings.resolve(settings, proxies={}).proxies_for("https://sts.amazonaws.com") == {}
 
 
-def test_settings_of_http_tell_each_other_apart(
+def test_different_http_settings_are_unequal(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = EnvironSettings(environ)
@@ -348,7 +350,7 @@ def test_a_proxys_password_is_not_shown(url: str) -> None:
     assert "direct:1" in repr(HttpSettings(environment_proxies=(("https", "direct:1"),)))
 
 
-def test_where_no_proxy_is_named_nothing_is_imported_to_find_one() -> None:
+def test_without_a_proxy_nothing_is_imported_to_find_one() -> None:
     program = (
         "import sys; from irsa_creds._identity.endpoint_settings import HttpSettings; "
         "from irsa_creds._identity.settings import EnvironSettings; "
@@ -359,7 +361,7 @@ def test_where_no_proxy_is_named_nothing_is_imported_to_find_one() -> None:
     assert done.stdout.split() == [b"False"]
 
 
-def test_on_some_systems_the_proxies_are_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_macos_and_windows_the_system_names_the_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://system:1"})
     found = HttpSettings.resolve(EnvironSettings({}))

@@ -1,4 +1,4 @@
-"""What code may say of a further role, and what it is told where STS would refuse."""
+"""The roles of `provider(assume=)`: accepted values, and errors for values that STS would deny."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def resolved(assume: Any, **arguments: Any) -> Config:
     return config
 
 
-def hop(**values: Any) -> ChainedRole:
+def chained_role(**values: Any) -> ChainedRole:
     (made,) = resolved([RoleConfig(SECOND, **values)]).chained_roles
     return made
 
@@ -37,7 +37,7 @@ def _host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "pod-1")
 
 
-# -- what is taken ---------------------------------------------------------------------------------
+# -- accepted values ------------------------------------------------------------------------------
 
 
 def test_an_arn_alone_is_a_role_with_the_hosts_name() -> None:
@@ -45,8 +45,8 @@ def test_an_arn_alone_is_a_role_with_the_hosts_name() -> None:
     assert resolved((RoleConfig(SECOND),)).chained_roles == (ChainedRole(SECOND, "pod-1"),)
 
 
-def test_everything_that_sts_takes_can_be_said() -> None:
-    made = hop(
+def test_every_parameter_of_sts_can_be_given() -> None:
+    made = chained_role(
         session_name="tenant-7",
         duration_seconds=3600,
         external_id="a/b:c",
@@ -69,19 +69,19 @@ def test_everything_that_sts_takes_can_be_said() -> None:
     )
 
 
-def test_the_session_name_of_the_first_role_is_not_the_seconds() -> None:
+def test_the_session_name_of_the_first_role_is_not_used_for_the_second() -> None:
     config = resolved([SECOND], session_name="first")
     assert (config.session_name, config.chained_roles[0].session_name) == ("first", "pod-1")
 
 
-def test_a_chain_is_part_of_the_identity_and_plain() -> None:
+def test_chained_roles_are_part_of_the_identity_and_become_json() -> None:
     one, other = resolved([SECOND]), resolved([RoleConfig(SECOND, external_id="id-1")])
     assert len({one, other, resolved([]), resolved([SECOND])}) == 3
     (role,) = other.chained_roles
     assert json.loads(json.dumps(role)) == [*role[:6], [], [], []]
 
 
-def test_the_last_role_is_the_one_whose_credentials_are_handed_out() -> None:
+def test_the_provider_returns_the_credentials_of_the_last_role() -> None:
     third = "arn:aws:iam::210987654321:role/third"
     config = resolved([SECOND, RoleConfig(third, duration_seconds=900)], duration_seconds=43_200)
     assert config.final_role_arn == third
@@ -92,13 +92,13 @@ def test_the_last_role_is_the_one_whose_credentials_are_handed_out() -> None:
     assert config.source.source.lifetime_ceiling == 43_200
 
 
-def test_a_foreign_sts_may_give_more_than_an_hour() -> None:
+def test_an_sts_other_than_aws_may_give_more_than_an_hour() -> None:
     role = RoleConfig("arn:aws:iam:::role/x", duration_seconds=86_400)
     config = resolved([role], endpoint_url="http://ceph.example:8000")
     assert config.lifetime_ceiling == 86_400
 
 
-def test_none_and_an_empty_list_are_no_chain() -> None:
+def test_none_and_an_empty_list_mean_no_role_chaining() -> None:
     assert resolved(None) == resolved([]) == resolved(())
     assert resolved(None).final_role_arn == ROLE
 
@@ -112,7 +112,7 @@ def test_a_role_config_pickles_and_compares_and_hides_its_external_id() -> None:
     assert irsa_creds.RoleConfig is RoleConfig
 
 
-# -- what is refused -------------------------------------------------------------------------------
+# -- invalid values --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -150,17 +150,17 @@ def test_a_role_config_pickles_and_compares_and_hides_its_external_id() -> None:
         ({"tags": {"a": ""}, "transitive_tag_keys": ["a", "A"]}, "has 'A' twice"),
     ],
 )
-def test_what_sts_would_refuse_is_refused_with_the_value_and_where_it_stands(
+def test_values_that_sts_would_deny_are_an_error_that_names_value_and_source(
     values: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        hop(**values)
+        chained_role(**values)
     assert str(caught.value).startswith("The argument assume[0].")
 
 
-def test_an_external_id_is_not_told() -> None:
+def test_an_error_does_not_show_the_external_id() -> None:
     with pytest.raises(ConfigError) as caught:
-        hop(external_id="a passphrase!")
+        chained_role(external_id="a passphrase!")
     assert "passphrase" not in str(caught.value)
 
 
@@ -175,6 +175,6 @@ def test_an_external_id_is_not_told() -> None:
         ([RoleConfig(7)], r"assume\[0\]\.role_arn is 7"),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_no_list_of_roles_is_refused(assume: Any, words: str) -> None:
+def test_assume_must_be_a_list_of_roles(assume: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         resolved(assume)

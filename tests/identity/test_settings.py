@@ -1,4 +1,4 @@
-"""Environment and files are read as botocore reads them, and only when somebody asks."""
+"""Environment and files are read as botocore reads them, and only if they are needed."""
 
 from __future__ import annotations
 
@@ -74,12 +74,14 @@ def test_a_variable_selects_a_profile_and_is_not_explicit(name: str, files: dict
     assert not settings.explicit_profile
 
 
-def test_aws_default_profile_goes_before_aws_profile_as_in_botocore(files: dict[str, str]) -> None:
+def test_aws_default_profile_takes_precedence_over_aws_profile_as_in_botocore(
+    files: dict[str, str],
+) -> None:
     names = {"AWS_DEFAULT_PROFILE": "only-here", "AWS_PROFILE": "app"}
     assert EnvironSettings(files | names).profile_name == "only-here"
 
 
-def test_an_argument_goes_before_both_and_is_explicit(files: dict[str, str]) -> None:
+def test_an_argument_takes_precedence_over_both_and_is_explicit(files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {"AWS_PROFILE": "app"}, profile="default")
     assert settings.profile_name == "default"
     assert settings.explicit_profile
@@ -104,7 +106,7 @@ def test_services_sections_are_nested(files: dict[str, str]) -> None:
     assert settings.services("other") is None
 
 
-def test_so_are_those_that_a_session_reads(
+def test_services_sections_of_a_session_are_nested(
     files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, path in files.items():
@@ -114,7 +116,7 @@ def test_so_are_those_that_a_session_reads(
     assert settings.services("other") is None
 
 
-def test_an_options_variable_goes_before_its_key_even_when_empty(files: dict[str, str]) -> None:
+def test_the_variable_of_an_option_takes_precedence_even_when_empty(files: dict[str, str]) -> None:
     assert EnvironSettings(files, "app").option("ca_bundle") == "/app.pem"
     assert EnvironSettings(files | {"AWS_CA_BUNDLE": ""}, "app").option("ca_bundle") == ""
 
@@ -125,7 +127,7 @@ def test_an_unknown_profile_is_named_with_the_variable(name: str, files: dict[st
         EnvironSettings(files | {name: "gone"}).profile("role_arn")
 
 
-def test_one_file_in_the_place_of_both_is_named_once(no_files: dict[str, str]) -> None:
+def test_one_file_for_both_is_named_once(no_files: dict[str, str]) -> None:
     environ = no_files | dict.fromkeys(
         ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null"
     )
@@ -182,14 +184,14 @@ def test_a_broken_file_is_named_and_its_lines_are_not_quoted(
     assert caught.value.__context__ is None
 
 
-def test_a_file_that_is_no_text_is_named(no_files: dict[str, str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_named(no_files: dict[str, str], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(b"[default]\na = \xff\xfe\n")
     with pytest.raises(ConfigError, match="is not a valid AWS configuration; correct it"):
         EnvironSettings(no_files | {"AWS_CONFIG_FILE": str(broken)}).profile("region")
 
 
-def test_a_file_that_is_removed_meanwhile_holds_nothing(
+def test_a_file_that_is_removed_meanwhile_counts_as_empty(
     no_files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.path.isfile", lambda path: True)
@@ -202,7 +204,7 @@ def test_a_file_that_is_removed_meanwhile_holds_nothing(
     assert EnvironSettings(no_files).profile("region") is None
 
 
-def test_variables_and_the_home_in_a_files_name_are_filled_in(
+def test_variables_and_tilde_in_a_path_are_expanded(
     no_files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
@@ -212,12 +214,12 @@ def test_variables_and_the_home_in_a_files_name_are_filled_in(
     assert settings.profile("region") == "eu-west-1"
 
 
-def test_a_web_identity_variable_goes_before_the_key_even_when_empty(files: dict[str, str]) -> None:
+def test_a_web_identity_variable_takes_precedence_even_when_empty(files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {"AWS_ROLE_ARN": "", "AWS_PROFILE": "app"})
     assert find_web_identity(settings, "role_arn") == Found("", "AWS_ROLE_ARN")
 
 
-def test_an_explicit_profile_switches_the_web_identity_variables_off(files: dict[str, str]) -> None:
+def test_an_explicit_profile_turns_the_web_identity_variables_off(files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {"AWS_ROLE_ARN": "arn:variable"}, profile="app")
     expected = Found("arn:credentials", "role_arn of the profile 'app'")
     assert find_web_identity(settings, "role_arn") == expected

@@ -1,4 +1,4 @@
-"""The token: every way in which it can be missing or wrong gives one clear sentence."""
+"""Every way in which the token can be missing or invalid gives one clear message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from irsa_creds._errors import Failure, TokenError
-from irsa_creds._identity.token import Token, TokenCall, TokenFile, claims_of
+from irsa_creds._identity.token import Token, TokenCall, TokenFile, claims_of, issuer_of_file
 from sts_server import CLAIMS, JWT, jwt
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def test_equal_tokens_are_equal_and_hash(path: Path) -> None:
         jwt({"long": "x" * 20_000}),
     ],
 )
-def test_what_is_no_jwt_has_no_claims(value: str) -> None:
+def test_a_token_that_is_not_a_jwt_has_no_claims(value: str) -> None:
     assert claims_of(value) is None
 
 
-def test_a_missing_file_names_the_variable_and_waits_for_a_change(path: Path) -> None:
+def test_the_error_of_a_missing_file_names_the_variable(path: Path) -> None:
     failure = failure_of(TokenFile(str(path)))
     assert failure.code == "TokenFileMissing"
     assert str(path) in failure.message
@@ -122,8 +122,8 @@ def test_the_swap_of_the_kubelet_is_retried(path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def nobody() -> Callable[[], AbstractContextManager[None]]:
-    """Be, for a while, somebody for whom modes count; root is not."""
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Run as a user without root, because file modes do not apply to root."""
 
     @contextmanager
     def being() -> Iterator[None]:
@@ -144,15 +144,15 @@ def nobody() -> Callable[[], AbstractContextManager[None]]:
     return being
 
 
-def test_a_closed_file_tells_who_asked_and_whose_it_is(
-    nobody: Callable[[], AbstractContextManager[None]],
+def test_the_error_of_an_unreadable_file_names_process_and_owner(
+    unprivileged: Callable[[], AbstractContextManager[None]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder) / "token"
         path.write_text(JWT)
         path.chmod(0o000)
-        with nobody():
+        with unprivileged():
             failure = failure_of(TokenFile(str(path)))
         assert failure.code == "TokenFileUnreadable"
         assert f"(uid {os.getuid()}, gid {os.getgid()}, mode 0000)" in failure.message
@@ -160,21 +160,21 @@ def test_a_closed_file_tells_who_asked_and_whose_it_is(
         assert failure.bad_token
 
 
-def test_a_file_in_a_closed_directory_says_so(
-    nobody: Callable[[], AbstractContextManager[None]],
+def test_the_error_of_a_file_in_an_unreadable_directory_says_so(
+    unprivileged: Callable[[], AbstractContextManager[None]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "token"
         path.write_text(JWT)
         Path(folder).chmod(0o000)
-        with nobody():
+        with unprivileged():
             failure = failure_of(TokenFile(str(path)))
         Path(folder).chmod(0o700)
         assert failure.code == "TokenFileUnreadable"
         assert "in a directory without permission" in failure.message
 
 
-def test_a_forbidden_file_tells_the_same_without_user_ids(
+def test_the_error_of_an_unreadable_file_needs_no_user_ids(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_text(JWT)
@@ -191,7 +191,7 @@ def raiser(error: BaseException) -> Any:
     return call
 
 
-def test_a_broken_disk_may_heal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_output_error_is_retryable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = TokenFile(str(path))
     monkeypatch.setattr(source, "_open_and_read", raiser(OSError(5, "Input/output error")))
     failure = failure_of(source)
@@ -200,7 +200,7 @@ def test_a_broken_disk_may_heal(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert failure.retryable
 
 
-def test_a_foolish_path_is_unreadable() -> None:
+def test_a_path_with_a_null_character_is_unreadable() -> None:
     source = TokenFile("a\0b")
     assert failure_of(source).code == "TokenFileUnreadable"
     assert source.signature() is None
@@ -214,14 +214,14 @@ def test_a_foolish_path_is_unreadable() -> None:
         ("/run/" + "canary" * 1_000, "'/run/***'"),
     ],
 )
-def test_a_token_in_place_of_its_path_is_not_shown(path: str, shown: str) -> None:
+def test_a_token_given_as_a_path_is_not_shown(path: str, shown: str) -> None:
     failure = failure_of(TokenFile(path))
     assert f"The token file {shown} " in failure.message
     assert "canary" not in repr(failure)
 
 
 @pytest.mark.parametrize("content", ["\ufeffcanary", "can\nary canary", "canary" * 10_000])
-def test_no_frame_of_a_refusal_keeps_what_the_file_holds(path: Path, content: str) -> None:
+def test_no_frame_of_an_error_keeps_the_content(path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(TokenError) as caught:
         TokenFile(str(path)).read()
@@ -230,7 +230,7 @@ def test_no_frame_of_a_refusal_keeps_what_the_file_holds(path: Path, content: st
     assert not [frame for frame in frames if "canary" in repr(frame.f_locals)]
 
 
-def test_a_file_from_a_year_that_no_calendar_has_gives_its_token(
+def test_a_file_with_an_impossible_time_gives_its_token(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_text(JWT)
@@ -246,14 +246,14 @@ def test_a_file_from_a_year_that_no_calendar_has_gives_its_token(
     assert (token.value, token.written) == (JWT, None)
 
 
-def test_an_empty_file_may_just_be_written(path: Path) -> None:
+def test_an_empty_file_is_retried(path: Path) -> None:
     path.write_text(" \n")
     failure = failure_of(TokenFile(str(path)))
     assert failure.code == "TokenFileEmpty"
     assert (failure.retryable, failure.attempts, failure.bad_token) == (True, 3, True)
 
 
-def test_a_directory_is_no_token(tmp_path: Path) -> None:
+def test_a_directory_is_not_a_token(tmp_path: Path) -> None:
     failure = failure_of(TokenFile(str(tmp_path)))
     assert failure.code == "TokenFileInvalid"
     assert "is a directory" in failure.message
@@ -266,7 +266,7 @@ def test_a_fifo_does_not_hang(path: Path) -> None:
     assert "is a FIFO" in failure_of(TokenFile(str(path))).message
 
 
-def test_a_device_is_no_token() -> None:
+def test_a_device_is_not_a_token() -> None:
     assert "is a device" in failure_of(TokenFile("/dev/zero")).message
 
 
@@ -289,7 +289,7 @@ def test_a_socket_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (b"x" * 5_000_000, "more than 20,000 characters"),
     ],
 )
-def test_a_file_that_holds_no_token_says_why(path: Path, content: bytes, trouble: str) -> None:
+def test_the_error_of_an_invalid_file_says_why(path: Path, content: bytes, trouble: str) -> None:
     path.write_bytes(content)
     failure = failure_of(TokenFile(str(path)))
     assert failure.code == "TokenFileInvalid"
@@ -298,7 +298,7 @@ def test_a_file_that_holds_no_token_says_why(path: Path, content: bytes, trouble
     assert JWT not in failure.text()
 
 
-def test_the_longest_token_that_sts_takes_passes(path: Path) -> None:
+def test_the_longest_token_that_sts_accepts_passes(path: Path) -> None:
     path.write_text("x" * 20_000)
     assert len(TokenFile(str(path)).read().value) == 20_000
 
@@ -326,7 +326,7 @@ def test_the_signature_changes_with_content_mode_and_the_swap(tmp_path: Path) ->
     assert source.signature() is None
 
 
-def test_a_callable_brings_a_token() -> None:
+def test_a_callable_returns_a_token() -> None:
     token = TokenCall(lambda: f" {JWT}\n").read()
     assert (token.value, token.claims, token.written) == (JWT, CLAIMS, None)
     signature: Callable[[], object] = TokenCall(lambda: JWT).signature
@@ -336,7 +336,7 @@ def test_a_callable_brings_a_token() -> None:
 @pytest.mark.parametrize(
     "error", [ValueError(f"bad answer {JWT}"), SystemExit(1), GeneratorExit(), RuntimeError()]
 )
-def test_a_callable_that_raises_is_told_by_class_and_masked_message(error: BaseException) -> None:
+def test_an_exception_of_a_callable_is_shown_masked(error: BaseException) -> None:
     failure = failure_of(TokenCall(raiser(error)))
     assert failure.code == "TokenCallableFailed"
     assert type(error).__name__ in failure.message
@@ -345,7 +345,7 @@ def test_a_callable_that_raises_is_told_by_class_and_masked_message(error: BaseE
     assert not failure.bad_token
 
 
-def test_an_exception_that_cannot_be_printed_is_told_by_class() -> None:
+def test_an_exception_that_cannot_be_printed_is_shown_by_its_class() -> None:
     class SilentError(Exception):
         def __str__(self) -> NoReturn:
             raise ValueError
@@ -353,7 +353,7 @@ def test_an_exception_that_cannot_be_printed_is_told_by_class() -> None:
     assert "SilentError: (no message)" in failure_of(TokenCall(raiser(SilentError()))).message
 
 
-def test_an_interrupt_of_the_user_passes_through() -> None:
+def test_a_keyboard_interrupt_passes_through() -> None:
     with pytest.raises(KeyboardInterrupt):
         TokenCall(raiser(KeyboardInterrupt())).read()
 
@@ -368,16 +368,27 @@ def test_an_interrupt_of_the_user_passes_through() -> None:
         ("x" * 20_001, "more than 20,000"),
     ],
 )
-def test_a_callable_that_returns_no_token_says_what_it_returned(value: Any, trouble: str) -> None:
+def test_the_error_of_a_callable_says_what_it_returned(value: Any, trouble: str) -> None:
     failure = failure_of(TokenCall(lambda: value))
     assert failure.code == "TokenCallableFailed"
     assert trouble in failure.message
     assert not failure.retryable
 
 
-def test_a_coroutine_is_closed_and_refused() -> None:
+def test_a_coroutine_is_closed_and_an_error() -> None:
     async def fetch() -> str:
         return JWT
 
     call: Any = fetch
     assert "type coroutine" in failure_of(TokenCall(call)).message
+
+
+def test_the_issuer_of_a_file_is_known_only_if_its_token_names_one(path: Path) -> None:
+    assert issuer_of_file(str(path)) is None
+    for content, issuer in [
+        (jwt({"iss": "https://oidc.example/id"}), "https://oidc.example/id"),
+        (jwt({"iss": 1}), None),
+        ("opaque", None),
+    ]:
+        path.write_text(content)
+        assert issuer_of_file(str(path)) == issuer

@@ -1,4 +1,4 @@
-"""What is accepted, and that every refusal is one clear sentence that names source and value."""
+"""Accepted values, and errors of one clear sentence that names source and value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
 JWE = "eyJhbGciOiJkaXIifQ..canary-vector.canary-cipher.canary-tag"
 
 
-def refusal(check: Any, *args: Any, **kwargs: Any) -> str:
+def error_of(check: Any, *args: Any, **kwargs: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         check(*args, **kwargs)
     message = str(caught.value)
@@ -39,8 +39,8 @@ def refusal(check: Any, *args: Any, **kwargs: Any) -> str:
     ],
 )
 @pytest.mark.parametrize("value", [7, {"nested": "section"}, b"bytes"])
-def test_what_is_no_text_is_refused_and_not_a_type_error(check: Any, value: Any) -> None:
-    assert "SOURCE is " in refusal(check, value, "SOURCE")
+def test_values_that_are_not_text_are_a_config_error(check: Any, value: Any) -> None:
+    assert "SOURCE is " in error_of(check, value, "SOURCE")
 
 
 @pytest.mark.parametrize("name", ["ab", "n" * 64, "a_b+c=d,e.f@g-h"])
@@ -50,7 +50,7 @@ def test_a_valid_session_name_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a", "n" * 65, "a b", "a/b", "ab\n", "ä-b"])
 def test_an_invalid_session_name_is_shown_with_its_source(name: str) -> None:
-    message = refusal(validation.session_name, name, "AWS_ROLE_SESSION_NAME")
+    message = error_of(validation.session_name, name, "AWS_ROLE_SESSION_NAME")
     assert message.startswith(f"AWS_ROLE_SESSION_NAME is {name!r}")
     assert "2 to 64" in message
 
@@ -94,8 +94,8 @@ def test_a_duration_may_be_a_number_or_its_text(value: Any, *, aws: bool, second
         (True, False, "a whole number of seconds"),
     ],
 )
-def test_a_duration_out_of_bounds_is_refused(value: Any, *, aws: bool, trouble: str) -> None:
-    message = refusal(validation.duration, value, "duration_seconds", aws=aws)
+def test_a_duration_out_of_bounds_is_an_error(value: Any, *, aws: bool, trouble: str) -> None:
+    message = error_of(validation.duration, value, "duration_seconds", aws=aws)
     assert message.startswith("duration_seconds is ")
     assert trouble in message
 
@@ -105,7 +105,7 @@ def test_a_policy_given_as_text_is_sent_as_it_is() -> None:
     assert validation.policy(text, "policy") == text
 
 
-def test_a_policy_given_as_a_mapping_takes_its_shortest_form_in_one_order() -> None:
+def test_a_policy_given_as_a_mapping_is_written_in_its_shortest_form() -> None:
     text = validation.policy({"Version": "2012-10-17", "Statement": ["ü"]}, "policy")
     assert text == r'{"Statement":["\u00fc"],"Version":"2012-10-17"}'
 
@@ -124,8 +124,8 @@ def test_a_policy_given_as_a_mapping_takes_its_shortest_form_in_one_order() -> N
         ('{"Statement": "\u4e2d"}', r"contains '\u4e2d', but STS accepts characters up to U+00FF"),
     ],
 )
-def test_a_bad_policy_is_refused(value: Any, trouble: str) -> None:
-    assert trouble in refusal(validation.policy, value, "The argument policy")
+def test_an_invalid_policy_is_an_error(value: Any, trouble: str) -> None:
+    assert trouble in error_of(validation.policy, value, "The argument policy")
 
 
 def test_the_token_file_may_be_a_path_object() -> None:
@@ -133,13 +133,13 @@ def test_the_token_file_may_be_a_path_object() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a\0b"])
-def test_what_is_no_path_is_refused(path: str) -> None:
-    assert "which is not a path" in refusal(validation.token_file, path, "token_file")
+def test_an_invalid_path_is_an_error(path: str) -> None:
+    assert "which is not a path" in error_of(validation.token_file, path, "token_file")
 
 
 @pytest.mark.parametrize("value", [b"s.canary", {"canary": 1}])
-def test_what_cannot_be_a_path_is_told_by_its_type(value: Any) -> None:
-    assert "canary" not in refusal(validation.token_file, value, "token_file")
+def test_a_value_that_is_not_a_path_is_named_by_its_type(value: Any) -> None:
+    assert "canary" not in error_of(validation.token_file, value, "token_file")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_what_cannot_be_a_path_is_told_by_its_type(value: Any) -> None:
         f"{JWT}{'canary' * 1_000}",
     ],
 )
-def test_a_token_in_place_of_its_path_is_refused_and_not_shown(token: str) -> None:
-    message = refusal(validation.token_file, token, "AWS_WEB_IDENTITY_TOKEN_FILE")
+def test_a_token_given_as_a_path_is_an_error_that_does_not_show_it(token: str) -> None:
+    message = error_of(validation.token_file, token, "AWS_WEB_IDENTITY_TOKEN_FILE")
     assert "AWS_WEB_IDENTITY_TOKEN_FILE contains a token" in message
     assert not re.search("eyJ|c2lnbmF0dXJl|canary", message)
 
@@ -179,11 +179,11 @@ def test_a_token_in_place_of_its_path_is_refused_and_not_shown(token: str) -> No
         (f"/run/{JWE}", "'/run/***'"),
     ],
 )
-def test_a_path_is_shown_and_what_may_be_a_token_is_counted(path: str, text: str) -> None:
+def test_a_path_is_shown_and_a_possible_token_is_counted(path: str, text: str) -> None:
     assert validation.quoted_path(path) == text
 
 
-def test_a_bare_name_is_shown_where_such_a_file_is(
+def test_a_bare_name_is_shown_if_the_file_exists(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -214,7 +214,7 @@ class AsyncFetcher:
 
 
 @pytest.mark.parametrize("call", [lambda: "", Fetcher().fetch, functools.partial(str, "x"), str])
-def test_any_ordinary_callable_may_bring_the_token(call: Any) -> None:
+def test_any_ordinary_callable_may_return_the_token(call: Any) -> None:
     assert validation.token_callable(call, "token") is call
 
 
@@ -228,8 +228,8 @@ def test_any_ordinary_callable_may_bring_the_token(call: Any) -> None:
         (Fetcher(), "is a Fetcher, which cannot be hashed"),
     ],
 )
-def test_other_bringers_of_tokens_are_refused(call: Any, trouble: str) -> None:
-    assert trouble in refusal(validation.token_callable, call, "The argument token")
+def test_other_objects_are_not_callables_for_tokens(call: Any, trouble: str) -> None:
+    assert trouble in error_of(validation.token_callable, call, "The argument token")
 
 
 @pytest.mark.parametrize("name", ["eu-central-1", "aws-global", "US-EAST-1", "r" * 63])
@@ -240,8 +240,8 @@ def test_a_host_label_may_be_a_region(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "-eu", "eu-", "123", "eu.central", "eu central", "'eu'", "eu\n", "r" * 64, "eu/@x"]
 )
-def test_what_cannot_stand_in_a_host_name_is_no_region(name: str) -> None:
-    assert f"AWS_REGION is {name!r}" in refusal(validation.region, name, "AWS_REGION")
+def test_an_invalid_host_label_is_not_a_region(name: str) -> None:
+    assert f"AWS_REGION is {name!r}" in error_of(validation.region, name, "AWS_REGION")
 
 
 @pytest.mark.parametrize(
@@ -275,8 +275,8 @@ def test_http_urls_with_a_host_are_endpoints(url: str) -> None:
         "http://" + "h." * 200,
     ],
 )
-def test_other_urls_are_refused(url: str) -> None:
-    message = refusal(validation.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
+def test_other_urls_are_an_error(url: str) -> None:
+    message = error_of(validation.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
     assert "begins with http:// or https:// and names a host" in message
 
 
@@ -292,8 +292,8 @@ def test_other_urls_are_refused(url: str) -> None:
         "ftp://user:se@cret@rgw/",
     ],
 )
-def test_a_user_and_password_in_an_endpoint_are_refused_and_not_shown(url: str) -> None:
-    message = refusal(validation.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
+def test_a_password_in_an_endpoint_is_an_error_that_does_not_show_it(url: str) -> None:
+    message = error_of(validation.endpoint_url, url, "AWS_ENDPOINT_URL_STS")
     assert message.startswith(
         "AWS_ENDPOINT_URL_STS contains an '@', as URLs with a user and password"
     )
@@ -334,7 +334,7 @@ def test_a_proxys_url_names_a_host(url: str) -> None:
         "http://socks5://user:password@proxy:1",
     ],
 )
-def test_a_proxys_url_that_its_password_tears_apart_names_none(url: str) -> None:
+def test_a_proxys_url_that_its_password_breaks_names_no_host(url: str) -> None:
     assert not validation.is_proxy_url(url)
 
 
@@ -353,37 +353,37 @@ def test_a_proxys_url_that_its_password_tears_apart_names_none(url: str) -> None
         ("http://127.0.0.1:8000", False),
     ],
 )
-def test_aws_is_told_from_others_by_its_host(url: str, *, aws: bool) -> None:
+def test_the_host_shows_whether_an_endpoint_is_awss(url: str, *, aws: bool) -> None:
     assert validation.is_aws_endpoint(url) is aws
 
 
 @pytest.mark.parametrize("value", [True, False, "/etc/ca.pem"])
-def test_a_ca_bundle_is_a_path_or_a_switch(value: Any) -> None:
+def test_a_ca_bundle_is_a_path_or_a_bool(value: Any) -> None:
     assert validation.ca_bundle(value, "AWS_CA_BUNDLE") == value
 
 
 @pytest.mark.parametrize("value", ["", "  "])
-def test_an_empty_ca_bundle_never_means_trust_everybody(value: str) -> None:
-    assert f"AWS_CA_BUNDLE is {value!r}" in refusal(validation.ca_bundle, value, "AWS_CA_BUNDLE")
+def test_an_empty_ca_bundle_never_turns_verification_off(value: str) -> None:
+    assert f"AWS_CA_BUNDLE is {value!r}" in error_of(validation.ca_bundle, value, "AWS_CA_BUNDLE")
 
 
 @pytest.mark.parametrize(
     ("value", "legacy"), [(None, False), ("", False), ("regional", False), ("legacy", True)]
 )
-def test_legacy_has_to_be_asked_for(value: Any, *, legacy: bool) -> None:
+def test_only_legacy_is_legacy(value: Any, *, legacy: bool) -> None:
     assert validation.legacy(value, "AWS_STS_REGIONAL_ENDPOINTS") is legacy
 
 
 @pytest.mark.parametrize("value", ["Legacy", "global", {}])
-def test_there_are_two_kinds_of_sts_endpoints(value: Any) -> None:
-    message = refusal(validation.legacy, value, "AWS_STS_REGIONAL_ENDPOINTS")
+def test_regional_and_legacy_are_the_only_kinds(value: Any) -> None:
+    message = error_of(validation.legacy, value, "AWS_STS_REGIONAL_ENDPOINTS")
     assert "must be 'regional' or 'legacy'" in message
 
 
 @pytest.mark.parametrize(
     "value", ["true", "True", "TRUE", "false", "1", "yes", "", True, False, None]
 )
-def test_booleans_are_botocores(value: Any) -> None:
+def test_booleans_are_read_as_in_botocore(value: Any) -> None:
     from botocore.utils import ensure_boolean
 
     assert validation.boolean(value) == ensure_boolean(value)
