@@ -110,7 +110,7 @@ def test_min_ttl_returns_credentials_that_last_longer(
     assert provider.get(min_ttl=900).access_key_id == FIRST
     assert provider.get(min_ttl=3500).access_key_id == SECOND
     assert asyncio.run(provider.aget(min_ttl=3500)).access_key_id == SECOND
-    with pytest.raises(RefreshTimeout, match="min_ttl=9999"):
+    with pytest.raises(RefreshTimeout, match="min_ttl is 9999"):
         asyncio.run(provider.aget(min_ttl=9999))
     assert sts.calls == 2, "the last one is less than a minute old"
 

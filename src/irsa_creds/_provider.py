@@ -79,14 +79,7 @@ class Provider:
     ) -> Credentials:
         """Return valid credentials on asyncio or trio, without a thread per task.
 
-        Args:
-            min_ttl: seconds that must be left before they expire, for presigned URLs.
-            timeout: seconds to wait for valid credentials.
-
-        Raises:
-            TokenError: the token cannot be read, or is invalid.
-            ExchangeError: STS denied the request, failed or could not be reached.
-            RefreshTimeout: `timeout` is over, or `min_ttl` is longer than STS's lifetime.
+        Arguments and errors are those of `get`.
         """
         snapshot = self._engine.snapshot
         if not min_ttl and self._now() < snapshot.check_at:

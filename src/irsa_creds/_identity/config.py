@@ -145,25 +145,12 @@ class Config(NamedTuple):
     ) -> Config | None:
         """Return the identity that arguments, environment and profile name, each value checked.
 
-        Args:
-            settings: the source of values that no argument gives; None: the environment.
-            role_arn: as for `irsa_creds.provider()`, like all down to `endpoint_url`.
-            token_file: see there.
-            token: see there.
-            session_name: see there.
-            duration_seconds: see there.
-            policy: see there.
-            policy_arns: see there.
-            region: see there; part of the identity, unlike the regions from other sources.
-            endpoint_url: see there.
-            session_region: a session's own region; the profile's takes precedence.
-            client_region: the region of the client being created; all others take precedence.
-            issuer: returns the issuer of the token in a file. It is called only if the region is
-                not known from the environment, the profile or the session.
-            http: certificates and proxies; None: from `settings`.
-            roles: the roles that the profile assumes by role chaining.
-            assume: the roles that code names, assumed after these.
-            strict: raise an error if IRSA is not configured.
+        Arguments that are not mentioned here are those of `irsa_creds.provider()`. `settings`
+        gives all values that no argument gives; None means the environment. `session_region` is a
+        session's own region, and `client_region` the region of the client being created.
+        `issuer` returns the issuer of the token in a file, and is called only if no setting names
+        the region. `roles` are the roles that the profile assumes by role chaining, before the
+        roles of `assume`. With `strict` it is an error if IRSA is not configured.
 
         Returns:
             None if no token is named: IRSA is not configured, as in botocore.
