@@ -147,7 +147,7 @@ class Registry:
         from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
 
         directory = None if location is True else location
-        if engine.shared_fetcher is None or engine.shared_fetcher.given != directory:
+        if engine.shared_fetcher is None or engine.shared_fetcher.directory != directory:
             engine.shared_fetcher = SharedFetcher(
                 provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
             )

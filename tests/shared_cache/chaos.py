@@ -1,6 +1,6 @@
-"""Chaos: many processes share a place in which everything goes wrong, for some time.
+"""Run many processes on one directory, and kill, stop, fill and damage at random.
 
-As a program: python chaos.py --processes 32 --seconds 60 --seed 1; it prints what it counted.
+As a program: python chaos.py --processes 32 --seconds 60 --seed 1; it prints the counts.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ _STARTED = 30.0
 
 @dataclass
 class Chaos:
-    """What happens to the readers and to their place, and what they say of it.
+    """Disturb readers and their directory, and collect what the readers report.
 
     Attributes:
-        wrong: reports of credentials that nobody was given, or that had ended.
+        wrong: reports of credentials that STS did not issue, or that had expired.
         failed: reads that failed while credentials were valid.
-        deeds: what was done, by name.
-        keys: who saw which key.
+        actions: how often each disturbance was made, by name.
+        keys: the first report of each key.
     """
 
     processes: int
-    place: Path
+    cache_dir: Path
     dice: random.Random
     wrong: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    unserved: list[str] = field(default_factory=list)
-    deeds: Counter[str] = field(default_factory=Counter)
+    failed_without_valid: list[str] = field(default_factory=list)
+    actions: Counter[str] = field(default_factory=Counter)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sights: int = 0
+    reports: int = 0
     _alive: dict[int, str] = field(default_factory=dict)
     _stopped: dict[int, float] = field(default_factory=dict)
     _full: dict[int, float] = field(default_factory=dict)
 
     def run(self, sandbox: Sandbox, seconds: float) -> None:
-        """Let readers of two identities run, with something happening to them all the time."""
+        """Run readers of two identities, and disturb them all the time."""
         sandbox.lifetime = LIFETIME
         pods = [sandbox.deploy(role=role, service_account=role) for role in ("one", "two")]
-        environ = {**os.environ, **pods[0].environ, "IRSA_CREDS_CACHE_DIR": str(self.place)}
+        environ = {**os.environ, **pods[0].environ, "IRSA_CREDS_CACHE_DIR": str(self.cache_dir)}
         roles = [f"{pod.role_arn} {pod.token_file}\n" for pod in pods]
         with self._readers(environ) as spawner:
             assert spawner.stdin is not None
@@ -77,7 +77,7 @@ class Chaos:
                 time.sleep(0.01)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
-                self._do_something()
+                self._act()
                 for _ in range(self.processes - len(self._alive)):
                     spawner.stdin.write(self.dice.choice(roles))
                 spawner.stdin.flush()
@@ -85,7 +85,7 @@ class Chaos:
         given = {call.access_key_id: call.role_arn for call in sandbox.sts_calls}
         for key, report in self.keys.items():
             if given.get(key) != report["role"]:
-                self.wrong.append(f"{key} was not given to {report['role']}")
+                self.wrong.append(f"{key} was not issued to {report['role']}")
 
     def seen_roles(self) -> list[str]:
         return [report["role"] for report in self.keys.values()]
@@ -106,7 +106,7 @@ class Chaos:
         try:
             yield spawner
         finally:
-            # Readers, running or stopped: all are of that session.
+            # All readers, running or stopped, are in that session.
             os.killpg(spawner.pid, signal.SIGKILL)
             spawner.wait(20)
             listener.join(20)
@@ -120,26 +120,28 @@ class Chaos:
             try:
                 report = json.loads(line)
             except ValueError:
-                # The last words of one that was killed.
+                # An incomplete line of a killed reader.
                 continue
             if "started" in report:
                 self._alive[report["started"]] = report["role"]
             elif "failed" in report:
-                (self.failed if report["while_valid"] else self.unserved).append(report["failed"])
+                (self.failed if report["while_valid"] else self.failed_without_valid).append(
+                    report["failed"]
+                )
             elif "wrong" in report:
                 self.wrong.append(f"{report['key']}: {report['wrong']}")
             else:
-                self._see(report)
+                self._record(report)
 
-    def _see(self, report: dict[str, Any]) -> None:
-        self.sights += 1
+    def _record(self, report: dict[str, Any]) -> None:
+        self.reports += 1
         first = self.keys.setdefault(report["key"], report)
         if any(first[name] != report[name] for name in ("values", "assumed", "role")):
             self.wrong.append(f"{report['key']} was seen with other values")
 
-    # -- deeds -----------------------------------------------------------------------------------
+    # -- actions ---------------------------------------------------------------------------------
 
-    def _do_something(self) -> None:
+    def _act(self) -> None:
         now = time.monotonic()
         for pid, until in list(self._stopped.items()):
             if now > until:
@@ -149,8 +151,8 @@ class Chaos:
             if now > until:
                 del self._full[pid]
                 self._limit(pid, resource.RLIM_INFINITY)
-        deeds = [self._kill, self._kill, self._stop, self._stop, self._fill, self._spoil]
-        self.dice.choice([*deeds, self._spoil, self._remove])()
+        actions = [self._kill, self._kill, self._stop, self._stop, self._fill, self._damage]
+        self.dice.choice([*actions, self._damage, self._remove])()
 
     def _signal(self, pid: int, number: int) -> None:
         try:
@@ -158,26 +160,26 @@ class Chaos:
         except ProcessLookupError:
             self._alive.pop(pid, None)
 
-    def _anybody(self) -> int:
+    def _any_reader(self) -> int:
         return self.dice.choice(list(self._alive) or [0])
 
     def _kill(self) -> None:
-        if pid := self._anybody():
-            self.deeds["killed"] += 1
+        if pid := self._any_reader():
+            self.actions["killed"] += 1
             self._signal(pid, signal.SIGKILL)
             self._alive.pop(pid, None)
             self._stopped.pop(pid, None)
 
     def _stop(self) -> None:
-        if pid := self._anybody():
-            self.deeds["stopped"] += 1
+        if pid := self._any_reader():
+            self.actions["stopped"] += 1
             self._signal(pid, signal.SIGSTOP)
             self._stopped[pid] = time.monotonic() + self.dice.uniform(*_STOPPED)
 
     def _fill(self) -> None:
-        """Let one of them find the disk full: not a byte goes into a file of its own."""
-        if pid := self._anybody():
-            self.deeds["full"] += 1
+        """Let one reader find the disk full: it can write nothing to its files."""
+        if pid := self._any_reader():
+            self.actions["full"] += 1
             self._limit(pid, 0)
             self._full[pid] = time.monotonic() + self.dice.uniform(*_STOPPED)
 
@@ -188,20 +190,20 @@ class Chaos:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
 
     def _remove(self) -> None:
-        self.deeds["removed"] += 1
-        shutil.rmtree(self.place, ignore_errors=True)
+        self.actions["removed"] += 1
+        shutil.rmtree(self.cache_dir, ignore_errors=True)
 
-    def _spoil(self) -> None:
-        self.deeds["spoiled"] += 1
+    def _damage(self) -> None:
+        self.actions["damaged"] += 1
         with contextlib.suppress(OSError, ValueError, IndexError):
             ending = self.dice.choice([".json", ".json", ".json", ""])
             found = self.dice.choice(
-                [each for each in self.place.rglob(f"*{ending}") if each.is_file()]
+                [each for each in self.cache_dir.rglob(f"*{ending}") if each.is_file()]
             )
-            self.dice.choice(_SPOILERS)(found)
+            self.dice.choice(_DAMAGES)(found)
 
 
-def _tear(path: Path) -> None:
+def _truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
@@ -211,8 +213,8 @@ def _scribble(path: Path) -> None:
         file.write(b'"\x00\xff{')
 
 
-def _rot(path: Path) -> None:
-    """Change one letter of a secret in what is still well-formed."""
+def _change_a_letter(path: Path) -> None:
+    """Change one letter of a secret in an entry that stays valid JSON."""
     before, name, after = path.read_text().partition('"secret_access_key": "')
     with path.open("r+") as file:
         file.write(f"{before}{name}{chr(ord(after[0]) ^ 1)}{after[1:]}")
@@ -236,11 +238,20 @@ def _unlink(path: Path) -> None:
     path.unlink()
 
 
-_SPOILERS = (_tear, _scribble, _rot, _rot, _open, _plant_fifo, _plant_link, _unlink)
+_DAMAGES = (
+    _truncate,
+    _scribble,
+    _change_a_letter,
+    _change_a_letter,
+    _open,
+    _plant_fifo,
+    _plant_link,
+    _unlink,
+)
 
 
 def run_chaos(processes: int, seconds: float, seed: int) -> Chaos:
-    """Let chaos reign, and return what came of it."""
+    """Run the chaos test, and return its result."""
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         chaos = Chaos(processes, Path(folder) / "cache", random.Random(seed))
         chaos.run(sandbox, seconds)
@@ -257,10 +268,10 @@ def main() -> None:
     result = {
         "wrong": chaos.wrong,
         "failed while valid": chaos.failed,
-        "failed with nothing valid": Counter(chaos.unserved),
-        "deeds": chaos.deeds,
+        "failed with nothing valid": Counter(chaos.failed_without_valid),
+        "actions": chaos.actions,
         "STS calls": len(chaos.keys),
-        "keys taken": chaos.sights,
+        "keys taken": chaos.reports,
     }
     sys.stdout.write(f"{json.dumps(result, indent=2)}\n")
     sys.exit(bool(chaos.wrong or chaos.failed))

@@ -1,4 +1,4 @@
-"""A place, an identity whose STS answers from a script, and the processes that share both."""
+"""Fixtures: a directory, and a pod with a scripted STS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _this_boot() -> Iterator[None]:
-    """No test sees what another one did to the process's memory of place and boot."""
+    """Clear what the process remembers of directories and the boot id."""
     Store.at.cache_clear()
     entry.boot_id.cache_clear()
     yield
@@ -29,21 +29,21 @@ def _this_boot() -> Iterator[None]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory that is not there yet."""
+def cache_dir(tmp_path: Path) -> Path:
+    """Return the path of a directory that does not exist yet."""
     return tmp_path / "cache"
 
 
 @pytest.fixture
-def pod(place: Path) -> Pod:
+def pod(cache_dir: Path) -> Pod:
     here = rig()
     here.token.value = JWT
-    return Pod(place, here)
+    return Pod(cache_dir, here)
 
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """A umask that takes nothing away."""
+    """Set a umask that removes no rights."""
     before = os.umask(0)
     yield
     os.umask(before)

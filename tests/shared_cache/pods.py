@@ -1,4 +1,4 @@
-"""A pod on a fake clock: one place, one STS of a script, and the processes that share both."""
+"""A pod on a fake clock: processes that share one directory and one scripted STS."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._identity.config import Config
-from irsa_creds._shared_cache.entry import VERSION, seal
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher
-from irsa_creds._shared_cache.store import Store
+from irsa_creds._shared_cache.store import Store, with_checksum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
 
 
 def content_of(entry: Path) -> dict[str, Any]:
-    """Return what an entry's file holds."""
+    """Return the content of an entry's file."""
     content: dict[str, Any] = json.loads(entry.read_bytes().partition(b"\n")[2])
     return content
 
 
-def change(entry: Path, version: int = VERSION, **changes: object) -> None:
-    """Write a whole entry that says something else."""
-    entry.write_bytes(seal(version, json.dumps({**content_of(entry), **changes}).encode()))
+def change(entry: Path, **changes: object) -> None:
+    """Replace fields of an entry, with a valid checksum."""
+    content = json.dumps({**content_of(entry), **changes}).encode()
+    entry.write_bytes(with_checksum(entry.stem, content))
 
 
 CONFIG = Config(role_arn=ROLE, session_name="pod", token_file="/token")
@@ -39,21 +39,21 @@ CONFIG = Config(role_arn=ROLE, session_name="pod", token_file="/token")
 class Pod:
     """Processes of one pod: each a `SharedFetcher` of its own, all on one clock and one STS."""
 
-    place: Path
+    cache_dir: Path
     rig: Rig
     config: Config = CONFIG
 
     def process(self) -> SharedFetcher:
-        """Return what one more process has."""
-        # As a process of its own would, it knows nothing of what others have met in the place.
+        """Return the fetcher of one more process."""
+        # A new process has not logged any warning yet.
         Store.at.cache_clear()
         here = self.rig
-        return SharedFetcher(self.config, here.pilot, here.clock, str(self.place))
+        return SharedFetcher(self.config, here.pilot, here.clock, str(self.cache_dir))
 
-    def refresh(self, held: Snapshot | None = None) -> Refresh:
-        """Return a claimed refresh for callers, or for the background where credentials last."""
+    def refresh(self, current: Snapshot | None = None) -> Refresh:
+        """Return a claimed refresh: in the background while credentials are valid."""
         now = self.rig.clock.now()
-        left = (held or Snapshot.nothing()).left(now)
+        left = (current or Snapshot.nothing()).left(now)
         refresh = Refresh(
             blocking=left <= 0,
             created_at=now,
@@ -63,25 +63,25 @@ class Pod:
         assert refresh.claim(now)
         return refresh
 
-    def fetch(self, process: SharedFetcher, held: Snapshot | None = None) -> Snapshot | Failure:
-        """Refresh for callers, or for the background where something is held that lasts."""
-        return process.fetch(self.refresh(held), held or Snapshot.nothing())
+    def fetch(self, process: SharedFetcher, current: Snapshot | None = None) -> Snapshot | Failure:
+        """Refresh for callers, or in the background while current credentials are valid."""
+        return process.fetch(self.refresh(current), current or Snapshot.nothing())
 
-    def brought(self, process: SharedFetcher, held: Snapshot | None = None) -> Snapshot:
-        outcome = self.fetch(process, held)
+    def fetched(self, process: SharedFetcher, current: Snapshot | None = None) -> Snapshot:
+        outcome = self.fetch(process, current)
         assert isinstance(outcome, Snapshot), outcome
         return outcome
 
-    def refused(self, process: SharedFetcher, held: Snapshot | None = None) -> Failure:
-        outcome = self.fetch(process, held)
+    def failed(self, process: SharedFetcher, current: Snapshot | None = None) -> Failure:
+        outcome = self.fetch(process, current)
         assert not isinstance(outcome, Snapshot)
         return outcome
 
     def files(self, ending: str = "") -> list[Path]:
-        return sorted(each for each in self.place.iterdir() if each.name.endswith(ending))
+        return sorted(each for each in self.cache_dir.iterdir() if each.name.endswith(ending))
 
     @property
     def entry(self) -> Path:
-        """The one entry of the place."""
+        """The only entry in the directory."""
         (found,) = self.files(".json")
         return found

@@ -1,4 +1,4 @@
-"""Real processes of one pod, an STS over real HTTP, and signals that end or stop them."""
+"""Real processes of one pod, an STS over real HTTP, and signals that kill or stop processes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def sts() -> Iterator[LoopbackSts]:
 
 
 @pytest.fixture
-def environ(sts: LoopbackSts, tmp_path: Path, place: Path) -> dict[str, str]:
+def environ(sts: LoopbackSts, tmp_path: Path, cache_dir: Path) -> dict[str, str]:
     pod = sts.pod(tmp_path)
     (tmp_path / "token").write_text(JWT)
-    return {**os.environ, **pod, "IRSA_CREDS_CACHE_DIR": str(place)}
+    return {**os.environ, **pod, "IRSA_CREDS_CACHE_DIR": str(cache_dir)}
 
 
 class Crowd:
-    """A program with processes of its own, which end with the `with` block whatever happens."""
+    """Run a program with child processes; all are killed at the end of the `with` block."""
 
     def __init__(self, environ: dict[str, str], program: str, *arguments: object) -> None:
         self.lines: queue.Queue[str] = queue.Queue()
@@ -76,14 +76,14 @@ class Crowd:
             else:
                 self.lines.put(line.strip())
 
-    def asking(self) -> int:
-        """Return the id of the next process that asks STS."""
+    def calling(self) -> int:
+        """Return the id of the next process that calls STS."""
         pid, what = self.lines.get(timeout=60).split()
-        assert what == "asks"
+        assert what == "calls"
         return int(pid)
 
     def reported(self, count: int, seconds: float = 90) -> list[dict[str, Any]]:
-        """Return what so many processes have to say at their end."""
+        """Return the final reports of `count` processes."""
         eventually(lambda: len(self.reports) >= count or self._process.poll() is not None, seconds)
         if len(self.reports) < count:
             self._reader.join(20)
@@ -93,7 +93,7 @@ class Crowd:
 
 
 def stop(pid: int) -> None:
-    """Stop a process: it goes on until the one thread that gets the signal has stopped the rest."""
+    """Stop a process, and wait until all its threads have stopped."""
     os.kill(pid, signal.SIGSTOP)
     tasks = Path(f"/proc/{pid}/task")
     eventually(lambda: all("\nState:\tT" in _status(each) for each in tasks.iterdir()))
@@ -113,76 +113,76 @@ def test_a_cold_start_of_sixteen_processes_with_four_sessions_each_is_one_call(
     assert not any(each["errors"] for each in reports)
 
 
-def test_refreshes_are_one_call_each_for_all_processes(
+def test_each_refresh_is_one_call_for_all_processes(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
-    # Refreshed for the first time after 1 to 5 s, and then after 4.2 to 5 s each.
+    # The first refresh comes after 1 to 5 s, each later one after 4.2 to 5 s.
     sts.lifetime = 10.0
     with Crowd(environ, "crowd.py", 16, 12, 4) as crowd:
         reports = crowd.reported(16)
     assert not any(each["errors"] for each in reports)
-    # Two or three refreshes in that time; on a busy machine one may take longer than 5 s.
+    # 12 s have two or three refreshes; on a busy machine one may take longer than 5 s.
     assert 3 <= len(sts.calls) <= 5
     longest = max((each["keys"] for each in reports), key=len)
-    assert len(longest) == len(sts.calls), "each call brought what was used"
+    assert len(longest) == len(sts.calls), "the credentials of each call were used"
     assert all(longest[: len(each["keys"])] == each["keys"] for each in reports)
 
 
-def test_a_holder_that_is_killed_in_mid_exchange_costs_one_more_call(
+def test_a_lock_holder_killed_during_its_call_costs_one_more_call(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.gate.clear()
     with Crowd(environ, "crowd.py", 16, 0, 1) as crowd:
-        holder = crowd.asking()
+        holder = crowd.calling()
         assert sts.arrived.wait(30)
         os.kill(holder, signal.SIGKILL)
-        assert crowd.asking() != holder, "the lock is free"
+        assert crowd.calling() != holder, "the lock is free"
         sts.gate.set()
         reports = crowd.reported(15)
     assert not any(each["errors"] for each in reports)
     assert len(sts.calls) <= 3
 
 
-def test_a_holder_that_is_stopped_for_ever_stops_nobodys_refresh(
+def test_a_lock_holder_that_is_stopped_for_ever_does_not_stop_other_processes(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.lifetime = 10.0
     sts.gate.clear()
     with Crowd(environ, "crowd.py", 16, 13, 1) as crowd:
-        holder = crowd.asking()
+        holder = crowd.calling()
         assert sts.arrived.wait(30)
         stop(holder)
         sts.gate.set()
         reports = crowd.reported(15)
     assert not any(each["errors"] for each in reports)
-    # Five seconds until the lock is replaced, and what two busy cores take.
+    # 5 s until the lock is replaced, and some time on two busy cores.
     assert 3.5 < max(each["slowest"] for each in reports) < 10
-    # The stopped one's, that of the new lock, and that of each refresh, of which 8 s have one or
-    # two; one more where a process replaces the new lock, for it looked at the old one before.
+    # One call of the stopped process, one with the new lock, one or two refreshes in 8 s, and one
+    # more if a process replaces the new lock because it had looked at the old one.
     assert 3 <= len(sts.calls) <= 5
     assert min(len(each["keys"]) for each in reports) >= 2, "refreshes go on"
 
 
-def test_two_holders_that_are_stopped_one_after_the_other_cost_a_call_each(
+def test_two_lock_holders_stopped_one_after_the_other_cost_a_call_each(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.gate.clear()
     with Crowd(environ, "crowd.py", 16, 0, 1) as crowd:
         for _ in range(2):
-            holder = crowd.asking()
+            holder = crowd.calling()
             assert sts.arrived.wait(30)
             sts.arrived.clear()
             stop(holder)
         sts.gate.set()
         reports = crowd.reported(14)
     assert not any(each["errors"] for each in reports)
-    # Twice five seconds, and what two busy cores take.
+    # Twice 5 s, and some time on two busy cores.
     assert 7 < max(each["slowest"] for each in reports) < 15
-    # After ten seconds a process calls STS without the lock, on a busy machine more than one.
+    # After 10 s a process calls STS without the lock; on a busy machine several do.
     assert 3 <= len(sts.calls) <= 6
 
 
-def test_sixteen_processes_find_out_together_that_sts_refuses(
+def test_sixteen_processes_share_the_calls_that_sts_denies(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.refusal = "AccessDenied"
@@ -190,15 +190,15 @@ def test_sixteen_processes_find_out_together_that_sts_refuses(
         reports = crowd.reported(16)
     assert {error.split()[-1] for each in reports for error in each["errors"]} == {"AccessDenied"}
     assert all(len(each["errors"]) == 1 for each in reports)
-    # At once, and after 5 s.
+    # The first call, and one after 5 s.
     assert len(sts.calls) <= 3
 
 
-def test_a_child_that_was_forked_in_mid_exchange_does_not_keep_the_lock(place: Path) -> None:
+def test_a_child_forked_during_a_call_does_not_keep_the_lock(cache_dir: Path) -> None:
     environ = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with Crowd(environ, "fork_holding.py", place) as crowd:
+    with Crowd(environ, "fork_holding.py", cache_dir) as crowd:
         parent, child = map(int, crowd.lines.get(timeout=60).split())
-        store = Store(str(place))
+        store = Store(str(cache_dir))
         with contextlib.ExitStack() as stack:
             assert not store.lock("name", stack, 60.0)
         os.kill(parent, signal.SIGKILL)
@@ -211,7 +211,7 @@ def test_a_child_that_was_forked_in_mid_exchange_does_not_keep_the_lock(place: P
         os.kill(child, 0)
 
 
-def test_a_warm_start_asks_nobody_and_imports_neither_botocore_nor_filelock(
+def test_a_warm_start_calls_no_sts_and_imports_neither_botocore_nor_filelock(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     program = """
@@ -219,7 +219,7 @@ import sys, irsa_creds
 print(irsa_creds.provider().get().access_key_id)
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"botocore", "filelock", "boto3"}))
 """
-    said = [
+    message = [
         subprocess.run(
             [sys.executable, "-c", program],
             env=environ,
@@ -230,7 +230,7 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"botocore", "fi
         ).stdout.split("\n")
         for _ in range(2)
     ]
-    assert said == [
+    assert message == [
         ["ASIA0000000000000001", "['botocore', 'filelock']", ""],
         ["ASIA0000000000000001", "[]", ""],
     ]

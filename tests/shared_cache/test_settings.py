@@ -1,4 +1,4 @@
-"""How the shared cache is turned on and off, and that it is off where nobody did."""
+"""How the shared cache is turned on and off, and that it is off by default."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ def _pod(sts: LoopbackSts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for name, value in sts.pod(tmp_path).items():
         monkeypatch.setenv(name, value)
     (tmp_path / "token").write_text(JWT)
-    # Where the container's own place would be.
+    # The default directory is inside this one.
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
 
 
 def own(folder: Path) -> list[str]:
-    """Return what kinds of files are in the directory of ours."""
+    """Return the kinds of files in the private directory."""
     found = [folder, *folder.glob("irsa-creds-*")][-1]
     return sorted(each.suffix for each in found.iterdir()) if found.exists() else []
 
 
 def as_another_process() -> irsa_creds.Credentials:
-    """Return what a process gets that has nothing yet."""
+    """Return what a new process gets."""
     irsa_creds.reset()
     return irsa_creds.provider().get()
 
 
-def test_nothing_is_written_where_nobody_asked_for_it(
-    sts: LoopbackSts, tmp_path: Path, place: Path
+def test_no_file_is_written_unless_the_cache_is_turned_on(
+    sts: LoopbackSts, tmp_path: Path, cache_dir: Path
 ) -> None:
     irsa_creds.install()
     irsa_creds.provider(shared_cache=False).get()
     assert not own(tmp_path / "tmp")
-    assert not place.exists()
+    assert not cache_dir.exists()
     assert (
         "irsa_creds._shared_cache.shared_fetcher" in sys.modules
         or engine_of(irsa_creds.provider()).shared_fetcher is None
@@ -65,16 +65,16 @@ def test_nothing_is_written_where_nobody_asked_for_it(
 
 @pytest.mark.parametrize("as_path", [str, Path])
 def test_a_provider_shares_in_the_directory_that_it_is_given(
-    as_path: type[str | Path], sts: LoopbackSts, place: Path
+    as_path: type[str | Path], sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    first = irsa_creds.provider(shared_cache=as_path(place)).get()
+    first = irsa_creds.provider(shared_cache=as_path(cache_dir)).get()
     irsa_creds.reset()
-    assert irsa_creds.provider(shared_cache=as_path(place)).get() == first
+    assert irsa_creds.provider(shared_cache=as_path(cache_dir)).get() == first
     assert len(sts.calls) == 1
-    assert own(place) == [".json", ".lock"]
+    assert own(cache_dir) == [".json", ".lock"]
 
 
-def test_a_provider_shares_in_the_containers_own_place(sts: LoopbackSts, tmp_path: Path) -> None:
+def test_a_provider_shares_in_the_default_directory(sts: LoopbackSts, tmp_path: Path) -> None:
     first = irsa_creds.provider(shared_cache=True).get()
     irsa_creds.reset()
     assert irsa_creds.provider(shared_cache=True).get() == first
@@ -82,16 +82,16 @@ def test_a_provider_shares_in_the_containers_own_place(sts: LoopbackSts, tmp_pat
     assert [each.name for each in (tmp_path / "tmp").iterdir()] == [f"irsa-creds-{os.geteuid()}"]
 
 
-def test_the_environment_names_a_place_for_all_providers(
-    sts: LoopbackSts, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_environment_sets_a_directory_for_all_providers(
+    sts: LoopbackSts, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", str(place))
+    monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", str(cache_dir))
     assert as_another_process() == as_another_process()
     assert len(sts.calls) == 1
 
 
-def test_an_empty_variable_is_none(
-    place: Path, sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
+def test_an_empty_variable_counts_as_unset(
+    cache_dir: Path, sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", "")
     as_another_process()
@@ -99,9 +99,9 @@ def test_an_empty_variable_is_none(
 
 
 def test_install_lets_all_sessions_share_and_uninstall_undoes_it(
-    sts: LoopbackSts, place: Path
+    sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    irsa_creds.install(shared_cache=place)
+    irsa_creds.install(shared_cache=cache_dir)
     key = Session().get_credentials().get_frozen_credentials().access_key
     assert as_another_process().access_key_id == key
     assert len(sts.calls) == 1
@@ -110,84 +110,90 @@ def test_install_lets_all_sessions_share_and_uninstall_undoes_it(
     assert as_another_process().access_key_id != key
 
 
-def test_providers_that_exist_share_from_then_on(sts: LoopbackSts, place: Path) -> None:
+def test_install_turns_the_cache_on_for_existing_providers(
+    sts: LoopbackSts, cache_dir: Path
+) -> None:
     provider = irsa_creds.provider()
-    irsa_creds.install(shared_cache=str(place))
+    irsa_creds.install(shared_cache=str(cache_dir))
     key = provider.get().access_key_id
     assert as_another_process().access_key_id == key
 
 
-def test_a_provider_that_was_sent_to_a_worker_shares_in_the_same_place(
-    sts: LoopbackSts, place: Path
+def test_an_unpickled_provider_shares_in_the_same_directory(
+    sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    sent = pickle.dumps(irsa_creds.provider(shared_cache=place))
+    sent = pickle.dumps(irsa_creds.provider(shared_cache=cache_dir))
     key = irsa_creds.provider().get().access_key_id
     irsa_creds.reset()
     assert pickle.loads(sent).get().access_key_id == key
     assert len(sts.calls) == 1
 
 
-def test_what_is_invalidated_comes_back_to_nobody(sts: LoopbackSts, place: Path) -> None:
-    provider = irsa_creds.provider(shared_cache=place)
+def test_no_provider_gets_an_invalidated_key_again(sts: LoopbackSts, cache_dir: Path) -> None:
+    provider = irsa_creds.provider(shared_cache=cache_dir)
     key = provider.get().access_key_id
     provider.invalidate(key)
     second = provider.get().access_key_id
     assert second != key
     irsa_creds.reset()
-    assert irsa_creds.provider(shared_cache=place).get().access_key_id == second
+    assert irsa_creds.provider(shared_cache=cache_dir).get().access_key_id == second
     assert len(sts.calls) == 2
 
 
-def test_close_leaves_what_is_shared_and_purge_removes_it(sts: LoopbackSts, place: Path) -> None:
-    provider = irsa_creds.provider(shared_cache=place)
+def test_close_keeps_the_shared_entry_and_purge_removes_it(
+    sts: LoopbackSts, cache_dir: Path
+) -> None:
+    provider = irsa_creds.provider(shared_cache=cache_dir)
     key = provider.get().access_key_id
     provider.close()
     assert provider.get().access_key_id == key
     provider.close(purge=True)
-    assert not own(place)
+    assert not own(cache_dir)
     assert provider.get().access_key_id != key
 
 
-def test_a_child_keeps_the_time_that_was_drawn_for_all(sts: LoopbackSts, place: Path) -> None:
-    provider = irsa_creds.provider(shared_cache=place)
+def test_a_forked_child_keeps_the_refresh_time_drawn_for_all_processes(
+    sts: LoopbackSts, cache_dir: Path
+) -> None:
+    provider = irsa_creds.provider(shared_cache=cache_dir)
     provider.get()
     drawn = engine_of(provider).snapshot.refresh_at
     engine_of(provider).reset_after_fork()
     assert 0 <= engine_of(provider).snapshot.refresh_at - drawn <= 5
 
 
-def test_a_provider_may_stay_out_of_what_the_others_share(
-    sts: LoopbackSts, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_provider_with_shared_cache_false_does_not_share(
+    sts: LoopbackSts, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", str(place))
-    irsa_creds.install(shared_cache=place)
+    monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", str(cache_dir))
+    irsa_creds.install(shared_cache=cache_dir)
     alone = irsa_creds.provider(shared_cache=False)
     alone.get()
     assert engine_of(alone).shared_fetcher is None
-    assert not place.exists()
+    assert not cache_dir.exists()
     assert engine_of(pickle.loads(pickle.dumps(alone))).shared_fetcher is None
 
 
 OTHER_ROLE = "arn:aws:iam::123456789012:role/reader"
 
 
-def place_of(provider: irsa_creds.Provider) -> str | None:
+def directory_of(provider: irsa_creds.Provider) -> str | None:
     shared_fetcher = engine_of(provider).shared_fetcher
-    return None if shared_fetcher is None else shared_fetcher.given
+    return None if shared_fetcher is None else shared_fetcher.directory
 
 
-def test_a_chain_shares_what_it_stands_on_in_the_same_place(place: Path) -> None:
-    further = irsa_creds.provider(assume=[OTHER_ROLE], shared_cache=place)
-    assert place_of(irsa_creds.provider()) == str(place)
-    assert place_of(further) == str(place)
+def test_a_chains_source_role_shares_in_the_same_directory(cache_dir: Path) -> None:
+    further = irsa_creds.provider(assume=[OTHER_ROLE], shared_cache=cache_dir)
+    assert directory_of(irsa_creds.provider()) == str(cache_dir)
+    assert directory_of(further) == str(cache_dir)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_provider_that_stays_out_does_so_also_where_a_chain_that_shares_stands_on_it(
-    place: Path, order: int
+def test_a_source_role_with_shared_cache_false_does_not_share_for_a_chain(
+    cache_dir: Path, order: int
 ) -> None:
     first = irsa_creds.provider(shared_cache=False)
-    chains: list[tuple[Path | bool, str]] = [(place, "a"), (False, "b")]
+    chains: list[tuple[Path | bool, str]] = [(cache_dir, "a"), (False, "b")]
     kept = [
         irsa_creds.provider(
             assume=[irsa_creds.RoleConfig(OTHER_ROLE, session_name=f"chain-{name}")],
@@ -195,11 +201,11 @@ def test_a_provider_that_stays_out_does_so_also_where_a_chain_that_shares_stands
         )
         for where, name in chains[::order]
     ]
-    assert place_of(first) is None
-    assert sorted(map(str, map(place_of, kept))) == sorted([str(place), "None"])
+    assert directory_of(first) is None
+    assert sorted(map(str, map(directory_of, kept))) == sorted([str(cache_dir), "None"])
 
 
-def test_a_chain_that_does_not_share_leaves_alone_who_does(place: Path) -> None:
-    first = irsa_creds.provider(shared_cache=place)
+def test_a_chain_with_shared_cache_false_does_not_change_its_source_role(cache_dir: Path) -> None:
+    first = irsa_creds.provider(shared_cache=cache_dir)
     irsa_creds.provider(assume=[OTHER_ROLE], shared_cache=False)
-    assert place_of(first) == str(place)
+    assert directory_of(first) == str(cache_dir)

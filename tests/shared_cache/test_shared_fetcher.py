@@ -22,7 +22,7 @@ from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
 from irsa_creds._shared_cache import entry
-from irsa_creds._shared_cache.shared_fetcher import SharedFetcher, _name
+from irsa_creds._shared_cache.shared_fetcher import SharedFetcher, _entry_name
 from irsa_creds._shared_cache.store import Store
 from races.harness import eventually
 from shared_cache.pods import CONFIG, Pod, change, content_of
@@ -45,18 +45,20 @@ def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def holding(pod: Pod, age: float = 0.0) -> Iterator[None]:
-    """Let another process hold the lock of the entry, which it took `age` seconds ago."""
-    store, name = Store(str(pod.place)), _name(pod.config, Token(pod.rig.token.value))
+def locked_by_another(pod: Pod, age: float = 0.0) -> Iterator[None]:
+    """Keep the entry's lock in another process that took it `age` seconds ago."""
+    store, name = Store(str(pod.cache_dir)), _entry_name(pod.config, Token(pod.rig.token.value))
     assert name is not None
     with contextlib.ExitStack() as stack:
         assert store.lock(name, stack, 5.0)
         taken_at = time.time() - age
-        os.utime(pod.place / f"{name}.lock", (taken_at, taken_at))
+        os.utime(pod.cache_dir / f"{name}.lock", (taken_at, taken_at))
         yield
 
 
-def meanwhile(pod: Pod, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+def during_first_wait(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]
+) -> None:
     """Do `work` while a process waits for the first time."""
     sleep = pod.rig.clock.sleep
 
@@ -75,81 +77,85 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 # -- one call for all ------------------------------------------------------------------------------
 
 
-def test_the_first_process_asks_and_all_others_take_what_it_brought(pod: Pod) -> None:
-    brought = [pod.brought(pod.process()) for _ in range(16)]
+def test_one_process_calls_sts_and_all_others_take_its_credentials(pod: Pod) -> None:
+    fetched = [pod.fetched(pod.process()) for _ in range(16)]
     assert pod.rig.sts.calls == 1
-    assert {each.credentials for each in brought} == {brought[0].credentials}
-    assert {each.end_of_use for each in brought} == {brought[0].end_of_use}
+    assert {each.credentials for each in fetched} == {fetched[0].credentials}
+    assert {each.end_of_use for each in fetched} == {fetched[0].end_of_use}
 
 
-def test_the_refresh_is_drawn_once_and_the_others_look_a_little_later(pod: Pod) -> None:
-    first = pod.brought(pod.process())
+def test_the_refresh_time_is_drawn_once_and_other_processes_refresh_a_little_later(
+    pod: Pod,
+) -> None:
+    first = pod.fetched(pod.process())
     pod.rig.clock.advance(100)
-    second = pod.brought(pod.process())
+    second = pod.fetched(pod.process())
     assert second.refresh_at == first.refresh_at + 5
 
 
-def test_short_lived_credentials_spread_the_others_over_less(pod: Pod) -> None:
+def test_other_processes_refresh_sooner_with_short_lived_credentials(pod: Pod) -> None:
     pod.rig.sts.lifetime = 60
-    first = pod.brought(pod.process())
-    assert pod.brought(pod.process()).refresh_at == first.refresh_at + 3
+    first = pod.fetched(pod.process())
+    assert pod.fetched(pod.process()).refresh_at == first.refresh_at + 3
 
 
-def test_a_refresh_is_one_call_for_all_as_well(pod: Pod) -> None:
+def test_a_later_refresh_is_one_call_for_all_processes(pod: Pod) -> None:
     processes = [pod.process() for _ in range(8)]
-    held = [pod.brought(process) for process in processes]
+    current = [pod.fetched(process) for process in processes]
     pod.rig.clock.advance(3000)
-    renewed = [pod.brought(*each) for each in zip(processes, held, strict=True)]
+    renewed = [pod.fetched(*each) for each in zip(processes, current, strict=True)]
     assert pod.rig.sts.calls == 2
     assert {each.credentials.access_key_id for each in renewed} == {"ASIA0000000000000002"}
 
 
-def test_a_process_whose_refresh_is_due_takes_nothing_that_it_has_already(pod: Pod) -> None:
+def test_a_due_refresh_does_not_take_the_credentials_that_are_due(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
-    assert pod.brought(process, held).credentials != held.credentials
+    current = pod.fetched(process)
+    assert pod.fetched(process, current).credentials != current.credentials
     assert pod.rig.sts.calls == 2
 
 
-def test_credentials_past_their_use_are_not_taken(pod: Pod) -> None:
-    pod.brought(pod.process())
+def test_expired_credentials_are_not_taken(pod: Pod) -> None:
+    pod.fetched(pod.process())
     pod.rig.clock.advance(3596)
-    assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
+    assert pod.fetched(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
 
 
 @pytest.mark.parametrize("step", [-86_400.0, -60.0, 60.0, 86_400.0])
-def test_a_wall_clock_that_was_set_serves_nothing_past_its_use(pod: Pod, step: float) -> None:
-    pod.brought(pod.process())
+def test_expired_credentials_are_not_taken_after_the_wall_clock_was_set(
+    pod: Pod, step: float
+) -> None:
+    pod.fetched(pod.process())
     pod.rig.clock.advance(3500)
     pod.rig.clock.step_wall(step)
-    taken = pod.brought(pod.process())
+    taken = pod.fetched(pod.process())
     end = 4600 - 5 if pod.rig.sts.calls == 1 else pod.rig.clock.now() + 3600 - 5
     assert taken.end_of_use <= end
-    # Set back, they are as good as before; set ahead, nobody knows.
+    # After a step back they are still valid; after a step ahead their age is not known.
     assert pod.rig.sts.calls == (1 if step < 0 or step == 60 else 2)
 
 
-def test_what_is_older_than_what_a_process_has_is_not_taken(pod: Pod) -> None:
+def test_credentials_older_than_the_current_ones_are_not_taken(pod: Pod) -> None:
     process, other = pod.process(), pod.process()
-    pod.brought(other)
+    pod.fetched(other)
     entry = pod.entry.read_bytes()
     pod.rig.clock.advance(1000)
-    held = leave(pod, process)
+    current = share(pod, process)
     pod.entry.write_bytes(entry)
-    assert pod.brought(process, held).credentials.access_key_id == "ASIA0000000000000003"
+    assert pod.fetched(process, current).credentials.access_key_id == "ASIA0000000000000003"
 
 
-def test_what_another_boot_left_is_not_taken(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
-    pod.brought(pod.process())
+def test_an_entry_of_another_boot_is_not_used(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
+    pod.fetched(pod.process())
     boot = content_of(pod.entry)["boot_id"]
     change(pod.entry, boot_id="another")
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     assert pod.rig.sts.calls == 2
     assert content_of(pod.entry)["boot_id"] == boot
-    assert not warnings(caplog), "a machine may start anew"
+    assert not warnings(caplog), "a machine may be restarted"
 
 
-def test_subscribers_hear_of_what_another_process_brought(pod: Pod) -> None:
+def test_subscribers_get_an_event_of_attempt_0_for_a_shared_result(pod: Pod) -> None:
     def events() -> list[tuple[str, tuple[object, ...]]]:
         refresh = pod.refresh()
         pod.process().fetch(refresh, Snapshot.nothing())
@@ -164,60 +170,62 @@ def test_subscribers_hear_of_what_another_process_brought(pod: Pod) -> None:
     assert events() == [("RefreshFailed", (ROLE, "AccessDenied", 0, 0.0))]
 
 
-# -- waiting for the one who asks ------------------------------------------------------------------
+# -- waiting for the lock holder -------------------------------------------------------------------
 
 
-def test_who_waits_takes_what_the_holder_leaves(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_process_takes_the_entry_of_the_lock_holder(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
     holder, waiter = pod.process(), pod.process()
-    with holding(pod):
-        # The holder's own way to STS, for the lock is taken in this test's name.
-        meanwhile(pod, monkeypatch, lambda: leave(pod, holder))
-        taken = pod.brought(waiter)
+    with locked_by_another(pod):
+        # The test has the lock, so the lock holder calls STS without one.
+        during_first_wait(pod, monkeypatch, lambda: share(pod, holder))
+        taken = pod.fetched(waiter)
     assert taken.credentials.access_key_id == "ASIA0000000000000001"
     assert pod.rig.sts.calls == 1
     assert pod.rig.clock.slept == [0.1]
 
 
-def leave(pod: Pod, process: SharedFetcher) -> Snapshot:
-    """Let a process bring and leave credentials as the holder of the lock does."""
+def share(pod: Pod, process: SharedFetcher) -> Snapshot:
+    """Let a process fetch and share credentials as the lock holder does."""
     refresh = pod.refresh()
-    named = process._named(process._pilot.peek)
-    assert named is not None
+    entry_id = process._entry_id(process._fetcher.peek)
+    assert entry_id is not None
     outcome = pod.rig.pilot.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)
-    process._leave(named, outcome, refresh, Snapshot.nothing())
+    process._share(entry_id, outcome, refresh, Snapshot.nothing())
     return outcome
 
 
-def test_what_came_between_the_look_and_the_lock_is_taken(
+def test_an_entry_written_just_before_the_lock_is_taken_is_used(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder, waiter = pod.process(), pod.process()
     lock = waiter._store.lock
 
     def late(*args: Any) -> bool:
-        leave(pod, holder)
+        share(pod, holder)
         return lock(*args)
 
     monkeypatch.setattr(waiter._store, "lock", late)
-    pod.brought(waiter)
+    pod.fetched(waiter)
     assert pod.rig.sts.calls == 1
 
 
 def test_the_lock_of_a_stopped_holder_is_replaced(pod: Pod) -> None:
-    with holding(pod, age=6.0):
-        taken = pod.brought(pod.process())
+    with locked_by_another(pod, age=6.0):
+        taken = pod.fetched(pod.process())
         assert taken.credentials.access_key_id == "ASIA0000000000000001"
         assert pod.rig.clock.slept == [0.1]
         # The new lock is free, and the next refresh does not wait for the stopped process.
-        pod.brought(pod.process(), taken)
+        pod.fetched(pod.process(), taken)
     assert pod.rig.clock.slept == [0.1]
     assert pod.rig.sts.calls == 2
 
 
-def test_without_a_new_lock_a_process_waits_for_ten_seconds_and_no_longer(pod: Pod) -> None:
-    with holding(pod):
-        taken = pod.brought(pod.process())
+def test_a_process_waits_ten_seconds_at_most_without_a_new_lock(pod: Pod) -> None:
+    with locked_by_another(pod):
+        taken = pod.fetched(pod.process())
     assert taken.credentials.access_key_id == "ASIA0000000000000001"
     assert 10 <= pod.rig.clock.now() - 1000 <= 10.2
 
@@ -226,63 +234,66 @@ def test_not_all_processes_replace_a_lock_at_the_same_time(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds._engine.policy.DRAW", lambda low, high: low)
-    with holding(pod, age=4.1):
-        pod.brought(pod.process())
+    with locked_by_another(pod, age=4.1):
+        pod.fetched(pod.process())
     assert pod.rig.clock.slept == [0.03]
 
 
-def test_a_refresh_goes_past_a_stopped_holder_while_credentials_are_valid_as_well(pod: Pod) -> None:
+def test_a_background_refresh_does_not_wait_for_a_stopped_holder_for_ever(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
-    with holding(pod):
-        renewed = pod.brought(process, held)
+    current = pod.fetched(process)
+    with locked_by_another(pod):
+        renewed = pod.fetched(process, current)
         assert renewed.credentials.access_key_id == "ASIA0000000000000002"
-        assert pod.brought(pod.process(), held).credentials == renewed.credentials
+        assert pod.fetched(pod.process(), current).credentials == renewed.credentials
     assert pod.rig.sts.calls == 2
 
 
-def test_of_all_processes_that_wait_for_a_stopped_holder_one_calls_sts(
+def test_only_one_of_the_processes_waiting_for_a_stopped_holder_calls_sts(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, waiter = pod.process(), pod.process()
-    with holding(pod, age=6.0):
-        meanwhile(pod, monkeypatch, lambda: pod.brought(first))
-        pod.brought(waiter)
+    with locked_by_another(pod, age=6.0):
+        during_first_wait(pod, monkeypatch, lambda: pod.fetched(first))
+        pod.fetched(waiter)
     assert pod.rig.sts.calls == 1
 
 
-def test_a_holder_that_wakes_up_after_its_lock_was_replaced_ends_no_other_lock(pod: Pod) -> None:
-    store, name = Store(str(pod.place)), str(_name(pod.config, Token(pod.rig.token.value)))
+def test_a_holder_whose_lock_was_replaced_does_not_release_the_new_lock(pod: Pod) -> None:
+    store, name = (
+        Store(str(pod.cache_dir)),
+        str(_entry_name(pod.config, Token(pod.rig.token.value))),
+    )
     with contextlib.ExitStack() as stack:
-        with holding(pod, age=6.0):
+        with locked_by_another(pod, age=6.0):
             assert not store.lock(name, stack, 5.0)
             assert store.lock(name, stack, 5.0)
         with contextlib.ExitStack() as other:
             assert not store.lock(name, other, 5.0)
 
 
-def test_a_flight_of_little_time_waits_for_a_third_of_it(pod: Pod) -> None:
+def test_a_refresh_with_little_time_waits_for_a_third_of_it(pod: Pod) -> None:
     pod.rig.sts.lifetime = 40
     process = pod.process()
-    held = pod.brought(process)
+    current = pod.fetched(process)
     pod.rig.clock.advance(24)
-    # 12 s are left to their use, so the refresh has 3 s.
-    with holding(pod):
-        assert pod.brought(process, held).credentials != held.credentials
+    # The credentials can be used for 12 s more, so the refresh has 3 s.
+    with locked_by_another(pod):
+        assert pod.fetched(process, current).credentials != current.credentials
     assert 2 <= pod.rig.clock.now() - 1024 <= 2.2
 
 
-def test_a_refresh_of_little_time_replaces_a_lock_sooner(pod: Pod) -> None:
+def test_a_refresh_with_little_time_replaces_a_lock_sooner(pod: Pod) -> None:
     pod.rig.sts.lifetime = 40
     process = pod.process()
-    held = pod.brought(process)
+    current = pod.fetched(process)
     pod.rig.clock.advance(24)
-    with holding(pod, age=1.1):
-        pod.brought(process, held)
+    with locked_by_another(pod, age=1.1):
+        pod.fetched(process, current)
     assert pod.rig.clock.slept == [0.1]
 
 
-def test_all_retries_of_a_flight_happen_inside_the_lock(
+def test_all_attempts_of_a_refresh_happen_inside_the_lock(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pod.rig.sts.script.extend([failure(status=503), failure(status=503)])
@@ -293,15 +304,15 @@ def test_all_retries_of_a_flight_happen_inside_the_lock(
         with contextlib.ExitStack() as stack:
             name = pod.files(".lock")[0].name.partition(".")[0]
             free.append(other._store.lock(name, stack, 5.0))
-        assert not pod.files(".json"), "a refusal per attempt would stop one's own second"
+        assert not pod.files(".json"), "a failure per attempt would stop the second attempt"
 
     monkeypatch.setattr(pod.rig.clock, "sleep", look)
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     assert pod.rig.sts.calls == 3
     assert free == [False, False]
 
 
-def test_the_lock_is_free_after_the_flight_whatever_it_brought(
+def test_the_lock_is_released_after_a_refresh_that_raised(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Snapshot:
@@ -311,7 +322,7 @@ def test_the_lock_is_free_after_the_flight_whatever_it_brought(
     lock, stacks = process._store.lock, []
 
     def kept(name: str, until: contextlib.ExitStack, patience: float) -> bool:
-        # Not for the garbage collector to let go.
+        # The garbage collector must not release the lock.
         stacks.append(until)
         return lock(name, until, patience)
 
@@ -319,14 +330,14 @@ def test_the_lock_is_free_after_the_flight_whatever_it_brought(
     monkeypatch.setattr(pod.rig.pilot, "fetch", broken)
     with pytest.raises(KeyboardInterrupt):
         pod.fetch(process)
-    with holding(pod):
+    with locked_by_another(pod):
         assert stacks
 
 
 # -- who writes what -------------------------------------------------------------------------------
 
 
-def test_a_holder_who_wakes_up_late_replaces_nothing_fresher(
+def test_a_holder_that_continues_late_does_not_replace_newer_credentials(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeper, other = pod.process(), pod.process()
@@ -336,208 +347,208 @@ def test_a_holder_who_wakes_up_late_replaces_nothing_fresher(
         old = fetch(*args)
         monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
         pod.rig.clock.advance(600)
-        leave(pod, other)
+        share(pod, other)
         return old
 
     monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
-    assert pod.brought(sleeper).credentials.access_key_id == "ASIA0000000000000001"
-    assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
+    assert pod.fetched(sleeper).credentials.access_key_id == "ASIA0000000000000001"
+    assert pod.fetched(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
 
 
-def test_what_the_network_did_is_nobody_elses(pod: Pod) -> None:
+def test_a_network_failure_is_not_shared(pod: Pod) -> None:
     pod.rig.sts.down = failure("ConnectTimeoutError", unreachable=True)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert not pod.files(".json")
     calls = pod.rig.sts.calls
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert pod.rig.sts.calls == 2 * calls
 
 
-def test_what_was_told_of_the_role_before_has_an_entry_of_its_own(pod: Pod) -> None:
+def test_a_failure_of_the_source_role_is_not_in_the_targets_entry(pod: Pod) -> None:
     pod.rig.sts.down = DENIED._replace(again_in=40.0)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert not pod.files(".json")
 
 
-def test_a_token_that_cannot_be_read_is_each_processs_own_failure(pod: Pod) -> None:
+def test_a_token_that_cannot_be_read_is_not_a_shared_failure(pod: Pod) -> None:
     pod.rig.token.failure = failure("TokenFileMissing", kind="token", retryable=False)
-    assert pod.refused(pod.process()) == pod.rig.token.failure
-    assert not pod.place.exists()
+    assert pod.failed(pod.process()) == pod.rig.token.failure
+    assert not pod.cache_dir.exists()
 
 
-# -- what STS refused ------------------------------------------------------------------------------
+# -- shared failures ------------------------------------------------------------------------------
 
 
-def test_what_sts_answered_answers_for_all_until_its_time(pod: Pod) -> None:
+def test_a_failure_of_sts_is_cached_for_all_processes_until_its_time(pod: Pod) -> None:
     pod.rig.sts.down = DENIED
-    first = pod.refused(pod.process())
+    first = pod.failed(pod.process())
     told_at = pod.rig.clock.wall()
     assert first.again_in is first.told_at is None
     pod.rig.clock.advance(2)
-    second = pod.refused(pod.process())
+    second = pod.failed(pod.process())
     assert second == first._replace(again_in=3.0, told_at=told_at)
     assert pod.rig.sts.calls == 1
     pod.rig.clock.advance(3)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert pod.rig.sts.calls == 2
 
 
-def test_fifty_processes_find_out_together_that_sts_refuses(pod: Pod) -> None:
+def test_fifty_processes_share_the_calls_that_sts_denies(pod: Pod) -> None:
     pod.rig.sts.down = DENIED
     processes = [pod.process() for _ in range(50)]
     for _ in range(30):
         for process in processes:
-            pod.refused(process)
+            pod.failed(process)
         pod.rig.clock.advance(1)
     # After 0, 5, 15 and 35 s.
     assert pod.rig.sts.calls == 3
 
 
-def test_a_success_ends_the_refusal_and_its_count(pod: Pod) -> None:
+def test_a_success_clears_the_failure_and_its_count(pod: Pod) -> None:
     pod.rig.sts.script.extend([DENIED, DENIED])
     for _ in range(3):
         pod.fetch(pod.process())
         pod.rig.clock.advance(10)
-    assert content_of(pod.entry)["refusal"] is None
+    assert content_of(pod.entry)["failure"] is None
     pod.rig.clock.advance(3600)
     pod.rig.sts.down = DENIED
-    pod.refused(pod.process())
-    assert content_of(pod.entry)["refusal"]["in_a_row"] == 1
+    pod.failed(pod.process())
+    assert content_of(pod.entry)["failure"]["in_a_row"] == 1
 
 
-def test_pauses_are_those_of_a_process_alone_however_long_the_background_has_failed(
+def test_pauses_are_those_of_a_single_process_after_many_background_failures(
     pod: Pod,
 ) -> None:
     process, alone, clock = pod.process(), Backoff(ROLE, high), pod.rig.clock
-    held = pod.brought(process)
+    current = pod.fetched(process)
     unwell = failure(status=500)
     pod.rig.sts.down = unwell
     pauses = []
     for number in range(9):
         if number == 6:
-            clock.advance(held.left(clock.now()))
-        left, wall = held.left(clock.now()), clock.wall()
-        pod.refused(process, held)
+            clock.advance(current.left(clock.now()))
+        left, wall = current.left(clock.now()), clock.wall()
+        pod.failed(process, current)
         now = clock.now()
         alone.begin(unwell, left=left, blocking=left <= 0, now=now, wall=wall)
-        there = content_of(pod.entry)["refusal"]
-        pauses.append(there["not_before"] - there["told_at"])
+        there = content_of(pod.entry)["failure"]
+        pauses.append(there["not_before"] - there["failed_at"])
         assert pauses[-1] == (alone.not_before if left > 0 else alone.record_until) - now
         clock.advance(pauses[-1])
     assert pauses[5:] == [64, 2, 4, 8]
 
 
-def test_what_only_the_background_was_told_stops_no_reader(pod: Pod) -> None:
+def test_a_failure_of_background_refreshes_only_does_not_delay_callers(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
+    current = pod.fetched(process)
     pod.rig.sts.down = DENIED
     clock = pod.rig.clock
-    clock.advance(held.left(clock.now()) - 2)
-    pod.refused(process, held)
+    clock.advance(current.left(clock.now()) - 2)
+    pod.failed(process, current)
     clock.advance(2)
     calls = pod.rig.sts.calls
-    assert pod.refused(process, held).again_in is None
+    assert pod.failed(process, current).again_in is None
     assert pod.rig.sts.calls == calls + 1
 
 
-def test_a_refusal_keeps_what_was_given_before(pod: Pod) -> None:
+def test_a_failure_keeps_the_credentials_in_the_entry(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
+    current = pod.fetched(process)
     pod.rig.sts.down = DENIED
-    assert pod.refused(process, held).code == "AccessDenied"
-    assert pod.brought(pod.process()).credentials == held.credentials
-    # The file is swept when nobody wants its credentials any more, and not before.
+    assert pod.failed(process, current).code == "AccessDenied"
+    assert pod.fetched(pod.process()).credentials == current.credentials
+    # The file must not be removed before its credentials expire.
     assert pod.entry.stat().st_mtime - time.time() > 3500
 
 
-def test_while_credentials_are_valid_a_refusal_is_as_long_as_the_background_waits(pod: Pod) -> None:
+def test_while_credentials_are_valid_a_failure_is_cached_for_the_background_pause(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
+    current = pod.fetched(process)
     pod.rig.sts.down = THROTTLED
-    assert pod.refused(process, held).again_in is None
-    other = pod.refused(pod.process(), held)
+    assert pod.failed(process, current).again_in is None
+    other = pod.failed(pod.process(), current)
     assert other.again_in == policy.background_pause(THROTTLED, 1, 3000, high)
     assert pod.rig.sts.calls == 2
 
 
-def test_a_refused_token_stops_no_process_that_has_another(pod: Pod) -> None:
+def test_a_rejected_token_does_not_stop_a_process_with_another_token(pod: Pod) -> None:
     pod.rig.sts.script.append(
         failure("ExpiredTokenException", retryable=False, status=400, bad_token=True)
     )
     stale, fresh = pod.process(), pod.process()
-    assert pod.refused(stale).code == "ExpiredTokenException"
-    assert pod.refused(pod.process()).code == "ExpiredTokenException"
+    assert pod.failed(stale).code == "ExpiredTokenException"
+    assert pod.failed(pod.process()).code == "ExpiredTokenException"
     pod.rig.token.value = jwt({**CLAIMS, "exp": 2_000_000_000})
-    pod.brought(fresh)
+    pod.fetched(fresh)
     assert pod.rig.sts.calls == 2
 
 
-# -- keys that were given up -----------------------------------------------------------------------
+# -- revoked keys ----------------------------------------------------------------------------------
 
 
-def test_no_process_takes_a_revoked_key_out_of_the_cache(pod: Pod) -> None:
+def test_no_process_takes_a_revoked_key_from_the_cache(pod: Pod) -> None:
     process, other = pod.process(), pod.process()
-    given_up = pod.brought(process).credentials
-    process.revoke(given_up.access_key_id)
-    assert pod.brought(other).credentials != given_up
-    assert pod.brought(process).credentials != given_up
+    revoked_key = pod.fetched(process).credentials
+    process.revoke(revoked_key.access_key_id)
+    assert pod.fetched(other).credentials != revoked_key
+    assert pod.fetched(process).credentials != revoked_key
     assert pod.rig.sts.calls == 2
 
 
-def test_a_key_is_given_up_before_its_grave_is_dug(pod: Pod) -> None:
+def test_an_expired_key_is_not_taken_before_its_revocation_is_written(pod: Pod) -> None:
     process = pod.process()
-    held = pod.brought(process)
-    held.expire()
-    assert pod.brought(process, held).credentials != held.credentials
+    current = pod.fetched(process)
+    current.expire()
+    assert pod.fetched(process, current).credentials != current.credentials
 
 
-def test_a_key_that_only_another_process_brought_can_be_given_up(pod: Pod) -> None:
-    given_up = pod.brought(pod.process()).credentials
-    pod.process().revoke(given_up.access_key_id)
-    assert pod.brought(pod.process()).credentials != given_up
+def test_a_process_can_revoke_a_key_that_another_process_fetched(pod: Pod) -> None:
+    revoked_key = pod.fetched(pod.process()).credentials
+    pod.process().revoke(revoked_key.access_key_id)
+    assert pod.fetched(pod.process()).credentials != revoked_key
 
 
 def test_a_revocation_that_was_lost_is_written_again(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = pod.process()
-    revoked = pod.brought(process).credentials
+    revoked = pod.fetched(process).credentials
     with monkeypatch.context() as full:
         full.setattr(process._store, "revoke", lambda *_: None)
         process.revoke(revoked.access_key_id)
-    # So it is as well if another user moves the directory away and back.
+    # The same happens if another user moves the directory away and back.
     assert not pod.files(".revoked")
     entry = pod.entry.read_bytes()
-    assert pod.brought(process).credentials != revoked
+    assert pod.fetched(process).credentials != revoked
     pod.entry.write_bytes(entry)
-    assert pod.brought(pod.process()).credentials != revoked
+    assert pod.fetched(pod.process()).credentials != revoked
 
 
 def test_without_credentials_there_is_nothing_to_revoke(pod: Pod) -> None:
     pod.process().revoke(Snapshot.nothing().credentials.access_key_id)
     assert pod.rig.token.reads == 0
-    assert not pod.place.exists()
+    assert not pod.cache_dir.exists()
 
 
-def test_a_key_is_revoked_without_a_look_at_the_token(pod: Pod) -> None:
-    revoked = pod.brought(pod.process()).credentials
+def test_revoking_a_key_does_not_read_the_token(pod: Pod) -> None:
+    revoked = pod.fetched(pod.process()).credentials
     reads = pod.rig.token.reads
     pod.process().revoke(revoked.access_key_id)
     assert pod.rig.token.reads == reads
-    assert pod.brought(pod.process()).credentials != revoked
+    assert pod.fetched(pod.process()).credentials != revoked
 
 
 def test_without_a_token_there_is_nothing_to_purge(pod: Pod) -> None:
     pod.rig.token.failure = failure("TokenFileMissing", kind="token")
     pod.process().purge()
-    assert not pod.place.exists()
+    assert not pod.cache_dir.exists()
 
 
-def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
+def test_purge_removes_the_files_of_this_identity_only(pod: Pod) -> None:
     process = pod.process()
-    pod.brought(process)
+    pod.fetched(process)
     other = replace(pod, config=CONFIG._replace(session_name="other"))
-    other.brought(other.process())
+    other.fetched(other.process())
     process.purge()
     assert {each.suffix for each in pod.files()} == {".json", ".lock"}
     pod.process().purge()
@@ -545,49 +556,49 @@ def test_purge_removes_what_is_of_this_identity(pod: Pod) -> None:
     assert not pod.files()
 
 
-def test_what_an_overdue_refresh_brings_is_never_left_under_another_tokens_name(
+def test_credentials_of_an_overdue_refresh_are_not_written_under_another_tokens_name(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = pod.process()
     first, fetch = pod.rig.token.value, pod.rig.pilot.fetch
     second = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
 
-    def overtaken(refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
-        outcome = fetch(refresh, held)
+    def overtaken(refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
+        outcome = fetch(refresh, current)
         monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
-        # While the first one hung, the pod was given another token, and refreshed with it.
+        # While the first refresh hung, the pod got another token and refreshed with it.
         pod.rig.token.value = second
-        pod.brought(process)
+        pod.fetched(process)
         return outcome
 
     monkeypatch.setattr(pod.rig.pilot, "fetch", overtaken)
-    mine = pod.brought(process)
-    theirs = pod.brought(pod.process())
+    mine = pod.fetched(process)
+    theirs = pod.fetched(pod.process())
     assert theirs.credentials != mine.credentials
     pod.rig.token.value = first
-    assert pod.brought(pod.process()).credentials == mine.credentials
+    assert pod.fetched(pod.process()).credentials == mine.credentials
 
 
-def test_what_sts_gives_for_a_token_that_has_just_changed_is_not_left_under_the_old_name(
+def test_credentials_for_a_token_that_has_just_changed_are_not_written_under_the_old_name(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = pod.rig.pilot.fetch
 
-    def rotated(refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+    def rotated(refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         pod.rig.token.value = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
-        return fetch(refresh, held)
+        return fetch(refresh, current)
 
     monkeypatch.setattr(pod.rig.pilot, "fetch", rotated)
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     assert not pod.files(".json")
 
 
-def test_a_refresh_that_must_wait_for_no_other_thread_does_not_wait_for_a_lock_holder(
+def test_a_refresh_that_must_not_wait_for_threads_does_not_wait_for_a_lock_holder(
     pod: Pod,
 ) -> None:
     refresh = pod.refresh()
     refresh.alone = True
-    with holding(pod):
+    with locked_by_another(pod):
         assert isinstance(pod.process().fetch(refresh, Snapshot.nothing()), Snapshot)
     assert pod.rig.clock.slept == []
 
@@ -597,11 +608,11 @@ def test_a_refresh_that_must_wait_for_no_other_thread_does_not_wait_for_a_lock_h
 
 @pytest.fixture
 def hanging(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A refresh hangs in a call to the file system until this is set."""
+    """Let a refresh hang in a call to the file system until this is set."""
     woken, opened = threading.Event(), os.open
 
     def hang_once(path: Any, *args: Any, **kwargs: Any) -> int:
-        if str(path) == str(pod.place):
+        if str(path) == str(pod.cache_dir):
             monkeypatch.setattr(os, "open", opened)
             entered.set()
             assert woken.wait(10)
@@ -633,40 +644,42 @@ def read(pod: Pod) -> Snapshot:
 
 
 @pytest.mark.usefixtures("hanging")
-def test_a_file_system_that_hangs_costs_one_refresh_and_no_more(
+def test_a_hanging_file_system_fails_one_refresh_only(
     pod: Pod, caplog: pytest.LogCaptureFixture
 ) -> None:
-    brought = read_after_timeout(pod)
-    assert brought.credentials.access_key_id == "ASIA0000000000000001"
-    # The log comes once the callers are released.
+    fetched = read_after_timeout(pod)
+    assert fetched.credentials.access_key_id == "ASIA0000000000000001"
+    # The warning is logged after the callers are released.
     eventually(lambda: [each for each in warnings(caplog) if "shared cache" in each])
-    (said,) = [each for each in warnings(caplog) if "shared cache" in each]
-    assert said.endswith("an earlier look there does not come to an end.")
-    # No caller hangs there either.
+    (message,) = [each for each in warnings(caplog) if "shared cache" in each]
+    assert message.endswith("an earlier access to it has not returned.")
+    # No caller hangs in the file system either.
     pod.rig.engine.invalidate(None)
     assert pod.rig.engine.shared_fetcher is not None
     pod.rig.engine.shared_fetcher.purge()
-    assert not pod.place.exists()
-    assert read(pod).credentials != brought.credentials
+    assert not pod.cache_dir.exists()
+    assert read(pod).credentials != fetched.credentials
 
 
-def test_the_cache_is_used_again_when_the_file_system_goes_on(
+def test_the_cache_is_used_again_when_the_file_system_responds(
     pod: Pod, hanging: threading.Event
 ) -> None:
     read_after_timeout(pod)
     shared_fetcher = pod.rig.engine.shared_fetcher
     assert isinstance(shared_fetcher, SharedFetcher)
-    assert shared_fetcher._hangs()
+    assert shared_fetcher._is_hanging()
     hanging.set()
-    eventually(lambda: not shared_fetcher._hangs())
+    eventually(lambda: not shared_fetcher._is_hanging())
     pod.rig.engine.invalidate(None)
     read(pod)
     assert pod.files(".json")
 
 
 @pytest.mark.usefixtures("hanging")
-def test_a_forked_child_looks_for_itself(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
-    # In the child no thread of the parent hangs.
+def test_a_forked_child_uses_the_cache_that_hangs_in_its_parent(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The hanging thread does not exist in a child.
     monkeypatch.setattr(os, "getpid", lambda: 1)
     read_after_timeout(pod)
     assert pod.files(".json")
@@ -676,10 +689,10 @@ def test_a_forked_child_looks_for_itself(pod: Pod, monkeypatch: pytest.MonkeyPat
 
 
 def name(config: Config = CONFIG, **claims: object) -> str | None:
-    return _name(config, Token(jwt({**CLAIMS, **claims})))
+    return _entry_name(config, Token(jwt({**CLAIMS, **claims})))
 
 
-HOP = ChainedRole(role_arn="arn:aws:iam::123456789012:role/second", session_name="pod")
+CHAINED = ChainedRole(role_arn="arn:aws:iam::123456789012:role/second", session_name="pod")
 DIFFERENT: dict[str, Any] = {
     "role_arn": "arn:aws:iam::123456789012:role/other",
     "session_name": "other",
@@ -693,39 +706,39 @@ DIFFERENT: dict[str, Any] = {
     "use_dualstack": True,
     "legacy_global": True,
     "http": HttpSettings(verify=False),
-    "chained_roles": (HOP,),
+    "chained_roles": (CHAINED,),
 }
 
 
-def test_a_name_tells_nothing() -> None:
+def test_an_entry_name_is_a_hash() -> None:
     assert str(name()).isalnum()
     assert len(str(name())) == 64
 
 
-def test_everything_that_makes_an_identity_makes_another_name() -> None:
-    chains = {"chained_roles": (HOP._replace(external_id="hidden"),)}
+def test_every_field_of_the_identity_changes_the_entry_name() -> None:
+    chains = {"chained_roles": (CHAINED._replace(external_id="hidden"),)}
     given = [{field: value} for field, value in DIFFERENT.items()] + [chains]
     names = {name(CONFIG._replace(**each)) for each in given}
     assert len(names | {name()}) == len(given) + 1
     compared = {*CONFIG._fields} - {"region", "token", "token_file"}
-    assert set(DIFFERENT) == compared, "a field that no test knows of"
+    assert set(DIFFERENT) == compared, "a field without a test"
 
 
 @pytest.mark.parametrize("claim", ["iss", "sub", "aud"])
-def test_another_issuer_subject_or_audience_makes_another_name(claim: str) -> None:
+def test_the_issuer_subject_and_audience_change_the_entry_name(claim: str) -> None:
     assert name(CONFIG, **{claim: "other"}) != name()
 
 
-def test_the_rest_of_a_token_makes_no_difference() -> None:
+def test_claims_that_a_renewal_changes_do_not_change_the_entry_name() -> None:
     assert name(exp=1, iat=2) == name()
 
 
-def test_where_the_token_is_found_and_where_sts_is_asked_make_no_difference() -> None:
+def test_the_source_of_the_token_and_the_region_do_not_change_the_entry_name() -> None:
     assert name(CONFIG._replace(token_file="/elsewhere", region="eu-west-1")) == name()
     assert name(CONFIG._replace(token_file=None, token=lambda: JWT)) == name()
 
 
-def test_another_version_of_the_content_has_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_content_changes_the_entry_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = name()
     monkeypatch.setattr("irsa_creds._shared_cache.shared_fetcher.VERSION", entry.VERSION + 1)
     assert name() != before
@@ -741,36 +754,36 @@ def test_another_version_of_the_content_has_other_names(monkeypatch: pytest.Monk
         jwt({**CLAIMS, "aud": []}),
     ],
 )
-def test_a_token_that_does_not_say_whose_it_is_is_not_shared(
+def test_a_token_without_issuer_subject_or_audience_is_not_shared(
     token: str, pod: Pod, caplog: pytest.LogCaptureFixture
 ) -> None:
     pod.rig.token.value = token
     process = pod.process()
-    pod.brought(process)
-    pod.brought(process)
+    pod.fetched(process)
+    pod.fetched(process)
     assert pod.rig.sts.calls == 2
-    assert not pod.place.exists()
-    (said,) = warnings(caplog)
-    assert said.endswith("the token does not name its iss, sub and aud.")
+    assert not pod.cache_dir.exists()
+    (message,) = warnings(caplog)
+    assert message.endswith("the token does not name its iss, sub and aud.")
     assert not process.works
 
 
-# -- when it is no good ----------------------------------------------------------------------------
+# -- errors and secrets ----------------------------------------------------------------------------
 
 
-def test_it_works_until_something_is_wrong_with_the_place(pod: Pod) -> None:
+def test_works_is_false_while_the_directory_is_not_usable(pod: Pod) -> None:
     process = pod.process()
     assert not process.works
-    pod.brought(process)
+    pod.fetched(process)
     assert process.works
     pod.entry.write_bytes(b"torn")
-    pod.brought(process)
+    pod.fetched(process)
     assert process.works
-    process._store.complain("no space")
+    process._store.warn("no space")
     assert not process.works
 
 
-def test_a_defect_here_fails_no_refresh(
+def test_an_unexpected_error_in_the_cache_does_not_fail_a_refresh(
     pod: Pod, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -778,45 +791,45 @@ def test_a_defect_here_fails_no_refresh(
 
     monkeypatch.setattr("irsa_creds._shared_cache.shared_fetcher.load", broken)
     monkeypatch.setattr("irsa_creds._shared_cache.shared_fetcher.dump", broken)
-    pod.brought(pod.process())
-    (said,) = warnings(caplog)
-    assert said.endswith("ZeroDivisionError.")
+    pod.fetched(pod.process())
+    (message,) = warnings(caplog)
+    assert message.endswith("ZeroDivisionError.")
 
 
-def test_no_secret_is_in_what_is_said_or_named(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_in_logs_or_file_names(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     process = pod.process()
-    brought = pod.brought(process).credentials
+    fetched = pod.fetched(process).credentials
     pod.entry.write_bytes(pod.entry.read_bytes()[:-9])
-    pod.brought(pod.process())
-    said = caplog.text + repr(process) + "".join(each.name for each in pod.files())
-    for secret in (brought.secret_access_key, brought.session_token, brought.access_key_id, JWT):
-        assert secret not in said
-    assert "it is torn" in said
+    pod.fetched(pod.process())
+    message = caplog.text + repr(process) + "".join(each.name for each in pod.files())
+    for secret in (fetched.secret_access_key, fetched.session_token, fetched.access_key_id, JWT):
+        assert secret not in message
+    assert "it is damaged" in message
 
 
-def test_what_does_not_last_for_who_asks_is_left_alone(pod: Pod) -> None:
+def test_credentials_with_less_than_min_ttl_are_not_taken(pod: Pod) -> None:
     one, other = pod.process(), pod.process()
-    held = pod.brought(other)
+    current = pod.fetched(other)
     pod.rig.clock.advance(3000)
-    pod.brought(one, held)
+    pod.fetched(one, current)
     pod.rig.clock.advance(3000)
-    refresh = pod.refresh(held)
+    refresh = pod.refresh(current)
     refresh.min_ttl = 900
-    brought = other.fetch(refresh, held)
-    assert isinstance(brought, Snapshot)
-    assert brought.credentials.access_key_id == "ASIA0000000000000003"
+    fetched = other.fetch(refresh, current)
+    assert isinstance(fetched, Snapshot)
+    assert fetched.credentials.access_key_id == "ASIA0000000000000003"
 
 
-def test_a_bad_token_that_another_process_was_refused_for_is_not_tried_every_second(
+def test_a_bad_token_that_another_process_tried_counts_as_tried(
     pod: Pod,
 ) -> None:
     pod.rig.sts.down = failure("ExpiredTokenException", retryable=False, status=400, bad_token=True)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     here = rig()
     here.token.value = pod.rig.token.value
-    other = SharedFetcher(pod.config, here.pilot, pod.rig.clock, str(pod.place))
-    assert pod.refused(other).bad_token
+    other = SharedFetcher(pod.config, here.pilot, pod.rig.clock, str(pod.cache_dir))
+    assert pod.failed(other).bad_token
     assert here.sts.calls == 0
     assert not here.pilot.token_changed()
     here.token.value = jwt({**CLAIMS, "exp": 1})
@@ -824,32 +837,32 @@ def test_a_bad_token_that_another_process_was_refused_for_is_not_tried_every_sec
     assert here.pilot.token_changed()
 
 
-def test_a_newer_answer_that_ends_earlier_is_taken_by_all(pod: Pod) -> None:
+def test_newer_credentials_that_expire_earlier_are_taken(pod: Pod) -> None:
     pod.rig.sts.lifetime = 7200
     processes = [pod.process() for _ in range(4)]
-    held = [pod.brought(process) for process in processes]
+    current = [pod.fetched(process) for process in processes]
     pod.rig.clock.advance(1000)
     pod.rig.sts.lifetime = 900
-    renewed = [pod.brought(*each) for each in zip(processes, held, strict=True)]
+    renewed = [pod.fetched(*each) for each in zip(processes, current, strict=True)]
     assert {each.credentials.access_key_id for each in renewed} == {"ASIA0000000000000002"}
     assert pod.rig.sts.calls == 2
 
 
-def test_a_token_that_makes_another_session_of_the_same_subject_has_an_entry_of_its_own() -> None:
+def test_session_tags_and_source_identity_change_the_entry_name() -> None:
     tags = {"principal_tags": {"tenant": ["a"]}}
     names = {
-        _name(CONFIG, Token(jwt({**CLAIMS, **more})))
+        _entry_name(CONFIG, Token(jwt({**CLAIMS, **more})))
         for more in (
             {},
             {"https://aws.amazon.com/tags": tags},
-            {"https://aws.amazon.com/source_identity": "somebody"},
+            {"https://aws.amazon.com/source_identity": "alice"},
             {"exp": 1},
         )
     }
     assert len(names) == 3
 
 
-def test_the_failure_of_a_process_that_was_stopped_in_between_is_nobody_elses(
+def test_a_failure_of_a_process_that_was_stopped_meanwhile_is_not_shared(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pod.rig.sts.down = DENIED
@@ -861,14 +874,14 @@ def test_the_failure_of_a_process_that_was_stopped_in_between_is_nobody_elses(
         return outcome
 
     monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert not pod.files(".json")
 
 
-def test_a_key_that_was_refused_in_a_chain_is_nobody_elses(
+def test_an_expired_source_key_in_a_chain_is_not_a_shared_failure(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pod.rig.pilot, "is_chained", True)
     pod.rig.sts.down = failure("ExpiredToken", retryable=False, status=403, bad_token=True)
-    pod.refused(pod.process())
+    pod.failed(pod.process())
     assert not pod.files(".json")

@@ -1,4 +1,4 @@
-"""The directory and its files: whose they are, from their first byte on."""
+"""The directory of the shared cache: owners, modes, locks, old files and warnings."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 NAME = "ab" * 32
 OTHER = "a" * 64
+KEY = "ASIAEXAMPLE"
 
 
 @pytest.fixture
-def store(place: Path) -> Store:
-    return Store(str(place))
+def store(cache_dir: Path) -> Store:
+    return Store(str(cache_dir))
 
 
 def mode(path: Path) -> int:
@@ -37,8 +38,8 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
 
 
-def locked(store: Store, name: str = NAME) -> bool:
-    """Whether a lock could be had, which is let go at once."""
+def can_lock(store: Store, name: str = NAME) -> bool:
+    """Return whether a lock could be taken, and release it."""
     with contextlib.ExitStack() as stack:
         return store.lock(name, stack, 5.0)
 
@@ -46,7 +47,7 @@ def locked(store: Store, name: str = NAME) -> bool:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def test_what_was_written_is_read(store: Store) -> None:
+def test_a_read_returns_what_was_written(store: Store) -> None:
     assert store.read(NAME) is None
     store.write(NAME, b"one", 60)
     store.write(NAME, b"two", 60)
@@ -56,7 +57,7 @@ def test_what_was_written_is_read(store: Store) -> None:
 
 @pytest.mark.usefixtures("umask")
 def test_every_file_and_directory_is_private_from_its_first_byte(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[tuple[str, int]] = set()
     opened, made = os.open, os.mkdir
@@ -74,35 +75,35 @@ def test_every_file_and_directory_is_private_from_its_first_byte(
     monkeypatch.setattr(os, "open", watched_open)
     monkeypatch.setattr(os, "mkdir", watched_mkdir)
     store.write(NAME, b"one", 60)
-    store.revoke(OTHER)
-    assert locked(store)
+    store.revoke(KEY)
+    assert can_lock(store)
     assert seen == {("/", 0o700), ("tmp", 0o600), ("revoked", 0o600), ("lock", 0o600)}
-    assert {mode(each) for each in place.iterdir()} == {0o600}
+    assert {mode(each) for each in cache_dir.iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("given", [0o777, 0o1777, 0o2777, 0o770, 0o755])
-def test_in_a_directory_that_is_not_private_one_of_our_own_is_made(
-    given: int, store: Store, place: Path
+def test_a_private_directory_is_created_inside_one_that_is_not_private(
+    given: int, store: Store, cache_dir: Path
 ) -> None:
-    place.mkdir()
-    place.chmod(given)
+    cache_dir.mkdir()
+    cache_dir.chmod(given)
     store.write(NAME, b"one", 60)
-    (own,) = place.iterdir()
+    (own,) = cache_dir.iterdir()
     # A directory below one of a pod's fsGroup has its group, which says nothing of rights.
     assert (own.name, mode(own) & 0o777) == (f"irsa-creds-{os.geteuid()}", 0o700)
     assert [each.name for each in own.iterdir()] == [f"{NAME}.json"]
-    assert mode(place) == given
+    assert mode(cache_dir) == given
     assert store.read(NAME) == b"one"
 
 
-def test_a_directory_that_is_private_already_is_used_as_it_is(store: Store, place: Path) -> None:
-    place.mkdir(mode=0o700)
+def test_a_private_directory_is_used_directly(store: Store, cache_dir: Path) -> None:
+    cache_dir.mkdir(mode=0o700)
     store.write(NAME, b"one", 60)
-    assert [each.name for each in place.iterdir()] == [f"{NAME}.json"]
+    assert [each.name for each in cache_dir.iterdir()] == [f"{NAME}.json"]
 
 
-def test_a_write_leaves_no_temporary_file_when_it_fails(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_write_leaves_no_temporary_file(
+    store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -110,12 +111,12 @@ def test_a_write_leaves_no_temporary_file_when_it_fails(
     store.write(NAME, b"one", 60)
     monkeypatch.setattr(os, "rename", full)
     store.write(NAME, b"two", 60)
-    assert store.ailing
-    assert [each.name for each in place.iterdir()] == [f"{NAME}.json"]
+    assert store.failing
+    assert [each.name for each in cache_dir.iterdir()] == [f"{NAME}.json"]
     assert store.read(NAME) == b"one"
 
 
-def test_a_reader_sees_the_old_or_the_new_but_nothing_between(store: Store) -> None:
+def test_a_read_during_a_write_returns_the_old_or_the_new_content(store: Store) -> None:
     contents = {bytes([letter]) * 20_000 for letter in b"abcdef"}
     store.write(NAME, b"a" * 20_000, 60)
     ended = threading.Event()
@@ -135,25 +136,45 @@ def test_a_reader_sees_the_old_or_the_new_but_nothing_between(store: Store) -> N
     assert seen <= contents
 
 
-def test_a_directory_that_is_removed_in_the_middle_of_a_write_is_made_anew(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+def damaged(store: Store, path: Path, data: bytes) -> bool:
+    """Return whether an entry with this data is not used, and the reason is its checksum."""
+    path.write_bytes(data)
+    store._warned.clear()
+    store.failing = False
+    return store.read(NAME) is None and store._warned == {"it is damaged"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n", b"\xff\xfe\x00", b"{}", b"irsa-creds", b"irsa-creds 3 y\n{}", b"[" * 60_000],
+)
+def test_a_file_that_is_not_an_entry_is_not_used(
+    data: bytes, store: Store, cache_dir: Path
 ) -> None:
-    rename = os.rename
-
-    def removed_once(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(os, "rename", rename)
-        for each in place.iterdir():
-            each.unlink()
-        place.rmdir()
-        rename(*args, **kwargs)
-
-    monkeypatch.setattr(os, "rename", removed_once)
-    store.write(NAME, b"one", 60)
-    assert store.read(NAME) == b"one"
-    assert not store.ailing
+    store.write(NAME, b"content", 60)
+    assert damaged(store, cache_dir / f"{NAME}.json", data)
 
 
-def test_a_relative_place_stays_where_it_was(
+def test_an_entry_that_was_cut_or_changed_anywhere_is_not_used(
+    store: Store, cache_dir: Path
+) -> None:
+    path = cache_dir / f"{NAME}.json"
+    store.write(NAME, b"content", 60)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        assert damaged(store, path, whole[:at])
+        assert damaged(store, path, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    path.write_bytes(whole)
+    assert store.read(NAME) == b"content"
+
+
+def test_an_entry_under_another_name_is_not_used(store: Store, cache_dir: Path) -> None:
+    store.write(OTHER, b"content", 60)
+    path = (cache_dir / f"{OTHER}.json").rename(cache_dir / f"{NAME}.json")
+    assert damaged(store, path, path.read_bytes())
+
+
+def test_a_relative_directory_does_not_follow_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -163,7 +184,7 @@ def test_a_relative_place_stays_where_it_was(
     assert (tmp_path / "cache" / f"{NAME}.json").exists()
 
 
-def test_a_working_directory_that_is_gone_fails_nothing(
+def test_a_removed_working_directory_raises_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -173,13 +194,13 @@ def test_a_working_directory_that_is_gone_fails_nothing(
     store = Store("cache")
     assert store.read(NAME) is None
     store.write(NAME, b"one", 60)
-    assert store.ailing
+    assert store.failing
 
 
-# -- the default place -----------------------------------------------------------------------------
+# -- the default directory -------------------------------------------------------------------------
 
 
-def test_the_default_place_is_in_the_containers_own_temporary_directory(
+def test_the_default_is_a_private_directory_in_the_containers_temporary_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -188,7 +209,7 @@ def test_the_default_place_is_in_the_containers_own_temporary_directory(
     assert (own.name, mode(own)) == (f"irsa-creds-{os.geteuid()}", 0o700)
 
 
-def test_a_link_to_the_temporary_directory_is_followed(
+def test_a_symbolic_link_to_the_temporary_directory_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "there").mkdir()
@@ -198,60 +219,60 @@ def test_a_link_to_the_temporary_directory_is_followed(
     assert Store().read(NAME) == b"one"
 
 
-def test_without_a_temporary_directory_nothing_is_kept(
+def test_without_a_temporary_directory_nothing_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     store = Store()
     store.write(NAME, b"one", 60)
     assert store.read(NAME) is None
-    (said,) = warnings(caplog)
-    assert said.endswith("No such file or directory.")
+    (message,) = warnings(caplog)
+    assert message.endswith("No such file or directory.")
 
 
 # -- locks -----------------------------------------------------------------------------------------
 
 
-def test_a_lock_is_held_until_the_end_of_the_stack(store: Store, place: Path) -> None:
-    other = Store(str(place))
+def test_a_lock_is_released_at_the_end_of_the_stack(store: Store, cache_dir: Path) -> None:
+    other = Store(str(cache_dir))
     with contextlib.ExitStack() as stack:
         assert store.lock(NAME, stack, 5.0)
         assert not other.lock(NAME, stack, 5.0)
-        assert locked(other, OTHER)
-    assert locked(other)
+        assert can_lock(other, OTHER)
+    assert can_lock(other)
 
 
-def test_a_lock_that_was_taken_long_ago_is_replaced_once(store: Store, place: Path) -> None:
-    other = Store(str(place))
+def test_a_lock_taken_too_long_ago_is_replaced_once(store: Store, cache_dir: Path) -> None:
+    other = Store(str(cache_dir))
     with contextlib.ExitStack() as stack:
         assert store.lock(NAME, stack, 5.0)
-        age(place / f"{NAME}.lock", 4)
-        assert not locked(other)
-        assert not locked(other)
-        age(place / f"{NAME}.lock", 6)
-        assert not locked(other)
+        age(cache_dir / f"{NAME}.lock", 4)
+        assert not can_lock(other)
+        assert not can_lock(other)
+        age(cache_dir / f"{NAME}.lock", 6)
+        assert not can_lock(other)
         assert other.lock(NAME, stack, 5.0)
-        assert not locked(store), "the new one is young"
-    assert locked(other)
+        assert not can_lock(store), "the new one is young"
+    assert can_lock(other)
 
 
-def test_a_lock_that_is_in_use_is_not_old(store: Store, place: Path) -> None:
-    assert locked(store)
-    (file,) = place.iterdir()
+def test_taking_a_lock_sets_its_age_to_zero(store: Store, cache_dir: Path) -> None:
+    assert can_lock(store)
+    (file,) = cache_dir.iterdir()
     os.utime(file, (0, 0))
-    assert locked(store)
+    assert can_lock(store)
     assert time.time() - file.stat().st_mtime < 60
 
 
 @pytest.mark.parametrize("call", ["utime", "stat"])
-def test_a_lock_that_another_process_replaces_meanwhile_is_no_error(
-    call: str, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_lock_that_another_process_replaces_meanwhile_is_not_an_error(
+    call: str, store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = getattr(os, call)
 
     def replaced(path: Any, *args: Any, **kwargs: Any) -> Any:
         if path == f"{NAME}.lock":
-            (place / path).unlink()
+            (cache_dir / path).unlink()
         return called(path, *args, **kwargs)
 
     with contextlib.ExitStack() as stack:
@@ -259,7 +280,7 @@ def test_a_lock_that_another_process_replaces_meanwhile_is_no_error(
             assert store.lock(NAME, stack, 5.0)
         monkeypatch.setattr(os, call, replaced)
         assert store.lock(NAME, stack, 5.0) == (call == "utime")
-    assert not store.ailing
+    assert not store.failing
 
 
 @pytest.mark.parametrize(
@@ -270,10 +291,10 @@ def test_a_lock_that_another_process_replaces_meanwhile_is_no_error(
         NotImplementedError("no flock"),
     ],
 )
-def test_where_no_lock_can_be_had_each_asks_for_itself(
+def test_without_locks_each_process_calls_sts_itself(
     error: Exception,
     store: Store,
-    place: Path,
+    cache_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -281,31 +302,31 @@ def test_where_no_lock_can_be_had_each_asks_for_itself(
         raise error
 
     monkeypatch.setattr("fcntl.flock", broken)
-    assert locked(store)
-    assert locked(store)
-    (said,) = warnings(caplog)
+    assert can_lock(store)
+    assert can_lock(store)
+    (message,) = warnings(caplog)
     reason = error.strerror if isinstance(error, OSError) else "NotImplementedError"
-    assert said.endswith(f"'{place}': {reason}.")
+    assert message.endswith(f"'{cache_dir}': {reason}.")
 
 
-# -- what was given up, and what is old ------------------------------------------------------------
+# -- revoked keys and old files -------------------------------------------------------------------
 
 
 def test_a_key_stays_revoked_when_the_entry_is_written_again(store: Store) -> None:
-    assert not store.is_revoked(OTHER)
-    store.revoke(OTHER)
-    store.revoke(OTHER)
+    assert not store.is_revoked(KEY)
+    store.revoke(KEY)
+    store.revoke(KEY)
     store.write(NAME, b"one", 60)
-    assert store.is_revoked(OTHER)
-    assert not store.is_revoked(NAME)
+    assert store.is_revoked(KEY)
+    assert not store.is_revoked("ASIAEXAMPLF")
 
 
-def test_remove_leaves_nothing_of_that_name(store: Store, place: Path) -> None:
+def test_remove_deletes_all_files_of_that_name(store: Store, cache_dir: Path) -> None:
     for name in (NAME, "other"):
         store.write(name, b"one", 60)
-        assert locked(store, name)
+        assert can_lock(store, name)
     store.remove(NAME)
-    assert {each.name for each in place.iterdir()} == {"other.json", "other.lock"}
+    assert {each.name for each in cache_dir.iterdir()} == {"other.json", "other.lock"}
 
 
 def age(path: Path, seconds: float) -> None:
@@ -313,63 +334,67 @@ def age(path: Path, seconds: float) -> None:
     os.utime(path, (time.time() - seconds, time.time() - seconds))
 
 
-def test_old_files_of_ours_are_swept_at_the_first_write(store: Store, place: Path) -> None:
-    place.mkdir(mode=0o700)
+def test_the_first_write_removes_old_files_and_no_foreign_ones(
+    store: Store, cache_dir: Path
+) -> None:
+    cache_dir.mkdir(mode=0o700)
     a, b, week = "a" * 64, "b" * 64, 7 * 86_400
     ages = {".json": 601, ".1f.tmp": 601, ".revoked": 9 * 86_400, ".lock": 9 * 86_400}
     old = {a + ending: seconds for ending, seconds in ages.items()}
     young = {f"{b}.json": 500, f"{b}.1f.tmp": 500, f"{b}.revoked": week, f"{b}.lock": week}
-    # It may be somebody's home directory.
+    # The directory may be a home directory.
     foreign = dict.fromkeys(
         ("notes.txt", "README", "package.json", "poetry.lock", "draft.tmp", f"{a[1:]}.json"),
         9 * 86_400,
     )
     for name, seconds in (old | young | foreign).items():
-        age(place / name, seconds)
+        age(cache_dir / name, seconds)
     store.write(NAME, b"one", 60)
-    assert {each.name for each in place.iterdir()} == {f"{NAME}.json", *young, *foreign}
+    assert {each.name for each in cache_dir.iterdir()} == {f"{NAME}.json", *young, *foreign}
 
 
-def test_an_entry_is_old_when_its_credentials_have_ended(store: Store, place: Path) -> None:
+def test_the_age_of_an_entry_counts_from_the_end_of_its_credentials(
+    store: Store, cache_dir: Path
+) -> None:
     store.write(NAME, b"one", 3600)
-    ends_in = (place / f"{NAME}.json").stat().st_mtime - time.time()
+    ends_in = (cache_dir / f"{NAME}.json").stat().st_mtime - time.time()
     assert 3590 < ends_in < 3610
 
 
-def test_the_place_is_swept_once_an_hour_and_no_more(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_old_files_are_removed_once_an_hour(
+    store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write(NAME, b"one", 60)
-    age(place / f"{OTHER}.json", 700)
+    age(cache_dir / f"{OTHER}.json", 700)
     store.write(NAME, b"two", 60)
-    assert (place / f"{OTHER}.json").exists()
+    assert (cache_dir / f"{OTHER}.json").exists()
     monkeypatch.setattr(store, "_swept_at", store._swept_at - 3601)
     store.write(NAME, b"three", 60)
-    assert not (place / f"{OTHER}.json").exists()
+    assert not (cache_dir / f"{OTHER}.json").exists()
 
 
-def test_a_file_that_another_process_swept_is_no_trouble(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_another_process_removed_meanwhile_is_not_an_error(
+    store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place.mkdir(mode=0o700)
-    age(place / f"{OTHER}.json", 700)
-    listed = store_module._listed
+    cache_dir.mkdir(mode=0o700)
+    age(cache_dir / f"{OTHER}.json", 700)
+    listed = store_module._files
 
-    def swept_meanwhile(directory: int) -> Any:
+    def removed_meanwhile(directory: int) -> Any:
         found = listed(directory)
-        (place / f"{OTHER}.json").unlink()
+        (cache_dir / f"{OTHER}.json").unlink()
         return found
 
-    monkeypatch.setattr("irsa_creds._shared_cache.store._listed", swept_meanwhile)
+    monkeypatch.setattr("irsa_creds._shared_cache.store._files", removed_meanwhile)
     store.write(NAME, b"one", 60)
-    assert not store.ailing
+    assert not store.failing
 
 
-# -- what is said ----------------------------------------------------------------------------------
+# -- warnings --------------------------------------------------------------------------------------
 
 
-def test_a_trouble_is_told_once_and_only_the_next_spell_may_tell_of_another(
-    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_each_reason_is_logged_once_and_one_while_the_directory_fails(
+    store: Store, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(code: int) -> Callable[..., None]:
         def failing(*_: object, **__: object) -> None:
@@ -381,14 +406,14 @@ def test_a_trouble_is_told_once_and_only_the_next_spell_may_tell_of_another(
     for code in (errno.ENOSPC, errno.EROFS):
         monkeypatch.setattr(os, "rename", fail(code))
         store.write(NAME, b"one", 60)
-    (said,) = warnings(caplog)
-    assert said == (
+    (message,) = warnings(caplog)
+    assert message == (
         "The shared cache is not usable now, and this process calls STS itself. "
-        f"'{place}': No space left on device."
+        f"'{cache_dir}': No space left on device."
     )
     monkeypatch.setattr(os, "rename", rename)
     store.write(NAME, b"one", 60)
-    assert not store.ailing
+    assert not store.failing
     for code in (errno.ENOSPC, errno.EROFS):
         monkeypatch.setattr(os, "rename", fail(code))
         store.write(NAME, b"one", 60)
@@ -398,17 +423,17 @@ def test_a_trouble_is_told_once_and_only_the_next_spell_may_tell_of_another(
     assert "Read-only file system" in warnings(caplog)[1]
 
 
-def test_one_store_tells_for_all_identities_of_a_place(place: Path) -> None:
-    assert Store.at(str(place)) is Store.at(str(place))
-    assert Store.at(str(place)) is not Store.at(None)
+def test_all_identities_share_the_store_of_a_directory(cache_dir: Path) -> None:
+    assert Store.at(str(cache_dir)) is Store.at(str(cache_dir))
+    assert Store.at(str(cache_dir)) is not Store.at(None)
 
 
-def test_a_system_without_owners_of_files_keeps_nothing(
+def test_a_system_without_owners_of_files_stores_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr(os, "geteuid")
     assert store.read(NAME) is None
-    assert not store.is_revoked(OTHER)
-    assert locked(store)
-    (said,) = warnings(caplog)
-    assert said.endswith("this system has no owners of files that could be checked.")
+    assert not store.is_revoked(KEY)
+    assert can_lock(store)
+    (message,) = warnings(caplog)
+    assert message.endswith("this system has no owners of files that could be checked.")

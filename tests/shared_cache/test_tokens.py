@@ -1,4 +1,4 @@
-"""Which tokens share an entry: two that STS can tell apart never do, a renewed one still does."""
+"""Which tokens share an entry: a renewed one does, one that STS can tell apart does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# As GitHub writes them; the trust policy may ask for any of these.
+# Claims of a GitHub token; the trust policy may have a condition on each.
 DEPLOY: dict[str, Any] = {
     "iss": "https://token.actions.githubusercontent.com",
     "sub": "repo:octo/app:ref:refs/heads/main",
@@ -31,7 +31,7 @@ DEPLOY: dict[str, Any] = {
 LINT = {**DEPLOY, "job_workflow_ref": "octo/app/.github/workflows/lint.yml@refs/heads/main"}
 RENEWED = {"exp": 1_700_000_900, "iat": 1_700_000_600, "nbf": 1_700_000_000, "jti": "another"}
 
-# As the kubelet projects it.
+# Claims of a token that the kubelet projects.
 POD: dict[str, Any] = {
     "iss": "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE",
     "sub": "system:serviceaccount:shop:reports",
@@ -63,10 +63,10 @@ def _pod(sts: LoopbackSts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
-def key_of(claims: object, place: Path) -> str:
+def key_of(claims: object, cache_dir: Path) -> str:
     """Return the key that a new process with this token gets, or the code of its error."""
     irsa_creds.reset()
-    provider = irsa_creds.provider(token=lambda: jwt(claims), shared_cache=place)
+    provider = irsa_creds.provider(token=lambda: jwt(claims), shared_cache=cache_dir)
     try:
         return provider.get().access_key_id
     except irsa_creds.ExchangeError as error:
@@ -74,21 +74,21 @@ def key_of(claims: object, place: Path) -> str:
 
 
 def test_a_job_that_sts_denies_never_gets_the_credentials_of_another_job(
-    sts: LoopbackSts, place: Path
+    sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    assert key_of(DEPLOY, place) == "ASIA0000000000000001"
+    assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000001"
     sts.refusal = "AccessDenied"
-    assert key_of(LINT, place) == "AccessDenied"
+    assert key_of(LINT, cache_dir) == "AccessDenied"
     assert len(sts.calls) == 2
-    assert key_of(DEPLOY, place) == "ASIA0000000000000001"
+    assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000001"
 
 
-def test_a_job_never_gets_the_denial_of_another_job(sts: LoopbackSts, place: Path) -> None:
+def test_a_job_never_gets_the_denial_of_another_job(sts: LoopbackSts, cache_dir: Path) -> None:
     sts.refusal = "AccessDenied"
-    assert key_of(LINT, place) == "AccessDenied"
+    assert key_of(LINT, cache_dir) == "AccessDenied"
     sts.refusal = ""
-    assert key_of(DEPLOY, place) == "ASIA0000000000000002"
-    assert key_of(LINT, place) == "AccessDenied", "that of its own entry"
+    assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000002"
+    assert key_of(LINT, cache_dir) == "AccessDenied", "the failure of its own entry"
     assert len(sts.calls) == 2
 
 
@@ -105,17 +105,17 @@ def test_a_job_never_gets_the_denial_of_another_job(sts: LoopbackSts, place: Pat
         {**DEPLOY, "kubernetes.io": "not an object"},
     ],
 )
-def test_tokens_that_differ_in_a_claim_have_entries_of_their_own(
-    other: dict[str, Any], sts: LoopbackSts, place: Path
+def test_tokens_that_differ_in_a_claim_have_separate_entries(
+    other: dict[str, Any], sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    assert key_of(DEPLOY, place) != key_of(other, place)
+    assert key_of(DEPLOY, cache_dir) != key_of(other, cache_dir)
     assert len(sts.calls) == 2
 
 
-def test_two_pods_have_entries_of_their_own(sts: LoopbackSts, place: Path) -> None:
+def test_two_pods_have_separate_entries(sts: LoopbackSts, cache_dir: Path) -> None:
     other = {"name": "reports-1", "uid": "other-uid"}
     known = {**POD["kubernetes.io"], "pod": other}
-    assert key_of(POD, place) != key_of({**POD, "kubernetes.io": known}, place)
+    assert key_of(POD, cache_dir) != key_of({**POD, "kubernetes.io": known}, cache_dir)
     assert len(sts.calls) == 2
 
 
@@ -131,8 +131,8 @@ def test_two_pods_have_entries_of_their_own(sts: LoopbackSts, place: Path) -> No
         pytest.param(DEPLOY, dict(reversed(DEPLOY.items())), id="in another order"),
     ],
 )
-def test_a_token_that_was_only_renewed_still_shares(
-    before: dict[str, Any], after: dict[str, Any], sts: LoopbackSts, place: Path
+def test_a_renewed_token_shares_the_entry(
+    before: dict[str, Any], after: dict[str, Any], sts: LoopbackSts, cache_dir: Path
 ) -> None:
-    assert key_of(before, place) == key_of(after, place)
+    assert key_of(before, cache_dir) == key_of(after, cache_dir)
     assert len(sts.calls) == 1

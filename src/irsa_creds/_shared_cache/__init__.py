@@ -1,6 +1,6 @@
-"""Credentials that the processes of a pod share, in files: a fetcher that looks there first.
+"""Credentials that the processes of a pod share in files: a fetcher that looks there first.
 
-One process holds an entry's lock and calls STS; the others wait for the entry. No trouble with the
+One process takes an entry's lock and calls STS; the others wait for the entry. No error of the
 directory can make a refresh fail.
 
 May import: `_exchange` and below.

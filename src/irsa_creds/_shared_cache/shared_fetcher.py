@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._engine import policy
 from irsa_creds._errors import Failure, IrsaError
-from irsa_creds._shared_cache.entry import (
-    VERSION,
-    Entry,
-    EntryError,
-    Refusal,
-    boot_id,
-    dump,
-    load,
-    mark_of,
-)
+from irsa_creds._shared_cache.entry import VERSION, Entry, SharedFailure, boot_id, dump, load
 from irsa_creds._shared_cache.store import Store
 
 if TYPE_CHECKING:
@@ -34,157 +25,160 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedFetcher"]
 
-#: Seconds after which a lock holder counts as stopped, and another process takes its place.
+#: Seconds after which a lock holder counts as stopped, and another process replaces its lock.
 _PATIENCE = 5.0
 _POLL = 0.03, 0.1
-#: The token's path is no part of the identity: the token's claims are.
-_ELSEWHERE = {"token", "token_file"}
-#: Claims that a renewed token has anew; the trust policy and session tags may depend on all others.
+#: The claims of the token identify it, wherever the token comes from.
+_NO_IDENTITY = {"token", "token_file"}
+#: Claims that differ in a renewed token; the trust policy and session tags may use all others.
 _RENEWED = {"exp", "iat", "jti", "nbf"}
-#: The kubelet's own claim, and what of it changes with each renewal. Source: Kubernetes,
+#: The kubelet's own claim, and the field in it that each renewal changes. Source: Kubernetes,
 #: pkg/serviceaccount/claims.go.
 _KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
 #: Seconds for which a failure can be of use to another process.
-_REFUSAL_LASTS = 3_600.0
+_FAILURE_SECONDS = 3_600.0
 
 
-class _Named(NamedTuple):
-    """An entry's name, and the fingerprint of the token that it was made of."""
+class _EntryId(NamedTuple):
+    """The name of an entry, and the fingerprint of the token that the name was made from."""
 
     name: str
     token: str
 
 
 class SharedFetcher:
-    """What one provider shares with the other processes of its pod.
-
-    Nothing about the cache makes a refresh fail: without it, each process calls STS itself.
+    """Get credentials from the shared cache, or from STS for all processes of the pod.
 
     Args:
         config: the identity.
-        pilot: calls STS.
+        fetcher: calls STS.
         clock: this process's clocks.
-        place: a directory; None: the container's directory for temporary files.
+        directory: None: the container's directory for temporary files.
     """
 
-    def __init__(self, config: Config, pilot: StsFetcher, clock: Clock, place: str | None) -> None:
-        self.given = place
+    def __init__(
+        self, config: Config, fetcher: StsFetcher, clock: Clock, directory: str | None
+    ) -> None:
+        self.directory = directory
         self._config = config
-        self._store = Store.at(place)
-        self._pilot = pilot
+        self._store = Store.at(directory)
+        self._fetcher = fetcher
         self._clock = clock
-        # The keys that this process revoked: the directory may not have kept that.
+        # The keys that this process revoked: the directory may have lost their files.
         self._revoked: set[str] = set()
-        # The entry's name for the token that was read last.
-        self._name: str | None = None
-        # The process whose refresh is in the cache at this moment, and when that is overdue.
+        # Whether the last token could be shared.
+        self._is_shared = False
+        # The process with a refresh in the cache at this moment, and when that is overdue.
         self._inside = 0, 0.0
 
     @property
     def works(self) -> bool:
         """Whether other processes see what this one fetches, as far as is known."""
-        return self._name is not None and not self._store.ailing
+        return self._is_shared and not self._store.failing
 
-    def fetch(self, refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+    def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         """Return what another process has fetched, or call STS for all of them.
 
         Args:
-            refresh: its deadline bounds all, waiting for other processes included.
-            held: the credentials that this process has already.
+            refresh: its deadline includes the time to wait for other processes.
+            current: the credentials that this process has already.
         """
-        if self._hangs():
-            return self._pilot.fetch(refresh, held)
+        if self._is_hanging():
+            return self._fetcher.fetch(refresh, current)
         locks = contextlib.ExitStack()
         try:
-            found = named = None
-            with self._in_cache(refresh):
-                named = self._named(self._pilot.token)
-                found = named and self._wait(named, refresh, held, locks)
+            found = entry_id = None
+            with self._using_cache(refresh):
+                entry_id = self._entry_id(self._fetcher.token)
+                found = entry_id and self._wait(entry_id, refresh, current, locks)
             if found is not None:
-                self._tell(found, refresh)
+                self._note(found, refresh)
                 return found
-            outcome = self._pilot.fetch(refresh, held)
-            # The token may have changed since the entry's name was made of it: what STS gave for
-            # the new one does not belong under that name.
-            if named and (self._pilot.is_chained or refresh.sent == named.token):
-                with self._in_cache(refresh):
-                    self._leave(named, outcome, refresh, held)
+            outcome = self._fetcher.fetch(refresh, current)
+            # If the token has changed meanwhile, the outcome does not belong under that name.
+            if entry_id and (self._fetcher.is_chained or refresh.sent == entry_id.token):
+                with self._using_cache(refresh):
+                    self._share(entry_id, outcome, refresh, current)
             return outcome
         finally:
-            with self._in_cache(refresh):
+            with self._using_cache(refresh):
                 locks.close()
 
     def revoke(self, access_key_id: str) -> None:
-        """Revoke a key: no process takes it out of the cache any more."""
-        if not access_key_id:
-            # There were no credentials yet.
-            return
-        mark = mark_of(access_key_id)
-        self._revoked.add(mark)
-        if not self._hangs():
-            self._store.revoke(mark)
+        """Revoke a key: no process takes it from the cache again."""
+        # Empty: there were no credentials yet.
+        if access_key_id:
+            self._revoked.add(access_key_id)
+            if not self._is_hanging():
+                self._store.revoke(access_key_id)
 
     def purge(self) -> None:
         """Remove this identity's entry."""
-        with self._store.tolerant():
-            named = self._named(self._pilot.peek)
-            if named is not None and not self._hangs():
-                self._store.remove(named.name)
+        with self._store.catch_errors():
+            entry_id = self._entry_id(self._fetcher.peek)
+            if entry_id is not None and not self._is_hanging():
+                self._store.remove(entry_id.name)
 
     # -- a file system that hangs ------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _in_cache(self, refresh: Refresh) -> Iterator[None]:
-        """Tolerate any error of the cache, and let the next refresh see if this one hangs there."""
+    def _using_cache(self, refresh: Refresh) -> Iterator[None]:
+        """Catch any error of the cache, and let the next refresh see whether this one hangs."""
         self._inside = os.getpid(), refresh.overdue_at
         try:
-            with self._store.tolerant():
+            with self._store.catch_errors():
                 yield
         finally:
             self._inside = 0, 0.0
 
-    def _hangs(self) -> bool:
+    def _is_hanging(self) -> bool:
         """Whether an earlier, overdue refresh is still in the cache: the file system hangs.
 
-        Each further one would hang there as well, and none would ever reach STS.
+        Every further refresh would hang there as well and never reach STS.
         """
         pid, overdue_at = self._inside
         # In a forked child the parent's refresh does not exist.
         if pid != os.getpid() or self._clock.now() < overdue_at:
             return False
-        self._store.complain("an earlier look there does not come to an end")
+        self._store.warn("an earlier access to it has not returned")
         return True
 
-    # -- the process that calls STS ----------------------------------------------------------------
+    # -- waiting for the process that calls STS ----------------------------------------------------
 
     def _wait(
-        self, named: _Named, refresh: Refresh, held: Snapshot, locks: contextlib.ExitStack
+        self,
+        entry_id: _EntryId,
+        refresh: Refresh,
+        current: Snapshot,
+        locks: contextlib.ExitStack,
     ) -> Snapshot | Failure | None:
-        """Return what another process left, or None when this process is to call STS.
+        """Return what another process shared, or None if this process is to call STS.
 
-        It waits while another process holds the lock. If that leaves nothing for 5 s, it may be
-        stopped for good, and one waiting process gets a new lock. A process that has waited twice
-        as long calls STS without one.
+        If a lock holder shares nothing within 5 s, it may be stopped for good, and one waiting
+        process takes a new lock. After 10 s a waiting process calls STS without a lock.
         """
         now = self._clock.now()
         # A refresh that has little time waits for a third of it.
         patience = min(_PATIENCE, (refresh.deadline - now) / 3)
         # The lock holder may be another thread of this process, which waits for this one.
         ends_at = now if refresh.alone else now + 2 * patience
-        # Earlier, and by chance: a second stopped holder is replaced before all go without a lock.
+        # Not all processes replace a lock at the same time, and a second stopped holder is replaced
+        # before all call STS without a lock.
         patience *= policy.DRAW(0.8, 1.0)
         while True:
-            found = self._found(named, refresh, held)
+            found = self._look_up(entry_id, refresh, current)
             if found is not None or self._clock.now() >= ends_at:
                 return found
-            if self._store.lock(named.name, locks, patience):
-                # The holder before may just have left something.
-                return self._found(named, refresh, held)
+            if self._store.lock(entry_id.name, locks, patience):
+                # The previous lock holder may have just written the entry.
+                return self._look_up(entry_id, refresh, current)
             self._clock.sleep(policy.DRAW(*_POLL))
 
-    def _found(self, named: _Named, refresh: Refresh, held: Snapshot) -> Snapshot | Failure | None:
+    def _look_up(
+        self, entry_id: _EntryId, refresh: Refresh, current: Snapshot
+    ) -> Snapshot | Failure | None:
         """Return what the entry has, if that is better than what this process has."""
-        entry = self._read(named.name)
+        entry = self._read(entry_id)
         if entry is None:
             return None
         now = self._clock.now()
@@ -193,117 +187,112 @@ class SharedFetcher:
             snapshot is not None
             and snapshot.end_of_use > now + refresh.min_ttl
             # The newer one, not the one that lasts longer: a role's maximum may have been cut.
-            and snapshot.sent_at > held.sent_at
-            # Its revocation may be under way.
-            and snapshot.credentials.access_key_id != held.credentials.access_key_id
+            and snapshot.sent_at > current.sent_at
+            # The current key may be about to be revoked.
+            and snapshot.credentials.access_key_id != current.credentials.access_key_id
         ):
             return snapshot
-        if entry.refusal is None:
+        if entry.failure is None:
             return None
-        wall = self._clock.wall()
-        return entry.refusal.answer(now, wall, blocking=refresh.blocking, token=named.token)
+        wall, token = self._clock.wall(), entry_id.token
+        return entry.failure.as_cached(now, wall, blocking=refresh.blocking, token=token)
 
     # -- the entry ---------------------------------------------------------------------------------
 
-    def _leave(
-        self, named: _Named, outcome: Snapshot | Failure, refresh: Refresh, held: Snapshot
+    def _share(
+        self, entry_id: _EntryId, outcome: Snapshot | Failure, refresh: Refresh, current: Snapshot
     ) -> None:
-        """Leave STS's answer for the other processes; network failures are each process's own."""
-        name = named.name
-        if isinstance(outcome, Failure) and not self._concerns_all(outcome, refresh):
+        """Write what STS returned for the other processes."""
+        if isinstance(outcome, Failure) and not self._concerns_other_processes(outcome, refresh):
             return
-        entry = self._read(name) or Entry(boot_id())
+        entry = self._read(entry_id) or Entry(boot_id())
         if isinstance(outcome, Failure):
-            refusal = self._refusal(outcome, entry.refusal, refresh, held)
-            entry = entry._replace(
-                refusal=refusal._replace(token=named.token if outcome.bad_token else None)
-            )
-            lasts = max(entry.wall_at + entry.lifetime - self._clock.wall(), _REFUSAL_LASTS)
-            self._store.write(name, dump(entry, name), lasts)
-            return
-        there = self._usable(entry)
-        # A process that was stopped during its call to STS replaces nothing newer.
-        if there is None or there.sent_at <= outcome.sent_at:
-            self._store.write(name, dump(Entry.of(outcome), name), outcome.lifetime)
+            token = entry_id.token if outcome.bad_token else None
+            failure = self._shared_failure(outcome, entry.failure, refresh, current)
+            entry = entry._replace(failure=failure._replace(token=token))
+            left = entry.wall_at + entry.lifetime - self._clock.wall()
+            lifetime = max(left, _FAILURE_SECONDS)
+        else:
+            newest = self._usable(entry)
+            # A process that was stopped during its call to STS replaces nothing newer.
+            if newest is not None and newest.sent_at > outcome.sent_at:
+                return
+            entry, lifetime = Entry.from_snapshot(outcome), outcome.lifetime
+        self._store.write(entry_id.name, dump(entry), lifetime)
 
-    def _concerns_all(self, failure: Failure, refresh: Refresh) -> bool:
-        """Whether a failure means anything to other processes."""
+    def _concerns_other_processes(self, failure: Failure, refresh: Refresh) -> bool:
         return (
+            # Another process may reach STS where this one does not.
             failure.status is not None
-            # A failure of the source role, which has an entry of its own.
+            # A failure of the source role, which has its own entry.
             and failure.again_in is None
             # A failure of the source role's key: another process may have another key.
-            and not (failure.bad_token and self._pilot.is_chained)
+            and not (failure.bad_token and self._fetcher.is_chained)
             # This process was stopped meanwhile.
             and self._clock.now() < refresh.overdue_at
         )
 
-    def _refusal(
-        self, failure: Failure, before: Refusal | None, refresh: Refresh, held: Snapshot
-    ) -> Refusal:
+    def _shared_failure(
+        self, failure: Failure, last: SharedFailure | None, refresh: Refresh, current: Snapshot
+    ) -> SharedFailure:
         now = self._clock.now()
-        in_a_row = before.in_a_row + 1 if before else 1
-        blocking = (before.blocking_in_a_row if before else 0) + refresh.blocking
+        in_a_row = last.in_a_row + 1 if last else 1
+        blocking = (last.blocking_in_a_row if last else 0) + refresh.blocking
         if refresh.blocking:
             pause = policy.record_seconds(failure, blocking, policy.DRAW)
         else:
-            pause = policy.background_pause(failure, in_a_row, held.left(now), policy.DRAW)
-        return Refusal(failure, in_a_row, blocking, now, now + pause)
+            pause = policy.background_pause(failure, in_a_row, current.left(now), policy.DRAW)
+        return SharedFailure(failure, in_a_row, blocking, now, now + pause)
 
     def _usable(self, entry: Entry, later: float = 0.0) -> Snapshot | None:
         """Return the credentials of an entry, if no process revoked them."""
         snapshot = entry.snapshot(self._clock.now(), self._clock.wall(), later)
         if snapshot is None:
             return None
-        mark = mark_of(snapshot.credentials.access_key_id)
-        if self._store.is_revoked(mark):
+        key = snapshot.credentials.access_key_id
+        if self._store.is_revoked(key):
             return None
-        if mark in self._revoked:
+        if key in self._revoked:
             # The disk was full, or another user moved the directory away and back.
-            self._store.revoke(mark)
+            self._store.revoke(key)
             return None
         return snapshot
 
-    def _read(self, name: str) -> Entry | None:
-        data = self._store.read(name)
-        if data is None:
-            return None
-        try:
-            entry = load(data, name, self._pilot.role_arn)
-        except EntryError as error:
-            self._store.complain(str(error), name)
-            return None
+    def _read(self, entry_id: _EntryId) -> Entry | None:
+        content = self._store.read(entry_id.name)
+        entry = None if content is None else load(content)
         # The instants of another boot mean nothing.
-        return entry if entry.boot_id == boot_id() else None
+        return entry if entry and entry.boot_id == boot_id() else None
 
-    def _tell(self, found: Snapshot | Failure, refresh: Refresh) -> None:
-        """Tell subscribers: attempt 0, for this process did not call STS."""
-        role, latency = self._pilot.role_arn, self._clock.now() - refresh.started_at
+    def _note(self, found: Snapshot | Failure, refresh: Refresh) -> None:
+        """Keep the event for subscribers, as attempt 0: this process did not call STS."""
+        role, latency = self._fetcher.role_arn, self._clock.now() - refresh.started_at
         if isinstance(found, Failure):
             refresh.note("RefreshFailed", role, found.code, 0, latency)
         else:
             refresh.note("RefreshSucceeded", role, 0, latency, found.credentials.expiration)
 
-    def _named(self, read: Callable[[], Token]) -> _Named | None:
-        """Return the entry's name for the token as it is now; None if nothing can be shared."""
+    def _entry_id(self, read: Callable[[], Token]) -> _EntryId | None:
+        """Return the id of the current token's entry; None if the token cannot be shared."""
         try:
             token = read()
         except IrsaError:
-            # The pilot meets it as well, and reports it.
+            # The other fetcher gets the same error, and reports it.
             return None
-        # First: without a boot id there are no instants to share.
+        # First: without a boot id no instants can be shared.
         boot_id()
-        self._name = _name(self._config, token)
-        if self._name is None:
-            self._store.complain("the token does not name its iss, sub and aud")
+        name = _entry_name(self._config, token)
+        self._is_shared = name is not None
+        if name is None:
+            self._store.warn("the token does not name its iss, sub and aud")
             return None
-        return _Named(self._name, token.fingerprint)
+        return _EntryId(name, token.fingerprint)
 
 
-def _name(config: Config, token: Token) -> str | None:
-    """Return the name of an identity's entry; None for a token that does not tell whose it is.
+def _entry_name(config: Config, token: Token) -> str | None:
+    """Return a hash of the identity and of all claims that STS could tell two tokens apart by.
 
-    It is a hash over the identity and all claims that STS could tell two tokens apart by.
+    None: the token does not identify its subject.
     """
     claims = token.claims or {}
     if not all(claims.get(name) for name in ("iss", "sub", "aud")):
@@ -313,11 +302,11 @@ def _name(config: Config, token: Token) -> str | None:
     if isinstance(pod, dict):
         known = {name: value for name, value in pod.items() if name not in _KUBERNETES_RENEWED}
         claims[_KUBERNETES] = known
-    text = json.dumps([VERSION, _plain(config), claims], sort_keys=True, default=_plain)
+    text = json.dumps([VERSION, _fields(config), claims], sort_keys=True, default=_fields)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """Return the fields that tell two identities apart: a `repr` hides what makes them differ."""
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the fields that make up an identity; a `repr` hides values that differ."""
     fields = value._replace(region=None)._asdict()
-    return {name: found for name, found in fields.items() if name not in _ELSEWHERE}
+    return {name: found for name, found in fields.items() if name not in _NO_IDENTITY}

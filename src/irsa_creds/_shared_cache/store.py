@@ -1,14 +1,14 @@
-"""A private directory in which the processes of a pod leave entries for each other.
+"""A private directory in which the processes of a pod exchange small files.
 
-Nothing here raises: if the directory is not usable, one warning says so, and it holds nothing.
+Nothing here raises: if the directory is not usable, one warning says so, and reading finds nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import importlib
-import itertools
 import logging
 import os
 import re
@@ -30,114 +30,129 @@ _PRIVATE_DIRECTORY = 0o700
 _PRIVATE_FILE = 0o600
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
-#: An entry has some 4 kB. A larger file is not an entry.
+#: An entry has about 4 kB. A larger file is not an entry.
 _LIMIT = 65_536
 _ENTRY, _REVOKED, _LOCK, _TEMPORARY = ".json", ".revoked", ".lock", ".tmp"
 _DAY = 86_400.0
-# Seconds after its time that a file is removed. An entry's time is the end of its credentials; no
-# write takes ten minutes; and no credentials last longer than a week.
+# A file is removed this many seconds after its modification time, which for an entry is the end of
+# its credentials. A write takes less than ten minutes; credentials last a week at most.
 _GRACE = {_ENTRY: 600.0, _TEMPORARY: 600.0, _REVOKED: 8 * _DAY, _LOCK: 8 * _DAY}
-#: All names are SHA-256 hashes.
-_OURS = r"[0-9a-f]{64}(?:\.[0-9a-f]+)?\.(?:json|tmp|revoked|lock)"
-_SWEPT_AT_ONCE = 65_536
+#: All names are SHA-256 hashes. A directory that a user chose may hold other files as well.
+_FILE_NAME = r"[0-9a-f]{64}(?:\.[0-9a-f]+)?\.(?:json|tmp|revoked|lock)"
 _SWEEP_INTERVAL = 3_600.0
 
 
 class Store:
-    """Small files by name, each written whole or not at all, and locks.
+    """Small files by name, each replaced as a whole, and locks.
 
     Args:
-        place: a directory; if others may look into it, a directory of our own inside it is used.
-            None: the container's directory for temporary files.
+        directory: None: the container's directory for temporary files. If other users may look into
+            it, a private directory inside it is used.
     """
 
-    def __init__(self, place: str | None = None) -> None:
-        self._given = place is not None
-        # A program may change its directory; one in a directory that was removed has none.
+    def __init__(self, directory: str | None = None) -> None:
+        self._given = directory is not None
+        # A program may change its working directory, or that may have been removed.
         with contextlib.suppress(OSError):
-            if place is None:
-                place = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - checked
+            if directory is None:
+                directory = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - checked
             else:
-                place = os.path.abspath(os.fsdecode(place))
-        self._place = place or "."
-        self._path = self._place  # the directory as it was opened last, for messages
-        self._told: set[str] = set()
+                directory = os.path.abspath(os.fsdecode(directory))
+        self._root = directory or "."
+        self._path = self._root  # the directory as it was opened last, for messages
+        self._warned: set[str] = set()
         self._swept_at = float("-inf")
         #: Whether the directory was not usable when it was used last.
-        self.ailing = False
+        self.failing = False
 
     @classmethod
     @functools.lru_cache(maxsize=256)
-    def at(cls, place: str | None) -> Store:
+    def at(cls, directory: str | None) -> Store:
         """Return the store of a directory: one for all identities, so that each warns once."""
-        return cls(place)
+        return cls(directory)
 
     def read(self, name: str) -> bytes | None:
-        """Return the entry of that name; None if there is none that can be used."""
-        with self.tolerant(), self._directory() as (directory, _):
+        """Return the content of the entry of that name; None if there is no usable one."""
+        with self.catch_errors(), self._directory() as (directory, _):
+            file_name = name + _ENTRY
             try:
-                file = os.open(name + _ENTRY, _flags(os.O_RDONLY), dir_fd=directory)
+                file = os.open(file_name, _flags(os.O_RDONLY), dir_fd=directory)
             except FileNotFoundError:
                 return None
             try:
-                _check_file(os.fstat(file), name + _ENTRY)
-                return os.read(file, _LIMIT + 1)
+                _check_file(os.fstat(file), file_name)
+                data = os.read(file, _LIMIT + 1)
             finally:
                 os.close(file)
+            content = data.partition(b"\n")[2]
+            if data != with_checksum(name, content):
+                raise OSError(0, "it is damaged", file_name)
+            return content
         return None
 
-    def write(self, name: str, content: bytes, lasts: float) -> None:
+    def write(self, name: str, content: bytes, lifetime: float) -> None:
         """Replace the entry of that name, in one step for all processes that read it.
 
         Args:
             name: the entry's.
             content: all of it.
-            lasts: seconds for which it is of use.
+            lifetime: seconds for which it is of use.
         """
-        with self.tolerant():
-            try:
-                self._write(name, content, lasts)
-            except FileNotFoundError:
-                # Another process removed the directory meanwhile.
-                self._write(name, content, lasts)
-            self.ailing = False
-            self._sweep()
+        with self.catch_errors():
+            temporary = f"{name}.{os.urandom(8).hex()}{_TEMPORARY}"
+            with self._directory() as (directory, _):
+                flags = _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                file = os.open(temporary, flags, _PRIVATE_FILE, dir_fd=directory)
+                try:
+                    # No fsync: no process uses an entry of another boot of the machine.
+                    with open(file, "wb") as opened:
+                        opened.write(with_checksum(name, content))
+                        opened.flush()
+                        end = time.time() + lifetime
+                        os.utime(file, (end, end))
+                    os.rename(temporary, name + _ENTRY, src_dir_fd=directory, dst_dir_fd=directory)
+                except BaseException:
+                    _unlink(temporary, directory)
+                    raise
+                self.failing = False
+                self._sweep(directory)
 
-    def revoke(self, mark: str) -> None:
-        """Leave for all processes that the key with this mark is revoked.
+    def revoke(self, access_key_id: str) -> None:
+        """Record for all processes that this key was revoked.
 
-        It is a file of its own: a process that writes the entry at this moment would lose it there.
+        It is a separate file: a process that replaces the entry at the same time would lose it.
         """
-        with self.tolerant(), self._directory() as (directory, _):
+        with self.catch_errors(), self._directory() as (directory, _):
             flags = _flags(os.O_WRONLY | os.O_CREAT)
-            os.close(os.open(mark + _REVOKED, flags, _PRIVATE_FILE, dir_fd=directory))
+            os.close(os.open(_revoked(access_key_id), flags, _PRIVATE_FILE, dir_fd=directory))
 
-    def is_revoked(self, mark: str) -> bool:
-        """Whether a process revoked the key with this mark."""
+    def is_revoked(self, access_key_id: str) -> bool:
+        """Whether a process revoked this key."""
         absent = contextlib.suppress(FileNotFoundError)
-        with self.tolerant(), self._directory() as (directory, _), absent:
-            os.stat(mark + _REVOKED, dir_fd=directory, follow_symlinks=False)
+        with self.catch_errors(), self._directory() as (directory, _), absent:
+            os.stat(_revoked(access_key_id), dir_fd=directory, follow_symlinks=False)
             return True
         return False
 
     def lock(self, name: str, until: contextlib.ExitStack, patience: float) -> bool:
-        """Take a lock until the end of `until`; False while another process holds it.
+        """Take a lock until the end of `until`; return False while another process has it.
 
-        Where the file system has no locks, it is True as well: each process calls STS itself then.
+        On a file system without locks it returns True as well: each process calls STS itself.
 
         Args:
             name: the lock's.
-            until: ends the lock.
-            patience: seconds after which the holder counts as stopped. Its lock is removed then (it
-                goes on holding a file without a name), and the next call takes a new one.
+            until: releases the lock.
+            patience: seconds after which the lock holder counts as stopped. Its lock file is then
+                removed (it keeps the lock of a file without a name), and the next call takes a new
+                one.
         """
-        with self.tolerant(), self._directory() as (directory, path):
+        with self.catch_errors(), self._directory() as (directory, path):
             filelock = _filelock()
             # A new object each time: in a forked child filelock rejects one of the parent's.
-            lock = filelock.FileLock(
-                os.path.join(path, name + _LOCK), mode=_PRIVATE_FILE, fallback_to_soft=False
-            )
             file, gone = name + _LOCK, contextlib.suppress(FileNotFoundError)
+            lock = filelock.FileLock(
+                os.path.join(path, file), mode=_PRIVATE_FILE, fallback_to_soft=False
+            )
             try:
                 until.enter_context(lock.acquire(timeout=0))
             except filelock.Timeout:
@@ -146,45 +161,39 @@ class Store:
                     if time.time() - taken_at > patience:
                         _unlink(file, directory)
                 return False
-            # From now on its age counts. It also keeps the sweep away from what is in use.
+            # The time at which it was taken, and a lock in use does not count as an old file.
             with gone:
                 os.utime(file, dir_fd=directory, follow_symlinks=False)
         return True
 
     def remove(self, name: str) -> None:
         """Remove all files of that name."""
-        with self.tolerant(), self._directory() as (directory, _):
-            for each in _listed(directory):
+        with self.catch_errors(), self._directory() as (directory, _):
+            for each in _files(directory):
                 if each.name.startswith(name):
                     _unlink(each.name, directory)
 
     @contextlib.contextmanager
-    def tolerant(self) -> Iterator[None]:
-        """Suppress any error, and say why the directory is not usable, once for each reason."""
+    def catch_errors(self) -> Iterator[None]:
+        """Turn any error into a warning."""
         try:
             yield
         except OSError as error:
-            name = error.filename if isinstance(error.filename, str) else ""
-            reason = error.strerror or type(error).__name__
-        except Exception as error:  # noqa: BLE001 - a cache never fails a refresh
-            name, reason = "", type(error).__name__
-        else:
-            return
-        self._say(name, reason)
+            file = error.filename if isinstance(error.filename, str) else ""
+            self.warn(error.strerror or type(error).__name__, file)
+        except Exception as error:  # noqa: BLE001 - the cache never makes a refresh fail
+            self.warn(type(error).__name__)
 
-    def complain(self, reason: str, name: str = "") -> None:
-        """Say why this process does not use the directory, or the entry of that name."""
-        self._say(name and name + _ENTRY, reason)
-
-    def _say(self, name: str, reason: str) -> None:
-        known = self.ailing or reason in self._told
-        self.ailing = True
+    def warn(self, reason: str, file: str = "") -> None:
+        """Log why the directory or a file in it is not usable, once for each reason."""
+        known = self.failing or reason in self._warned
+        self.failing = True
         if not known:
-            self._told.add(reason)
+            self._warned.add(reason)
         log(
             logging.DEBUG if known else logging.WARNING,
             "The shared cache is not usable now, and this process calls STS itself. %s: %s.",
-            quoted_path(os.path.join(self._path, name) if name else self._path),
+            quoted_path(os.path.join(self._path, file) if file else self._path),
             reason,
         )
 
@@ -192,58 +201,49 @@ class Store:
 
     @contextlib.contextmanager
     def _directory(self) -> Iterator[tuple[int, str]]:
-        """Open our directory, created if needed; yield its descriptor and its path."""
-        self._path = path = self._place
+        """Open the private directory, created if needed; yield its descriptor and its path."""
+        self._path = path = self._root
         if not hasattr(os, "geteuid"):
             raise OSError(0, "this system has no owners of files that could be checked")
         with contextlib.ExitStack() as stack:
-            found = _open_own(path, None) if self._given else _open_directory(path, None)
+            found = _open_or_create(path, None) if self._given else _open_directory(path, None)
             stack.callback(os.close, found)
             if not self._given or not _is_private(os.fstat(found)):
                 own = f"irsa-creds-{os.geteuid()}"
-                found = _open_own(own, found)
+                found = _open_or_create(own, found)
                 stack.callback(os.close, found)
                 self._path = path = os.path.join(path, own)
                 _make_private(found)
             _check_parent(found)
             yield found, path
 
-    def _write(self, name: str, content: bytes, lasts: float) -> None:
-        temporary = f"{name}.{os.urandom(8).hex()}{_TEMPORARY}"
-        with self._directory() as (directory, _):
-            flags = _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            file = os.open(temporary, flags, _PRIVATE_FILE, dir_fd=directory)
-            try:
-                # No fsync: no process believes an entry after a restart of the machine.
-                with open(file, "wb") as opened:
-                    opened.write(content)
-                    opened.flush()
-                    end = time.time() + lasts
-                    os.utime(file, (end, end))
-                os.rename(temporary, name + _ENTRY, src_dir_fd=directory, dst_dir_fd=directory)
-            except BaseException:
-                _unlink(temporary, directory)
-                raise
-
-    def _sweep(self) -> None:
+    def _sweep(self, directory: int) -> None:
         """Remove, once an hour, the files that no process can use any more."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_INTERVAL:
             return
         self._swept_at = now
-        with self._directory() as (directory, _):
-            for each in _listed(directory):
-                # A directory that was given may hold other people's files beside ours.
-                if not re.fullmatch(_OURS, each.name):
-                    continue
-                grace = _GRACE[os.path.splitext(each.name)[1]]
-                with contextlib.suppress(FileNotFoundError):
-                    age = time.time() - each.stat(follow_symlinks=False).st_mtime
-                    if age > grace:
-                        _unlink(each.name, directory)
+        for each in _files(directory):
+            with contextlib.suppress(FileNotFoundError):
+                age = time.time() - each.stat(follow_symlinks=False).st_mtime
+                if age > _GRACE[os.path.splitext(each.name)[1]]:
+                    _unlink(each.name, directory)
 
 
-def _open_own(path: str, inside: int | None) -> int:
+def with_checksum(name: str, content: bytes) -> bytes:
+    """Return the content below a line with a checksum over it and its name."""
+    return f"irsa-creds {_hash(name.encode() + content)}\n".encode() + content
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _revoked(access_key_id: str) -> str:
+    return _hash(access_key_id.encode()) + _REVOKED
+
+
+def _open_or_create(path: str, inside: int | None) -> int:
     """Open a directory; if there is none, create it with rights for this user alone."""
     with contextlib.suppress(FileNotFoundError):
         return _open_directory(path, inside)
@@ -262,7 +262,7 @@ def _open_directory(path: str, inside: int | None) -> int:
 
 
 def _make_private(directory: int) -> None:
-    """Check that a directory is ours alone, and take all rights from others."""
+    """Check that the directory belongs to this user, and remove all rights of others."""
     found = os.fstat(directory)
     if found.st_uid != os.geteuid():
         raise OSError(0, f"it belongs to uid {found.st_uid}, not to this process's")
@@ -276,7 +276,7 @@ def _make_private(directory: int) -> None:
 def _check_parent(directory: int) -> None:
     """Check that the parent directory belongs to this user or to root.
 
-    Any other owner could move our directory away and back, and so undo what was revoked meanwhile.
+    Another owner could move the directory away and back, and so undo a revocation.
     """
     owner = os.stat("..", dir_fd=directory).st_uid
     if owner not in (0, os.geteuid()):
@@ -289,7 +289,7 @@ def _is_private(found: os.stat_result) -> bool:
 
 @functools.cache
 def _filelock() -> ModuleType:
-    """Return the module, whose hooks at a fork come after ours."""
+    """Import filelock, so that its fork hooks run after those of irsa-creds."""
     module = FORKS.during(lambda: importlib.import_module("filelock"))
     FORKS.come_first()
     return module
@@ -304,17 +304,17 @@ def _check_file(found: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(0, "it is not a regular file", name)
     if not _is_private(found):
-        raise OSError(0, "it is not this user's alone", name)
-    # It has no name at all when another process has just put a newer file in its place.
+        raise OSError(0, "other users have access to it", name)
+    # There is no link at all if another process has just replaced the file.
     if found.st_nlink > 1:
         raise OSError(0, "it has another name as well", name)
     if found.st_size > _LIMIT:
         raise OSError(0, "it is too large", name)
 
 
-def _listed(directory: int) -> list[os.DirEntry[str]]:
+def _files(directory: int) -> list[os.DirEntry[str]]:
     with os.scandir(directory) as found:
-        return list(itertools.islice(found, _SWEPT_AT_ONCE))
+        return [each for each in found if re.fullmatch(_FILE_NAME, each.name)]
 
 
 def _unlink(name: str, directory: int) -> None:

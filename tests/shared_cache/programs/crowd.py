@@ -2,7 +2,7 @@
 
 Args: how many, for how many seconds (0: one read), and sessions in each.
 
-Prints "PID asks" whenever one of them turns to STS, and at its end one line of JSON each.
+Each prints "PID calls" before it calls STS, and one line of JSON at its end.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def say(text: str) -> None:
 
 
 def announce() -> None:
-    """Let everybody know who asks STS, at the moment before."""
+    """Print this process's id before each call of STS."""
     pilot: Any = engine_of(irsa_creds.provider()).fetcher
-    asked = pilot._exchange.attempt
+    original = pilot._exchange.attempt
 
     def attempt(*args: Any) -> Any:
-        say(f"{os.getpid()} asks")
-        return asked(*args)
+        say(f"{os.getpid()} calls")
+        return original(*args)
 
     pilot._exchange.attempt = attempt
 
 
 def read(sessions: list[Session], errors: set[str], keys: list[str]) -> None:
-    """Read once in each session, and note what was wrong with it."""
+    """Read once in each session, and note errors and new keys."""
     for session in sessions:
         try:
             found = session.get_credentials().get_frozen_credentials()
@@ -53,16 +53,16 @@ def read(sessions: list[Session], errors: set[str], keys: list[str]) -> None:
             errors.add(f"{type(error).__name__} {getattr(error, 'code', '')}")
             return
         if found.secret_key != f"secret-{found.access_key}":
-            errors.add("three values of two answers")
+            errors.add("three values of two responses")
         if not keys or keys[-1] != found.access_key:
             keys.append(found.access_key)
-    held: Credentials = irsa_creds.provider().get()
-    if held.expiration.timestamp() <= time.time():
+    current: Credentials = irsa_creds.provider().get()
+    if current.expiration.timestamp() <= time.time():
         errors.add("expired credentials")
 
 
 def one(seconds: float, count: int) -> None:
-    """Be one process of the pod."""
+    """Run as one process of the pod."""
     irsa_creds.install()
     announce()
     sessions = [Session() for _ in range(count)]

@@ -1,6 +1,6 @@
-"""Takes a lock, forks a child that lives on, and says both ids.
+"""Take a lock, fork a child that continues to run, and print both ids.
 
-Args: the place.
+Args: the directory.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import time
 from irsa_creds._shared_cache.store import Store
 
 
-def main(place: str) -> None:
+def main(cache_dir: str) -> None:
     with contextlib.ExitStack() as stack:
-        assert Store(place).lock("name", stack, 60.0)
+        assert Store(cache_dir).lock("name", stack, 60.0)
         child = os.fork()
         if child:
             os.write(1, f"{os.getpid()} {child}\n".encode())
-        # Whoever started this ends it.
+        # The test kills both processes.
         time.sleep(60)
         os._exit(0)
 

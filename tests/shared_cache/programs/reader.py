@@ -1,9 +1,9 @@
-"""Forks one more reader for each line on standard input, and says its id.
+"""Fork one more reader for each line on standard input, and print its id.
 
-A reader reads all the time until it is killed, and says what it sees: a new key with a hash of the
-three values and their end, and whatever is wrong.
+A reader reads credentials until it is killed. It prints each new key with a hash of the three
+values, and each error.
 
-Each line: the role and the token file that the reader is to use.
+Each line: role and token file of the reader.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import irsa_creds
 from irsa_creds._engine.clock import SystemClock
 
 _PAUSE = 0.02
-#: Seconds before their end from which credentials are not served any more.
+#: Seconds before their expiry after which credentials are not served any more.
 _MARGIN = 1.0
 
 
@@ -42,7 +42,7 @@ def read_for_ever(role: str, token_file: str) -> None:
             say(failed=str(error), while_valid=valid, role=role)
             time.sleep(0.1)
             continue
-        # It may have been stopped after the read.
+        # The process may have been stopped after the read.
         if clock.now() - before < _MARGIN and found.expiration.timestamp() <= time.time():
             say(wrong="expired", key=found.access_key_id, role=role)
         if last is None or found.access_key_id != last.access_key_id:
@@ -59,7 +59,7 @@ def read_for_ever(role: str, token_file: str) -> None:
 
 def main() -> None:
     gc.freeze()
-    # Nobody waits for those that are killed.
+    # No process waits for killed readers.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         role, token_file = line.split()

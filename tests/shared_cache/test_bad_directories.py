@@ -1,4 +1,4 @@
-"""Places that are no good: credentials still come, with one warning that says what and where."""
+"""Unusable directories and files: one warning with path and reason, and valid credentials."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from irsa_creds._shared_cache.entry import VERSION
-from irsa_creds._shared_cache.store import Store
-from shared_cache.pods import Pod, change
+from irsa_creds._shared_cache.store import Store, with_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Tests of other files may have left a server's thread, and a child here does little.
+    from shared_cache.pods import Pod
+
+# Another test file's server thread may still run, and the forked children do little.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 #: A uid that has no entry in any passwd file.
-NOBODY_AT_ALL = 54_321
+UNKNOWN_UID = 54_321
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def only_when_writing(code: int) -> Callable[..., Any]:
 
 
 def read_only(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
-    pod.place.mkdir(mode=0o700)
+    pod.cache_dir.mkdir(mode=0o700)
     monkeypatch.setattr(os, "open", only_when_writing(errno.EROFS))
     return "Read-only file system"
 
@@ -70,7 +70,7 @@ def read_only_and_missing(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def no_space(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
-    pod.place.mkdir(mode=0o700)
+    pod.cache_dir.mkdir(mode=0o700)
     monkeypatch.setattr(os, "open", only_when_writing(errno.ENOSPC))
     return "No space left on device"
 
@@ -81,37 +81,37 @@ def no_space_for_the_content(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def no_locks(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
-    # The entry is written all the same; the second process has nothing to ask for.
+    # The entry is written nevertheless, so the second process needs no lock.
     monkeypatch.setattr("fcntl.flock", failing(errno.ENOLCK))
     return "No locks available"
 
 
 def parent_missing(pod: Pod, _: pytest.MonkeyPatch) -> str:
-    pod.place = pod.place / "a" / "b"
+    pod.cache_dir = pod.cache_dir / "a" / "b"
     return "No such file or directory"
 
 
 def a_file(pod: Pod, _: pytest.MonkeyPatch) -> str:
-    pod.place.touch(mode=0o600)
+    pod.cache_dir.touch(mode=0o600)
     return "it is not a directory, or a symbolic link"
 
 
 def a_link(pod: Pod, _: pytest.MonkeyPatch) -> str:
-    elsewhere = pod.place.with_name("elsewhere")
+    elsewhere = pod.cache_dir.with_name("elsewhere")
     elsewhere.mkdir(mode=0o700)
-    pod.place.symlink_to(elsewhere)
+    pod.cache_dir.symlink_to(elsewhere)
     return "it is not a directory, or a symbolic link"
 
 
 def own(pod: Pod) -> Path:
-    """Return the directory that would be ours in one that others may write to."""
-    pod.place.mkdir()
-    pod.place.chmod(0o1777)
-    return pod.place / f"irsa-creds-{os.geteuid()}"
+    """Return the path of the private directory inside a directory that is open to others."""
+    pod.cache_dir.mkdir()
+    pod.cache_dir.chmod(0o1777)
+    return pod.cache_dir / f"irsa-creds-{os.geteuid()}"
 
 
 def a_planted_link(pod: Pod, _: pytest.MonkeyPatch) -> str:
-    elsewhere = pod.place.with_name("elsewhere")
+    elsewhere = pod.cache_dir.with_name("elsewhere")
     elsewhere.mkdir(mode=0o700)
     own(pod).symlink_to(elsewhere)
     return "it is not a directory, or a symbolic link"
@@ -126,19 +126,19 @@ def group_writable(pod: Pod, _: pytest.MonkeyPatch) -> str:
 
 def of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
     found = os.geteuid()
-    # Whose it is by then, and what this process takes itself for.
+    # This process then seems to run as another user.
     monkeypatch.setattr(os, "geteuid", lambda: found + 1)
     own(pod).mkdir(mode=0o700)
     return f"it belongs to uid {found}, not to this process's"
 
 
 def in_a_directory_of_another_user(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
-    pod.place.mkdir()
-    pod.place.chmod(0o777)
+    pod.cache_dir.mkdir()
+    pod.cache_dir.chmod(0o777)
     if os.geteuid() == 0:
-        os.chown(pod.place, NOBODY_AT_ALL, -1)
-        return f"uid {NOBODY_AT_ALL} owns its parent directory, and could move it away and back"
-    # Only root can give a directory away.
+        os.chown(pod.cache_dir, UNKNOWN_UID, -1)
+        return f"uid {UNKNOWN_UID} owns its parent directory, and could move it away and back"
+    # Only root can change the owner of a directory.
     stated, other = os.stat, os.geteuid() + 1
 
     def of_another(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
@@ -155,19 +155,19 @@ def no_boot_id(_: Pod, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def a_null(pod: Pod, _: pytest.MonkeyPatch) -> str:
-    pod.place = pod.place / "a\0b"
+    pod.cache_dir = pod.cache_dir / "a\0b"
     return "ValueError"
 
 
-PLACES = [
+DIRECTORIES = [
     read_only, read_only_and_missing, no_space, no_space_for_the_content, no_locks, parent_missing,
     a_file, a_link, a_planted_link, group_writable, of_another_user,
     in_a_directory_of_another_user, no_boot_id, a_null,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spoil", PLACES, ids=lambda each: each.__name__)
-def test_a_place_that_is_no_good_costs_one_warning_and_no_credentials(
+@pytest.mark.parametrize("spoil", DIRECTORIES, ids=lambda each: each.__name__)
+def test_an_unusable_directory_costs_one_warning_and_no_credentials(
     spoil: Callable[[Pod, pytest.MonkeyPatch], str],
     pod: Pod,
     monkeypatch: pytest.MonkeyPatch,
@@ -175,22 +175,22 @@ def test_a_place_that_is_no_good_costs_one_warning_and_no_credentials(
 ) -> None:
     reason = spoil(pod, monkeypatch)
     process = pod.process()
-    brought = pod.brought(process)
-    process.revoke(brought.credentials.access_key_id)
-    assert pod.brought(process).credentials != brought.credentials
+    fetched = pod.fetched(process)
+    process.revoke(fetched.credentials.access_key_id)
+    assert pod.fetched(process).credentials != fetched.credentials
     process.purge()
-    (said,) = warned()
-    assert said.endswith(f"{reason}.")
-    where = str(pod.place).partition("\0")[0]
-    assert where in said or "/proc/nothing" in said
+    (message,) = warned()
+    assert message.endswith(f"{reason}.")
+    where = str(pod.cache_dir).partition("\0")[0]
+    assert where in message or "/proc/nothing" in message
 
 
-def test_whatever_a_planted_link_leads_to_is_left_alone(
+def test_the_target_of_a_planted_link_is_not_changed(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_planted_link(pod, monkeypatch)
-    pod.brought(pod.process())
-    assert not list(pod.place.with_name("elsewhere").iterdir())
+    pod.fetched(pod.process())
+    assert not list(pod.cache_dir.with_name("elsewhere").iterdir())
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def plant_fifo(entry: Path) -> str:
 def plant_socket(entry: Path) -> str:
     entry.unlink()
     here = Path.cwd()
-    # A socket's name may be 107 bytes long.
+    # The path of a socket has 107 bytes at most.
     os.chdir(entry.parent)
     try:
         with socket.socket(socket.AF_UNIX) as made:
@@ -235,100 +235,96 @@ def plant_gigabyte(entry: Path) -> str:
 
 def open_to_others(entry: Path) -> str:
     entry.chmod(0o644)
-    return "it is not this user's alone"
+    return "other users have access to it"
 
 
-def of_the_future(entry: Path) -> str:
-    change(entry, VERSION + 1)
-    return "it is of another version"
-
-
-def tear(entry: Path) -> str:
+def truncate(entry: Path) -> str:
     os.truncate(entry, 200)
-    return "it is torn"
+    return "it is damaged"
 
 
-def rot(entry: Path) -> str:
+def change_a_letter(entry: Path) -> str:
     entry.write_text(entry.read_text().replace("secret-", "secreT-"))
-    return "it is torn"
+    return "it is damaged"
 
 
-def of_another_identity(entry: Path) -> str:
-    change(entry, identity="0" * 64)
-    return "it is of another identity"
+def plant_another_entry(entry: Path) -> str:
+    content = entry.read_bytes().partition(b"\n")[2]
+    entry.write_bytes(with_checksum("0" * 64, content))
+    return "it is damaged"
 
 
 FILES = [
     plant_link, plant_fifo, plant_socket, plant_hard_link, plant_gigabyte, open_to_others,
-    of_the_future, tear, rot, of_another_identity,
+    truncate, change_a_letter, plant_another_entry,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("plant", FILES, ids=lambda each: each.__name__)
-def test_an_entry_that_is_none_of_ours_is_a_miss_and_replaced(
+def test_an_invalid_entry_counts_as_absent_and_is_replaced(
     plant: Callable[[Path], str], pod: Pod, warned: Callable[[], list[str]]
 ) -> None:
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     entry = pod.entry
     reason = plant(entry)
     process = pod.process()
-    assert pod.brought(process).credentials.access_key_id == "ASIA0000000000000002"
-    (said,) = warned()
-    assert said.endswith(f"{reason}.")
-    assert str(entry) in said
+    assert pod.fetched(process).credentials.access_key_id == "ASIA0000000000000002"
+    (message,) = warned()
+    assert message.endswith(f"{reason}.")
+    assert str(entry) in message
     assert stat.S_ISREG(entry.lstat().st_mode)
-    assert pod.brought(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
-    # Said once, whatever happens to it again.
+    assert pod.fetched(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
+    # The same reason is logged only once.
     for left in ("target", "second"):
         entry.with_name(left).unlink(missing_ok=True)
     plant(entry)
-    pod.brought(process)
+    pod.fetched(process)
     assert len(warned()) == 1
 
 
-def test_a_directory_in_an_entrys_place_is_a_trouble_told_once(
+def test_a_directory_with_an_entrys_name_costs_one_warning(
     pod: Pod, warned: Callable[[], list[str]]
 ) -> None:
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     pod.entry.unlink()
     name = pod.files(".lock")[0].name.partition(".")[0]
-    (pod.place / f"{name}.json").mkdir()
+    (pod.cache_dir / f"{name}.json").mkdir()
     process = pod.process()
-    pod.brought(process)
-    pod.brought(process)
-    (said,) = warned()
-    assert said.endswith("it is not a regular file.")
+    pod.fetched(process)
+    pod.fetched(process)
+    (message,) = warned()
+    assert message.endswith("it is not a regular file.")
     assert not pod.files(".tmp")
 
 
 @pytest.mark.parametrize("kind", ["link", "directory"])
-def test_a_lock_that_cannot_be_taken_is_a_trouble_told_once(
+def test_a_lock_that_cannot_be_taken_costs_one_warning(
     kind: str, pod: Pod, warned: Callable[[], list[str]]
 ) -> None:
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     (lock,) = pod.files(".lock")
     lock.unlink()
     pod.entry.unlink()
     if kind == "link":
-        lock.symlink_to(pod.place.with_name("victim"))
+        lock.symlink_to(pod.cache_dir.with_name("victim"))
     else:
         lock.mkdir()
     process = pod.process()
-    pod.brought(process)
+    pod.fetched(process)
     pod.entry.unlink()
-    pod.brought(process)
+    pod.fetched(process)
     assert len(warned()) == 1
-    assert not pod.place.with_name("victim").exists()
+    assert not pod.cache_dir.with_name("victim").exists()
 
 
-def test_a_directory_that_only_lets_others_look_is_closed_again(pod: Pod) -> None:
-    # As filelock makes it, where somebody removed it in the moment before.
+def test_a_private_directory_that_became_readable_is_made_private_again(pod: Pod) -> None:
+    # filelock creates it like this if it was removed just before.
     made = own(pod)
     made.mkdir()
     made.chmod(0o755)
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
-    pod.brought(pod.process())
+    pod.fetched(pod.process())
     assert pod.rig.sts.calls == 1
 
 
@@ -336,9 +332,9 @@ def test_a_directory_that_only_lets_others_look_is_closed_again(pod: Pod) -> Non
 
 
 def as_another_user(work: Callable[[], None]) -> None:
-    """Do `work` in a child that is nobody the system knows of: only root can become that.
+    """Do `work` in a child process with a uid that has no name; only root can change to it.
 
-    Anybody else does it as himself, which shows all but the difference between the two.
+    Without root the child keeps its uid, and only the checks that need two users are skipped.
     """
     pid = os.fork()
     if not pid:
@@ -346,8 +342,8 @@ def as_another_user(work: Callable[[], None]) -> None:
         try:
             if os.geteuid() == 0:
                 os.setgroups([])
-                os.setgid(NOBODY_AT_ALL)
-                os.setuid(NOBODY_AT_ALL)
+                os.setgid(UNKNOWN_UID)
+                os.setuid(UNKNOWN_UID)
             os.environ.pop("HOME", None)
             work()
             status = 0
@@ -360,9 +356,9 @@ def as_another_user(work: Callable[[], None]) -> None:
 
 @pytest.fixture
 def public(tmp_path: Path) -> Path:
-    """A directory to which all users find their way, as to an `emptyDir`."""
+    """Create a directory that all users can reach, like an `emptyDir`."""
     for each in tmp_path.parents:
-        # pytest's own, which are its user's alone.
+        # pytest's own directories are private.
         if each.name.startswith("pytest-") or each.parent.name.startswith("pytest-"):
             each.chmod(0o755)
     tmp_path.chmod(0o755)
@@ -373,25 +369,25 @@ def public(tmp_path: Path) -> Path:
 
 
 def test_users_of_different_uids_do_not_share(pod: Pod, public: Path) -> None:
-    pod.place = public
-    pod.brought(pod.process())
+    pod.cache_dir = public
+    pod.fetched(pod.process())
     (ours,) = public.iterdir()
 
     def look() -> None:
         calls = pod.rig.sts.calls
-        pod.brought(pod.process())
-        pod.brought(pod.process())
-        assert pod.rig.sts.calls - calls == (1 if os.geteuid() == NOBODY_AT_ALL else 0)
-        if os.geteuid() == NOBODY_AT_ALL:
+        pod.fetched(pod.process())
+        pod.fetched(pod.process())
+        assert pod.rig.sts.calls - calls == (1 if os.geteuid() == UNKNOWN_UID else 0)
+        if os.geteuid() == UNKNOWN_UID:
             with pytest.raises(PermissionError):
                 list(ours.iterdir())
 
     as_another_user(look)
     others = {each.name for each in public.iterdir()} - {ours.name}
-    assert others == ({f"irsa-creds-{NOBODY_AT_ALL}"} if os.geteuid() == 0 else set())
+    assert others == ({f"irsa-creds-{UNKNOWN_UID}"} if os.geteuid() == 0 else set())
 
 
-def test_a_user_without_a_name_or_a_home_shares_in_the_default_place(
+def test_a_user_without_a_name_or_a_home_shares_in_the_default_directory(
     pod: Pod, public: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(public))
@@ -400,40 +396,40 @@ def test_a_user_without_a_name_or_a_home_shares_in_the_default_place(
         store = Store()
         store.write("name", b"content", 60)
         assert Store().read("name") == b"content"
-        assert not store.ailing
+        assert not store.failing
 
     as_another_user(share)
 
 
-def test_a_directory_without_the_right_to_write_costs_one_warning(
+def test_a_directory_without_write_permission_costs_one_warning(
     pod: Pod, public: Path, warned: Callable[[], list[str]]
 ) -> None:
     public.chmod(0o555)
-    pod.place = public
+    pod.cache_dir = public
 
-    def fly() -> None:
+    def work() -> None:
         process = pod.process()
-        pod.brought(process)
-        pod.brought(process)
-        (said,) = warned()
-        assert said.endswith(f"'{public}/irsa-creds-{os.geteuid()}': Permission denied.")
+        pod.fetched(process)
+        pod.fetched(process)
+        (message,) = warned()
+        assert message.endswith(f"'{public}/irsa-creds-{os.geteuid()}': Permission denied.")
 
-    as_another_user(fly)
+    as_another_user(work)
 
 
-def test_a_disk_that_takes_not_a_byte_costs_one_warning(
+def test_a_full_disk_costs_one_warning(
     pod: Pod, public: Path, warned: Callable[[], list[str]]
 ) -> None:
-    pod.place = public
+    pod.cache_dir = public
 
-    def fly() -> None:
-        # As a full disk does, it lets files be made, and refuses what is written to them.
+    def work() -> None:
+        # As on a full disk, files can be created but nothing can be written to them.
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         process = pod.process()
-        pod.brought(process)
-        pod.brought(process)
-        (said,) = warned()
-        assert said.endswith(f"'{public}/irsa-creds-{os.geteuid()}': File too large.")
+        pod.fetched(process)
+        pod.fetched(process)
+        (message,) = warned()
+        assert message.endswith(f"'{public}/irsa-creds-{os.geteuid()}': File too large.")
         assert [each.suffix for each in public.rglob("*") if each.is_file()] == [".lock"]
 
-    as_another_user(fly)
+    as_another_user(work)
