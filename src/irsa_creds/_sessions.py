@@ -1,4 +1,4 @@
-"""`install()` and the sessions that have our provider."""
+"""`install()`, and sessions with the provider of irsa-creds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["aiobotocore_session", "boto3_session", "install", "uninstall"]
 
 
 def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
-    """Return a boto3 session that has our provider; it pickles as its arguments.
+    """Return a boto3 session with the provider of irsa-creds; it pickles as its arguments.
 
     Args:
-        strict: ours comes first in the chain, and its not being configured is an error.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: those of `boto3.Session`.
     """
     from irsa_creds._botocore.boto3_session import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
@@ -26,12 +26,12 @@ def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
 
 
 def aiobotocore_session(*, strict: bool = False, **arguments: Any) -> AioSession:
-    """Return an aiobotocore session that has our provider; it pickles as its arguments.
+    """Return an aiobotocore session with the provider of irsa-creds; it pickles as its arguments.
 
     Args:
-        strict: ours comes first in the chain, and its not being configured is an error.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: those of `aiobotocore.session.AioSession`.
     """
-    from irsa_creds._botocore.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - nor is aiobotocore
+    from irsa_creds._botocore.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - aiobotocore is not a dependency
 
     return IrsaAioSession(strict=strict, **arguments)

@@ -1,4 +1,4 @@
-"""aiobotocore's credentials object and chain provider, on irsa-creds' engine."""
+"""The credentials object and the chain provider for aiobotocore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""botocore's credentials object and chain provider, on irsa-creds' engine."""
+"""The credentials object and the chain provider for boto3 and botocore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from irsa_creds._botocore.sync import IrsaCredentials, IrsaProvider
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]
 
-# Tracebacks and pickles name these errors by this module.
+# Tracebacks and pickles use this module for these errors.
 _ERRORS = {
     "BotocoreConfigError",
     "BotocoreExchangeError",
@@ -20,7 +20,7 @@ _ERRORS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return a class of the errors that boto3's callers get; it is imported when it is needed."""
+    """Return an error class; the module of the errors is imported only if one is needed."""
     if name not in _ERRORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from irsa_creds._botocore import errors  # noqa: PLC0415

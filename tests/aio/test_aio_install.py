@@ -125,7 +125,7 @@ def test_twice_is_as_once() -> None:
         irsa_creds.install(strict=True)
         irsa_creds.install(session, strict=True)
     chain = session.get_component("credential_provider").providers
-    assert [isinstance(each, ChainProviderMixin) for each in chain].count(True) == 2
+    assert [isinstance(each, ChainProviderMixin) for each in chain].count(True) == 3
     irsa_creds.uninstall()
     assert aiobotocore.session.create_credential_resolver is original
 
@@ -254,7 +254,7 @@ def test_uninstall_once_more_leaves_a_session_that_was_just_resolving() -> None:
 
 def test_another_librarys_initializer_stays_and_one_that_is_gone_does_no_harm() -> None:
     irsa_creds.install()
-    botocore.unregister_initializer(install._INSTALLATION._meet)
+    botocore.unregister_initializer(install._INSTALLATION._on_new_session)
     botocore.register_initializer(id)
     try:
         irsa_creds.uninstall()

@@ -18,7 +18,7 @@ import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
 from engine_fakes import ROLE, Rig
 from fake_network import give_irsa
-from irsa_creds._botocore.expired_token import watch_for_expired
+from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.testing._server import LoopbackServer, Reply
 
@@ -82,7 +82,7 @@ def test_the_default_configuration_of_clients_travels_too(profile: None) -> None
 def test_static_keys_do_not_travel(profile: None) -> None:
     session = irsa_creds.aiobotocore_session()
     session.set_credentials("AKID", "secret")
-    with pytest.raises(TypeError, match="secrets must not travel"):
+    with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(session)
 
 
@@ -131,7 +131,7 @@ def test_a_service_that_calls_the_current_key_expired_makes_it_stale_if_it_is_a_
     session._credentials = AioIrsaCredentials(
         cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
     )
-    watch_for_expired(session, engine_rig.engine)
+    register_handlers(session, engine_rig.engine)
     on_asyncio(session._credentials.get_frozen_credentials)
     engine_rig.clock.advance(age)
 

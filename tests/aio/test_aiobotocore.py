@@ -21,7 +21,7 @@ import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
 from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
 from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
-from irsa_creds._botocore.aio import _HELD, AioIrsaCredentials, AioIrsaProvider
+from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds._engine import policy
 from irsa_creds._engine.policy import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials
@@ -173,10 +173,10 @@ def test_a_task_holds_only_what_it_has_just_read_of_the_last_few_identities() ->
     async def main() -> None:
         for each in rigs:
             await of(each).get_access_key()
-        assert [engine for engine, _ in _HELD.get()] == [r.engine for r in rigs[:1:-1]]
+        assert [engine for engine, _ in _PINS.get()] == [r.engine for r in rigs[:1:-1]]
         clock.advance(0.2)
         await of(rigs[4]).get_access_key()
-        assert [engine for engine, _ in _HELD.get()] == [rigs[4].engine]
+        assert [engine for engine, _ in _PINS.get()] == [rigs[4].engine]
 
     on_asyncio(main)
 
@@ -253,7 +253,7 @@ def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
 
 def test_they_do_not_travel(credentials: AioIrsaCredentials) -> None:
     on_asyncio(credentials.get_frozen_credentials)
-    with pytest.raises(TypeError, match="secrets must not travel"):
+    with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(credentials)
     assert copy.deepcopy(credentials) is credentials
 

@@ -80,7 +80,7 @@ def test_a_botocore_that_lacks_a_private_name_keeps_its_own_provider_with_one_wa
 
 
 def test_the_installed_botocore_lacks_nothing() -> None:
-    assert compat.missing_names() == []
+    assert compat.missing_in_botocore() == []
 
 
 def test_a_tracer_around_a_method_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_tracer_around_a_method_hides_no_name(monkeypatch: pytest.MonkeyPatch)
         return original(*args, **kwargs)
 
     monkeypatch.setattr(ProfileProviderBuilder, "providers", traced)
-    assert compat.missing_names() == []
+    assert compat.missing_in_botocore() == []
 
 
 def _without_deferred(session: Session) -> None:

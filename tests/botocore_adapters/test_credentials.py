@@ -178,7 +178,7 @@ def test_a_set_that_was_given_up_is_not_handed_out_any_more(
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "token", "account_id"])
 def test_no_value_can_be_set(name: str, credentials: IrsaCredentials) -> None:
-    with pytest.raises(AttributeError, match=f"irsa_creds' credentials are read-only: {name}"):
+    with pytest.raises(AttributeError, match=f"credentials of irsa_creds are read-only: {name}"):
         setattr(credentials, name, "another")
 
 
@@ -315,7 +315,7 @@ def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
 
 def test_they_do_not_travel(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
-    with pytest.raises(TypeError, match="secrets must not travel"):
+    with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(credentials)
 
 

@@ -20,7 +20,7 @@ import irsa_creds.botocore
 from engine_fakes import failure
 from fresh_interpreter import python
 from irsa_creds._botocore import errors
-from irsa_creds._botocore.errors import RefusedError, UnreachableError, dual
+from irsa_creds._botocore.errors import RefusedError, UnreachableError, to_botocore
 from irsa_creds._errors import (
     ConfigError,
     ExchangeError,
@@ -79,7 +79,7 @@ def test_it_is_of_our_family_and_of_botocores_and_of_no_other(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
     error, families = case
-    made = dual(error)
+    made = to_botocore(error)
     assert {family for family in FAMILIES if isinstance(made, family)} == families
     assert isinstance(made, IrsaError)
     assert isinstance(made, CredentialRetrievalError)
@@ -89,7 +89,7 @@ def test_it_says_the_same_and_keeps_the_record(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
     error, families = case
-    made = dual(error)
+    made = to_botocore(error)
     if ClientError not in families:
         assert str(made) == str(error)
     assert made.failure is error.failure
@@ -99,11 +99,11 @@ def test_it_says_the_same_and_keeps_the_record(
 
 
 def test_each_is_a_fresh_instance(case: tuple[IrsaError, set[type[Exception]]]) -> None:
-    assert dual(case[0]) is not dual(case[0])
+    assert to_botocore(case[0]) is not to_botocore(case[0])
 
 
 def test_it_survives_a_pickle_whole(case: tuple[IrsaError, set[type[Exception]]]) -> None:
-    made = dual(case[0])
+    made = to_botocore(case[0])
     again = pickle.loads(pickle.dumps(made))
     assert type(again) is type(made)
     assert vars(again) == vars(made)
@@ -111,7 +111,7 @@ def test_it_survives_a_pickle_whole(case: tuple[IrsaError, set[type[Exception]]]
 
 
 def test_a_refusal_has_a_clients_response() -> None:
-    made = dual(REFUSED.error())
+    made = to_botocore(REFUSED.error())
     assert isinstance(made, RefusedError)
     assert made.operation_name == "AssumeRoleWithWebIdentity"
     assert made.response["Error"] == {"Code": "AccessDenied", "Message": WORDS}
@@ -129,7 +129,7 @@ def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> N
     said = ClientError(
         {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
     )
-    made = dual(REFUSED.error())
+    made = to_botocore(REFUSED.error())
     assert str(made).splitlines() == [
         f"{said}.",
         "  STS:     request id r-1",
@@ -141,14 +141,14 @@ def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> N
 
 
 def test_a_refusal_without_words_of_stss_has_ours() -> None:
-    made = dual(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
+    made = to_botocore(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
     assert isinstance(made, RefusedError)
     assert made.response["Error"]["Message"] == "STS answered HTTP403."
     assert str(made).splitlines()[0].endswith("operation: STS answered HTTP403.")
 
 
 def test_a_network_failure_names_the_endpoint() -> None:
-    made = dual(UNREACHABLE.error())
+    made = to_botocore(UNREACHABLE.error())
     assert isinstance(made, UnreachableError)
     assert made.kwargs["endpoint_url"] == "https://sts.example"
 
@@ -160,15 +160,15 @@ def test_it_can_be_made_by_hand(make: Callable[[str], IrsaError]) -> None:
 
 def test_every_kind_of_failure_has_its_class() -> None:
     kinds = [Failure(kind=kind, code="", message="") for kind in ("token", "exchange", "timeout")]
-    assert {vars(errors)[type(dual(each.error())).__name__] for each in kinds} == {
-        type(dual(each.error())) for each in kinds
+    assert {vars(errors)[type(to_botocore(each.error())).__name__] for each in kinds} == {
+        type(to_botocore(each.error())) for each in kinds
     }
 
 
 def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
-    family = type(dual(case[0]))
+    family = type(to_botocore(case[0]))
     assert family.__module__ == "irsa_creds.botocore"
     assert getattr(irsa_creds.botocore, family.__name__) is family
     (line,) = traceback.format_exception_only(family("It broke."))
@@ -176,7 +176,7 @@ def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
 
 
 def test_a_pickle_of_one_is_read_where_no_other_was_met() -> None:
-    data = pickle.dumps(dual(REFUSED.error()))
+    data = pickle.dumps(to_botocore(REFUSED.error()))
     found = python(f"import pickle; print(pickle.loads({data!r}).code)")
     assert found == "AccessDenied"
 

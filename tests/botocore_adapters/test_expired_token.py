@@ -14,7 +14,7 @@ from botocore.session import Session
 import irsa_creds
 from engine_fakes import ROLE, Rig, eventually, failure, join_refreshes
 from fake_network import Refusal, Wire, give_irsa
-from irsa_creds._botocore.expired_token import watch_for_expired
+from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds._engine import policy
 from irsa_creds.botocore import IrsaCredentials
 
@@ -38,7 +38,7 @@ def session(engine_rig: Rig) -> Session:
     session.set_config_variable("region", "eu-west-1")
     provider = cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
     session._credentials = IrsaCredentials(provider)
-    watch_for_expired(session, engine_rig.engine)
+    register_handlers(session, engine_rig.engine)
     session.get_credentials().get_frozen_credentials()
     engine_rig.clock.advance(61)
     return session
@@ -169,7 +169,7 @@ def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig
         return [len(created), len(received)]
 
     before = listeners()
-    watch_for_expired(session, engine_rig.engine)
+    register_handlers(session, engine_rig.engine)
     assert listeners() == before
 
 
@@ -178,7 +178,7 @@ def test_a_session_that_resolves_to_another_identity_listens_for_that(
 ) -> None:
     here.warm()
     here.clock.advance(61)
-    watch_for_expired(session, here.engine)
+    register_handlers(session, here.engine)
     request = SimpleNamespace(
         headers={"Authorization": f"Credential={ONE}/20260105/eu"}, context={}
     )

@@ -120,8 +120,8 @@ def test_a_default_session_with_botocores_credentials_resolves_again_with_one_wa
     (warning,) = warnings(caplog)
     assert warning == (
         "boto3's default session had looked for credentials (assume-role-with-web-identity) "
-        "before irsa_creds.install(): clients made with it from now on get ours, those that "
-        "exist keep the old ones. Call install() earlier, before other imports."
+        "before irsa_creds.install(): new clients get those of irsa-creds, existing clients keep "
+        "the old ones. Call install() earlier."
     )
     new = boto3.client("s3")
     assert isinstance(new._request_signer._credentials, IrsaCredentials)
@@ -208,7 +208,8 @@ def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
     (warning,) = warnings(caplog)
     assert warning == (
         "The session given to irsa_creds.install(session) had looked for credentials "
-        "(assume-role) before: clients made from it before keep the old ones."
+        "(assume-role) before irsa_creds.install(): new clients get those of irsa-creds, existing "
+        "clients keep the old ones. Call install() earlier."
     )
     assert wire.sent[0].user_agent.startswith("irsa-creds/")
     assert wire.sent[-1].form["RoleArn"] == SECOND
@@ -260,7 +261,10 @@ def test_what_else_was_put_into_a_chain_stays() -> None:
     irsa_creds.install(session)
 
     assert session.get_component("credential_provider") is chain
-    assert [each.METHOD for each in chain.providers] == names
+    # The one addition stands before botocore's own provider for `source_profile`.
+    added = names.index("assume-role")
+    assert chain.providers[added].only_source_profiles
+    assert [each.METHOD for each in chain.providers if each is not chain.providers[added]] == names
     assert chain.get_provider("assume-role").cache is cache
     assert is_ours(session)
 
@@ -350,7 +354,7 @@ def test_a_child_installs_though_its_parent_was_just_installing() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-@pytest.mark.parametrize("step", ["_wrapped_providers", "_wrapped_maker"])
+@pytest.mark.parametrize("step", ["_wrap_providers", "_wrap_resolver_factory"])
 def test_a_child_born_in_the_middle_of_an_install_installs_anew(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,7 +378,7 @@ def test_a_child_born_in_the_middle_of_an_install_installs_anew(
         irsa_creds.install()
         chain = Session().get_component("credential_provider").providers
         assert is_ours(Session())
-        assert sum(isinstance(each, IrsaProvider) for each in chain) == 1
+        assert sum(isinstance(each, IrsaProvider) for each in chain) == 2
         irsa_creds.uninstall()
         assert not is_ours(Session())
     finally:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import logging
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import botocore
@@ -104,55 +103,16 @@ def test_uninstall_gives_a_second_role_its_own_source_back(
     assert [each.user_agent[:4] for each in wire.sent] == ["Boto", "Boto"]
 
 
-@pytest.fixture
-def hops() -> tuple[Session, Any]:
-    """A session that has made its chain, and botocore's own provider of second roles in it."""
+def test_botocores_own_provider_for_source_profiles_is_never_changed() -> None:
     session = Session()
-    return session, session.get_component("credential_provider").get_provider("assume-role")
-
-
-def test_uninstall_leaves_no_mark_on_the_provider_of_second_roles(
-    hops: tuple[Session, Any],
-) -> None:
-    session, provider = hops
+    provider = session.get_component("credential_provider").get_provider("assume-role")
+    before = dict(vars(provider))
     irsa_creds.install(session)
-    assert "load" in vars(provider)
+    assert session.get_component("credential_provider").get_provider("assume-role") is provider
+    assert vars(provider) == before
     irsa_creds.uninstall()
-    assert "load" not in vars(provider)
-
-
-def test_uninstall_puts_back_what_somebody_had_put_there_before(hops: tuple[Session, Any]) -> None:
-    session, provider = hops
-    original = provider.load
-    provider.load = theirs = functools.partial(original)
-    irsa_creds.install(session)
-    assert provider.load is not theirs
-    irsa_creds.uninstall()
-    assert provider.load is theirs
-
-
-def test_uninstall_keeps_what_somebody_has_put_around_ours_since(
-    hops: tuple[Session, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[object] = []
-
-    def load(provider: irsa_creds.botocore.IrsaProvider) -> None:
-        asked.append(provider)
-
-    monkeypatch.setattr(irsa_creds.botocore.IrsaProvider, "load", load)
-    session, provider = hops
-    irsa_creds.install(session)
-    ours = provider.load
-    provider.load = theirs = functools.wraps(ours)(functools.partial(ours))
-    theirs()
-    irsa_creds.uninstall()
-    assert provider.load is theirs
-    theirs()
-    assert len(asked) == 1, "ours is asked no more"
-    irsa_creds.install(session)
-    theirs()
-    assert provider.load is theirs
-    assert len(asked) == 2, "and is again, once"
+    assert session.get_component("credential_provider").get_provider("assume-role") is provider
+    assert vars(provider) == before
 
 
 def test_install_keeps_no_session_alive() -> None:

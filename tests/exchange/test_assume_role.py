@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from chained_engines import SECOND, THIRD
 from engine_fakes import ROLE
 from irsa_creds import Credentials
-from irsa_creds._botocore.errors import dual
+from irsa_creds._botocore.errors import to_botocore
 from irsa_creds._errors import ExchangeError, Failure
 from irsa_creds._exchange.assume_role import SignedStsClient, SigningCredentials
 from irsa_creds._exchange.endpoint import signing_region
@@ -243,7 +243,7 @@ def test_a_refusal_names_both_roles_and_what_may_be_missing(
 
 def test_a_refusal_is_a_client_error_of_assume_role(sts: StsServer) -> None:
     sts.script[:] = [refuse("AccessDenied", "No.", "403 Forbidden")]
-    error: Any = dual(failed(config(sts.url)).error())
+    error: Any = to_botocore(failed(config(sts.url)).error())
     assert {ExchangeError, ClientError} <= set(type(error).__mro__)
     assert error.operation_name == "AssumeRole"
     assert str(error).startswith(

@@ -14,7 +14,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds import Credentials
-from irsa_creds._botocore.errors import dual
+from irsa_creds._botocore.errors import to_botocore
 from irsa_creds._exchange.http import NoReply, Reply, Request
 from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.token import Token
@@ -118,7 +118,7 @@ def witness_all(witness: Witness) -> list[BaseException]:
         try:
             read()
         except irsa_creds.IrsaError as error:
-            errors += [error, dual(error)]
+            errors += [error, to_botocore(error)]
     for each in errors:
         witness.see_error(each)
         witness.see_locals(each)
@@ -226,7 +226,7 @@ def test_a_password_in_the_endpoint_is_refused_and_not_told(
     with pytest.raises(irsa_creds.ConfigError, match="URL_STS contains an '@'") as caught:
         irsa_creds.provider()
     witness.see_error(caught.value)
-    witness.see_error(dual(caught.value))
+    witness.see_error(to_botocore(caught.value))
     assert witness.find() == []
 
 
@@ -250,7 +250,7 @@ def test_a_token_in_place_of_its_file_is_not_told(
     with pytest.raises((irsa_creds.ConfigError, irsa_creds.TokenError)) as caught:
         irsa_creds.provider().get()
     witness.see_error(caught.value)
-    witness.see_error(dual(caught.value))
+    witness.see_error(to_botocore(caught.value))
     witness.see_pickle(caught.value)
     witness.see(*(each for each in internals() if type(each).__name__ in {"Config", "Failure"}))
     assert witness.find() == []
@@ -340,7 +340,7 @@ def test_what_holds_a_secret_does_not_travel() -> None:
     credentials = provider.get()
     irsa_creds.install()
     for held in (credentials, Token(TOKEN), boto3.Session().get_credentials()):
-        with pytest.raises(TypeError, match="secrets must not travel"):
+        with pytest.raises(TypeError, match="secrets"):
             pickle.dumps(held)
 
 

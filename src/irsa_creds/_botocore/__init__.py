@@ -1,7 +1,7 @@
 """The credentials objects, chain providers and sessions of boto3, botocore and aiobotocore.
 
-They rest on the engine. Each private name of botocore that is used stands in `compat`, with a check
-that it exists.
+They use the engine of a provider. `compat` has all private names of botocore that are in use, with
+checks that they exist.
 
 May import: `_registry` and below.
 """

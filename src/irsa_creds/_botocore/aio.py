@@ -1,4 +1,4 @@
-"""aiobotocore's credentials object and chain provider, on the same engine."""
+"""The credentials object and the chain provider for aiobotocore."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
 from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds._botocore.credentials import (
-    NOTHING_HELD,
-    TOGETHER,
+    NO_PIN,
+    PIN_SECONDS,
     CredentialsMixin,
     Frozen,
-    Held,
-    adapted,
-    after_read,
-    in_botocore,
+    Pin,
+    as_botocore_error,
+    frozen_of,
+    next_pin,
     read_only,
 )
 from irsa_creds._engine.waiting import aacquire
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
 
-# Pickles, tracebacks and pages name the classes by their public module.
+# Pickles, tracebacks and the docs use the public module.
 _MODULE = "irsa_creds.aiobotocore"
 
-# What each task holds of each engine, the latest first. One variable for all credentials objects:
-# one of each object's own would stay in every context for ever.
-_HELD: ContextVar[tuple[tuple[Engine, Held], ...]] = ContextVar("irsa_creds_held", default=())
-_MOST_HELD = 4
+# The pins of a task, the latest first. One variable for all credentials objects: a separate one for
+# each would stay in every context for ever.
+_PINS: ContextVar[tuple[tuple[Engine, Pin], ...]] = ContextVar("irsa_creds_pins", default=())
+_MOST_PINS = 4
 
 
-def _part(name: str) -> property:
-    """Return the property `name`: it must not block, so its error says what to await instead."""
+def _attribute(name: str) -> property:
+    """Return the property `name`, which raises an error: it must not block the event loop."""
 
     def read(credentials: AioIrsaCredentials) -> NoReturn:
         del credentials
-        # aiobotocore's own raises this class. With AttributeError, `getattr(c, name, None)` would
+        # aiobotocore raises this class too. With AttributeError, `getattr(c, name, None)` would
         # return None.
         raise NotImplementedError(
             f"These are aiobotocore's credentials: await get_frozen_credentials() or get_{name}(). "
@@ -58,7 +58,7 @@ def _part(name: str) -> property:
 
 
 class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
-    """aiobotocore's credentials object, for asyncio and trio; all state is that of the provider.
+    """aiobotocore's credentials object, for asyncio and trio; the provider has all state.
 
     Args:
         provider: the provider of the credentials.
@@ -67,107 +67,107 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
     __module__ = _MODULE
 
     async def get_frozen_credentials(self) -> Frozen:
-        """Return key, secret and token of one response of STS; while they are valid, at once.
+        """Return key, secret and token of one STS response; do not wait while they are valid.
 
         Raises:
-            CredentialRetrievalError: none are valid, and a refresh failed. It is also an
+            CredentialRetrievalError: none are valid, and the refresh failed. It is also an
                 `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # This is `_freshness.state` inlined: one comparison decides for nearly every request.
+        # `policy.state` inlined: one comparison decides for nearly every request.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
-            frozen: Frozen = snapshot.adapted or adapted(snapshot)
+            frozen: Frozen = snapshot.adapted or frozen_of(snapshot)
             return frozen
-        return adapted(await self._acquire())
+        return frozen_of(await self._acquire())
 
     async def _acquire(self) -> Snapshot:
         try:
             return await aacquire(self._engine)
         except IrsaError as error:
             caught = error
-        # Raised outside of the handler, the error has no context: one traceback, ours.
-        raise in_botocore(caught)
+        # Raised outside of the handler, the error has no context and one traceback.
+        raise as_botocore_error(caught)
 
-    access_key: property = _part("access_key")
-    secret_key: property = _part("secret_key")
-    token: property = _part("token")
-    account_id: property = _part("account_id")
+    access_key: property = _attribute("access_key")
+    secret_key: property = _attribute("secret_key")
+    token: property = _attribute("token")
+    account_id: property = _attribute("account_id")
 
     async def get_access_key(self) -> str:
-        """Return the key id; values that one task reads less than 0.1 s apart are of one response.
+        """Return the key id; values that one task reads within 0.1 s come from one STS response.
 
-        A getter in a task of its own (before Python 3.12 `asyncio.wait_for` makes one) cannot tell
-        the others what it has read: use `get_frozen_credentials`, which returns all of them.
+        A getter in a separate task (before Python 3.12 `asyncio.wait_for` creates one) does not
+        share the response with other getters: use `get_frozen_credentials` for all values.
         """
-        return (await self._one_set()).access_key
+        return (await self._pinned()).access_key
 
     async def get_secret_key(self) -> str:
         """Return the secret key, as `get_access_key`."""
-        return (await self._one_set()).secret_key
+        return (await self._pinned()).secret_key
 
     async def get_token(self) -> str:
         """Return the session token, as `get_access_key`."""
-        return (await self._one_set()).token
+        return (await self._pinned()).token
 
     async def get_account_id(self) -> str | None:
         """Return the account of the role."""
-        return (await self._one_set()).account_id
+        return (await self._pinned()).account_id
 
-    async def _one_set(self) -> Frozen:
-        """Return the set of which this task reads a value."""
-        engine, held, others = self._engine, NOTHING_HELD, []
+    async def _pinned(self) -> Frozen:
+        """Return the credentials that this task reads a value of."""
+        engine, pin, others = self._engine, NO_PIN, []
         newest, now = engine.snapshot, self._now()
         if now < newest.check_at:
             newest.was_read = True
             found = newest
         else:
             found, now = await self._acquire(), self._now()
-        for each in _HELD.get():
+        for each in _PINS.get():
             if each[0] is engine:
-                held = each[1]
-            elif now - each[1][1] < TOGETHER:
+                pin = each[1]
+            elif now - each[1][1] < PIN_SECONDS:
                 others.append(each)
-        held = after_read(held, newest, found, now)
-        _HELD.set(((engine, held), *others[: _MOST_HELD - 1]))
-        return held[0].adapted or adapted(held[0])
+        pin = next_pin(pin, newest, found, now)
+        _PINS.set(((engine, pin), *others[: _MOST_PINS - 1]))
+        return pin[0].adapted or frozen_of(pin[0])
 
     async def _refresh(self) -> None:
         await self.get_frozen_credentials()
 
-    # Other code forces a refresh with it. aiobotocore's own has no engine.
+    # Other code calls it to force a refresh. aiobotocore's own method does not use the engine.
     async def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001 - its own
         del is_mandatory
         self._expiry_time = self._time_fetcher()
         await self._refresh()
 
     def get_deferred_property(self, property_name: str) -> Callable[[], NoReturn]:
-        """Return a function that says what boto3 needs; raise the same if boto3 makes a client."""
+        """Raise an error with instructions if boto3 creates a client with these credentials."""
 
         def get_property() -> NoReturn:
             raise TypeError(
-                "These are aiobotocore's credentials, and boto3 asks them for their "
-                f"{property_name}. It needs irsa_creds.boto3_session(), "
-                "irsa_creds.install(session), or provider.botocore_credentials()."
+                f"These are aiobotocore's credentials, and boto3 reads their {property_name}. It "
+                "needs irsa_creds.boto3_session(), irsa_creds.install(session), or "
+                "provider.botocore_credentials()."
             )
 
         # Both libraries call this from one method in botocore.args. aiobotocore's subclass then
-        # replaces the function, but a client of boto3 would fail only when it signs, with an error
-        # that does not name the cause. Only the class of the calling object tells them apart.
+        # replaces the function. A client of boto3 would fail only when it signs a request, with an
+        # error that does not name the cause. Only the class of the caller distinguishes them.
         caller = sys._getframe(1).f_locals.get("self")  # noqa: SLF001
         if type(caller).__module__ == "botocore.args":
             get_property()
         return get_property
 
 
-# aiobotocore has a class of its own for trio, with another lock. This one has no lock.
+# aiobotocore has another class for trio, with another lock. This one has no lock.
 class AioIrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
     """irsa-creds' provider in the chain of aiobotocore's sessions; see the mixin for arguments."""
 
     __module__ = _MODULE
 
     async def load(self) -> AioIrsaCredentials | None:
-        """Return the credentials object; None if IRSA is not configured: the chain goes on.
+        """Return the credentials object; None if IRSA is not configured, so the chain continues.
 
         Raises:
             InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.

@@ -1,4 +1,4 @@
-"""An aiobotocore session that can travel: it pickles as its arguments, never with credentials."""
+"""An aiobotocore session that pickles as its arguments, never with credentials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiobotocore.session import AioSession
 
-from irsa_creds._botocore.compat import resolved
+from irsa_creds._botocore.compat import current_credentials
 from irsa_creds._botocore.install import install
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ __all__ = ["IrsaAioSession"]
 
 
 class IrsaAioSession(AioSession):
-    """aiobotocore's session with our provider in its chain.
+    """aiobotocore's session with the provider of irsa-creds in its chain.
 
     Args:
-        strict: ours comes first in the chain, and its not being configured is an error.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: those of `aiobotocore.session.AioSession`.
     """
 
@@ -30,16 +30,16 @@ class IrsaAioSession(AioSession):
         install(self, strict=strict)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if getattr(resolved(self), "method", None) == "explicit":
+        if getattr(current_credentials(self), "method", None) == "explicit":
             raise TypeError(
-                "This session was given static keys, and secrets must not travel in a pickle. "
-                "Make it where it is used."
+                "This session has static keys, and a pickle must not contain secrets. "
+                "Create the session where it is used."
             )
         state = self.instance_variables(), self.get_default_client_config()
         return partial(type(self), **self._arguments), (), state
 
     def __setstate__(self, state: tuple[Mapping[str, Any], Any]) -> None:
-        # There are no arguments for these: code sets a region and the like afterwards.
+        # The constructor has no arguments for these: code sets a region, for example, afterwards.
         variables, client_config = state
         for name, value in variables.items():
             self.set_config_variable(name, value)

@@ -1,4 +1,4 @@
-"""A boto3 session that can travel: it pickles as its arguments, never with credentials."""
+"""A boto3 session that pickles as its arguments, never with credentials."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["IrsaBoto3Session"]
 
 
 class IrsaBoto3Session(boto3.Session):
-    """boto3's session with our provider in its chain.
+    """boto3's session with the provider of irsa-creds in its chain.
 
     Args:
-        strict: ours comes first in the chain, and its not being configured is an error.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: those of `boto3.Session`.
     """
 
@@ -28,7 +28,7 @@ class IrsaBoto3Session(boto3.Session):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._arguments.get("aws_secret_access_key"):
             raise TypeError(
-                "This session was given static keys, and secrets must not travel in a pickle. "
-                "Make it where it is used."
+                "This session has static keys, and a pickle must not contain secrets. "
+                "Create the session where it is used."
             )
         return partial(type(self), **self._arguments), ()

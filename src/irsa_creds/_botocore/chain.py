@@ -1,4 +1,4 @@
-"""What is done to one session's chain: ours goes into it, and out again."""
+"""Add irsa-creds' providers to the credential provider chain of one session, and remove them."""
 
 from __future__ import annotations
 
@@ -11,227 +11,149 @@ from botocore.credentials import CredentialResolver
 
 from irsa_creds._botocore import compat
 from irsa_creds._botocore.chain_provider import ChainProviderMixin
-from irsa_creds._botocore.credentials import HOP_METHOD, METHOD, CredentialsMixin
-from irsa_creds._botocore.expired_token import forget_expired
+from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, CredentialsMixin
+from irsa_creds._botocore.expired_token import unregister_handlers
 from irsa_creds._botocore.sync import IrsaProvider
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
-__all__ = ["leave", "provider_class", "put_first", "reach", "take_hops", "with_ours"]
+__all__ = [
+    "adapt_chain",
+    "adapt_existing_session",
+    "provider_class",
+    "replace_providers",
+    "restore_session",
+]
 
 _log = logging.getLogger("irsa_creds")
-_OURS = "irsa_creds_hops"
 
 
-def with_ours(
-    chain: list[Any], session: Session, profile_name: str, *, explicit_profile: bool
+def replace_providers(
+    providers: list[Any], session: Session, profile_name: str, *, explicit_profile: bool
 ) -> list[Any]:
-    """Return the providers of a chain with ours in the place of botocore's own.
+    """Return the providers with irsa-creds' in the place of botocore's web identity provider.
 
     Args:
-        chain: botocore's list.
-        session: whose chain it is.
+        providers: botocore's list.
+        session: the session that they belong to.
         profile_name: the profile that names role and token.
-        explicit_profile: whether code named it: the web identity variables are off then.
+        explicit_profile: whether code named it: the web identity variables are then ignored.
     """
     cls = provider_class(session)
     return [
         cls(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
-        if cls and _is_botocores(each)
+        if cls and each.METHOD == METHOD and not isinstance(each, ChainProviderMixin)
         else each
-        for each in chain
+        for each in providers
     ]
 
 
-def take_hops(chain: CredentialResolver, session: Session) -> None:
-    """Let ours be asked first for the roles that are reached by `source_profile`.
+def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) -> None:
+    """Add irsa-creds' providers to a chain that has botocore's; change nothing the second time.
 
-    Botocore's own provider stays in its place and does all else: others find it there by its name,
-    and give it a cache or who asks for an MFA code.
-    """
-    cls = provider_class(session)
-    for each in chain.providers:
-        if cls and each.METHOD == HOP_METHOD:
-            detour = _detour(each)
-            if detour is None:
-                profile, explicit = _profile(session)
-                detour = _Detour(each, cls(session, profile, disable_env_vars=explicit, hops=True))
-            detour.on = True
-
-
-class _Detour:
-    """Ours is asked before one provider's own `load`, as long as this is on."""
-
-    def __init__(self, provider: Any, ours: Any) -> None:
-        self.on = True
-        self._provider = provider
-        # Somebody may have put another in its place before.
-        self._instead = vars(provider).get("load")
-        self._load = self._asking_first(ours, provider.load)
-        provider.load = self._load
-
-    def leave(self) -> None:
-        """Put back what was there; where somebody wrapped ours since, that stays, without ours."""
-        self.on = False
-        if vars(self._provider).get("load") is not self._load:
-            return
-        if self._instead is None:
-            # Of this very provider; below it is its class's own.
-            del self._provider.load
-        else:
-            self._provider.load = self._instead
-
-    def _asking_first(self, ours: Any, original: Any) -> Any:
-        """Return the `load` of both, in the colour of `original`."""
-        if inspect.iscoroutinefunction(original):
-
-            @functools.wraps(original)
-            async def load() -> Any:
-                found = await ours.load() if self.on else None
-                return await original() if found is None else found
-        else:
-
-            @functools.wraps(original)
-            def load() -> Any:
-                found = ours.load() if self.on else None
-                return original() if found is None else found
-
-        # Whoever wraps this with `functools.wraps` takes it along.
-        setattr(load, _OURS, self)
-        return load
-
-
-def _detour(provider: Any) -> _Detour | None:
-    found = getattr(getattr(provider, "load", None), _OURS, None)
-    return found if isinstance(found, _Detour) else None
-
-
-def _leave_hops(chain: CredentialResolver) -> None:
-    for each in chain.providers:
-        detour = _detour(each)
-        if detour is not None:
-            detour.leave()
-
-
-def put_first(chain: CredentialResolver, session: Session) -> None:
-    """Let a chain begin with ours, which never says no: no other identity can slip in."""
-    first, cls = chain.providers[0], provider_class(session)
-    if cls is None or (isinstance(first, ChainProviderMixin) and first.strict):
-        return
-    profile, explicit = _profile(session)
-    chain.providers.insert(0, cls(session, profile, disable_env_vars=explicit, strict=True))
-
-
-def reach(session: Session, *, strict: bool, whose: str = "") -> str | None:
-    """Put ours into a session that exists already.
+    One takes the place of botocore's web identity provider. One stands before botocore's own
+    AssumeRoleProvider, which stays: other code sets its cache or its prompt for MFA codes.
 
     Args:
-        session: a session of either colour.
-        strict: ours comes first.
-        whose: how the warning names the session that `install()` found; empty: it was given one.
+        chain: the session's.
+        session: sync or async.
+        strict: one more provider comes first and never passes on, so no other identity is used.
+    """
+    cls = provider_class(session)
+    if cls is None:
+        return
+    # As in botocore 1.44.8, credentials.create_credential_resolver.
+    profile = session.get_config_variable("profile") or "default"
+    explicit = session.instance_variables().get("profile") is not None
+    create = functools.partial(cls, session, profile, disable_env_vars=explicit)
+    providers = replace_providers(chain.providers, session, profile, explicit_profile=explicit)
+    ours = [each for each in providers if isinstance(each, ChainProviderMixin)]
+    methods = [each.METHOD for each in providers]
+    if ASSUME_ROLE_METHOD in methods and not any(each.only_source_profiles for each in ours):
+        position = methods.index(ASSUME_ROLE_METHOD)
+        providers.insert(position, create(only_source_profiles=True))
+    if strict and not any(each.strict for each in ours):
+        providers.insert(0, create(strict=True))
+    chain.providers = providers
+
+
+def adapt_existing_session(session: Session, *, strict: bool, name: str) -> str | None:
+    """Add irsa-creds' providers to a session that may have made its chain already.
+
+    Args:
+        session: sync or async.
+        strict: irsa-creds comes first.
+        name: the session's, for the warning.
 
     Returns:
-        What the session holds that ours does not replace, as botocore names it; None: it is
-        reached.
+        The method of the session's current credentials if they stay, as botocore names it; None if
+        irsa-creds provides the next ones.
     """
-    held = compat.resolved(session)
-    stays = _stays(held, strict=strict)
-    if stays:
-        return stays
-    chain = compat.built_chain(session)
+    current = compat.current_credentials(session)
+    if _stay(current, strict=strict):
+        return _method(current)
+    chain = compat.existing_chain(session)
     if isinstance(chain, CredentialResolver):
-        profile, explicit = _profile(session)
-        # In place: whatever else was put into this chain, a cache or a provider, stays.
-        chain.providers = with_ours(chain.providers, session, profile, explicit_profile=explicit)
-        take_hops(chain, session)
-        if strict:
-            put_first(chain, session)
+        adapt_chain(chain, session, strict=strict)
     elif strict:
-        # It may be of any make, and ours could not come first in it.
-        compat.renew_chain(session)
-    if held is not None and not isinstance(held if strict else _source(held), CredentialsMixin):
-        compat.forget(session)
-        _warn_of_clients(_method(held), whose)
+        # It may be of any class, and no provider could be put first in it.
+        compat.discard_chain(session)
+    if current is not None and not isinstance(
+        current if strict else _source(current), CredentialsMixin
+    ):
+        compat.discard_credentials(session)
+        _log.warning(
+            "%s had looked for credentials (%s) before irsa_creds.install(): new clients get "
+            "those of irsa-creds, existing clients keep the old ones. Call install() earlier.",
+            name,
+            _method(current),
+        )
     return None
 
 
-def _warn_of_clients(held: str, whose: str) -> None:
-    """Say that clients made before keep what they hold, and whose they are."""
-    if whose:
-        _log.warning(
-            "%s had looked for credentials (%s) before irsa_creds.install(): clients made with it "
-            "from now on get ours, those that exist keep the old ones. "
-            "Call install() earlier, before other imports.",
-            whose,
-            held,
-        )
-    else:
-        _log.warning(
-            "The session given to irsa_creds.install(session) had looked for credentials (%s) "
-            "before: clients made from it before keep the old ones.",
-            held,
-        )
-
-
-def leave(session: Session) -> None:
-    """Give a session its own chain back."""
-    forget_expired(session)
-    if isinstance(_source(compat.resolved(session)), CredentialsMixin):
-        compat.forget(session)
-    chain = compat.built_chain(session)
+def restore_session(session: Session) -> None:
+    """Give a session botocore's own chain back."""
+    unregister_handlers(session)
+    if isinstance(_source(compat.current_credentials(session)), CredentialsMixin):
+        compat.discard_credentials(session)
+    chain = compat.existing_chain(session)
     if isinstance(chain, CredentialResolver):
-        _leave_hops(chain)
         providers = chain.providers
         originals = [p.replaced if isinstance(p, ChainProviderMixin) else p for p in providers]
         chain.providers = [each for each in originals if each is not None]
 
 
 def provider_class(session: Session) -> type[ChainProviderMixin] | None:
-    """Return our provider's class of a session's colour; None where nobody knows that one."""
+    """Return the class of the chain provider for a session; None for an unknown async one."""
     if not inspect.iscoroutinefunction(session.get_credentials):
         return IrsaProvider
-    if not compat.is_aiobotocores(session):
+    if not compat.is_aiobotocore_session(session):
         return None
-    # Its user has imported aiobotocore: nobody else pays for it.
+    # Only programs that have imported aiobotocore get here.
     from irsa_creds._botocore.aio import AioIrsaProvider  # noqa: PLC0415
 
     return AioIrsaProvider
 
 
-def _stays(held: Any, *, strict: bool) -> str | None:
-    """Return the method of held credentials that ours does not replace; None where it does."""
-    if held is None or isinstance(held, CredentialsMixin):
-        return None
-    stays = (
-        # Keys that code gave are no identity that slipped in.
-        _method(held) == "explicit"
-        if strict
-        # Another provider's: ours would not have been asked.
-        else _method(_source(held)) != METHOD
-    )
-    return _method(held) if stays else None
+def _stay(current: Any, *, strict: bool) -> bool:
+    """Whether a session's current credentials stay."""
+    if current is None or isinstance(current, CredentialsMixin):
+        return False
+    if strict:
+        # Code chose static keys on purpose.
+        return _method(current) == "explicit"
+    # Another provider's stay: it takes precedence over a web identity.
+    return _method(_source(current)) != METHOD
 
 
-def _source(held: Any) -> Any:
-    """Return the credentials from which held ones assume their role; others as they are."""
-    source = held
-    while _method(source) == "assume-role" and compat.source_credentials(source) is not None:
+def _source(credentials: Any) -> Any:
+    """Return the credentials with which the given ones assume their role; others as they are."""
+    source = credentials
+    while _method(source) == ASSUME_ROLE_METHOD and compat.source_credentials(source) is not None:
         source = compat.source_credentials(source)
     return source
 
 
-def _method(held: Any) -> str:
-    return str(getattr(held, "method", "unknown"))
-
-
-def _is_botocores(provider: Any) -> bool:
-    """Whether a provider is the one to replace, in either colour."""
-    return provider.METHOD == METHOD and not isinstance(provider, ChainProviderMixin)
-
-
-def _profile(session: Session) -> tuple[str, bool]:
-    """Return a session's profile, and whether code named it: the variables are off then."""
-    # As in botocore 1.44.8, credentials.create_credential_resolver.
-    name = session.get_config_variable("profile") or "default"
-    return name, session.instance_variables().get("profile") is not None
+def _method(credentials: Any) -> str:
+    return str(getattr(credentials, "method", "unknown"))

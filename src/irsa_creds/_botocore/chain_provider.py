@@ -1,12 +1,12 @@
-"""Our provider in the credential provider chain of a session, sync and async."""
+"""The common part of the sync and async providers in a session's credential provider chain."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._botocore.compat import last_client_region
-from irsa_creds._botocore.credentials import METHOD, in_botocore
-from irsa_creds._botocore.expired_token import watch_for_expired
+from irsa_creds._botocore.credentials import METHOD, as_botocore_error
+from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds._botocore.session_settings import SessionSettings
 from irsa_creds._errors import IrsaError
 from irsa_creds._identity.settings import follow_source_profiles
@@ -22,7 +22,7 @@ __all__ = ["ChainProviderMixin"]
 
 
 class ChainProviderMixin:
-    """Our provider in a chain, under the name of botocore's own provider.
+    """irsa-creds' provider in a chain, under the name of botocore's own provider.
 
     Args:
         session: the session that has the chain.
@@ -30,14 +30,14 @@ class ChainProviderMixin:
         disable_env_vars: ignore the web identity variables, because code named a profile.
         strict: raise an error if IRSA is not configured.
         replaced: the provider that it replaces; None if it is an additional one.
-        hops: it serves only roles that are reached by `source_profile`. With `strict` it serves
-            them as well, because they take precedence over the web identity.
+        only_source_profiles: provide only roles that a profile assumes by `source_profile`. A
+            strict provider provides these as well, because they take precedence.
     """
 
-    METHOD = METHOD
+    METHOD: str = METHOD
     CANONICAL_NAME = "custom-irsa-creds"
 
-    # botocore's constructor wants a function that makes an STS client; there is none here.
+    # botocore's constructor needs a function that creates an STS client; this one needs none.
     def __init__(
         self,
         session: Any,
@@ -46,14 +46,17 @@ class ChainProviderMixin:
         disable_env_vars: bool,
         strict: bool = False,
         replaced: Any = None,
-        hops: bool = False,
+        only_source_profiles: bool = False,
     ) -> None:
         self.replaced = replaced
         self.strict = strict
-        self._hops = hops
+        self.only_source_profiles = only_source_profiles
+        if only_source_profiles:
+            # A chain finds its web identity provider by the other name.
+            self.METHOD = "irsa-creds-source-profile"
         self._session = session
         self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)
-        self._profile = profile_name if disable_env_vars else None
+        self._arguments = {"profile": profile_name} if disable_env_vars else {}
 
     def _provider(self) -> Provider | None:
         """Return the provider of the session's identity; None if IRSA is not configured."""
@@ -64,17 +67,17 @@ class ChainProviderMixin:
         else:
             if config is None:
                 return None
-            provider = REGISTRY.of(config, {"profile": self._profile} if self._profile else {})
-            watch_for_expired(self._session, engine_of(provider))
+            provider = REGISTRY.of(config, self._arguments)
+            register_handlers(self._session, engine_of(provider))
             return provider
-        # Raised outside of the handler, the error has no context: one traceback, ours.
-        raise in_botocore(caught)
+        # Raised outside of the handler, the error has no context and one traceback.
+        raise as_botocore_error(caught)
 
     def _config(self) -> Config | None:
         settings, region = self._settings, last_client_region(self._session)
         roles: tuple[RequestedRole, ...] = ()
-        if self._hops or self.strict:
+        if self.only_source_profiles or self.strict:
             settings, roles = follow_source_profiles(settings)
-        if self._hops and not roles:
+        if self.only_source_profiles and not roles:
             return None
         return settings.config(strict=self.strict or bool(roles), client_region=region, roles=roles)

@@ -1,4 +1,4 @@
-"""The common part of the sync and async adapters: all state is that of the provider's engine."""
+"""The common part of the sync and async credentials objects; the engine has all state."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from irsa_creds._provider import Provider
 
 __all__ = [
-    "HOP_METHOD",
+    "ASSUME_ROLE_METHOD",
     "METHOD",
-    "NOTHING_HELD",
-    "TOGETHER",
+    "NO_PIN",
+    "PIN_SECONDS",
     "CredentialsMixin",
     "Frozen",
-    "Held",
-    "adapted",
-    "after_read",
-    "in_botocore",
+    "Pin",
+    "as_botocore_error",
+    "frozen_of",
+    "next_pin",
     "read_only",
 ]
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
 # credentials.AssumeRoleProvider's (botocore 1.44.8).
-HOP_METHOD = "assume-role"
-#: Single values that are read less than this many seconds apart are of one response.
-TOGETHER = 0.1
-# Seconds after which an older response is not read any more, however short the pauses are.
-_LONGEST = 1.5
+ASSUME_ROLE_METHOD = "assume-role"
+#: Attributes that are read less than this many seconds apart come from one response.
+PIN_SECONDS = 0.1
+# Seconds after which an older response is not used any more, however short the pauses are.
+_LONGEST_PIN = 1.5
 
 
 class Frozen(ReadOnlyCredentials):
-    """botocore's own value, of one response of STS; its `repr` shows no secret."""
+    """botocore's named tuple of one STS response; its `repr` shows no secret."""
 
     __slots__ = ()
     access_key: str
@@ -52,38 +52,36 @@ class Frozen(ReadOnlyCredentials):
     def __repr__(self) -> str:
         return f"<ReadOnlyCredentials ...{self.access_key[-4:]}>"
 
-    # Code that takes a set has the secrets, and may send it to a process without irsa-creds.
+    # It may be sent to a process without irsa-creds.
     def __reduce__(self) -> tuple[Any, ...]:
         return ReadOnlyCredentials, tuple(self)
 
 
-#: The response whose values a thread or task reads one by one, the instant of its last read, and
-#: the last one at which that response was the newest. It is a plain tuple because each read makes
-#: one.
-Held = tuple[Snapshot, float, float]
-NOTHING_HELD: Held = (Snapshot.nothing(), NEVER, NEVER)
+#: The snapshot that a thread or task reads attributes of, the instant of its last read, and the
+#: last instant at which that snapshot was the newest. A plain tuple, because each read makes one.
+Pin = tuple[Snapshot, float, float]
+NO_PIN: Pin = (Snapshot.nothing(), NEVER, NEVER)
 
 
-def after_read(held: Held, newest: Snapshot, found: Snapshot, now: float) -> Held:
-    """Return what a thread or task holds after one more read of a single value.
+def next_pin(pin: Pin, newest: Snapshot, found: Snapshot, now: float) -> Pin:
+    """Return the pin of a thread or task after it has read one more attribute.
 
-    Reads less than `TOGETHER` apart go on with the response that is held. A program that never
-    pauses for so long must get newer values as well, but not in the middle of a request that it
-    signs. So after half a second with an older response the pause that suffices shrinks, and within
-    another second a pause between two requests, longer than those within one, is enough.
+    Reads less than `PIN_SECONDS` apart use the pinned snapshot. A program that never pauses for so
+    long must get newer values as well, but not while it signs a request. So after 0.5 s with an
+    older snapshot the required pause shrinks, and within another second a pause between two
+    requests is long enough, for it is longer than those within one request.
 
     Args:
-        held: what it held before.
+        pin: the one after the last read.
         newest: the engine's snapshot before this read.
-        found: what the engine serves.
+        found: the snapshot that the engine serves.
         now: the instant of this read.
     """
-    snapshot, read_at, newest_at = held
+    snapshot, read_at, newest_at = pin
     if (
         found is not snapshot
-        and now - read_at < TOGETHER * min(1.0, _LONGEST - (now - newest_at))
-        # After a revocation, or if the wall clock alone calls the newest expired, older ones must
-        # not be used either.
+        and now - read_at < PIN_SECONDS * min(1.0, _LONGEST_PIN - (now - newest_at))
+        # If the newest is revoked, or expired by the wall clock alone, older ones must not be used.
         and now < min(snapshot.end_of_use, newest.end_of_use)
         and min(snapshot.check_at, newest.check_at) > NEVER
     ):
@@ -92,23 +90,23 @@ def after_read(held: Held, newest: Snapshot, found: Snapshot, now: float) -> Hel
 
 
 class CredentialsMixin:
-    """The members of botocore's credentials objects that other code uses, sync and async.
+    """Members of botocore's credentials objects that other code uses, sync and async.
 
     Args:
         provider: the provider of the credentials.
     """
 
-    # botocore's constructors want credentials: these are fetched at the first read.
+    # botocore's constructors take credentials; these are fetched at the first read.
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
-        self.method: str = HOP_METHOD if self._engine.is_chained else METHOD
+        self.method: str = ASSUME_ROLE_METHOD if self._engine.is_chained else METHOD
         self._now = self._engine.now
 
     @property
     def _frozen_credentials(self) -> Frozen | None:
         snapshot = self._engine.snapshot
-        return adapted(snapshot) if self._now() < snapshot.end_of_use else None
+        return frozen_of(snapshot) if self._now() < snapshot.end_of_use else None
 
     @property
     def _expiry_time(self) -> datetime | None:
@@ -119,8 +117,8 @@ class CredentialsMixin:
 
     @_expiry_time.setter
     def _expiry_time(self, when: datetime | None) -> None:
-        # A time in the past is the usual trick to force a refresh: the next read starts one. Any
-        # other time cannot make credentials last longer, and has no effect.
+        # Other code sets a time in the past to force a refresh: the next read starts one. Any other
+        # time has no effect, because it cannot make credentials last longer.
         if when is not None and when.replace(tzinfo=when.tzinfo or UTC) <= self._time_fetcher():
             snapshot = self._engine.snapshot
             snapshot.refresh_at = min(snapshot.refresh_at, self._now())
@@ -131,17 +129,17 @@ class CredentialsMixin:
         return datetime.now(UTC)
 
     def refresh_needed(self, refresh_in: float | None = None) -> bool:
-        """Say whether a refresh is due.
+        """Return whether a refresh is due.
 
         Args:
-            refresh_in: seconds before the end of use; None: the engine's own plan.
+            refresh_in: seconds before the end of use; None: by the engine's refresh time.
         """
         snapshot, now = self._engine.snapshot, self._now()
         if refresh_in is None:
             return state(snapshot, now) is not State.FRESH
         return snapshot.left(now) < refresh_in
 
-    # All state is that of the engine: a copy would be the same.
+    # A copy would use the same engine.
     def __copy__(self) -> Self:
         return self
 
@@ -153,34 +151,35 @@ class CredentialsMixin:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "Credentials do not pickle: secrets must not travel. Pickle the provider, or a "
-            "session of irsa_creds.boto3_session() or irsa_creds.aiobotocore_session()."
+            "Credentials cannot be pickled, because a pickle must not contain secrets. Pickle the "
+            "provider, or a session of irsa_creds.boto3_session() or "
+            "irsa_creds.aiobotocore_session()."
         )
 
 
 def read_only(name: str) -> Callable[[object, object], NoReturn]:
-    """Return the setter of the property `name`, which raises an error that says what to do."""
+    """Return a setter for the property `name` that raises an error with instructions."""
 
     def write(credentials: object, value: object) -> NoReturn:
         del credentials, value
         raise AttributeError(
-            f"irsa_creds' credentials are read-only: {name} comes from STS. "
-            "Give other keys to the session or client."
+            f"The credentials of irsa_creds are read-only: {name} comes from STS. "
+            "Pass other keys to the session or client."
         )
 
     return write
 
 
-def in_botocore(error: IrsaError) -> IrsaError:
-    """Return `error` as a subclass that callers of botocore catch as well."""
-    # Most programs meet no error: they do not pay for the import.
-    from irsa_creds._botocore.errors import dual  # noqa: PLC0415
+def as_botocore_error(error: IrsaError) -> IrsaError:
+    """Return `error` as a subclass of the exception that botocore raises."""
+    # Most programs get no error and do not need the import.
+    from irsa_creds._botocore.errors import to_botocore  # noqa: PLC0415
 
-    return dual(error)
+    return to_botocore(error)
 
 
-def adapted(snapshot: Snapshot) -> Frozen:
-    """Return botocore's form of a snapshot, made once for all readers."""
+def frozen_of(snapshot: Snapshot) -> Frozen:
+    """Return botocore's form of a snapshot, made once for all callers."""
     if snapshot.adapted is None:
         given = snapshot.credentials
         snapshot.adapted = Frozen(

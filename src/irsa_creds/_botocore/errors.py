@@ -1,14 +1,14 @@
-"""Our errors once more, as botocore's families: what code around a boto3 call catches today.
+"""The errors of irsa-creds as subclasses of botocore's: existing `except` clauses catch them.
 
     BotocoreConfigError       ConfigError, InvalidConfigError
     BotocoreTokenError        TokenError
     BotocoreRefreshTimeout    RefreshTimeout
-    BotocoreExchangeError     ExchangeError: an answer that is none of STS's
-    ├── RefusedError          ClientError: STS answered with an error
-    └── UnreachableError      EndpointConnectionError: no answer came
+    BotocoreExchangeError     ExchangeError: the response was not one of STS
+    ├── RefusedError          ClientError: STS returned an error
+    └── UnreachableError      EndpointConnectionError: no response
 
-All of them are `CredentialRetrievalError` as well. A traceback and a pickle name them by
-`irsa_creds.botocore`, which has them from here.
+All are `CredentialRetrievalError` as well. Tracebacks and pickles use their public module,
+`irsa_creds.botocore`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from irsa_creds._errors import (
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
 
-__all__ = ["dual"]
+__all__ = ["to_botocore"]
 
 _LEAST_ERROR = 300
 _MODULE = "irsa_creds.botocore"
 
 
 class _BotocoreError(IrsaError, CredentialRetrievalError):
-    """What botocore's handlers read from its own errors."""
+    """Attributes of botocore's own errors."""
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         super().__init__(message, failure=failure)
@@ -48,25 +48,25 @@ class _BotocoreError(IrsaError, CredentialRetrievalError):
 
 
 class BotocoreConfigError(ConfigError, _BotocoreError, InvalidConfigError):
-    """IRSA is set up wrong."""
+    """IRSA is not configured correctly."""
 
     __module__ = _MODULE
 
 
 class BotocoreTokenError(TokenError, _BotocoreError):
-    """The web identity token could not be had, or is not one."""
+    """The web identity token cannot be read or is not valid."""
 
     __module__ = _MODULE
 
 
 class BotocoreRefreshTimeout(RefreshTimeout, _BotocoreError):  # noqa: N818 - as its base
-    """No credentials came before the deadline."""
+    """There were no credentials before the deadline."""
 
     __module__ = _MODULE
 
 
 class BotocoreExchangeError(ExchangeError, _BotocoreError):
-    """STS's answer was no use."""
+    """The response was not one of STS."""
 
     __module__ = _MODULE
 
@@ -82,14 +82,13 @@ class UnreachableError(BotocoreExchangeError, EndpointConnectionError):
 
 
 class RefusedError(BotocoreExchangeError, ClientError):
-    """STS answered with an error.
+    """STS returned an error.
 
     Attributes:
-        response: as a botocore client has it: `Error` and `ResponseMetadata`.
-        operation_name: "AssumeRoleWithWebIdentity", or "AssumeRole" for a role further down a
-            chain.
+        response: as in a `ClientError`: `Error` and `ResponseMetadata`.
+        operation_name: "AssumeRoleWithWebIdentity", or "AssumeRole" for a target role.
 
-    `str` begins with the sentence of a botocore client's own error: alerts on logs match it.
+    `str` begins with the sentence of botocore's `ClientError`: log alerts match it.
     """
 
     __module__ = _MODULE
@@ -108,23 +107,23 @@ class RefusedError(BotocoreExchangeError, ClientError):
         }
 
 
-def dual(error: IrsaError) -> IrsaError:
-    """Return `error` as the subclass of it that botocore's callers know as well."""
+def to_botocore(error: IrsaError) -> IrsaError:
+    """Return `error` as the subclass that is also an exception of botocore."""
     family, failure = _family(error), error.failure
     if family is RefusedError and failure is not None:
-        return family(_as_client_says(failure), failure=failure)
+        return family(_client_error_text(failure), failure=failure)
     return family(str(error), failure=failure)
 
 
-def _as_client_says(failure: Failure) -> str:
-    """Return botocore's sentence, and then what to do."""
+def _client_error_text(failure: Failure) -> str:
+    """Return the text of the failure, with botocore's sentence as its first."""
     words = _words(failure).rstrip(".")
     start = f"An error occurred ({failure.code}) when calling the {failure.operation} operation"
     return failure._replace(message=f"{start}: {words}.").text()
 
 
 def _words(failure: Failure) -> str:
-    """Return what STS said; where it said nothing, what we say of it."""
+    """Return STS's message, or the failure's if STS sent none."""
     return failure.words or failure.message
 
 

@@ -1,4 +1,4 @@
-"""When a service answers that the key is expired: what the signed request says, and to whom."""
+"""Refresh when a service returns `ExpiredToken` for the key that signed the request."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
 
-__all__ = ["forget_expired", "watch_for_expired"]
+__all__ = ["register_handlers", "unregister_handlers"]
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _KEY_ID = r"Credential=([^/]+)/"
 _CONTEXT = "irsa_creds_access_key_id"
-# The events, and the names of our handlers there.
-_SIGNED, _NOTE = "request-created", "irsa-creds-key"
-_ANSWERED, _HEAR = "response-received", "irsa-creds-answer"
+# The events, and the ids of the handlers there.
+_SIGNED, _SIGNED_ID = "request-created", "irsa-creds-key"
+_RESPONSE, _RESPONSE_ID = "response-received", "irsa-creds-response"
 
 
-def watch_for_expired(session: Any, engine: Engine) -> None:
-    """Tell `engine` of every key that a service refuses as expired, in clients made from now on.
+def register_handlers(session: Any, engine: Engine) -> None:
+    """Report keys that a service calls expired, for clients that the session creates from now on.
 
     Args:
-        session: a botocore session of either colour; plain functions work in both.
-        engine: hears of its current key only.
+        session: a botocore session, sync or async; plain functions work in both.
+        engine: ignores any key but its current one.
     """
 
-    def note_key(request: Any, **_: Any) -> None:
+    def remember_key(request: Any, **_: Any) -> None:
         value = request.headers.get("Authorization", "")
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         found = re.search(_KEY_ID, text)
         if found:
             request.context[_CONTEXT] = found[1]
 
-    def hear_answer(
+    def check_response(
         parsed_response: dict[str, Any] | None = None,
         context: dict[str, Any] | None = None,
         **_: Any,
@@ -43,16 +43,16 @@ def watch_for_expired(session: Any, engine: Engine) -> None:
         if code in _EXPIRED and key:
             engine.mark_stale(key)
 
-    # The same session may resolve again, and to another identity: one pair of handlers is enough.
-    forget_expired(session)
+    # The session may have resolved another identity before: only the last one counts.
+    unregister_handlers(session)
     events = session.get_component("event_emitter")
-    # After the signer, which is a handler of this event too.
-    events.register_last(_SIGNED, note_key, unique_id=_NOTE)
-    events.register(_ANSWERED, hear_answer, unique_id=_HEAR)
+    # After the signer, which handles the same event.
+    events.register_last(_SIGNED, remember_key, unique_id=_SIGNED_ID)
+    events.register(_RESPONSE, check_response, unique_id=_RESPONSE_ID)
 
 
-def forget_expired(session: Any) -> None:
-    """Hear no more of clients that a session makes from now on."""
+def unregister_handlers(session: Any) -> None:
+    """Remove the handlers, for clients that the session creates from now on."""
     events = session.get_component("event_emitter")
-    events.unregister(_SIGNED, unique_id=_NOTE)
-    events.unregister(_ANSWERED, unique_id=_HEAR)
+    events.unregister(_SIGNED, unique_id=_SIGNED_ID)
+    events.unregister(_RESPONSE, unique_id=_RESPONSE_ID)

@@ -1,4 +1,4 @@
-"""Our provider in the chain of botocore's and aiobotocore's sessions: all of them, or one."""
+"""`install()`: add irsa-creds to the chains of all sessions of botocore and aiobotocore, or one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from botocore.session import Session
 
 from irsa_creds._botocore import compat
 from irsa_creds._botocore.chain import (
-    leave,
+    adapt_chain,
+    adapt_existing_session,
     provider_class,
-    put_first,
-    reach,
-    take_hops,
-    with_ours,
+    replace_providers,
+    restore_session,
 )
 from irsa_creds._flags import switch
 from irsa_creds._registry import REGISTRY
@@ -35,165 +34,164 @@ __all__ = ["install", "uninstall"]
 
 _log = logging.getLogger("irsa_creds")
 
-_MAKER = "create_credential_resolver"
+_RESOLVER_FACTORY = "create_credential_resolver"
 
 
 class _Installation:
-    """What is installed where; one per process."""
+    """Which sessions get irsa-creds' providers, and what was changed for that; one per process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._everywhere = False
-        self._strict_everywhere = False
-        # Each with whether it is strict.
+        self._all_sessions = False
+        self._all_strict = False
+        # Sessions given to `install`, each with whether it is strict.
         self._sessions: weakref.WeakKeyDictionary[Session, bool] = weakref.WeakKeyDictionary()
-        # All that ours was put into, by id: to be written and listed without a lock.
-        self._touched: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
-        # What each changed attribute was: the owner, the name, the value.
+        # All sessions with a provider of irsa-creds, by id: written and listed without a lock.
+        self._adapted: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+        # Owner, name and original value of each attribute that was replaced.
         self._originals: list[tuple[Any, str, Any]] = []
 
-    def everywhere(self, *, strict: bool) -> None:
-        """Reach all sessions made from now on, and those that have not made their chain yet."""
+    def install_everywhere(self, *, strict: bool) -> None:
+        """Add irsa-creds to all new sessions, and to existing ones that have no chain yet."""
         with self._lock:
-            if not self._wrap():
+            if not self._wrap_factories():
                 return
-            self._everywhere = True
-            self._strict_everywhere |= strict
+            self._all_sessions = True
+            self._all_strict |= strict
             default = _default_session()
             if default is not None:
-                self._reach(default, "boto3's default session")
+                self._adapt(default, "boto3's default session")
             if strict:
-                # Their chains may have been made while ours was not to come first in them.
-                for session in self._all_touched():
-                    self._reach(session, "A session")
+                # Their chains may have been made before `strict` was requested.
+                for session in self._adapted_sessions():
+                    self._adapt(session, "A session")
 
-    def session(self, session: Session, *, strict: bool) -> None:
-        """Reach one session."""
+    def install_in(self, session: Session, *, strict: bool) -> None:
+        """Add irsa-creds to one session."""
         with self._lock:
-            if not self._wrap():
+            if not self._wrap_factories():
                 return
             self._sessions[session] = strict or self._sessions.get(session, False)
-            stays = self._reach(session)
-        if stays:
+            method = self._adapt(session, "The session given to irsa_creds.install(session)")
+        if method:
             _log.warning(
-                "irsa_creds.install(session) changes nothing here: the session holds other "
-                "credentials already (%s), which come before a web identity. Call it before the "
-                "session is first used%s.",
-                stays,
-                ", and give it no keys" if stays == "explicit" else ", or with strict=True",
+                "irsa_creds.install(session) changes nothing: the session already has other "
+                "credentials (%s), which take precedence. Call it before the session is first "
+                "used%s.",
+                method,
+                ", and give it no keys" if method == "explicit" else ", or with strict=True",
             )
 
     def undo(self) -> None:
-        """Put everything back; clients that hold our credentials keep them."""
+        """Restore everything; existing clients keep their credentials."""
         with self._lock:
-            self._meet_no_more()
+            self._unregister_initializer()
             for owner, name, original in self._originals:
                 setattr(owner, name, original)
             self._originals = []
-            self._everywhere = self._strict_everywhere = False
+            self._all_sessions = self._all_strict = False
             self._sessions.clear()
-            # All that ever were: one that was just resolving is left when this is called again.
-            for session in self._all_touched():
-                leave(session)
+            # `_adapted` is not cleared: another thread may be about to store credentials in one of
+            # these sessions, and the next call removes them.
+            for session in self._adapted_sessions():
+                restore_session(session)
 
     def reset_after_fork(self) -> None:
-        """Be free in a child: another thread of the parent's may have been installing."""
+        """Recreate the lock: another thread of the parent may have had it."""
         self._lock = threading.RLock()
 
-    def _all_touched(self) -> list[Session]:
-        return [found for each in self._touched.valuerefs() if (found := each())]
+    def _adapted_sessions(self) -> list[Session]:
+        return [found for each in self._adapted.valuerefs() if (found := each())]
 
-    def _reach(self, session: Session, whose: str = "") -> str | None:
+    def _adapt(self, session: Session, name: str) -> str | None:
         if _warned(compat.missing_in_session(session)):
             return None
-        self._touched[id(session)] = session
-        return reach(session, strict=self._is_strict(session), whose=whose)
+        self._adapted[id(session)] = session
+        return adapt_existing_session(session, strict=self._is_strict(session), name=name)
 
-    def _reaches(self, session: Any) -> bool:
-        """Whether `session` is to have our provider."""
-        ours = isinstance(session, Session) and (self._everywhere or session in self._sessions)
+    def _includes(self, session: Any) -> bool:
         return (
-            ours
+            isinstance(session, Session)
+            and (self._all_sessions or session in self._sessions)
             and not _disabled()
             and provider_class(session) is not None
             and not _warned(compat.missing_in_session(session))
         )
 
     def _is_strict(self, session: Session) -> bool:
-        """Whether ours comes first there, if it is to be there at all."""
-        return self._strict_everywhere or self._sessions.get(session, False)
+        return self._all_strict or self._sessions.get(session, False)
 
-    def _wrap(self) -> bool:
-        """Wrap the method of every chain and hop, and the functions that make a whole chain."""
+    def _wrap_factories(self) -> bool:
+        """Wrap the functions that create chains; return False if botocore lacks a name."""
         if self._originals:
             return True
-        if _warned(compat.missing_names()):
+        if _warned(compat.missing_in_botocore()):
             return False
         builder = compat.profile_builder()
         originals = [
             (builder, "providers", builder.providers),
-            (credentials, _MAKER, credentials.create_credential_resolver),
+            (credentials, _RESOLVER_FACTORY, credentials.create_credential_resolver),
         ]
-        builder.providers = self._wrapped_providers(builder.providers)
-        credentials.create_credential_resolver = self._wrapped_maker(
+        builder.providers = self._wrap_providers(builder.providers)
+        credentials.create_credential_resolver = self._wrap_resolver_factory(
             credentials.create_credential_resolver
         )
-        # At the end of every session's constructor: whoever imports aiobotocore later is met there.
-        self._meet_no_more()
-        botocore.register_initializer(self._meet)
-        # Last: a child born before this line wraps anew, and ours goes into a chain only once.
+        # Called by every new session: aiobotocore may be imported later.
+        self._unregister_initializer()
+        botocore.register_initializer(self._on_new_session)
+        # Last: a child that is forked before this line wraps the functions again, and `adapt_chain`
+        # adds a provider only once.
         self._originals = originals
-        self._meet_aiobotocore()
+        self._wrap_aiobotocore()
         return True
 
-    def _meet(self, session: Session) -> None:
-        """See a new session of any colour, before it has a chain."""
+    def _on_new_session(self, session: Session) -> None:
         del session
         if compat.aiobotocore_session_module() is not None:
             with self._lock:
-                self._meet_aiobotocore()
+                self._wrap_aiobotocore()
 
-    def _meet_no_more(self) -> None:
+    def _unregister_initializer(self) -> None:
         with contextlib.suppress(ValueError):
-            botocore.unregister_initializer(self._meet)
+            botocore.unregister_initializer(self._on_new_session)
 
-    def _meet_aiobotocore(self) -> None:
-        """Wrap what makes the chains of an aiobotocore that somebody has imported, once."""
+    def _wrap_aiobotocore(self) -> None:
+        """Wrap the function that creates aiobotocore's chains, once it is imported."""
         module = compat.aiobotocore_session_module()
         if module is None or not self._originals or self._originals[-1][0] is module:
             return
         if not _warned(compat.missing_in_aiobotocore()):
-            original = getattr(module, _MAKER)
-            setattr(module, _MAKER, self._wrapped_maker(original))
-            self._originals.append((module, _MAKER, original))
+            original = getattr(module, _RESOLVER_FACTORY)
+            setattr(module, _RESOLVER_FACTORY, self._wrap_resolver_factory(original))
+            self._originals.append((module, _RESOLVER_FACTORY, original))
 
-    def _wrapped_providers(self, original: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    def _wrap_providers(self, original: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         @functools.wraps(original)
         def providers(
             builder: Any,
             profile_name: str,
             disable_env_vars: bool = False,  # noqa: FBT001, FBT002 - botocore's own signature
         ) -> list[Any]:
-            chain = original(builder, profile_name, disable_env_vars)
+            found = original(builder, profile_name, disable_env_vars)
             if _warned(compat.missing_in_builder(builder)):
-                return chain
+                return found
             session = compat.builder_session(builder)
-            if not self._reaches(session):
-                return chain
-            self._touched[id(session)] = session
-            return with_ours(chain, session, profile_name, explicit_profile=disable_env_vars)
+            if not self._includes(session):
+                return found
+            self._adapted[id(session)] = session
+            return replace_providers(
+                found, session, profile_name, explicit_profile=disable_env_vars
+            )
 
         return providers
 
-    def _wrapped_maker(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        # botocore's sessions look it up when they need their chain, however old they are.
+    def _wrap_resolver_factory(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        # Existing sessions call it as well, when they first need their chain.
         @functools.wraps(original)
         def create_credential_resolver(session: Session, *args: Any, **kwargs: Any) -> Any:
             chain = original(session, *args, **kwargs)
-            if self._reaches(session):
-                take_hops(chain, session)
-                if self._is_strict(session):
-                    put_first(chain, session)
+            if self._includes(session):
+                adapt_chain(chain, session, strict=self._is_strict(session))
             return chain
 
         return create_credential_resolver
@@ -211,21 +209,21 @@ def install(
     strict: bool = False,
     shared_cache: bool | str | os.PathLike[str] | None = None,
 ) -> None:
-    """Put our provider in the place of botocore's and aiobotocore's in the chain of credentials.
+    """Replace the web identity provider in the credential provider chains of boto3 sessions.
 
-    It may be called before or after their import, more than once, and in any thread; aiobotocore
-    is never imported by it.
+    It covers boto3, botocore, aiobotocore and aioboto3. Call it before or after their import, more
+    than once, and in any thread. It never imports aiobotocore.
 
     Args:
-        session: a session of boto3, botocore, aiobotocore or aioboto3; None: all that are made
-            from now on, and those that have not looked for credentials yet.
-        strict: ours comes first in the chain, and its not being configured is an error.
-        shared_cache: let all providers of this process share with the other processes of the pod:
-            in a directory, or True: in the container's own one for temporary files. It writes
-            secrets, in files of mode 0600.
+        session: one session; None: all new sessions, and existing ones that have not looked for
+            credentials yet.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        shared_cache: share the credentials of all providers with the other processes of the pod: in
+            this directory, or True: in the container's directory for temporary files. It writes
+            secrets to files of mode 0600.
 
     Raises:
-        TypeError: `session` is something else.
+        TypeError: `session` is not a session.
     """
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
@@ -233,31 +231,31 @@ def install(
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
     elif core is None:
-        _INSTALLATION.everywhere(strict=strict)
+        _INSTALLATION.install_everywhere(strict=strict)
     else:
-        _INSTALLATION.session(core, strict=strict)
+        _INSTALLATION.install_in(core, strict=strict)
 
 
 def uninstall() -> None:
-    """Undo every `install()`; clients that exist keep their credentials."""
+    """Undo every `install()`; existing clients keep their credentials."""
     REGISTRY.set_shared_cache(None)
     _INSTALLATION.undo()
 
 
 def _core(session: Any) -> Session:
-    """Return the botocore or aiobotocore session inside one of boto3 or aioboto3, or itself."""
+    """Return the botocore or aiobotocore session of one of boto3 or aioboto3, or the same."""
     core = getattr(session, "_session", session)
     known = isinstance(core, Session) and provider_class(core) is not None
     if not known and not _warned(compat.missing_in_aiobotocore()):
         raise TypeError(
-            "install() takes a session of boto3, botocore, aiobotocore or aioboto3, and this is "
-            f"a {type(session).__name__}."
+            "install() takes a session of boto3, botocore, aiobotocore or aioboto3, not a "
+            f"{type(session).__name__}."
         )
     return cast("Session", core)
 
 
 def _default_session() -> Session | None:
-    """Return the botocore session in `boto3.DEFAULT_SESSION`, where some import has made one."""
+    """Return the botocore session of `boto3.DEFAULT_SESSION`, if there is one."""
     default = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
     return getattr(default, "_session", None)
 
@@ -267,7 +265,7 @@ def _disabled() -> bool:
 
 
 def _warned(missing: list[str]) -> bool:
-    """Whether names are missing; then it has been said once."""
+    """Return whether names are missing, and log them once."""
     if missing:
         _warn_of_missing(", ".join(missing))
     return bool(missing)

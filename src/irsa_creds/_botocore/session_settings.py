@@ -1,4 +1,4 @@
-"""Settings as a botocore session has them: its profile, its files, its default client config."""
+"""Settings of a botocore session: its profile, its files, its default client config."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["SessionSettings"]
 
 
 class SessionSettings:
-    """What a session reads.
+    """Settings as a session of botocore or aiobotocore reads them.
 
     Args:
-        session: a botocore session of either colour.
-        profile_name: the profile that names role and token: the session's own, or the source of
-            a `source_profile` hop.
-        explicit_profile: whether the web identity variables are switched off, as botocore says.
+        session: sync or async.
+        profile_name: the profile that names role and token: the session's own, or one that a
+            `source_profile` names.
+        explicit_profile: whether the web identity variables are ignored.
     """
 
     def __init__(self, session: Any, profile_name: str, *, explicit_profile: bool) -> None:
@@ -58,22 +58,22 @@ class SessionSettings:
         return found
 
     def option(self, name: str) -> Any:
-        # As in botocore 1.44.8, client.ClientEndpointBridge: FIPS, for one, may be asked for there.
+        # As in botocore 1.44.8, client.ClientEndpointBridge: FIPS, for one, may be set there.
         given = getattr(self._session.get_default_client_config(), name, None)
         return self._session.get_config_variable(name) if given is None else given
 
     def config(
         self, *, strict: bool, client_region: str | None, roles: Sequence[RequestedRole] = ()
     ) -> Config | None:
-        """Return the identity that this session stands for; None where it is not IRSA.
+        """Return the identity of this session; None if IRSA is not configured.
 
         Args:
-            strict: take it as an error when IRSA is not configured.
-            client_region: the region of the client being made.
-            roles: what is assumed from the web identity on.
+            strict: raise an error if IRSA is not configured.
+            client_region: the region of the client being created.
+            roles: the target roles after the web identity, in order.
 
         Raises:
-            ConfigError: a value is malformed, or something is half set.
+            ConfigError: a value is malformed or missing.
         """
         given = self._session.get_default_client_config()
         http = HttpSettings.resolve(

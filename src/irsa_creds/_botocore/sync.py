@@ -1,4 +1,4 @@
-"""botocore's credentials object and chain provider, on our engine."""
+"""The credentials object and the chain provider for boto3 and botocore."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableC
 
 from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds._botocore.credentials import (
-    NOTHING_HELD,
+    NO_PIN,
     CredentialsMixin,
     Frozen,
-    Held,
-    adapted,
-    after_read,
-    in_botocore,
+    Pin,
+    as_botocore_error,
+    frozen_of,
+    next_pin,
     read_only,
 )
 from irsa_creds._engine.waiting import acquire
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]
 
-# Pickles, tracebacks and pages name the classes by their public module.
+# Pickles, tracebacks and the docs use the public module.
 _MODULE = "irsa_creds.botocore"
 
-_TOGETHER = "Values that one thread reads less than 0.1 s apart are of one response of STS."
+_ONE_RESPONSE = "Values that one thread reads less than 0.1 s apart come from one STS response."
 
 
-class _OfThread(threading.local):
-    held: Held = NOTHING_HELD
+class _PerThread(threading.local):
+    pin: Pin = NO_PIN
 
 
-def _part(name: str, meaning: str) -> property:
-    """Return the property `name`; unlike botocore's own it cannot be set."""
+def _attribute(name: str, meaning: str) -> property:
+    """Return the property `name`; unlike botocore's it cannot be set."""
 
     def read(credentials: IrsaCredentials) -> Any:
-        return getattr(credentials._one_set(), name)  # noqa: SLF001 - it is its property
+        return getattr(credentials._pinned(), name)  # noqa: SLF001 - a property of this class
 
-    return property(read, read_only(name), doc=f"{meaning} {_TOGETHER}")
+    return property(read, read_only(name), doc=f"{meaning} {_ONE_RESPONSE}")
 
 
 class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
-    """botocore's credentials object; all state is that of the provider.
+    """botocore's credentials object; the provider has all state.
 
     Args:
         provider: the provider of the credentials.
@@ -57,38 +57,38 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self._thread = _OfThread()
+        self._thread = _PerThread()
 
     def get_frozen_credentials(self) -> Frozen:
-        """Return key, secret and token of one response of STS; while they are valid, at once.
+        """Return key, secret and token of one STS response; do not wait while they are valid.
 
         Raises:
-            CredentialRetrievalError: none are valid, and a refresh failed. It is also an
+            CredentialRetrievalError: none are valid, and the refresh failed. It is also an
                 `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # This is `_freshness.state` inlined: one comparison decides for nearly every request.
+        # `policy.state` inlined: one comparison decides for nearly every request.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
-            frozen: Frozen = snapshot.adapted or adapted(snapshot)
+            frozen: Frozen = snapshot.adapted or frozen_of(snapshot)
             return frozen
-        return adapted(self._acquire())
+        return frozen_of(self._acquire())
 
     def _acquire(self) -> Snapshot:
         try:
             return acquire(self._engine)
         except IrsaError as error:
             caught = error
-        # Raised outside of the handler, the error has no context: one traceback, ours.
-        raise in_botocore(caught)
+        # Raised outside of the handler, the error has no context and one traceback.
+        raise as_botocore_error(caught)
 
-    access_key: property = _part("access_key", "The key id.")
-    secret_key: property = _part("secret_key", "The secret key.")
-    token: property = _part("token", "The session token.")
-    account_id: property = _part("account_id", "The account of the role.")
+    access_key: property = _attribute("access_key", "The access key id.")
+    secret_key: property = _attribute("secret_key", "The secret key.")
+    token: property = _attribute("token", "The session token.")
+    account_id: property = _attribute("account_id", "The account of the role.")
 
-    def _one_set(self) -> Frozen:
-        """Return the set of which this thread reads a value."""
+    def _pinned(self) -> Frozen:
+        """Return the credentials that this thread reads an attribute of."""
         newest, now = self._engine.snapshot, self._now()
         if now < newest.check_at:
             newest.was_read = True
@@ -96,22 +96,22 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
         else:
             found, now = self._acquire(), self._now()
         thread = self._thread
-        held = thread.held = after_read(thread.held, newest, found, now)
-        return held[0].adapted or adapted(held[0])
+        pin = thread.pin = next_pin(thread.pin, newest, found, now)
+        return pin[0].adapted or frozen_of(pin[0])
 
     def _refresh(self) -> None:
         self.get_frozen_credentials()
 
-    # Other code forces a refresh with it. botocore's own takes a lock, and has no engine.
+    # Other code calls it to force a refresh. botocore's own method does not use the engine.
     def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001 - botocore's own
         del is_mandatory
         self._expiry_time = self._time_fetcher()
         self._refresh()
 
     def __getattr__(self, name: str) -> Any:
-        # aiobotocore looks for the first one when it makes a client.
+        # aiobotocore looks for the first one when it creates a client.
         if name in {"get_account_id", "get_access_key", "get_secret_key", "get_token"}:
-            raise WrongColourError(
+            raise WrongLibraryError(
                 f"These are boto3's credentials, and {name}() is aiobotocore's. aiobotocore and "
                 "aioboto3 need irsa_creds.aiobotocore_session(), irsa_creds.install(session), or "
                 "provider.aiobotocore_credentials()."
@@ -121,8 +121,8 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
         )
 
 
-class WrongColourError(TypeError, AttributeError):
-    """Credentials of one library were given to the other; `hasattr` returns False."""
+class WrongLibraryError(TypeError, AttributeError):
+    """aiobotocore got the credentials of boto3; `hasattr` returns False."""
 
 
 class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
@@ -131,7 +131,7 @@ class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
     __module__ = _MODULE
 
     def load(self) -> IrsaCredentials | None:
-        """Return the credentials object; None if IRSA is not configured: the chain goes on.
+        """Return the credentials object; None if IRSA is not configured, so the chain continues.
 
         Raises:
             InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
