@@ -1,6 +1,6 @@
-"""Providers for libraries that take a callable: obstore and polars.
+"""Credential callables for obstore and polars.
 
-Code that takes botocore's credentials object needs none of these: it gets
+Code that takes botocore's credentials object needs none of these, but
 `provider.botocore_credentials()`.
 """
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncObstoreCredentials", "ObstoreCredentials", "PolarsCredentials"]
 
-# These libraries keep what they are given until the time they are told, and ask nobody before. So
-# they are told a short one: a refresh, or an `invalidate()`, reaches them within it. Asking again
-# costs microseconds, and while they ask, the provider knows that it is needed.
+# These libraries keep credentials until the expiry that they get, and do not call before. A short
+# expiry lets a refresh or an `invalidate()` take effect within this time, and keeps the provider in
+# use. A call costs microseconds.
 _KEEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class ObstoreCredentials:
-    """`credential_provider=` of obstore's `S3Store`, for its functions of both colours.
+    """`credential_provider=` of obstore's `S3Store`, for its sync and async functions.
 
-    Where nothing is valid, a thread waits: the caller's, or one of the few that obstore has for
-    its `..._async` functions. obstore keeps what lasts another 300 s, and anything for 100 ms; told
-    60 s at most, it asks ten times a second at most. Source: obstore 0.12,
-    `pyo3-object_store/src/credentials.rs`.
+    Without valid credentials a thread waits: the caller's, or one of the few that obstore has for
+    its `..._async` functions. obstore calls this ten times a second at most. Source: obstore 0.12,
+    `pyo3-object_store/src/credentials.rs`: it keeps credentials that last 300 s more, and others
+    for 100 ms.
 
     Args:
-        provider: whose credentials obstore shall sign with.
+        provider: the provider of the credentials.
     """
 
     provider: Provider
@@ -48,7 +48,7 @@ class ObstoreCredentials:
         """Return valid credentials, and the time until which obstore may keep them.
 
         Raises:
-            IrsaError: as from `provider.get()`; obstore makes an `UnauthenticatedError` of it.
+            IrsaError: as from `provider.get()`; obstore raises it as an `UnauthenticatedError`.
         """
         engine = engine_of(self.provider)
         return _in_obstore(engine, acquire(engine))
@@ -56,12 +56,12 @@ class ObstoreCredentials:
 
 @dataclass(frozen=True, slots=True)
 class AsyncObstoreCredentials:
-    """`credential_provider=` of obstore's `S3Store`, for its `..._async` functions alone.
+    """`credential_provider=` of obstore's `S3Store`, for its `..._async` functions only.
 
-    Where nothing is valid, a task waits and no thread; else it is as `ObstoreCredentials`.
+    Without valid credentials a task waits, and no thread. Otherwise as `ObstoreCredentials`.
 
     Args:
-        provider: whose credentials obstore shall sign with.
+        provider: the provider of the credentials.
     """
 
     provider: Provider
@@ -70,7 +70,7 @@ class AsyncObstoreCredentials:
         """Return valid credentials, and the time until which obstore may keep them.
 
         Raises:
-            IrsaError: as from `provider.aget()`; obstore makes an `UnauthenticatedError` of it.
+            IrsaError: as from `provider.aget()`; obstore raises it as an `UnauthenticatedError`.
         """
         engine = engine_of(self.provider)
         return _in_obstore(engine, await aacquire(engine))
@@ -80,21 +80,21 @@ class AsyncObstoreCredentials:
 class PolarsCredentials:
     """`credential_provider=` of polars' functions that scan, read and write S3.
 
-    polars keeps what it is given to the second that it is told, for all calls with this object.
+    polars keeps the credentials until the expiry that it gets, for all calls with this object.
     Source: polars 2.1, `CachingCredentialProvider` in
     `polars/io/cloud/credential_provider/_providers.py`.
 
     Args:
-        provider: whose credentials polars shall sign with.
+        provider: the provider of the credentials.
     """
 
     provider: Provider
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
-        """Return valid credentials, and the second until which polars may keep them.
+        """Return valid credentials, and the time until which polars may keep them.
 
         Raises:
-            IrsaError: as from `provider.get()`; polars lets it through.
+            IrsaError: as from `provider.get()`; polars does not catch it.
         """
         engine = engine_of(self.provider)
         snapshot = acquire(engine)
@@ -105,14 +105,13 @@ class PolarsCredentials:
             "aws_session_token": given.session_token,
         }, int(_keep_until(engine, snapshot))
 
-    # polars takes what pickles alike for one and the same (`stable_cache_key` in `_builder.py`,
-    # beside that file), and a provider pickles as its arguments: the environment that says the rest
-    # may be another by now.
+    # polars takes objects with equal pickles for the same (`stable_cache_key` in `_builder.py`). A
+    # provider pickles as its arguments, without the environment, so the pickle has its id as well.
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_polars, (self.provider, id(self.provider))
 
 
-def _restore_polars(provider: Provider, _mark: int) -> PolarsCredentials:
+def _restore_polars(provider: Provider, _id: int) -> PolarsCredentials:
     return PolarsCredentials(provider)
 
 
@@ -127,6 +126,6 @@ def _in_obstore(engine: Engine, snapshot: Snapshot) -> S3Credential:
 
 
 def _keep_until(engine: Engine, snapshot: Snapshot) -> float:
-    """Return the time, by the clock these libraries look at, until which they may keep these."""
-    # Not STS's own time of expiry: beside a pod's clock that is wrong, it would be wrong as well.
+    """Return the time, by the local clock that these libraries use, until which to keep them."""
+    # STS's own expiry would be wrong beside a local clock that is wrong.
     return time.time() + min(_KEEP_SECONDS, snapshot.left(engine.now()))

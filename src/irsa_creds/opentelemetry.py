@@ -1,8 +1,7 @@
-"""Metrics of all refreshes of the process, for OpenTelemetry: the extra `opentelemetry`.
+"""Metrics of all refreshes in the process, for OpenTelemetry (extra `opentelemetry`).
 
-Names and units follow OpenTelemetry's semantic conventions ("Metrics semantic conventions":
-durations as histograms in seconds; `error.type` on what failed, and on nothing else; `_OTHER` for
-what would be one value too many).
+Names and units follow OpenTelemetry's metrics semantic conventions: durations are histograms in
+seconds; only failures have `error.type`; `_OTHER` replaces further values of an attribute.
 """
 
 from __future__ import annotations
@@ -26,30 +25,30 @@ if TYPE_CHECKING:
 
 __all__ = ["instrument"]
 
-# A service may assume ten thousand roles, and an STS that is none may answer with any code.
+# A service may assume ten thousand roles, and a false STS may return any error code.
 _MOST_VALUES = 32
 _OTHER = "_OTHER"
-# Those of the semantic conventions for durations, and on to what a reader waits at most.
+# Those of the semantic conventions for durations, extended to the longest wait of a caller.
 _BOUNDARIES = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0,
 )  # fmt: skip
 
 
 def instrument(*, meter_provider: MeterProvider | None = None) -> Callable[[], None]:
-    """Measure all refreshes from now on: of every provider of the process, of later ones too.
+    """Record metrics of all refreshes of all providers in the process, including later ones.
 
-    It is called once, at the start of a program, before or after `irsa_creds.install()`; while it
-    measures, calling it again changes nothing. It starts no refresh and keeps no provider alive.
+    Call it once, at the start of a program, before or after `irsa_creds.install()`. A second call
+    changes nothing. It starts no refresh and keeps no provider alive.
 
     Args:
         meter_provider: of OpenTelemetry; None: the global one, which may be set later.
 
     Returns:
-        what ends the measuring.
+        A function that stops the recording.
 
     Raises:
-        ImportError: there is no OpenTelemetry.
-        RuntimeError: it measures already, for another meter provider.
+        ImportError: OpenTelemetry is not installed.
+        RuntimeError: metrics are already recorded for another meter provider.
     """
     try:
         from opentelemetry import metrics  # noqa: PLC0415 - of an extra
@@ -58,26 +57,26 @@ def instrument(*, meter_provider: MeterProvider | None = None) -> Callable[[], N
             "irsa_creds.opentelemetry needs opentelemetry-api, which is not installed: "
             "pip install 'irsa-creds[opentelemetry]'."
         ) from error
-    everybodys = metrics.get_meter_provider()
-    provider = meter_provider or everybodys
-    return _INSTRUMENTATION.start(provider, is_global=provider is everybodys)
+    global_provider = metrics.get_meter_provider()
+    provider = meter_provider or global_provider
+    return _INSTRUMENTATION.start(provider, is_global=provider is global_provider)
 
 
 class _Active(NamedTuple):
-    """For whom the process measures."""
+    """The meter provider that metrics are recorded for."""
 
     provider: MeterProvider
-    # Before and after it is set, the global one is another object.
+    # Setting the global meter provider replaces the object.
     is_global: bool
     instruments: _Instruments
 
 
 class _Instrumentation:
-    """Whether the process measures, and for whom."""
+    """Whether metrics are recorded, and for which meter provider; one per process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # A meter keeps the first callback of a gauge for ever: one set of instruments for each.
+        # A meter keeps the first callback of a gauge for ever, so each has one set of instruments.
         self._made: weakref.WeakKeyDictionary[MeterProvider, _Instruments] = (
             weakref.WeakKeyDictionary()
         )
@@ -92,14 +91,14 @@ class _Instrumentation:
                 made.start()
             elif self.active.provider is not provider and not (self.active.is_global and is_global):
                 raise RuntimeError(
-                    "irsa_creds is instrumented already, for another meter provider: first call "
-                    "what that instrument() returned."
+                    "irsa_creds is already instrumented for another meter provider: first call the "
+                    "function that instrument() returned."
                 )
             active = self.active
         return partial(self.stop, active)
 
     def stop(self, active: _Active) -> None:
-        """End the measuring that began with that, unless it has ended."""
+        """Stop the recording if it is the active one."""
         with self._lock:
             if self.active is active:
                 self.active = None
@@ -112,15 +111,15 @@ class _Instruments:
     def __init__(self, provider: MeterProvider) -> None:
         from opentelemetry.metrics import Observation  # noqa: PLC0415 - of an extra
 
-        # Not when it is called: a flight imports nothing, for a fork may come at any moment.
+        # Not in `_observe`: that may run on any thread, while another one forks.
         self._observation = Observation
-        self._roles, self._codes = _Bounded(), _Bounded()
-        self._measures = False
+        self._roles, self._codes = _BoundedValues(), _BoundedValues()
+        self._is_active = False
         meter = provider.get_meter("irsa_creds", __version__)
         self._duration = meter.create_histogram(
             "irsa_creds.refresh.duration",
             unit="s",
-            description="Time that a refresh took which brought credentials.",
+            description="Duration of successful refreshes.",
             explicit_bucket_boundaries_advisory=_BOUNDARIES,
         )
         self._attempts = meter.create_counter(
@@ -132,19 +131,19 @@ class _Instruments:
             "irsa_creds.credentials.time_to_live",
             callbacks=[self._observe],
             unit="s",
-            description="Time left of the credentials in use, the shortest of each role's.",
+            description="Time left of the credentials in use; the shortest of each role.",
         )
 
     def start(self) -> None:
-        self._unsubscribe = subscribe_everywhere(self._hear)
-        self._measures = True
+        self._unsubscribe = subscribe_everywhere(self._record)
+        self._is_active = True
 
     def stop(self) -> None:
-        self._measures = False
+        self._is_active = False
         self._unsubscribe()
 
-    def _hear(self, event: Event) -> None:
-        # Loaded by `subscribe_everywhere`.
+    def _record(self, event: Event) -> None:
+        # `subscribe_everywhere` has imported it.
         from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded  # noqa: PLC0415
 
         if not isinstance(event, RefreshSucceeded | RefreshFailed):
@@ -160,17 +159,17 @@ class _Instruments:
             }
             self._attempts.add(1, attributes | failure)
         else:
-            # One for each refresh: the time of an attempt that failed is a part of it.
+            # One duration per refresh, including attempts that failed.
             self._duration.record(event.latency, attributes)
             self._attempts.add(1, attributes | {"irsa_creds.refresh.outcome": "success"})
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
-        if not self._measures:
+        if not self._is_active:
             return
         shortest: dict[str, float] = {}
         for provider in REGISTRY.living():
             status = provider.status()
-            # What nobody reads is not refreshed and ends in peace: an alarm must not ring for it.
+            # Credentials that are not used are not refreshed: their expiry must not cause an alarm.
             if status.state == "fresh" or engine_of(provider).is_failing:
                 role = self._roles.of(provider.role_arn)
                 shortest[role] = min(status.seconds_left, shortest.get(role, status.seconds_left))
@@ -178,8 +177,8 @@ class _Instruments:
             yield self._observation(seconds, {"irsa_creds.role.arn": role})
 
 
-class _Bounded:
-    """The values that an attribute has had; beyond 32, new ones count together."""
+class _BoundedValues:
+    """The first 32 values of an attribute; all others count as `_OTHER`."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()

@@ -347,13 +347,13 @@ def test_a_global_meter_provider_that_is_set_later_is_the_same(
     instrument()
     instrument(meter_provider=backend.meter_provider)
     assert _INSTRUMENTATION.active is begun
-    with pytest.raises(RuntimeError, match="instrumented already"):
+    with pytest.raises(RuntimeError, match="already instrumented"):
         instrument(meter_provider=Backend().meter_provider)
     stop()
 
 
 def test_two_meter_providers_at_once_are_refused(measured: Backend) -> None:
-    with pytest.raises(RuntimeError, match="instrumented already, for another meter provider"):
+    with pytest.raises(RuntimeError, match="already instrumented for another meter provider"):
         instrument(meter_provider=Backend().meter_provider)
 
 
