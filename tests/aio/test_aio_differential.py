@@ -37,7 +37,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_ours_does_what_aiobotocores_does_but_for_the_rows_and_the_same_in_both_colours(
+def test_requests_and_outcomes_are_aiobotocores_but_for_the_listed_differences_and_those_of_sync(
     case: Case, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ours = bench.ours(case)
@@ -46,7 +46,7 @@ def test_ours_does_what_aiobotocores_does_but_for_the_rows_and_the_same_in_both_
 
 
 @pytest.mark.parametrize("case", DIFFERENT.values(), ids=DIFFERENT)
-def test_a_row_is_named_only_where_aiobotocores_does_otherwise(case: Case, bench: Bench) -> None:
+def test_a_difference_is_listed_only_where_aiobotocore_differs(case: Case, bench: Bench) -> None:
     assert bench.botocores(case) != bench.ours(case)
 
 
@@ -83,7 +83,7 @@ def read_thrice(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/path", "/path/", "/path?a=b&c=%20d", "?a=b"])
-def test_what_the_table_catches_is_what_goes_over_a_real_connection(
+def test_the_fake_network_sees_what_a_real_connection_carries(
     path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("a token/with+signs=&ü")
@@ -101,7 +101,7 @@ def test_what_the_table_catches_is_what_goes_over_a_real_connection(
     assert ours.headers["user-agent"].startswith("irsa-creds/")
 
 
-def test_the_signed_request_of_a_hop_goes_over_a_real_connection_as_it_is_caught(
+def test_the_fake_network_sees_the_signed_request_of_a_target_role(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("token")

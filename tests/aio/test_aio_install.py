@@ -43,17 +43,17 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
 # -- whom it reaches -------------------------------------------------------------------------------
 
 
-def test_without_it_sessions_are_aiobotocores() -> None:
+def test_without_install_sessions_have_aiobotocores_credentials() -> None:
     assert not is_ours(AioSession())
 
 
 @pytest.mark.parametrize("make", [AioSession, get_session])
-def test_it_reaches_sessions_made_later(make: Callable[[], Any]) -> None:
+def test_install_affects_new_sessions(make: Callable[[], Any]) -> None:
     irsa_creds.install()
     assert is_ours(make())
 
 
-def test_it_reaches_a_session_that_has_not_looked_for_credentials() -> None:
+def test_install_affects_a_session_that_has_not_looked_for_credentials() -> None:
     one, two = AioSession(), AioSession()
     chain = two.get_component("credential_provider")
     irsa_creds.install()
@@ -63,14 +63,14 @@ def test_it_reaches_a_session_that_has_not_looked_for_credentials() -> None:
     assert two.get_component("credential_provider") is chain
 
 
-def test_it_reaches_one_session_and_no_other() -> None:
+def test_install_of_one_session_affects_no_other() -> None:
     session = AioSession()
     irsa_creds.install(session)
     assert is_ours(session)
     assert not is_ours(AioSession())
 
 
-def test_a_session_that_holds_aiobotocores_credentials_looks_again_with_one_warning(
+def test_a_session_with_aiobotocores_credentials_looks_again_with_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     session = AioSession()
@@ -111,14 +111,14 @@ def test_boto3_programs_never_import_aiobotocore() -> None:
     assert python(code) == "[]"
 
 
-def test_it_may_be_called_from_a_thread() -> None:
+def test_install_may_be_called_in_any_thread() -> None:
     thread = threading.Thread(target=irsa_creds.install)
     thread.start()
     thread.join(10)
     assert is_ours(AioSession())
 
 
-def test_twice_is_as_once() -> None:
+def test_installing_twice_is_the_same_as_once() -> None:
     original = aiobotocore.session.create_credential_resolver
     session = AioSession()
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_twice_is_as_once() -> None:
     assert aiobotocore.session.create_credential_resolver is original
 
 
-def test_ours_comes_first_under_strict_and_not_being_configured_is_an_error(
+def test_strict_takes_precedence_and_raises_an_error_without_irsa(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
@@ -147,7 +147,7 @@ def test_ours_comes_first_under_strict_and_not_being_configured_is_an_error(
         resolved(AioSession())
 
 
-def test_a_session_made_while_installed_becomes_strict_later() -> None:
+def test_a_later_strict_install_affects_existing_sessions() -> None:
     irsa_creds.install()
     session = AioSession()
     assert is_ours(session)
@@ -156,7 +156,7 @@ def test_a_session_made_while_installed_becomes_strict_later() -> None:
     assert isinstance(chain[0], AioIrsaProvider)
 
 
-def test_both_roles_of_a_hop_are_ours(
+def test_source_role_and_target_role_both_come_from_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -170,7 +170,7 @@ def test_both_roles_of_a_hop_are_ours(
     assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
 
 
-def test_a_hop_with_a_device_for_codes_stays_aiobotocores(
+def test_a_target_role_with_an_mfa_device_stays_aiobotocores(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
@@ -178,7 +178,7 @@ def test_a_hop_with_a_device_for_codes_stays_aiobotocores(
     assert type(resolved(AioSession(profile="hop"))) is AioDeferredRefreshableCredentials
 
 
-def test_uninstall_gives_a_second_role_its_own_provider_back(
+def test_uninstall_restores_the_provider_of_a_target_role(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -200,7 +200,7 @@ def test_an_explicit_profile_switches_the_variables_off(
     assert resolved(AioSession(profile="plain")) is None
 
 
-def test_many_sessions_of_both_colours_make_one_call(wire: Wire) -> None:
+def test_many_sync_and_async_sessions_make_one_sts_call(wire: Wire) -> None:
     irsa_creds.install()
     for _ in range(3):
         frozen(AioSession())
@@ -223,7 +223,7 @@ def test_uninstall_restores_every_attribute() -> None:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_uninstall_gives_sessions_their_own_chain_back(*, strict: bool) -> None:
+def test_uninstall_restores_the_chains_of_sessions(*, strict: bool) -> None:
     old = AioSession()
     chain = old.get_component("credential_provider")
     before = list(chain.providers)
@@ -241,7 +241,7 @@ def test_uninstall_gives_sessions_their_own_chain_back(*, strict: bool) -> None:
     assert not is_ours(AioSession())
 
 
-def test_uninstall_once_more_leaves_a_session_that_was_just_resolving() -> None:
+def test_a_second_uninstall_restores_a_session_that_was_resolving_during_the_first() -> None:
     irsa_creds.install()
     session = AioSession()
     ours = resolved(session)
@@ -252,7 +252,7 @@ def test_uninstall_once_more_leaves_a_session_that_was_just_resolving() -> None:
     assert not is_ours(session)
 
 
-def test_another_librarys_initializer_stays_and_one_that_is_gone_does_no_harm() -> None:
+def test_another_initializer_stays_and_a_missing_one_raises_no_error() -> None:
     irsa_creds.install()
     botocore.unregister_initializer(install._INSTALLATION._on_new_session)
     botocore.register_initializer(id)
@@ -273,7 +273,7 @@ def test_install_keeps_no_session_alive() -> None:
     assert gone() is None
 
 
-def test_irsa_creds_disable_keeps_aiobotocores_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_irsa_creds_disable_keeps_aiobotocores_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     irsa_creds.install(strict=True)
     monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
     assert not is_ours(AioSession())
@@ -325,7 +325,7 @@ def test_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider_with_one_warnin
     assert Session().get_credentials().method == "assume-role-with-web-identity"
 
 
-def test_a_session_of_a_lacking_aiobotocore_keeps_its_own_provider(
+def test_a_session_of_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(aiobotocore.session, "create_credential_resolver")
@@ -359,5 +359,5 @@ def test_a_botocore_without_its_builder_keeps_aiobotocores_own_provider(
     assert any("ProfileProviderBuilder.providers" in each for each in warnings(caplog))
 
 
-def test_the_installed_aiobotocore_lacks_nothing() -> None:
+def test_the_installed_aiobotocore_has_all_private_names() -> None:
     assert compat.missing_in_aiobotocore() == []

@@ -45,14 +45,14 @@ def profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
 
-def test_it_is_an_aiobotocore_session_with_our_credentials(profile: None) -> None:
+def test_an_aiobotocore_session_has_credentials_of_irsa_creds(profile: None) -> None:
     session = irsa_creds.aiobotocore_session(profile="x")
     assert isinstance(session, AioSession)
     assert resolved(session).provider.role_arn == OF_PROFILE
     assert not is_ours(AioSession())
 
 
-def test_it_pickles_as_its_arguments_and_keeps_being_strict(
+def test_a_session_pickles_as_its_arguments_and_stays_strict(
     profile: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = pickle.dumps(irsa_creds.aiobotocore_session(strict=True))
@@ -63,7 +63,7 @@ def test_it_pickles_as_its_arguments_and_keeps_being_strict(
         resolved(pickle.loads(data))
 
 
-def test_a_region_that_code_named_travels_too(profile: None) -> None:
+def test_a_pickle_of_a_session_has_the_region_that_code_set(profile: None) -> None:
     session = irsa_creds.aiobotocore_session(profile="x")
     session.set_config_variable("region", "us-east-2")
     again = pickle.loads(pickle.dumps(session))
@@ -71,7 +71,7 @@ def test_a_region_that_code_named_travels_too(profile: None) -> None:
     assert resolved(again).provider is resolved(session).provider
 
 
-def test_the_default_configuration_of_clients_travels_too(profile: None) -> None:
+def test_a_pickle_of_a_session_has_its_default_client_config(profile: None) -> None:
     session = irsa_creds.aiobotocore_session()
     session.set_default_client_config(AioConfig(use_fips_endpoint=True))
     again = pickle.loads(pickle.dumps(session))
@@ -79,14 +79,14 @@ def test_the_default_configuration_of_clients_travels_too(profile: None) -> None
     assert resolved(again).provider is resolved(session).provider
 
 
-def test_static_keys_do_not_travel(profile: None) -> None:
+def test_a_session_with_static_keys_cannot_be_pickled(profile: None) -> None:
     session = irsa_creds.aiobotocore_session()
     session.set_credentials("AKID", "secret")
     with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(session)
 
 
-def test_it_works_in_another_interpreter(profile: None) -> None:
+def test_a_session_unpickles_in_another_interpreter(profile: None) -> None:
     data = pickle.dumps(irsa_creds.aiobotocore_session(profile="x"))
     done = subprocess.run(
         [sys.executable, "-c", UNPICKLE], input=data, capture_output=True, timeout=60, check=True
@@ -123,7 +123,7 @@ EXPIRED = Reply(
 
 
 @pytest.mark.parametrize("age", [59, 61])
-def test_a_service_that_calls_the_current_key_expired_makes_it_stale_if_it_is_a_minute_old(
+def test_expired_token_for_a_key_older_than_a_minute_starts_a_refresh(
     age: int, engine_rig: Rig
 ) -> None:
     session = AioSession()

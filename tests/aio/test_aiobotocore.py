@@ -59,7 +59,7 @@ def refresh(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_frozen_credentials_are_of_one_answer_on_any_loop(
+def test_frozen_credentials_come_from_one_response_on_any_loop(
     loop: str, credentials: AioIrsaCredentials
 ) -> None:
     assert LOOPS[loop](credentials.get_frozen_credentials) == ReadOnlyCredentials(
@@ -67,7 +67,7 @@ def test_the_frozen_credentials_are_of_one_answer_on_any_loop(
     )
 
 
-def test_valid_credentials_are_read_without_a_call_in_every_colour(engine_rig: Rig) -> None:
+def test_valid_credentials_are_read_without_an_sts_call_sync_and_async(engine_rig: Rig) -> None:
     credentials = of(engine_rig)
     first = on_asyncio(credentials.get_frozen_credentials)
     assert on_asyncio(credentials.get_frozen_credentials) is first
@@ -76,7 +76,7 @@ def test_valid_credentials_are_read_without_a_call_in_every_colour(engine_rig: R
     assert engine_rig.sts.calls == 1
 
 
-def test_a_read_is_marked_by_whatever_name_it_reads(
+def test_a_read_of_any_attribute_marks_the_snapshot_as_read(
     engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     for read in (credentials.get_frozen_credentials, credentials.get_access_key):
@@ -86,7 +86,7 @@ def test_a_read_is_marked_by_whatever_name_it_reads(
         assert engine_rig.engine.snapshot.was_read
 
 
-def test_expired_credentials_are_never_handed_out(
+def test_expired_credentials_are_never_returned(
     engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     on_asyncio(credentials.get_frozen_credentials)
@@ -95,7 +95,7 @@ def test_expired_credentials_are_never_handed_out(
 
 
 @pytest.mark.parametrize("lifetime", [3.0, 60.0, 900.0, 3600.0, 43200.0])
-def test_the_hot_path_says_what_freshness_says_at_every_instant(
+def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     lifetime: float, engine_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = of(engine_rig)
@@ -130,9 +130,7 @@ def test_the_hot_path_says_what_freshness_says_at_every_instant(
     on_asyncio(lambda: look(served=State.STALE))
 
 
-def test_each_task_reads_values_of_a_response_of_its_own(
-    engine_rig: Rig, credentials: AioIrsaCredentials
-) -> None:
+def test_each_task_has_its_own_pin(engine_rig: Rig, credentials: AioIrsaCredentials) -> None:
     async def reads_of(number: int, refreshed: asyncio.Event) -> None:
         assert await credentials.get_access_key() == f"ASIA{number:016d}"
         await refreshed.wait()
@@ -153,7 +151,7 @@ def test_each_task_reads_values_of_a_response_of_its_own(
     on_asyncio(main)
 
 
-def test_a_task_reads_values_of_several_identities_in_turn(engine_rig: Rig, here: Rig) -> None:
+def test_a_task_has_a_pin_for_each_identity(engine_rig: Rig, here: Rig) -> None:
     one, other = of(engine_rig), of(here)
 
     async def main() -> None:
@@ -166,7 +164,7 @@ def test_a_task_reads_values_of_several_identities_in_turn(engine_rig: Rig, here
     on_asyncio(main)
 
 
-def test_a_task_holds_only_what_it_has_just_read_of_the_last_few_identities() -> None:
+def test_a_task_keeps_only_the_latest_pins_of_the_last_few_identities() -> None:
     clock = FakeClock()
     rigs = [rig(clock=clock) for _ in range(6)]
 
@@ -182,7 +180,7 @@ def test_a_task_holds_only_what_it_has_just_read_of_the_last_few_identities() ->
 
 
 @pytest.mark.parametrize("name", ["get_secret_key", "get_token", "get_account_id"])
-def test_a_task_that_reads_one_name_only_starts_the_refresh_that_is_due(
+def test_reading_a_single_value_starts_the_refresh_that_is_due(
     name: str, engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     async def main() -> None:
@@ -199,7 +197,7 @@ def test_a_task_that_reads_one_name_only_starts_the_refresh_that_is_due(
     assert engine_rig.sts.calls == 2
 
 
-def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
+def test_an_expired_pin_is_replaced_by_new_credentials(
     engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     async def main() -> None:
@@ -211,14 +209,14 @@ def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
     on_asyncio(main)
 
 
-def test_it_passes_for_aiobotocores_refreshable_credentials(
+def test_credentials_are_instances_of_aiobotocores_refreshable_credentials(
     credentials: AioIrsaCredentials,
 ) -> None:
     assert isinstance(credentials, AioRefreshableCredentials)
     assert credentials.method == "assume-role-with-web-identity"
 
 
-def test_what_others_call_of_aiobotocores_own_works(
+def test_private_methods_that_other_code_calls_work(
     engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     assert credentials._frozen_credentials is None
@@ -235,7 +233,7 @@ def test_what_others_call_of_aiobotocores_own_works(
     assert on_asyncio(credentials.get_frozen_credentials).secret_key == "secret-2"
 
 
-def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
+def test_each_caller_gets_a_new_exception_that_is_also_one_of_botocore(
     engine_rig: Rig, credentials: AioIrsaCredentials
 ) -> None:
     engine_rig.sts.down = failure("AccessDenied", retryable=False, status=403)
@@ -251,14 +249,14 @@ def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
     assert engine_rig.sts.calls == 1
 
 
-def test_they_do_not_travel(credentials: AioIrsaCredentials) -> None:
+def test_credentials_cannot_be_pickled(credentials: AioIrsaCredentials) -> None:
     on_asyncio(credentials.get_frozen_credentials)
     with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(credentials)
     assert copy.deepcopy(credentials) is credentials
 
 
-def test_a_set_that_was_taken_out_travels_as_botocores_own(
+def test_frozen_credentials_pickle_as_botocores_own(
     credentials: AioIrsaCredentials,
 ) -> None:
     taken = on_asyncio(credentials.get_frozen_credentials)
@@ -267,7 +265,7 @@ def test_a_set_that_was_taken_out_travels_as_botocores_own(
     assert again == taken
 
 
-def test_repr_names_the_role_and_no_key(credentials: AioIrsaCredentials) -> None:
+def test_repr_has_the_role_and_no_key(credentials: AioIrsaCredentials) -> None:
     found = on_asyncio(credentials.get_frozen_credentials)
     assert repr(credentials) == f"<AioIrsaCredentials of {ROLE}>"
     assert repr(found) == "<ReadOnlyCredentials ...0001>"
@@ -277,7 +275,9 @@ def test_repr_names_the_role_and_no_key(credentials: AioIrsaCredentials) -> None
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "token", "account_id"])
-def test_a_property_says_what_to_await(name: str, credentials: AioIrsaCredentials) -> None:
+def test_the_error_of_an_attribute_names_the_method_to_await(
+    name: str, credentials: AioIrsaCredentials
+) -> None:
     with pytest.raises(NotImplementedError, match=rf"await get_frozen.*get_{name}\(\)"):
         getattr(credentials, name, None)
     with pytest.raises(AttributeError, match="read-only"):
@@ -286,7 +286,7 @@ def test_a_property_says_what_to_await(name: str, credentials: AioIrsaCredential
 
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_boto3_is_told_at_once_that_it_was_given_aiobotocores_credentials(
+def test_boto3_gets_an_error_for_aiobotocores_credentials_when_it_creates_a_client(
     service: str, wire: Wire, *, inside: bool
 ) -> None:
     session = boto3.Session()
@@ -300,7 +300,7 @@ def test_boto3_is_told_at_once_that_it_was_given_aiobotocores_credentials(
 
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_aiobotocore_makes_a_client_of_its_own_credentials(service: str, wire: Wire) -> None:
+def test_aiobotocore_creates_a_client_with_its_own_credentials(service: str, wire: Wire) -> None:
     session = AioSession()
     session._credentials = irsa_creds.provider().aiobotocore_credentials()
 
@@ -312,14 +312,16 @@ def test_aiobotocore_makes_a_client_of_its_own_credentials(service: str, wire: W
     assert wire.sent == []
 
 
-def test_a_deferred_property_of_aiobotocores_credentials_names_the_right_call(wire: Wire) -> None:
+def test_the_error_of_a_deferred_property_names_the_right_method(wire: Wire) -> None:
     credentials = irsa_creds.provider().aiobotocore_credentials()
     account = credentials.get_deferred_property("account_id")
     with pytest.raises(TypeError, match=r"account_id.*provider\.botocore_credentials\(\)"):
         account()
 
 
-def test_aiobotocore_is_told_at_once_that_it_was_given_boto3s_credentials(wire: Wire) -> None:
+def test_aiobotocore_gets_an_error_for_boto3s_credentials_when_it_creates_a_client(
+    wire: Wire,
+) -> None:
     session = AioSession()
     session._credentials = irsa_creds.provider().botocore_credentials()
 
@@ -332,16 +334,14 @@ def test_aiobotocore_is_told_at_once_that_it_was_given_boto3s_credentials(wire: 
 
 
 @pytest.mark.parametrize("name", [*GETTERS, "get_account_id"])
-def test_a_getter_of_aiobotocores_on_boto3s_credentials_names_the_right_call(
-    name: str, wire: Wire
-) -> None:
+def test_the_error_of_a_missing_getter_names_the_right_method(name: str, wire: Wire) -> None:
     credentials = irsa_creds.provider().botocore_credentials()
     with pytest.raises(TypeError, match=r"provider\.aiobotocore_credentials\(\)"):
         getattr(credentials, name)
     assert not hasattr(credentials, name)
 
 
-def test_helpers_of_either_colour_take_a_set_for_what_it_is(wire: Wire) -> None:
+def test_helpers_of_both_libraries_accept_frozen_credentials(wire: Wire) -> None:
     credentials = irsa_creds.provider().aiobotocore_credentials()
     assert not inspect.isawaitable(on_asyncio(credentials.get_frozen_credentials))
 
@@ -354,7 +354,7 @@ def load(session: AioSession, **arguments: Any) -> AioIrsaCredentials | None:
     return on_asyncio(AioIrsaProvider(session, "default", **given).load)
 
 
-def test_it_loads_without_a_call_and_fetches_at_the_first_read(wire: Wire) -> None:
+def test_load_makes_no_call_and_the_first_read_fetches(wire: Wire) -> None:
     found = load(AioSession())
     assert found is not None
     assert wire.sent == []
@@ -362,7 +362,7 @@ def test_it_loads_without_a_call_and_fetches_at_the_first_read(wire: Wire) -> No
     assert wire.actions == [WEB_IDENTITY]
 
 
-def test_sessions_of_both_colours_share_one_provider_and_one_call(wire: Wire) -> None:
+def test_sync_and_async_sessions_share_one_provider_and_one_call(wire: Wire) -> None:
     irsa_creds.install()
     one, two = resolved(AioSession()), boto3.Session().get_credentials()
     assert one.provider is two.provider is irsa_creds.provider()
@@ -370,11 +370,11 @@ def test_sessions_of_both_colours_share_one_provider_and_one_call(wire: Wire) ->
     assert wire.actions == [WEB_IDENTITY]
 
 
-def test_without_a_token_the_chain_goes_on() -> None:
+def test_without_a_token_file_the_chain_continues() -> None:
     assert load(AioSession()) is None
 
 
-def test_under_strict_the_lack_of_a_token_is_an_error() -> None:
+def test_with_strict_a_missing_token_file_is_an_error() -> None:
     with pytest.raises(InvalidConfigError, match="AWS_WEB_IDENTITY_TOKEN_FILE") as caught:
         load(AioSession(), strict=True)
     assert isinstance(caught.value, irsa_creds.ConfigError)
@@ -384,7 +384,7 @@ def test_under_strict_the_lack_of_a_token_is_an_error() -> None:
 # -- a provider lends itself -----------------------------------------------------------------------
 
 
-def test_a_provider_lends_credentials_of_either_colour(wire: Wire) -> None:
+def test_a_provider_returns_credentials_objects_of_both_libraries(wire: Wire) -> None:
     provider = irsa_creds.provider()
     sync, aio = provider.botocore_credentials(), provider.aiobotocore_credentials()
     assert isinstance(sync, IrsaCredentials)
@@ -394,6 +394,6 @@ def test_a_provider_lends_credentials_of_either_colour(wire: Wire) -> None:
     assert wire.actions == [WEB_IDENTITY]
 
 
-def test_a_chains_credentials_say_how_they_came(wire: Wire) -> None:
+def test_credentials_of_a_chain_have_the_method_assume_role(wire: Wire) -> None:
     chain = irsa_creds.provider(assume=["arn:aws:iam::210987654321:role/second"])
     assert chain.aiobotocore_credentials().method == "assume-role"

@@ -135,7 +135,7 @@ def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_refresh_that_fail
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
 
 
-def test_the_first_task_and_its_loop_may_go_during_a_refresh_and_no_other_caller_notices(
+def test_a_refresh_continues_if_its_first_task_is_cancelled_and_its_loop_closed(
     sts: LoopbackSts, caplog: pytest.LogCaptureFixture
 ) -> None:
     sts.gate.clear()
@@ -167,7 +167,7 @@ def test_the_first_task_and_its_loop_may_go_during_a_refresh_and_no_other_caller
     assert [each for each in caplog.records if each.name == "asyncio"] == []
 
 
-def test_boto3_inside_a_coroutine_does_not_block_the_refresh_for_which_its_loop_waits(
+def test_boto3_in_a_coroutine_does_not_block_the_refresh_that_its_loop_waits_for(
     sts: LoopbackSts,
 ) -> None:
     sts.gate.clear()
@@ -272,7 +272,7 @@ def no_thread_more(rig: Rig, before: int) -> bool:
     return waiting_for(rig.engine) == 200 and threading.active_count() <= before + 1
 
 
-def test_two_hundred_tasks_of_uvloop_wait_without_a_thread_each(here: Rig) -> None:
+def test_two_hundred_tasks_on_uvloop_wait_without_a_thread_each(here: Rig) -> None:
     _, credentials = of(here)
     here.sts.hold.clear()
 
@@ -290,7 +290,7 @@ def test_two_hundred_tasks_of_uvloop_wait_without_a_thread_each(here: Rig) -> No
     assert here.sts.calls == 1
 
 
-def test_two_hundred_tasks_of_trio_wait_without_a_thread_each(here: Rig) -> None:
+def test_two_hundred_tasks_on_trio_wait_without_a_thread_each(here: Rig) -> None:
     _, credentials = of(here)
     here.sts.hold.clear()
     found: list[Any] = []

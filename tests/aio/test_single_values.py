@@ -62,7 +62,7 @@ def refresh(rig: Rig) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("name", [*NAMES, "account_id"])
-def test_a_value_read_alone_before_a_refresh_does_not_stay_for_later_reads(
+def test_a_value_read_before_a_refresh_does_not_pin_later_reads(
     name: str, loop: str, engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:
@@ -76,7 +76,7 @@ def test_a_value_read_alone_before_a_refresh_does_not_stay_for_later_reads(
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_reads_less_than_a_tenth_of_a_second_apart_are_of_one_response_in_any_order(
+def test_reads_less_than_a_tenth_of_a_second_apart_come_from_one_response_in_any_order(
     order: tuple[str, ...], engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:
@@ -96,7 +96,7 @@ def test_reads_less_than_a_tenth_of_a_second_apart_are_of_one_response_in_any_or
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_read_a_tenth_of_a_second_later_is_of_the_newest_response(
+def test_a_read_a_tenth_of_a_second_later_takes_the_newest_response(
     name: str, engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:
@@ -112,7 +112,7 @@ def test_a_read_a_tenth_of_a_second_later_is_of_the_newest_response(
 
 @pytest.mark.parametrize("reads_before", range(4))
 @pytest.mark.parametrize("period", [0.005, 0.01, 0.05, 0.09])
-def test_a_loop_without_a_pause_takes_the_newest_response_between_two_of_its_requests(
+def test_a_loop_without_pauses_takes_the_newest_response_between_two_requests(
     period: float, reads_before: int, engine_rig: Rig, reader: Reader
 ) -> None:
     # As botocore's SigV4Auth reads plain properties for each request.
@@ -143,7 +143,7 @@ def test_a_loop_without_a_pause_takes_the_newest_response_between_two_of_its_req
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_response_past_its_use_is_not_read_any_more(
+def test_an_expired_response_is_not_read_any_more(
     name: str, engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:
@@ -188,7 +188,7 @@ def _resume_a_paused_machine(rig: Rig) -> None:
         (_resume_a_paused_machine, 2),
     ],
 )
-def test_values_that_must_not_be_used_any_more_are_not_read_again(
+def test_revoked_values_are_not_read_again(
     end: Callable[[Rig], None], number: int, engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:

@@ -42,21 +42,21 @@ INNER = {"asyncio": by_asyncio, "uvloop": by_uvloop, "trio": by_trio}
 
 
 @pytest.mark.parametrize("inner", ["asyncio", "uvloop"])
-def test_a_loop_that_a_trio_task_runs_waits_by_itself(inner: str) -> None:
+def test_an_asyncio_loop_inside_a_trio_task_waits_on_asyncio(inner: str) -> None:
     async def main() -> list[str]:
         return [INNER[inner](), await first()]
 
     assert trio.run(main) == ["secret-1", "secret-1"]
 
 
-def test_a_trio_that_an_asyncio_task_runs_waits_by_itself() -> None:
+def test_trio_inside_an_asyncio_task_waits_on_trio() -> None:
     async def main() -> list[str]:
         return [by_trio(), await first()]
 
     assert asyncio.run(main()) == ["secret-1", "secret-1"]
 
 
-def test_tasks_of_a_trio_that_is_the_guest_of_an_asyncio_loop_wait_beside_the_hosts() -> None:
+def test_tasks_of_trio_in_guest_mode_and_of_its_host_loop_wait_at_the_same_time() -> None:
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str] = loop.create_future()
@@ -88,7 +88,7 @@ trio.run(main)
 """
 
 
-def test_the_loop_of_a_child_that_a_trio_task_forked_waits_by_itself() -> None:
+def test_an_asyncio_loop_in_a_child_that_a_trio_task_forked_waits_on_asyncio() -> None:
     # In a process of its own: this one has threads, with which nobody should fork.
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", FORK], env=path, timeout=60, check=False)

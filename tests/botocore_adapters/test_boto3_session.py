@@ -35,7 +35,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return Wire.tapped(monkeypatch)
 
 
-def test_it_is_a_boto3_session_with_our_credentials(wire: Wire) -> None:
+def test_a_boto3_session_signs_with_credentials_of_irsa_creds(wire: Wire) -> None:
     session = irsa_creds.boto3_session(region_name="us-east-2")
     assert isinstance(session, boto3.Session)
     assert session.region_name == "us-east-2"
@@ -44,12 +44,12 @@ def test_it_is_a_boto3_session_with_our_credentials(wire: Wire) -> None:
     assert wire.sent[-1].signed_with == KEYS[WEB_IDENTITY]
 
 
-def test_other_sessions_stay_botocores(wire: Wire) -> None:
+def test_other_sessions_keep_botocores_credentials(wire: Wire) -> None:
     irsa_creds.boto3_session()
     assert not isinstance(boto3.Session().get_credentials(), IrsaCredentials)
 
 
-def test_it_pickles_as_its_arguments_and_without_secrets(wire: Wire) -> None:
+def test_a_session_pickles_as_its_arguments_without_secrets(wire: Wire) -> None:
     session = irsa_creds.boto3_session(region_name="us-east-2", strict=True)
     frozen = session.get_credentials().get_frozen_credentials()
 
@@ -62,7 +62,7 @@ def test_it_pickles_as_its_arguments_and_without_secrets(wire: Wire) -> None:
     assert again._arguments == session._arguments
 
 
-def test_it_keeps_being_strict_where_it_arrives(
+def test_an_unpickled_session_is_strict_as_well(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = pickle.dumps(irsa_creds.boto3_session(strict=True))
@@ -71,7 +71,7 @@ def test_it_keeps_being_strict_where_it_arrives(
         pickle.loads(data).get_credentials()
 
 
-def test_it_works_in_another_interpreter(wire: Wire) -> None:
+def test_a_session_unpickles_in_another_interpreter(wire: Wire) -> None:
     data = pickle.dumps(irsa_creds.boto3_session(region_name="us-east-2"))
     done = subprocess.run(
         [sys.executable, "-c", UNPICKLE], input=data, capture_output=True, timeout=60, check=True
@@ -80,20 +80,20 @@ def test_it_works_in_another_interpreter(wire: Wire) -> None:
     assert done.stdout.decode().strip() == expected
 
 
-def test_it_works_in_a_spawned_process(wire: Wire) -> None:
+def test_a_session_unpickles_in_a_spawned_process(wire: Wire) -> None:
     session = irsa_creds.boto3_session(region_name="us-east-2")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         assert pool.submit(attrgetter("region_name"), session).result(60) == "us-east-2"
 
 
-def test_static_keys_do_not_travel(wire: Wire) -> None:
+def test_a_session_with_static_keys_cannot_be_pickled(wire: Wire) -> None:
     session = irsa_creds.boto3_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
     assert session.get_credentials().access_key == "AKID"
     with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(session)
 
 
-def test_no_static_keys_given_in_words_are_none(wire: Wire) -> None:
+def test_static_keys_of_none_do_not_prevent_pickling(wire: Wire) -> None:
     session = irsa_creds.boto3_session(aws_access_key_id=None, aws_secret_access_key=None)
     assert isinstance(pickle.loads(pickle.dumps(session)).get_credentials(), IrsaCredentials)

@@ -79,11 +79,11 @@ def test_a_botocore_that_lacks_a_private_name_keeps_its_own_provider_with_one_wa
     assert botocore.__version__ in warning
 
 
-def test_the_installed_botocore_lacks_nothing() -> None:
+def test_the_installed_botocore_has_all_private_names() -> None:
     assert compat.missing_in_botocore() == []
 
 
-def test_a_tracer_around_a_method_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrapped_method_still_counts_as_present(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ProfileProviderBuilder.providers
 
     @functools.wraps(original)
@@ -119,7 +119,7 @@ def _without_client_region(session: Session) -> None:
         ("Session._last_client_region_used", _without_client_region),
     ],
 )
-def test_a_session_that_lacks_a_private_name_is_left_alone_with_one_warning(
+def test_a_session_that_lacks_a_private_name_is_not_changed_with_one_warning(
     name: str, remove: Callable[[Session], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     session = Session()
@@ -148,7 +148,7 @@ def test_a_new_session_that_lacks_a_private_name_gets_botocores_own_chain(
     assert "Session._credentials" in warning
 
 
-def test_a_builder_that_lacks_its_session_builds_botocores_own_chain(
+def test_a_builder_without_its_session_builds_botocores_own_chain(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     theirs = [AssumeRoleWithWebIdentityProvider(dict, None, "default")]
@@ -183,7 +183,7 @@ class AsyncBuilder(ProfileProviderBuilder):  # type: ignore[misc]
         return Provider(dict, None, profile_name)
 
 
-def test_an_async_chain_is_left_alone() -> None:
+def test_the_chain_of_an_unknown_async_session_is_not_changed() -> None:
     session = AsyncSession()
     irsa_creds.install(strict=True)
     chain = AsyncBuilder(session).providers("default")
@@ -194,7 +194,7 @@ def test_an_async_chain_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("session", [AsyncSession(), "default", object()])
-def test_what_is_no_session_of_boto3_or_botocore_is_refused_by_name(
+def test_install_raises_a_type_error_for_an_object_that_is_not_a_session(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whether somebody has imported it or not.

@@ -55,13 +55,13 @@ def in_a_thread(call: Callable[[], str]) -> str:
 # -- the credentials object ------------------------------------------------------------------------
 
 
-def test_the_frozen_credentials_are_of_one_answer(credentials: IrsaCredentials) -> None:
+def test_frozen_credentials_come_from_one_response(credentials: IrsaCredentials) -> None:
     assert credentials.get_frozen_credentials() == ReadOnlyCredentials(
         f"ASIA{1:016d}", "secret-1", "session-1", "123456789012"
     )
 
 
-def test_valid_credentials_are_read_without_a_call(
+def test_valid_credentials_are_read_without_an_sts_call(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     first = credentials.get_frozen_credentials()
@@ -70,7 +70,7 @@ def test_valid_credentials_are_read_without_a_call(
     assert engine_rig.sts.calls == 1
 
 
-def test_a_read_is_marked_by_whatever_name_it_reads(
+def test_a_read_of_any_attribute_marks_the_snapshot_as_read(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     for read in (credentials.get_frozen_credentials, lambda: credentials.access_key):
@@ -80,7 +80,7 @@ def test_a_read_is_marked_by_whatever_name_it_reads(
         assert engine_rig.engine.snapshot.was_read
 
 
-def test_expired_credentials_are_never_handed_out(
+def test_expired_credentials_are_never_returned(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     credentials.get_frozen_credentials()
@@ -89,7 +89,7 @@ def test_expired_credentials_are_never_handed_out(
 
 
 @pytest.mark.parametrize("lifetime", [3.0, 60.0, 900.0, 3600.0, 43200.0])
-def test_the_hot_path_says_what_freshness_says_at_every_instant(
+def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     lifetime: float, engine_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = of(engine_rig)
@@ -131,7 +131,7 @@ def refresh(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(("access_key", "secret_key", "token"))))
-def test_properties_read_in_a_row_are_of_one_response_in_any_order(
+def test_attributes_read_in_a_row_come_from_one_response_in_any_order(
     order: tuple[str, ...], engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     for number in (1, 2, 3):
@@ -147,7 +147,7 @@ def test_properties_read_in_a_row_are_of_one_response_in_any_order(
 
 
 @pytest.mark.parametrize("name", ["secret_key", "token"])
-def test_a_value_read_twice_in_a_row_is_never_of_credentials_past_their_use(
+def test_a_pinned_response_is_not_used_after_it_has_expired(
     name: str, engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert getattr(credentials, name).endswith("-1")
@@ -155,9 +155,7 @@ def test_a_value_read_twice_in_a_row_is_never_of_credentials_past_their_use(
     assert getattr(credentials, name).endswith("-2")
 
 
-def test_each_thread_reads_values_of_a_response_of_its_own(
-    engine_rig: Rig, credentials: IrsaCredentials
-) -> None:
+def test_each_thread_has_its_own_pin(engine_rig: Rig, credentials: IrsaCredentials) -> None:
     assert credentials.access_key == f"ASIA{1:016d}"
     refresh(engine_rig)
     assert in_a_thread(lambda: credentials.access_key) == f"ASIA{2:016d}"
@@ -165,7 +163,7 @@ def test_each_thread_reads_values_of_a_response_of_its_own(
 
 
 @pytest.mark.parametrize("end", ["invalidate", "close"])
-def test_a_set_that_was_given_up_is_not_handed_out_any_more(
+def test_a_pinned_response_is_not_used_after_invalidate(
     end: str, engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert credentials.access_key == f"ASIA{1:016d}"
@@ -182,7 +180,7 @@ def test_no_value_can_be_set(name: str, credentials: IrsaCredentials) -> None:
         setattr(credentials, name, "another")
 
 
-def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
+def test_an_expired_pin_is_replaced_by_new_credentials(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert credentials.access_key == f"ASIA{1:016d}"
@@ -194,12 +192,14 @@ def test_a_taken_set_past_its_use_gives_way_to_a_new_one(
     ("name", "value"),
     [("secret_key", "secret-1"), ("token", "session-1"), ("account_id", "123456789012")],
 )
-def test_any_property_may_be_the_first(name: str, value: str, credentials: IrsaCredentials) -> None:
+def test_any_attribute_may_be_read_first(
+    name: str, value: str, credentials: IrsaCredentials
+) -> None:
     assert getattr(credentials, name) == value
 
 
 @pytest.mark.parametrize("name", ["secret_key", "token", "account_id"])
-def test_a_thread_that_reads_one_name_only_starts_the_refresh_that_is_due(
+def test_reading_a_single_attribute_starts_the_refresh_that_is_due(
     name: str, engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     getattr(credentials, name)
@@ -212,12 +212,12 @@ def test_a_thread_that_reads_one_name_only_starts_the_refresh_that_is_due(
     assert engine_rig.sts.calls == 2
 
 
-def test_another_attribute_is_missing_as_usual(credentials: IrsaCredentials) -> None:
+def test_an_unknown_attribute_raises_an_attribute_error(credentials: IrsaCredentials) -> None:
     with pytest.raises(AttributeError, match="'IrsaCredentials' object has no attribute 'nothing'"):
         _ = credentials.nothing
 
 
-def test_a_clients_deferred_property_waits_until_it_is_asked(
+def test_a_deferred_property_of_a_client_fetches_when_it_is_called(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     account = credentials.get_deferred_property("account_id")
@@ -225,12 +225,14 @@ def test_a_clients_deferred_property_waits_until_it_is_asked(
     assert account() == "123456789012"
 
 
-def test_it_passes_for_botocores_refreshable_credentials(credentials: IrsaCredentials) -> None:
+def test_credentials_are_instances_of_botocores_refreshable_credentials(
+    credentials: IrsaCredentials,
+) -> None:
     assert isinstance(credentials, RefreshableCredentials)
     assert credentials.method == AssumeRoleWithWebIdentityProvider.METHOD
 
 
-def test_the_expiry_counts_from_the_moment_of_sending(
+def test_the_expiry_counts_from_the_time_of_the_request(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert credentials._expiry_time is None
@@ -240,7 +242,7 @@ def test_the_expiry_counts_from_the_moment_of_sending(
     assert credentials._expiry_time == datetime.fromtimestamp(EPOCH, UTC) + timedelta(hours=1)
 
 
-def test_a_refresh_is_needed_as_the_engine_plans_it_or_as_the_caller_asks(
+def test_refresh_needed_follows_the_refresh_time_or_the_argument(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert credentials.refresh_needed()
@@ -255,7 +257,7 @@ def test_a_refresh_is_needed_as_the_engine_plans_it_or_as_the_caller_asks(
 
 
 @pytest.mark.parametrize("zone", [None, UTC])
-def test_an_expiry_set_into_the_past_makes_a_refresh_due_that_nobody_waits_for(
+def test_setting_the_expiry_into_the_past_starts_a_refresh_in_the_background(
     zone: tzinfo | None, engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     credentials.get_frozen_credentials()
@@ -269,7 +271,7 @@ def test_an_expiry_set_into_the_past_makes_a_refresh_due_that_nobody_waits_for(
 
 
 @pytest.mark.parametrize("when", [None, datetime(9999, 1, 1, tzinfo=UTC)])
-def test_no_expiry_makes_credentials_last_longer(
+def test_setting_a_later_expiry_has_no_effect(
     when: datetime | None, engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     credentials.get_frozen_credentials()
@@ -279,7 +281,7 @@ def test_no_expiry_makes_credentials_last_longer(
     assert not credentials.refresh_needed()
 
 
-def test_what_others_call_of_botocores_own_works(
+def test_private_methods_that_other_code_calls_work(
     engine_rig: Rig, credentials: IrsaCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert credentials._frozen_credentials is None
@@ -297,7 +299,7 @@ def test_what_others_call_of_botocores_own_works(
     assert credentials._frozen_credentials is None
 
 
-def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
+def test_each_caller_gets_a_new_exception_that_is_also_one_of_botocore(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     engine_rig.sts.down = failure("AccessDenied", retryable=False, status=403)
@@ -313,19 +315,19 @@ def test_each_reader_of_a_failure_gets_a_fresh_error_of_botocores_family(
     assert engine_rig.sts.calls == 1
 
 
-def test_they_do_not_travel(credentials: IrsaCredentials) -> None:
+def test_credentials_cannot_be_pickled(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
     with pytest.raises(TypeError, match="pickle must not contain secrets"):
         pickle.dumps(credentials)
 
 
-def test_a_copy_inside_the_process_is_the_same(credentials: IrsaCredentials) -> None:
+def test_a_copy_is_the_same_object(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
     assert copy.copy(credentials) is credentials
     assert copy.deepcopy({"held": credentials})["held"] is credentials
 
 
-def test_repr_names_the_role_and_no_key(credentials: IrsaCredentials) -> None:
+def test_repr_has_the_role_and_no_key(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
     assert repr(credentials) == f"<IrsaCredentials of {ROLE}>"
 
@@ -338,7 +340,7 @@ def load(session: Session, **arguments: Any) -> IrsaCredentials | None:
     return IrsaProvider(session, "default", **given).load()
 
 
-def test_it_loads_without_a_call_and_fetches_at_the_first_read(
+def test_load_makes_no_call_and_the_first_read_fetches(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     give_irsa(monkeypatch, tmp_path)
@@ -360,7 +362,7 @@ def test_sessions_of_one_identity_share_one_provider(
     assert one.provider is two.provider is irsa_creds.provider()
 
 
-def test_the_provider_of_an_explicit_profile_pickles_as_that_profile(
+def test_the_provider_of_an_explicit_profile_pickles_with_that_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = give_irsa(monkeypatch, tmp_path)
@@ -375,18 +377,20 @@ def test_the_provider_of_an_explicit_profile_pickles_as_that_profile(
     assert pickle.loads(pickle.dumps(found.provider)).role_arn == role
 
 
-def test_without_a_token_the_chain_goes_on() -> None:
+def test_without_a_token_file_the_chain_continues() -> None:
     assert load(Session()) is None
 
 
-def test_under_strict_the_lack_of_a_token_is_an_error() -> None:
+def test_with_strict_a_missing_token_file_is_an_error() -> None:
     with pytest.raises(InvalidConfigError, match="AWS_WEB_IDENTITY_TOKEN_FILE") as caught:
         load(Session(), strict=True)
     assert isinstance(caught.value, irsa_creds.ConfigError)
     assert caught.value.__context__ is None
 
 
-def test_half_of_it_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_token_file_without_a_role_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     give_irsa(monkeypatch, tmp_path)
     monkeypatch.delenv("AWS_ROLE_ARN")
     with pytest.raises(InvalidConfigError, match="AWS_ROLE_ARN"):

@@ -32,24 +32,24 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_ours_does_what_botocores_does_but_for_the_rows_of_the_list(
+def test_requests_and_outcomes_are_botocores_but_for_the_listed_differences(
     case: Case, bench: Bench
 ) -> None:
     assert bench.difference(case, bench.ours(case)) == {}
 
 
 @pytest.mark.parametrize("case", DIFFERENT.values(), ids=DIFFERENT)
-def test_a_row_is_named_only_where_botocores_does_otherwise(case: Case, bench: Bench) -> None:
+def test_a_difference_is_listed_only_where_botocore_differs(case: Case, bench: Bench) -> None:
     assert bench.botocores(case) != bench.ours(case)
 
 
-def test_the_table_is_large_and_shows_every_row() -> None:
+def test_the_table_covers_every_listed_difference() -> None:
     assert len(CASES) >= 150
     assert {row for case in CASES.values() for row in case.rows} == set(Row)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/path", "/path/", "/path?a=b&c=%20d", "?a=b"])
-def test_what_the_table_catches_is_what_goes_over_a_real_connection(
+def test_the_fake_network_sees_what_a_real_connection_carries(
     path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("a token/with+signs=&ü")
@@ -70,7 +70,7 @@ def test_what_the_table_catches_is_what_goes_over_a_real_connection(
     assert ours.headers["user-agent"].startswith("irsa-creds/")
 
 
-def test_events_of_the_session_do_not_see_the_exchange(
+def test_the_sts_call_triggers_no_events_of_the_session(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("token")

@@ -75,7 +75,7 @@ def case(request: pytest.FixtureRequest) -> tuple[IrsaError, set[type[Exception]
     return found
 
 
-def test_it_is_of_our_family_and_of_botocores_and_of_no_other(
+def test_an_error_is_an_instance_of_exactly_the_documented_classes(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
     error, families = case
@@ -85,7 +85,7 @@ def test_it_is_of_our_family_and_of_botocores_and_of_no_other(
     assert isinstance(made, CredentialRetrievalError)
 
 
-def test_it_says_the_same_and_keeps_the_record(
+def test_an_error_keeps_its_text_and_its_failure(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
     error, families = case
@@ -98,11 +98,13 @@ def test_it_says_the_same_and_keeps_the_record(
     assert made.kwargs["provider"] == "irsa-creds"
 
 
-def test_each_is_a_fresh_instance(case: tuple[IrsaError, set[type[Exception]]]) -> None:
+def test_each_conversion_returns_a_new_exception(
+    case: tuple[IrsaError, set[type[Exception]]],
+) -> None:
     assert to_botocore(case[0]) is not to_botocore(case[0])
 
 
-def test_it_survives_a_pickle_whole(case: tuple[IrsaError, set[type[Exception]]]) -> None:
+def test_an_error_pickles_with_all_its_values(case: tuple[IrsaError, set[type[Exception]]]) -> None:
     made = to_botocore(case[0])
     again = pickle.loads(pickle.dumps(made))
     assert type(again) is type(made)
@@ -110,7 +112,7 @@ def test_it_survives_a_pickle_whole(case: tuple[IrsaError, set[type[Exception]]]
     assert again.args == made.args
 
 
-def test_a_refusal_has_a_clients_response() -> None:
+def test_a_denial_has_the_response_of_a_client_error() -> None:
     made = to_botocore(REFUSED.error())
     assert isinstance(made, RefusedError)
     assert made.operation_name == "AssumeRoleWithWebIdentity"
@@ -125,7 +127,7 @@ def test_a_refusal_has_a_clients_response() -> None:
     assert (made.advice, made.command) == ("Look at the trust policy.", "irsa-creds explain")
 
 
-def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> None:
+def test_the_text_of_a_denial_starts_with_the_sentence_of_a_client_error() -> None:
     said = ClientError(
         {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
     )
@@ -140,7 +142,7 @@ def test_a_refusal_begins_as_a_client_says_it_and_goes_on_with_what_to_do() -> N
     ]
 
 
-def test_a_refusal_without_words_of_stss_has_ours() -> None:
+def test_a_denial_without_a_message_of_sts_has_the_failures_message() -> None:
     made = to_botocore(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
     assert isinstance(made, RefusedError)
     assert made.response["Error"]["Message"] == "STS answered HTTP403."
@@ -154,7 +156,7 @@ def test_a_network_failure_names_the_endpoint() -> None:
 
 
 @pytest.mark.parametrize("make", [RefusedError, UnreachableError])
-def test_it_can_be_made_by_hand(make: Callable[[str], IrsaError]) -> None:
+def test_an_error_can_be_created_without_a_failure(make: Callable[[str], IrsaError]) -> None:
     assert str(make("by hand")) == "by hand"
 
 
@@ -165,7 +167,7 @@ def test_every_kind_of_failure_has_its_class() -> None:
     }
 
 
-def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
+def test_a_traceback_names_the_public_module_of_an_error(
     case: tuple[IrsaError, set[type[Exception]]],
 ) -> None:
     family = type(to_botocore(case[0]))
@@ -175,13 +177,13 @@ def test_a_traceback_names_it_by_a_module_that_is_public_and_has_it(
     assert line == f"irsa_creds.botocore.{family.__name__}: It broke.\n"
 
 
-def test_a_pickle_of_one_is_read_where_no_other_was_met() -> None:
+def test_an_error_unpickles_in_a_process_without_earlier_errors() -> None:
     data = pickle.dumps(to_botocore(REFUSED.error()))
     found = python(f"import pickle; print(pickle.loads({data!r}).code)")
     assert found == "AccessDenied"
 
 
-def test_where_none_was_met_none_is_loaded() -> None:
+def test_the_errors_module_is_not_imported_without_an_error() -> None:
     asked = "from irsa_creds.botocore import IrsaCredentials"
     found = python(f"import sys; {asked}; print('irsa_creds._botocore.errors' in sys.modules)")
     assert found == "False"

@@ -58,7 +58,7 @@ def calls_to_sts(rig: Rig) -> int:
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_the_current_key_called_expired_is_refreshed_and_still_served(
+def test_expired_token_for_the_current_key_starts_a_refresh_and_the_key_is_still_served(
     code: str, service: str, wire: Wire, session: Session, engine_rig: Rig
 ) -> None:
     wire.service = Refusal(code)
@@ -73,7 +73,9 @@ def test_the_current_key_called_expired_is_refreshed_and_still_served(
     assert session.get_credentials().get_frozen_credentials().secret_key == "secret-2"
 
 
-def test_a_key_becomes_stale_once_only(wire: Wire, session: Session, engine_rig: Rig) -> None:
+def test_expired_token_starts_one_refresh_per_key(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
     engine_rig.sts.down = failure(retryable=False)
     for _ in range(3):
         call(session)
@@ -82,7 +84,7 @@ def test_a_key_becomes_stale_once_only(wire: Wire, session: Session, engine_rig:
         engine_rig.clock.advance(0.001)
 
 
-def test_a_key_younger_than_a_minute_does_not_become_stale(
+def test_expired_token_for_a_key_younger_than_a_minute_is_ignored(
     wire: Wire, session: Session, engine_rig: Rig
 ) -> None:
     engine_rig.clock.advance(-2)
@@ -91,7 +93,7 @@ def test_a_key_younger_than_a_minute_does_not_become_stale(
 
 
 @pytest.mark.parametrize("code", ["InvalidToken", "AccessDenied", "RequestExpired"])
-def test_another_error_does_nothing(
+def test_another_error_starts_no_refresh(
     code: str, wire: Wire, session: Session, engine_rig: Rig
 ) -> None:
     wire.service = Refusal(code)
@@ -99,7 +101,7 @@ def test_another_error_does_nothing(
     assert calls_to_sts(engine_rig) == 1
 
 
-def test_an_unsigned_request_says_nothing_of_the_key(
+def test_expired_token_for_an_unsigned_request_is_ignored(
     wire: Wire, session: Session, engine_rig: Rig
 ) -> None:
     call(session, signature_version=UNSIGNED)
@@ -107,7 +109,7 @@ def test_an_unsigned_request_says_nothing_of_the_key(
     assert calls_to_sts(engine_rig) == 1
 
 
-def test_a_request_signed_with_another_key_says_nothing_of_ours(
+def test_expired_token_for_another_key_is_ignored(
     wire: Wire, session: Session, engine_rig: Rig
 ) -> None:
     client = session.create_client(
@@ -119,7 +121,9 @@ def test_a_request_signed_with_another_key_says_nothing_of_ours(
     assert calls_to_sts(engine_rig) == 1
 
 
-def test_a_head_has_no_code_to_hear(wire: Wire, session: Session, engine_rig: Rig) -> None:
+def test_a_head_response_without_a_code_is_ignored(
+    wire: Wire, session: Session, engine_rig: Rig
+) -> None:
     with pytest.raises(ClientError, match="400"):
         session.create_client("s3").head_object(Bucket="data", Key="greeting")
     assert calls_to_sts(engine_rig) == 1
@@ -154,14 +158,16 @@ def test_the_key_is_read_from_text_or_bytes(
         {},
     ],
 )
-def test_an_answer_that_says_little_is_no_error(
+def test_an_incomplete_response_raises_no_error(
     told: dict[str, Any], session: Session, engine_rig: Rig
 ) -> None:
     session.emit("response-received.s3.GetObject", **told)
     assert calls_to_sts(engine_rig) == 1
 
 
-def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig: Rig) -> None:
+def test_a_session_that_resolves_again_has_one_pair_of_handlers(
+    session: Session, engine_rig: Rig
+) -> None:
     def listeners() -> list[int]:
         request = SimpleNamespace(headers={}, context={})
         created = session.emit("request-created.s3.GetObject", request=request)
@@ -173,7 +179,7 @@ def test_a_session_that_resolves_again_listens_once(session: Session, engine_rig
     assert listeners() == before
 
 
-def test_a_session_that_resolves_to_another_identity_listens_for_that(
+def test_a_session_that_resolves_another_identity_reports_to_its_engine(
     session: Session, engine_rig: Rig, here: Rig
 ) -> None:
     here.warm()
@@ -188,9 +194,7 @@ def test_a_session_that_resolves_to_another_identity_listens_for_that(
     assert (calls_to_sts(engine_rig), calls_to_sts(here)) == (1, 2)
 
 
-def test_a_session_listens_no_more_after_uninstall(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_uninstall_removes_the_handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     give_irsa(monkeypatch, tmp_path)
     irsa_creds.install()
     session = Session()
@@ -201,7 +205,7 @@ def test_a_session_listens_no_more_after_uninstall(
     assert len(session.emit("response-received.s3.GetObject")) == before
 
 
-def test_an_installed_session_listens(
+def test_install_registers_the_handlers(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(policy, "DEMAND_INTERVAL", -1.0)

@@ -36,18 +36,18 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
 # -- whom it reaches -------------------------------------------------------------------------------
 
 
-def test_without_it_sessions_are_botocores() -> None:
+def test_without_install_sessions_have_botocores_credentials() -> None:
     assert not is_ours(Session())
 
 
 @pytest.mark.parametrize("make", [Session, boto3.Session])
-def test_it_reaches_sessions_made_later(make: Callable[[], Any]) -> None:
+def test_install_affects_new_sessions(make: Callable[[], Any]) -> None:
     irsa_creds.install()
     assert is_ours(make())
 
 
 @pytest.mark.parametrize("make", [Session, boto3.Session])
-def test_it_reaches_a_session_that_has_not_looked_for_credentials(
+def test_install_affects_a_session_that_has_not_looked_for_credentials(
     make: Callable[[], Any],
 ) -> None:
     session = make()
@@ -56,7 +56,7 @@ def test_it_reaches_a_session_that_has_not_looked_for_credentials(
 
 
 @pytest.mark.parametrize("make", [Session, boto3.Session])
-def test_it_reaches_one_session_and_no_other(make: Callable[[], Any]) -> None:
+def test_install_of_one_session_affects_no_other(make: Callable[[], Any]) -> None:
     session = make()
     irsa_creds.install(session)
     assert is_ours(session)
@@ -71,7 +71,7 @@ def test_the_order_of_imports_does_not_matter(imports: str) -> None:
     assert python(code) == "IrsaCredentials"
 
 
-def test_twice_is_as_once() -> None:
+def test_installing_twice_is_the_same_as_once() -> None:
     before = ProfileProviderBuilder.providers
     session = Session()
     for _ in range(2):
@@ -86,21 +86,21 @@ def test_twice_is_as_once() -> None:
     assert ProfileProviderBuilder.providers is before
 
 
-def test_it_may_be_called_from_a_thread() -> None:
+def test_install_may_be_called_in_any_thread() -> None:
     thread = threading.Thread(target=irsa_creds.install)
     thread.start()
     thread.join(10)
     assert is_ours(Session())
 
 
-def test_clients_sign_with_our_credentials(wire: Wire) -> None:
+def test_clients_sign_with_credentials_of_irsa_creds(wire: Wire) -> None:
     irsa_creds.install()
     boto3.client("s3").list_buckets()
     assert wire.sent[-1].signed_with == KEYS[WEB_IDENTITY]
     assert len(wire.sent) == 2
 
 
-def test_many_sessions_make_one_call(wire: Wire) -> None:
+def test_many_sessions_make_one_sts_call(wire: Wire) -> None:
     irsa_creds.install()
     for _ in range(5):
         Session().get_credentials().get_frozen_credentials()
@@ -128,7 +128,7 @@ def test_a_default_session_with_botocores_credentials_resolves_again_with_one_wa
     assert not isinstance(old._request_signer._credentials, IrsaCredentials)
 
 
-def test_a_default_session_that_has_not_resolved_is_reached_without_a_word(
+def test_a_default_session_that_has_not_resolved_is_affected_without_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     boto3.setup_default_session()
@@ -137,7 +137,7 @@ def test_a_default_session_that_has_not_resolved_is_reached_without_a_word(
     assert warnings(caplog) == []
 
 
-def test_a_default_session_that_holds_ours_is_left_as_it_is(
+def test_a_default_session_with_credentials_of_irsa_creds_is_not_changed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     irsa_creds.install()
@@ -148,14 +148,14 @@ def test_a_default_session_that_holds_ours_is_left_as_it_is(
     assert warnings(caplog) == []
 
 
-def test_keys_that_code_gave_stay(caplog: pytest.LogCaptureFixture) -> None:
+def test_explicit_keys_stay(caplog: pytest.LogCaptureFixture) -> None:
     boto3.setup_default_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
     irsa_creds.install()
     assert boto3.DEFAULT_SESSION.get_credentials().access_key == "AKID"
     assert warnings(caplog) == []
 
 
-def test_what_another_provider_brought_stays(
+def test_credentials_of_another_provider_stay(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
@@ -167,7 +167,7 @@ def test_what_another_provider_brought_stays(
     assert warnings(caplog) == []
 
 
-def test_one_session_that_holds_something_else_stays_with_a_warning_that_says_why(
+def test_a_session_with_other_credentials_is_not_changed_and_a_warning_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     session = boto3.Session()
@@ -180,7 +180,7 @@ def test_one_session_that_holds_something_else_stays_with_a_warning_that_says_wh
     assert "strict=True" in warning
 
 
-def test_one_session_with_keys_that_code_gave_stays_with_a_warning(
+def test_a_session_with_explicit_keys_is_not_changed_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     session = boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret")
@@ -192,7 +192,7 @@ def test_one_session_with_keys_that_code_gave_stays_with_a_warning(
     assert "strict" not in warning
 
 
-def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
+def test_a_session_with_a_target_role_assumes_it_again_with_a_warning(
     wire: Wire,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -217,7 +217,7 @@ def test_a_session_that_has_taken_a_second_role_takes_it_anew_with_a_warning(
     assert len(warnings(caplog)) == 1
 
 
-def test_a_second_role_by_way_of_static_keys_stays(
+def test_a_target_role_of_static_keys_stays(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_profiles(
@@ -233,7 +233,7 @@ def test_a_second_role_by_way_of_static_keys_stays(
     assert warnings(caplog) == []
 
 
-def test_credentials_set_before_any_chain_was_made_give_way_as_well(
+def test_credentials_set_before_the_chain_was_made_are_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     held = Session().get_credentials()
@@ -244,7 +244,7 @@ def test_credentials_set_before_any_chain_was_made_give_way_as_well(
     assert [WARNED in each for each in warnings(caplog)] == [True]
 
 
-def test_what_else_was_put_into_a_chain_stays() -> None:
+def test_providers_and_caches_of_other_code_stay_in_the_chain() -> None:
     class Extra(botocore.credentials.CredentialProvider):  # type: ignore[misc]
         METHOD = "extra"
 
@@ -269,7 +269,7 @@ def test_what_else_was_put_into_a_chain_stays() -> None:
     assert is_ours(session)
 
 
-def test_a_chain_that_is_not_botocores_is_left_alone() -> None:
+def test_a_chain_of_another_class_is_not_changed() -> None:
     class Mine:
         def load_credentials(self) -> str:
             return "mine"
@@ -283,7 +283,7 @@ def test_a_chain_that_is_not_botocores_is_left_alone() -> None:
 # -- the chain's rules -----------------------------------------------------------------------------
 
 
-def test_static_keys_in_the_environment_still_win(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_static_keys_in_the_environment_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     irsa_creds.install()
@@ -299,7 +299,7 @@ def test_an_explicit_profile_switches_the_variables_off(
     assert is_ours(boto3.Session())
 
 
-def test_both_roles_of_a_hop_are_ours(
+def test_source_role_and_target_role_both_come_from_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -315,7 +315,7 @@ def test_both_roles_of_a_hop_are_ours(
     assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
 
 
-def test_a_hop_with_a_device_for_codes_stays_botocores_and_its_source_is_ours(
+def test_a_target_role_with_an_mfa_device_stays_botocores_with_a_source_of_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
@@ -332,7 +332,7 @@ def test_a_hop_with_a_device_for_codes_stays_botocores_and_its_source_is_ours(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_child_installs_though_its_parent_was_just_installing() -> None:
+def test_a_child_can_install_if_it_was_forked_during_an_install() -> None:
     holding, done = threading.Event(), threading.Event()
 
     def installing() -> None:
@@ -355,7 +355,7 @@ def test_a_child_installs_though_its_parent_was_just_installing() -> None:
 
 
 @pytest.mark.parametrize("step", ["_wrap_providers", "_wrap_resolver_factory"])
-def test_a_child_born_in_the_middle_of_an_install_installs_anew(
+def test_a_child_forked_during_an_install_installs_again(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     providers, maker = (

@@ -67,7 +67,9 @@ def profiles(pod: Pod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 # -- the provider ----------------------------------------------------------------------------------
 
 
-def test_it_gives_the_last_roles_credentials(sandbox: Sandbox, pod: Pod) -> None:
+def test_a_chained_provider_returns_the_credentials_of_the_last_role(
+    sandbox: Sandbox, pod: Pod
+) -> None:
     provider = irsa_creds.provider(assume=[SECOND, RoleConfig(THIRD, session_name="tenant-7")])
     found = provider.get()
     assert found.assumed_role_arn == "arn:aws:sts::123456789012:assumed-role/third/tenant-7"
@@ -87,7 +89,7 @@ def as_keys(found: irsa_creds.Credentials) -> dict[str, str]:
     }
 
 
-def test_the_same_chain_is_the_same_provider_and_those_before_are_shared(
+def test_equal_chains_share_one_provider_and_all_chains_share_source_roles(
     sandbox: Sandbox, pod: Pod
 ) -> None:
     chain = irsa_creds.provider(assume=[SECOND])
@@ -101,7 +103,7 @@ def test_the_same_chain_is_the_same_provider_and_those_before_are_shared(
     assert len(sandbox.sts_calls) == 4
 
 
-def test_who_holds_the_last_holds_those_before(pod: Pod) -> None:
+def test_a_target_roles_provider_keeps_its_source_roles_alive(pod: Pod) -> None:
     chain = irsa_creds.provider(assume=[SECOND])
     first = weakref.ref(irsa_creds.provider())
     irsa_creds.reset()
@@ -115,14 +117,14 @@ def test_who_holds_the_last_holds_those_before(pod: Pod) -> None:
     assert first() is None
 
 
-def test_an_error_of_the_first_role_is_told_as_it_is(sandbox: Sandbox, pod: Pod) -> None:
+def test_an_error_of_the_source_role_is_raised_unchanged(sandbox: Sandbox, pod: Pod) -> None:
     pod.rotate_token(audience="somebody.else")
     with pytest.raises(ExchangeError, match="Incorrect token audience") as caught:
         irsa_creds.provider(assume=[SECOND]).get()
     assert caught.value.code == "InvalidIdentityToken"
 
 
-def test_a_second_role_that_does_not_trust_the_first_is_an_error_of_its_own(
+def test_a_target_role_that_does_not_trust_its_source_is_an_error(
     sandbox: Sandbox, pod: Pod
 ) -> None:
     with pytest.raises(ExchangeError, match=f"{pod.role_arn} allow sts:AssumeRole on {THIRD}"):
@@ -130,7 +132,7 @@ def test_a_second_role_that_does_not_trust_the_first_is_an_error_of_its_own(
     assert len(sandbox.sts_calls) == 2
 
 
-def test_a_malformed_chain_is_refused_at_once(pod: Pod) -> None:
+def test_an_invalid_chain_is_an_error_when_the_provider_is_created(pod: Pod) -> None:
     with pytest.raises(ConfigError, match="limits role chaining to 3600 seconds"):
         irsa_creds.provider(
             assume=[RoleConfig(SECOND, duration_seconds=7200)],
@@ -138,7 +140,7 @@ def test_a_malformed_chain_is_refused_at_once(pod: Pod) -> None:
         )
 
 
-def test_it_pickles_as_its_arguments(pod: Pod) -> None:
+def test_a_chained_provider_pickles_as_its_arguments(pod: Pod) -> None:
     roles = [RoleConfig(SECOND, external_id="id-1", tags={"a": "b"})]
     chain = irsa_creds.provider(assume=roles)
     chain.get()
@@ -148,7 +150,7 @@ def test_it_pickles_as_its_arguments(pod: Pod) -> None:
     assert pickle.loads(data) is chain
 
 
-def test_the_shared_cache_is_asked_for_once_and_is_of_all_of_the_chain(
+def test_the_shared_cache_covers_all_roles_of_the_chain(
     sandbox: Sandbox, pod: Pod, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
@@ -163,14 +165,14 @@ def test_the_shared_cache_is_asked_for_once_and_is_of_all_of_the_chain(
     assert len(sandbox.sts_calls) == 2
 
 
-def test_credentials_for_other_libraries_say_how_they_came(pod: Pod) -> None:
+def test_botocore_credentials_of_a_chain_have_the_method_assume_role(pod: Pod) -> None:
     chain = irsa_creds.provider(assume=[SECOND])
     assert chain.botocore_credentials().method == "assume-role"
     assert irsa_creds.provider().botocore_credentials().method == "assume-role-with-web-identity"
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_child_refreshes_both_roles_by_itself(sandbox: Sandbox, pod: Pod) -> None:
+def test_a_forked_child_refreshes_both_roles_itself(sandbox: Sandbox, pod: Pod) -> None:
     chain = irsa_creds.provider(assume=[SECOND])
     held = chain.get()
     join_refreshes()
@@ -206,7 +208,7 @@ def test_a_profile_that_leads_to_a_web_identity_is_a_chain(
     assert pickle.loads(pickle.dumps(chain)) is chain
 
 
-def test_it_is_the_same_as_a_sessions_and_the_roles_on_the_way_are_named_there(
+def test_a_session_and_a_provider_of_one_profile_share_the_chain(
     sandbox: Sandbox, pod: Pod, profiles: Path
 ) -> None:
     irsa_creds.install()
@@ -217,14 +219,14 @@ def test_it_is_the_same_as_a_sessions_and_the_roles_on_the_way_are_named_there(
     assert [each.session_name for each in sandbox.sts_calls][1] == "by-profile"
 
 
-def test_further_roles_are_assumed_behind_those_of_the_profile(
+def test_assumed_roles_follow_the_roles_of_the_profile(
     sandbox: Sandbox, pod: Pod, profiles: Path
 ) -> None:
     irsa_creds.provider(profile="second", assume=[THIRD]).get()
     assert [each.role_arn for each in sandbox.sts_calls] == [pod.role_arn, SECOND, THIRD]
 
 
-def test_who_names_the_role_does_not_mean_the_profiles(
+def test_an_explicit_role_ignores_the_profiles_chain(
     pod: Pod, profiles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "third")
@@ -233,13 +235,13 @@ def test_who_names_the_role_does_not_mean_the_profiles(
     assert not engine_of(plain).is_chained
 
 
-def test_a_value_of_a_profile_is_named_with_it(profiles: Path) -> None:
+def test_an_error_in_a_profile_names_the_profile(profiles: Path) -> None:
     profiles.write_text(profiles.read_text().replace(THIRD, "third"))
     with pytest.raises(ConfigError, match="role_arn of the profile 'third' is 'third'"):
         irsa_creds.provider(profile="third")
 
 
-def test_a_profile_with_a_device_for_codes_is_not_ours(profiles: Path) -> None:
+def test_a_profile_with_an_mfa_device_is_not_supported(profiles: Path) -> None:
     profiles.write_text(
         profiles.read_text().replace("[profile second]", "[profile second]\nmfa_serial = x")
     )
@@ -259,7 +261,7 @@ def readers() -> Iterator[list[threading.Thread]]:
         assert not each.is_alive()
 
 
-def test_an_outage_of_sts_reaches_no_reader_of_the_second_role(
+def test_an_outage_of_sts_affects_no_caller_with_valid_credentials_of_the_target_role(
     sandbox: Sandbox, pod: Pod, readers: list[threading.Thread]
 ) -> None:
     chain, first = irsa_creds.provider(assume=[SECOND]), irsa_creds.provider()

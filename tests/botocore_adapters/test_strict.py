@@ -106,7 +106,7 @@ STRICT = [
 
 
 @pytest.mark.parametrize("make", STRICT)
-def test_strict_comes_before_static_keys(
+def test_strict_takes_precedence_over_static_keys(
     make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
@@ -115,7 +115,7 @@ def test_strict_comes_before_static_keys(
 
 
 @pytest.mark.parametrize("make", STRICT)
-def test_strict_takes_the_lack_of_irsa_as_an_error(
+def test_with_strict_missing_irsa_settings_are_an_error(
     make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -135,7 +135,7 @@ def test_uninstall_ends_strict(make: Callable[[], Any], monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("default", [True, False])
-def test_what_slipped_in_before_is_left_with_one_warning(
+def test_strict_replaces_other_credentials_with_one_warning(
     *, default: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto3.setup_default_session()
@@ -150,7 +150,7 @@ def test_what_slipped_in_before_is_left_with_one_warning(
     assert "(iam-role)" in warning
 
 
-def test_a_second_role_over_ours_stays_under_strict(
+def test_a_target_role_of_irsa_creds_stays_with_strict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -164,7 +164,7 @@ def test_a_second_role_over_ours_stays_under_strict(
     assert warnings(caplog) == []
 
 
-def test_a_second_role_with_a_device_for_codes_gives_way_under_strict(
+def test_a_target_role_with_an_mfa_device_is_replaced_with_strict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
@@ -177,7 +177,7 @@ def test_a_second_role_with_a_device_for_codes_gives_way_under_strict(
     assert len(warnings(caplog)) == 1
 
 
-def test_a_strict_session_has_the_second_role_of_its_profile(
+def test_a_strict_session_has_the_target_role_of_its_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -186,14 +186,14 @@ def test_a_strict_session_has_the_second_role_of_its_profile(
     assert Session().get_credentials().provider.role_arn == SECOND
 
 
-def test_keys_that_code_gave_stay_under_strict(caplog: pytest.LogCaptureFixture) -> None:
+def test_explicit_keys_stay_with_strict(caplog: pytest.LogCaptureFixture) -> None:
     boto3.setup_default_session(aws_access_key_id="AKID", aws_secret_access_key="secret")
     irsa_creds.install(strict=True)
     assert boto3.DEFAULT_SESSION.get_credentials().access_key == "AKID"
     assert warnings(caplog) == []
 
 
-def test_strict_for_one_session_is_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_for_one_session_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     irsa_creds.install()
@@ -204,7 +204,7 @@ def test_strict_for_one_session_is_for_no_other(monkeypatch: pytest.MonkeyPatch)
     assert Session().get_credentials().method == "env"
 
 
-def test_strict_heeds_the_profile_that_boto3_names_after_the_session_was_made(
+def test_strict_uses_the_profile_that_boto3_sets_after_it_created_the_session(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     role = "arn:aws:iam::123456789012:role/of-the-profile"
@@ -217,7 +217,7 @@ def test_strict_heeds_the_profile_that_boto3_names_after_the_session_was_made(
     assert boto3.Session(profile_name="x").get_credentials().provider.role_arn == role
 
 
-def test_a_session_of_strict_times_is_wholly_botocores_afterwards(
+def test_uninstall_restores_a_strict_session_completely(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_profiles(
@@ -234,13 +234,13 @@ def test_a_session_of_strict_times_is_wholly_botocores_afterwards(
     assert wire.sent[-1].url == "https://sts.us-west-2.amazonaws.com/"
 
 
-def test_other_providers_are_found_in_a_strict_chain_by_their_names() -> None:
+def test_a_strict_chain_finds_other_providers_by_name() -> None:
     chain = make_strict_one().get_component("credential_provider")
     assert isinstance(chain, CredentialResolver)
     assert chain.get_provider("assume-role").METHOD == "assume-role"
 
 
-def test_an_asynchronous_chain_is_left_alone_by_a_later_strict() -> None:
+def test_strict_does_not_change_the_chain_of_an_unknown_async_session() -> None:
     class Asynchronous(Session):  # type: ignore[misc]
         async def get_credentials(self) -> None:
             """As aiobotocore's."""

@@ -49,7 +49,7 @@ def print_nothing(session: Session) -> None:
     """Do nothing, as an initializer."""
 
 
-def test_uninstall_gives_sessions_their_own_chain_back() -> None:
+def test_uninstall_restores_the_chains_of_sessions() -> None:
     one, two = Session(), boto3.Session()
     chain = one.get_component("credential_provider")
     before = list(chain.providers)
@@ -66,7 +66,7 @@ def test_uninstall_gives_sessions_their_own_chain_back() -> None:
     assert not is_ours(Session())
 
 
-def test_uninstall_gives_the_default_session_its_own_chain_back() -> None:
+def test_uninstall_restores_the_chain_of_the_default_session() -> None:
     irsa_creds.install()
     boto3.setup_default_session()
     assert is_ours(boto3.DEFAULT_SESSION)
@@ -76,7 +76,7 @@ def test_uninstall_gives_the_default_session_its_own_chain_back() -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("look", [True, False])
-def test_uninstall_gives_sessions_made_while_installed_their_own_chain_back(
+def test_uninstall_restores_the_chains_of_sessions_created_while_installed(
     *, look: bool, strict: bool
 ) -> None:
     irsa_creds.install(strict=strict)
@@ -91,7 +91,7 @@ def test_uninstall_gives_sessions_made_while_installed_their_own_chain_back(
     assert not isinstance(client._request_signer._credentials, IrsaCredentials)
 
 
-def test_uninstall_gives_a_second_role_its_own_source_back(
+def test_uninstall_restores_the_source_of_a_target_role(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hop(monkeypatch, tmp_path)
@@ -125,7 +125,7 @@ def test_install_keeps_no_session_alive() -> None:
     assert gone() is None
 
 
-def test_clients_keep_their_credentials_through_uninstall(wire: Wire) -> None:
+def test_clients_keep_their_credentials_after_uninstall(wire: Wire) -> None:
     irsa_creds.install()
     client = boto3.client("s3")
     irsa_creds.uninstall()
@@ -139,14 +139,14 @@ def test_uninstall_without_install_does_nothing() -> None:
     assert attributes() == before
 
 
-def test_it_can_be_installed_again() -> None:
+def test_install_works_again_after_uninstall() -> None:
     irsa_creds.install()
     irsa_creds.uninstall()
     irsa_creds.install()
     assert is_ours(Session())
 
 
-def test_irsa_creds_disable_keeps_botocores_own(
+def test_irsa_creds_disable_keeps_botocores_provider(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
@@ -158,7 +158,7 @@ def test_irsa_creds_disable_keeps_botocores_own(
     assert "IRSA_CREDS_DISABLE=1" in warnings(caplog)[0]
 
 
-def test_irsa_creds_disable_set_later_keeps_new_sessions_botocores(
+def test_irsa_creds_disable_affects_new_sessions_after_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     irsa_creds.install(strict=True)

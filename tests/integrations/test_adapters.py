@@ -53,7 +53,7 @@ def told(kind: Callable[[Provider], Any], provider: Provider) -> tuple[str, floa
 
 
 @each_kind
-def test_credentials_that_last_are_given_for_a_minute(
+def test_credentials_may_be_kept_for_a_minute(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
     key, seconds = told(kind, provider)
@@ -62,7 +62,7 @@ def test_credentials_that_last_are_given_for_a_minute(
 
 
 @each_kind
-def test_near_their_end_they_are_given_to_the_end_of_use_and_not_to_that_of_life(
+def test_near_their_expiry_credentials_may_be_kept_to_the_end_of_use(
     kind: Callable[[Provider], Any], provider: Provider, sts: FakeSts, clock: FakeClock
 ) -> None:
     first = provider.get().access_key_id
@@ -77,7 +77,7 @@ def test_near_their_end_they_are_given_to_the_end_of_use_and_not_to_that_of_life
 
 
 @each_kind
-def test_after_a_refresh_the_next_call_gives_the_new_ones(
+def test_the_next_call_after_a_refresh_returns_the_new_credentials(
     kind: Callable[[Provider], Any], provider: Provider, clock: FakeClock
 ) -> None:
     first = told(kind, provider)[0]
@@ -86,7 +86,7 @@ def test_after_a_refresh_the_next_call_gives_the_new_ones(
 
 
 @each_kind
-def test_the_three_values_are_of_one_answer(
+def test_the_three_values_come_from_one_response(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
     given = kind(provider)()
@@ -103,7 +103,7 @@ def test_the_three_values_are_of_one_answer(
 
 
 @each_kind
-def test_they_show_whose_they_are_and_no_secret(
+def test_repr_has_the_provider_and_no_secret(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
     adapter = kind(provider)
@@ -115,7 +115,7 @@ def test_they_show_whose_they_are_and_no_secret(
 
 
 @each_kind
-def test_two_of_one_provider_are_equal_and_cannot_be_changed(
+def test_adapters_of_one_provider_are_equal_and_immutable(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
     adapter = kind(provider)
@@ -126,7 +126,7 @@ def test_two_of_one_provider_are_equal_and_cannot_be_changed(
 
 
 @each_kind
-def test_they_pickle_and_copy_as_their_provider(
+def test_an_adapter_pickles_and_copies_with_its_provider(
     kind: Callable[[Provider], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     (tmp_path / "token").write_text("a.b.c")
@@ -141,7 +141,7 @@ def test_they_pickle_and_copy_as_their_provider(
     assert copy.copy(adapter) == adapter
 
 
-def test_no_library_is_imported_for_them() -> None:
+def test_adapters_import_no_library() -> None:
     code = (
         "import sys, irsa_creds.adapters; "
         "print({'obstore', 'polars', 'awscrt', 'botocore', 'asyncio'} & set(sys.modules))"

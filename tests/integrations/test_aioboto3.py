@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from integrations.conftest import Workload
 
 
-def test_a_client_lives_through_refreshes(workload: Workload) -> None:
+def test_a_client_works_across_refreshes(workload: Workload) -> None:
     async def read() -> None:
         async with aioboto3.Session().client("s3") as client:
             for _ in workload.turns():
@@ -23,7 +23,7 @@ def test_a_client_lives_through_refreshes(workload: Workload) -> None:
     asyncio.run(read())
 
 
-def test_a_resource_lives_through_refreshes(workload: Workload) -> None:
+def test_a_resource_works_across_refreshes(workload: Workload) -> None:
     async def read() -> None:
         async with aioboto3.Session().resource("s3") as s3:
             thing = await s3.Object("data", "greeting")
@@ -35,7 +35,7 @@ def test_a_resource_lives_through_refreshes(workload: Workload) -> None:
     asyncio.run(read())
 
 
-def test_one_session_that_exists_is_reached(workload: Workload) -> None:
+def test_install_affects_an_existing_session(workload: Workload) -> None:
     async def read() -> None:
         async with session.client("s3") as client:
             for _ in workload.turns():

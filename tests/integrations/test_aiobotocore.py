@@ -21,12 +21,12 @@ async def read_through_refreshes(session: Any, workload: Workload) -> None:
                 assert await body.read() == b"hello"
 
 
-def test_a_client_lives_through_refreshes(workload: Workload) -> None:
+def test_a_client_works_across_refreshes(workload: Workload) -> None:
     irsa_creds.install()
     asyncio.run(read_through_refreshes(get_session(), workload))
 
 
-def test_credentials_that_are_put_into_a_session_live_through_refreshes(
+def test_credentials_set_on_a_session_work_across_refreshes(
     workload: Workload,
 ) -> None:
     session = AioSession()

@@ -20,27 +20,27 @@ def read(client: Any) -> None:
     assert body == b"hello"
 
 
-def test_a_client_of_the_default_session_lives_through_refreshes(workload: Workload) -> None:
+def test_a_client_of_the_default_session_works_across_refreshes(workload: Workload) -> None:
     irsa_creds.install()
     client = boto3.client("s3")
     for _ in workload.turns():
         read(client)
 
 
-def test_so_does_a_resource_of_the_default_session(workload: Workload) -> None:
+def test_a_resource_of_the_default_session_works_across_refreshes(workload: Workload) -> None:
     irsa_creds.install()
     thing = boto3.resource("s3").Object("data", "greeting")
     for _ in workload.turns():
         assert thing.get()["Body"].read() == b"hello"
 
 
-def test_clients_made_anew_for_each_request_share_the_keys(workload: Workload) -> None:
+def test_clients_created_for_each_request_share_the_keys(workload: Workload) -> None:
     irsa_creds.install()
     for _ in workload.turns():
         read(boto3.client("s3"))
 
 
-def test_a_default_session_that_an_import_made_before_is_reached(
+def test_install_affects_a_default_session_that_an_import_created(
     workload: Workload, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto3.client("s3")  # as some modules do when they are imported
@@ -52,7 +52,7 @@ def test_a_default_session_that_an_import_made_before_is_reached(
     assert [each.name for each in caplog.records if each.levelname == "WARNING"] == ["irsa_creds"]
 
 
-def test_credentials_that_are_put_into_a_session_live_through_refreshes(
+def test_credentials_set_on_a_session_work_across_refreshes(
     workload: Workload,
 ) -> None:
     session = botocore.session.Session()

@@ -44,7 +44,7 @@ def _crt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_crt")
-def test_boto3s_crt_transfers_live_through_refreshes(workload: Workload) -> None:
+def test_boto3s_crt_transfers_work_across_refreshes(workload: Workload) -> None:
     irsa_creds.install()
     client = boto3.client("s3")
     config = TransferConfig(preferred_transfer_client="crt")
@@ -58,9 +58,7 @@ def test_boto3s_crt_transfers_live_through_refreshes(workload: Workload) -> None
     assert list(dict.fromkeys(each.access_key_id for each in ranges)) == workload.given
 
 
-def test_the_crt_itself_signs_through_refreshes(
-    workload: Workload, service: LoopbackServer
-) -> None:
+def test_the_crt_signs_across_refreshes(workload: Workload, service: LoopbackServer) -> None:
     credentials = irsa_creds.provider().botocore_credentials()
     config = AwsSigningConfig(
         algorithm=AwsSigningAlgorithm.V4,

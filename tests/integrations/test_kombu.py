@@ -40,7 +40,7 @@ def hub() -> Iterator[Any]:
     set_event_loop(before)
 
 
-def test_a_queue_is_filled_and_emptied_through_refreshes(
+def test_a_queue_is_filled_and_emptied_across_refreshes(
     connection: Any, workload: Workload
 ) -> None:
     with connection.SimpleQueue("jobs") as queue:
@@ -53,7 +53,7 @@ def test_a_queue_is_filled_and_emptied_through_refreshes(
 
 # kombu 5.7 asks pycurl for what pycurl 7.49 calls deprecated.
 @pytest.mark.filterwarnings("ignore:(IOC|socket_all):DeprecationWarning")
-def test_a_consumer_on_a_worker_s_loop_gets_messages_through_refreshes(
+def test_a_consumer_on_a_workers_loop_gets_messages_across_refreshes(
     hub: Any, connection: Any, workload: Workload
 ) -> None:
     got: list[Any] = []

@@ -23,14 +23,14 @@ def store(credentials: ObstoreCredentials | AsyncObstoreCredentials) -> S3Store:
     return S3Store("data", client_options={"allow_http": True}, credential_provider=credentials)
 
 
-def test_a_store_lives_through_refreshes(workload: Workload) -> None:
+def test_a_store_works_across_refreshes(workload: Workload) -> None:
     bucket = store(ObstoreCredentials(irsa_creds.provider()))
     for _ in workload.turns():
         assert bytes(obstore.get(bucket, "greeting").bytes()) == b"hello"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_store_lives_through_refreshes_in_tasks(
+def test_a_store_works_across_refreshes_in_tasks(
     kind: type[ObstoreCredentials | AsyncObstoreCredentials], workload: Workload
 ) -> None:
     bucket = store(kind(irsa_creds.provider()))
@@ -46,7 +46,7 @@ def test_a_store_lives_through_refreshes_in_tasks(
     asyncio.run(work())
 
 
-def test_a_store_of_tasks_outlives_their_loop(workload: Workload) -> None:
+def test_an_async_store_works_after_its_loop_was_closed(workload: Workload) -> None:
     bucket = store(AsyncObstoreCredentials(irsa_creds.provider()))
 
     async def read() -> None:
@@ -56,7 +56,7 @@ def test_a_store_of_tasks_outlives_their_loop(workload: Workload) -> None:
         asyncio.run(read())
 
 
-def test_credentials_given_up_are_soon_used_no_more(workload: Workload) -> None:
+def test_invalidated_credentials_are_soon_not_used_any_more(workload: Workload) -> None:
     # Such as STS gives by default: obstore could have kept them for most of an hour.
     workload.sandbox.lifetime = None
     provider = irsa_creds.provider()
@@ -72,7 +72,7 @@ def test_credentials_given_up_are_soon_used_no_more(workload: Workload) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_store_that_travels_takes_no_secret_along(
+def test_a_pickled_store_has_no_secret(
     kind: type[ObstoreCredentials | AsyncObstoreCredentials], workload: Workload
 ) -> None:
     provider = irsa_creds.provider()
@@ -88,7 +88,7 @@ def test_a_store_that_travels_takes_no_secret_along(
     assert arrived.credential_provider == kind(provider)
 
 
-def test_where_none_can_be_had_the_request_fails_with_our_reason_and_no_secret(
+def test_without_credentials_a_request_fails_with_the_reason_and_no_secret(
     workload: Workload,
 ) -> None:
     workload.sandbox.faults.fail("AccessDenied")

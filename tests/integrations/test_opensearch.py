@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         (Urllib3AWSV4SignerAuth, Urllib3HttpConnection),
     ],
 )
-def test_a_client_searches_through_refreshes(
+def test_a_client_searches_across_refreshes(
     signer: Any, connection: Any, workload: Workload, service: LoopbackServer
 ) -> None:
     credentials = irsa_creds.provider().botocore_credentials()
@@ -40,7 +40,7 @@ def test_a_client_searches_through_refreshes(
     client.close()
 
 
-def test_an_async_client_searches_through_refreshes(
+def test_an_async_client_searches_across_refreshes(
     workload: Workload, service: LoopbackServer
 ) -> None:
     async def search() -> None:

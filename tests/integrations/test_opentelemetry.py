@@ -92,7 +92,7 @@ def _own_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_clock", clock)
 
 
-def test_metrics_are_named_and_measured_as_semantic_conventions_have_it(
+def test_metrics_follow_the_semantic_conventions(
     measured: Backend,
 ) -> None:
     provider_of().get()
@@ -147,7 +147,7 @@ def test_every_attempt_of_a_refresh_counts(
     assert duration.sum == pytest.approx(sum(clock.slept)), "of all of them together"
 
 
-def test_a_result_of_the_shared_cache_has_a_source_of_its_own(
+def test_a_result_of_the_shared_cache_has_its_own_source(
     measured: Backend,
 ) -> None:
     subscribers = provider_of()._engine.subscribers
@@ -158,7 +158,7 @@ def test_a_result_of_the_shared_cache_has_a_source_of_its_own(
     assert attempts.attributes["irsa_creds.refresh.source"] == "shared_cache"
 
 
-def test_the_time_to_live_is_that_of_now(measured: Backend, clock: FakeClock) -> None:
+def test_the_time_to_live_is_current(measured: Backend, clock: FakeClock) -> None:
     provider = provider_of()
     provider.get()
     (before,) = measured.points(TIME_TO_LIVE)
@@ -169,13 +169,13 @@ def test_the_time_to_live_is_that_of_now(measured: Backend, clock: FakeClock) ->
     assert after.value == provider.status().seconds_left
 
 
-def test_looking_at_the_time_to_live_starts_no_exchange(measured: Backend, sts: FakeSts) -> None:
+def test_observing_the_time_to_live_starts_no_refresh(measured: Backend, sts: FakeSts) -> None:
     provider = provider_of()
     assert measured.points(TIME_TO_LIVE) == []
     assert (provider.status().flights, sts.calls) == (0, 0)
 
 
-def test_credentials_that_are_not_read_end_without_an_alarm(
+def test_credentials_that_are_not_read_expire_without_an_alarm(
     measured: Backend, clock: FakeClock
 ) -> None:
     provider_of().get()
@@ -186,7 +186,7 @@ def test_credentials_that_are_not_read_end_without_an_alarm(
     assert measured.points(TIME_TO_LIVE) == []
 
 
-def test_credentials_that_cannot_be_refreshed_are_seen_to_end(
+def test_credentials_that_cannot_be_refreshed_are_observed_until_they_expire(
     measured: Backend, clock: FakeClock, sts: FakeSts
 ) -> None:
     provider = provider_of()
@@ -212,7 +212,7 @@ def failed(sts: FakeSts, tenant: str) -> irsa_creds.Provider:
     return provider
 
 
-def test_a_provider_without_credentials_is_seen_for_as_long_as_it_is_read(
+def test_a_provider_without_credentials_is_observed_while_it_is_read(
     measured: Backend, clock: FakeClock, sts: FakeSts
 ) -> None:
     provider = failed(sts, "tenant-1")
@@ -227,7 +227,7 @@ def test_a_provider_without_credentials_is_seen_for_as_long_as_it_is_read(
     assert measured.points(TIME_TO_LIVE) == [], "and not for ever after"
 
 
-def test_a_tenant_that_failed_once_hides_no_other(
+def test_one_failure_of_a_tenant_does_not_hide_other_tenants(
     measured: Backend, clock: FakeClock, sts: FakeSts
 ) -> None:
     gone = failed(sts, "tenant-1")
@@ -239,7 +239,7 @@ def test_a_tenant_that_failed_once_hides_no_other(
     assert gone.status().state == "empty"
 
 
-def test_a_closed_or_forgotten_provider_does_not_count_as_failing(
+def test_a_closed_or_dropped_provider_does_not_count_as_failing(
     measured: Backend, sts: FakeSts
 ) -> None:
     closed, forgotten = failed(sts, "tenant-1"), failed(sts, "tenant-2")
@@ -251,9 +251,7 @@ def test_a_closed_or_forgotten_provider_does_not_count_as_failing(
     assert forgotten.get(), "the next read starts over"
 
 
-def test_of_the_credentials_of_one_role_the_shortest_time_left_is_shown(
-    measured: Backend, clock: FakeClock
-) -> None:
+def test_the_shortest_time_left_of_a_role_is_observed(measured: Backend, clock: FakeClock) -> None:
     tenants = [
         irsa_creds.provider(role_arn=ROLE, token=jwt, session_name=f"tenant-{number}")
         for number in range(3)
@@ -266,7 +264,7 @@ def test_of_the_credentials_of_one_role_the_shortest_time_left_is_shown(
     assert "tenant" not in str(point.attributes)
 
 
-def test_a_provider_that_is_dropped_is_gone(
+def test_a_dropped_provider_is_not_observed(
     measured: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "1")
@@ -295,7 +293,7 @@ def test_ten_thousand_roles_and_codes_have_33_values(measured: Backend) -> None:
     assert sum(point.value for point in points) == 100
 
 
-def test_providers_that_are_there_already_are_measured_too(backend: Backend, sts: FakeSts) -> None:
+def test_existing_providers_are_measured_as_well(backend: Backend, sts: FakeSts) -> None:
     provider = provider_of()
     stop = instrument(meter_provider=backend.meter_provider)
     provider.get()
@@ -303,7 +301,7 @@ def test_providers_that_are_there_already_are_measured_too(backend: Backend, sts
     stop()
 
 
-def test_install_makes_providers_that_are_measured(
+def test_providers_of_install_are_measured(
     measured: Backend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
@@ -314,7 +312,7 @@ def test_install_makes_providers_that_are_measured(
     assert [point.value for point in measured.points(ATTEMPTS)] == [1]
 
 
-def test_after_the_end_nothing_is_measured_until_it_begins_again(
+def test_nothing_is_measured_between_a_stop_and_the_next_start(
     backend: Backend, sts: FakeSts
 ) -> None:
     stop = instrument(meter_provider=backend.meter_provider)
@@ -332,7 +330,7 @@ def test_after_the_end_nothing_is_measured_until_it_begins_again(
     again()
 
 
-def test_called_twice_it_counts_once(measured: Backend) -> None:
+def test_instrumenting_twice_counts_once(measured: Backend) -> None:
     instrument(meter_provider=measured.meter_provider)
     provider_of().get()
     assert [point.value for point in measured.points(ATTEMPTS)] == [1]
@@ -352,7 +350,7 @@ def test_a_global_meter_provider_that_is_set_later_is_the_same(
     stop()
 
 
-def test_two_meter_providers_at_once_are_refused(measured: Backend) -> None:
+def test_a_second_meter_provider_is_an_error(measured: Backend) -> None:
     with pytest.raises(RuntimeError, match="already instrumented for another meter provider"):
         instrument(meter_provider=Backend().meter_provider)
 
@@ -430,7 +428,7 @@ def as_documented(
         REGISTRY.unregister(collector)
 
 
-def test_the_page_shows_how_to_begin_with_opentelemetry(
+def test_the_docs_snippet_for_opentelemetry_works(
     as_documented: Callable[[int], dict[str, Any]], backend: Backend, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(metrics, "get_meter_provider", lambda: backend.meter_provider)
@@ -446,7 +444,7 @@ def gauge(name: str) -> float:
     return value
 
 
-def test_the_page_shows_the_same_for_prometheus(
+def test_the_docs_snippet_for_prometheus_works(
     as_documented: Callable[[int], dict[str, Any]], sts: FakeSts
 ) -> None:
     sts.hold.clear()
@@ -471,7 +469,7 @@ def test_the_page_shows_the_same_for_prometheus(
     assert "irsa_creds_credentials_time_to_live_seconds 0.0" in lines
 
 
-def test_the_page_names_every_metric_and_attribute(measured: Backend, sts: FakeSts) -> None:
+def test_the_docs_name_every_metric_and_attribute(measured: Backend, sts: FakeSts) -> None:
     sts.down = DENIED
     with pytest.raises(irsa_creds.ExchangeError):
         provider_of().get()

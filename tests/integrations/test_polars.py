@@ -29,7 +29,7 @@ def _numbers(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapters, "_KEEP_SECONDS", 1.0)
 
 
-def test_scans_live_through_refreshes(workload: Workload) -> None:
+def test_scans_work_across_refreshes(workload: Workload) -> None:
     credentials = PolarsCredentials(irsa_creds.provider())
     scan = pl.scan_parquet(
         "s3://data/numbers.parquet", credential_provider=credentials, storage_options=PLAIN
@@ -38,7 +38,7 @@ def test_scans_live_through_refreshes(workload: Workload) -> None:
         assert scan.collect().equals(NUMBERS)
 
 
-def test_reads_and_writes_live_through_refreshes(workload: Workload) -> None:
+def test_reads_and_writes_work_across_refreshes(workload: Workload) -> None:
     credentials = PolarsCredentials(irsa_creds.provider())
     for _ in workload.turns():
         NUMBERS.write_parquet(
@@ -50,7 +50,7 @@ def test_reads_and_writes_live_through_refreshes(workload: Workload) -> None:
         assert found.equals(NUMBERS)
 
 
-def test_polars_own_way_to_credentials_finds_ours_after_install(workload: Workload) -> None:
+def test_polars_finds_credentials_of_irsa_creds_after_install(workload: Workload) -> None:
     irsa_creds.install()
     # "allow_http": beside "aws_allow_http" polars would not look for credentials by itself.
     found = pl.read_parquet("s3://data/numbers.parquet", storage_options={"allow_http": "true"})
@@ -60,7 +60,7 @@ def test_polars_own_way_to_credentials_finds_ours_after_install(workload: Worklo
     assert call.headers["User-Agent"].startswith("irsa-creds/")
 
 
-def test_a_query_that_travels_takes_no_secret_along(workload: Workload) -> None:
+def test_a_pickled_query_has_no_secret(workload: Workload) -> None:
     provider = irsa_creds.provider()
     scan = pl.scan_parquet(
         "s3://data/numbers.parquet",
@@ -75,7 +75,7 @@ def test_a_query_that_travels_takes_no_secret_along(workload: Workload) -> None:
     assert len(workload.given) == 1
 
 
-def test_providers_of_two_environments_are_two_to_polars(
+def test_polars_distinguishes_providers_of_two_environments(
     workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read() -> None:
@@ -95,7 +95,7 @@ def test_providers_of_two_environments_are_two_to_polars(
     }
 
 
-def test_where_none_can_be_had_the_query_fails_with_our_error(workload: Workload) -> None:
+def test_without_credentials_a_query_fails_with_the_error_of_irsa_creds(workload: Workload) -> None:
     workload.sandbox.faults.fail("AccessDenied")
     credentials = PolarsCredentials(irsa_creds.provider())
     with pytest.raises(irsa_creds.ExchangeError, match="AccessDenied"):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing._server import LoopbackServer
 
 
-def test_requests_are_signed_through_refreshes(workload: Workload, service: LoopbackServer) -> None:
+def test_requests_are_signed_across_refreshes(workload: Workload, service: LoopbackServer) -> None:
     credentials = irsa_creds.provider().botocore_credentials()
     auth = AWS4Auth(refreshable_credentials=credentials, region="us-east-1", service="es")
     with requests.Session() as session:

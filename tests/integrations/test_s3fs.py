@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from integrations.conftest import Workload
 
 
-def test_a_file_system_lives_through_refreshes(workload: Workload) -> None:
+def test_a_file_system_works_across_refreshes(workload: Workload) -> None:
     irsa_creds.install()
     files = s3fs.S3FileSystem(skip_instance_cache=True)
     for _ in workload.turns():
         assert files.cat_file("data/greeting") == b"hello"
 
 
-def test_file_systems_of_two_threads_loops_share_the_keys(workload: Workload) -> None:
+def test_file_systems_on_the_loops_of_two_threads_share_the_keys(workload: Workload) -> None:
     irsa_creds.install()
     files = s3fs.S3FileSystem(skip_instance_cache=True)
 

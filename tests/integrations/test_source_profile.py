@@ -70,7 +70,7 @@ def seen_by_s3(workload: Workload) -> list[str]:
     )
 
 
-def test_a_botocore_session_signs_as_the_second_role_through_refreshes(workload: Workload) -> None:
+def test_a_botocore_session_signs_as_the_target_role_across_refreshes(workload: Workload) -> None:
     session = botocore.session.Session(profile="hop")
     client = session.create_client("s3")
     workload.action = "AssumeRole"
@@ -80,7 +80,7 @@ def test_a_botocore_session_signs_as_the_second_role_through_refreshes(workload:
     judge(workload)
 
 
-def test_an_aiobotocore_session_signs_as_the_second_role_through_refreshes(
+def test_an_aiobotocore_session_signs_as_the_target_role_across_refreshes(
     workload: Workload,
 ) -> None:
     async def read() -> None:
@@ -94,9 +94,7 @@ def test_an_aiobotocore_session_signs_as_the_second_role_through_refreshes(
     judge(workload)
 
 
-def test_a_provider_that_names_the_second_role_shares_it_with_the_session(
-    workload: Workload, second: str
-) -> None:
+def test_a_provider_and_a_session_share_the_target_role(workload: Workload, second: str) -> None:
     provider = irsa_creds.provider(assume=[second])
     session = botocore.session.Session(profile="hop")
     workload.action = "AssumeRole"
