@@ -1,8 +1,8 @@
-"""pytest's door to `irsa_creds.testing`: the fixtures `irsa` and `irsa_token`.
+"""pytest plugin with the fixtures `irsa` and `irsa_token`.
 
-Every pytest run where the library is installed loads this file, so it imports nothing of it until
-a test asks for a fixture. For the same reason it is no part of the package, whose own import takes
-longer, and comes too early for those who measure its coverage.
+Every pytest run loads this file if the library is installed. It imports the library only when a
+test uses a fixture, and it stands outside the package: importing the package takes time, and at
+that point it would be too early to measure the package's coverage.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["irsa", "irsa_token", "pytest_configure"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let `--strict-markers` know ours."""
+    """Register the marker `irsa`."""
     config.addinivalue_line(
         "markers",
-        "irsa(**arguments): how the fixture `irsa` sets the pod up; the arguments are those of "
-        'irsa_creds.testing.Sandbox.deploy, such as bucket="reports".',
+        "irsa(**arguments): arguments of irsa_creds.testing.Sandbox.deploy for the fixture `irsa`, "
+        'such as bucket="reports".',
     )
 
 
@@ -59,7 +59,7 @@ def _irsa_pod(
 
 
 def _arguments(request: pytest.FixtureRequest) -> Mapping[str, Any]:
-    """Return what the marker says."""
+    """Return the marker's arguments."""
     from irsa_creds.testing import Sandbox  # noqa: PLC0415 - of an extra
 
     marker: pytest.Mark | None = request.node.get_closest_marker("irsa")
@@ -67,15 +67,15 @@ def _arguments(request: pytest.FixtureRequest) -> Mapping[str, Any]:
         return {}
     if marker.args:
         pytest.fail(
-            f"@pytest.mark.irsa takes keywords alone, and was given {marker.args[0]!r}: "
-            'write bucket="reports", or whichever argument of Sandbox.deploy it is.',
+            f"@pytest.mark.irsa got the positional argument {marker.args[0]!r}. It takes keyword "
+            'arguments of Sandbox.deploy only, such as bucket="reports".',
             pytrace=False,
         )
     known = signature(Sandbox.deploy).parameters.keys() - {"self"}
     for name in marker.kwargs.keys() - known:
         pytest.fail(
-            f"@pytest.mark.irsa was given {name}=, which is no argument of Sandbox.deploy; "
-            f"those are {', '.join(sorted(known))}.",
+            f"@pytest.mark.irsa got {name}=, which is not an argument of Sandbox.deploy. Its "
+            f"arguments are {', '.join(sorted(known))}.",
             pytrace=False,
         )
     return marker.kwargs
@@ -83,19 +83,19 @@ def _arguments(request: pytest.FixtureRequest) -> Mapping[str, Any]:
 
 @pytest.fixture
 def irsa(_irsa_pod: Irsa) -> Irsa:
-    """A pod with IRSA: an STS that verifies and S3, over real HTTP, and the pod's variables.
+    """A pod with IRSA: a verifying STS, S3, and the pod's environment variables.
 
-    boto3, aiobotocore and processes of the test's own find them in the environment. Further
-    arguments of `Sandbox.deploy` come from the marker: `@pytest.mark.irsa(bucket="reports")`.
+    boto3, aiobotocore and child processes of the test use these variables. The marker passes
+    arguments to `Sandbox.deploy`: `@pytest.mark.irsa(bucket="reports")`.
     """
     return _irsa_pod
 
 
 @pytest.fixture
 def irsa_token(request: pytest.FixtureRequest, irsa: object) -> Callable[..., str]:
-    """A call that returns a token of the cluster: `irsa_token(sub=..., aud=..., exp=...)`."""
+    """A function that returns a token of the cluster: `irsa_token(sub=..., aud=..., exp=...)`."""
     from irsa_creds.testing import Irsa  # noqa: PLC0415 - of an extra
 
-    # A project may have an `irsa` of its own: one made by `in_a_pod`, or with something around it.
+    # A project may override `irsa` with its own fixture, of another type.
     pod: Irsa = irsa if isinstance(irsa, Irsa) else request.getfixturevalue("_irsa_pod")
     return pod.token

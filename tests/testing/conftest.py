@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from irsa_creds.testing import Issuer, Sandbox
-from testing.sandbox_http import ONE_TRY, Answer, MovableClock, post
+from testing.sandbox_http import ONE_TRY, MovableClock, Response, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def pod(sandbox: Sandbox) -> Pod:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_keys() -> Iterator[None]:
-    """Let all issuers of the tests share four keys: making one takes a quarter of a second."""
+    """Let all issuers share four keys: creating one takes a quarter of a second."""
     keys = cycle([rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(4)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rsa, "generate_private_key", lambda **_: next(keys))
@@ -49,10 +49,10 @@ def issuer() -> Issuer:
 
 
 @pytest.fixture
-def exchange(sandbox: Sandbox, pod: Pod) -> Callable[..., Answer]:
+def exchange(sandbox: Sandbox, pod: Pod) -> Callable[..., Response]:
     """Return a call of AssumeRoleWithWebIdentity with the pod's token; None leaves one out."""
 
-    def call(*, timeout: float = 5, **changes: Any) -> Answer:
+    def call(*, timeout: float = 5, **changes: Any) -> Response:
         form = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",
@@ -80,14 +80,14 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pod], Any]:
 
 @pytest.fixture
 def client_of(sandbox: Sandbox) -> Iterator[Callable[..., Any]]:
-    """Return a function that makes a client from the credentials in an answer of STS."""
+    """Return a function that makes a client from the credentials in an response of STS."""
     made = []
 
-    def client(answer: Answer, service: str = "s3", **changes: Any) -> Any:
+    def client(response: Response, service: str = "s3", **changes: Any) -> Any:
         keys = {
-            "aws_access_key_id": answer["AccessKeyId"],
-            "aws_secret_access_key": answer["SecretAccessKey"],
-            "aws_session_token": answer["SessionToken"],
+            "aws_access_key_id": response["AccessKeyId"],
+            "aws_secret_access_key": response["SecretAccessKey"],
+            "aws_session_token": response["SessionToken"],
         } | changes
         made.append(
             boto3.Session().client(

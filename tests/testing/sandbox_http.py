@@ -1,4 +1,4 @@
-"""The ways to talk to a sandbox, bare HTTP included, and a clock for it that tests move."""
+"""HTTP requests to a sandbox, and a clock for it that tests move."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_time
 
 
 class MovableClock:
-    """The true time, and what a test adds to it."""
+    """The true time plus what a test adds to it."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -28,8 +28,8 @@ class MovableClock:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back over HTTP, with its elements by local name."""
+class Response:
+    """An HTTP response, with access to its XML elements by local name."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,17 +54,17 @@ def http(
     *,
     headers: Mapping[str, str] | None = None,
     timeout: float = 5,
-) -> Answer:
+) -> Response:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=timeout)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, dict(response.headers), response.read())
+        return Response(response.status, dict(response.headers), response.read())
     finally:
         connection.close()
 
 
-def post(url: str, form: Mapping[str, Any], path: str = "/", timeout: float = 5) -> Answer:
+def post(url: str, form: Mapping[str, Any], path: str = "/", timeout: float = 5) -> Response:
     body = urlencode({name: value for name, value in form.items() if value is not None})
     kind = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
     return http(url, "POST", path, body.encode(), headers=kind, timeout=timeout)

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from irsa_creds.testing import OUTAGES, Faults, Sandbox
-from testing.sandbox_http import Answer, post, wait_until
+from testing.sandbox_http import Response, post, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Pod
     from testing.sandbox_http import MovableClock
 
-    Exchange = Callable[..., Answer]
+    Exchange = Callable[..., Response]
 
 
-def ends(answer: Answer) -> float:
-    return datetime.fromisoformat(answer["Expiration"] or "").astimezone(UTC).timestamp()
+def ends(response: Response) -> float:
+    return datetime.fromisoformat(response["Expiration"] or "").astimezone(UTC).timestamp()
 
 
-def test_latency_delays_every_answer(exchange: Exchange, sandbox: Sandbox) -> None:
+def test_latency_delays_every_response(exchange: Exchange, sandbox: Sandbox) -> None:
     sandbox.faults.latency = 0.2
     started = time.monotonic()
     assert exchange().status == 200
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_call_is_on_record_while_its_answer_waits(exchange: Exchange, sandbox: Sandbox) -> None:
+def test_a_call_is_recorded_before_its_response(exchange: Exchange, sandbox: Sandbox) -> None:
     sandbox.faults.latency = 30
 
     def call() -> None:
@@ -52,11 +52,13 @@ def test_a_call_is_on_record_while_its_answer_waits(exchange: Exchange, sandbox:
 
 
 class TestFail:
-    def test_gives_an_error_to_so_many_calls(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_returns_the_error_for_the_given_number_of_calls(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
         sandbox.faults.fail("Throttling", times=2)
-        answers = [exchange() for _ in range(3)]
-        assert [answer.status for answer in answers] == [400, 400, 200]
-        assert (answers[0]["Code"], answers[0]["Message"]) == ("Throttling", "Rate exceeded")
+        responses = [exchange() for _ in range(3)]
+        assert [response.status for response in responses] == [400, 400, 200]
+        assert (responses[0]["Code"], responses[0]["Message"]) == ("Throttling", "Rate exceeded")
         assert [call.outcome for call in sandbox.sts_calls] == ["Throttling", "Throttling", "OK"]
 
     def test_lasts_until_it_is_cleared(self, exchange: Exchange, sandbox: Sandbox) -> None:
@@ -65,7 +67,7 @@ class TestFail:
         sandbox.faults.clear()
         assert exchange().status == 200
 
-    def test_takes_turns_in_the_order_of_the_commands(
+    def test_several_errors_are_returned_in_order(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         sandbox.faults.fail("A", times=1, status=418, message="mine", retry_after=2.5)
@@ -81,7 +83,9 @@ class TestFail:
         assert "Retry-After" not in second.headers
         assert third.status == 200
 
-    def test_words_an_unknown_code_itself(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_an_unknown_code_has_a_generic_message(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
         sandbox.faults.fail("Odd")
         assert exchange()["Message"] == "Fault: Odd"
         assert repr(sandbox.faults) == "<Faults latency=0.0 outage=None failures=['Odd']>"
@@ -91,14 +95,14 @@ class TestOutage:
     def test_true_means_500(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = True
         assert sandbox.faults.outage == "500"
-        answer = exchange()
-        assert (answer.status, answer["Code"]) == (500, "InternalFailure")
+        response = exchange()
+        assert (response.status, response["Code"]) == (500, "InternalFailure")
         sandbox.faults.outage = False
         assert sandbox.faults.outage is None
         assert exchange().status == 200
 
-    def test_an_unknown_mode_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="No outage is called 'rain'; there are 500, bad"):
+    def test_an_unknown_mode_is_an_error(self) -> None:
+        with pytest.raises(ValueError, match="Unknown outage 'rain'; use one of 500, bad"):
             Faults().outage = "rain"
 
     def test_faults_can_be_set_without_a_sandbox(self) -> None:
@@ -111,16 +115,16 @@ class TestOutage:
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         sandbox.faults.outage = "bad gateway"
-        answer = exchange()
-        assert (answer.status, answer.headers["Content-Type"]) == (502, "text/html")
+        response = exchange()
+        assert (response.status, response.headers["Content-Type"]) == (502, "text/html")
 
-    def test_a_black_hole_never_answers(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_a_black_hole_never_responds(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = "black hole"
         with pytest.raises(TimeoutError):
             exchange(timeout=0.2)
         assert sandbox.sts_calls[-1].outcome == "black hole"
 
-    def test_a_sandbox_ends_at_once_with_a_client_in_its_black_hole(
+    def test_a_sandbox_closes_immediately_while_a_client_waits_in_a_black_hole(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         sandbox.faults.outage = "black hole"
@@ -142,7 +146,7 @@ class TestOutage:
         assert len(errors) == 1
 
     @pytest.mark.parametrize("mode", ["slow drip", "header drip"])
-    def test_a_drip_is_a_good_answer_that_takes_for_ever(
+    def test_a_drip_is_a_valid_response_that_takes_very_long(
         self, exchange: Exchange, sandbox: Sandbox, mode: str
     ) -> None:
         sandbox.faults.outage = mode
@@ -157,7 +161,7 @@ class TestOutage:
         with pytest.raises(ConnectionResetError):
             exchange()
 
-    def test_refuse_closes_sts_while_s3_goes_on(
+    def test_refuse_closes_sts_but_not_s3(
         self,
         exchange: Exchange,
         sandbox: Sandbox,
@@ -184,52 +188,54 @@ class TestOutage:
             http.client.HTTPConnection(sandbox.sts_url.removeprefix("http://")).connect()
 
     @pytest.mark.parametrize("mode", ["garbage", "truncated"])
-    def test_a_body_may_be_no_xml(self, exchange: Exchange, sandbox: Sandbox, mode: str) -> None:
+    def test_the_body_can_be_invalid_xml(
+        self, exchange: Exchange, sandbox: Sandbox, mode: str
+    ) -> None:
         sandbox.faults.outage = mode
-        answer = exchange()
-        assert answer.status == 200
+        response = exchange()
+        assert response.status == 200
         with pytest.raises(ET.ParseError):
-            assert answer.root
+            assert response.root
         assert sandbox.sts_calls[-1].outcome == mode
 
-    def test_html_is_a_page_to_sign_in(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_html_is_a_sign_in_page(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = "html"
-        answer = exchange()
-        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html")
-        assert answer.body.startswith(b"<!DOCTYPE html>")
+        response = exchange()
+        assert (response.status, response.headers["Content-Type"]) == (200, "text/html")
+        assert response.body.startswith(b"<!DOCTYPE html>")
 
-    def test_oversize_is_good_xml_of_10_mb(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_oversize_is_valid_xml_of_10_mb(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = "oversize"
-        answer = exchange()
-        assert len(answer.body) > 10_000_000
-        assert answer["AccessKeyId"]
+        response = exchange()
+        assert len(response.body) > 10_000_000
+        assert response["AccessKeyId"]
 
-    def test_missing_fields_lacks_the_secrets(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_missing_fields_omits_the_secrets(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = "missing fields"
-        answer = exchange()
-        assert answer["AccessKeyId"]
-        assert not {"SecretAccessKey", "SessionToken"} & set(answer.names())
+        response = exchange()
+        assert response["AccessKeyId"]
+        assert not {"SecretAccessKey", "SessionToken"} & set(response.names())
 
-    def test_doctype_is_good_xml_after_a_doctype(
+    def test_doctype_is_valid_xml_after_a_doctype(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         sandbox.faults.outage = "doctype"
-        answer = exchange()
-        assert answer.body.startswith(b"<!DOCTYPE")
-        assert answer["AccessKeyId"]
+        response = exchange()
+        assert response.body.startswith(b"<!DOCTYPE")
+        assert response["AccessKeyId"]
 
-    def test_redirect_leads_elsewhere(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_redirect_points_to_another_path(self, exchange: Exchange, sandbox: Sandbox) -> None:
         sandbox.faults.outage = "redirect"
-        answer = exchange()
-        assert (answer.status, answer.headers["Location"]) == (307, "/elsewhere")
+        response = exchange()
+        assert (response.status, response.headers["Location"]) == (307, "/elsewhere")
 
-    def test_expired_credentials_ended_a_minute_ago(
+    def test_expired_credentials_expired_a_minute_ago(
         self, exchange: Exchange, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         sandbox.faults.outage = "expired"
         assert -70 < ends(exchange()) - clock() < -55
 
-    def test_a_refusal_during_an_outage_that_looks_stays_a_refusal(
+    def test_an_error_is_not_changed_by_an_outage_of_the_body(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         sandbox.faults.outage = "expired"
@@ -239,22 +245,24 @@ class TestOutage:
 
 
 class TestTime:
-    def test_the_servers_clock_may_be_ahead(
+    def test_the_servers_clock_can_be_ahead(
         self, exchange: Exchange, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         sandbox.faults.clock_skew = 7200
-        answer = exchange()
-        date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        response = exchange()
+        date = parsedate_to_datetime(response.headers["Date"]).timestamp()
         assert abs(date - clock() - 7200) < 10
-        assert abs(ends(answer) - date - 3600) < 10
+        assert abs(ends(response) - date - 3600) < 10
 
-    def test_a_skew_ends_no_credentials_early(
+    def test_a_clock_skew_does_not_expire_credentials(
         self, exchange: Exchange, sandbox: Sandbox, client_of: Callable[..., Any]
     ) -> None:
         sandbox.faults.clock_skew = -7200
         client_of(exchange()).list_objects_v2(Bucket="data")
 
-    def test_the_date_may_be_missing_or_foolish(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_the_date_header_can_be_missing_or_invalid(
+        self, exchange: Exchange, sandbox: Sandbox
+    ) -> None:
         sandbox.faults.date_header = None
         assert "Date" not in exchange().headers
         sandbox.faults.date_header = "yesterday"
@@ -272,7 +280,8 @@ class TestTime:
 
 
 @pytest.mark.parametrize(
-    "mode", ["500", "bad gateway", "reset", "refuse", "html", "truncated", "redirect", "expired"]
+    "mode",
+    ["500", "bad gateway", "reset", "refuse", "html", "truncated", "redirect", "expired"],
 )
 def test_botocore_gets_no_credentials_from_an_outage(
     sandbox: Sandbox, pod: Pod, enter: Callable[[Pod], Any], mode: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from testing.sandbox_http import Answer, http, post
+from testing.sandbox_http import Response, http, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Pod, Sandbox
     from testing.sandbox_http import MovableClock
 
-    Exchange = Callable[..., Answer]
+    Exchange = Callable[..., Response]
 
 SESSION = "arn:aws:sts::123456789012:assumed-role/app-role/app-0"
 
@@ -37,7 +37,7 @@ def trust(principal: str, condition: dict[str, Any] | None = None) -> str:
 
 
 class TestCallerIdentity:
-    def test_is_the_keys(
+    def test_belongs_to_the_key(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         identity = client_of(exchange(), "sts").get_caller_identity()
@@ -46,7 +46,7 @@ class TestCallerIdentity:
         admin = sandbox.client("sts").get_caller_identity()
         assert admin["Arn"] == "arn:aws:iam::123456789012:root"
 
-    def test_can_be_asked_by_a_presigned_url(
+    def test_can_be_requested_with_a_presigned_url(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         url = client_of(exchange(), "sts").generate_presigned_url(
@@ -59,10 +59,10 @@ class TestCallerIdentity:
 
     def test_needs_a_signature(self, sandbox: Sandbox) -> None:
         for url in (sandbox.sts_url, sandbox.endpoint_url):
-            answer = post(url, {"Action": "GetCallerIdentity", "Version": "2011-06-15"})
-            assert (answer.status, answer["Code"]) == (403, "MissingAuthenticationToken")
+            response = post(url, {"Action": "GetCallerIdentity", "Version": "2011-06-15"})
+            assert (response.status, response["Code"]) == (403, "MissingAuthenticationToken")
 
-    def test_ends_with_the_credentials(
+    def test_fails_with_expired_credentials(
         self, exchange: Exchange, client_of: Callable[..., Any], clock: MovableClock
     ) -> None:
         sts = client_of(exchange(), "sts")
@@ -77,7 +77,7 @@ class TestCallerIdentity:
             ({"aws_secret_access_key": "another"}, "SignatureDoesNotMatch"),
         ],
     )
-    def test_needs_whole_and_known_credentials(
+    def test_needs_complete_and_known_credentials(
         self,
         exchange: Exchange,
         client_of: Callable[..., Any],
@@ -89,7 +89,7 @@ class TestCallerIdentity:
 
 class TestAssumeRole:
     TARGET = "arn:aws:iam::123456789012:role/target"
-    ABROAD = "arn:aws:iam::222222222222:role/target"
+    OTHER_ACCOUNT = "arn:aws:iam::222222222222:role/target"
 
     @pytest.fixture
     def sts(self, exchange: Exchange, client_of: Callable[..., Any]) -> Any:
@@ -107,20 +107,20 @@ class TestAssumeRole:
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statement}),
         )
 
-    def test_gives_the_second_role_where_its_trust_names_the_first(
+    def test_works_if_the_trust_policy_names_the_source_role(
         self, sts: Any, sandbox: Sandbox, pod: Pod
     ) -> None:
         self.target(sandbox, trust(pod.role_arn))
-        answer = sts.assume_role(RoleArn=self.TARGET, RoleSessionName="second")
+        response = sts.assume_role(RoleArn=self.TARGET, RoleSessionName="second")
         arn = "arn:aws:sts::123456789012:assumed-role/target/second"
-        assert answer["AssumedRoleUser"]["Arn"] == arn
+        assert response["AssumedRoleUser"]["Arn"] == arn
         call = sandbox.sts_calls[-1]
         assert (call.action, call.outcome, call.token_sha256) == ("AssumeRole", "OK", None)
-        assert call.access_key_id == answer["Credentials"]["AccessKeyId"]
+        assert call.access_key_id == response["Credentials"]["AccessKeyId"]
         assert "Authorization" not in call.headers
         assert "X-Amz-Security-Token" not in call.headers
 
-    def test_needs_a_permission_where_the_trust_names_the_account(
+    def test_needs_a_permission_if_the_trust_policy_names_the_account(
         self, sts: Any, sandbox: Sandbox
     ) -> None:
         self.target(sandbox, trust("arn:aws:iam::123456789012:root"))
@@ -129,15 +129,19 @@ class TestAssumeRole:
         self.permit(sandbox)
         sts.assume_role(**arguments)
 
-    def test_needs_both_sides_across_accounts(self, sts: Any, sandbox: Sandbox, pod: Pod) -> None:
+    def test_across_accounts_needs_trust_and_permission(
+        self, sts: Any, sandbox: Sandbox, pod: Pod
+    ) -> None:
         self.target(sandbox, trust(pod.role_arn), "222222222222")
-        arguments = {"RoleArn": self.ABROAD, "RoleSessionName": "second"}
+        arguments = {"RoleArn": self.OTHER_ACCOUNT, "RoleSessionName": "second"}
         assert code(sts.assume_role, **arguments) == "AccessDenied"
         self.permit(sandbox)
-        answer = sts.assume_role(**arguments)
-        assert ":222222222222:" in answer["AssumedRoleUser"]["Arn"]
+        response = sts.assume_role(**arguments)
+        assert ":222222222222:" in response["AssumedRoleUser"]["Arn"]
 
-    def test_is_refused_by_another_trust_and_for_no_role(self, sts: Any, sandbox: Sandbox) -> None:
+    def test_is_denied_by_another_trust_policy_and_for_a_missing_role(
+        self, sts: Any, sandbox: Sandbox
+    ) -> None:
         self.permit(sandbox)
         self.target(sandbox, trust("arn:aws:iam::123456789012:role/else"))
         with pytest.raises(ClientError) as caught:
@@ -149,25 +153,27 @@ class TestAssumeRole:
         missing = {"RoleArn": f"{self.TARGET}s", "RoleSessionName": "second"}
         assert code(sts.assume_role, **missing) == "AccessDenied"
 
-    def test_knows_the_external_id(self, sts: Any, sandbox: Sandbox, pod: Pod) -> None:
+    def test_checks_the_external_id(self, sts: Any, sandbox: Sandbox, pod: Pod) -> None:
         self.target(sandbox, trust(pod.role_arn, {"StringEquals": {"sts:ExternalId": "our-id"}}))
         arguments = {"RoleArn": self.TARGET, "RoleSessionName": "second"}
         assert code(sts.assume_role, **arguments) == "AccessDenied"
         sts.assume_role(**arguments, ExternalId="our-id")
 
-    def test_of_a_chain_lasts_an_hour_at_most(self, sts: Any, sandbox: Sandbox, pod: Pod) -> None:
+    def test_in_a_role_chain_lasts_at_most_an_hour(
+        self, sts: Any, sandbox: Sandbox, pod: Pod
+    ) -> None:
         self.target(sandbox, trust(pod.role_arn))
         arguments = {"RoleArn": self.TARGET, "RoleSessionName": "second", "DurationSeconds": 3601}
         with pytest.raises(ClientError, match="1 hour session limit for roles assumed by role"):
             sts.assume_role(**arguments)
 
-    def test_is_open_to_the_administrator(self, sandbox: Sandbox) -> None:
+    def test_is_allowed_for_the_administrator(self, sandbox: Sandbox) -> None:
         self.target(sandbox, trust("123456789012"))
         sandbox.client("sts").assume_role(RoleArn=self.TARGET, RoleSessionName="admin")
 
 
 class TestIam:
-    def test_needs_a_permission_for_a_pod(
+    def test_a_pod_needs_a_permission(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         iam = client_of(exchange(), "iam")
@@ -180,7 +186,7 @@ class TestIam:
         )
         assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["app-role"]
 
-    def test_refuses_loudly_what_it_cannot_evaluate(
+    def test_a_policy_that_cannot_be_evaluated_is_an_error(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -191,11 +197,11 @@ class TestIam:
             PolicyName="odd",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statement}),
         )
-        answer = exchange()
-        assert code(client_of(answer, "iam").list_roles) == "NotImplemented"
-        assert code(client_of(answer).list_objects_v2, Bucket="data") == "NotImplemented"
+        response = exchange()
+        assert code(client_of(response, "iam").list_roles) == "NotImplemented"
+        assert code(client_of(response).list_objects_v2, Bucket="data") == "NotImplemented"
 
-    def test_ends_with_the_credentials(
+    def test_fails_with_expired_credentials(
         self, exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         iam = client_of(exchange(), "iam")
@@ -204,9 +210,13 @@ class TestIam:
 
 
 def test_no_secret_is_in_a_repr(exchange: Exchange, sandbox: Sandbox, pod: Pod) -> None:
-    answer = exchange()
+    response = exchange()
     identity = next(iter(sandbox._identities._sessions.values()))
     shown = " ".join(map(repr, [identity, *sandbox.sts_calls, sandbox, pod, pod.volume]))
-    for secret in (answer["SecretAccessKey"], answer["SessionToken"], pod.token_file.read_text()):
+    for secret in (
+        response["SecretAccessKey"],
+        response["SessionToken"],
+        pod.token_file.read_text(),
+    ):
         assert secret
         assert secret not in shown

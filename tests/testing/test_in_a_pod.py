@@ -1,4 +1,4 @@
-"""A process that is a pod's for a while, and what is left of that."""
+"""A process that is in a pod for a while, and what remains afterwards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from moto import mock_aws
 from opentelemetry.sdk.metrics import MeterProvider
 
 import irsa_creds
+from irsa_creds.botocore import IrsaCredentials
 from irsa_creds.opentelemetry import _INSTRUMENTATION, instrument
 from irsa_creds.testing import in_a_pod
 from irsa_creds.testing._plugin import pod_environment
-from testing.pod_environ import NOWHERE, there
+from testing.pod_environ import NO_CONFIG_FILES, aws_environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytest_irsa_creds"]
 
 
-# -- what is left afterwards -----------------------------------------------------------------------
+# -- after a test ----------------------------------------------------------------------------------
 
 
-def visit(issuer: Issuer, act: Callable[[Irsa], object]) -> None:
-    """Let `act` be a test of its own."""
+def run_in_pod(issuer: Issuer, act: Callable[[Irsa], object]) -> None:
+    """Run `act` as a test in a pod."""
     with pytest.MonkeyPatch.context() as patch, pod_environment(patch, issuer, {}) as irsa:
         act(irsa)
 
 
-def test_whatever_a_test_patches_besides_the_outer_variables_come_back(
+def test_the_outer_variables_are_restored_whatever_a_test_patches(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
@@ -59,35 +60,35 @@ def test_a_test_leaves_nothing_behind(issuer: Issuer) -> None:
         providers.append(irsa_creds.provider())
         irsa.sandbox.issuer.reachable = False
 
-    visit(issuer, act)
+    run_in_pod(issuer, act)
     assert (dict(os.environ), boto3.DEFAULT_SESSION) == (before, session)
-    assert providers[0].status().state == "empty", "its credentials are forgotten"
-    visit(issuer, lambda irsa: boto3.client("s3").list_objects_v2(Bucket="data"))
+    assert providers[0].status().state == "empty", "its credentials are dropped"
+    run_in_pod(issuer, lambda irsa: boto3.client("s3").list_objects_v2(Bucket="data"))
 
 
-def test_what_an_application_installs_when_a_test_first_imports_it_stays(issuer: Issuer) -> None:
-    def is_ours(_: object) -> None:
-        assert isinstance(boto3.Session().get_credentials(), irsa_creds.botocore.IrsaCredentials)
+def test_install_stays_for_the_next_test(issuer: Issuer) -> None:
+    def uses_irsa_creds(_: object) -> None:
+        assert isinstance(boto3.Session().get_credentials(), IrsaCredentials)
 
-    visit(issuer, lambda _: irsa_creds.install())
-    visit(issuer, is_ours)
+    run_in_pod(issuer, lambda _: irsa_creds.install())
+    run_in_pod(issuer, uses_irsa_creds)
 
 
-def test_each_test_may_measure_with_a_meter_provider_of_its_own(issuer: Issuer) -> None:
+def test_each_test_can_use_its_own_meter_provider(issuer: Issuer) -> None:
     for _ in range(2):
-        visit(issuer, lambda _: instrument(meter_provider=MeterProvider([])))
+        run_in_pod(issuer, lambda _: instrument(meter_provider=MeterProvider([])))
     assert _INSTRUMENTATION.active is None
 
 
-def test_what_an_application_measures_before_the_test_goes_on(issuer: Issuer) -> None:
+def test_an_earlier_instrumentation_is_not_stopped(issuer: Issuer) -> None:
     stop = instrument(meter_provider=MeterProvider([]))
-    begun = _INSTRUMENTATION.active
-    visit(issuer, lambda _: None)
-    assert _INSTRUMENTATION.active is begun is not None
+    active = _INSTRUMENTATION.active
+    run_in_pod(issuer, lambda _: None)
+    assert _INSTRUMENTATION.active is active is not None
     stop()
 
 
-def test_a_library_that_was_never_installed_is_none_the_worse(
+def test_it_works_if_the_library_was_never_imported(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
@@ -96,28 +97,28 @@ def test_a_library_that_was_never_installed_is_none_the_worse(
         "irsa_creds.opentelemetry",
     ):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    visit(issuer, lambda irsa: irsa.client("s3").list_buckets())
+    run_in_pod(issuer, lambda irsa: irsa.client("s3").list_buckets())
 
 
 # -- beyond one test -------------------------------------------------------------------------------
 
 
-def test_a_block_is_in_a_pod_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_block_is_in_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     before = dict(os.environ)
     with in_a_pod(bucket="reports") as irsa:
         boto3.client("s3").put_object(Bucket="reports", Key="hello", Body=b"world")
-        assert there() == {**irsa.environ, **NOWHERE}
+        assert aws_environ() == {**irsa.environ, **NO_CONFIG_FILES}
     assert dict(os.environ) == before
 
 
-def test_one_process_is_in_one_pod_at_a_time(irsa: Irsa) -> None:
+def test_a_process_can_be_in_one_pod_at_a_time(irsa: Irsa) -> None:
     with pytest.raises(RuntimeError, match="Another Sandbox is open"), in_a_pod():
         pass
-    assert there() == {**irsa.environ, **NOWHERE}
+    assert aws_environ() == {**irsa.environ, **NO_CONFIG_FILES}
 
 
-def test_the_buckets_of_a_mock_that_is_active_are_not_emptied() -> None:
+def test_an_active_mock_keeps_its_buckets() -> None:
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="mine")

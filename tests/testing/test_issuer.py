@@ -23,7 +23,7 @@ def verify(token: str, jwk: dict[str, Any]) -> dict[str, Any]:
     return jwt.decode(token, jwt.PyJWK(jwk), algorithms=["RS256"], audience="sts.amazonaws.com")
 
 
-def test_a_token_has_the_shape_that_kubernetes_projects(issuer: Issuer) -> None:
+def test_a_token_has_the_form_of_kubernetes(issuer: Issuer) -> None:
     token = issuer.token(namespace="shop", service_account="cart", lifetime=600, issued_at=1000.9)
     claims = claims_of(token)
     uids = [
@@ -48,7 +48,7 @@ def test_a_token_has_the_shape_that_kubernetes_projects(issuer: Issuer) -> None:
     assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": issuer.kid}
 
 
-def test_claims_and_header_can_be_set_and_left_out(issuer: Issuer) -> None:
+def test_claims_and_header_can_be_set_and_omitted(issuer: Issuer) -> None:
     token = issuer.token(
         "me", audience="x", omit=["nbf", "unheard of"], header={"kid": "other"}, iss="https://else"
     )
@@ -66,7 +66,7 @@ def test_the_published_key_verifies_the_token(issuer: Issuer) -> None:
     assert verify(issuer.token(), issuer.jwks()["keys"][0])["iss"] == issuer.url
 
 
-def test_the_published_certificate_holds_the_same_key(issuer: Issuer) -> None:
+def test_the_published_certificate_has_the_same_key(issuer: Issuer) -> None:
     (key,) = issuer.jwks()["keys"]
     certificate = x509.load_der_x509_certificate(base64.b64decode(key["x5c"][0]))
     published = jwt.PyJWK(key).key
@@ -74,7 +74,7 @@ def test_the_published_certificate_holds_the_same_key(issuer: Issuer) -> None:
     assert certificate.issuer == certificate.subject
 
 
-def test_a_forged_token_names_our_key_but_is_not_signed_by_it(issuer: Issuer) -> None:
+def test_a_forged_token_names_the_issuers_key_but_has_another_signature(issuer: Issuer) -> None:
     forged = issuer.forged_token(namespace="shop")
     assert jwt.get_unverified_header(forged)["kid"] == issuer.kid
     assert claims_of(forged)["sub"] == "system:serviceaccount:shop:app"
@@ -99,7 +99,7 @@ def test_rotation_can_drop_the_old_keys() -> None:
     assert [key["kid"] for key in issuer.jwks()["keys"]] == [issuer.kid]
 
 
-def test_served_without_a_url_it_takes_its_own_address() -> None:
+def test_without_a_url_it_uses_its_loopback_url() -> None:
     issuer = Issuer(path="/id/EXAMPLE")
     assert repr(issuer) == "<Issuer (not served yet)>"
     with pytest.raises(RuntimeError, match=r"pass url=, or enter its serve\(\)"):
@@ -119,7 +119,7 @@ def test_served_without_a_url_it_takes_its_own_address() -> None:
         assert http(issuer.url, path="/id/EXAMPLE/keys").status == 503
 
 
-def test_a_url_of_its_own_stays_when_it_is_served(issuer: Issuer) -> None:
+def test_a_given_url_stays_when_it_is_served(issuer: Issuer) -> None:
     with issuer.serve():
         assert issuer.url == "https://oidc.example/id/ABC"
         assert repr(issuer) == "<Issuer https://oidc.example/id/ABC>"

@@ -1,4 +1,4 @@
-"""The sandbox of the command line, as a developer's terminal has it."""
+"""`python -m irsa_creds.testing`, as a developer runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from irsa_creds.testing.__main__ import _end_as_by_ctrl_c, main
+from irsa_creds.testing.__main__ import _handle_termination_as_ctrl_c, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "irsa_creds.testing"]
 
 @contextmanager
 def served(*arguments: str, last: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command; yield it and what it printed, to the line that begins with `last`."""
+    """Run the command; yield it and its output up to the line that begins with `last`."""
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -43,7 +43,7 @@ def served(*arguments: str, last: str) -> Iterator[tuple[subprocess.Popen[str], 
             process.kill()
 
 
-def test_the_lines_bring_a_shell_into_the_sandbox_until_ctrl_c() -> None:
+def test_a_shell_can_paste_the_lines_until_ctrl_c() -> None:
     with served(last="export AWS_SHARED_CREDENTIALS_FILE") as (process, printed):
         program = "import boto3; boto3.client('s3').put_object(Bucket='data', Key='a', Body=b'b')"
         script = f'{printed}\nls "$AWS_WEB_IDENTITY_TOKEN_FILE"; exec "$0" -c "$1"'
@@ -58,19 +58,19 @@ def test_the_lines_bring_a_shell_into_the_sandbox_until_ctrl_c() -> None:
         assert process.stderr is not None
         hint = "".join(process.stderr.readline() for _ in range(3))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert not Path(done.stdout.strip()).parents[1].exists(), "nothing is left of it"
-    assert "whose role may read and write the bucket 'data'" in hint
+    assert not Path(done.stdout.strip()).parents[1].exists(), "its directory is removed"
+    assert "may read and write the bucket 'data'" in hint
     assert hint.endswith("Ctrl-C ends the sandbox.\n")
-    assert said == "", "and no traceback"
+    assert errors == "", "no traceback"
 
 
-def test_as_json_it_serves_whatever_is_asked_for_until_it_is_told_to_end(
+def test_json_with_the_given_bucket_and_lifetime_until_sigterm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = ("--json", "--bucket", "reports", "--lifetime", "60")
-    with served(*asked, last="}") as (process, printed):
+    arguments = ("--json", "--bucket", "reports", "--lifetime", "60")
+    with served(*arguments, last="}") as (process, printed):
         environ = json.loads(printed)
         assert environ["AWS_PROFILE"] is None
         for name, value in environ.items():
@@ -86,12 +86,11 @@ def test_as_json_it_serves_whatever_is_asked_for_until_it_is_told_to_end(
     assert not Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).parents[1].exists()
 
 
-def test_the_token_is_rotated_as_kubelet_does_though_the_laptop_slept(
+def test_the_token_is_rotated_in_time_although_the_laptop_slept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.time()
-    # Seconds by the wall clock, of which no other clock counts those that a laptop sleeps.
-    # The sandbox may take some of them to start.
+    # Seconds by the wall clock. The sandbox's start takes some of them.
     walls = iter([60, 0.8 * 86_400 - 1, 0.8 * 86_400 + 50, 0.8 * 86_400 + 61])
     tokens: list[str] = []
     text: list[str] = []
@@ -115,14 +114,14 @@ def test_the_token_is_rotated_as_kubelet_does_though_the_laptop_slept(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--bucket", "Reports"], "'Reports' is no name of a bucket"),
-        (["--bucket", "a..b"], "'a..b' is no name of a bucket"),
-        (["--bucket", "192.168.5.4"], "'192.168.5.4' is no name of a bucket"),
-        (["--lifetime", "soon"], "'soon' is no number of seconds from 1 to 43200"),
-        (["--lifetime", "0"], "'0' is no number of seconds from 1 to 43200"),
+        (["--bucket", "Reports"], "'Reports' is not a bucket name"),
+        (["--bucket", "a..b"], "'a..b' is not a bucket name"),
+        (["--bucket", "192.168.5.4"], "'192.168.5.4' is not a bucket name"),
+        (["--lifetime", "soon"], "'soon' is not a number of seconds from 1 to 43200"),
+        (["--lifetime", "0"], "'0' is not a number of seconds from 1 to 43200"),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(
+def test_invalid_arguments_are_errors(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -131,13 +130,13 @@ def test_what_cannot_be_is_refused_at_once(
     assert complaint in capsys.readouterr().err
 
 
-def test_other_ways_to_end_it_are_like_ctrl_c_and_what_is_ignored_stays_so(
+def test_sigterm_is_like_ctrl_c_and_an_ignored_signal_stays_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handlers = {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_IGN}
     monkeypatch.setattr(signal, "getsignal", handlers.get)
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
-    _end_as_by_ctrl_c()
+    _handle_termination_as_ctrl_c()
     assert handlers == {
         signal.SIGTERM: signal.default_int_handler,
         signal.SIGHUP: signal.SIG_IGN,

@@ -1,4 +1,4 @@
-"""The plugin of pytest, as its users have it."""
+"""The pytest plugin, as its users run it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 import irsa_creds
 from irsa_creds.testing import Sandbox
-from irsa_creds.testing._environ import environ_of
-from testing.pod_environ import NOWHERE, there
+from irsa_creds.testing._environ import pod_environ
+from testing.pod_environ import NO_CONFIG_FILES, aws_environ
 from testing.sandbox_http import post
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.measures_children
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "testing.md"
 EXAMPLE = ROOT / "examples" / "reports"
-# A run of its own that needs nothing of this one's, and in which nothing is overlooked.
+# A separate run, in which a warning or an unknown marker is an error.
 STRICT = ("-p", "pytest_irsa_creds", "-p", "no:cacheprovider", "-W", "error", "--strict-markers")
 
 
@@ -42,7 +42,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def outcome(irsa: Irsa, token: str) -> str:
-    """Return what STS makes of a token."""
+    """Return the outcome of a call of STS with a token."""
     form = {
         "Action": "AssumeRoleWithWebIdentity",
         "Version": "2011-06-15",
@@ -74,7 +74,7 @@ async def test_aiobotocore_is_in_the_same_pod(irsa: Irsa, anyio_backend: str) ->
     ]
 
 
-def test_faults_come_on_command(irsa: Irsa) -> None:
+def test_faults_can_be_injected(irsa: Irsa) -> None:
     irsa.faults.fail("AccessDenied")
     with pytest.raises(ClientError, match="AccessDenied"):
         boto3.client("s3").list_buckets()
@@ -83,10 +83,10 @@ def test_faults_come_on_command(irsa: Irsa) -> None:
 def test_the_process_has_the_pods_variables_and_no_others(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody's own")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the developer's")
     monkeypatch.setenv("AWS_PROFILE", "production")
     irsa: Irsa = request.getfixturevalue("irsa")
-    assert there() == {**irsa.environ, **NOWHERE}
+    assert aws_environ() == {**irsa.environ, **NO_CONFIG_FILES}
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,17 @@ def test_the_process_has_the_pods_variables_and_no_others(
         ("IRSA_CREDS_CACHE_DIR", "/nowhere"),
     ],
 )
-def test_no_setting_of_who_runs_it_is_the_pods(
+def test_the_pod_has_no_setting_of_the_developer(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
     irsa: Irsa = request.getfixturevalue("irsa")
-    assert there() == {**irsa.environ, **NOWHERE}
-    assert name in environ_of(irsa.pod, {name: value}), "and a terminal is told to unset it"
+    assert aws_environ() == {**irsa.environ, **NO_CONFIG_FILES}
+    assert name in pod_environ(irsa.pod, {name: value}), "the command line unsets it"
 
 
 @pytest.mark.parametrize("name", ["AWS_MAX_ATTEMPTS", "AWS_DEFAULTS_MODE", "AWS_RETRY_MODE"])
-def test_no_setting_of_who_runs_it_is_the_administrators(
+def test_the_administrator_ignores_settings_of_the_developer(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "nonsense")
@@ -124,11 +124,11 @@ def test_a_test_that_undoes_what_it_patched_stays_in_the_pod(
     monkeypatch.setenv("COLOR", "blue")
     monkeypatch.undo()
     assert "COLOR" not in os.environ
-    assert there() == {**irsa.environ, **NOWHERE}
+    assert aws_environ() == {**irsa.environ, **NO_CONFIG_FILES}
     boto3.client("s3").list_objects_v2(Bucket="data")
 
 
-def test_what_prepares_the_pod_is_no_call_of_the_tests(irsa: Irsa) -> None:
+def test_the_pods_setup_is_not_recorded(irsa: Irsa) -> None:
     assert irsa.sandbox.s3_identities == []
     boto3.client("s3").list_objects_v2(Bucket="data")
     assert [call.status for call in irsa.sandbox.s3_identities] == [200]
@@ -141,24 +141,24 @@ def test_a_shared_cache_is_within_the_sandbox(irsa: Irsa) -> None:
     assert irsa.pod.volume.directory.parent in entry.parents
 
 
-def test_a_proxy_is_left_out_of_it(irsa: Irsa) -> None:
+def test_the_sandbox_bypasses_a_proxy(irsa: Irsa) -> None:
     outer = {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "intranet.example"}
-    found = environ_of(irsa.pod, outer)
+    found = pod_environ(irsa.pod, outer)
     assert found["NO_PROXY"] == found["no_proxy"] == "intranet.example,127.0.0.1"
-    assert "NO_PROXY" not in environ_of(irsa.pod, {})
+    assert "NO_PROXY" not in pod_environ(irsa.pod, {})
 
 
 # -- the fixture irsa_token ------------------------------------------------------------------------
 
 
-def test_a_token_is_the_pods_own(irsa: Irsa, irsa_token: Callable[..., str]) -> None:
+def test_a_token_belongs_to_the_pod(irsa: Irsa, irsa_token: Callable[..., str]) -> None:
     token = irsa_token()
     assert claims(token)["sub"] == "system:serviceaccount:default:app"
     assert claims(token)["aud"] == ["sts.amazonaws.com"]
     assert outcome(irsa, token) == "OK"
 
 
-def test_a_token_may_say_anything_and_sts_looks_at_it(
+def test_a_token_can_have_any_claims_and_sts_verifies_them(
     irsa: Irsa, irsa_token: Callable[..., str]
 ) -> None:
     guest = "system:serviceaccount:default:guest"
@@ -168,7 +168,7 @@ def test_a_token_may_say_anything_and_sts_looks_at_it(
     assert claims(irsa_token(color="blue"))["color"] == "blue"
 
 
-def test_the_end_of_a_token_is_seconds_or_a_datetime(irsa_token: Callable[..., str]) -> None:
+def test_exp_is_seconds_or_a_datetime(irsa_token: Callable[..., str]) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     assert claims(irsa_token(exp=end))["exp"] == int(end.timestamp())
     assert claims(irsa_token(exp=end.timestamp()))["exp"] == int(end.timestamp())
@@ -179,12 +179,12 @@ def test_the_end_of_a_token_is_seconds_or_a_datetime(irsa_token: Callable[..., s
 
 @pytest.fixture
 def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A run loads no plugin but those it names: Hypothesis alone takes longer than the tests."""
+    """Load only the named plugins: Hypothesis takes longer to load than the tests to run."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return pytester
 
 
-def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is_told(
+def test_an_unused_plugin_imports_nothing_and_a_missing_extra_is_an_error(
     bare: pytest.Pytester,
 ) -> None:
     bare.makepyfile(
@@ -208,7 +208,7 @@ def test_a_run_that_does_not_use_it_imports_nothing_and_one_without_the_extra_is
     done.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
+def test_marker_mistakes_are_errors_and_a_project_can_override_irsa(
     bare: pytest.Pytester,
 ) -> None:
     bare.makepyfile(
@@ -255,13 +255,13 @@ def test_mistakes_are_told_and_a_project_may_have_fixtures_of_its_own(
     done.assert_outcomes(passed=3, errors=2)
     done.stdout.fnmatch_lines(
         [
-            "@pytest.mark.irsa takes keywords alone, and was given 'reports': *",
-            "@pytest.mark.irsa was given buckett=, which is no argument of Sandbox.deploy; *",
+            "@pytest.mark.irsa got the positional argument 'reports'. It takes keyword *",
+            "@pytest.mark.irsa got buckett=, which is not an argument of Sandbox.deploy. *",
         ]
     )
 
 
-def test_the_example_and_the_page_run_on_a_worker_of_xdist(bare: pytest.Pytester) -> None:
+def test_the_example_and_the_page_run_with_xdist(bare: pytest.Pytester) -> None:
     for file in EXAMPLE.glob("*.py"):
         bare.path.joinpath(file.name).write_text(file.read_text())
     page = PAGE.read_text()

@@ -1,4 +1,4 @@
-"""How the sandbox asks the evaluator; what that makes of a policy, tests/diagnosis shows."""
+"""The sandbox's use of the evaluator; tests/diagnosis tests the evaluator itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from irsa_creds.diagnosis._policy.request import Request
 from irsa_creds.testing import UnsupportedPolicyError
-from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token
+from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example/id/ABC"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -20,10 +20,12 @@ TOKEN = Request(
     {"aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:shop:cart"},
     role_arn="arn:aws:iam::123456789012:role/app",
 )
-CALLER = Question(
-    "sts:AssumeRole", names=frozenset({ROLE}), facts={"sts:externalid": ("id-1",), "sts:none": None}
+CALLER = SignedRequest(
+    "sts:AssumeRole",
+    principals=frozenset({ROLE}),
+    facts={"sts:externalid": ("id-1",), "sts:none": None},
 )
-READ = Question("s3:GetObject", resource="arn:aws:s3:::data/a/b.txt")
+READ = SignedRequest("s3:GetObject", resource="arn:aws:s3:::data/a/b.txt")
 
 
 def policy(*statements: dict[str, Any]) -> str:
@@ -54,9 +56,7 @@ def permission(resource: Any = "*", **changes: Any) -> dict[str, Any]:
         ({"StringEquals": {SUB: "system:serviceaccount:shop:*"}}, False),
     ],
 )
-def test_a_token_is_held_against_the_trust_policy(
-    condition: dict[str, Any] | None, *, trusted: bool
-) -> None:
+def test_a_token_against_a_trust_policy(condition: dict[str, Any] | None, *, trusted: bool) -> None:
     assert trusts_token(policy(trust(condition)), TOKEN) is trusted
 
 
@@ -72,9 +72,7 @@ def test_a_token_is_held_against_the_trust_policy(
         ({"Condition": {"Null": {"sts:None": "true"}}}, True),
     ],
 )
-def test_a_caller_is_held_against_the_trust_policy(
-    changes: dict[str, Any], *, trusted: bool
-) -> None:
+def test_a_caller_against_a_trust_policy(changes: dict[str, Any], *, trusted: bool) -> None:
     statement = trust(Action="sts:AssumeRole", Principal={"AWS": ROLE}) | changes
     assert trusts_caller(policy(statement), CALLER) is trusted
 
@@ -94,13 +92,11 @@ def test_a_caller_is_held_against_the_trust_policy(
         (permission("arn:aws:s3:::data/${*}*"), False),
     ],
 )
-def test_a_resource_is_held_against_permissions(
-    statement: dict[str, Any], *, allowed: bool
-) -> None:
+def test_a_resource_against_permissions(statement: dict[str, Any], *, allowed: bool) -> None:
     assert allows([policy(statement)], READ) is allowed
 
 
-def test_one_of_several_permission_policies_is_enough_and_one_deny_too_much() -> None:
+def test_one_policy_can_allow_and_one_deny_is_final() -> None:
     yes, no = policy(permission()), policy(permission("arn:aws:s3:::other"))
     assert allows([no, yes], READ)
     assert not allows([no], READ)
@@ -111,43 +107,43 @@ def test_one_of_several_permission_policies_is_enough_and_one_deny_too_much() ->
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        (trust({"StringEquals": {"aws:SourceVpc": "x"}}), "aws:SourceVpc under StringEquals"),
-        (trust({"ForAnyValue:Bool": {"aws:ViaAWSService": True}}), "under ForAnyValue:Bool"),
+        (trust({"StringEquals": {"aws:SourceVpc": "x"}}), "aws:SourceVpc with StringEquals"),
+        (trust({"ForAnyValue:Bool": {"aws:ViaAWSService": True}}), "with ForAnyValue:Bool"),
         (trust(Principal="*"), 'statement 1 has the principal "\\*"'),
-        (trust({"StringLike": {SUB: "${aws:userid}"}}), f"{SUB} under StringLike"),
+        (trust({"StringLike": {SUB: "${aws:userid}"}}), f"{SUB} with StringLike"),
         (trust(NotPrincipal="x"), "NotPrincipal, which IAM does not take"),
         (trust({"StringIs": {SUB: "x"}}), "operator 'StringIs'"),
     ],
 )
-def test_what_is_not_known_here_is_refused_by_name(statement: dict[str, Any], words: str) -> None:
+def test_an_error_names_what_cannot_be_evaluated(statement: dict[str, Any], words: str) -> None:
     with pytest.raises(UnsupportedPolicyError, match=words):
         trusts_token(policy(statement), TOKEN)
 
 
-def test_what_does_not_matter_may_be_unknown() -> None:
+def test_unknown_values_that_do_not_matter_are_ignored() -> None:
     other = trust({"NumericLessThan": {"aws:EpochTime": 1}}, Action="sts:AssumeRole")
     assert trusts_token(policy(other, trust()), TOKEN)
     assert not trusts_token(policy(other, trust({"StringEquals": {SUB: "x"}})), TOKEN)
 
 
-def test_only_the_statements_that_are_open_are_named() -> None:
+def test_an_error_names_only_undecided_statements() -> None:
     known = trust({"StringEquals": {SUB: "x"}}, Sid="known")
     unknown = trust({"StringEquals": {SUB: TOKEN.claims["sub"], "aws:x": "y"}}, Sid="unknown")
     with pytest.raises(UnsupportedPolicyError) as caught:
         trusts_token(policy(known, unknown), TOKEN)
     assert str(caught.value) == (
-        "The sandbox cannot tell whether the policy allows sts:AssumeRoleWithWebIdentity: "
-        'statement "unknown" asks for aws:x under StringEquals.'
+        "The sandbox cannot decide whether the policy allows sts:AssumeRoleWithWebIdentity: "
+        'statement "unknown" tests aws:x with StringEquals.'
     )
 
 
-def test_a_variable_in_a_resource_is_refused_by_name() -> None:
+def test_a_variable_in_a_resource_is_an_error() -> None:
     statement = permission("arn:aws:s3:::${aws:userid}/*")
     with pytest.raises(UnsupportedPolicyError, match="statement 1 has a variable in its resources"):
         allows([policy(statement)], READ)
 
 
-def test_any_aws_principal_is_refused_by_name_for_a_caller_too() -> None:
+def test_a_wildcard_principal_is_an_error_for_a_caller_too() -> None:
     statement = trust(Action="sts:AssumeRole", Principal={"AWS": "*"})
     with pytest.raises(UnsupportedPolicyError, match='principal "\\*"'):
         trusts_caller(policy(statement), CALLER)

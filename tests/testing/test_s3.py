@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from irsa_creds.testing import UnsupportedPolicyError
 from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._server import Request
-from testing.sandbox_http import Answer, http
+from testing.sandbox_http import Response, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Sandbox
     from testing.sandbox_http import MovableClock
 
-    Exchange = Callable[..., Answer]
+    Exchange = Callable[..., Response]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def s3(exchange: Exchange, client_of: Callable[..., Any]) -> Any:
     return client_of(exchange())
 
 
-def refused(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
+def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
     with pytest.raises(ClientError) as caught:
         call(**arguments)
     response = caught.value.response
@@ -37,8 +37,8 @@ def refused(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
 
 def test_a_pod_reads_and_writes_its_own_bucket(s3: Any) -> None:
     s3.put_object(Bucket="data", Key="a b/ü+1", Body=b"content", Metadata={"k": "v"})
-    answer = s3.get_object(Bucket="data", Key="a b/ü+1")
-    assert (answer["Body"].read(), answer["Metadata"]) == (b"content", {"k": "v"})
+    response = s3.get_object(Bucket="data", Key="a b/ü+1")
+    assert (response["Body"].read(), response["Metadata"]) == (b"content", {"k": "v"})
     assert s3.head_object(Bucket="data", Key="a b/ü+1")["ContentLength"] == 7
     s3.copy_object(Bucket="data", Key="copy", CopySource={"Bucket": "data", "Key": "a b/ü+1"})
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="data", Prefix="")["Contents"]]
@@ -48,7 +48,7 @@ def test_a_pod_reads_and_writes_its_own_bucket(s3: Any) -> None:
     assert s3.list_objects_v2(Bucket="data")["KeyCount"] == 0
 
 
-def test_a_big_object_goes_up_in_parts(s3: Any) -> None:
+def test_a_large_object_is_uploaded_in_parts(s3: Any) -> None:
     upload = s3.create_multipart_upload(Bucket="data", Key="big")["UploadId"]
     common = {"Bucket": "data", "Key": "big", "UploadId": upload}
     part = s3.upload_part(**common, PartNumber=1, Body=b"x" * 6_000_000)
@@ -57,21 +57,21 @@ def test_a_big_object_goes_up_in_parts(s3: Any) -> None:
     assert s3.head_object(Bucket="data", Key="big")["ContentLength"] == 6_000_000
 
 
-def test_a_pod_may_not_touch_another_bucket(s3: Any, sandbox: Sandbox) -> None:
+def test_a_pod_cannot_use_another_bucket(s3: Any, sandbox: Sandbox) -> None:
     sandbox.client("s3").create_bucket(Bucket="other")
-    status, code, message = refused(s3.get_object, Bucket="other", Key="k")
+    status, code, message = error_of(s3.get_object, Bucket="other", Key="k")
     assert (status, code) == (403, "AccessDenied")
     assert message == (
         "User: arn:aws:sts::123456789012:assumed-role/app-role/app-0 is not authorized to perform:"
         ' s3:GetObject on resource: "arn:aws:s3:::other/k" because no identity-based policy allows'
         " the s3:GetObject action"
     )
-    assert refused(s3.list_buckets)[1] == "AccessDenied"
+    assert error_of(s3.list_buckets)[1] == "AccessDenied"
     source = {"Bucket": "other", "Key": "k"}
-    assert refused(s3.copy_object, Bucket="data", Key="k", CopySource=source)[1] == "AccessDenied"
+    assert error_of(s3.copy_object, Bucket="data", Key="k", CopySource=source)[1] == "AccessDenied"
 
 
-def test_attached_policies_count_like_inline_ones(s3: Any, sandbox: Sandbox) -> None:
+def test_attached_policies_count_as_inline_ones_do(s3: Any, sandbox: Sandbox) -> None:
     iam = sandbox.client("iam")
     statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
     made = iam.create_policy(
@@ -82,22 +82,22 @@ def test_attached_policies_count_like_inline_ones(s3: Any, sandbox: Sandbox) -> 
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["data"]
 
 
-def test_a_role_that_is_gone_may_do_nothing(s3: Any, sandbox: Sandbox) -> None:
+def test_a_deleted_role_has_no_permissions(s3: Any, sandbox: Sandbox) -> None:
     iam = sandbox.client("iam")
     iam.delete_role_policy(RoleName="app-role", PolicyName="permissions")
     iam.delete_role(RoleName="app-role")
-    assert refused(s3.list_objects_v2, Bucket="data")[1] == "AccessDenied"
+    assert error_of(s3.list_objects_v2, Bucket="data")[1] == "AccessDenied"
 
 
-def test_credentials_that_are_past_are_refused(s3: Any, clock: MovableClock) -> None:
+def test_expired_credentials_are_denied(s3: Any, clock: MovableClock) -> None:
     s3.list_objects_v2(Bucket="data")
     clock.ahead += 3601
     expected = 400, "ExpiredToken", "The provided token has expired."
-    assert refused(s3.list_objects_v2, Bucket="data") == expected
-    assert refused(s3.head_bucket, Bucket="data") == (400, "400", "Bad Request")
+    assert error_of(s3.list_objects_v2, Bucket="data") == expected
+    assert error_of(s3.head_bucket, Bucket="data") == (400, "400", "Bad Request")
 
 
-def test_a_short_lifetime_ends_to_the_second(
+def test_a_short_lifetime_is_exact_to_the_second(
     exchange: Exchange, sandbox: Sandbox, clock: MovableClock, client_of: Callable[..., Any]
 ) -> None:
     sandbox.lifetime = 100.0
@@ -105,12 +105,12 @@ def test_a_short_lifetime_ends_to_the_second(
     clock.ahead += 90
     s3.list_objects_v2(Bucket="data")
     clock.ahead += 10
-    assert refused(s3.list_objects_v2, Bucket="data")[1] == "ExpiredToken"
+    assert error_of(s3.list_objects_v2, Bucket="data")[1] == "ExpiredToken"
 
 
-def test_credentials_can_be_ended_by_command(s3: Any, sandbox: Sandbox) -> None:
+def test_credentials_can_be_expired_by_the_test(s3: Any, sandbox: Sandbox) -> None:
     sandbox.expire_credentials()
-    assert refused(s3.list_objects_v2, Bucket="data")[1] == "ExpiredToken"
+    assert error_of(s3.list_objects_v2, Bucket="data")[1] == "ExpiredToken"
 
 
 @pytest.mark.parametrize(
@@ -145,16 +145,16 @@ def test_credentials_can_be_ended_by_command(s3: Any, sandbox: Sandbox) -> None:
         ),
     ],
 )
-def test_credentials_must_be_whole_and_known(
+def test_credentials_must_be_complete_and_known(
     exchange: Exchange,
     client_of: Callable[..., Any],
     changes: dict[str, Any],
     expected: tuple[int, str, str],
 ) -> None:
-    assert refused(client_of(exchange(), **changes).list_objects_v2, Bucket="data") == expected
+    assert error_of(client_of(exchange(), **changes).list_objects_v2, Bucket="data") == expected
 
 
-def test_a_presigned_url_works_until_it_ends(
+def test_a_presigned_url_works_until_it_expires(
     exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox, clock: MovableClock
 ) -> None:
     s3 = client_of(exchange(), config=Config(signature_version="s3v4"))
@@ -181,51 +181,53 @@ def test_a_presigned_url_works_until_it_ends(
         "X-Amz-Signature=ab&X-Amz-Credential=a/b/c/s3/aws4_request&X-Amz-Date=20260101T000000Z",
     ],
 )
-def test_a_torn_presigned_url_is_refused(sandbox: Sandbox, query: str) -> None:
-    answer = http(sandbox.endpoint_url, path=f"/data/k?{query}")
-    assert answer["Code"] == "AuthorizationQueryParametersError"
+def test_a_malformed_presigned_url_is_an_error(sandbox: Sandbox, query: str) -> None:
+    response = http(sandbox.endpoint_url, path=f"/data/k?{query}")
+    assert response["Code"] == "AuthorizationQueryParametersError"
 
 
-def test_an_unsigned_request_is_refused(sandbox: Sandbox) -> None:
-    answer = http(sandbox.endpoint_url, path="/data/k")
-    assert (answer.status, answer["Code"]) == (403, "AccessDenied")
-    assert answer["HostId"]
+def test_an_unsigned_request_is_denied(sandbox: Sandbox) -> None:
+    response = http(sandbox.endpoint_url, path="/data/k")
+    assert (response.status, response["Code"]) == (403, "AccessDenied")
+    assert response["HostId"]
     assert sandbox.s3_identities[-1].access_key_id is None
 
 
-def test_an_old_signature_is_refused_by_its_name(sandbox: Sandbox) -> None:
+def test_signature_version_2_is_an_error(sandbox: Sandbox) -> None:
     expected = 400, "InvalidRequest"
-    answer = http(sandbox.endpoint_url, headers={"Authorization": "AWS AKIA:abc"})
-    assert (answer.status, answer["Code"]) == expected
-    answer = http(sandbox.endpoint_url, path="/data/k?AWSAccessKeyId=AKIA&Signature=abc&Expires=1")
-    assert (answer.status, answer["Code"]) == expected
-    assert "Please use AWS4-HMAC-SHA256." in (answer["Message"] or "")
+    response = http(sandbox.endpoint_url, headers={"Authorization": "AWS AKIA:abc"})
+    assert (response.status, response["Code"]) == expected
+    response = http(
+        sandbox.endpoint_url, path="/data/k?AWSAccessKeyId=AKIA&Signature=abc&Expires=1"
+    )
+    assert (response.status, response["Code"]) == expected
+    assert "Please use AWS4-HMAC-SHA256." in (response["Message"] or "")
 
 
-def test_a_service_that_is_not_there_says_so(
+def test_an_unsupported_service_is_an_error(
     exchange: Exchange, client_of: Callable[..., Any]
 ) -> None:
     queue = client_of(exchange(), "dynamodb")
-    status, _, _ = refused(queue.list_tables)
+    status, _, _ = error_of(queue.list_tables)
     assert status == 501
 
 
-def test_an_unknown_request_is_an_error_that_names_it(s3: Any) -> None:
-    status, code, message = refused(s3.get_bucket_cors, Bucket="data")
+def test_an_unknown_request_is_named_in_the_error(s3: Any) -> None:
+    status, code, message = error_of(s3.get_bucket_cors, Bucket="data")
     assert (status, code) == (501, "NotImplemented")
     assert "the IAM action of GET bucket?cors" in message
 
 
-def test_whom_s3_saw_is_on_record(s3: Any, sandbox: Sandbox, clock: MovableClock) -> None:
+def test_the_callers_of_s3_are_recorded(s3: Any, sandbox: Sandbox, clock: MovableClock) -> None:
     s3.list_objects_v2(Bucket="data")
     clock.ahead += 3601
-    refused(s3.list_objects_v2, Bucket="data")
-    good, late = sandbox.s3_identities[-2:]
-    assert good.arn == "arn:aws:sts::123456789012:assumed-role/app-role/app-0"
-    assert good.access_key_id == late.access_key_id == sandbox.sts_calls[-1].access_key_id
-    assert (good.method, good.path, good.status) == ("GET", "/data", 200)
+    error_of(s3.list_objects_v2, Bucket="data")
+    valid, late = sandbox.s3_identities[-2:]
+    assert valid.arn == "arn:aws:sts::123456789012:assumed-role/app-role/app-0"
+    assert valid.access_key_id == late.access_key_id == sandbox.sts_calls[-1].access_key_id
+    assert (valid.method, valid.path, valid.status) == ("GET", "/data", 200)
     assert (late.arn, late.status) == (None, 400)
-    assert good.at < late.at
+    assert valid.at < late.at
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_whom_s3_saw_is_on_record(s3: Any, sandbox: Sandbox, clock: MovableClock
         ("PUT", "/b/k?tagging", ("s3:PutObjectTagging", "arn:aws:s3:::b/k")),
     ],
 )
-def test_a_request_asks_for_its_iam_action(
+def test_a_request_needs_its_iam_action(
     method: str, target: str, permission: tuple[str, str]
 ) -> None:
     path, _, query = target.partition("?")
@@ -252,7 +254,7 @@ def test_a_request_asks_for_its_iam_action(
     assert list(s3_permissions(request, "aws")) == [permission]
 
 
-def test_a_method_without_a_meaning_is_refused_by_name() -> None:
+def test_an_unknown_method_is_named_in_the_error() -> None:
     request = Request("PATCH", "/b/k", "", Message(), b"")
     with pytest.raises(UnsupportedPolicyError, match="PATCH object"):
         list(s3_permissions(request, "aws"))

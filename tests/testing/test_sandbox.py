@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 import irsa_creds.testing
 from irsa_creds.testing import Issuer, Sandbox
-from testing.sandbox_http import Answer, http
+from testing.sandbox_http import Response, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from testing.sandbox_http import MovableClock
 
     Enter = Callable[[Pod], Any]
-    Exchange = Callable[..., Answer]
+    Exchange = Callable[..., Response]
 
 EVALUATOR = ("evaluate", "logic", "policy", "request")
 
@@ -36,7 +36,7 @@ def test_an_unchanged_boto3_program_reads_its_bucket(pod: Pod, enter: Enter) -> 
     s3.close()
 
 
-def test_a_program_of_another_process_reads_it_as_well(pod: Pod, sandbox: Sandbox) -> None:
+def test_another_process_reads_it_too(pod: Pod, sandbox: Sandbox) -> None:
     sandbox.client("s3").put_object(Bucket="data", Key="hello", Body=b"world")
     program = (
         "import boto3; print(boto3.client('s3').get_object(Bucket='data', Key='hello')"
@@ -52,7 +52,7 @@ def test_a_program_of_another_process_reads_it_as_well(pod: Pod, sandbox: Sandbo
     assert done.stdout == "world\n"
 
 
-def test_a_pod_gets_what_webhook_and_kubelet_give(pod: Pod, sandbox: Sandbox) -> None:
+def test_a_pod_has_the_variables_of_webhook_and_kubelet(pod: Pod, sandbox: Sandbox) -> None:
     assert pod.environ == {
         "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/app-role",
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(pod.token_file),
@@ -66,9 +66,7 @@ def test_a_pod_gets_what_webhook_and_kubelet_give(pod: Pod, sandbox: Sandbox) ->
     assert pod.token_file.parent.joinpath("..data").is_symlink()
 
 
-def test_a_rotated_token_is_another_in_the_same_place(
-    exchange: Exchange, pod: Pod, sandbox: Sandbox
-) -> None:
+def test_a_rotated_token_has_the_same_path(exchange: Exchange, pod: Pod, sandbox: Sandbox) -> None:
     exchange()
     token = pod.rotate_token(lifetime=600)
     assert pod.token_file.read_text() == token
@@ -79,24 +77,28 @@ def test_a_rotated_token_is_another_in_the_same_place(
     assert second.claims["exp"] - second.claims["iat"] == 600
 
 
-def test_every_call_to_sts_is_on_record(exchange: Exchange, pod: Pod, sandbox: Sandbox) -> None:
+def test_every_call_to_sts_is_recorded(exchange: Exchange, pod: Pod, sandbox: Sandbox) -> None:
     exchange(RoleSessionName="one")
     exchange(RoleSessionName="two", WebIdentityToken="opaque", PolicyArns=None)
-    good, bad = sandbox.sts_calls
-    assert (good.action, good.role_arn) == ("AssumeRoleWithWebIdentity", pod.role_arn)
-    assert (good.session_name, good.outcome) == ("one", "OK")
-    assert good.claims["sub"] == "system:serviceaccount:default:app"
-    assert good.params.keys() == {"Action", "Version", "RoleArn", "RoleSessionName"}
-    assert good.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
-    assert (bad.session_name, bad.outcome, bad.claims) == ("two", "InvalidIdentityToken", {})
-    assert bad.access_key_id is None
-    assert good.at < bad.at
+    valid, invalid = sandbox.sts_calls
+    assert (valid.action, valid.role_arn) == ("AssumeRoleWithWebIdentity", pod.role_arn)
+    assert (valid.session_name, valid.outcome) == ("one", "OK")
+    assert valid.claims["sub"] == "system:serviceaccount:default:app"
+    assert valid.params.keys() == {"Action", "Version", "RoleArn", "RoleSessionName"}
+    assert valid.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    assert (invalid.session_name, invalid.outcome, invalid.claims) == (
+        "two",
+        "InvalidIdentityToken",
+        {},
+    )
+    assert invalid.access_key_id is None
+    assert valid.at < invalid.at
     sandbox.reset_calls()
     assert sandbox.sts_calls == []
     assert sandbox.s3_identities == []
 
 
-def test_a_call_that_was_reset_away_does_not_come_back(sandbox: Sandbox) -> None:
+def test_finishing_a_dropped_call_does_nothing(sandbox: Sandbox) -> None:
     sandbox._log.finish(99, "OK", None)
     assert sandbox.sts_calls == []
 
@@ -115,7 +117,7 @@ def test_pods_of_one_cluster_share_its_provider_but_not_their_roles(
     s3.close()
 
 
-def test_two_pods_may_share_a_bucket(sandbox: Sandbox) -> None:
+def test_two_pods_can_share_a_bucket(sandbox: Sandbox) -> None:
     sandbox.deploy("shop", "cart", "cart-role", "both")
     sandbox.deploy("shop", "bill", "bill-role", "both", audience="another")
     assert len(sandbox.client("s3").list_buckets()["Buckets"]) == 1
@@ -128,7 +130,7 @@ def test_two_pods_may_share_a_bucket(sandbox: Sandbox) -> None:
     assert detail["ClientIDList"] == ["sts.amazonaws.com", "another"]
 
 
-def test_a_pod_may_have_no_bucket_and_policies_of_its_own(sandbox: Sandbox, enter: Enter) -> None:
+def test_a_pod_can_have_its_own_policies_and_no_bucket(sandbox: Sandbox, enter: Enter) -> None:
     nothing = sandbox.deploy(bucket=None)
     assert nothing.bucket is None
     assert sandbox.client("iam").list_role_policies(RoleName="app-role")["PolicyNames"] == []
@@ -150,7 +152,7 @@ def test_a_pod_may_have_no_bucket_and_policies_of_its_own(sandbox: Sandbox, ente
     s3.close()
 
 
-def test_a_second_cluster_has_an_issuer_of_its_own(sandbox: Sandbox, enter: Enter) -> None:
+def test_a_second_cluster_has_its_own_issuer(sandbox: Sandbox, enter: Enter) -> None:
     sandbox.deploy(role="first-role")
     other = sandbox.add_issuer(Issuer("https://oidc.eks.eu-west-1.amazonaws.com/id/B"))
     pod = sandbox.deploy(issuer=other)
@@ -184,19 +186,19 @@ def test_a_sandbox_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(ConnectionRefusedError):
         http(sandbox.endpoint_url)
     assert list(tmp_path.iterdir()) == []
-    sandbox.faults.outage = "refuse"  # too late to do anything
+    sandbox.faults.outage = "refuse"  # after the end, without effect
     with Sandbox() as fresh:
         assert fresh.client("s3").list_buckets()["Buckets"] == []
         assert fresh.client("iam").list_roles()["Roles"] == []
 
 
-def test_one_sandbox_may_be_open_at_a_time(sandbox: Sandbox) -> None:
+def test_one_sandbox_can_be_open_at_a_time(sandbox: Sandbox) -> None:
     with pytest.raises(RuntimeError, match="Another Sandbox is open in this process"), Sandbox():
         pass
     assert sandbox.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_the_environment_bends_no_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_administrator_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "missing")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
@@ -223,7 +225,7 @@ def test_many_threads_read_at_once(pod: Pod, enter: Enter, sandbox: Sandbox) -> 
     assert len(sandbox.sts_calls) == 1
 
 
-def test_the_clock_rules_tokens_and_credentials(
+def test_tokens_and_credentials_follow_the_given_clock(
     exchange: Exchange, pod: Pod, clock: MovableClock
 ) -> None:
     clock.ahead = 86_401
@@ -250,10 +252,10 @@ def test_the_public_names_are_these() -> None:
     ]
 
 
-def test_it_imports_nothing_of_the_rest_of_the_library_but_the_evaluator() -> None:
+def test_it_imports_only_the_evaluator_of_the_library() -> None:
     allowed = ("irsa_creds.testing", *(f"irsa_creds.diagnosis._{name}" for name in EVALUATOR))
     folder = Path(irsa_creds.testing.__file__).parent
-    # `in_a_pod` is what brings both together: it forgets the providers.
+    # Only `in_a_pod` uses both: it resets the providers.
     for file in set(folder.glob("*.py")) - {folder / "_plugin.py"}:
         for line in file.read_text().splitlines():
             if line.lstrip().startswith(("from irsa_creds", "import irsa_creds")):

@@ -42,30 +42,32 @@ def server() -> Iterator[LoopbackServer]:
 def raw(server: LoopbackServer, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(request)
-        answer = b""
+        response = b""
         while piece := connection.recv(65536):
-            answer += piece
-        return answer
+            response += piece
+        return response
 
 
-def test_it_answers_any_method(server: LoopbackServer) -> None:
-    answer = http(server.url, "PUT", "/a?b=c", b"body")
-    assert (answer.status, answer.body, answer.headers["X-Query"]) == (200, b"PUTbody", "b=c")
+def test_it_serves_any_method(server: LoopbackServer) -> None:
+    response = http(server.url, "PUT", "/a?b=c", b"body")
+    assert (response.status, response.body, response.headers["X-Query"]) == (200, b"PUTbody", "b=c")
     assert http(server.url, "DELETE", "/").body == b"DELETE"
 
 
 @pytest.mark.parametrize("origin", ["http://x", "HTTP://127.0.0.1:1", "https://x"])
-def test_a_whole_url_in_the_request_line_is_its_path(server: LoopbackServer, origin: str) -> None:
+def test_an_absolute_url_in_the_request_line_is_accepted(
+    server: LoopbackServer, origin: str
+) -> None:
     assert http(server.url, "GET", f"{origin}/odd").body == b"ok"
     assert http(server.url, "GET", f"{origin}/a?b=http://c").headers["X-Query"] == "b=http://c"
 
 
 def test_head_has_the_length_but_no_body(server: LoopbackServer) -> None:
-    answer = http(server.url, "HEAD", "/")
-    assert (answer.headers["Content-Length"], answer.body) == ("4", b"")
+    response = http(server.url, "HEAD", "/")
+    assert (response.headers["Content-Length"], response.body) == ("4", b"")
 
 
-def test_an_unknown_status_and_a_given_length_are_sent_as_they_are(server: LoopbackServer) -> None:
+def test_an_unknown_status_and_a_given_length_are_sent_unchanged(server: LoopbackServer) -> None:
     assert http(server.url, "GET", "/odd").body == b"ok"
 
 
@@ -80,50 +82,52 @@ def test_a_connection_is_kept_for_the_next_request(server: LoopbackServer) -> No
     connection.close()
 
 
-def test_a_chunked_body_is_put_together(server: LoopbackServer) -> None:
-    answer = raw(
+def test_a_chunked_body_is_joined(server: LoopbackServer) -> None:
+    response = raw(
         server,
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         b"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n",
     )
-    assert answer.endswith(b"POSTabcde")
+    assert response.endswith(b"POSTabcde")
 
 
-def test_a_bug_is_logged_and_answered(
+def test_a_bug_is_logged_and_is_a_500(
     server: LoopbackServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "irsa_creds.testing"):
-        answer = http(server.url, "GET", "/bug")
-    assert (answer.status, answer.body) == (500, b"the sandbox failed: see its log")
-    assert "failed to answer GET /bug" in caplog.text
+        response = http(server.url, "GET", "/bug")
+    assert (response.status, response.body) == (500, b"the sandbox failed: see its log")
+    assert "failed at GET /bug" in caplog.text
     assert "a bug" in caplog.text
 
 
-def test_a_client_that_hangs_up_is_forgotten(server: LoopbackServer) -> None:
+def test_a_disconnected_client_is_dropped(server: LoopbackServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"GET /silence HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_until(lambda: server._connections)
     wait_until(lambda: not server._connections)
 
 
-def test_a_drip_comes_whole_in_the_end(server: LoopbackServer) -> None:
+def test_a_drip_is_complete_in_the_end(server: LoopbackServer) -> None:
     assert http(server.url, "GET", "/drip").body == b"drop"
     assert http(server.url, "GET", "/header").body == b"drop"
 
 
-def test_a_drip_to_nobody_ends(server: LoopbackServer) -> None:
+def test_a_drip_ends_when_the_client_disconnects(server: LoopbackServer) -> None:
     raw_socket = socket.create_connection(("127.0.0.1", server.port))
     raw_socket.sendall(b"GET /drip HTTP/1.1\r\nHost: x\r\n\r\n")
     raw_socket.close()
     wait_until(lambda: not server._connections)
 
 
-def test_a_reset_is_a_reset(server: LoopbackServer) -> None:
+def test_reset_resets_the_connection(server: LoopbackServer) -> None:
     with pytest.raises(ConnectionResetError):
         http(server.url, "GET", "/reset")
 
 
-def test_refusing_cuts_and_refuses_until_it_listens_again(server: LoopbackServer) -> None:
+def test_refuse_closes_connections_and_refuses_new_ones_until_listen(
+    server: LoopbackServer,
+) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
     connection.request("GET", "/")
     connection.getresponse().read()
@@ -143,7 +147,7 @@ def test_it_can_be_stopped_while_it_refuses() -> None:
         http(server.url)
 
 
-def test_it_stops_at_once_while_answers_are_owed() -> None:
+def test_it_stops_immediately_with_responses_pending() -> None:
     threads = threading.active_count()
     with LoopbackServer(echo) as server:
         clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
@@ -159,7 +163,7 @@ def test_it_stops_at_once_while_answers_are_owed() -> None:
         client.close()
 
 
-def test_a_connection_that_ends_by_itself_while_all_are_cut_does_no_harm() -> None:
+def test_a_connection_can_end_while_all_are_closed() -> None:
     with LoopbackServer(echo) as server:
         broken = socket.socket()
         broken.close()
@@ -168,14 +172,14 @@ def test_a_connection_that_ends_by_itself_while_all_are_cut_does_no_harm() -> No
         server._connections[ended] = broken
 
 
-def test_many_knock_at_once(server: LoopbackServer) -> None:
-    answers: list[int] = []
+def test_many_clients_connect_at_once(server: LoopbackServer) -> None:
+    responses: list[int] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(http(server.url, timeout=30).status))
+        threading.Thread(target=lambda: responses.append(http(server.url, timeout=30).status))
         for _ in range(200)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [200] * 200
+    assert responses == [200] * 200

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from testing.sandbox_http import Answer, post
+from testing.sandbox_http import Response, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Issuer, Pod, Sandbox
     from testing.sandbox_http import MovableClock
 
-    Exchange = Callable[..., Answer]
+    Exchange = Callable[..., Response]
 
 NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 
 
-def refusal(answer: Answer) -> tuple[int, str | None, str | None]:
-    return answer.status, answer["Code"], answer["Message"]
+def error_of(response: Response) -> tuple[int, str | None, str | None]:
+    return response.status, response["Code"], response["Message"]
 
 
 def constraint(value: str, name: str, words: str) -> str:
@@ -31,36 +31,36 @@ def constraint(value: str, name: str, words: str) -> str:
     )
 
 
-def test_a_good_token_gives_credentials_in_awss_document(
+def test_a_valid_token_returns_credentials_in_awss_xml(
     exchange: Exchange, pod: Pod, clock: MovableClock
 ) -> None:
-    answer = exchange()
-    assert answer.status == 200
-    assert answer.root.tag == f"{NAMESPACE}AssumeRoleWithWebIdentityResponse"
-    assert answer.headers["Content-Type"] == "text/xml"
-    assert answer.headers["x-amzn-RequestId"] == answer["RequestId"]
-    assert answer["SubjectFromWebIdentityToken"] == "system:serviceaccount:default:app"
-    assert answer["Audience"] == "sts.amazonaws.com"
-    assert answer["Provider"] == pod.provider_arn
-    assert answer["Arn"] == "arn:aws:sts::123456789012:assumed-role/app-role/app-0"
-    assert (answer["AssumedRoleId"] or "").endswith(":app-0")
-    assert (answer["AccessKeyId"] or "").startswith("ASIA")
-    assert len(answer["AccessKeyId"] or "") == 20
-    assert len(answer["SecretAccessKey"] or "") == 40
-    ends = datetime.strptime(answer["Expiration"] or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    response = exchange()
+    assert response.status == 200
+    assert response.root.tag == f"{NAMESPACE}AssumeRoleWithWebIdentityResponse"
+    assert response.headers["Content-Type"] == "text/xml"
+    assert response.headers["x-amzn-RequestId"] == response["RequestId"]
+    assert response["SubjectFromWebIdentityToken"] == "system:serviceaccount:default:app"
+    assert response["Audience"] == "sts.amazonaws.com"
+    assert response["Provider"] == pod.provider_arn
+    assert response["Arn"] == "arn:aws:sts::123456789012:assumed-role/app-role/app-0"
+    assert (response["AssumedRoleId"] or "").endswith(":app-0")
+    assert (response["AccessKeyId"] or "").startswith("ASIA")
+    assert len(response["AccessKeyId"] or "") == 20
+    assert len(response["SecretAccessKey"] or "") == 40
+    ends = datetime.strptime(response["Expiration"] or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert 3590 < ends.timestamp() - clock() <= 3600
-    assert "PackedPolicySize" not in answer.names()
+    assert "PackedPolicySize" not in response.names()
 
 
-def test_a_refusal_comes_in_awss_document(exchange: Exchange) -> None:
-    answer = exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")
-    assert answer.root.tag == f"{NAMESPACE}ErrorResponse"
-    assert [e.tag.removeprefix(NAMESPACE) for e in answer.root] == ["Error", "RequestId"]
-    assert answer["Type"] == "Sender"
-    assert answer.headers["x-amzn-RequestId"] == answer["RequestId"]
+def test_an_error_is_returned_in_awss_xml(exchange: Exchange) -> None:
+    response = exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")
+    assert response.root.tag == f"{NAMESPACE}ErrorResponse"
+    assert [e.tag.removeprefix(NAMESPACE) for e in response.root] == ["Error", "RequestId"]
+    assert response["Type"] == "Sender"
+    assert response.headers["x-amzn-RequestId"] == response["RequestId"]
 
 
-def test_a_rotated_issuer_key_verifies_as_the_old_one_does(
+def test_the_old_and_the_new_key_of_the_issuer_verify(
     exchange: Exchange, pod: Pod, sandbox: Sandbox
 ) -> None:
     sandbox.issuer.rotate()
@@ -84,82 +84,80 @@ class TestTheToken:
     @pytest.mark.parametrize("token", ["opaque", "a.b.c", "eyJhbGciOiJSUzI1NiJ9.e30"])
     def test_must_be_a_jwt(self, exchange: Exchange, token: str) -> None:
         expected = 400, "InvalidIdentityToken", self.NO_JWT
-        assert refusal(exchange(WebIdentityToken=token)) == expected
+        assert error_of(exchange(WebIdentityToken=token)) == expected
 
     @pytest.mark.parametrize("claims", [{"exp": "soon"}, {"nbf": [1]}])
     def test_must_have_times_that_are_numbers(
         self, exchange: Exchange, pod: Pod, claims: dict[str, Any]
     ) -> None:
         expected = 400, "InvalidIdentityToken", self.NO_JWT
-        assert refusal(exchange(WebIdentityToken=pod.token(**claims))) == expected
+        assert error_of(exchange(WebIdentityToken=pod.token(**claims))) == expected
 
-    def test_must_come_from_an_issuer_that_iam_knows(self, exchange: Exchange, pod: Pod) -> None:
-        assert refusal(exchange(WebIdentityToken=pod.token(iss="https://else.example/id"))) == (
+    def test_must_have_an_issuer_with_an_oidc_provider(self, exchange: Exchange, pod: Pod) -> None:
+        assert error_of(exchange(WebIdentityToken=pod.token(iss="https://else.example/id"))) == (
             400,
             "InvalidIdentityToken",
             "No OpenIDConnect provider found in your account for https://else.example/id",
         )
 
-    def test_must_come_from_an_issuer_of_the_roles_own_account(
-        self, exchange: Exchange, pod: Pod
-    ) -> None:
-        answer = exchange(RoleArn="arn:aws:iam::222222222222:role/app-role")
-        assert (answer["Message"] or "").startswith("No OpenIDConnect provider found")
+    def test_must_have_an_issuer_of_the_roles_account(self, exchange: Exchange, pod: Pod) -> None:
+        response = exchange(RoleArn="arn:aws:iam::222222222222:role/app-role")
+        assert (response["Message"] or "").startswith("No OpenIDConnect provider found")
 
-    def test_must_come_from_an_issuer_whose_keys_can_be_fetched(
+    def test_must_have_an_issuer_with_reachable_keys(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:
         expected = 400, "InvalidIdentityToken", self.NO_KEY
         sandbox.issuer.reachable = False
-        assert refusal(exchange()) == expected
+        assert error_of(exchange()) == expected
         sandbox.issuer.reachable = True
         assert exchange().status == 200
 
-    def test_must_come_from_an_issuer_that_the_sandbox_serves(
+    def test_must_have_an_issuer_that_the_sandbox_serves(
         self, exchange: Exchange, sandbox: Sandbox, issuer: Issuer
     ) -> None:
         sandbox.client("iam").create_open_id_connect_provider(
             Url=issuer.url, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
         )
-        answer = exchange(WebIdentityToken=issuer.token())
-        assert refusal(answer) == (400, "InvalidIdentityToken", self.NO_KEY)
+        response = exchange(WebIdentityToken=issuer.token())
+        assert error_of(response) == (400, "InvalidIdentityToken", self.NO_KEY)
 
     def test_must_name_a_published_key(self, exchange: Exchange, pod: Pod) -> None:
-        answer = exchange(WebIdentityToken=pod.token(header={"kid": "unheard of"}))
-        assert refusal(answer) == (400, "InvalidIdentityToken", self.NO_KEY)
+        response = exchange(WebIdentityToken=pod.token(header={"kid": "unheard of"}))
+        assert error_of(response) == (400, "InvalidIdentityToken", self.NO_KEY)
 
     def test_must_be_signed_by_that_key(self, exchange: Exchange, sandbox: Sandbox) -> None:
-        assert refusal(exchange(WebIdentityToken=sandbox.issuer.forged_token())) == (
+        assert error_of(exchange(WebIdentityToken=sandbox.issuer.forged_token())) == (
             400,
             "InvalidIdentityToken",
             "The signature of the ID Token is invalid",
         )
 
     @pytest.mark.parametrize(("algorithm", "key"), [("none", ""), ("HS256", "k" * 64)])
-    def test_must_be_signed_by_an_algorithm_of_public_keys(
+    def test_must_be_signed_with_a_public_key_algorithm(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox, algorithm: str, key: str
     ) -> None:
         claims = jwt.decode(pod.token(), options={"verify_signature": False})
         token = jwt.encode(claims, key, algorithm, headers={"kid": sandbox.issuer.kid})
-        answer = exchange(WebIdentityToken=token)
-        assert answer["Message"] == "The signature of the ID Token is invalid"
+        response = exchange(WebIdentityToken=token)
+        assert response["Message"] == "The signature of the ID Token is invalid"
 
     @pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "iat"])
     def test_must_have_the_claims_that_aws_requires(
         self, exchange: Exchange, pod: Pod, claim: str
     ) -> None:
-        assert refusal(exchange(WebIdentityToken=pod.token(omit=[claim]))) == (
+        assert error_of(exchange(WebIdentityToken=pod.token(omit=[claim]))) == (
             400,
             "InvalidIdentityToken",
             f"Missing a required claim: {claim}",
         )
 
-    def test_need_not_say_when_it_begins(self, exchange: Exchange, pod: Pod) -> None:
+    def test_needs_no_nbf(self, exchange: Exchange, pod: Pod) -> None:
         assert exchange(WebIdentityToken=pod.token(omit=["nbf"])).status == 200
 
     def test_must_not_be_expired(self, exchange: Exchange, pod: Pod, clock: MovableClock) -> None:
         token = pod.token(issued_at=1000, lifetime=600)
-        status, code, message = refusal(exchange(WebIdentityToken=token))
+        status, code, message = error_of(exchange(WebIdentityToken=token))
         now = int((message or "").split()[4])
         assert (status, code) == (400, "ExpiredTokenException")
         assert message == (
@@ -167,9 +165,9 @@ class TestTheToken:
         )
         assert abs(now - clock()) < 10
 
-    def test_must_have_begun(self, exchange: Exchange, pod: Pod) -> None:
-        answer = exchange(WebIdentityToken=pod.token(nbf=4_000_000_000))
-        assert refusal(answer) == (
+    def test_must_be_valid_already(self, exchange: Exchange, pod: Pod) -> None:
+        response = exchange(WebIdentityToken=pod.token(nbf=4_000_000_000))
+        assert error_of(response) == (
             400,
             "InvalidIdentityToken",
             "Token is not valid before date/time 4000000000",
@@ -180,14 +178,14 @@ class TestTheToken:
         self, exchange: Exchange, pod: Pod, audience: Any
     ) -> None:
         expected = 400, "InvalidIdentityToken", "Incorrect token audience"
-        assert refusal(exchange(WebIdentityToken=pod.token(aud=audience))) == expected
+        assert error_of(exchange(WebIdentityToken=pod.token(aud=audience))) == expected
 
-    def test_may_have_its_audience_as_a_string(self, exchange: Exchange, pod: Pod) -> None:
+    def test_can_have_its_audience_as_a_string(self, exchange: Exchange, pod: Pod) -> None:
         assert exchange(WebIdentityToken=pod.token(aud="sts.amazonaws.com")).status == 200
 
 
 class TestTheRole:
-    REFUSED = 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    DENIED = 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
     def trust(self, sandbox: Sandbox, pod: Pod, **changes: Any) -> None:
         statement = {
@@ -201,71 +199,69 @@ class TestTheRole:
         )
 
     def test_must_exist(self, exchange: Exchange) -> None:
-        assert refusal(exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")) == self.REFUSED
+        assert error_of(exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")) == self.DENIED
         assert (
-            refusal(exchange(RoleArn="arn:aws:iam::123456789012:role/path/app-role"))
-            == self.REFUSED
+            error_of(exchange(RoleArn="arn:aws:iam::123456789012:role/path/app-role"))
+            == self.DENIED
         )
 
-    def test_may_lie_under_a_path(self, exchange: Exchange, sandbox: Sandbox) -> None:
+    def test_can_have_a_path(self, exchange: Exchange, sandbox: Sandbox) -> None:
         iam = sandbox.client("iam")
         document = iam.get_role(RoleName="app-role")["Role"]["AssumeRolePolicyDocument"]
         iam.create_role(
             RoleName="deep", Path="/a/b/", AssumeRolePolicyDocument=json.dumps(document)
         )
-        answer = exchange(RoleArn="arn:aws:iam::123456789012:role/a/b/deep")
-        assert answer["Arn"] == "arn:aws:sts::123456789012:assumed-role/deep/app-0"
+        response = exchange(RoleArn="arn:aws:iam::123456789012:role/a/b/deep")
+        assert response["Arn"] == "arn:aws:sts::123456789012:assumed-role/deep/app-0"
 
-    def test_trusts_only_the_subject_it_names(self, exchange: Exchange, pod: Pod) -> None:
-        assert refusal(exchange(WebIdentityToken=pod.token(namespace="kube"))) == self.REFUSED
+    def test_trusts_only_the_named_subject(self, exchange: Exchange, pod: Pod) -> None:
+        assert error_of(exchange(WebIdentityToken=pod.token(namespace="kube"))) == self.DENIED
 
-    def test_is_looked_up_again_for_every_call(
-        self, exchange: Exchange, pod: Pod, sandbox: Sandbox
-    ) -> None:
+    def test_is_read_for_every_call(self, exchange: Exchange, pod: Pod, sandbox: Sandbox) -> None:
         host = sandbox.issuer.url.removeprefix("http://")
         typo = {"StringEquals": {f"{host}:sub": "system:serviceaccount:defualt:app"}}
         self.trust(sandbox, pod, Condition=typo)
-        assert refusal(exchange()) == self.REFUSED
+        assert error_of(exchange()) == self.DENIED
         like = {"StringLike": {f"{host}:sub": "system:serviceaccount:*:app"}}
         self.trust(sandbox, pod, Condition=like)
         assert exchange().status == 200
 
-    def test_that_depends_on_what_is_not_known_here_is_an_error_that_names_it(
+    def test_with_a_condition_that_cannot_be_evaluated_is_an_error(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox
     ) -> None:
         self.trust(sandbox, pod, Condition={"StringNotLike": {"aws:SourceVpc": "vpc-1"}})
-        status, code, message = refusal(answer := exchange())
+        status, code, message = error_of(response := exchange())
         assert (status, code) == (501, "NotImplemented")
-        assert "statement 1 asks for aws:SourceVpc under StringNotLike" in str(message)
-        assert answer["Type"] == "Receiver"
+        assert "statement 1 tests aws:SourceVpc with StringNotLike" in str(message)
+        assert response["Type"] == "Receiver"
         assert sandbox.sts_calls[-1].outcome == "NotImplemented"
 
-    def test_with_a_policy_that_iam_would_not_take_is_an_error_that_says_why(
+    def test_with_an_invalid_policy_is_an_error_with_the_reason(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox
     ) -> None:
         self.trust(sandbox, pod, Condition={"NullIfExists": {"aws:SourceVpc": "true"}})
-        status, code, message = refusal(exchange())
+        status, code, message = error_of(exchange())
         assert (status, code) == (501, "NotImplemented")
         assert "the condition operator 'NullIfExists', which IAM does not know" in str(message)
 
-    def test_may_ask_for_the_name_of_the_session(
+    def test_can_require_a_session_name(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox
     ) -> None:
         self.trust(sandbox, pod, Condition={"StringLike": {"sts:RoleSessionName": "app-*"}})
         assert exchange().status == 200
-        assert refusal(exchange(RoleSessionName="other")) == self.REFUSED
+        assert error_of(exchange(RoleSessionName="other")) == self.DENIED
 
     def test_must_allow_the_session_tags_of_a_token(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox
     ) -> None:
         tags = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["data"]}}}
         token = pod.token(**tags)
-        assert refusal(exchange(WebIdentityToken=token)) == self.REFUSED
+        assert error_of(exchange(WebIdentityToken=token)) == self.DENIED
         self.trust(sandbox, pod, Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"])
         assert exchange(WebIdentityToken=token).status == 200
 
     def test_limits_the_duration(self, exchange: Exchange, sandbox: Sandbox) -> None:
-        assert refusal(exchange(DurationSeconds=3601)) == (
+        assert error_of(exchange(DurationSeconds=3601)) == (
             400,
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
@@ -273,7 +269,7 @@ class TestTheRole:
         sandbox.client("iam").update_role(RoleName="app-role", MaxSessionDuration=7200)
         assert exchange(DurationSeconds=7200).status == 200
 
-    def test_may_stand_in_another_account(self, sandbox: Sandbox) -> None:
+    def test_can_be_in_another_account(self, sandbox: Sandbox) -> None:
         pod = sandbox.deploy(account_id="222222222222", bucket="elsewhere")
         form = {
             "Action": "AssumeRoleWithWebIdentity",
@@ -281,8 +277,8 @@ class TestTheRole:
             "RoleSessionName": "app-0",
             "WebIdentityToken": pod.token(),
         }
-        answer = post(sandbox.sts_url, form)
-        assert answer["Arn"] == "arn:aws:sts::222222222222:assumed-role/app-role/app-0"
+        response = post(sandbox.sts_url, form)
+        assert response["Arn"] == "arn:aws:sts::222222222222:assumed-role/app-role/app-0"
 
 
 @pytest.mark.parametrize(
@@ -350,10 +346,10 @@ class TestTheRole:
         ),
     ],
 )
-def test_a_bad_parameter_is_a_validation_error_in_awss_words(
+def test_an_invalid_parameter_is_awss_validation_error(
     exchange: Exchange, changes: dict[str, Any], message: str
 ) -> None:
-    assert refusal(exchange(**changes)) == (400, "ValidationError", message)
+    assert error_of(exchange(**changes)) == (400, "ValidationError", message)
 
 
 def test_a_duration_must_be_a_number(exchange: Exchange) -> None:
@@ -363,12 +359,12 @@ def test_a_duration_must_be_a_number(exchange: Exchange) -> None:
 @pytest.mark.parametrize("policy", ["{", "[]", "1", "{}"])
 def test_a_session_policy_must_be_a_policy(exchange: Exchange, policy: str) -> None:
     expected = 400, "MalformedPolicyDocument", "Syntax errors in policy."
-    assert refusal(exchange(Policy=policy)) == expected
+    assert error_of(exchange(Policy=policy)) == expected
 
 
-def test_an_unknown_action_is_refused(sandbox: Sandbox) -> None:
-    answer = post(sandbox.sts_url, {"Action": "GetSessionToken", "Version": "2011-06-15"})
-    assert refusal(answer) == (
+def test_an_unknown_action_is_an_error(sandbox: Sandbox) -> None:
+    response = post(sandbox.sts_url, {"Action": "GetSessionToken", "Version": "2011-06-15"})
+    assert error_of(response) == (
         400,
         "InvalidAction",
         "Could not find operation GetSessionToken for version 2011-06-15",
@@ -376,7 +372,7 @@ def test_an_unknown_action_is_refused(sandbox: Sandbox) -> None:
 
 
 class TestSessionPolicies:
-    def test_narrow_what_the_role_may_do(
+    def test_restrict_the_roles_permissions(
         self, exchange: Exchange, sandbox: Sandbox, client_of: Callable[..., Any]
     ) -> None:
         only_a = json.dumps(
@@ -391,15 +387,15 @@ class TestSessionPolicies:
         )
         for key in "ab":
             sandbox.client("s3").put_object(Bucket="data", Key=key, Body=b"")
-        answer = exchange(Policy=only_a)
-        assert 0 < int(answer["PackedPolicySize"] or 0) <= 100
+        response = exchange(Policy=only_a)
+        assert 0 < int(response["PackedPolicySize"] or 0) <= 100
         assert sandbox.sts_calls[-1].params["Policy"] == only_a
-        s3 = client_of(answer)
+        s3 = client_of(response)
         s3.get_object(Bucket="data", Key="a")
         with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
             s3.get_object(Bucket="data", Key="b")
 
-    def test_may_be_managed_ones(
+    def test_can_be_managed_policies(
         self, exchange: Exchange, sandbox: Sandbox, client_of: Callable[..., Any]
     ) -> None:
         iam = sandbox.client("iam")
@@ -410,9 +406,9 @@ class TestSessionPolicies:
         with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
             s3.list_objects_v2(Bucket="data")
 
-    def test_must_exist_where_they_are_managed(self, exchange: Exchange) -> None:
-        answer = exchange(**{"PolicyArns.member.1.arn": "arn:aws:iam::123456789012:policy/none"})
-        assert refusal(answer)[1:] == (
+    def test_must_exist_if_they_are_managed(self, exchange: Exchange) -> None:
+        response = exchange(**{"PolicyArns.member.1.arn": "arn:aws:iam::123456789012:policy/none"})
+        assert error_of(response)[1:] == (
             "ValidationError",
             "The policy arn:aws:iam::123456789012:policy/none does not exist in the sandbox",
         )

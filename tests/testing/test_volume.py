@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_layout_is_kubelets(tmp_path: Path) -> None:
+def test_the_layout_is_the_kubelets(tmp_path: Path) -> None:
     volume = ProjectedVolume(tmp_path / "a" / "b")
     volume.write("one")
     names = sorted(path.name for path in volume.directory.iterdir())
@@ -52,7 +52,7 @@ def test_name_and_mode_can_be_chosen(tmp_path: Path) -> None:
     assert strict.token_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_reader_never_meets_a_torn_token(tmp_path: Path) -> None:
+def test_a_read_never_returns_a_partial_token(tmp_path: Path) -> None:
     volume = ProjectedVolume(tmp_path)
     contents = [str(n) * 5000 for n in range(10)]
     volume.write(contents[0])
@@ -64,7 +64,7 @@ def test_a_reader_never_meets_a_torn_token(tmp_path: Path) -> None:
             try:
                 seen.add(volume.token_file.read_text())
             except FileNotFoundError:
-                continue  # the swap fell between following two links, as it may on a node
+                continue  # the rename happened between following two links, as it can on a node
 
     reader = threading.Thread(target=read)
     reader.start()

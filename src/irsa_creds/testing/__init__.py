@@ -9,10 +9,10 @@
         sandbox.faults.outage = "black hole"
         pod.rotate_token(lifetime=600)
 
-`in_a_pod` sets the variables and takes them back; pytest's fixture `irsa` is that, for one test.
+`in_a_pod` sets these variables for a block of code; the pytest fixture `irsa` does it for one test.
 
-Needs the extra `testing`. The sandbox shares nothing with what it tests: of the rest of the library
-it uses the evaluator of policies alone, which is that of `irsa-creds explain`.
+Needs the extra `testing`. The sandbox shares no code with what it tests, except the evaluator of
+policies, which `irsa-creds explain` uses too.
 """
 
 from __future__ import annotations

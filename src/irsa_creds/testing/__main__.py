@@ -1,4 +1,4 @@
-"""`python -m irsa_creds.testing`: the sandbox by itself, for development on a laptop."""
+"""`python -m irsa_creds.testing`: a sandbox for development on a laptop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from irsa_creds.testing._environ import environ_of
+from irsa_creds.testing._environ import pod_environ
 from irsa_creds.testing._sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -24,35 +24,35 @@ __all__ = ["main"]
 
 # Source: "General purpose bucket naming rules", Amazon S3 User Guide.
 _BUCKET = re.compile(r"(?!.*\.\.|(?:[0-9]+\.){3}[0-9]+\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# kubelet projects a new token when 80 % of the old one's time is over, or after a day.
+# The kubelet projects a new token at 80 % of the old token's lifetime, or after a day.
 _ROTATION_SECONDS = 0.8 * 86_400
-_LOOK_SECONDS = 60.0
+_POLL_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a sandbox until Ctrl-C, and print the variables of a pod in it; return 0.
+    """Serve a sandbox until Ctrl-C, print the variables of a pod in it, and return 0.
 
     Args:
-        arguments: of the command line; None: of this process.
+        arguments: the command line's; None takes those of this process.
     """
     options = _parser().parse_args(arguments)
     try:
         with Sandbox() as sandbox:
             sandbox.lifetime = options.lifetime
             pod = sandbox.deploy(bucket=options.bucket)
-            environ = environ_of(pod, os.environ)
+            environ = pod_environ(pod, os.environ)
             _print(json.dumps(environ, indent=2) if options.json else _shell(environ))
             _print(_hint(sandbox, pod), sys.stderr)
-            _rotate_for_ever(pod)
+            _rotate_forever(pod)
     except KeyboardInterrupt:
         return 0
 
 
-def _rotate_for_ever(pod: Pod) -> NoReturn:
-    """Project new tokens in time: by the wall clock, for a laptop's sleep counts in no other."""
+def _rotate_forever(pod: Pod) -> NoReturn:
+    """Rotate the token in time, by the wall clock: no other one counts a laptop's sleep."""
     rotated_at = time.time()
     while True:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
         if time.time() - rotated_at >= _ROTATION_SECONDS:
             pod.rotate_token()
             rotated_at = time.time()
@@ -69,16 +69,18 @@ def _parser() -> argparse.ArgumentParser:
         type=_bucket,
         default="data",
         metavar="NAME",
-        help="what the role may read and write (default: data)",
+        help="bucket that the role may read and write (default: data)",
     )
     parser.add_argument(
         "--lifetime",
         type=_seconds,
         metavar="SECONDS",
-        help="how long credentials last, to see them refreshed (default: as asked for, an hour)",
+        help="lifetime of credentials (default: as requested, one hour)",
     )
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object, null for a variable to be unset"
+        "--json",
+        action="store_true",
+        help="print one JSON object; null means that a variable is unset",
     )
     return parser
 
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def _bucket(text: str) -> str:
     if not _BUCKET.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name of a bucket: 3 to 63 lower-case letters, digits, hyphens, "
+            f"{text!r} is not a bucket name: 3 to 63 lower-case letters, digits, hyphens, "
             "single dots"
         )
     return text
@@ -97,8 +99,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 1 <= seconds <= 43_200:  # noqa: PLR2004 - the longest that STS gives
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 43200")
+    if not 1 <= seconds <= 43_200:  # noqa: PLR2004 - STS's maximum
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 43200")
     return seconds
 
 
@@ -110,26 +112,26 @@ def _shell(environ: Mapping[str, str | None]) -> str:
 
 def _hint(sandbox: Sandbox, pod: Pod) -> str:
     return (
-        f"\nA pod with IRSA, whose role may read and write the bucket {pod.bucket!r} at "
-        f"{sandbox.endpoint_url}.\nPaste the lines above into another terminal, and run your "
+        f"\nThe role of this pod may read and write the bucket {pod.bucket!r} at "
+        f"{sandbox.endpoint_url}.\nPaste the lines above into another terminal and run your "
         "program there. Ctrl-C ends the sandbox."
     )
 
 
 def _print(text: str, stream: TextIO | None = None) -> None:
-    # At once: it goes to a file or a pipe as often as to a terminal.
+    # Flush, because the output may go to a file or a pipe.
     print(text, file=stream, flush=True)
 
 
-def _end_as_by_ctrl_c() -> None:
-    """Let the other ways to end a process clean up as well."""
+def _handle_termination_as_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP clean up as Ctrl-C does."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        # What nohup or a supervisor has set stays.
+        # Keep what nohup or a supervisor has set.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":
-    _end_as_by_ctrl_c()
+    _handle_termination_as_ctrl_c()
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The administrator's part of IRSA, by ordinary boto3 calls."""
+"""The administrator's steps of IRSA, as ordinary boto3 calls."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Administrator"]
 
-# IAM wants a SHA-1 of the issuer's certificate; AWS no longer looks at it, and neither do we.
+# IAM requires a SHA-1 of the issuer's certificate. AWS ignores it, and so does the sandbox.
 _THUMBPRINT = "0" * 40
 
 
 class Administrator:
-    """Makes providers, roles and buckets with clients that no environment variable bends.
+    """Creates OIDC providers, roles and buckets; its clients ignore environment variables.
 
     Args:
-        region: of the clients.
+        region: the clients' region.
     """
 
     endpoint_url: str
@@ -37,7 +37,7 @@ class Administrator:
         self.partition: str = core.get_partition_for_region(region)
 
     def client(self, service: str, identity: Identity) -> Any:
-        """Return a boto3 client, the same one for the same service and account."""
+        """Return the boto3 client for a service and an account."""
         key = service, identity.account_id
         if key not in self._clients:
             self._clients[key] = self._session.client(
@@ -46,7 +46,7 @@ class Administrator:
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id=identity.access_key_id,
                 aws_secret_access_key=identity.secret_access_key,
-                # An empty mapping, unlike None, keeps HTTP_PROXY out.
+                # An empty mapping, unlike None, disables HTTP_PROXY.
                 config=Config(proxies={}, max_pool_connections=50),
             )
         return self._clients[key]
@@ -57,7 +57,7 @@ class Administrator:
             client.close()
 
     def ensure_provider(self, iam: Any, url: str, audience: str) -> str:
-        """Return the ARN of the issuer's OIDC provider, made or widened where needed."""
+        """Return the ARN of the issuer's OIDC provider; create it or add the audience if needed."""
         host_and_path = url.rpartition("://")[2]
         audiences = [audience]
         for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
@@ -77,7 +77,7 @@ class Administrator:
     def create_role(
         self, iam: Any, name: str, trust_policy: Mapping[str, Any], max_session_duration: int
     ) -> str:
-        """Return the ARN of a new role."""
+        """Create a role and return its ARN."""
         made = iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(trust_policy),
@@ -92,11 +92,11 @@ class Administrator:
         )
 
     def ensure_bucket(self, s3: Any, bucket: str) -> None:
-        """Make a bucket unless this account has it."""
+        """Create a bucket unless this account owns it."""
         owned = {entry["Name"] for entry in s3.list_buckets()["Buckets"]}
         if bucket in owned:
             return
-        if self._region == "us-east-1":  # S3 takes no location for its oldest region
+        if self._region == "us-east-1":  # S3 rejects a location for its oldest region
             s3.create_bucket(Bucket=bucket)
         else:
             s3.create_bucket(
@@ -132,14 +132,14 @@ class Administrator:
 
 @cache
 def _sessions() -> tuple[boto3.session.Session, botocore.session.Session]:
-    """Return the sessions that all sandboxes share: reading the service models takes a while."""
-    nothing = (None, None, None, None)
+    """Return the sessions that all sandboxes share: reading the service models is slow."""
+    unset = (None, None, None, None)
     names = (
         "profile", "config_file", "credentials_file", "ca_bundle", "use_fips_endpoint",
         "use_dualstack_endpoint", "max_attempts",
     )  # fmt: skip
     fixed: dict[str, Any] = {
-        **dict.fromkeys(names, nothing),
+        **dict.fromkeys(names, unset),
         "defaults_mode": (None, None, "legacy", None),
         "retry_mode": (None, None, "standard", None),
     }

@@ -1,4 +1,4 @@
-"""The variables that lead a program into the sandbox, and nowhere else."""
+"""Environment variables that make a program use the sandbox and nothing else."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing._pod import Pod
 
-__all__ = ["environ_of", "is_of_aws"]
+__all__ = ["is_aws_variable", "pod_environ"]
 
-# With one of these a program would ask somebody else, or be somebody else. By name, since what
-# the command line prints is for another terminal, whose variables it cannot know.
-_ASTRAY = (
+# With one of these a program would call another endpoint or use another identity. The command line
+# prints them all, because it cannot see which of them the other terminal has.
+_ALWAYS_UNSET = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -30,28 +30,28 @@ _ASTRAY = (
 _LOOPBACK = "127.0.0.1"
 
 
-def is_of_aws(name: str) -> bool:
-    """Whether a variable of that name sets up AWS's libraries, or this one."""
+def is_aws_variable(name: str) -> bool:
+    """Return whether a variable configures AWS's libraries or this one."""
     return name.startswith(("AWS_", "IRSA_CREDS_"))
 
 
-def environ_of(pod: Pod, outer: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the variables of a program of that pod on this machine; None is to be unset.
+def pod_environ(pod: Pod, outer: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the variables for a program of the pod on this machine; None means unset.
 
     Args:
-        pod: whose program it is.
-        outer: the variables that it has otherwise.
+        pod: the pod that the program belongs to.
+        outer: the program's variables without the pod.
     """
     found: dict[str, str | None] = {
-        **dict.fromkeys(_ASTRAY),
-        # A pod has what the webhook gives it, and nothing of whoever sits at this machine.
-        **dict.fromkeys(filter(is_of_aws, outer)),
+        **dict.fromkeys(_ALWAYS_UNSET),
+        # A pod has the webhook's variables and none of this machine's user.
+        **dict.fromkeys(filter(is_aws_variable, outer)),
         **pod.environ,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     if any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in outer):
-        direct = [outer.get("no_proxy") or outer.get("NO_PROXY"), _LOOPBACK]
-        # Which of the two counts differs from one library to the next.
-        found["NO_PROXY"] = found["no_proxy"] = ",".join(filter(None, direct))
+        no_proxy = [outer.get("no_proxy") or outer.get("NO_PROXY"), _LOOPBACK]
+        # Libraries differ in which of the two they read.
+        found["NO_PROXY"] = found["no_proxy"] = ",".join(filter(None, no_proxy))
     return found

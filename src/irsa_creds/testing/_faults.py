@@ -1,4 +1,4 @@
-"""Faults on command: what a test can make the sandbox's STS do wrong."""
+"""Faults that a test can inject into the sandbox's STS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from irsa_creds.testing._answers import AwsError, default_status
+from irsa_creds.testing._responses import AwsError, default_status
 from irsa_creds.testing._server import Delivery, Reply
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _OVERSIZE = 10 * 1024 * 1024
 _DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>\n'
 
 _XML, _HTML = {"Content-Type": "text/xml"}, {"Content-Type": "text/html"}
-# What answers without a look at the request.
-_DEAF = {
+# Responses that do not depend on the request.
+_FIXED_REPLIES = {
     "black hole": Reply(200, _XML, b"", Delivery.SILENCE),
     "reset": Reply(200, _XML, b"", Delivery.RESET),
     "refuse": Reply(200, _XML, b"", Delivery.RESET),
@@ -68,13 +68,13 @@ class _Failure:
 
 
 class Faults:
-    """What goes wrong with STS; may be changed at any moment, from any thread.
+    """Faults of the sandbox's STS; any thread may change them at any time.
 
     Attributes:
-        latency: seconds before STS answers.
-        clock_skew: seconds that the server's clock seems ahead, in `Date` (S3's as well) and
-            `Expiration`; what it verifies goes by the true clock.
-        date_header: "now", None for no `Date` header at all, or any text to send in its place.
+        latency: seconds before STS responds.
+        clock_skew: seconds that the server's clock seems ahead, in `Date` (of S3 too) and
+            `Expiration`; STS verifies tokens by the true clock.
+        date_header: "now", None for no `Date` header, or the text of the header.
         drip_interval: seconds between two bytes of a drip.
     """
 
@@ -96,17 +96,17 @@ class Faults:
 
     @property
     def outage(self) -> str | None:
-        """How STS is broken, as one of `OUTAGES`; None for not at all; True means "500".
+        """The current outage, one of `OUTAGES`; None means no outage, True means "500".
 
-        - "500", "bad gateway": an error of AWS's, and one of a load balancer's.
-        - "black hole": takes the request and never answers, even after the fault is cleared.
-        - "slow drip", "header drip": a good answer, a byte every `drip_interval`.
-        - "reset": the connection is reset once the request is read.
-        - "refuse": nobody listens at `Sandbox.sts_url`; at the common URL it is a reset.
+        - "500", "bad gateway": an error of AWS, or of a load balancer.
+        - "black hole": STS reads the request and never responds, even after the fault is cleared.
+        - "slow drip", "header drip": a valid response, one byte every `drip_interval`.
+        - "reset": STS reads the request and resets the connection.
+        - "refuse": connections to `Sandbox.sts_url` are refused; the common URL resets them.
         - "garbage", "oversize" (10 MB), "html", "truncated", "missing fields", "doctype": status
-          200 and a body that no client should take.
+          200 and an invalid body.
         - "redirect": 307 to another path of the sandbox.
-        - "expired": credentials that ended a minute ago.
+        - "expired": credentials that expired a minute ago.
         """
         return self._outage
 
@@ -114,7 +114,7 @@ class Faults:
     def outage(self, mode: str | bool | None) -> None:
         mode = "500" if mode is True else mode or None
         if mode is not None and mode not in OUTAGES:
-            raise ValueError(f"No outage is called {mode!r}; there are {', '.join(OUTAGES)}.")
+            raise ValueError(f"Unknown outage {mode!r}; use one of {', '.join(OUTAGES)}.")
         with self._lock:
             before, self._outage = self._outage, mode
             if "refuse" in (before, mode) and before != mode:
@@ -129,13 +129,13 @@ class Faults:
         times: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        """Let STS answer with an error; several wait their turn in the order they came.
+        """Make STS return an error; several calls of `fail` take effect one after the other.
 
         Args:
             code: such as "AccessDenied" or "Throttling".
-            status: of HTTP; None takes AWS's own for that code.
-            message: None takes AWS's own where it is known.
-            times: calls that get it; None is all until `clear`.
+            status: HTTP status; None takes AWS's status for the code.
+            message: None takes AWS's message if it is known.
+            times: number of calls that get the error; None means all until `clear`.
             retry_after: seconds, for a `Retry-After` header.
         """
         error = AwsError(
@@ -148,7 +148,7 @@ class Faults:
             self._failures.append(_Failure(error, times))
 
     def clear(self) -> None:
-        """Let everything be well again, the clock and its header included."""
+        """Remove all faults, those of the clock and its header included."""
         with self._lock:
             self._failures.clear()
         self.outage = None
@@ -173,7 +173,7 @@ class Faults:
 
     def total_failure(self, mode: str) -> Reply | None:
         """Return what an outage answers without looking at the request; None if it does look."""
-        return _DEAF.get(mode)
+        return _FIXED_REPLIES.get(mode)
 
     def spoil(self, mode: str, reply: Reply) -> Reply:
         """Return a good reply made bad in the way of the outage."""

@@ -1,4 +1,4 @@
-"""Whose key signed a request: the administrators, and the sessions that STS opened."""
+"""Identities that sign requests: administrators, and the role sessions that STS creates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from irsa_creds.testing._answers import AwsError
+from irsa_creds.testing._responses import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Identities", "Identity"]
 
 _ADMIN_KEY = re.compile(r"AKIA(\d{12})ROOT")
-_ADMIN_SECRET = "sandbox-admin"  # noqa: S105 - opens nothing but a sandbox on the loopback
+_ADMIN_SECRET = "sandbox-admin"  # noqa: S105 - valid in a sandbox on the loopback only
 # Per service: code, message, status. Sources: S3's list of error codes; STS's common errors.
 _WRONG_SIGNATURE = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your key and signing method."
 )
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a message
-_REFUSALS = {
+_ERRORS = {
     "s3": {
         "unknown": (
             "InvalidAccessKeyId",
@@ -52,18 +52,18 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A key that signs requests, and whose it is.
+    """A signing key and its AWS identity.
 
     Attributes:
         access_key_id: the key's public half.
         secret_access_key: its secret half.
-        session_token: what must come with it; None for a static key.
-        arn: who AWS says that is.
-        user_id: as GetCallerIdentity tells it.
+        session_token: required with the key; None for a static key.
+        arn: `Arn` of GetCallerIdentity.
+        user_id: `UserId` of GetCallerIdentity.
         account_id: twelve digits.
-        role: ARN of the role that was assumed; None for an administrator.
+        role: ARN of the assumed role; None for an administrator.
         expires_at: seconds since the epoch by the true clock; None for never.
-        session_policies: JSON documents that narrow what the role may do.
+        session_policies: JSON documents that restrict the role's permissions.
     """
 
     access_key_id: str
@@ -78,7 +78,7 @@ class Identity:
 
 
 class Identities:
-    """All keys of a sandbox: one administrator per account, and the sessions that STS opened.
+    """All keys of a sandbox: one administrator per account, and the role sessions.
 
     Args:
         clock: seconds since the epoch.
@@ -111,7 +111,7 @@ class Identities:
         expires_at: float,
         session_policies: tuple[str, ...] = (),
     ) -> Identity:
-        """Make credentials for a role and remember them."""
+        """Create and store credentials for a role."""
         _, partition, _, _, account_id, resource = role.split(":")
         role_name = resource.rsplit("/", 1)[-1]
         identity = Identity(
@@ -130,7 +130,7 @@ class Identities:
         return identity
 
     def expire_all(self) -> None:
-        """End every session now, whatever its credentials say of themselves."""
+        """Expire every session now, before the expiration in its credentials."""
         now = self._clock()
         with self._lock:
             self._sessions = {
@@ -138,34 +138,34 @@ class Identities:
             }
 
     def authenticate(self, request: Request, signature: Signature) -> Identity:
-        """Return who signed.
+        """Return the identity that signed a request.
 
         Raises:
-            AwsError: the key is unknown, the session token is not its own, it has expired, or
-                the signature is wrong; in the words of the service that was asked.
+            AwsError: the key is unknown, the session token does not belong to it, it has expired,
+                or the signature is wrong; with the code and message of the requested service.
         """
-        identity = self._known(signature.access_key_id)
+        identity = self._find(signature.access_key_id)
         now = self._clock()
         if identity is None:
-            raise _refusal(signature, "unknown")
+            raise _error(signature, "unknown")
         if identity.session_token != signature.session_token:
-            raise _refusal(signature, "token")
+            raise _error(signature, "token")
         if identity.expires_at is not None and now >= identity.expires_at:
-            raise _refusal(signature, "expired")
+            raise _error(signature, "expired")
         expected = signature.expected(request, identity.secret_access_key)
         if not hmac.compare_digest(expected, signature.value):
-            raise _refusal(signature, "signature")
+            raise _error(signature, "signature")
         if signature.valid_until is not None and now >= signature.valid_until:
-            raise _refusal(signature, "late")
+            raise _error(signature, "late")
         return identity
 
-    def _known(self, access_key_id: str) -> Identity | None:
+    def _find(self, access_key_id: str) -> Identity | None:
         if match := _ADMIN_KEY.fullmatch(access_key_id):
             return self.admin(match[1])
         with self._lock:
             return self._sessions.get(access_key_id)
 
 
-def _refusal(signature: Signature, why: str) -> AwsError:
-    code, message, status = _REFUSALS["s3" if signature.service == "s3" else "query"][why]
+def _error(signature: Signature, reason: str) -> AwsError:
+    code, message, status = _ERRORS["s3" if signature.service == "s3" else "query"][reason]
     return AwsError(code, message, status=status)

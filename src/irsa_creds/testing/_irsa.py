@@ -1,4 +1,4 @@
-"""What a test in a pod has: the pod, the sandbox around it, and tokens of its cluster."""
+"""The object that the fixture `irsa` and `in_a_pod` return."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Irsa"]
 
 @dataclass(frozen=True, slots=True)
 class Irsa:
-    """A test in a pod with IRSA: what `irsa` and `in_a_pod` give.
+    """A pod with IRSA and its sandbox, as `irsa` and `in_a_pod` return them.
 
     Attributes:
-        sandbox: the verifying STS, IAM and S3, what they saw, and what goes wrong.
-        pod: the pod whose variables the process has.
+        sandbox: the verifying STS, IAM and S3, their recorded calls and faults.
+        pod: the pod that the process's variables describe.
     """
 
     sandbox: Sandbox
@@ -28,16 +28,16 @@ class Irsa:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The variables that webhook and kubelet give to the pod; the process has them."""
+        """The pod's variables; the process has them."""
         return self.pod.environ
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong with STS, on command."""
+        """Faults to inject into STS."""
         return self.sandbox.faults
 
     def client(self, service: str) -> Any:
-        """Return an administrator's boto3 client, to prepare and to look at the results.
+        """Return an administrator's boto3 client, for setup and for checks.
 
         Args:
             service: "iam", "s3" or "sts".
@@ -51,13 +51,13 @@ class Irsa:
         exp: float | datetime | None = None,
         **claims: Any,
     ) -> str:
-        """Return a token that the cluster's issuer has signed, without projecting it.
+        """Return a token signed by the cluster's issuer, without projecting it.
 
         Args:
-            sub: None is the pod's service account.
-            aud: None is the pod's audience.
+            sub: None takes the pod's service account.
+            aud: None takes the pod's audience.
             exp: seconds since the epoch, or an aware datetime; None is a day from now.
-            **claims: to set over all the others.
+            **claims: further claims; they replace claims of the same name.
         """
         if sub is not None:
             claims["sub"] = sub

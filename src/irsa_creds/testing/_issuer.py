@@ -28,14 +28,14 @@ _AUDIENCE = "sts.amazonaws.com"
 
 
 class _Key:
-    """One RSA signing key with its public face."""
+    """An RSA signing key with its JWK."""
 
     def __init__(self) -> None:
         self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         spki = self.private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        # As Kubernetes names its keys.
+        # Kubernetes derives key ids in the same way.
         self.kid = base64.urlsafe_b64encode(hashlib.sha256(spki).digest()).rstrip(b"=").decode()
         self.jwk = {
             "use": "sig",
@@ -44,7 +44,7 @@ class _Key:
             **jwt.algorithms.RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True),
             "x5c": [base64.b64encode(self._certificate()).decode()],
         }
-        # PyJWT says "verify" here; a published key names no operation.
+        # PyJWT adds "verify"; published keys name no operation.
         self.jwk.pop("key_ops", None)
 
     def _certificate(self) -> bytes:
@@ -64,16 +64,16 @@ class _Key:
 
 
 class Issuer:
-    """A cluster's OIDC issuer: it signs tokens of the shape that Kubernetes projects.
+    """A cluster's OIDC issuer, which signs tokens of the form that Kubernetes projects.
 
     Args:
-        url: the `iss` claim; None takes the loopback URL that `serve` opens.
-        path: appended to that loopback URL, such as "/id/EXAMPLE"; not used with `url`.
+        url: the `iss` claim; None takes the loopback URL of `serve`.
+        path: appended to that loopback URL, such as "/id/EXAMPLE"; ignored with `url`.
         clock: seconds since the epoch, for `iat`, `nbf` and `exp`.
 
     Attributes:
-        reachable: False makes its HTTP server answer 503 and the sandbox's STS unable to fetch
-            its keys.
+        reachable: if False, its HTTP server returns 503 and the sandbox's STS cannot fetch its
+            keys.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Issuer:
         self._url = url
         self._path = path
         self._keys = [_Key()]
-        self._foreign: _Key | None = None
+        self._other_key: _Key | None = None
 
     def __repr__(self) -> str:
         return f"<Issuer {self._url or '(not served yet)'}>"
@@ -98,7 +98,7 @@ class Issuer:
         """The `iss` claim.
 
         Raises:
-            RuntimeError: it was made without a URL and is not served yet.
+            RuntimeError: the issuer has no URL and is not served yet.
         """
         if self._url is None:
             raise RuntimeError("This issuer has no URL yet: pass url=, or enter its serve().")
@@ -106,7 +106,7 @@ class Issuer:
 
     @property
     def kid(self) -> str:
-        """The id of the key that signs now."""
+        """The id of the current signing key."""
         return self._keys[0].kid
 
     def discovery(self) -> dict[str, Any]:
@@ -122,14 +122,14 @@ class Issuer:
         }
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public keys, the signing one first (Ceph RGW looks at no other)."""
+        """Return the public keys, the signing one first: Ceph RGW reads no other."""
         return {"keys": [dict(key.jwk) for key in self._keys]}
 
     def rotate(self, *, keep_old: bool = True) -> None:
         """Sign with a new key from now on.
 
         Args:
-            keep_old: whether tokens signed before still verify.
+            keep_old: whether older tokens still verify.
         """
         self._keys = [_Key(), *(self._keys if keep_old else [])]
 
@@ -146,20 +146,18 @@ class Issuer:
         header: Mapping[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """Return a signed token of the shape that kubelet projects into a pod.
-
-        The shape is that of Kubernetes' TokenRequest API.
+        """Return a signed token of the form of Kubernetes' TokenRequest API.
 
         Args:
-            sub: the subject; None makes it from the two next.
+            sub: the subject; None builds it from the next two arguments.
             namespace: the service account's namespace.
             service_account: the service account's name.
-            audience: the audiences; a plain string becomes a list of one.
-            lifetime: seconds from `issued_at` to `exp`; negative for a token already expired.
+            audience: the audiences; a string becomes a list of one.
+            lifetime: seconds from `issued_at` to `exp`; negative for an expired token.
             issued_at: seconds since the epoch; None is now.
             omit: claims to leave out.
             header: JOSE header fields to set, such as another `kid`.
-            **claims: claims to set, over all the others.
+            **claims: further claims; they replace claims of the same name.
         """
         now = self.clock() if issued_at is None else issued_at
         payload = {
@@ -168,7 +166,7 @@ class Issuer:
             "iat": int(now),
             "iss": self.url,
             "jti": str(uuid.uuid4()),
-            "kubernetes.io": self._bound_to(namespace, service_account),
+            "kubernetes.io": self._kubernetes_claim(namespace, service_account),
             "nbf": int(now),
             "sub": sub or f"system:serviceaccount:{namespace}:{service_account}",
             **claims,
@@ -178,31 +176,31 @@ class Issuer:
         return self._signed(payload, self._keys[0], header)
 
     def forged_token(self, sub: str | None = None, **arguments: Any) -> str:
-        """Return a token like `token`'s, with our key's id but signed by a key that is not ours.
+        """Return a token with the issuer's key id, signed with another key.
 
         Args:
             sub: as in `token`.
             **arguments: as in `token`.
         """
-        if self._foreign is None:
-            self._foreign = _Key()
+        if self._other_key is None:
+            self._other_key = _Key()
         genuine = self.token(sub, **arguments)
         payload = jwt.decode(genuine, options={"verify_signature": False})
-        return self._signed(payload, self._foreign, jwt.get_unverified_header(genuine))
+        return self._signed(payload, self._other_key, jwt.get_unverified_header(genuine))
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[Issuer]:
-        """Serve discovery document and keys over plain HTTP on 127.0.0.1.
+        """Serve the discovery document and the keys over plain HTTP on 127.0.0.1.
 
         Args:
-            port: 0 for one that the system chooses.
+            port: 0 lets the system choose.
         """
         with LoopbackServer(self._respond, port) as server:
             if self._url is None:
                 self._url = server.url + self._path
             yield self
 
-    def _bound_to(self, namespace: str, service_account: str) -> dict[str, Any]:
+    def _kubernetes_claim(self, namespace: str, service_account: str) -> dict[str, Any]:
         identity = f"{self.url} {namespace} {service_account}"
         return {
             "namespace": namespace,
@@ -215,7 +213,7 @@ class Issuer:
         self, payload: Mapping[str, Any], key: _Key, header: Mapping[str, Any] | None
     ) -> str:
         headers = {"kid": key.kid, **(header or {})}
-        # By the general signer: PyJWT's encode() refuses the odd claims that tests are about.
+        # PyJWT's encode() rejects the invalid claims that tests need; the general signer does not.
         return jwt.api_jws.encode(
             json.dumps(payload, separators=(",", ":")).encode(),
             key.private,

@@ -1,4 +1,4 @@
-"""What the sandbox saw, for tests to look at afterwards."""
+"""Recorded requests, for the assertions of tests."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _S3_BOUND = 10_000
 
 @dataclass(frozen=True, slots=True)
 class StsCall:
-    """One request that reached STS; the token itself and all secrets are left out.
+    """One request to STS, without the token and other secrets.
 
     Attributes:
-        at: `time.monotonic()` when it came.
+        at: `time.monotonic()` when it arrived.
         action: such as "AssumeRoleWithWebIdentity".
-        role_arn: as asked, or None.
-        session_name: as asked, or None.
+        role_arn: as requested, or None.
+        session_name: as requested, or None.
         outcome: "OK", an error code, the name of an outage, or "pending".
-        params: the form or the query, but for tokens and signatures.
-        token_sha256: of the web identity token, in hex; None where there was none.
-        claims: of the token, not verified; empty where it is no JWT.
-        headers: as sent, but for signatures and session tokens.
-        access_key_id: whose key was handed out; None where none was.
+        params: the form or the query, without tokens and signatures.
+        token_sha256: of the web identity token, in hex; None without a token.
+        claims: of the token, not verified; empty if it is not a JWT.
+        headers: as sent, without signatures and session tokens.
+        access_key_id: of the returned credentials; None if STS returned none.
     """
 
     at: float
@@ -54,15 +54,15 @@ class StsCall:
 
 @dataclass(frozen=True, slots=True)
 class S3Call:
-    """One request that reached S3, and whom S3 took its sender for.
+    """One request to S3 and its caller.
 
     Attributes:
-        at: `time.monotonic()` when it was answered.
-        access_key_id: as sent; None where the request was not signed.
-        arn: whose key that is; None where S3 did not accept it.
-        method: of HTTP.
+        at: `time.monotonic()` at the response.
+        access_key_id: as sent; None if the request was not signed.
+        arn: the caller's; None if S3 did not authenticate it.
+        method: HTTP method.
         path: bucket and key, percent-encoded.
-        status: of HTTP.
+        status: HTTP status.
     """
 
     at: float
@@ -74,7 +74,7 @@ class S3Call:
 
 
 class CallLog:
-    """Thread-safe lists of both."""
+    """Thread-safe lists of the requests to STS and S3."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class CallLog:
         self._s3: deque[S3Call] = deque(maxlen=_S3_BOUND)
 
     def begin(self, request: Request, form: Mapping[str, str]) -> int:
-        """Note a call to STS as it comes; return the number to finish it by."""
+        """Record a request to STS; return its number for `finish`."""
         token = form.get("WebIdentityToken")
         call = StsCall(
             at=time.monotonic(),
@@ -102,18 +102,18 @@ class CallLog:
             return self._count
 
     def finish(self, number: int, outcome: str, access_key_id: str | None) -> None:
-        """Note what became of it."""
+        """Record the outcome of a request to STS."""
         with self._lock:
             if call := self._sts.get(number):
                 self._sts[number] = replace(call, outcome=outcome, access_key_id=access_key_id)
 
-    def saw_s3(self, call: S3Call) -> None:
-        """Note a request to S3."""
+    def add_s3(self, call: S3Call) -> None:
+        """Record a request to S3."""
         with self._lock:
             self._s3.append(call)
 
     def sts_calls(self) -> list[StsCall]:
-        """Return the calls to STS, oldest first."""
+        """Return the requests to STS, oldest first."""
         with self._lock:
             return list(self._sts.values())
 
@@ -123,7 +123,7 @@ class CallLog:
             return list(self._s3)
 
     def reset(self) -> None:
-        """Forget all calls."""
+        """Drop all records."""
         with self._lock:
             self._sts.clear()
             self._s3.clear()

@@ -1,4 +1,4 @@
-"""moto's server, called in this process: IAM and S3, and what is stored in its IAM."""
+"""moto as a WSGI application in this process: IAM and S3, and lookups in its IAM."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ __all__ = ["Moto"]
 
 
 class Moto:
-    """The one moto of this process: its state is global, whoever calls it."""
+    """moto of this process; its state is global."""
 
     def __init__(self) -> None:
         self._application = DomainDispatcherApplication(create_backend_app)
 
     def begin(self) -> None:
-        """Forget what was before, unless somebody uses it.
+        """Empty moto's state.
 
         Raises:
-            RuntimeError: a `mock_aws` of moto is active, which would lose its buckets.
+            RuntimeError: moto's `mock_aws` is active and would lose its buckets.
         """
         if botocore_stubber.enabled:
             raise RuntimeError(
-                "moto's mock_aws is active in this process. Its state and the sandbox's are one, "
-                "which the sandbox begins by emptying: end the mock first, or put what the test "
-                "needs into the sandbox."
+                "moto's mock_aws is active in this process. The sandbox shares its state and would "
+                "empty it. End the mock first, or create the test's resources in the sandbox."
             )
         self.reset()
 
     def reset(self) -> None:
-        """Forget every bucket, role and provider."""
+        """Drop every bucket, role and provider."""
         headers = Message()
         headers["Host"] = "localhost"
         self.forward(Request("POST", "/moto-api/reset", "", headers, b""), "")
 
     def forward(self, request: Request, account_id: str) -> Reply:
-        """Return moto's answer to a request, as if it came from that account."""
+        """Return moto's response to a request of an account."""
         head: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
@@ -60,7 +59,7 @@ class Moto:
         return Reply(head["status"], head["headers"], body)
 
     def role(self, arn: str) -> Role | None:
-        """Return the role of that ARN as IAM has it, or None."""
+        """Return the role with an ARN, or None."""
         name = arn.rpartition("/")[2]
         roles = list(self._iam(arn).roles.values())
         return next((role for role in roles if role.name == name and role.arn == arn), None)
@@ -92,7 +91,7 @@ class Moto:
 
 
 def _environ(request: Request, account_id: str) -> dict[str, Any]:
-    """Return the request as WSGI (PEP 3333) has it."""
+    """Return the request as a WSGI environment (PEP 3333)."""
     host, _, port = request.headers["Host"].partition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -114,7 +113,7 @@ def _environ(request: Request, account_id: str) -> dict[str, Any]:
     }
     for name, value in request.headers.items():
         environ["HTTP_" + name.upper().replace("-", "_")] = value
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the body is whole by now
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the body is complete by now
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     environ["CONTENT_LENGTH"] = str(len(request.body))
     if account_id:

@@ -1,4 +1,4 @@
-"""What makes this process a pod's: the fixtures of pytest are made of it, and `in_a_pod` is it."""
+"""Run this process as in a pod: `in_a_pod`, and what the pytest fixtures use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unittest import mock
 import boto3
 
 import irsa_creds
-from irsa_creds.testing._environ import environ_of, is_of_aws
+from irsa_creds.testing._environ import is_aws_variable, pod_environ
 from irsa_creds.testing._irsa import Irsa
 from irsa_creds.testing._issuer import Issuer
 from irsa_creds.testing._sandbox import Sandbox
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    # From the variables that there are to those that are wanted; None: to be unset.
+    # From the existing variables to the changed ones; None means unset.
     _Choice = Callable[[Mapping[str, str]], Mapping[str, str | None]]
 
 __all__ = ["Irsa", "in_a_pod", "issuer", "pod_environment"]
@@ -29,16 +29,16 @@ __all__ = ["Irsa", "in_a_pod", "issuer", "pod_environment"]
 
 @contextmanager
 def in_a_pod(**arguments: Any) -> Iterator[Irsa]:
-    """Let this process be a pod's with IRSA, for as long as the block lasts.
+    """Run a block as in a pod with IRSA.
 
-    It is what the fixture `irsa` does for one test: for a fixture of another scope, unittest or a
-    notebook. One process has one at a time.
+    Use it where the fixture `irsa` does not fit: in a fixture of another scope, in unittest or in a
+    notebook. A process can be in one pod at a time.
 
     Args:
         **arguments: those of `Sandbox.deploy`, such as `bucket="reports"`.
 
     Raises:
-        RuntimeError: another sandbox is open in this process, or moto's `mock_aws` is.
+        RuntimeError: another sandbox is open in this process, or moto's `mock_aws` is active.
     """
     with issuer() as served, pod_environment(None, served, arguments) as made:
         yield made
@@ -46,7 +46,7 @@ def in_a_pod(**arguments: Any) -> Iterator[Irsa]:
 
 @contextmanager
 def issuer() -> Iterator[Issuer]:
-    """Serve one issuer to all tests of a process: making its key takes longer than the rest."""
+    """Serve an issuer for all tests of a process, because creating its key is slow."""
     with Issuer().serve() as served:
         yield served
 
@@ -55,44 +55,43 @@ def issuer() -> Iterator[Issuer]:
 def pod_environment(
     patch: pytest.MonkeyPatch | None, issuer: Issuer, arguments: Mapping[str, Any]
 ) -> Iterator[Irsa]:
-    """Let the process be a pod's, and leave neither provider nor session of it behind.
+    """Run a block as in a pod, and leave no provider and no session of it behind.
 
-    What `install()` has done stays, as in the application: a module is imported once only, and
-    the next test would have botocore's own provider without a word.
+    What `install()` has changed stays: an application's module calls it once, at its import, and
+    the next test would silently use botocore's own provider.
 
     Args:
-        patch: the test's own, with which it may set and unset the same variables; None: there is
-            no test.
+        patch: the test's own, so that it can change the same variables; None without a test.
         issuer: of the pod's tokens.
-        arguments: of `Sandbox.deploy`.
+        arguments: those of `Sandbox.deploy`.
     """
     issuer.reachable = True
     with (
-        # Before the rest: what is wrong with them would be so with an administrator's clients.
-        _variables(patch, lambda outer: dict.fromkeys(filter(is_of_aws, outer))),
+        # First, because invalid variables would break the administrator's clients too.
+        _variables(patch, lambda outer: dict.fromkeys(filter(is_aws_variable, outer))),
         Sandbox(issuer=issuer) as sandbox,
     ):
         pod = sandbox.deploy(**arguments)
         sandbox.reset_calls()
-        # Nothing of a shared cache is left then, wherever the application has it.
+        # A shared cache in the temporary directory then ends with the pod.
         directory = f"{pod.volume.directory.parent}"
         with (
-            _variables(patch, lambda outer: {**environ_of(pod, outer), "TMPDIR": directory}),
-            # It holds credentials, and clients made of it the address of another sandbox.
+            _variables(patch, lambda outer: {**pod_environ(pod, outer), "TMPDIR": directory}),
+            # It keeps credentials, and its clients keep the URL of another sandbox.
             mock.patch.object(boto3, "DEFAULT_SESSION", None),
         ):
-            _forget()
-            measured = _measuring()
+            _reset()
+            active = _active_instrumentation()
             try:
                 yield Irsa(sandbox, pod)
             finally:
-                _measure_no_more(unless=measured)
-                _forget()
+                _stop_instrumentation(unless=active)
+                _reset()
 
 
 @contextmanager
 def _variables(patch: pytest.MonkeyPatch | None, choose: _Choice) -> Iterator[None]:
-    """Set variables, or unset those that are None, and let them be as they were afterwards."""
+    """Set variables for a block; None unsets one."""
     if patch is not None:
         with _patched(patch, choose):
             yield
@@ -108,10 +107,10 @@ def _variables(patch: pytest.MonkeyPatch | None, choose: _Choice) -> Iterator[No
 
 @contextmanager
 def _patched(patch: pytest.MonkeyPatch, choose: _Choice) -> Iterator[None]:
-    """Set variables in the order of all that the test patches, and undo them with it.
+    """Set variables with the test's own `MonkeyPatch`, and keep them when the test calls `undo`.
 
-    A test that calls `undo` itself means its own patches: without these it would go on with the
-    keys of whoever runs it, at AWS.
+    Such a test means to undo its own patches. Without the pod's variables it would continue at AWS,
+    with the credentials of the developer.
     """
     undo = patch.undo
 
@@ -122,16 +121,16 @@ def _patched(patch: pytest.MonkeyPatch, choose: _Choice) -> Iterator[None]:
             else:
                 patch.setenv(name, value)
 
-    def undo_all_but_these() -> None:
+    def undo_and_reapply() -> None:
         undo()
         apply()
 
     apply()
-    patch.undo = undo_all_but_these  # type: ignore[method-assign] # of this one object alone
+    patch.undo = undo_and_reapply  # type: ignore[method-assign] # of this object only
     try:
         yield
     finally:
-        patch.undo = undo  # type: ignore[method-assign] # as it was
+        patch.undo = undo  # type: ignore[method-assign] # the original
 
 
 def _set(wanted: Mapping[str, str | None]) -> None:
@@ -142,22 +141,22 @@ def _set(wanted: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _forget() -> None:
-    """Forget the providers, and where the shared cache was."""
+def _reset() -> None:
+    """Drop the providers and the location of the shared cache."""
     irsa_creds.reset()
     store = sys.modules.get("irsa_creds._shared_cache.store")
     if store is not None:
         store.Store.at.cache_clear()
 
 
-def _measuring() -> Any:
-    """Return what `irsa_creds.opentelemetry.instrument()` has begun, if anything."""
+def _active_instrumentation() -> Any:
+    """Return what `irsa_creds.opentelemetry.instrument()` has started, or None."""
     module = sys.modules.get("irsa_creds.opentelemetry")
     return module and module._INSTRUMENTATION.active  # noqa: SLF001 - of this library
 
 
-def _measure_no_more(*, unless: Any) -> None:
-    """End what the test has begun: the next one may have a meter provider of its own."""
-    begun = _measuring()
-    if begun is not None and begun is not unless:
-        sys.modules["irsa_creds.opentelemetry"]._INSTRUMENTATION.stop(begun)  # noqa: SLF001 - as above
+def _stop_instrumentation(*, unless: Any) -> None:
+    """Stop what the test has started: the next test may have another meter provider."""
+    started = _active_instrumentation()
+    if started is not None and started is not unless:
+        sys.modules["irsa_creds.opentelemetry"]._INSTRUMENTATION.stop(started)  # noqa: SLF001 - as above

@@ -1,4 +1,4 @@
-"""What the pod identity webhook and kubelet give to one pod."""
+"""A pod: what the Pod Identity webhook and the kubelet set up for it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["Pod"]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod with a service account that is annotated with a role.
+    """A pod with IRSA.
 
     Attributes:
         namespace: of the service account.
         service_account: its name.
-        role_arn: of its annotation.
+        role_arn: the service account's annotation.
         provider_arn: of the IAM OIDC provider that its role trusts.
-        bucket: what its role may read and write; None for nothing.
+        bucket: the bucket that its role may read and write, or None.
         audience: of its tokens.
         issuer: of its tokens.
-        volume: where its token is projected.
+        volume: the volume of its token.
         environ: the variables injected into its containers.
     """
 
@@ -42,11 +42,11 @@ class Pod:
 
     @property
     def token_file(self) -> Path:
-        """Path of the projected token."""
+        """The path of the projected token."""
         return self.volume.token_file
 
     def token(self, **arguments: Any) -> str:
-        """Return a new token for this pod, without projecting it.
+        """Return a new token for this pod without projecting it.
 
         Args:
             **arguments: as in `Issuer.token`.
@@ -61,7 +61,7 @@ class Pod:
         )
 
     def rotate_token(self, **arguments: Any) -> str:
-        """Project a new token by kubelet's swap of `..data`, and return it.
+        """Project a new token as the kubelet does, and return it.
 
         Args:
             **arguments: as in `Issuer.token`, such as `lifetime` in seconds.

@@ -1,4 +1,4 @@
-"""What a policy says, by the evaluator of `irsa-creds explain`; where it cannot tell, an error."""
+"""Policy decisions by the evaluator of `irsa-creds explain`; an error if it cannot decide."""
 
 from __future__ import annotations
 
@@ -16,68 +16,68 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
     from irsa_creds.diagnosis._policy.request import Request
 
-__all__ = ["Question", "UnsupportedPolicyError", "allows", "trusts_caller", "trusts_token"]
+__all__ = ["SignedRequest", "UnsupportedPolicyError", "allows", "trusts_caller", "trusts_token"]
 
 
 class UnsupportedPolicyError(NotImplementedError):
-    """A policy uses what the sandbox cannot evaluate: to guess would be to lie."""
+    """A policy uses something that the sandbox cannot evaluate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a signed request asks of a policy.
+class SignedRequest:
+    """A signed request, as a policy sees it.
 
     Attributes:
         action: such as "s3:GetObject".
-        resource: an ARN; None asks a trust policy, which names no resource.
-        names: the AWS principals that mean the caller; empty where a permission policy is asked,
-            which names none.
-        facts: the condition keys that are known, in lower case, with their values; None: absent.
+        resource: an ARN; None for a trust policy, which names no resource.
+        principals: the AWS principals that match the caller; empty for a permission policy, which
+            names none.
+        facts: values of the known condition keys, in lower case; None means absent.
     """
 
     action: str
     resource: str | None = None
-    names: frozenset[str] = frozenset()
+    principals: frozenset[str] = frozenset()
     facts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     def trusts(self, kind: str, name: str) -> Truth:
-        """Return whether a principal is the caller."""
-        return None if name == "*" else kind == "AWS" and name in self.names
+        """Return whether a principal matches the caller."""
+        return None if name == "*" else kind == "AWS" and name in self.principals
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key."""
         return self.facts.get(key.lower(), UNKNOWN)
 
 
-def allows(documents: Iterable[str], question: Question) -> bool:
-    """Return whether permission policies allow it.
+def allows(documents: Iterable[str], request: SignedRequest) -> bool:
+    """Return whether permission policies allow a request.
 
     Args:
         documents: policies as JSON.
-        question: what is asked.
+        request: the signed request.
 
     Raises:
-        UnsupportedPolicyError: that depends on what the sandbox does not know.
+        UnsupportedPolicyError: the sandbox cannot decide.
     """
     policies = [_parsed(parse_permissions, document) for document in documents]
-    return _decided(judge_action(policies, question, question.action))
+    return _decided(judge_action(policies, request, request.action))
 
 
-def trusts_caller(document: str, question: Question) -> bool:
-    """Return whether a role's trust policy lets a caller who signs in.
+def trusts_caller(document: str, request: SignedRequest) -> bool:
+    """Return whether a trust policy allows a signed request.
 
     Raises:
-        UnsupportedPolicyError: that depends on what the sandbox does not know.
+        UnsupportedPolicyError: the sandbox cannot decide.
     """
     policy = _parsed(parse_policy, document)
-    return _decided(judge_action([policy], question, question.action))
+    return _decided(judge_action([policy], request, request.action))
 
 
 def trusts_token(document: str, request: Request) -> bool:
-    """Return whether a role's trust policy lets the bearer of a token in.
+    """Return whether a trust policy allows a request with a token.
 
     Raises:
-        UnsupportedPolicyError: that depends on what the sandbox does not know.
+        UnsupportedPolicyError: the sandbox cannot decide.
     """
     return _decided(judge(_parsed(parse_policy, document), request))
 
@@ -87,8 +87,8 @@ def _parsed(parse: Callable[[str], Policy], document: str) -> Policy:
     try:
         return parse(document)
     except PolicyError as error:
-        trouble = str(error)
-    raise UnsupportedPolicyError(f"The sandbox does not evaluate this policy. {trouble}")
+        reason = str(error)
+    raise UnsupportedPolicyError(f"The sandbox cannot evaluate this policy. {reason}")
 
 
 def _decided(judgement: Judgement) -> bool:
@@ -96,13 +96,13 @@ def _decided(judgement: Judgement) -> bool:
         return judgement.verdict == "allow"
     unknown = [reason for one in judgement.statements for reason in _unknown(one)]
     raise UnsupportedPolicyError(
-        f"The sandbox cannot tell whether the policy allows {judgement.action}: "
+        f"The sandbox cannot decide whether the policy allows {judgement.action}: "
         f"{'; '.join(unknown)}."
     )
 
 
 def _unknown(judged: Judged) -> Iterator[str]:
-    """Yield what is not known of a statement that may decide."""
+    """Yield why the sandbox cannot decide a statement."""
     if judged.truth is not None:
         return
     name = judged.statement.name
@@ -112,4 +112,4 @@ def _unknown(judged: Judged) -> Iterator[str]:
         yield f"{name} has a variable in its resources"
     for condition, truth in judged.conditions:
         if truth is None:
-            yield f"{name} asks for {condition.key} under {condition.operator}"
+            yield f"{name} tests {condition.key} with {condition.operator}"

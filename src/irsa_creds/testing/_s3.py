@@ -1,4 +1,4 @@
-"""Which IAM action an S3 request asks for, as the Service Authorization Reference has it."""
+"""The IAM action of an S3 request (source: the Service Authorization Reference)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OBJECT = {
     "POST": "PutObject",
     "DELETE": "DeleteObject",
 }
-# Query parameters that name another thing than the bucket or object itself.
+# Query parameters that address something other than the bucket or the object.
 _SUBRESOURCES = {
     "accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering",
     "inventory", "legal-hold", "lifecycle", "location", "logging", "metrics", "notification",
@@ -53,33 +53,37 @@ _SUB_ACTIONS = {
 
 
 def s3_permissions(request: Request, partition: str) -> Iterator[tuple[str, str]]:
-    """Yield the (action, resource ARN) pairs that a caller needs for this request.
+    """Yield the (action, resource ARN) pairs that a request needs.
 
     Raises:
-        UnsupportedPolicyError: the sandbox does not know what the request asks for.
+        UnsupportedPolicyError: the sandbox does not know the request's action.
     """
     bucket, _, key = unquote(request.path).lstrip("/").partition("/")
     arn = f"arn:{partition}:s3:::{bucket}"
     names = {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
-    asked = names & _SUBRESOURCES
+    subresources = names & _SUBRESOURCES
     if not bucket:
         yield "s3:ListAllMyBuckets", "*"
-    elif asked == {"delete"} and request.method == "POST":
+    elif subresources == {"delete"} and request.method == "POST":
         yield "s3:DeleteObject", f"{arn}/*"
     else:
         kind = "object" if key else "bucket"
-        yield f"s3:{_action(kind, request.method, asked)}", f"{arn}/{key}" if key else arn
+        yield f"s3:{_action(kind, request.method, subresources)}", f"{arn}/{key}" if key else arn
     if source := request.headers.get("x-amz-copy-source"):
         path = unquote(source).lstrip("/").partition("?")[0]
         yield "s3:GetObject", f"arn:{partition}:s3:::{path}"
 
 
-def _action(kind: str, method: str, asked: set[str]) -> str:
+def _action(kind: str, method: str, subresources: set[str]) -> str:
     plain = (_OBJECT if kind == "object" else _BUCKET).get(method)
-    known = [_SUB_ACTIONS.get((kind, method, name)) for name in asked] if asked else [plain]
+    known = (
+        [_SUB_ACTIONS.get((kind, method, name)) for name in subresources]
+        if subresources
+        else [plain]
+    )
     for action in filter(None, known):
         return action
     raise UnsupportedPolicyError(
-        f"The sandbox does not know the IAM action of {method} {kind}?{'&'.join(sorted(asked))}; "
-        "make this call with an administrator's client."
+        f"The sandbox does not know the IAM action of {method} {kind}?"
+        f"{'&'.join(sorted(subresources))}; make this call with an administrator's client."
     )

@@ -1,4 +1,4 @@
-"""The IRSA story on one machine: issuer, STS, IAM and S3 on 127.0.0.1, and pods."""
+"""IRSA on one machine: issuer, STS, IAM and S3 on 127.0.0.1, and pods."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Sandbox"]
 
-# moto's state is one per process, so one sandbox may be open at a time.
+# moto has one state per process, so one sandbox can be open at a time.
 _OPEN = threading.Lock()
 
 
 class Sandbox:
-    """A verifying STS, an OIDC issuer, IAM and S3 on the loopback, for as long as it is entered.
+    """A verifying STS, an OIDC issuer, IAM and S3 on the loopback, inside a `with` block.
 
-    Everything is real HTTP, so other processes may use it as well. IAM and S3 are moto's.
+    Everything is served over HTTP, so other processes can use it. IAM and S3 are moto's.
 
     Args:
-        region: what pods and administrators are told.
+        region: the region of pods and administrators.
         account_id: the default account, twelve digits.
-        issuer: the cluster's OIDC issuer; None makes one whose URL is its loopback address.
-        clock: seconds since the epoch, by which tokens are signed and credentials end.
+        issuer: the cluster's OIDC issuer; None creates one with a loopback URL.
+        clock: seconds since the epoch, for the times of tokens and credentials.
 
     Attributes:
-        faults: what goes wrong with STS.
-        endpoint_url: one address for STS, IAM and S3.
-        sts_url: an address for STS alone, which is the one that "refuse" closes.
+        faults: faults to inject into STS.
+        endpoint_url: one URL for STS, IAM and S3.
+        sts_url: a URL for STS alone; the outage "refuse" closes its port.
     """
 
     endpoint_url: str
@@ -96,22 +96,22 @@ class Sandbox:
     def __enter__(self) -> Self:
         if not _OPEN.acquire(blocking=False):
             raise RuntimeError(
-                "Another Sandbox is open in this process, by `irsa` or `in_a_pod` perhaps; moto's "
-                "state is one, so share that one."
+                "Another Sandbox is open in this process, perhaps opened by `irsa` or `in_a_pod`. "
+                "moto has one state per process: use the open Sandbox."
             )
         with ExitStack() as stack:
             stack.callback(_OPEN.release)
             self._moto.begin()
             stack.callback(self._moto.reset)
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            common = stack.enter_context(LoopbackServer(self._services.any))
+            common = stack.enter_context(LoopbackServer(self._services.common))
             self._sts_server = stack.enter_context(LoopbackServer(self._services.sts))
             self.endpoint_url, self.sts_url = common.url, self._sts_server.url
             self._admin.endpoint_url = self.endpoint_url
             if self.faults.outage == "refuse":
                 self._refuse(True)
             stack.callback(self._admin.close)
-            # Callbacks run last to first: whoever still waits for a slow answer is freed first.
+            # Callbacks run last to first: requests that still wait for a slow response end first.
             stack.callback(self._closing.set)
             stack.callback(self.faults.clear)
             self._exit = stack.pop_all()
@@ -124,7 +124,7 @@ class Sandbox:
 
     @property
     def lifetime(self) -> float | None:
-        """Seconds that new credentials last, whatever was asked; None is as asked."""
+        """The lifetime of new credentials in seconds; None means as requested."""
         return self._sts.lifetime
 
     @lifetime.setter
@@ -133,12 +133,12 @@ class Sandbox:
 
     @property
     def sts_calls(self) -> list[StsCall]:
-        """Every request that reached STS since the start or `reset_calls`, oldest first."""
+        """All requests to STS since the start or `reset_calls`, oldest first."""
         return self._log.sts_calls()
 
     @property
     def s3_identities(self) -> list[S3Call]:
-        """The last 10,000 requests that reached S3, each with the identity that S3 saw."""
+        """The last 10,000 requests to S3, each with its caller."""
         return self._log.s3_calls()
 
     def reset_calls(self) -> None:
@@ -146,25 +146,25 @@ class Sandbox:
         self._log.reset()
 
     def expire_credentials(self) -> None:
-        """End all credentials that STS gave out until now, whatever they say of themselves."""
+        """Expire all credentials of STS now, before their own expiration."""
         self._identities.expire_all()
 
     def add_issuer(self, issuer: Issuer) -> Issuer:
-        """Serve the issuer until the sandbox ends, and let STS find its keys.
+        """Serve another issuer until the sandbox ends, and give STS its keys.
 
         Args:
-            issuer: of another cluster, or of a CI system.
+            issuer: that of another cluster or of a CI system.
         """
         self._exit.enter_context(issuer.serve())
         self._issuers[issuer.url] = issuer
         return issuer
 
     def client(self, service: str, *, account_id: str | None = None) -> Any:
-        """Return an ordinary boto3 client with an administrator's static keys.
+        """Return a boto3 client with an administrator's static keys.
 
         Args:
             service: "iam", "s3" or "sts".
-            account_id: None is the default account.
+            account_id: None takes the default account.
         """
         return self._admin.client(service, self._identities.admin(account_id or self.account_id))
 
@@ -183,22 +183,22 @@ class Sandbox:
         trust_policy: Mapping[str, Any] | None = None,
         permissions: Mapping[str, Any] | None = None,
     ) -> Pod:
-        """Set IRSA up for one service account, step by step as its user would, and start a pod.
+        """Set up IRSA for one service account as its users do, and create a pod.
 
         Source of the steps: "IAM roles for service accounts", Amazon EKS User Guide.
 
         Args:
             namespace: of the service account.
             service_account: its name.
-            role: name of the role to make.
-            bucket: made where it is missing; None for a role that may do nothing.
-            account_id: the role's account; None is the default one.
-            issuer: of the pod's token; None is the sandbox's.
+            role: name of the new role.
+            bucket: created if missing; None for a role without permissions.
+            account_id: the role's account; None takes the default account.
+            issuer: of the pod's token; None takes the sandbox's.
             audience: of the pod's token and of the trust policy.
             token_lifetime: seconds.
             max_session_duration: of the role, in seconds.
-            trust_policy: in place of the one with `StringEquals` on `aud` and `sub`.
-            permissions: in place of the policy for that one bucket.
+            trust_policy: replaces the policy with `StringEquals` on `aud` and `sub`.
+            permissions: replaces the policy for the bucket.
         """
         issuer = issuer or self.issuer
         iam = self.client("iam", account_id=account_id)
@@ -232,13 +232,13 @@ class Sandbox:
 
     def _environ(self, role_arn: str, token_file: str) -> dict[str, str]:
         return {
-            # What the pod identity webhook injects.
+            # The Pod Identity webhook injects these.
             "AWS_ROLE_ARN": role_arn,
             "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-            # What leads to the sandbox, and nowhere else.
+            # These keep the program inside the sandbox.
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_STS": self.sts_url,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback that can also answer badly."""
+"""An HTTP server on the loopback that can also send broken responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Delivery", "LoopbackServer", "Reply", "Request"]
 
 _HOST = "127.0.0.1"
 _LOG = logging.getLogger("irsa_creds.testing")
-# A thousand threads may knock at the same moment.
+# A thousand threads may connect at the same moment.
 _BACKLOG = 1024
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
@@ -39,7 +39,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came: the path and the query still percent-encoded."""
+    """A request, with path and query still percent-encoded."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `Content-Length` is added where it is missing."""
+    """A response; `Content-Length` is added if it is missing."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,7 +59,7 @@ class Reply:
     interval: float = 1.0
 
     def head(self) -> bytes:
-        """Return status line and headers as bytes."""
+        """Return the status line and the headers as bytes."""
         lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if not any(name.lower() == "content-length" for name in self.headers):
@@ -68,11 +68,11 @@ class Reply:
 
 
 class LoopbackServer:
-    """Serve `respond` on 127.0.0.1, one daemon thread per connection, HTTP/1.1 kept alive.
+    """Serve HTTP/1.1 on 127.0.0.1, with one daemon thread per connection.
 
     Args:
-        respond: makes the reply to a request; called on many threads.
-        port: 0 for one that the system chooses.
+        respond: returns the reply to a request; called on many threads.
+        port: 0 lets the system choose.
     """
 
     def __init__(self, respond: Callable[[Request], Reply], port: int = 0) -> None:
@@ -91,34 +91,34 @@ class LoopbackServer:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        for thread in self._hang_up():
+        for thread in self._close_connections():
             thread.join()
         self._listener.close()
 
     def listen(self) -> None:
-        """Take connections, for the first time or again after `refuse`."""
+        """Accept connections, at the start or again after `refuse`."""
         self._listener.listen(_BACKLOG)
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
     def refuse(self) -> None:
-        """Cut every connection and let new ones be refused, while the port stays ours."""
-        self._hang_up()
+        """Close all connections and refuse new ones, but keep the port."""
+        self._close_connections()
         self._listener.close()
-        # Bound but not listening: the kernel refuses, and nobody else can take the port.
+        # The kernel refuses connections to a bound port without a listener.
         self._listener = _bound(self.port)
 
-    def _hang_up(self) -> list[threading.Thread]:
-        """Cut all connections; return the threads that are about to end for it."""
+    def _close_connections(self) -> list[threading.Thread]:
+        """Close all connections; return their threads, which end soon."""
         acceptor, self._acceptor = self._acceptor, None
         if acceptor is not None:
-            # A connection of our own is what wakes a blocked accept() on every platform.
+            # Connecting wakes a blocked accept() on every platform.
             socket.create_connection((_HOST, self.port), timeout=5).close()
             acceptor.join()
         with self._lock:
             connections = dict(self._connections)
         for connection in connections.values():
-            with suppress(OSError):  # its thread may have closed it by now
+            with suppress(OSError):  # its thread may have closed it
                 connection.shutdown(socket.SHUT_RDWR)
         return list(connections)
 
@@ -135,8 +135,8 @@ class LoopbackServer:
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         try:
-            with suppress(OSError):  # clients hang up as they like
-                _Handler(connection, address, self)  # type: ignore[arg-type]  # quacks enough
+            with suppress(OSError):  # the client may disconnect at any time
+                _Handler(connection, address, self)  # type: ignore[arg-type]  # a duck type of it
         finally:
             connection.close()
             with self._lock:
@@ -144,21 +144,21 @@ class LoopbackServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads requests with the standard library's parser, writes replies in one piece."""
+    """Reads requests with the standard library's parser."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: LoopbackServer  # type: ignore[assignment]
 
     def _exchange(self) -> None:
-        # Some send the whole URL, which servers must take as well (RFC 9112, section 3.2.2).
+        # Servers must accept an absolute URL too (RFC 9112, section 3.2.2).
         target = re.sub("^https?://[^/?]*", "", self.path, flags=re.IGNORECASE)
         path, _, query = target.partition("?")
         request = Request(self.command, path, query, self.headers, self._body())
         try:
             reply = self.server.respond(request)
-        except Exception:  # noqa: BLE001 - a bug of ours must not look like a network failure
-            _LOG.exception("The sandbox failed to answer %s %s", self.command, path)
+        except Exception:  # noqa: BLE001 - a bug in the sandbox must not look like a network failure
+            _LOG.exception("The sandbox failed at %s %s", self.command, path)
             reply = Reply(500, {"Content-Type": "text/plain"}, b"the sandbox failed: see its log")
         self._send(reply)
 
@@ -188,9 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Delivery.HEADER_DRIP:
                 self._drip(reply.head() + body, reply.interval)
             case Delivery.SILENCE:
-                # Returns when the client gives up, or when the server stops.
+                # Returns when the client disconnects or the server stops.
                 self.rfile.read()
-            case _:  # RESET: a close with no time to linger sends RST
+            case _:  # RESET: closing with a linger time of 0 sends RST
                 self.connection.setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )
@@ -202,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: tests read `sts_calls` instead."""
+        """Log nothing: tests read `sts_calls` instead."""
 
 
 def _bound(port: int) -> socket.socket:

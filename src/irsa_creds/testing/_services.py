@@ -1,4 +1,4 @@
-"""The front of the sandbox: whose request it is, whether they may, and who answers it."""
+"""Request handling of the sandbox: authenticate, authorize, dispatch to a service."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from irsa_creds.testing._answers import AwsError, query_error, query_result, s3_error
 from irsa_creds.testing._log import S3Call
-from irsa_creds.testing._policy import Question, UnsupportedPolicyError
+from irsa_creds.testing._policy import SignedRequest, UnsupportedPolicyError
+from irsa_creds.testing._responses import AwsError, query_error, query_result, s3_error
 from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._sigv4 import read_signature
 from irsa_creds.testing._sts import check_permission
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from irsa_creds.testing._answers import Tree
     from irsa_creds.testing._faults import Faults
     from irsa_creds.testing._identity import Identities, Identity
     from irsa_creds.testing._log import CallLog
     from irsa_creds.testing._moto import Moto
+    from irsa_creds.testing._responses import Tree
     from irsa_creds.testing._server import Reply, Request
     from irsa_creds.testing._sigv4 import Signature
     from irsa_creds.testing._sts import Sts
@@ -35,7 +35,7 @@ _LOG = logging.getLogger("irsa_creds.testing")
 
 
 class Services:
-    """STS, IAM and S3 behind one address."""
+    """STS, IAM and S3 behind one URL."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Services:
         self._clock = clock
         self._closing = closing
 
-    def any(self, request: Request) -> Reply:
-        """Answer at the common address: the signature's scope tells the service."""
+    def common(self, request: Request) -> Reply:
+        """Handle a request to the common URL; the signature's scope names the service."""
         try:
             signature = read_signature(request)
         except AwsError as error:
@@ -72,11 +72,11 @@ class Services:
             case "s3":
                 return self._s3(request, signature)
         return s3_error(
-            _unsupported(f"The sandbox speaks STS, IAM and S3, not {signature.service}.")
+            _unsupported(f"The sandbox serves STS, IAM and S3, not {signature.service}.")
         )
 
     def sts(self, request: Request) -> Reply:
-        """Answer as STS, with the faults that are on."""
+        """Handle a request to STS, with the current faults."""
         form = _form(request)
         number = self._log.begin(request, form)
         self._closing.wait(self._faults.latency)
@@ -129,7 +129,7 @@ class Services:
     def _iam(self, request: Request, signature: Signature) -> Reply:
         try:
             caller = self._identities.authenticate(request, signature)
-            # Only the action is looked at: IAM's resources are not the sandbox's matter.
+            # The sandbox checks IAM's actions, not IAM's resources.
             self._permit(caller, f"iam:{_form(request).get('Action')}", "*")
         except UnsupportedPolicyError as error:
             return query_error("iam", _unsupported(str(error)))
@@ -140,15 +140,18 @@ class Services:
     def _s3(self, request: Request, signature: Signature | None) -> Reply:
         caller = None
         try:
-            caller = self._s3_caller(request, signature)
-            for action, resource in _s3_needs(request, caller):
-                self._permit(caller, action, resource)
+            if signature is None:
+                raise AwsError("AccessDenied", "Access Denied")  # noqa: TRY301 - as S3's other errors
+            caller = self._identities.authenticate(request, signature)
+            if caller.role:
+                for action, resource in s3_permissions(request, caller.arn.split(":")[1]):
+                    self._permit(caller, action, resource)
             reply = self._moto.forward(request, caller.account_id)
         except UnsupportedPolicyError as error:
             reply = s3_error(_unsupported(str(error)))
         except AwsError as error:
             reply = s3_error(error)
-        self._log.saw_s3(
+        self._log.add_s3(
             S3Call(
                 at=time.monotonic(),
                 access_key_id=signature.access_key_id if signature else None,
@@ -160,13 +163,8 @@ class Services:
         )
         return self._dated(reply)
 
-    def _s3_caller(self, request: Request, signature: Signature | None) -> Identity:
-        if signature is None:
-            raise AwsError("AccessDenied", "Access Denied")
-        return self._identities.authenticate(request, signature)
-
     def _permit(self, caller: Identity, action: str, resource: str) -> None:
-        if not check_permission(self._moto, caller, Question(action, resource=resource)):
+        if not check_permission(self._moto, caller, SignedRequest(action, resource=resource)):
             raise AwsError(
                 "AccessDenied",
                 f"User: {caller.arn} is not authorized to perform: {action} on resource: "
@@ -180,12 +178,8 @@ class Services:
         return replace(reply, headers={**reply.headers, **({"Date": header} if header else {})})
 
 
-def _s3_needs(request: Request, caller: Identity) -> Iterable[tuple[str, str]]:
-    return s3_permissions(request, caller.arn.split(":")[1]) if caller.role else ()
-
-
 def _form(request: Request) -> dict[str, str]:
-    """Return the parameters of a query-protocol request."""
+    """Return the parameters of a request in the query protocol."""
     kind = request.headers.get("Content-Type", "")
     if request.method == "POST" and kind.startswith("application/x-www-form-urlencoded"):
         return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
@@ -194,5 +188,5 @@ def _form(request: Request) -> dict[str, str]:
 
 def _unsupported(message: str) -> AwsError:
     _LOG.error("%s", message)
-    # 501 and not 500: no client tries that again.
+    # No client retries 501, unlike 500.
     return AwsError("NotImplemented", message)

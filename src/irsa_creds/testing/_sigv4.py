@@ -1,4 +1,4 @@
-"""AWS's Signature Version 4, read back: by botocore's own arithmetic."""
+"""Parsing and verification of AWS Signature Version 4, with botocore's own signer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from irsa_creds.testing._answers import AwsError
+from irsa_creds.testing._responses import AwsError
 
 if TYPE_CHECKING:
     from irsa_creds.testing._server import Request
@@ -32,13 +32,13 @@ class Signature:
     """The parts of a signature, from the header or from a presigned URL.
 
     Attributes:
-        access_key_id: whose key signed.
+        access_key_id: of the signing key.
         region: of the scope.
         service: of the scope, such as "s3".
         signed_headers: their names, in lower case.
-        timestamp: when it was signed, as sent.
+        timestamp: the time of signing, as sent.
         value: the signature, in hex.
-        session_token: sent with it, or None.
+        session_token: sent with the signature, or None.
         valid_until: seconds since the epoch for a presigned URL, else None.
     """
 
@@ -52,7 +52,7 @@ class Signature:
     valid_until: float | None = None
 
     def expected(self, request: Request, secret_access_key: str) -> str:
-        """Return the signature that this request would carry with that secret."""
+        """Return the correct signature of a request for a secret key."""
         kinds = (
             (S3SigV4Auth, S3SigV4QueryAuth) if self.service == "s3" else (SigV4Auth, SigV4QueryAuth)
         )
@@ -75,15 +75,15 @@ class Signature:
 
 
 def read_signature(request: Request) -> Signature | None:
-    """Return the request's signature; None where there is none.
+    """Return the request's signature, or None.
 
     Raises:
-        AwsError: there is one, of a kind that is not understood.
+        AwsError: the signature is malformed or has another version.
     """
     query = parse_qs(request.query)
     if "X-Amz-Signature" in query:
         return _presigned({name: values[0] for name, values in query.items()})
-    # Version 2 comes as one of two parameters or as another header.
+    # Version 2 uses this parameter, or the same header.
     authorization = request.headers.get("Authorization") or "".join(query.get("Signature", []))
     if not authorization:
         return None

@@ -1,4 +1,4 @@
-"""An STS that verifies: three actions, in AWS's order, words and limits."""
+"""A verifying STS, with the limits and the messages of AWS, and its order of checks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._policy.parse import PolicyError, parse_permissions
 from irsa_creds.diagnosis._policy.request import Request
-from irsa_creds.testing._answers import AwsError
-from irsa_creds.testing._policy import Question, allows, trusts_caller, trusts_token
+from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
+from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._webidentity import verify_token
 
 if TYPE_CHECKING:
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
     from moto.iam.models import Role
 
-    from irsa_creds.testing._answers import Tree
     from irsa_creds.testing._faults import Faults
     from irsa_creds.testing._identity import Identities, Identity
     from irsa_creds.testing._issuer import Issuer
     from irsa_creds.testing._moto import Moto
+    from irsa_creds.testing._responses import Tree
 
 __all__ = ["Sts", "check_permission"]
 
 _DEFAULT_DURATION = 3600
-_SHORTEST, _LONGEST = 900, 43_200
+_DURATIONS = 900, 43_200
 _CHAINED = 3600
 _POLICY_LIMIT = 2048
 _POLICY_ARNS = 10
 _ROLE_ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::\d{12}:role/[\w+=,.@/-]+")
-# Longest and shortest of each, and what it may consist of. Source: the STS API reference.
+# Shortest and longest length, and allowed characters. Source: the STS API reference.
 _PARAMETERS = {
-    "RoleArn": (20, 2048, r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uFFFF]+"),
-    "RoleSessionName": (2, 64, r"[\w+=,.@-]*"),
-    "WebIdentityToken": (4, 20_000, None),
+    "RoleArn": ((20, 2048), r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uFFFF]+"),
+    "RoleSessionName": ((2, 64), r"[\w+=,.@-]*"),
+    "WebIdentityToken": ((4, 20_000), None),
 }
 _EXPIRED_AGO = 60.0
 
 
 class Sts:
-    """The actions of STS over the roles and providers in moto's IAM.
+    """Actions of STS with the roles and OIDC providers in moto's IAM.
 
     Attributes:
-        lifetime: seconds that credentials last, over what was asked; None for as asked.
+        lifetime: seconds; replaces the requested duration; None means as requested.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Sts:
         """Return the result element of AssumeRoleWithWebIdentity.
 
         Raises:
-            AwsError: AWS would refuse.
-            UnsupportedPolicyError: the trust policy asks for what the sandbox does not know.
+            AwsError: AWS would return this error.
+            UnsupportedPolicyError: the sandbox cannot decide on the trust policy.
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName", "WebIdentityToken"))
         arn = form["RoleArn"]
@@ -102,8 +102,8 @@ class Sts:
         """Return the result element of AssumeRole.
 
         Raises:
-            AwsError: AWS would refuse.
-            UnsupportedPolicyError: a policy asks for what the sandbox does not know.
+            AwsError: AWS would return this error.
+            UnsupportedPolicyError: the sandbox cannot decide on a policy.
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName"))
         role = self._moto.role(form["RoleArn"])
@@ -121,26 +121,28 @@ class Sts:
         return self._session(role, form)
 
     def _may_assume(self, role: Role, form: Mapping[str, str], caller: Identity) -> bool:
-        """Return what trust policy and caller's policies say together."""
+        """Return whether the trust policy and the caller's policies allow AssumeRole."""
         external_id = form.get("ExternalId")
         facts = {
             "sts:externalid": (external_id,) if external_id else None,
             "sts:rolesessionname": (form["RoleSessionName"],),
         }
-        root = caller.arn.split(":")[1], caller.account_id
-        by_name = frozenset({caller.arn, *([caller.role] if caller.role else [])})
-        by_account = frozenset({f"arn:{root[0]}:iam::{root[1]}:root", caller.account_id})
+        partition, account = caller.arn.split(":")[1], caller.account_id
+        by_name = frozenset(filter(None, (caller.arn, caller.role)))
+        by_account = frozenset({f"arn:{partition}:iam::{account}:root", account})
 
-        def trusts(names: frozenset[str]) -> bool:
-            question = Question("sts:AssumeRole", names=names, facts=facts)
-            return trusts_caller(role.assume_role_policy_document, question)
+        def trusts(principals: frozenset[str]) -> bool:
+            request = SignedRequest("sts:AssumeRole", principals=principals, facts=facts)
+            return trusts_caller(role.assume_role_policy_document, request)
 
-        # Within an account a trust policy that names the caller is enough by itself.
-        if caller.account_id == role.account_id and trusts(by_name):
+        # Within one account, a trust policy that names the caller suffices.
+        if account == role.account_id and trusts(by_name):
             return True
         if not trusts(by_name | by_account):
             return False
-        return check_permission(self._moto, caller, Question("sts:AssumeRole", resource=role.arn))
+        return check_permission(
+            self._moto, caller, SignedRequest("sts:AssumeRole", resource=role.arn)
+        )
 
     def _session(self, role: Role, form: Mapping[str, str]) -> dict[str, Tree]:
         duration = int(form.get("DurationSeconds", _DEFAULT_DURATION))
@@ -174,7 +176,7 @@ class Sts:
             return self._clock() - _EXPIRED_AGO
         if self.lifetime is not None:
             return self._clock() + self.lifetime
-        # AWS ends on a whole second.
+        # AWS's expirations are whole seconds.
         return math.floor(self._clock() + duration)
 
     def _session_policies(self, role_arn: str, form: Mapping[str, str]) -> tuple[str, ...]:
@@ -187,12 +189,12 @@ class Sts:
         return tuple(documents)
 
 
-def check_permission(moto: Moto, caller: Identity, question: Question) -> bool:
-    """Return whether the caller's own policies, and its session's, allow what is asked."""
+def check_permission(moto: Moto, caller: Identity, request: SignedRequest) -> bool:
+    """Return whether the policies of the caller's role and session allow a request."""
     if caller.role is None:
         return True
-    return allows(moto.permissions(caller.role), question) and (
-        not caller.session_policies or allows(caller.session_policies, question)
+    return allows(moto.permissions(caller.role), request) and (
+        not caller.session_policies or allows(caller.session_policies, request)
     )
 
 
@@ -201,16 +203,9 @@ def _check_parameters(form: Mapping[str, str], required: tuple[str, ...]) -> Non
         value = form.get(name)
         if value is None:
             raise _constraint(name, None, "Member must not be null")
-        shortest, longest, pattern = _PARAMETERS[name]
+        lengths, pattern = _PARAMETERS[name]
         shown = None if name == "WebIdentityToken" else value
-        if len(value) < shortest:
-            raise _constraint(
-                name, shown, f"Member must have length greater than or equal to {shortest}"
-            )
-        if len(value) > longest:
-            raise _constraint(
-                name, shown, f"Member must have length less than or equal to {longest}"
-            )
+        _check_range(name, shown, "length", len(value), lengths)
         if pattern and not re.fullmatch(pattern, value, re.ASCII if name != "RoleArn" else 0):
             raise _constraint(
                 name, value, f"Member must satisfy regular expression pattern: {pattern}"
@@ -226,31 +221,28 @@ def _check_duration(text: str | None) -> None:
         return
     if not re.fullmatch(r"-?\d+", text):
         raise AwsError("MalformedInput", "DurationSeconds is not a number")
-    for limit, holds, words in (
-        (_SHORTEST, int(text) >= _SHORTEST, "greater"),
-        (_LONGEST, int(text) <= _LONGEST, "less"),
-    ):
-        if not holds:
-            raise _constraint(
-                "DurationSeconds", text, f"Member must have value {words} than or equal to {limit}"
-            )
+    _check_range("DurationSeconds", text, "value", int(text), _DURATIONS)
 
 
 def _check_policies(form: Mapping[str, str]) -> None:
     policy = form.get("Policy")
     if policy is not None:
-        if len(policy) > _POLICY_LIMIT:
-            raise _constraint(
-                "Policy", None, f"Member must have length less than or equal to {_POLICY_LIMIT}"
-            )
+        _check_range("Policy", None, "length", len(policy), (0, _POLICY_LIMIT))
         try:
             parse_permissions(policy)
         except PolicyError:
             raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.") from None
-    if len(_policy_arns(form)) > _POLICY_ARNS:
-        raise _constraint(
-            "PolicyArns", None, f"Member must have length less than or equal to {_POLICY_ARNS}"
-        )
+    _check_range("PolicyArns", None, "length", len(_policy_arns(form)), (0, _POLICY_ARNS))
+
+
+def _check_range(
+    name: str, shown: str | None, what: str, number: int, bounds: tuple[int, int]
+) -> None:
+    least, most = bounds
+    if number < least:
+        raise _constraint(name, shown, f"Member must have {what} greater than or equal to {least}")
+    if number > most:
+        raise _constraint(name, shown, f"Member must have {what} less than or equal to {most}")
 
 
 def _policy_arns(form: Mapping[str, str]) -> list[str]:
@@ -261,7 +253,7 @@ def _policy_arns(form: Mapping[str, str]) -> list[str]:
 
 def _timestamp(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
-    # Short lifetimes need the fraction; AWS's whole seconds have none.
+    # Only the short lifetimes of tests need the fraction.
     digits = "" if moment.microsecond == 0 else f".{moment.microsecond:06d}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"
 

@@ -1,4 +1,4 @@
-"""A projected volume that changes as kubelet changes it: by one rename of `..data`."""
+"""A projected volume that is updated as the kubelet does it: by one rename of `..data`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ProjectedVolume:
     Source: `AtomicWriter` in Kubernetes' pkg/volume/util/atomic_writer.go.
 
     Args:
-        directory: made where it is missing.
-        filename: of the token in it.
-        mode: of the token's file; kubelet's is 0644, or 0600 where the pod sets `runAsUser`.
+        directory: created if missing.
+        filename: name of the token file.
+        mode: of the token file; the kubelet uses 0644, or 0600 if the pod sets `runAsUser`.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class ProjectedVolume:
         return f"<ProjectedVolume {self.directory}>"
 
     def write(self, content: str | bytes) -> None:
-        """Put the token in place: a reader sees the old content or the new, never a part.
+        """Replace the token atomically.
 
-        As with kubelet, nothing happens where the content is the same.
+        As with the kubelet, unchanged content changes nothing.
 
         Args:
-            content: the token, or whatever a test wants there.
+            content: the token, or any other content for a test.
         """
         data = content.encode() if isinstance(content, str) else content
         if self._data.is_symlink() and self.token_file.read_bytes() == data:

@@ -1,4 +1,4 @@
-"""What AWS looks at in a web identity token, in AWS's order and words."""
+"""Verification of a web identity token, in AWS's order and with AWS's messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from irsa_creds.testing._answers import AwsError
+from irsa_creds.testing._responses import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VerifiedToken", "verify_token"]
 
-# EKS signs with RS256; source for the list: "Creating OpenID Connect identity providers", IAM.
+# EKS signs with RS256. Source of the list: "Creating OpenID Connect identity providers", IAM.
 _ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 _NO_JWT = (
     "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
@@ -33,14 +33,14 @@ _REQUIRED = ("sub", "aud", "exp", "iat")
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token that is genuine, and the IAM provider that vouches for it.
+    """A verified token and its IAM OIDC provider.
 
     Attributes:
-        claims: all that it says.
+        claims: all of the token's claims.
         subject: the `sub` claim.
-        audience: the one that is among the provider's client ids.
+        audience: the audience that is one of the provider's client IDs.
         provider_arn: of the IAM OIDC provider.
-        provider_url: as condition keys begin: host, port and path.
+        provider_url: host, port and path, as in condition keys.
     """
 
     claims: Mapping[str, object]
@@ -53,17 +53,17 @@ class VerifiedToken:
 def verify_token(
     token: str, role_arn: str, *, moto: Moto, issuers: Mapping[str, Issuer], now: float
 ) -> VerifiedToken:
-    """Return the token's content once all of it is found right.
+    """Verify a token and return its content.
 
     Args:
         token: the JWT.
-        role_arn: names the account whose IAM providers count.
-        moto: where these are.
-        issuers: by URL, those whose keys can be fetched.
+        role_arn: names the account of the IAM OIDC provider.
+        moto: has the IAM OIDC providers.
+        issuers: issuers with reachable keys, by URL.
         now: seconds since the epoch.
 
     Raises:
-        AwsError: with the code and the message that AWS gives.
+        AwsError: with AWS's code and message.
     """
     issuer, kid = _issuer_and_key(token)
     provider = moto.provider(role_arn, issuer)
@@ -106,9 +106,9 @@ def _verified_claims(token: str, kid: object, issuer: Issuer | None) -> dict[str
     try:
         signed = jwt.api_jws.decode(token, jwt.PyJWK(key), algorithms=_ALGORITHMS)
     except jwt.PyJWTError:
-        # No public record of AWS's own words for this was found.
+        # No public record of AWS's message for this was found.
         raise _invalid("The signature of the ID Token is invalid") from None
-    # Times and audience are looked at apart: AWS has its own words for each.
+    # PyJWT does not check times and audience: AWS has a message of its own for each.
     claims: dict[str, Any] = json.loads(signed)
     return claims
 
@@ -124,7 +124,7 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
             f"date/time {int(expires)}",
         )
     if now < begins:
-        # No public record of AWS's own words for this was found either.
+        # No public record of AWS's message for this was found either.
         raise _invalid(f"Token is not valid before date/time {int(begins)}")
 
 

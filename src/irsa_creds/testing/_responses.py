@@ -1,4 +1,4 @@
-"""What AWS's services say, as they say it: errors and documents in their XML."""
+"""Errors and results in the XML of AWS's services."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _STATUSES = {
 
 
 class AwsError(Exception):
-    """A refusal, before it is dressed in a service's XML.
+    """An error of AWS, in no service's XML yet.
 
     Args:
         code: AWS's error code.
         message: AWS's message.
-        status: of HTTP; None takes AWS's own for that code.
-        headers: to be sent as well.
+        status: HTTP status; None takes AWS's status for the code.
+        headers: further headers.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class AwsError(Exception):
 
 
 def default_status(code: str) -> int:
-    """Return AWS's HTTP status for an error code; source: the STS API reference."""
+    """Return AWS's HTTP status for an error code (source: the STS API reference)."""
     return _STATUSES.get(code, 400)
 
 
 def query_error(service: str, error: AwsError) -> Reply:
-    """Return an error of the query protocol, which STS and IAM speak."""
+    """Return an error in the query protocol of STS and IAM."""
     request_id = str(uuid.uuid4())
     details = {
         "Type": "Sender" if error.status < 500 else "Receiver",  # noqa: PLR2004 - HTTP's classes
@@ -80,7 +80,7 @@ def query_error(service: str, error: AwsError) -> Reply:
 
 
 def query_result(service: str, action: str, result: Mapping[str, Tree]) -> Reply:
-    """Return a success of the query protocol."""
+    """Return a result in the query protocol."""
     request_id = str(uuid.uuid4())
     tree: Mapping[str, Tree] = {
         f"{action}Result": result,
@@ -92,7 +92,7 @@ def query_result(service: str, action: str, result: Mapping[str, Tree]) -> Reply
 
 
 def s3_error(error: AwsError) -> Reply:
-    """Return an error as S3 words it: a bare `Error`, without namespace."""
+    """Return an error of S3: an `Error` element without namespace."""
     request_id = uuid.uuid4().hex[:16].upper()
     tree = {
         "Code": error.code,
