@@ -1,4 +1,4 @@
-"""An STS whose every request waits until a test answers it."""
+"""An STS whose requests wait until a test responds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FAILURES = {
     "retryable": failure("ServiceUnavailable"),
-    "refused": failure("AccessDenied", retryable=False),
+    "denied": failure("AccessDenied", retryable=False),
     "throttled": failure("Throttling", throttled=True),
     "bad token": failure("ExpiredTokenException", retryable=False, bad_token=True),
     "retry after": failure("TooManyRequests", retry_after=20.0),
@@ -26,28 +26,28 @@ FAILURES = {
 
 @dataclass(eq=False)
 class Call:
-    """One request at STS."""
+    """One request to STS."""
 
     thread: threading.Thread
-    asked_at: float
-    answered: threading.Event = field(default_factory=threading.Event)
+    sent_at: float
+    responded: threading.Event = field(default_factory=threading.Event)
     outcome: ExchangeResult | Failure = FAILURES["retryable"]
 
-    def answer(self, outcome: ExchangeResult | Failure) -> None:
+    def respond(self, outcome: ExchangeResult | Failure) -> None:
         self.outcome = outcome
-        self.answered.set()
+        self.responded.set()
 
 
 class BlockingSts:
-    """Lets every request wait until the machine answers it."""
+    """Blocks every request until the state machine responds."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.calls = 0
         self.waiting: list[Call] = []
         self.sent = ""
-        #: By key: when it expires.
-        self.ends: dict[str, float] = {}
+        #: Expiration by key.
+        self.expires: dict[str, float] = {}
 
     def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         assert seconds > 0
@@ -55,25 +55,25 @@ class BlockingSts:
         self.sent = token.value
         call = Call(threading.current_thread(), self._clock.now())
         self.waiting.append(call)
-        assert call.answered.wait(30), "the machine forgot a request"
+        assert call.responded.wait(30), "the state machine lost a request"
         return call.outcome
 
     def credentials(self, call: Call, lifetime: float) -> ExchangeResult:
-        number = len(self.ends) + 1
-        self.ends[f"key-{number}"] = call.asked_at + lifetime
+        number = len(self.expires) + 1
+        self.expires[f"key-{number}"] = call.sent_at + lifetime
         date = datetime.fromtimestamp(self._clock.wall(), UTC)
-        ends = date + timedelta(seconds=lifetime + 1)
+        expiration = date + timedelta(seconds=lifetime + 1)
         return ExchangeResult(
-            Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", ends), date
+            Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration), date
         )
 
     def reset_after_fork(self) -> None:
-        """Nothing is shared: the calls that are counted here are the parent's as well."""
+        """Keep the count: the model goes on as the child of its own process."""
 
     def release(self, call: Call, outcome: ExchangeResult | Failure) -> None:
-        """Answer `call`; wait until its refresh has ended or calls STS again."""
+        """Respond to `call`; wait until its refresh has ended or calls STS again."""
         self.waiting.remove(call)
-        call.answer(outcome)
+        call.respond(outcome)
         eventually(
             lambda: not call.thread.is_alive() or any(c.thread is call.thread for c in self.waiting)
         )

@@ -1,4 +1,4 @@
-"""What the tests of install() share: a pod with IRSA, and looks into sessions of botocore's."""
+"""Helpers for tests of install(): a pod with IRSA, and checks of botocore's sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Wire:
-    """Make this process a pod with IRSA that has used no boto3 yet; return its network."""
+    """Set up a pod with IRSA that has not used boto3 yet; return its fake network."""
     give_irsa(monkeypatch, folder)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     install._warn_of_missing.cache_clear()
@@ -39,7 +39,7 @@ SECOND = "arn:aws:iam::123456789012:role/second"
 
 
 def hop(monkeypatch: pytest.MonkeyPatch, folder: Path, **keys: str) -> None:
-    """Make the pod's profile `hop`, with those keys, a second role by way of a web identity."""
+    """Write the profile `hop`, a role with a web identity profile as its source."""
     more = "".join(f"{key} = {value}\n" for key, value in keys.items())
     write_profiles(
         monkeypatch,
@@ -51,14 +51,14 @@ def hop(monkeypatch: pytest.MonkeyPatch, folder: Path, **keys: str) -> None:
 
 
 def give_node_role(session: Any) -> Credentials:
-    """Let a session hold what the node's metadata service gave it; return that."""
+    """Give a session credentials of the node's metadata service; return them."""
     core = getattr(session, "_session", session)
     core._credentials = Credentials("AKIDNODE", "secret", "token", method="iam-role")
     return core._credentials
 
 
 def is_ours(session: Any) -> bool:
-    """Whether a session's credentials are ours; else they are botocore's web identity ones."""
+    """Return whether a session's credentials are irsa-creds's and not botocore's own."""
     credentials = session.get_credentials()
     ours = isinstance(credentials, IrsaCredentials)
     assert ours or isinstance(credentials, DeferredRefreshableCredentials)
@@ -71,7 +71,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def attributes(*more: ModuleType) -> dict[str, Any]:
-    """Return every attribute of the modules and classes that could be touched."""
+    """Return every attribute of the modules and classes that install() could change."""
     found: dict[str, Any] = {}
     modules = (botocore, botocore.credentials, botocore.session, boto3, boto3.session)
     for module in (*modules, *more):

@@ -1,4 +1,4 @@
-"""Two engines, the second of a role that the first one's credentials assume; on one fake clock."""
+"""Two engines on one fake clock: the first one's credentials assume the second one's role."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THIRD = "arn:aws:iam::210987654321:role/third"
 
 @dataclass
 class SignedSts(FakeSts):
-    """An STS that writes down which key signed."""
+    """An STS that records the signing keys."""
 
     signers: list[str] = field(default_factory=list)
 
@@ -32,47 +32,47 @@ class SignedSts(FakeSts):
         return super().attempt(token, seconds)
 
 
-def further(before: Rig, role_arn: str = SECOND, *, draw: Draw = low, first_key: int = 1001) -> Rig:
-    """Return the engine of a role that is assumed with the credentials of `before`."""
-    clock, subscribers = before.clock, Subscribers()
+def target(source: Rig, role_arn: str = SECOND, *, draw: Draw = low, first_key: int = 1001) -> Rig:
+    """Return the engine of a role that the credentials of `source` assume."""
+    clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
-    role = SourceRole(before.engine)
+    role = SourceRole(source.engine)
     pilot = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, draw=draw)
     engine = Engine(pilot, clock, None, subscribers, draw)
-    return Rig(clock, before.token, sts, subscribers, pilot, engine)
+    return Rig(clock, source.token, sts, subscribers, pilot, engine)
 
 
 @dataclass
 class Pair:
-    """The role of the token, and the one behind it."""
+    """A source role and the role that it assumes."""
 
     first: Rig
     second: Rig
 
     @property
     def signers(self) -> list[str]:
-        """The keys of the first role that signed, each time."""
+        """The first role's keys that signed, one for each call."""
         assert isinstance(self.second.sts, SignedSts)
         return self.second.sts.signers
 
     def clock(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock."""
         self.first.clock.advance(seconds)
 
     def clock_to_refresh(self) -> None:
-        """Let a refresh of either be due, whatever chance said."""
+        """Move the clock until both are due for a refresh."""
         self.clock(2800)
 
     def finish(self) -> None:
-        """Wait until no thread of a refresh is left, of either."""
+        """Wait until no refresh thread is left."""
         self.first.sts.hold.set()
         self.second.finish()
 
 
 def pair(*, draw: Draw = low) -> Pair:
-    """Return both, of which nothing has been read yet."""
+    """Return two engines that have no credentials yet."""
     first = rig(draw=draw)
-    return Pair(first, further(first, draw=draw))
+    return Pair(first, target(first, draw=draw))
 
 
 def key(number: int) -> str:

@@ -26,9 +26,9 @@ signal_dispositions.unignore()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure the coverage of child processes only where a test is marked to need it.
+    """Measure the coverage of child processes only if a test is marked for it.
 
-    Coverage takes seven times as long to start as the interpreter.
+    Starting coverage takes seven times as long as starting the interpreter.
     """
     with pytest.MonkeyPatch.context() as patch:
         if not item.get_closest_marker("measures_children"):
@@ -38,7 +38,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Let `no_cover` end all measurement: pytest-cov has two in a worker, and pauses one."""
+    """Let `no_cover` stop all measurement: in a worker, pytest-cov stops only one of two."""
     if not item.get_closest_marker("no_cover"):
         return (yield)
     here, elsewhere = sys.gettrace(), threading.gettrace()
@@ -52,10 +52,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _descriptions_of_services_are_read_once() -> Iterator[None]:
-    """Let all sessions share botocore's loader: else each reads the service of its first client.
+def _shared_service_models() -> Iterator[None]:
+    """Let all sessions share botocore's loader.
 
-    That takes ten times as long as the client itself.
+    Reading a service model takes ten times as long as creating a client.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
@@ -64,20 +64,20 @@ def _descriptions_of_services_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield paths for directories; pytest reads the names of all that exist to number the next."""
-    place = tmp_path_factory.mktemp("homes")
-    return (place / str(number) for number in count())
+    """Yield paths for home directories, because `mktemp` gets slower with each directory."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> Iterator[None]:
-    """No variable and no file of the machine reaches a test, and no provider outlives it."""
+    """Hide the machine's variables and files from a test, and reset the providers after it."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "IRSA_CREDS_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    nowhere = next(_homes)
-    nowhere.mkdir()
-    monkeypatch.setenv("HOME", str(nowhere))
+    home = next(_homes)
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     yield
     irsa_creds.uninstall()
@@ -86,13 +86,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) 
 
 @pytest.fixture
 def engine_rig() -> Rig:
-    """An engine on a fake clock, token and STS; every draw is the lower end."""
+    """An engine on a fake clock, token and STS; every draw is the lower bound."""
     return rig()
 
 
 @pytest.fixture
 def here() -> Iterator[Rig]:
-    """The same with every draw the upper end; its flights have landed when the test is over."""
+    """The same with every draw the upper bound; its refreshes end with the test."""
     made = rig(draw=high)
     yield made
     made.finish()
@@ -106,7 +106,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
-    """The STS that providers made from now on ask."""
+    """The STS of all providers that are created from now on."""
     made = FakeSts(clock)
     monkeypatch.setattr("irsa_creds._registry.StsClient", lambda _: made)
     return made

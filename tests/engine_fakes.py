@@ -1,4 +1,4 @@
-"""What the engine's tests share: a clock moved by hand, an STS of a script, an engine on both."""
+"""Fakes for the engine's tests: a manual clock, a token, a scripted STS, and an engine on them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROLE = "arn:aws:iam::123456789012:role/app"
 
 
 class FakeClock:
-    """BOOTTIME and the wall, moved by hand; `sleep` moves both and returns at once."""
+    """BOOTTIME and the wall clock, moved by hand; `sleep` moves both and returns immediately."""
 
     def __init__(self) -> None:
         self._now = 1000.0
@@ -51,18 +51,18 @@ class FakeClock:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for both clocks."""
+        """Move both clocks."""
         self._now += seconds
         self._wall += seconds
 
     def step_wall(self, seconds: float) -> None:
-        """Set the wall clock alone: NTP, an operator, or a VM that was paused."""
+        """Move only the wall clock, as NTP, an operator or a paused VM does."""
         self._wall += seconds
 
 
 @dataclass
 class FakeToken:
-    """A token source whose content tests change."""
+    """A token source whose content a test changes."""
 
     value: str = "token-1"
     failure: Failure | None = None
@@ -78,18 +78,18 @@ class FakeToken:
         return (self.value, self.failure is None)
 
     def rotate(self) -> None:
-        """Put another token in its place."""
+        """Replace the token."""
         self.value += "'"
         self.failure = None
 
 
 @dataclass
 class FakeSts:
-    """An STS that answers from a script; beyond its end it succeeds.
+    """An STS that returns failures from a script, then credentials.
 
     Attributes:
-        lifetime: seconds, by its own clock, of what it gives.
-        hold: cleared, answers wait until it is set (10 s at most): a flight stays in the air.
+        lifetime: of its credentials, in seconds by its own clock.
+        hold: while it is cleared, requests wait (10 s at most).
     """
 
     clock: FakeClock
@@ -110,7 +110,7 @@ class FakeSts:
         del token
         self.calls += 1
         self.budgets.append(seconds)
-        assert self.hold.wait(10), "nobody released the answer"
+        assert self.hold.wait(10), "the test never set `hold`"
         if self.script:
             return self.script.popleft()
         if self.down is not None:
@@ -121,7 +121,7 @@ class FakeSts:
             f"ASIA{number:016d}",
             f"secret-{number}",
             f"session-{number}",
-            # `Date` is taken as one second younger: STS's own resolution.
+            # The client adds a second to `Date`, which has whole seconds.
             date + timedelta(seconds=self.lifetime + 1),
             "123456789012",
             "arn:aws:sts::123456789012:assumed-role/app/pod",
@@ -133,26 +133,26 @@ class FakeSts:
 
 
 def failure(code: str = "ServiceUnavailable", **fields: Any) -> Failure:
-    """Return an exchange's failure."""
+    """Return a failure of an STS call."""
     given = {"kind": "exchange", "message": f"STS said {code}.", "retryable": True, **fields}
     return Failure(code=code, **given)
 
 
 def low(low: float, high: float) -> float:
-    """Draw the lower end: the earliest refresh, the shortest pause."""
+    """Draw the lower bound: the earliest refresh, the shortest pause."""
     del high
     return low
 
 
 def high(low: float, high: float) -> float:
-    """Draw the upper end."""
+    """Draw the upper bound."""
     del low
     return high
 
 
 @dataclass
 class Rig:
-    """An engine with all that it stands on."""
+    """An engine and the fakes that it uses."""
 
     clock: FakeClock
     token: FakeToken
@@ -172,31 +172,31 @@ class Rig:
         return self.engine.refresh
 
     def read(self, min_ttl: float = 0.0) -> Snapshot | Refresh:
-        """Read once, as a caller does that does not wait."""
+        """Read once without waiting; return a snapshot or the refresh to wait for."""
         found = self.engine.get_or_join(min_ttl)
         if not isinstance(found, Snapshot):
             assert self.engine.start(found)
         return found
 
     def served(self, min_ttl: float = 0.0) -> Snapshot:
-        """Read once, and be served."""
+        """Read once; fail if the read has to wait."""
         found = self.read(min_ttl)
         assert isinstance(found, Snapshot), "a caller would have to wait"
         return found
 
     def joined(self, min_ttl: float = 0.0) -> Refresh:
-        """Read once, and be told to wait."""
+        """Read once; fail if the read does not have to wait."""
         found = self.read(min_ttl)
         assert not isinstance(found, Snapshot), "no caller has to wait"
         return found
 
     def finish(self) -> None:
-        """Wait until no thread of a refresh is left: its log and events are out."""
+        """Wait until no refresh thread is left, so that logs and events are complete."""
         self.sts.hold.set()
         join_refreshes()
 
     def warm(self) -> Snapshot:
-        """Fetch the first credentials, and read them."""
+        """Fetch and return the first credentials."""
         self.joined()
         self.finish()
         return self.served()
@@ -219,7 +219,7 @@ def rig(
 
 
 def outcome_of(refresh: Refresh) -> Outcome:
-    """Wait until a refresh has an outcome, and return that."""
+    """Wait for a refresh's outcome and return it."""
     done = threading.Event()
     refresh.when_done(done.set)
     assert done.wait(10), "the refresh has no outcome"
@@ -228,24 +228,23 @@ def outcome_of(refresh: Refresh) -> Outcome:
 
 
 def refreshing() -> list[threading.Thread]:
-    """Return the threads of refreshes, and those that tell of overdue ones, of all engines."""
+    """Return the refresh threads and the event threads of all engines."""
     names = {"irsa-creds-refresh", "irsa-creds-events"}
     return [thread for thread in threading.enumerate() if thread.name in names]
 
 
 def join_refreshes() -> None:
-    """Wait until all these threads have ended, and those that they started."""
+    """Wait until all these threads and the threads that they start have ended."""
     while threads := refreshing():
         for thread in threads:
-            # As long as a refresh may take: another test's may be on a real network.
-            with contextlib.suppress(RuntimeError):
-                # It is listed a moment before it can be joined.
+            # A refresh of another test may use a real network, and take this long.
+            with contextlib.suppress(RuntimeError):  # a thread is listed before it can be joined
                 thread.join(40)
                 assert not thread.is_alive(), "a refresh hangs"
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until `condition` holds, by looking; fail when it does not within `seconds`."""
+    """Poll until `condition` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
@@ -253,7 +252,7 @@ def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
 
 
 class FakeTimer:
-    """A timer that only writes down when it is to wake an engine; callers start refreshes."""
+    """A timer that only records when to wake an engine; callers start refreshes."""
 
     def __init__(self) -> None:
         self.at: list[float] = []
@@ -274,7 +273,7 @@ def snapshot(
     sent_at: float = 1000.0,
     wall_at: float = EPOCH,
 ) -> Snapshot:
-    """Return credentials as if they had been asked for at the fake clock's beginning."""
+    """Return credentials as if requested at the fake clock's start."""
     expiration = datetime.fromtimestamp(wall_at + lifetime, UTC)
     credentials = Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration)
     return Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)

@@ -1,4 +1,4 @@
-"""Catches what botocore's HTTP sessions would send, and answers; nothing leaves the process."""
+"""A fake network for botocore's HTTP sessions: records requests and responds to them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 ROLE = "arn:aws:iam::123456789012:role/app"
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
-#: The keys that each action answers with.
+#: The access key in the response to each action.
 KEYS = {WEB_IDENTITY: "ASIAWEBIDENTITY00001", "AssumeRole": "ASIASECONDROLE000001"}
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One request: what it says, and how it would have gone."""
+    """One request, and how it would have been sent."""
 
     url: str
     form: dict[str, str]
@@ -49,7 +49,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error of STS's."""
+    """An error of AWS."""
 
     code: str
     message: str = "Refused."
@@ -58,13 +58,13 @@ class Refusal:
 
 @dataclass
 class Wire:
-    """Answers as STS and the others do.
+    """Responds as STS and other services of AWS do.
 
     Attributes:
         sent: every request, oldest first.
-        refusal: what STS says to a web identity; None: credentials.
-        down: raised in place of any answer.
-        service: the refusal of all that is not STS.
+        refusal: the error for AssumeRoleWithWebIdentity; None returns credentials.
+        down: raised instead of any response.
+        service: the error of all services but STS.
     """
 
     sent: list[Sent] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Wire:
 
     @classmethod
     def tapped(cls, monkeypatch: pytest.MonkeyPatch) -> Wire:
-        """Return one that stands in for the network."""
+        """Replace the network and return the fake."""
         wire = cls()
 
         def send(session: Any, request: Any) -> AWSResponse:
@@ -88,7 +88,7 @@ class Wire:
         return [each.action for each in self.sent]
 
     def send(self, session: Any, request: Any) -> AWSResponse:
-        """Stand in for `URLLib3Session.send`."""
+        """Replace `URLLib3Session.send`."""
         sent = _seen(session, request)
         self.sent.append(sent)
         if self.down is not None:
@@ -115,7 +115,7 @@ def _json(refusal: Refusal | None) -> str:
 
 
 def give_irsa(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    """Set what the pod identity webhook injects; return the token's file."""
+    """Set the variables of the Pod Identity webhook; return the token file."""
     token = folder / "token"
     token.write_text("an-opaque-token")
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
@@ -125,7 +125,7 @@ def give_irsa(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
 
 
 class _Raw(io.BytesIO):
-    """urllib3's response, as far as it is read."""
+    """The part of urllib3's response that botocore uses."""
 
     connection = None
 

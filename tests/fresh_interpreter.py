@@ -1,4 +1,4 @@
-"""A fresh interpreter, for what only the first import shows."""
+"""A fresh interpreter, for tests of the first import."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def python(code: str) -> str:
-    """Return what a fresh interpreter prints."""
+    """Return the output of code in a fresh interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

@@ -1,7 +1,7 @@
-"""The engine beside a model that knows only what was promised: callers, STS, kubelet, forks.
+"""State machine of the engine's promises, with callers, STS, the kubelet and forks.
 
-STS answers when the machine says so: each request waits on an event of its own, and every step
-ends only when the threads stand still, so a run is the same each time.
+Each request to STS waits until a rule responds to it, and each rule ends only when all threads
+wait, so that a run is reproducible.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.fetcher import StsFetcher
 
-NEVER = float("-inf")
-# Floats: an instant that was computed in two ways.
+ANY_TIME = float("-inf")
+# Two computations of one instant differ by less than this.
 NEARLY = 1e-6
 
 
-__all__ = ["NEARLY", "Promises"]
+__all__ = ["NEARLY", "PromiseMachine"]
 
 
-class Promises(RuleBasedStateMachine):
-    """Promises 1 to 6 as invariants; callers that really wait come with a subclass."""
+class PromiseMachine(RuleBasedStateMachine):
+    """Promises 1 to 6 as invariants; a subclass adds callers that really wait."""
 
     @initialize(fraction=st.floats(0, 1), warm=st.booleans())
     def begin(self, fraction: float, *, warm: bool) -> None:
@@ -40,22 +40,24 @@ class Promises(RuleBasedStateMachine):
         self.clock, self.token = FakeClock(), FakeToken()
         self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
-        pilot = StsFetcher(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
-        self.engine = Engine(pilot, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots)
-        self.given_up: set[str] = set()
-        self.suspect: set[str] = set()
+        fetcher = StsFetcher(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
+        self.engine = Engine(
+            fetcher, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots
+        )
+        self.invalidated: set[str] = set()
+        self.stale: set[str] = set()
         self.callers: list[Refresh] = []
-        self.ghosts: list[Call] = []
+        self.calls_of_the_parent: list[Call] = []
         self.started = 0
         self.refresh: Refresh | None = None
-        # Keys whose one refresh past the end by the wall has failed.
+        # The one refresh after expiration by the wall clock has failed for these keys.
         self.wall_tried: set[str] = set()
-        # No refresh of that kind may start before.
-        self.background_from = self.blocking_from = NEVER
+        # No refresh of the kind may start earlier.
+        self.background_from = self.blocking_from = ANY_TIME
         self.bad_token = False
         if warm:
             self.read()
-            self.sts_answers(3600.0)
+            self.sts_succeeds(3600.0)
             self.read()
 
     # -- what the model knows ----------------------------------------------------------------------
@@ -65,23 +67,23 @@ class Promises(RuleBasedStateMachine):
         return self.engine.snapshot.credentials.access_key_id
 
     def left(self) -> float:
-        """Seconds to the end of use, by STS's word; at most 0 where nothing is valid."""
+        """Return the seconds left by STS's expiration; at most 0 without valid credentials."""
         snapshot = self.engine.snapshot
-        if self.key in self.given_up or self.key not in self.sts.ends:
+        if self.key in self.invalidated or self.key not in self.sts.expires:
             return 0.0
-        return self.sts.ends[self.key] - min(5.0, snapshot.lifetime / 10) - self.clock.now()
+        return self.sts.expires[self.key] - min(5.0, snapshot.lifetime / 10) - self.clock.now()
 
     def wall_lead(self) -> float:
         snapshot, now = self.engine.snapshot, self.clock.now()
         return (self.clock.wall() - snapshot.wall_at) - (now - snapshot.sent_at)
 
-    def past_by_the_wall(self) -> bool:
-        """Promise 1's third exception."""
+    def is_expired_by_the_wall(self) -> bool:
+        """Return whether promise 1's third exception applies."""
         return self.wall_lead() > WALL_TOLERANCE and self.wall_lead() >= self.left()
 
     def note_failure(self, record: Failure, *, blocking: bool) -> None:
         left, now = self.left(), self.clock.now()
-        if self.past_by_the_wall():
+        if self.is_expired_by_the_wall():
             self.wall_tried.add(self.key)
         if left > 0:
             least = 5.0 if record.throttled else record.retry_after or 1.0
@@ -95,35 +97,35 @@ class Promises(RuleBasedStateMachine):
         self.note_token()
 
     def note_token(self) -> None:
-        """Promise 5: another token than the bad one ends the waiting."""
+        """Promise 5: a token other than the bad one ends the back-off."""
         if self.bad_token and self.token.value != self.sts.sent:
-            self.background_from = self.blocking_from = NEVER
+            self.background_from = self.blocking_from = ANY_TIME
 
     def note_start(self, refresh: Refresh) -> None:
-        """Promises 3 and 5, and the rate: a refresh starts only where one may."""
+        """Promises 3 and 5, and the rate of refreshes."""
         now, snapshot = self.clock.now(), self.engine.snapshot
         self.started += 1
         if refresh.blocking:
-            assert self.left() <= NEARLY, "callers had something valid"
+            assert self.left() <= NEARLY, "credentials were valid"
             assert now >= self.blocking_from, "the failure is still cached"
             return
         assert self.left() > -NEARLY
-        if self.past_by_the_wall() and self.key not in self.wall_tried:
+        if self.is_expired_by_the_wall() and self.key not in self.wall_tried:
             return
         assert now >= self.background_from, "the back-off is not over"
         due = snapshot.sent_at + 0.1 * snapshot.lifetime - NEARLY
-        assert now >= due or self.key in self.suspect or self.wall_lead() > WALL_TOLERANCE, (
+        assert now >= due or self.key in self.stale or self.wall_lead() > WALL_TOLERANCE, (
             "no refresh was due"
         )
 
-    def stand_still(self) -> None:
-        """Wait until the refresh in progress calls STS; note what started and what was lost."""
+    def wait_for_sts(self) -> None:
+        """Wait until the refresh in progress calls STS; note starts and lost refreshes."""
         if self.wall_lead() > WALL_TOLERANCE:
-            # The engine has made it stale, and stale it stays when the wall is set back.
-            self.suspect.add(self.key)
+            # The engine has marked it stale. It stays stale when the wall clock is set back.
+            self.stale.add(self.key)
         before, found = self.refresh, self.engine.refresh
         if found is not None:
-            # A look at a denied token ends here, unless the token is another one.
+            # A refresh that finds the denied token again ends here.
             eventually(lambda: found.is_done or self.call_of(found) is not None)
         self.refresh = self.engine.refresh
         if before is not None and before is not self.refresh:
@@ -158,16 +160,16 @@ class Promises(RuleBasedStateMachine):
     @rule()
     def read(self) -> None:
         valid = self.left() > NEARLY
-        excused = self.past_by_the_wall() and self.key not in self.wall_tried
+        excused = self.is_expired_by_the_wall() and self.key not in self.wall_tried
         try:
             found = self.engine.get_or_join()
         except IrsaError:
             assert not valid, "promise 1: a caller saw an error while credentials were valid"
-            self.stand_still()
+            self.wait_for_sts()
             return
         if isinstance(found, Refresh):
             assert self.engine.start(found)
-        self.stand_still()
+        self.wait_for_sts()
         if not isinstance(found, Refresh):
             self.check_served(found)
             return
@@ -191,30 +193,32 @@ class Promises(RuleBasedStateMachine):
             self.check_served(snapshot)
 
     def check_served(self, snapshot: Snapshot) -> None:
-        given = snapshot.credentials
-        number = given.access_key_id.removeprefix("key-")
-        assert given.secret_access_key == f"secret-{number}", "promise 6"
-        assert given.session_token == f"session-{number}", "promise 6"
-        assert given.access_key_id not in self.given_up
-        assert self.clock.now() < self.sts.ends[given.access_key_id], "promise 2: it is expired"
+        credentials = snapshot.credentials
+        number = credentials.access_key_id.removeprefix("key-")
+        assert credentials.secret_access_key == f"secret-{number}", "promise 6"
+        assert credentials.session_token == f"session-{number}", "promise 6"
+        assert credentials.access_key_id not in self.invalidated
+        assert self.clock.now() < self.sts.expires[credentials.access_key_id], (
+            "promise 2: it is expired"
+        )
 
     @rule()
     def tick(self) -> None:
         self.engine.tick()
-        self.stand_still()
+        self.wait_for_sts()
 
     @rule()
     def prefetch(self) -> None:
         self.engine.prefetch()
-        self.stand_still()
+        self.wait_for_sts()
 
     @precondition(lambda self: self.callers)
     @rule()
-    def a_caller_gives_up(self) -> None:
+    def a_caller_stops_waiting(self) -> None:
         refresh = self.callers.pop()
         done = refresh.is_done
         _wait(refresh, 0)
-        assert refresh.is_done == done, "promise 4: no caller takes it from the others"
+        assert refresh.is_done == done, "promise 4: a caller ended the refresh of others"
 
     # -- STS ---------------------------------------------------------------------------------------
 
@@ -227,20 +231,20 @@ class Promises(RuleBasedStateMachine):
 
     @precondition(lambda self: self.refresh is not None)
     @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
-    def sts_answers(self, lifetime: float) -> None:
+    def sts_succeeds(self, lifetime: float) -> None:
         call, refresh = self.current_call(), self.refresh
         assert call is not None
         assert refresh is not None
-        late = self.clock.now() >= call.asked_at + lifetime - min(5.0, lifetime / 10)
+        late = self.clock.now() >= call.sent_at + lifetime - min(5.0, lifetime / 10)
         self.sts.release(call, self.sts.credentials(call, lifetime))
         if late:
-            # An answer that has expired is a failure like any other; a blocking refresh goes on.
-            self.ended(refresh, failure("ExpiredCredentials"))
+            # Expired credentials are a failure like any other; a blocking refresh retries.
+            self.note_end(refresh, failure("ExpiredCredentials"))
             return
-        assert self.key == f"key-{len(self.sts.ends)}"
+        assert self.key == f"key-{len(self.sts.expires)}"
         assert refresh.is_done, "its callers were not released"
         self.refresh = None
-        self.background_from = self.blocking_from = NEVER
+        self.background_from = self.blocking_from = ANY_TIME
         self.bad_token = False
 
     @precondition(lambda self: self.refresh is not None)
@@ -250,10 +254,10 @@ class Promises(RuleBasedStateMachine):
         assert call is not None
         assert refresh is not None
         self.sts.release(call, FAILURES[kind])
-        self.ended(refresh, FAILURES[kind])
+        self.note_end(refresh, FAILURES[kind])
 
-    def ended(self, refresh: Refresh, record: Failure) -> None:
-        """Take note of a refresh that failed, unless it tries once more."""
+    def note_end(self, refresh: Refresh, record: Failure) -> None:
+        """Note a failed refresh, unless it retries."""
         if self.engine.refresh is refresh:
             assert refresh.blocking, "a background refresh has one attempt"
             assert record.retryable
@@ -267,23 +271,23 @@ class Promises(RuleBasedStateMachine):
 
     @precondition(lambda self: self.overdue_calls())
     @rule(lifetime=st.sampled_from([2.0, 40.0, 900.0, 3600.0]))
-    def sts_answers_a_refresh_that_was_disowned(self, lifetime: float) -> None:
+    def sts_succeeds_for_an_overdue_refresh(self, lifetime: float) -> None:
         call, before = self.overdue_calls()[0], self.engine.snapshot
         self.sts.release(call, self.sts.credentials(call, lifetime))
         if self.engine.snapshot is not before:
-            assert self.engine.snapshot.end_of_use > before.end_of_use, "it was no fresher"
+            assert self.engine.snapshot.end_of_use > before.end_of_use, "it was not newer"
             if self.refresh is not None:
                 assert self.refresh.is_done, "its callers were not released"
-                # It took over from the one under way, which is late from now on.
+                # It replaced the refresh in progress, which is overdue from now on.
                 self.refresh = None
-            self.background_from = self.blocking_from = NEVER
+            self.background_from = self.blocking_from = ANY_TIME
             self.bad_token = False
 
     @precondition(lambda self: self.overdue_calls())
     @rule()
-    def sts_fails_a_refresh_that_was_disowned(self) -> None:
+    def sts_fails_for_an_overdue_refresh(self) -> None:
         before = self.engine.snapshot, self.engine.status().last_failure
-        self.sts.release(self.overdue_calls()[0], FAILURES["refused"])
+        self.sts.release(self.overdue_calls()[0], FAILURES["denied"])
         assert before == (self.engine.snapshot, self.engine.status().last_failure)
 
     # -- users, services, kubelet, fork ------------------------------------------------------------
@@ -294,31 +298,31 @@ class Promises(RuleBasedStateMachine):
         self.note_token()
 
     @rule()
-    def user_gives_up_the_key(self) -> None:
-        self.given_up.add(self.key)
+    def user_invalidates_the_key(self) -> None:
+        self.invalidated.add(self.key)
         self.engine.invalidate(self.key)
-        self.stand_still()
+        self.wait_for_sts()
 
     @rule()
-    def service_calls_the_key_expired(self) -> None:
+    def service_reports_the_key_expired(self) -> None:
         if self.clock.now() - self.engine.snapshot.sent_at >= 60:
-            self.suspect.add(self.key)
+            self.stale.add(self.key)
         self.engine.mark_stale(self.key)
-        self.stand_still()
+        self.wait_for_sts()
 
     @rule()
     def process_forks(self) -> None:
-        """Go on as the child: its parent's threads and callers do not exist there."""
+        """Continue as the child, without the parent's threads and callers."""
         before = self.engine.snapshot.credentials
         self.slots.reset_after_fork()
         self.engine.reset_after_fork()
         assert self.engine.snapshot.credentials is before
-        self.ghosts += self.sts.waiting
+        self.calls_of_the_parent += self.sts.waiting
         self.sts.waiting.clear()
         self.callers.clear()
         self.refresh, self.started = None, 0
 
-    # -- what always holds -------------------------------------------------------------------------
+    # -- invariants --------------------------------------------------------------------------------
 
     @invariant()
     def one_refresh_is_in_progress(self) -> None:
@@ -330,7 +334,7 @@ class Promises(RuleBasedStateMachine):
         assert len(self.overdue_calls()) <= OVERDUE_LIMIT
 
     @invariant()
-    def every_caller_will_be_answered(self) -> None:
+    def every_caller_gets_an_outcome(self) -> None:
         for refresh in getattr(self, "callers", []):
             assert refresh.is_done or refresh is self.refresh
             assert refresh.overdue_at < refresh.started_at + 35
@@ -340,17 +344,17 @@ class Promises(RuleBasedStateMachine):
         if not hasattr(self, "engine"):
             return
         status = self.engine.status()
-        if self.left() > NEARLY and not self.past_by_the_wall():
+        if self.left() > NEARLY and not self.is_expired_by_the_wall():
             assert status.state in {"fresh", "stale"}
-        if self.left() < -NEARLY or self.key in self.given_up:
+        if self.left() < -NEARLY or self.key in self.invalidated:
             assert status.state in {"empty", "expired"}
             assert status.seconds_left == 0
 
     def teardown(self) -> None:
         if hasattr(self, "sts"):
-            threads = [call.thread for call in (*self.sts.waiting, *self.ghosts)]
-            for call in (*self.sts.waiting, *self.ghosts):
-                call.answer(FAILURES["refused"])
+            threads = [call.thread for call in (*self.sts.waiting, *self.calls_of_the_parent)]
+            for call in (*self.sts.waiting, *self.calls_of_the_parent):
+                call.respond(FAILURES["denied"])
             for thread in threads:
                 thread.join(10)
                 assert not thread.is_alive()

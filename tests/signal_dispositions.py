@@ -1,4 +1,4 @@
-"""Signals that are ignored where the tests run: nohup(1), a shell's background job, a CI runner."""
+"""Reset signals that nohup(1), a shell's background job or a CI runner ignores."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import signal
 
 __all__ = ["unignore"]
 
-# Python itself ignores these, and gives them back to the programs that it starts.
+# Python itself ignores these, and resets them in child processes.
 _OF_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
 def unignore() -> None:
-    """Let every program that is started from here have the default action of each signal.
+    """Give child processes the default action of each signal.
 
-    A signal that was ignored when this process started stays ignored in the programs that it
-    starts; one with a handler does not. The handler does nothing, so that this process still
-    outlives a terminal that closes, as nohup(1) promised. SIGINT gets Python's own handler, because
-    tests interrupt themselves by it.
+    A child process inherits that a signal is ignored, but not that it has a handler. The handler
+    here does nothing, so that this process still survives the end of its terminal, as nohup(1)
+    promises. SIGINT gets Python's own handler, because tests interrupt themselves with it.
     """
     for number in signal.valid_signals() - _OF_PYTHON:
         if signal.getsignal(number) is signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""asyncio loops that run when a test turns them, and live by the fake clock."""
+"""asyncio loops that a test runs step by step, on the fake clock."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Waiting:
 
     Attributes:
         task: the task itself.
-        arrived_at: when it began to, by the fake clock.
-        refresh: what it waits for.
+        arrived_at: when it began to wait, by the fake clock.
+        refresh: the refresh that it waits for.
     """
 
     task: asyncio.Task[Snapshot]
@@ -34,21 +34,21 @@ class Waiting:
 
     @property
     def is_due(self) -> bool:
-        """Whether what it waits for is over, and it has not been told so yet."""
+        """Whether the refresh has ended, but the task has not run since."""
         return self.refresh.is_done
 
     @property
-    def verdict(self) -> Failure | None:
-        """What its refresh leaves it with: the failure of a blocking one, for all callers."""
+    def failure(self) -> Failure | None:
+        """The failure of a blocking refresh, which all its callers get."""
         outcome = self.refresh.outcome
         return outcome if self.refresh.blocking and isinstance(outcome, Failure) else None
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
-    """A real loop, whose time is the fake clock's; told to, it runs as far as it can.
+    """A real loop on the fake clock, which runs only when a test calls `step`.
 
     Args:
-        clock: by which its timeouts go.
+        clock: for its timeouts.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -59,37 +59,37 @@ class SteppedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._fake.now()
 
-    def turn(self) -> None:
-        """Run until nothing is left to do at this instant, whatever may be due later."""
+    def step(self) -> None:
+        """Run until nothing is left to do at this instant."""
         ready = cast("Any", self)._ready
         while True:
-            # A round with something in it looks at its sockets and timers, and waits for none.
+            # An iteration with a ready callback polls sockets and timers without waiting.
             self.call_soon(self.stop)
             self.run_forever()
             if not ready:
                 break
 
     def begin(self, engine: Engine) -> asyncio.Task[Snapshot]:
-        """Let a task begin to read, and run until it waits or is over."""
+        """Start a task that reads, and run until it waits or ends."""
         task = self.create_task(aacquire(engine))
-        self.turn()
+        self.step()
         return task
 
-    def end(self, *, tidy: bool) -> None:
-        """Close it: when its tasks have been cancelled, or from under them."""
-        tasks = [each.task for each in self.waiting] if tidy else []
+    def end(self, *, cancel: bool) -> None:
+        """Close the loop, with or without cancelling its tasks first."""
+        tasks = [each.task for each in self.waiting] if cancel else []
         for task in tasks:
             task.cancel()
         if tasks:
-            self.turn()
+            self.step()
         self.close()
         assert all(task.cancelled() for task in tasks), "promise 4: a cancellation was swallowed"
 
     def drop_tasks(self) -> None:
-        """Drop the tasks that waited when it was closed, as the garbage collector does."""
+        """Drop the tasks of a closed loop, as the garbage collector does."""
         for each in self.waiting:
             task = cast("Any", each.task)
-            # asyncio logs that it was never ended: here that is deliberate.
+            # asyncio would log that the task never ended, which is deliberate here.
             task._log_destroy_pending = False
             task.get_coro().close()
         self.waiting.clear()

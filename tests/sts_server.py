@@ -1,4 +1,4 @@
-"""A server on loopback that answers each POST with the next act of a script, byte by byte."""
+"""A server on the loopback that handles each POST with the next act of a script."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ROLE = "arn:aws:iam::123456789012:role/reader"
 ASSUMED = "arn:aws:sts::123456789012:assumed-role/reader/pod"
-# As long as real ones: what looks like a secret is masked wherever a server puts it.
+# As long as real ones, because masking recognizes secrets by their form.
 SECRET_KEY = "canary/secret+key/0123456789abcdefghijkl"
 SESSION_TOKEN = "IQoJcanarySessionToken" * 20 + "=="
 DATE = "Mon, 05 Jan 2026 10:00:00 GMT"
@@ -46,7 +46,7 @@ JWT = jwt(CLAIMS)
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came."""
+    """A request as received."""
 
     line: str
     headers: dict[str, str]
@@ -60,7 +60,7 @@ class Seen:
 
 @dataclass
 class Call:
-    """What an act may do: answer on a socket, or not."""
+    """A request's connection, for an act to respond on."""
 
     sock: socket.socket
     stopping: threading.Event
@@ -80,7 +80,7 @@ Act = "Callable[[Call], None]"
 
 @dataclass
 class StsServer:
-    """Listens until the end of the `with` block; the last act of the script stays."""
+    """Listens until the end of the `with` block; the last act of the script repeats."""
 
     script: list[Callable[[Call], None]] = field(default_factory=list)
     certificate: tuple[Path, Path] | None = None
@@ -106,7 +106,7 @@ class StsServer:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         _close(self._listener)
-        # No connection is accepted from here on.
+        # After this, no connection is accepted.
         self._threads[0].join(5)
         for sock in self._sockets:
             _close(sock)
@@ -147,7 +147,7 @@ class StsServer:
 
 
 def _close(sock: socket.socket) -> None:
-    # Closing alone does not wake a thread in accept() or recv().
+    # close() does not wake a thread in accept() or recv().
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
     sock.close()
@@ -156,7 +156,7 @@ def _close(sock: socket.socket) -> None:
 def http(
     body: str | bytes, status: str = "200 OK", *, length: int | None = None, **headers: str
 ) -> bytes:
-    """Return a whole answer; headers are named with `_` for `-`."""
+    """Return a complete response; header names have `_` for `-`."""
     content = body.encode() if isinstance(body, str) else body
     fields = {
         "Date": DATE,
@@ -168,7 +168,7 @@ def http(
 
 
 def credentials_xml(expiration: str = "2026-01-05T11:00:00Z", *, key: str = "ASIAEXAMPLE") -> str:
-    """Return the document of a success as AWS sends it."""
+    """Return AWS's XML of a success."""
     return f"""<AssumeRoleWithWebIdentityResponse xmlns="{NAMESPACE}">
   <AssumeRoleWithWebIdentityResult>
     <Audience>sts.amazonaws.com</Audience>
@@ -189,7 +189,7 @@ def credentials_xml(expiration: str = "2026-01-05T11:00:00Z", *, key: str = "ASI
 
 
 def error_xml(code: str, message: str = "") -> str:
-    """Return the document of an error as AWS sends it."""
+    """Return AWS's XML of an error."""
     return f"""<ErrorResponse xmlns="{NAMESPACE}">
   <Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>
   <RequestId>3d86a7d3-0000-1111-2222-123456789abc</RequestId>
@@ -202,29 +202,29 @@ def answer(data: bytes) -> Callable[[Call], None]:
 
 
 def success(**kwargs: str) -> Callable[[Call], None]:
-    """Answer with credentials."""
+    """Send credentials."""
     return answer(http(credentials_xml(**kwargs)))
 
 
 def refuse(code: str, message: str = "", status: str = "400 Bad Request") -> Callable[[Call], None]:
-    """Answer with an error of STS."""
+    """Send an error of STS."""
     return answer(http(error_xml(code, message), status))
 
 
 def hang(call: Call) -> None:
-    """Say nothing until the server stops."""
+    """Send nothing until the server stops."""
     call.stopping.wait()
 
 
 def hang_up(call: Call) -> None:
-    """Close the connection without a word."""
+    """Close the connection without a response."""
     call.sock.shutdown(socket.SHUT_RDWR)
 
 
 def reset(call: Call) -> None:
     """Reset the connection."""
     call.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # `makefile` keeps the descriptor open until the shutdown ends the reading loop.
+    # `makefile` keeps the descriptor open until the reading loop ends.
     call.sock.close()
     raise OSError
 

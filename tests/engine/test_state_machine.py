@@ -1,4 +1,4 @@
-"""Promises 1 to 6 held as invariants, whatever happens in whatever order, sync and async.
+"""Promises 1 to 6 as invariants of a state machine, sync and async.
 
 Beside the callers of `promises`, the tasks of two loops wait for the same refreshes. A loop lags
 behind until the machine turns it, its tasks are cancelled, and it is closed during a refresh.
@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from irsa_creds import IrsaError
 from irsa_creds._engine.policy import WAITER_SECONDS
-from promise_machine import NEARLY, Promises
+from promise_machine import NEARLY, PromiseMachine
 from stepped_loop import SteppedLoop, Waiting
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Heard(logging.Handler):
         self.logger.removeHandler(self)
 
 
-class PromisesToTasks(Promises):
+class PromisesToTasks(PromiseMachine):
     """The same promises, to tasks as well."""
 
     def __init__(self) -> None:
@@ -64,13 +64,13 @@ class PromisesToTasks(Promises):
 
     def excused(self) -> bool:
         """Whether credentials that are valid may be waited for all the same."""
-        return self.past_by_the_wall() and self.key not in self.wall_tried
+        return self.is_expired_by_the_wall() and self.key not in self.wall_tried
 
     def settle(self, loop: SteppedLoop) -> None:
-        """Let a loop turn until all stands still: a look at a denied token ends meanwhile."""
+        """Let a loop step until nothing changes: a look at a denied token ends meanwhile."""
         for _ in range(2):
-            loop.turn()
-            self.stand_still()
+            loop.step()
+            self.wait_for_sts()
 
     # -- tasks and loops ---------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class PromisesToTasks(Promises):
     def loop_turns(self, number: int) -> None:
         loop = self.loop(number)
         valid, excused = self.left() > NEARLY, self.excused()
-        due = {each: each.verdict for each in loop.waiting if each.is_due}
+        due = {each: each.failure for each in loop.waiting if each.is_due}
         self.settle(loop)
         for each in list(loop.waiting):
             if not each.task.done():
@@ -121,19 +121,19 @@ class PromisesToTasks(Promises):
             self.loop_turns(number)
 
     def check_error(
-        self, waiting: Waiting, error: IrsaError, verdict: Failure | None, *, valid: bool
+        self, waiting: Waiting, error: IrsaError, failure: Failure | None, *, valid: bool
     ) -> None:
         """Check what a task got that had waited.
 
         Args:
             waiting: what it waited for.
             error: what it got.
-            verdict: what its refresh had left for it before it was told.
+            failure: what its refresh had left for it before it was told.
             valid: whether it might have had credentials instead.
         """
-        if verdict is not None:
-            assert error.failure is verdict, "promise 2: one failure for all"
-        elif error.failure is not waiting.verdict:
+        if failure is not None:
+            assert error.failure is failure, "promise 2: one failure for all"
+        elif error.failure is not waiting.failure:
             assert not valid, "promise 1: a task saw an error while credentials were valid"
         if "No credentials within" in str(error):
             assert self.clock.now() >= waiting.arrived_at + WAITER_SECONDS - NEARLY
@@ -156,20 +156,20 @@ class PromisesToTasks(Promises):
         assert not alone or before == (self.started, self.refresh), "promise 4: it took a refresh"
 
     @precondition(lambda self: self.tasks())
-    @rule(data=st.data(), tidy=st.booleans())
-    def loop_is_closed(self, data: st.DataObject, *, tidy: bool) -> None:
+    @rule(data=st.data(), cancel=st.booleans())
+    def loop_is_closed(self, data: st.DataObject, *, cancel: bool) -> None:
         number = self.draw_busy(data)
         before = self.started, self.refresh
         self.closed.append(self.loops.pop(number))
-        self.closed[-1].end(tidy=tidy)
-        self.stand_still()
+        self.closed[-1].end(cancel=cancel)
+        self.wait_for_sts()
         assert before == (self.started, self.refresh), "promise 4: it took a refresh with it"
 
     @rule()
     def process_forks(self) -> None:
         """Go on as the child, whose loops are its own."""
         for loop in self.loops.values():
-            loop.end(tidy=False)
+            loop.end(cancel=False)
         self.closed += self.loops.values()
         self.loops.clear()
         super().process_forks()
@@ -189,7 +189,7 @@ class PromisesToTasks(Promises):
     def teardown(self) -> None:
         try:
             for loop in self.loops.values():
-                loop.end(tidy=True)
+                loop.end(cancel=True)
         finally:
             # The refreshes of closed loops end now.
             super().teardown()

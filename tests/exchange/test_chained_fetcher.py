@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chained_engines import SECOND, THIRD, Pair, further, key, pair
+from chained_engines import SECOND, THIRD, Pair, key, pair, target
 from engine_fakes import FakeTimer, eventually, failure, high, join_refreshes, rig
 from irsa_creds import ExchangeError, RefreshTimeout, TokenError
 from irsa_creds._engine import policy
@@ -46,7 +46,7 @@ def test_the_second_role_is_assumed_with_the_key_of_the_first(roles: Pair) -> No
 
 
 def test_a_third_role_is_assumed_with_the_key_of_the_second(roles: Pair) -> None:
-    third = further(roles.second, THIRD, first_key=2001)
+    third = target(roles.second, THIRD, first_key=2001)
     assert third.warm().credentials.access_key_id == key(2001)
     assert third.sts.signers == [key(1001)]  # type: ignore[attr-defined]
     assert third.pilot.token().value == roles.first.token.value
@@ -54,7 +54,7 @@ def test_a_third_role_is_assumed_with_the_key_of_the_second(roles: Pair) -> None
 
 
 def test_many_roles_behind_one_share_its_credentials(roles: Pair) -> None:
-    others = [further(roles.first, f"{SECOND}-{n}", first_key=n * 1000) for n in range(2, 6)]
+    others = [target(roles.first, f"{SECOND}-{n}", first_key=n * 1000) for n in range(2, 6)]
     for each in (roles.second, *others):
         each.warm()
     assert roles.first.sts.calls == 1
@@ -307,7 +307,7 @@ def test_it_runs_on_the_targets_thread_where_no_other_thread_has_begun_it() -> N
             return True
 
     first = rig(timer=BusyTimer())
-    roles = Pair(first, further(first))
+    roles = Pair(first, target(first))
     acquire(roles.second.engine)
     roles.clock(61)
     roles.second.engine.invalidate(None)

@@ -77,9 +77,9 @@ def test_a_cancellation_that_comes_when_the_callers_time_is_over_counts(
         task.cancel()
     here.clock.advance(36)
     if not cancelled_first:
-        # The timer is due, and runs in the same turn.
+        # The timer is due, and runs in the same iteration.
         loop.call_soon(task.cancel)
-    loop.turn()
+    loop.step()
     loop.close()
     assert task.cancelled()
 
@@ -150,7 +150,7 @@ def test_a_refresh_that_ends_while_a_loop_is_being_closed_logs_nothing_and_wakes
             number: int = number, here: Rig = here, leaving: threading.Event = leaving
         ) -> None:
             leaving.wait(10)
-            # Each round a little later, so that every moment of the closing has its turn.
+            # A little later each time, to meet every moment of the closing.
             started = time.perf_counter()
             while time.perf_counter() < started + number * STEP:
                 pass
