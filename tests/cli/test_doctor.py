@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+NOT_CALLED = "STS not called; run with --online."
 LONG = (
     "It is so long that one line of a terminal does not hold it, and goes on in the next one below."
 )
@@ -23,14 +24,14 @@ FOUND = Diagnosis(
         Check("F01", "fail", LONG, "ls -la /var/run\n  kubectl get pods"),
         Check("C02", "warn", "It never runs."),
         Check("M01", "skipped", "No manifest."),
-        Check("N01", "unknown", "Nobody knows."),
+        Check("N01", "unknown", "Not known."),
     )
 )
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs the command: its status and what it printed."""
+    """Return a function that runs the command and returns its status and output."""
 
     def ran(*arguments: str) -> tuple[int, str, str]:
         status = main(["doctor", *arguments])
@@ -42,24 +43,24 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 @pytest.fixture
 def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[[Diagnosis], list[Mapping[str, Any]]]:
-    """Return a function that says what will be found; it gives the arguments that were passed."""
+    """Return a function that sets the result of `doctor` and returns the list of its calls."""
 
     def find(diagnosis: Diagnosis) -> list[Mapping[str, Any]]:
-        asked: list[Mapping[str, Any]] = []
+        calls: list[Mapping[str, Any]] = []
 
         def found(**arguments: Any) -> Diagnosis:
-            asked.append(arguments)
+            calls.append(arguments)
             return diagnosis
 
         monkeypatch.setattr("irsa_creds.cli._doctor.doctor", found)
-        return asked
+        return calls
 
     return find
 
 
 @pytest.fixture
 def in_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that makes this process that of a pod."""
+    """Return a function that gives this process the environment of a pod."""
 
     def enter(**changes: Any) -> None:
         lab = Lab(tmp_path, **changes)
@@ -69,57 +70,73 @@ def in_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     return enter
 
 
-def test_it_is_grouped_and_each_failure_has_its_fix_below(
+def test_failures_and_warnings_come_first_with_their_fix_below(
     run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
 ) -> None:
     finds(FOUND)
     assert run() == (
         1,
         """\
-environment
-  E01  ok       Both are set.
-token file
+failures
   F01  fail     It is so long that one line of a terminal does not hold it, and goes on in the next
                 one below.
                 fix:
                   ls -la /var/run
                     kubectl get pods
-credential chain
+warnings
   C02  warn     It never runs.
+environment
+  E01  ok       Both are set.
 network
-  N01  unknown  Nobody knows.
+  N01  unknown  Not known.
 
-6 checks: 1 fail, 1 warn, 1 unknown, 1 ok, 2 skipped (--all shows them); begin with F01
+6 checks: 1 fail, 1 warn, 1 unknown, 1 ok, 2 skipped (list with --all)
+STS not called; run with --online. Not checked: trust policy (--policy), manifest (--manifest).
 """,
         "",
     )
 
 
-def test_what_was_skipped_is_shown_when_asked_for(
+def test_all_prints_skipped_checks(
     run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
 ) -> None:
     finds(FOUND)
     _, out, _ = run("--all")
     assert "manifest\n  M01  skipped  No manifest.\n" in out
-    assert out.endswith("2 skipped; begin with F01\n")
+    assert "1 ok, 2 skipped\nSTS not called; run with --online." in out
 
 
-def test_where_nothing_fails_the_first_warning_is_where_to_begin(
-    run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
-) -> None:
-    finds(Diagnosis((Check("C02", "warn", "It never runs."),)))
-    assert run()[1].endswith("1 checks: 1 warn; begin with C02\n")
-
-
-def test_where_all_is_well_there_is_nothing_to_begin_with(
-    run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
+@pytest.mark.parametrize(
+    ("options", "last"),
+    [
+        ([], f"{NOT_CALLED} Not checked: trust policy (--policy), manifest (--manifest)."),
+        (["--policy", "p"], f"{NOT_CALLED} Not checked: manifest (--manifest)."),
+        (["--online"], "Not checked: trust policy (--policy), manifest (--manifest)."),
+        (["--online", "--policy", "p", "--manifest", "m"], "1 checks: 1 ok"),
+    ],
+)  # fmt: skip
+def test_the_last_line_says_what_was_not_checked(
+    options: list[str],
+    last: str,
+    run: Callable[..., tuple[int, str, str]],
+    finds: Callable[[Diagnosis], object],
 ) -> None:
     finds(Diagnosis((Check("E01", "ok", ""),)))
-    status, out, _ = run()
-    assert (status, out) == (0, "environment\n  E01  ok       \n\n1 checks: 1 ok\n")
+    status, out, _ = run(*options)
+    assert status == 0
+    assert out.startswith("environment\n  E01  ok       \n\n1 checks: 1 ok\n")
+    assert out.splitlines()[-1] == last
 
 
-def test_warnings_count_under_strict(
+def test_the_last_line_says_why_the_role_was_not_requested(
+    run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
+) -> None:
+    finds(Diagnosis((Check("S01", "skipped", "STS was not reached."),)))
+    last = run("--online", "--policy", "p", "--manifest", "m")[1].splitlines()[-1]
+    assert last == "Role not requested: STS was not reached."
+
+
+def test_strict_makes_warnings_exit_with_3(
     run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
 ) -> None:
     finds(Diagnosis((Check("C02", "warn", "It never runs."),)))
@@ -127,21 +144,21 @@ def test_warnings_count_under_strict(
     assert run("--strict")[0] == 3
 
 
-def test_sts_that_is_not_reached_has_a_status_of_its_own(
+def test_unreachable_sts_exits_with_4(
     run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
 ) -> None:
     finds(Diagnosis((Check("N02", "fail", "No way.", data={"reached": False}),)))
     assert run("--online")[0] == 4
 
 
-def test_its_options_are_doctors_arguments(
+def test_options_are_the_arguments_of_doctor(
     run: Callable[..., tuple[int, str, str]],
     finds: Callable[[Diagnosis], list[Mapping[str, Any]]],
 ) -> None:
-    asked = finds(FOUND)
+    calls = finds(FOUND)
     run()
     run("--online", "--manifest", "m.yaml", "--policy", "p.json", "--profile", "dev")
-    assert asked == [
+    assert calls == [
         {"online": False, "manifest": None, "policy": None, "profile": None},
         {"online": True, "manifest": "m.yaml", "policy": "p.json", "profile": "dev"},
     ]
@@ -156,20 +173,20 @@ def test_json_has_all_checks_and_nothing_else_is_printed(
     assert json.loads(out) == FOUND.as_dict()
 
 
-def test_a_file_that_is_not_there_is_wrong_usage(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_a_missing_file_is_wrong_usage(run: Callable[..., tuple[int, str, str]]) -> None:
     status, out, err = run("--manifest", "/nowhere/app.yaml")
     assert (status, out) == (2, "")
     assert "/nowhere/app.yaml" in err
 
 
 @pytest.mark.parametrize("option", ["manifest", "policy"])
-def test_a_file_is_named_with_what_it_is_to_be(
+def test_the_error_names_the_kind_of_file(
     option: str, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     _, _, err = run(f"--{option}", "nosuch.yaml")
     why = "No such file or directory"
     assert err == f"irsa-creds: error: The {option} 'nosuch.yaml' cannot be read: {why}.\n"
-    # As long as this it may be a token in place of its file.
+    # A name this long may be a token.
     _, _, err = run(f"--{option}", SECRET * 3)
     assert f"The {option} (81 characters, without a slash) cannot be read" in err
     assert SECRET not in err
@@ -185,11 +202,11 @@ def test_messages_are_as_wide_as_the_terminal(
     _, out, _ = run()
     message = out.partition("F01  fail     ")[2].partition("  " * 8 + "fix:")[0]
     assert " ".join(message.split()) == LONG
-    assert max(map(len, out.partition("credential chain")[0].splitlines())) <= 60
+    assert max(map(len, out.partition("warnings")[0].splitlines())) <= 60
 
 
 @pytest.mark.parametrize("content", [None, "not json", "{}"])
-def test_a_policy_that_is_none_is_wrong_usage_even_without_a_token(
+def test_an_invalid_policy_is_wrong_usage_even_without_a_token(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, content: str | None
 ) -> None:
     path = tmp_path / "trust.json"
@@ -198,13 +215,13 @@ def test_a_policy_that_is_none_is_wrong_usage_even_without_a_token(
     assert run("--policy", str(path))[0] == 2
 
 
-def test_an_option_that_nobody_knows_is_wrong_usage() -> None:
+def test_an_unknown_option_is_wrong_usage() -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["doctor", "--offline"])
     assert stopped.value.code == 2
 
 
-def test_a_sound_pod_is_well(
+def test_a_correct_pod_exits_with_0(
     run: Callable[..., tuple[int, str, str]], in_pod: Callable[..., None]
 ) -> None:
     in_pod(claims=_now())
@@ -212,7 +229,7 @@ def test_a_sound_pod_is_well(
     assert status == 0, out
 
 
-def test_a_pod_with_a_typo_is_told_what_to_paste(
+def test_a_typo_has_a_fix_to_paste(
     run: Callable[..., tuple[int, str, str]], in_pod: Callable[..., None]
 ) -> None:
     in_pod(claims={**_now(), "aud": ["sts.amazon.com"]})
@@ -225,7 +242,7 @@ def test_a_pod_with_a_typo_is_told_what_to_paste(
     ) in out
 
 
-def test_what_anybody_wrote_into_a_token_does_not_steer_the_terminal(
+def test_claims_cannot_control_the_terminal(
     run: Callable[..., tuple[int, str, str]], in_pod: Callable[..., None]
 ) -> None:
     in_pod(claims={**_now(), "aud": ["\x1b[2J\x1b[31mred"], "sub": "a\nE01 ok"})
@@ -242,7 +259,7 @@ def test_no_secret_is_printed(
         assert SECRET not in "".join(run(*arguments)[1:])
 
 
-def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples_and_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["doctor", "--help"])
     printed = capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_an_audience_can_be_given_with_a_service_account() -> None:
     assert [f.id for f in found.findings] == ["P06"]
 
 
-def test_the_answer_is_what_json_prints() -> None:
+def test_as_dict_is_what_json_prints() -> None:
     found = explain(policy(Action="sts:AssumeRole"), token=TOKEN)
     assert json.loads(json.dumps(found.as_dict())) == {
         "schema": 1,
@@ -66,8 +66,8 @@ def test_the_answer_is_what_json_prints() -> None:
                 "id": "P01",
                 "severity": "error",
                 "statement": 1,
-                "message": "Statement 1 allows 'sts:AssumeRole', which is for AWS principals that "
-                "sign their request; a token needs sts:AssumeRoleWithWebIdentity.",
+                "message": "Statement 1 allows 'sts:AssumeRole', which is for AWS principals with "
+                "signed requests; a token needs sts:AssumeRoleWithWebIdentity.",
                 "fix": '"Action": "sts:AssumeRoleWithWebIdentity"',
             }
         ],
@@ -78,24 +78,23 @@ def test_the_answer_is_what_json_prints() -> None:
 @pytest.mark.parametrize(
     ("elements", "says"),
     [
-        ({}, "allow: the trust policy allows"),
-        ({"Action": "sts:AssumeRole"}, "deny: the trust policy does not allow"),
+        ({}, "ALLOW (trust policy only)"),
         (
-            {"Principal": "*"},
-            "unknown: it cannot be told from here whether the trust policy allows",
+            {"Action": "sts:AssumeRole"},
+            "DENY (trust policy only): no statement allows sts:AssumeRoleWithWebIdentity (P01)",
         ),
+        ({"Effect": "Deny"}, "DENY (trust policy only): statement 1 denies it (P04)"),
+        ({"Principal": "*"}, "UNKNOWN (trust policy only): only AWS can decide"),
     ],
 )
-def test_the_answer_in_words_says_that_it_is_about_the_trust_policy_alone(
-    elements: dict[str, Any], says: str
-) -> None:
+def test_the_first_line_has_verdict_scope_and_cause(elements: dict[str, Any], says: str) -> None:
     text = str(explain(policy(**elements), token=TOKEN, role_arn=ROLE))
-    assert text.startswith(f"{says} '{SUBJECT}'\n  issuer: '{ISSUER}'\n")
+    assert text.startswith(f"{says}\n  subject: '{SUBJECT}'\n  issuer: '{ISSUER}'\n")
     assert f"  role: '{ROLE}'" in text
     assert text.endswith(CAVEAT)
 
 
-def test_the_words_hold_every_finding_and_its_fix() -> None:
+def test_the_text_has_every_finding_and_its_fix() -> None:
     found = explain(policy(Action="sts:AssumeRole", Principal={"AWS": ARN}), token=TOKEN)
     for finding in found.findings:
         assert f"  {finding.id} {finding.severity}: {finding.message}\n" in str(found)
@@ -235,7 +234,7 @@ def test_what_is_no_role_s_arn_beside_a_policy_is_not_looked_at(arn: object) -> 
     role = {"Role": {"Arn": arn, "AssumeRolePolicyDocument": policy()}}
     found = explain(role, token=TOKEN)
     assert found.verdict == "allow"
-    assert found.asked["role"] == "not known, so its account is not compared"
+    assert found.asked["role"] == "not given, so account and partition are not compared"
 
 
 def test_none_of_several_audiences_may_be_an_excluded_one() -> None:

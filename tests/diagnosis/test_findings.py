@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from irsa_creds.diagnosis._explain.explain import Explanation, explain
-from irsa_creds.diagnosis._explain.provider_names import alike, cluster_of, difference, stranger
+from irsa_creds.diagnosis._explain.provider_names import (
+    cluster_of,
+    difference,
+    is_other_issuer,
+    is_similar,
+)
 from irsa_creds.diagnosis._explain.subjects import subject_difference
 from irsa_creds.diagnosis._policy.templates import trust_policy
 
@@ -42,11 +47,11 @@ def wanting(**tests: Any) -> dict[str, Any]:
     [
         (EKS, ""),
         ("token.actions.githubusercontent.com", "another issuer"),
-        (EKS.replace("oidc.eks.eu-west-1", "oidc.us-east-1.eks"), "changed places"),
+        (EKS.replace("oidc.eks.eu-west-1", "oidc.us-east-1.eks"), "are swapped"),
         (EKS.replace("oidc.eks.eu-west-1", "oidc.us-east-1.eks"), "and its region is us-east-1"),
         (EKS.replace("/id/", "/").replace("eu-west-1", "us-east-1"), "and its region is us-east-1"),
         (EKS.replace(ID, "F" * 32), f"another cluster (id {'F' * 32})"),
-        (EKS.replace("oidc.eks", "oidc.esk"), "misspelt"),
+        (EKS.replace("oidc.eks", "oidc.esk"), "misspelled"),
         ("", "empty"),
         ("oidc.eks.*", "wildcards"),
     ],
@@ -62,9 +67,9 @@ def test_a_provider_differs_from_a_cluster_s_in_a_way_that_has_a_name(
 @pytest.mark.parametrize(
     ("found", "wanted", "says"),
     [
-        ("sso.example.com", "sso.example.com/", "slash at the issuer's end is missing"),
-        ("sso.example.com/", "sso.example.com", "slash at its end"),
-        ("sso.exmaple.com", "sso.example.com", "misspelt"),
+        ("sso.example.com", "sso.example.com/", "slash at the end is missing"),
+        ("sso.example.com/", "sso.example.com", "ends with a slash"),
+        ("sso.exmaple.com", "sso.example.com", "misspelled"),
         (EKS, "gitlab.com", "another issuer"),
     ],
 )
@@ -73,10 +78,10 @@ def test_a_provider_differs_from_any_other_too(found: str, wanted: str, says: st
 
 
 def test_only_a_provider_that_is_another_is_a_stranger() -> None:
-    assert stranger(EKS.replace(ID, "F" * 32), EKS)
-    assert stranger("gitlab.com", EKS)
-    assert not stranger(EKS.replace("0123", "0132", 1), EKS)
-    assert not stranger("", EKS)
+    assert is_other_issuer(EKS.replace(ID, "F" * 32), EKS)
+    assert is_other_issuer("gitlab.com", EKS)
+    assert not is_other_issuer(EKS.replace("0123", "0132", 1), EKS)
+    assert not is_other_issuer("", EKS)
     assert cluster_of("gitlab.com") is None
 
 
@@ -96,15 +101,15 @@ def test_only_a_provider_that_is_another_is_a_stranger() -> None:
     ],
 )
 def test_texts_are_alike_where_few_letters_are_wrong(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert alike(one, other) is expected
+    assert is_similar(one, other) is expected
 
 
 @pytest.mark.parametrize(
     ("wanted", "actual", "says"),
     [
         ("repo:acme/*:ref:refs/heads/dev", "repo:acme/app:ref:refs/heads/main", "'refs/heads/dev'"),
-        ("user-1", "user-2", "misspelt?"),
-        ("a:b", "a:b:c", "one goes on"),
+        ("user-1", "user-2", "probably misspelled"),
+        ("a:b", "a:b:c", "one is longer"),
     ],
 )
 def test_subjects_that_are_not_of_kubernetes_differ_by_their_parts(
@@ -142,7 +147,7 @@ def test_many_values_are_not_all_shown() -> None:
 def test_the_closest_of_many_values_is_the_one_that_is_compared() -> None:
     names = ["system:serviceaccount:dev:writer", "system:serviceaccount:prod:raeder"]
     [finding] = asked(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
-    assert "'raeder' there, 'reader' in the token" in finding.message
+    assert "'raeder' in the policy, 'reader' in the token" in finding.message
     assert "run the pod as the service account raeder of the namespace prod" in finding.fix
 
 
@@ -209,8 +214,8 @@ def test_a_negated_operator_on_an_absent_claim_is_explained() -> None:
     policy["Statement"][0]["Condition"]["StringNotEquals"] = {f"{EKS}:email": "a@b.c"}
     policy["Statement"][0]["Condition"]["Null"] = {f"{EKS}:amr": "true"}
     messages = [f.message for f in asked(policy).findings if f.id == "P07"]
-    assert any("a negated operator lets that pass" in message for message in messages)
-    assert any("that is what Null asks for" in message for message in messages)
+    assert any("a negated operator matches without it" in message for message in messages)
+    assert any("Null requires that" in message for message in messages)
 
 
 def test_without_a_subject_there_is_nothing_to_propose() -> None:
@@ -221,5 +226,5 @@ def test_without_a_subject_there_is_nothing_to_propose() -> None:
     policy["Statement"][0]["Condition"] = {"StringEquals": {"a.b:namespace": "prod"}}
     found = explain(policy, token=token)
     assert found.fixed is None
-    assert "Take the condition on a.b:namespace away" in str(found)
-    assert found.asked["subject"] == "a token without subject"
+    assert "Remove the condition on a.b:namespace" in str(found)
+    assert found.asked["subject"] == "none"

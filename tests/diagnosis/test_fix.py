@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._explain.changes import mended
+from irsa_creds.diagnosis._explain.changes import corrected
 from irsa_creds.diagnosis._explain.explain import Explanation, explain
 from irsa_creds.diagnosis._policy.parse import parse_policy
 from irsa_creds.diagnosis._policy.request import from_service_account
@@ -196,7 +196,7 @@ def test_a_deny_of_these_very_ones_is_for_its_author_to_narrow() -> None:
     deny = policy(Effect="Deny", Condition={"StringLike": {SUB: "system:serviceaccount:prod:*"}})
     found = asked(policy() | {"Statement": [*policy()["Statement"], *deny["Statement"]]})
     assert found.fixed is None
-    assert found.findings[0].fix.startswith("Take statement 2 away, or make its condition")
+    assert found.findings[0].fix.startswith("Remove statement 2, or narrow its condition")
 
 
 def test_a_change_that_makes_no_policy_is_passed_over() -> None:
@@ -219,6 +219,6 @@ def test_a_change_that_makes_no_policy_is_passed_over() -> None:
         document["Statement"][0]["Action"] = EXCHANGE
 
     changes = [spoil, nothing, open_, right]
-    found = mended(parsed, request, changes, lambda made: made.statements[0].actions != ("*",))
+    found = corrected(parsed, request, changes, lambda made: made.statements[0].actions != ("*",))
     assert tried == ["spoilt", "nothing", "open"]
     assert found == policy()

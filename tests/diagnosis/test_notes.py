@@ -21,15 +21,15 @@ NOW = 1_800_000_000.0
         ({"exp": NOW - 9_000_000, "nbf": NOW + 600}, "the token expired 2,500 hours ago"),
         (
             {"exp": NOW + 9_000, "nbf": NOW + 600},
-            "by this clock the token is valid in 10 minutes only; till then",
+            "by this clock the token becomes valid in 10 minutes; until then",
         ),
-        ({"iat": NOW + 61}, "by this clock the token is valid in 61 seconds only; till then"),
+        ({"iat": NOW + 61}, "by this clock the token becomes valid in 61 seconds; until then"),
     ],
 )
 def test_what_sts_refuses_for_its_time_is_told(claims: dict[str, Any], note: str) -> None:
     [told] = time_notes(claims, NOW)
     assert told.startswith(note)
-    assert told.endswith(" STS refuses it whatever the policy says")
+    assert told.endswith(" STS denies it whatever the policy says")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_of_two_trusted_clusters_each_gets_its_own_statement() -> None:
     assert found.fixed["Statement"] == [both, OWN]
     [error] = [each for each in found.findings if each.severity == "error"]
     assert error.id == "P03"
-    assert "statement of its own" in error.fix
+    assert "one statement for each" in error.fix
 
 
 @pytest.mark.parametrize("other", [OTHER, "a.example.com"])
@@ -129,7 +129,7 @@ def test_no_correction_lets_in_every_repository(open_: dict[str, Any]) -> None:
 def test_a_policy_that_would_be_open_once_mended_is_warned_of(open_: dict[str, Any]) -> None:
     found = asked(open_)
     [warning] = [each for each in found.findings if each.id == "P11"]
-    assert warning.message.endswith("may have this role, once the rest is mended.")
+    assert warning.message.endswith("can get this role, once the other findings are fixed.")
 
 
 def test_what_a_token_of_nobody_in_particular_would_pass_is_no_correction() -> None:
@@ -260,14 +260,14 @@ def test_what_an_issuer_built_into_iam_needs_is_its_host() -> None:
     held_to = {"StringEquals": {f"{host}:sub": "us:u", f"{host}:aud": "us:p"}}
     named = asked(allow(held_to, host), iss=f"https://{host}", sub="us:u", aud="us:p")
     assert named.verdict == "unknown"
-    assert "asks for its host alone" in named.findings[0].message
+    assert "requires its host name alone" in named.findings[0].message
 
 
 def test_an_issuer_that_is_not_https_is_told_and_not_trusted() -> None:
     found = asked(OWN, iss=f"http://{EKS}")
     assert (found.verdict, found.fixed) == ("deny", None)
     assert [each.id for each in found.findings] == ["P02"]
-    assert "begin with https:// alone" in found.findings[0].message
+    assert "begins with https://" in found.findings[0].message
 
 
 def test_all_further_actions_are_one_correction() -> None:
@@ -289,7 +289,7 @@ def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> No
     found = asked(excepting | {"NotAction": "sts:TagSession"}, **TAGS)
     [error] = found.findings
     assert "excepts 'sts:TagSession'" in error.message
-    assert error.fix == 'Take sts:TagSession out of what "NotAction" excepts.'
+    assert error.fix == 'Remove sts:TagSession from "NotAction".'
     assert found.fixed is None
 
 
@@ -300,7 +300,7 @@ def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> No
         ({"Null": {"sts:ExternalId": "true"}}, '"Action": "sts:AssumeRole"'),
         ({"StringNotEquals": {"saml:aud": "abc"}}, '"Action": "sts:AssumeRoleWithSAML"'),
         ({"StringNotEquals": {f"{EKS}:email": "a@b.c"}}, f'"Null": {{"{EKS}:email": "false"}}'),
-        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with that claim, or take statement 2"),
+        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with this claim, or remove statement 2"),
     ],
 )
 def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) -> None:
@@ -308,7 +308,7 @@ def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) ->
     [error] = found.findings
     assert (found.verdict, found.fixed, error.id) == ("deny", None, "P07")
     assert says in error.fix
-    assert "Take the condition" not in error.fix
+    assert "Remove the condition" not in error.fix
 
 
 @pytest.mark.parametrize("pattern", ["system:serviceaccount:*:reader", "system:serviceaccount:*"])
@@ -316,7 +316,7 @@ def test_a_star_for_any_namespace_is_mended_by_the_exact_subject(pattern: str) -
     found = asked(allow(held(StringEquals={SUB: pattern})))
     [error] = [each for each in found.findings if each.severity == "error"]
     assert error.id == "P05"
-    assert error.message.endswith(", and so would subjects of other namespaces.")
+    assert error.message.endswith(", but so would subjects of other namespaces.")
     first, *second = error.fix.splitlines()
     assert first == f'"StringEquals": {{"{SUB}": "{READER}"}}'
     # What P11 would warn of, nobody is told to write.
@@ -340,8 +340,8 @@ def test_a_pull_request_that_is_refused_is_perhaps_refused_rightly() -> None:
     found = asked(allow({"StringEquals": keys}, GITHUB), **pull)
     [error] = found.findings
     assert (error.id, found.fixed) == ("P04", None)
-    assert error.message.endswith("with this subject every pull request has the role.")
-    assert error.fix.startswith("If every pull request shall have the role:\n")
+    assert error.message.endswith("with this subject every pull request gets the role.")
+    assert error.fix.startswith("To give every pull request the role:\n")
     # A policy that is for them, with a slip in it, is corrected.
     keys[f"{GITHUB}:sub"] = "repo:acme/aps:pull_request"
     found = asked(allow({"StringEquals": keys}, GITHUB), **pull)

@@ -1,4 +1,4 @@
-"""`explain`, `trust-policy` and `manifest`: why a role refuses, and what would be right."""
+"""`explain`, `trust-policy` and `manifest`: explain a trust policy, or generate a correct one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._claims import audiences, told
-from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, asking, explain
+from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, explain, request_of
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.templates import AUDIENCE, manifest, trust_policy
 
@@ -46,7 +46,7 @@ def add(subparsers: Subparsers) -> None:
         description="Print the trust policy of a role for one service account.",
         examples=[
             (
-                "make a role for the service account 'reader' in 'prod'",
+                "for the service account 'reader' in the namespace 'prod'",
                 f"irsa-creds trust-policy {_WHO} --account 123456789012 > trust.json",
             ),
         ],
@@ -54,24 +54,24 @@ def add(subparsers: Subparsers) -> None:
     _add_account(made)
     made.add_argument("--issuer", required=True, metavar="URL", help="the cluster's OIDC issuer")
     made.add_argument(
-        "--account", required=True, metavar="ID", help="the account of the role and the provider"
+        "--account", required=True, metavar="ID", help="the AWS account of role and OIDC provider"
     )
     made.add_argument("--partition", default="aws", help="aws (the default), aws-cn, aws-us-gov")
     made.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
     objects = command(
         subparsers,
         "manifest",
-        description="Print a ServiceAccount with the role's annotation and a Deployment with it.",
+        description="Print an annotated ServiceAccount and a Deployment that uses it.",
         examples=[
             (
-                "give the service account 'reader' in 'prod' a role",
+                "for the service account 'reader' in the namespace 'prod'",
                 f"irsa-creds manifest --service-account prod/reader {_ROLE} | kubectl apply -f -",
             )
         ],
     )
     _add_account(objects)
     _add_role(objects)
-    objects.add_argument("--image", help="of the Deployment's container; by default one of Python")
+    objects.add_argument("--image", help="the container image; by default one with Python")
     objects.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
 
 
@@ -80,32 +80,32 @@ def _add_explain(subparsers: Subparsers) -> None:
         subparsers,
         "explain",
         description=(
-            "Say whether a role's trust policy lets a token in, and if not, which condition of\n"
-            "which statement fails and what mends it. The token is never printed."
+            "Evaluate a role's trust policy for a token. If it denies, print which condition of\n"
+            "which statement fails and how to fix it. The token is never printed."
         ),
         examples=[
             (
-                "in the pod, with a policy that was fetched elsewhere",
+                "in the pod, with a policy that you fetched elsewhere",
                 "irsa-creds explain --token $AWS_WEB_IDENTITY_TOKEN_FILE --policy trust.json",
             ),
             (
-                "at your desk, without a token",
+                "on your machine, without a token",
                 f"aws iam get-role --role-name reader | irsa-creds explain --policy - {_WHO}",
             ),
             (
-                "with the token that the API server would give",
+                "with a new token from the API server",
                 f"{_CREATED} | irsa-creds explain --token - {_ROLE} --fetch --fixed fixed.json",
             ),
         ],
         after=(
-            "exit status: 0 the policy allows, 1 it denies, 2 wrong usage, 3 only AWS can tell.\n"
+            "exit status: 0 allow, 1 deny, 2 wrong usage, 3 unknown: only AWS can decide.\n"
             + CAVEAT
         ),
     )
     parser.add_argument(
         "--token",
         metavar="FILE",
-        help="holds the web identity token; - reads it from standard input",
+        help="file with the web identity token; - reads standard input",
     )
     _add_account(parser, required=False)
     parser.add_argument("--issuer", metavar="URL", help="with --service-account")
@@ -114,12 +114,13 @@ def _add_explain(subparsers: Subparsers) -> None:
     policy.add_argument(
         "--policy",
         metavar="FILE",
-        help="the trust policy, or what 'aws iam get-role' prints; - reads it from standard input",
+        help="file with the trust policy or the output of 'aws iam get-role'; - reads standard "
+        "input",
     )
-    policy.add_argument("--fetch", action="store_true", help="ask IAM for it (iam:GetRole)")
+    policy.add_argument("--fetch", action="store_true", help="get it from IAM (iam:GetRole)")
     _add_role(parser)
     parser.add_argument(
-        "--fixed", metavar="FILE", help="write the corrected policy, where one change mends it"
+        "--fixed", metavar="FILE", help="write the corrected policy here, if one change fixes it"
     )
 
 
@@ -133,13 +134,11 @@ def _add_account(parser: argparse.ArgumentParser, *, required: bool = True) -> N
 
 
 def _add_role(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--role-arn", metavar="ARN", help="the role's; by default the variable AWS_ROLE_ARN"
-    )
+    parser.add_argument("--role-arn", metavar="ARN", help="the role; by default AWS_ROLE_ARN")
 
 
 def run(args: argparse.Namespace, out: Printer) -> int:
-    """Do what the command says, and return its exit status."""
+    """Run one of the three commands and return its exit status."""
     try:
         if args.command == "trust-policy":
             return _trust_policy(args, out)
@@ -147,7 +146,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
             return _manifest(args, out)
         return _explain(args, out)
     except IrsaError as error:
-        # A status of 1 would say that the policy denies.
+        # Exit status 1 would mean that the policy denies.
         raise UsageError(str(error)) from None
 
 
@@ -169,7 +168,7 @@ def _trust_policy(args: argparse.Namespace, out: Printer) -> int:
 def _manifest(args: argparse.Namespace, out: Printer) -> int:
     role = _role(args)
     if role is None:
-        raise UsageError("Give the role's --role-arn, or set AWS_ROLE_ARN.")
+        raise UsageError("No role is given: use --role-arn, or set AWS_ROLE_ARN.")
     image = {} if args.image is None else {"image": args.image}
     text = manifest(args.service_account, role, audience=args.audience, **image)
     out.emit({"manifest": text}) if args.json else out.line(text.rstrip("\n"))
@@ -178,14 +177,14 @@ def _manifest(args: argparse.Namespace, out: Printer) -> int:
 
 def _explain(args: argparse.Namespace, out: Printer) -> int:
     if args.token == STDIN == args.policy:
-        raise UsageError("Standard input can be the token or the policy, not both.")
+        raise UsageError("Standard input can hold the token or the policy, not both.")
     if args.fixed == STDIN:
-        raise UsageError("--fixed takes the name of a file, and - is none.")
+        raise UsageError("--fixed needs the name of a file, not -.")
     token = None if args.token is None else token_in(args.token)
-    # What is wrong with these is told before IAM is asked for anything.
-    request = asking(token, args.service_account, args.issuer, args.audience, None)
+    # Errors in these arguments are reported before IAM is called.
+    request = request_of(token, args.service_account, args.issuer, args.audience, None)
     policy = _fetched(args) if args.fetch else policy_in(args.policy)
-    # A policy that says whose it is need not be that of the role of this environment.
+    # A policy that names its role may belong to another role than AWS_ROLE_ARN.
     role = (None if args.role_arn else role_of(policy)) or _role(args)
     found = explain(
         policy,
@@ -196,16 +195,16 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         role_arn=role,
     )
     if args.json:
-        out.emit({**found.as_dict(), **_asked(request.claims), "role_arn": role})
+        out.emit({**found.as_dict(), **_identity(request.claims), "role_arn": role})
     else:
-        _show(found, out)
+        _show(found, args, out)
     if args.fixed is not None:
         _write(found, args, role, out)
     return _STATUS[found.verdict]
 
 
-def _asked(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who asks, of claims that are anybody's."""
+def _identity(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return issuer, subject and audience as JSON shows them: bounded and without secrets."""
     who = {name: told(claims.get(claim)) for name, claim in (("issuer", "iss"), ("subject", "sub"))}
     return {**who, "audience": [told(each) for each in audiences(claims)]}
 
@@ -220,56 +219,60 @@ def _role(args: argparse.Namespace) -> str | None:
 def _fetched(args: argparse.Namespace) -> dict[str, Any]:
     role = _role(args)
     if role is None:
-        raise UsageError("--fetch needs the role's --role-arn, or AWS_ROLE_ARN.")
-    from irsa_creds.cli._get_role import fetch_role  # noqa: PLC0415 - it brings botocore
+        raise UsageError("--fetch needs --role-arn or AWS_ROLE_ARN.")
+    from irsa_creds.cli._get_role import fetch_role  # noqa: PLC0415 - imports botocore
 
     return fetch_role(role)
 
 
 def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: Printer) -> None:
-    """Write the corrected policy, and say so on standard error."""
+    """Write the corrected policy; print on standard error how to apply it."""
     if found.fixed is None:
         why = (
-            "it allows already"
+            "the policy already allows the token"
             if found.verdict == "allow"
-            else "no single change mends it without letting in others"
+            else "no single change fixes the policy without allowing other identities"
         )
-        out.note(f"{args.fixed} was not written: {why}.")
+        out.note(f"{args.fixed} not written: {why}.")
         return
     target = Path(args.fixed)
     try:
         for what in ("policy", "token"):
             read = getattr(args, what)
             if read not in (None, STDIN) and target.exists() and target.samefile(read):
-                raise UsageError(f"--fixed names the {what}'s own file: give another.")
+                raise UsageError(f"--fixed names the file of the {what}; give another file.")
         target.write_text(json.dumps(found.fixed, indent=2) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"{quoted(args.fixed)} cannot be written: {why}.") from None
     name = shlex.quote(role.rpartition("/")[2]) if role else "ROLE"
     out.note(
-        f"{args.fixed} is written; compare, then: aws iam update-assume-role-policy "
-        f"--role-name {name} --policy-document {shlex.quote(f'file://{args.fixed}')}"
+        f"{args.fixed} written. Compare it, then run this where you have "
+        "iam:UpdateAssumeRolePolicy:\n"
+        f"  aws iam update-assume-role-policy --role-name {name} "
+        f"--policy-document {shlex.quote(f'file://{args.fixed}')}"
     )
 
 
-def _show(found: Explanation, out: Printer) -> None:
-    out.line(Styled(f"{found.verdict.upper():9}", found.verdict), found.summary)
+def _show(found: Explanation, args: argparse.Namespace, out: Printer) -> None:
+    verdict = found.verdict.upper()
+    out.line(Styled(verdict, found.verdict), found.summary.removeprefix(verdict))
     for what, value in found.asked.items():
-        if what != "subject":
-            out.line(f"{what:9}{value}")
+        out.line(f"{what:9}{value}")
     for note in found.notes:
         _show_beside(Styled("note     ", "warning"), note, out)
     if found.nearest is not None:
-        holds = "the statement" if found.verdict == "allow" else "the nearest statement"
+        which = "statement" if found.verdict == "allow" else "nearest statement:"
         out.line("")
-        out.heading(f"{holds}, number {found.statement}")
+        out.heading(f"{which} {found.statement}")
         for line in json.dumps(found.nearest, indent=2).splitlines():
             out.dim(f"  {line}")
     for finding in found.findings:
         out.line("")
         _show_finding(finding, out)
     out.line("")
+    if found.fixed is not None and args.fixed is None:
+        out.line("To write the corrected policy, run the same command with --fixed FILE.")
     for line in _wrapped(CAVEAT, out.width):
         out.dim(line)
 
@@ -280,13 +283,13 @@ def _show_finding(finding: Finding, out: Printer) -> None:
     indent = " " * len(title.text)
     if finding.fix:
         out.line(indent, Styled("fix:", "info"))
-    # Not wrapped, and behind nothing but blanks: they are to be pasted.
+    # Not wrapped, and indented with blanks only, so that they can be pasted.
     for line in finding.fix.splitlines():
         out.line(indent, "  ", line)
 
 
 def _show_beside(title: Styled, message: str, out: Printer) -> None:
-    """Print a message in as many lines as it takes, in a column beside its title."""
+    """Print a message as a column beside its title."""
     margin = len(title.text)
     first, *rest = _wrapped(message, out.width - margin)
     out.line(title, first)
@@ -295,5 +298,5 @@ def _show_beside(title: Styled, message: str, out: Printer) -> None:
 
 
 def _wrapped(message: str, width: int) -> list[str]:
-    """Return the lines of a message; an ARN or a key is never broken."""
+    """Return the lines of a message; an ARN or a condition key is never broken."""
     return textwrap.wrap(message, width, break_on_hyphens=False, break_long_words=False)

@@ -1,4 +1,4 @@
-"""P01 and P10: the actions of a statement."""
+"""P01 and P10: a statement that does not allow the required actions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.changes import add_action, in_turn, replace_action
-from irsa_creds.diagnosis._explain.finding import Case, Found, listed, pair
-from irsa_creds.diagnosis._explain.principals import meant_for
+from irsa_creds.diagnosis._explain.changes import add_action, apply_all, replace_action
+from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_list
+from irsa_creds.diagnosis._explain.principals import is_meant_for
 from irsa_creds.diagnosis._policy.patterns import matches
 from irsa_creds.diagnosis._policy.request import SOURCE_IDENTITY, TAGS
 from irsa_creds.diagnosis._policy.templates import ACTION
@@ -18,91 +18,93 @@ if TYPE_CHECKING:
 
 __all__ = ["action_findings"]
 
-# The claims and the actions they need: IAM User Guide, "Pass session tags in AWS STS" and "Monitor
+# Claims in the token, and the action that each requires: IAM User Guide, "Pass session tags in AWS
+# STS" and "Monitor
 # and control actions taken with assumed roles".
 _CLAIMS = {
     "sts:TagSession": ("session tags", TAGS),
     "sts:SetSourceIdentity": ("a source identity", SOURCE_IDENTITY),
 }
-_ALIKE = 0.8
+_SIMILAR = 0.8
 
 
 def action_findings(case: Case) -> Iterator[Found]:
-    """Yield what is wrong with the actions of a statement that does not allow what is asked."""
+    """Yield findings about the actions of a statement that does not allow the request."""
     if case.judged.action is not False:
         return
     if case.judgement.action in _CLAIMS:
-        yield _further(case)
+        yield _missing_actions(case)
     elif case.statement.not_actions is not None:
         yield case.found(
             "P01",
             "error",
-            f"allows all but {listed(case.statement.not_actions)}, and so not {ACTION}.",
-            f'In place of "NotAction": {pair("Action", *case.request.actions)}',
+            f"allows all actions except {quoted_list(case.statement.not_actions)}: not {ACTION}.",
+            f'Replace "NotAction" with {json_pair("Action", *case.request.actions)}',
         )
     else:
-        yield _other(case)
+        yield _wrong_action(case)
 
 
-def _further(case: Case) -> Found:
-    """Return P10 for all further actions that the statement lacks: they are one change."""
-    missing = [each for each in _CLAIMS if each in case.request.actions and not _about(case, each)]
+def _missing_actions(case: Case) -> Found:
+    """Return P10 for all missing actions: one change adds them."""
+    missing = [each for each in _CLAIMS if each in case.request.actions and not _covers(case, each)]
     brings = " and ".join(f"{_CLAIMS[each][0]} (claim {_CLAIMS[each][1]})" for each in missing)
     actions, excluded = case.statement.actions, case.statement.not_actions
-    allows = f"allows {listed(actions)}" if excluded is None else f"excepts {listed(excluded)}"
-    fix = pair("Action", *actions, *missing)
+    allows = (
+        f"allows {quoted_list(actions)}" if excluded is None else f"excepts {quoted_list(excluded)}"
+    )
+    fix = json_pair("Action", *actions, *missing)
     if excluded is not None:
-        fix = f'Take {" and ".join(missing)} out of what "NotAction" excepts.'
+        fix = f'Remove {" and ".join(missing)} from "NotAction".'
     return case.found(
         "P10",
         "error",
-        f"{allows}, but the token brings {brings}, and STS refuses it without "
-        f"{' and '.join(missing)}.",
+        f"{allows}. The token has {brings}, so STS also requires {' and '.join(missing)}.",
         fix,
-        in_turn(add_action(case.index, each) for each in missing),
+        apply_all(add_action(case.index, each) for each in missing),
     )
 
 
-def _about(case: Case, action: str) -> bool:
+def _covers(case: Case, action: str) -> bool:
     named, excepted = case.statement.actions, case.statement.not_actions
     found = any(matches(name.lower(), action.lower()) for name in excepted or named)
     return found is (excepted is None)
 
 
-def _other(case: Case) -> Found:
+def _wrong_action(case: Case) -> Found:
     actions = case.statement.actions
-    mistaken = _mistaken(actions)
-    ours = meant_for(case.judged, case.request)
+    mistaken = _misspelled_action(actions)
+    meant = is_meant_for(case.judged, case.request)
     if mistaken is None:
-        said = f"allows {listed(actions)}; a token needs {ACTION}."
+        message = f"allows {quoted_list(actions)}; a token needs {ACTION}."
         change = add_action(case.index, ACTION)
         fix = _fix(case, [*actions, ACTION])
     else:
         action, why = mistaken
-        said = f"allows {quoted(action)}, {why}; a token needs {ACTION}."
+        message = f"allows {quoted(action)}, {why}; a token needs {ACTION}."
         change = replace_action(case.index, action, ACTION)
         fix = _fix(case, [ACTION if each == action else each for each in actions])
-    return case.found("P01", "error", said, fix, change if ours else None)
+    return case.found("P01", "error", message, fix, change if meant else None)
 
 
 def _fix(case: Case, actions: list[str]) -> str:
-    if not meant_for(case.judged, case.request):
-        return "Leave that statement to those whom it is for, and add one of its own."
-    return pair("Action", *actions)
+    if not is_meant_for(case.judged, case.request):
+        return "Keep this statement for its other principals, and add a statement for this issuer."
+    return json_pair("Action", *actions)
 
 
-def _mistaken(actions: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the action that was meant to be the exchange, and what it is instead."""
+def _misspelled_action(actions: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the action that stands for `ACTION` by mistake, and why it is wrong."""
     for action in actions:
         lower = action.strip().lower()
         if lower == "sts:assumerole":
-            return action, "which is for AWS principals that sign their request"
+            return action, "which is for AWS principals with signed requests"
         if lower == "sts:assumerolewithsaml":
             return action, "which is for SAML assertions"
         if lower == "assumerolewithwebidentity":
-            return action, "which lacks the service's prefix 'sts:'"
+            return action, "which lacks the prefix 'sts:'"
         if lower == ACTION.lower():
-            return action, "with blanks around it"
-        if get_close_matches(lower[:100], [ACTION.lower()], cutoff=_ALIKE):
-            return action, "which is misspelt"
+            return action, "which has blanks around it"
+        if get_close_matches(lower[:100], [ACTION.lower()], cutoff=_SIMILAR):
+            return action, "which is misspelled"
     return None

@@ -1,4 +1,4 @@
-"""All that is found about a policy and a request: P01 to P12 of the documentation's table."""
+"""All findings about a policy and a request (P01 to P12), and the changes worth trying."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._explain.actions import action_findings
 from irsa_creds.diagnosis._explain.broad_access import security_findings
-from irsa_creds.diagnosis._explain.changes import add_statement, in_turn
+from irsa_creds.diagnosis._explain.changes import add_statement, apply_all
 from irsa_creds.diagnosis._explain.condition_keys import (
     absent_findings,
     prefix_findings,
@@ -17,9 +17,9 @@ from irsa_creds.diagnosis._explain.condition_values import undecided_findings, v
 from irsa_creds.diagnosis._explain.deny_statements import deny_findings
 from irsa_creds.diagnosis._explain.finding import Case, Found, finding
 from irsa_creds.diagnosis._explain.principals import (
-    meant_for,
+    correct_statement,
+    is_meant_for,
     principal_findings,
-    right_statement,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ _ORDER = ("error", "warning", "info")
 
 
 def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Found, ...]:
-    """Return what is found, the worst first, each with the change that may mend the policy."""
+    """Return all findings, the worst first, each with the change that may fix the policy."""
     found = [
         *_of_denies(policy, request, judgement),
         *_of_allows(policy, request, judgement),
     ]
-    # A warning about one statement is not told twice; the order is that of the statements.
+    # Two checks may report the same warning; within a severity, statements keep their order.
     unique = {(each.finding.id, each.finding.message): each for each in found}
     return tuple(sorted(unique.values(), key=lambda each: _ORDER.index(each.finding.severity)))
 
@@ -73,21 +73,21 @@ def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterat
 
 
 def _no_allow(policy: Policy, request: Request) -> Found:
-    said = "No statement of the policy allows anything, and what is not allowed is denied."
-    lines = json.dumps(right_statement(policy, request)[0], indent=2)
-    return Found(finding("P01", "error", None, said, f"Add this statement:\n{lines}"))
+    message = "No statement of the policy allows anything, and IAM denies by default."
+    lines = json.dumps(correct_statement(policy, request)[0], indent=2)
+    return Found(finding("P01", "error", None, message, f"Add this statement:\n{lines}"))
 
 
 def changes(
     policy: Policy, request: Request, judgement: Judgement, found: Iterable[Found]
 ) -> Iterator[Change]:
-    """Yield the changes worth trying: each is one correction, whose effect `mended` looks at."""
-    own, complete = right_statement(policy, request)
-    if complete and not (judgement.nearest and meant_for(judgement.nearest, request)):
+    """Yield the changes worth trying; `corrected` evaluates the effect of each."""
+    own, complete = correct_statement(policy, request)
+    if complete and not (judgement.nearest and is_meant_for(judgement.nearest, request)):
         yield add_statement(own)
     errors = [each for each in found if each.finding.severity == "error"]
     yield from (each.change for each in errors if each.change)
-    # A provider that is misspelt in its ARN and in the keys alike is one mistake.
+    # A provider misspelled both in its ARN and in the condition keys is one mistake.
     together = [each.change for each in errors if each.change]
     if {each.finding.id for each in errors} == {"P02", "P03"} and len(together) == len(errors):
-        yield in_turn(together)
+        yield apply_all(together)

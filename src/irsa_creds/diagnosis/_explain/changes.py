@@ -1,4 +1,4 @@
-"""Changes of a policy's document, and the one that mends it."""
+"""Edits of a policy document, and the search for the one edit that fixes the policy."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.parse import Condition, Policy
     from irsa_creds.diagnosis._policy.request import Request
 
-# In a policy's value it is a wildcard, or begins a variable.
+# Wildcards, or the start of a policy variable.
 _SPECIAL = re.compile(r"[*?]|\$\{")
-# Of more mistakes no single change mends all, and each try costs another evaluation.
+# With more mistakes no single change fixes all, and each attempt costs an evaluation.
 _MOST_TRIED = 12
 
 __all__ = [
     "add_action",
     "add_statement",
     "add_values",
-    "demand",
+    "apply_all",
+    "corrected",
     "drop_condition",
-    "exact",
-    "in_turn",
-    "mended",
+    "is_plain",
     "move_condition",
     "rename_keys",
     "replace_action",
     "replace_principal",
+    "require_instead",
     "set_values",
     "statement_of",
 ]
 
 
-def mended(
-    policy: Policy, request: Request, changes: Iterable[Change], sound: Callable[[Policy], bool]
+def corrected(
+    policy: Policy, request: Request, changes: Iterable[Change], is_safe: Callable[[Policy], bool]
 ) -> dict[str, Any] | None:
-    """Return the document with the first of `changes` that makes the policy allow; else None.
+    """Return the document with the first of `changes` that makes the policy allow, or None.
 
     Args:
-        policy: it is left as it is.
-        request: what shall be allowed.
+        policy: not modified.
+        request: the request to allow.
         changes: in the order of preference.
-        sound: whether a policy that allows lets in nobody else.
+        is_safe: whether a policy that allows the request allows no other identity.
     """
     for change in islice(changes, _MOST_TRIED):
         document = deepcopy(policy.document)
@@ -58,13 +58,13 @@ def mended(
             changed = parse_policy(document)
         except PolicyError:
             continue
-        if judge(changed, request).verdict == "allow" and sound(changed):
+        if judge(changed, request).verdict == "allow" and is_safe(changed):
             return document
     return None
 
 
 def replace_action(index: int, old: str, new: str) -> Change:
-    """Return the change that writes one action in the place of another."""
+    """Replace one action by another."""
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
@@ -74,19 +74,21 @@ def replace_action(index: int, old: str, new: str) -> Change:
 
 
 def add_action(index: int, action: str) -> Change:
-    """Return the change that allows a further action; `NotAction` lists others, and has none."""
+    """Allow one more action; impossible in a statement with `NotAction`."""
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
         if "NotAction" in statement:
-            raise PolicyError("NotAction allows what nobody has named.")
+            raise PolicyError(
+                "A statement with NotAction does not list the actions that it allows."
+            )
         statement["Action"] = [*_listed(statement["Action"]), action]
 
     return change
 
 
 def replace_principal(index: int, kind: str, old: str, arn: str) -> Change:
-    """Return the change that trusts the provider `arn` in the place of one other principal."""
+    """Trust the provider `arn` instead of another principal."""
 
     def change(document: dict[str, Any]) -> None:
         named = statement_of(document, index)["Principal"]
@@ -101,20 +103,20 @@ def replace_principal(index: int, kind: str, old: str, arn: str) -> Change:
 
 
 def rename_keys(index: int, names: Mapping[str, str]) -> Change:
-    """Return the change that gives condition keys other names."""
+    """Rename condition keys."""
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
         for operator, tests in statement["Condition"].items():
             renamed = [(names.get(key, key), values) for key, values in tests.items()]
-            _expect_apart(key for key, _ in renamed)
+            _expect_distinct(key for key, _ in renamed)
             statement["Condition"][operator] = dict(renamed)
 
     return change
 
 
 def move_condition(index: int, condition: Condition, operator: str) -> Change:
-    """Return the change that puts a condition under another operator."""
+    """Move a condition to another operator."""
 
     def change(document: dict[str, Any]) -> None:
         conditions = statement_of(document, index)["Condition"]
@@ -126,7 +128,7 @@ def move_condition(index: int, condition: Condition, operator: str) -> Change:
 
 
 def set_values(index: int, condition: Condition, *values: str) -> Change:
-    """Return the change that gives a condition these values."""
+    """Set the values of a condition."""
 
     def change(document: dict[str, Any]) -> None:
         tests = statement_of(document, index)["Condition"][condition.operator]
@@ -136,17 +138,17 @@ def set_values(index: int, condition: Condition, *values: str) -> Change:
 
 
 def add_values(index: int, condition: Condition, *values: str) -> Change | None:
-    """Return the change that lets these values pass besides; None where one is no plain text."""
-    return set_values(index, condition, *condition.values, *values) if exact(*values) else None
+    """Add values to a condition; None if one of them is not plain text."""
+    return set_values(index, condition, *condition.values, *values) if is_plain(*values) else None
 
 
-def exact(*values: str) -> bool:
-    """Return whether a policy that has these values means them and what they seem to be."""
+def is_plain(*values: str) -> bool:
+    """Return whether these values have no wildcards, variables or invisible characters."""
     return not any(_SPECIAL.search(value) or not value.isprintable() for value in values)
 
 
 def drop_condition(index: int, condition: Condition) -> Change:
-    """Return the change that takes a condition away."""
+    """Remove a condition."""
 
     def change(document: dict[str, Any]) -> None:
         statement = statement_of(document, index)
@@ -157,8 +159,8 @@ def drop_condition(index: int, condition: Condition) -> Change:
     return change
 
 
-def demand(index: int, condition: Condition, key: str, value: str) -> Change:
-    """Return the change that asks for one value of a key in the place of another condition."""
+def require_instead(index: int, condition: Condition, key: str, value: str) -> Change:
+    """Replace a condition by one that requires a value of another key."""
 
     def change(document: dict[str, Any]) -> None:
         conditions = statement_of(document, index)["Condition"]
@@ -169,7 +171,7 @@ def demand(index: int, condition: Condition, key: str, value: str) -> Change:
 
 
 def add_statement(statement: Mapping[str, Any]) -> Change:
-    """Return the change that adds a statement at the end."""
+    """Add a statement at the end."""
 
     def change(document: dict[str, Any]) -> None:
         document["Statement"] = [*_listed(document["Statement"]), dict(statement)]
@@ -177,8 +179,8 @@ def add_statement(statement: Mapping[str, Any]) -> Change:
     return change
 
 
-def in_turn(changes: Iterable[Change]) -> Change:
-    """Return the change that makes all of `changes`."""
+def apply_all(changes: Iterable[Change]) -> Change:
+    """Apply all of `changes`."""
     made = tuple(changes)
 
     def change(document: dict[str, Any]) -> None:
@@ -189,7 +191,7 @@ def in_turn(changes: Iterable[Change]) -> Change:
 
 
 def statement_of(document: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """Return a statement of a document, which has one or a list of them."""
+    """Return a statement of a document, which has one statement or a list."""
     found: dict[str, Any] = _listed(document["Statement"])[index]
     return found
 
@@ -201,21 +203,21 @@ def _drop(conditions: dict[str, Any], condition: Condition) -> None:
 
 
 def _put_test(conditions: dict[str, Any], operator: str, key: str, values: Any) -> None:
-    """Add a test; where the operator has one of that key, both would have to hold: no change."""
+    """Add a test; raise PolicyError if the operator already has one with this key."""
     written = next((name for name in conditions if name.lower() == operator.lower()), operator)
     tests = conditions.setdefault(written, {})
-    _expect_apart([*tests, key])
+    _expect_distinct([*tests, key])
     tests[key] = values
 
 
-def _expect_apart(keys: Iterable[str]) -> None:
+def _expect_distinct(keys: Iterable[str]) -> None:
     lower = [key.lower() for key in keys]
     if len({*lower}) < len(lower):
-        raise PolicyError("Two tests would become one, and one of them would be lost.")
+        raise PolicyError("The change would merge two tests into one.")
 
 
 def _replaced(values: Any, old: str | None, new: str) -> Any:
-    """Return one value or a list of them with `new` in the place of `old`, or at the end."""
+    """Return one value or a list with `new` instead of `old`, or at the end."""
     if not isinstance(values, list):
         return new
     changed = [new if value == old else value for value in values]

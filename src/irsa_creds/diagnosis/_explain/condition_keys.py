@@ -1,4 +1,4 @@
-"""P03, P07, P09, P12: conditions whose key is not what its author took it for."""
+"""P03, P07, P09, P12: conditions on a wrong, absent or unknown key."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import (
     add_statement,
-    demand,
     drop_condition,
-    exact,
+    is_plain,
     rename_keys,
+    require_instead,
 )
 from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
-    bare,
-    listed,
+    json_condition,
     operator_of,
+    quoted_if_odd,
+    quoted_list,
     split_key,
-    test,
 )
-from irsa_creds.diagnosis._explain.principals import provider_of, right_statement
+from irsa_creds.diagnosis._explain.principals import correct_statement, provider_of
 from irsa_creds.diagnosis._explain.provider_names import difference
 from irsa_creds.diagnosis._policy.issuer_claims import condition_claims
 from irsa_creds.diagnosis._policy.logic import Unknown
+from irsa_creds.diagnosis._policy.templates import ACTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,16 +39,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "absent_findings",
-    "is_foreign",
-    "meant_claim",
-    "meant_key",
+    "intended_claim",
+    "intended_key",
+    "is_other_issuers_key",
     "prefix_findings",
     "unknown_findings",
 ]
 
-# What tells a condition key of an OIDC provider when its prefix does not.
+# Claims that identify a condition key of an OIDC provider without its prefix.
 _CLAIMS = ("sub", "aud", "amr", "azp", "email", "oaud")
-_MISTAKEN = {
+_WRONG_CLAIM_NAMES = {
     "subject": "sub",
     "subjects": "sub",
     "audience": "aud",
@@ -56,226 +57,236 @@ _MISTAKEN = {
     "serviceaccount": "sub",
     "service_account": "sub",
 }
-_ALIKE = 0.6
+_SIMILAR = 0.6
 
 
-def is_foreign(case: Case, key: str) -> bool:
-    """Return whether a key is meant as a claim of an OIDC provider, but not of the issuer."""
+def is_other_issuers_key(case: Case, key: str) -> bool:
+    """Return whether a key names a claim of another OIDC provider than the token's issuer."""
     prefix, claim = split_key(key)
     if prefix.lower() == case.request.provider.lower():
         return False
-    # Service prefixes like aws or sts have neither; a bare claim has no prefix at all.
+    # Service prefixes such as aws and sts contain neither; a bare claim has no prefix.
     return bool(re.search(r"[./]", prefix or key)) or (
         not prefix and claim.strip().lower() in _CLAIMS
     )
 
 
-def meant_claim(case: Case, condition: Condition) -> str:
-    """Return the claim that a condition is meant to test."""
-    return split_key(meant_key(case, condition.key))[1].lower()
+def intended_claim(case: Case, condition: Condition) -> str:
+    """Return the claim that the condition's author intended to test."""
+    return split_key(intended_key(case, condition.key))[1].lower()
 
 
 def prefix_findings(case: Case) -> Iterator[Found]:
-    """Yield one finding for each wrong prefix: all its keys are mended by one change."""
+    """Yield one finding for each wrong prefix: one change fixes all its keys."""
     others: dict[str, list[tuple[Condition, Truth]]] = {}
     for condition, truth in case.conditions():
-        if is_foreign(case, condition.key):
+        if is_other_issuers_key(case, condition.key):
             prefix, claim = split_key(condition.key)
             whole = not prefix and claim.strip().lower() not in _CLAIMS
             others.setdefault(claim if whole else prefix, []).append((condition, truth))
     for prefix, conditions in others.items():
-        yield _of_prefix(case, prefix, conditions)
+        yield _prefix_finding(case, prefix, conditions)
 
 
-def _of_prefix(case: Case, prefix: str, conditions: list[tuple[Condition, Truth]]) -> Found:
+def _prefix_finding(case: Case, prefix: str, conditions: list[tuple[Condition, Truth]]) -> Found:
     wanted = case.request.provider
     keys = tuple(dict.fromkeys(condition.key for condition, _ in conditions))
-    names = {key: meant_key(case, key) for key in keys}
-    fix = "\n".join(f"In place of {quoted(old)}: {json.dumps(new)}" for old, new in names.items())
+    names = {key: intended_key(case, key) for key in keys}
+    fix = "\n".join(f"Replace {quoted(old)} with {json.dumps(new)}" for old, new in names.items())
     claims = " and ".join(case.shown(new) for new in names.values())
-    said = (
-        f"tests {claims} by a key that is not the issuer's: {_why(prefix, wanted, keys)}. It has "
-        f"{listed(keys)}; the keys of this token begin with {quoted(wanted + ':')}."
+    message = (
+        f"tests {claims} with a condition key of another issuer: {_why(prefix, wanted, keys)}. It "
+        "has "
+        f"{quoted_list(keys)}; the keys of this token begin with {quoted(wanted + ':')}."
     )
     known = {provider_of(name) for _, name in case.statement.principals} - {wanted}
     if any(truth is not True for _, truth in conditions):
         if prefix in known and case.judged.principal:
-            return _shared(case, keys)
-        return case.found("P03", "error", said, fix, rename_keys(case.index, names))
+            return _several_providers(case, keys)
+        return case.found("P03", "error", message, fix, rename_keys(case.index, names))
     if prefix in known:
-        said = (
-            f"has the condition key {listed(keys)} of another provider that it trusts: it is "
-            "absent from this token, and its operator lets that pass."
+        message = (
+            f"has the condition key {quoted_list(keys)} of another provider that it trusts. It is "
+            "absent from this token, and the operator matches without it."
         )
-        return case.found("P07", "info", said)
-    said += " Under that operator it passes whatever the token says."
-    return case.found("P03", "warning", said, fix)
+        return case.found("P07", "info", message)
+    message += " Under this operator the condition matches every token."
+    return case.found("P03", "warning", message, fix)
 
 
-def _shared(case: Case, keys: tuple[str, ...]) -> Found:
-    """Return P03 where a statement asks each of its providers for the keys of all."""
-    right, complete = right_statement(case.policy, case.request)
-    said = (
-        f"trusts several providers and has {listed(keys)}, keys of another than this token's "
-        "issuer: no token has the keys of both, so that it lets in neither."
+def _several_providers(case: Case, keys: tuple[str, ...]) -> Found:
+    """Return P03 for a statement that requires the keys of several providers at once."""
+    right, complete = correct_statement(case.policy, case.request)
+    message = (
+        f"trusts several providers and requires {quoted_list(keys)}, keys of another provider than "
+        "this token's. No token has the keys of both, so the statement allows neither."
     )
     lines = json.dumps(right, indent=2)
-    fix = f"Give each provider a statement of its own; for this one:\n{lines}"
-    return case.found("P03", "error", said, fix, add_statement(right) if complete else None)
+    fix = f"Write one statement for each provider. For this one:\n{lines}"
+    return case.found("P03", "error", message, fix, add_statement(right) if complete else None)
 
 
-def meant_key(case: Case, key: str) -> str:
-    """Return the key that was meant by a misspelt one; any other as it is."""
+def intended_key(case: Case, key: str) -> str:
+    """Return the correct form of a misspelled key; other keys unchanged."""
     prefix, claim = split_key(key)
     claim = claim.strip().lower()
-    if not is_foreign(case, key):
-        meant = _meant(claim)
+    if not is_other_issuers_key(case, key):
+        meant = _intended_claim(claim)
         return f"{prefix}:{meant}" if meant and prefix else key
     if prefix:
-        return case.key(claim if claim in _CLAIMS else _meant(claim) or claim)
+        return case.key(claim if claim in _CLAIMS else _intended_claim(claim) or claim)
     if claim in _CLAIMS:
         return case.key(claim)
-    # The provider alone, or with another separator than the colon before the claim.
+    # The key has no claim, or another separator than the colon before it.
     ending = re.search(r"[./_#-]([a-z]+)$", claim)
     return case.key(ending[1] if ending and ending[1] in _CLAIMS else "sub")
 
 
 def _why(prefix: str, wanted: str, keys: tuple[str, ...]) -> str:
     if not prefix:
-        return "it lacks the issuer"
+        return "the issuer is missing"
     if prefix in keys:
-        return "it lacks the claim after a colon, like ':sub'"
+        return "a colon and the claim are missing, as in ':sub'"
     if arn := provider_of(prefix):
         also = difference(arn, wanted)
-        return "that is an ARN, not the issuer" + (f", and {also}" if also else "")
+        return "it is an ARN, not the issuer" + (f", and {also}" if also else "")
     return difference(prefix, wanted)
 
 
 def absent_findings(case: Case) -> Iterator[Found]:
-    """Yield what absent keys do: P09 where IAM never offers them, P07 where the token has none."""
-    tested = {meant_claim(case, condition) for condition, _ in case.conditions()}
+    """Yield P09 for keys that IAM never provides, and P07 for keys that this token lacks."""
+    tested = {intended_claim(case, condition) for condition, _ in case.conditions()}
     for condition, truth in case.conditions():
-        if is_foreign(case, condition.key) or case.request.values(condition.key) is not None:
+        if (
+            is_other_issuers_key(case, condition.key)
+            or case.request.values(condition.key) is not None
+        ):
             continue
         if truth is False:
-            yield _missing(case, condition, other="sub" not in tested)
+            yield _absent_and_false(case, condition, other="sub" not in tested)
         elif truth and operator_of(condition).quantifier != "ForAllValues":
-            yield _passed(case, condition)
+            yield _absent_but_true(case, condition)
 
 
-def _missing(case: Case, condition: Condition, *, other: bool) -> Found:
-    """Return the finding for a key whose absence fails the statement.
+def _absent_and_false(case: Case, condition: Condition, *, other: bool) -> Found:
+    """Return the finding for an absent key that makes the statement fail.
 
     Args:
-        case: of the statement.
-        condition: that does not hold.
-        other: whether sub is still to be tested in its place.
+        case: the statement.
+        condition: the condition that does not match.
+        other: whether no other condition tests sub.
     """
     drop = drop_condition(case.index, condition)
+    remove = f"Remove the condition on {quoted_if_odd(condition.key)}."
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if operator_of(condition).if_exists:
-        where += " (IfExists changes nothing behind ForAnyValue)"
+        where += " (IfExists has no effect with ForAnyValue)"
     if split_key(condition.key)[0].lower() == case.request.provider.lower():
         return _no_claim(case, condition, where, other=other)
     if condition.key.lower() == "sts:externalid":
         return case.found(
             "P07",
             "error",
-            f"{where}, and an exchange of a token has no external id: that is AssumeRole's.",
-            f"Take the condition on {bare(condition.key)} away.",
+            f"{where}, which exists for AssumeRole only: this call has no external id.",
+            remove,
             drop,
         )
-    said = f"{where}, which an exchange of a token never has, so that it does not hold."
-    return case.found(
-        "P07", "error", said, f"Take the condition on {bare(condition.key)} away.", drop
-    )
+    message = f"{where}, which {ACTION} never has, so the condition does not match."
+    return case.found("P07", "error", message, remove, drop)
 
 
 def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> Found:
-    """Return the finding for a key of the right issuer that is absent."""
+    """Return the finding for an absent key with the correct issuer."""
     claim = split_key(condition.key)[1]
-    meant = _meant(claim.strip().lower())
+    meant = _intended_claim(claim.strip().lower())
     if meant:
         key = case.key(meant)
         change = rename_keys(case.index, {condition.key: key})
-        said = f"{where}, and there is no such key; the claim is '{meant}'."
-        return case.found("P09", "error", said, f"{bare(condition.key)} -> {bare(key)}", change)
-    held = claim in case.request.claims
+        message = f"{where}, which does not exist; the claim is '{meant}'."
+        return case.found(
+            "P09",
+            "error",
+            message,
+            f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}",
+            change,
+        )
+
     offered = condition_claims(case.request.provider)
     if claim.lower() in offered:
-        said = f"{where}, but the token has no claim {quoted(claim)}, so that it does not hold."
-        fix = f"Take the condition on {bare(condition.key)} away, or use a token with that claim."
-        return case.found("P07", "error", said, fix)
-    has = "which the token has, but which" if held else "which"
-    said = (
-        f"{where}, {has} IAM does not offer as a condition key for this issuer (it offers "
-        f"{', '.join(sorted(offered))}), so that it does not hold."
-    )
-    return case.found("P09", "error", said, *_instead(case, condition, other=other))
-
-
-def _instead(case: Case, condition: Condition, *, other: bool) -> tuple[str, Change | None]:
-    """Return what to test in the place of a claim that cannot be had, and the change to that."""
-    subject = case.request.values(case.key("sub"))
-    away = f"Take the condition on {bare(condition.key)} away"
-    if not isinstance(subject, tuple) or not subject:
-        return f"{away}.", drop_condition(case.index, condition)
-    exactly = test("StringEquals", case.key("sub"), subject[0])
-    if not other:
-        # It is sound where the subjects that remain are listed one by one.
-        return f"{away}, where {exactly} is all that is meant.", drop_condition(
-            case.index, condition
+        message = f"{where}, but the token has no claim {quoted(claim)}, so it does not match."
+        fix = (
+            f"Remove the condition on {quoted_if_odd(condition.key)}, or use a token with this "
+            "claim."
         )
-    change = demand(case.index, condition, case.key("sub"), subject[0])
-    return f"In its place, {exactly}", change if exact(subject[0]) else None
+        return case.found("P07", "error", message, fix)
+    has = "which the token has, but which" if claim in case.request.claims else "which"
+    message = (
+        f"{where}, {has} IAM does not provide as a condition key for this issuer (it provides "
+        f"{', '.join(sorted(offered))}), so it does not match."
+    )
+    return case.found("P09", "error", message, *_replacement(case, condition, other=other))
 
 
-def _passed(case: Case, condition: Condition) -> Found:
+def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str, Change | None]:
+    """Return the fix for a claim that IAM does not provide, and the change to the policy."""
+    subject = case.request.values(case.key("sub"))
+    remove = f"Remove the condition on {quoted_if_odd(condition.key)}"
+    if not isinstance(subject, tuple) or not subject:
+        return f"{remove}.", drop_condition(case.index, condition)
+    exactly = json_condition("StringEquals", case.key("sub"), subject[0])
+    if not other:
+        # `is_safe` accepts the change only if the remaining subjects are listed.
+        return f"{remove} if {exactly} is enough.", drop_condition(case.index, condition)
+    change = require_instead(case.index, condition, case.key("sub"), subject[0])
+    return f"Replace it with {exactly}", change if is_plain(subject[0]) else None
+
+
+def _absent_but_true(case: Case, condition: Condition) -> Found:
     operator = operator_of(condition)
     prefix, claim = split_key(condition.key)
     of_issuer = prefix.lower() == case.request.provider.lower()
     offered = not of_issuer or claim.lower() in condition_claims(case.request.provider)
     because = (
-        "IfExists lets that pass"
+        "IfExists matches without it"
         if operator.if_exists
-        else "that is what Null asks for"
+        else "Null requires that"
         if operator.name == "Null"
-        else "a negated operator lets that pass"
+        else "a negated operator matches without it"
     )
-    said = (
+    message = (
         f"tests {case.shown(condition.key)} under {condition.operator}; the key is absent here, "
         f"and {because}."
     )
     if offered:
-        return case.found("P07", "info", said)
-    said = said[:-1] + ": IAM offers no such key for this issuer, so that it tests nothing."
-    return case.found("P09", "warning", said, f"Test {bare(case.key('sub'))} instead.")
+        return case.found("P07", "info", message)
+    message = message[:-1] + ". IAM provides no such key for this issuer, so it tests nothing."
+    return case.found("P09", "warning", message, f"Test {quoted_if_odd(case.key('sub'))} instead.")
 
 
 def unknown_findings(case: Case) -> Iterator[Found]:
-    """Yield the keys that only AWS can evaluate."""
+    """Yield P12 for keys that only AWS can evaluate."""
     for condition, truth in case.conditions():
         unknown = isinstance(case.request.values(condition.key), Unknown)
-        if truth is not None or not unknown or is_foreign(case, condition.key):
+        if truth is not None or not unknown or is_other_issuers_key(case, condition.key):
             continue
         undecided = case.judgement.verdict == "unknown"
-        said = (
+        message = (
             f"tests {case.shown(condition.key)} under {condition.operator} against "
-            f"{listed(condition.values)}: only AWS knows its value, in the moment of the request"
-            + (", and so the verdict is open." if undecided else ".")
+            f"{quoted_list(condition.values)}. Only AWS knows its value at the time of the request"
+            + (", so the verdict is unknown." if undecided else ".")
         )
         fix = (
-            f"Compare {bare(condition.key)} yourself; CloudTrail's event "
-            "AssumeRoleWithWebIdentity shows what AWS saw."
+            f"Compare {quoted_if_odd(condition.key)} yourself: the CloudTrail event "
+            "AssumeRoleWithWebIdentity shows the value."
         )
-        yield case.found("P12", "warning" if undecided else "info", said, fix)
+        yield case.found("P12", "warning" if undecided else "info", message, fix)
 
 
-def _meant(claim: str) -> str:
-    """Return the claim that a misspelt one stands for; empty where nobody can tell."""
+def _intended_claim(claim: str) -> str:
+    """Return the claim that a misspelled one stands for; empty if that is not clear."""
     if claim in _CLAIMS:
         return ""
-    if claim in _MISTAKEN:
-        return _MISTAKEN[claim]
-    close = get_close_matches(claim[:40], ("sub", "aud"), n=1, cutoff=_ALIKE)
+    if claim in _WRONG_CLAIM_NAMES:
+        return _WRONG_CLAIM_NAMES[claim]
+    close = get_close_matches(claim[:40], ("sub", "aud"), n=1, cutoff=_SIMILAR)
     return close[0] if close else ""

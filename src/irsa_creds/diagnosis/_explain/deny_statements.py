@@ -1,21 +1,21 @@
-"""What Deny statements do: the ids are those of the condition that makes one apply."""
+"""Findings about Deny statements; the id follows the condition that makes the statement apply."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._explain.changes import add_values
-from irsa_creds.diagnosis._explain.condition_keys import is_foreign, unknown_findings
+from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key, unknown_findings
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings
 from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
-    bare,
-    listed,
+    json_condition,
+    json_pair,
     operator_of,
-    pair,
+    quoted_if_odd,
+    quoted_list,
     split_key,
-    test,
 )
 
 if TYPE_CHECKING:
@@ -25,68 +25,80 @@ if TYPE_CHECKING:
 
 __all__ = ["deny_findings"]
 
-# Keys that only another action has.
-_OF_OTHERS = {"sts:externalid": "sts:AssumeRole"}
+# Condition keys that exist for another action only.
+_OTHER_ACTIONS_KEYS = {"sts:externalid": "sts:AssumeRole"}
 _IDS = {"sub": "P04", "aud": "P06"}
 
 
 def deny_findings(case: Case) -> Iterator[Found]:
-    """Yield why a Deny applies, or why nobody here can tell whether it does."""
+    """Yield why a Deny applies, or why that cannot be decided without AWS."""
     if case.judged.truth is True:
-        yield _applies(case)
+        yield _applying(case)
     elif case.judged.truth is None:
         yield from unknown_findings(case)
         yield from undecided_findings(case)
         if case.judged.principal is None:
-            said = (
-                f"denies {listed(tuple(name for _, name in case.statement.principals))}: whether "
-                "that means a web identity is not known here, and so the verdict may be open."
+            message = (
+                f"denies {quoted_list(tuple(name for _, name in case.statement.principals))}. "
+                "Whether this "
+                "includes web identities is not documented, so the verdict may be unknown."
             )
-            fix = "Name the provider's ARN under Federated, or restrict the actions to others."
-            yield case.found("P02", "warning", said, fix)
+            fix = "Name the ARN of the OIDC provider under Federated, or restrict the actions."
+            yield case.found("P02", "warning", message, fix)
 
 
-def _applies(case: Case) -> Found:
+def _applying(case: Case) -> Found:
     conditions = [condition for condition, _ in case.conditions()]
     if not conditions:
-        said = f"denies {case.judgement.action} to this provider, whatever the token says."
-        return case.found("P01", "error", said, f"Take {_number(case)} away.")
+        message = f"denies {case.judgement.action} to every token of this provider."
+        return case.found("P01", "error", message, f"Remove {_in_sentence(case)}.")
     condition = min(conditions, key=lambda each: split_key(each.key)[1].lower() not in _IDS)
     values = case.request.values(condition.key)
-    said = f"denies it: {_because(case, condition)}."
-    if is_foreign(case, condition.key):
+    message = f"denies it: {_reason(case, condition)}."
+    if is_other_issuers_key(case, condition.key):
         key = case.key(split_key(condition.key)[1])
-        return case.found("P03", "error", said, f"{bare(condition.key)} -> {bare(key)}")
+        return case.found(
+            "P03", "error", message, f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}"
+        )
     if values is None:
-        return case.found("P07", "error", said, _narrower(case, condition))
+        return case.found("P07", "error", message, _narrowing_fix(case, condition))
     id_ = _IDS.get(split_key(condition.key)[1].lower(), "P04")
     if not isinstance(values, tuple) or not operator_of(condition).negated:
-        fix = f"Take {_number(case)} away, or make its condition on {bare(condition.key)} narrower."
-        return case.found(id_, "error", said, fix)
-    fix = f'Under "{condition.operator}": {pair(condition.key, *condition.values, *values)}'
-    return case.found(id_, "error", said, fix, add_values(case.index, condition, *values))
+        fix = (
+            f"Remove {_in_sentence(case)}, or narrow its condition on "
+            f"{quoted_if_odd(condition.key)}."
+        )
+        return case.found(id_, "error", message, fix)
+    fix = f'Under "{condition.operator}": {json_pair(condition.key, *condition.values, *values)}'
+    return case.found(id_, "error", message, fix, add_values(case.index, condition, *values))
 
 
-def _narrower(case: Case, condition: Condition) -> str:
-    """Return how a Deny on an absent key spares this token: without a condition it hits more."""
+def _narrowing_fix(case: Case, condition: Condition) -> str:
+    """Return how to exempt this token from a Deny that matches an absent key."""
     key = condition.key.lower()
-    action = "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OF_OTHERS.get(key)
+    action = "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OTHER_ACTIONS_KEYS.get(key)
     if action:
-        return f"Limit {_number(case)} to the action that has such a key: {pair('Action', action)}"
+        return (
+            f"Limit {_in_sentence(case)} to the action that has this key: "
+            f"{json_pair('Action', action)}"
+        )
     if operator_of(condition).name == "Null":
-        return f"Use a token with that claim, or take {_number(case)} away."
-    also = test("Null", condition.key, "false")
-    return f"Limit {_number(case)} to requests that have the key, by a further {also}"
+        return f"Use a token with this claim, or remove {_in_sentence(case)}."
+    also = json_condition("Null", condition.key, "false")
+    return f"Limit {_in_sentence(case)} to requests that have the key: add {also}"
 
 
-def _number(case: Case) -> str:
+def _in_sentence(case: Case) -> str:
     return case.name[0].lower() + case.name[1:]
 
 
-def _because(case: Case, condition: Condition) -> str:
+def _reason(case: Case, condition: Condition) -> str:
     values = case.request.values(condition.key)
-    has = f"the token has {listed(values)}" if isinstance(values, tuple) else "the key is absent"
-    where = (
-        f"{condition.operator} on {case.shown(condition.key)} against {listed(condition.values)}"
+    has = (
+        f"the token has {quoted_list(values)}" if isinstance(values, tuple) else "the key is absent"
     )
-    return f"{where} holds, since {has}"
+    where = (
+        f"{condition.operator} on {case.shown(condition.key)} against "
+        f"{quoted_list(condition.values)}"
+    )
+    return f"{where} matches because {has}"

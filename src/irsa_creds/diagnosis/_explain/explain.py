@@ -1,4 +1,4 @@
-"""`explain`: does a trust policy let a token in, and if not, why and what would mend it."""
+"""`explain`: whether a trust policy allows a token, and if not, the cause and the fix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
-from irsa_creds.diagnosis._explain.changes import mended, statement_of
+from irsa_creds.diagnosis._explain.changes import corrected, statement_of
 from irsa_creds.diagnosis._explain.finding import Finding
 from irsa_creds.diagnosis._explain.token_times import time_notes
 from irsa_creds.diagnosis._policy.evaluate import judge
@@ -26,37 +26,45 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.parse import Policy
     from irsa_creds.diagnosis._policy.request import Request
 
-__all__ = ["CAVEAT", "Explanation", "Finding", "asking", "explain"]
+__all__ = ["CAVEAT", "Explanation", "Finding", "explain", "request_of"]
 
-#: What a trust policy cannot say.
+#: The last line of the text output.
 CAVEAT = (
-    "That is the trust policy alone: expiry, client ids, an SCP, RCP or endpoint policy may still "
-    "refuse."
+    "Not checked: the token's signature, the OIDC provider's audiences, SCPs, RCPs, endpoint "
+    "policies."
 )
 _MOST_AUDIENCES = 5
-# Findings of a policy that lets in more than those whom it names.
-_OPEN = ("P08", "P11")
-# Parts of subjects that are the same in all of a kind.
+# Findings about a policy that also allows identities that it does not name.
+_BROAD = ("P08", "P11")
+# Parts that all subjects of one kind share.
 _FIXED_PARTS = frozenset({"system", "serviceaccount", "repo", "project_path", "organization"})
-_SAID = {
-    "allow": "the trust policy allows",
-    "deny": "the trust policy does not allow",
-    "unknown": "it cannot be told from here whether the trust policy allows",
+_ANY_PART = "0nobody0"  # no namespace, account or repository has this name
+_CAUSES = {
+    "P01": "no statement allows sts:AssumeRoleWithWebIdentity",
+    "P02": "the issuer is not trusted",
+    "P03": "a condition key names another issuer",
+    "P04": "a condition does not match",
+    "P05": "a wildcard stands under Equals",
+    "P06": "the audience does not match",
+    "P07": "a condition key is absent",
+    "P09": "a condition key does not exist",
+    "P10": "an action for session tags or source identity is not allowed",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether a trust policy lets a token in, and why.
+    """Whether a trust policy allows a token, and why.
 
     Attributes:
-        verdict: "allow", "deny" or "unknown", of the trust policy alone.
-        findings: what is wrong or worth knowing, the worst first.
-        fixed: the corrected policy, where one change mends it; else None.
-        asked: who asks for what, in words: subject, issuer, audience and role.
-        nearest: the Allow statement that holds or comes nearest, as the policy has it; else None.
-        statement: its number, from 1.
-        notes: what makes STS refuse the token whatever the policy says.
+        verdict: "allow", "deny" or "unknown"; it covers the trust policy only.
+        findings: the problems and remarks, the worst first.
+        fixed: the corrected policy if one change fixes it, else None.
+        asked: the request in words: subject, issuer, audience and role.
+        nearest: the Allow statement that applies or comes nearest, as written; None without one.
+        statement: the number of that statement, from 1.
+        notes: reasons for STS to deny the token whatever the policy says.
+        cause: the main reason of a "deny" or "unknown" in a few words; empty for "allow".
     """
 
     verdict: Literal["allow", "deny", "unknown"]
@@ -66,14 +74,15 @@ class Explanation:
     nearest: Mapping[str, Any] | None = None
     statement: int | None = None
     notes: tuple[str, ...] = ()
+    cause: str = ""
 
     @property
     def summary(self) -> str:
-        """Return the verdict as a sentence."""
-        return f"{_SAID[self.verdict]} {self.asked.get('subject', 'the token')}"
+        """Return the verdict, its scope, and the cause, in one line."""
+        return f"{self.verdict.upper()} (trust policy only)" + (self.cause and f": {self.cause}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as `--json` prints it."""
+        """Return the object that `--json` prints."""
         return {
             "schema": 1,
             "verdict": self.verdict,
@@ -85,8 +94,8 @@ class Explanation:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.verdict}: {self.summary}"
-        yield from (f"  {what}: {value}" for what, value in self.asked.items() if what != "subject")
+        yield self.summary
+        yield from (f"  {what}: {value}" for what, value in self.asked.items())
         yield from (f"  note: {note}" for note in self.notes)
         for finding in self.findings:
             yield f"  {finding.id} {finding.severity}: {finding.message}"
@@ -103,89 +112,91 @@ def explain(
     audience: str | None = None,
     role_arn: str | None = None,
 ) -> Explanation:
-    """Say whether a role's trust policy lets a token in, and if not, why and what mends it.
+    """Evaluate a role's trust policy for a token, and explain a denial.
 
-    The verdict is about the trust policy alone: a service control policy or the policy of a VPC
-    endpoint may still refuse. What only AWS can know makes it "unknown". Nothing is asked of AWS,
-    and the token's signature is not looked at.
+    The verdict covers the trust policy only: a service control policy or a VPC endpoint policy may
+    still deny. It is "unknown" if it depends on values that only AWS knows. `explain` calls no AWS
+    service and does not verify the token's signature.
 
     Args:
-        policy: the trust policy, as JSON or as a mapping; what `aws iam get-role` prints will do.
-        token: the web identity token itself; or instead of it the next three.
+        policy: the trust policy, or the output of `aws iam get-role`, as JSON or as a mapping.
+        token: the web identity token; give either it or the next three arguments.
         service_account: "NAMESPACE/NAME".
-        issuer: the cluster's, "https://...".
-        audience: the token's `aud`; None: that of the pod identity webhook.
-        role_arn: of the role, for its account and partition; None: that of GetRole's response, or
-            else they are not compared.
+        issuer: the OIDC issuer of the cluster, "https://...".
+        audience: the token's `aud`; None means the default of the Pod Identity webhook.
+        role_arn: gives account and partition. None takes the ARN in the output of `get-role`;
+            without one, account and partition are not compared.
 
     Raises:
-        PolicyError: the policy is none.
-        TokenError: the token is no JWT, or names no issuer.
-        ConfigError: neither or both of token and service account are given, or one of the others is
-            not what it is meant to be.
+        PolicyError: the policy is invalid.
+        TokenError: the token is not a JWT, or has no issuer.
+        ConfigError: neither or both of token and service account are given, or an argument is
+            malformed.
     """
     role = role_of(policy) if role_arn is None else role_arn
-    request = asking(token, service_account, issuer, audience, role)
+    request = request_of(token, service_account, issuer, audience, role)
     parsed = parse_policy(policy)
     judgement = judge(parsed, request)
     found = findings(parsed, request, judgement)
     fixed = _fixed(parsed, request, judgement, found) if judgement.verdict != "allow" else None
-    return _explanation(parsed, request, judgement, tuple(each.finding for each in found), fixed)
+    return _explanation(parsed, request, judgement, found, fixed)
 
 
 def _fixed(
     policy: Policy, request: Request, judgement: Judgement, found: tuple[Found, ...]
 ) -> dict[str, Any] | None:
-    """Return the corrected policy, if there is one that lets in nobody but whom it names."""
-    tests = _tests(policy)
-    nobody = _nobody(request)
-    closed = judge(policy, nobody).verdict == "deny"
+    """Return the corrected policy if one change fixes it and allows no other identity."""
+    conditions = _count_conditions(policy)
+    is_other_issuer = _other_identity(request)
+    denies_stranger = judge(policy, is_other_issuer).verdict == "deny"
 
-    def sound(changed: Policy) -> bool:
+    def is_safe(changed: Policy) -> bool:
         after = judge(changed, request)
-        if any(each.finding.id in _OPEN for each in findings(changed, request, after)):
+        if any(each.finding.id in _BROAD for each in findings(changed, request, after)):
             return False
-        if closed and judge(changed, nobody).verdict != "deny":
+        if denies_stranger and judge(changed, is_other_issuer).verdict != "deny":
             return False
-        # A test that is gone restricts nobody any longer, unless the subjects are listed.
-        return _tests(changed) >= tests or (after.nearest is not None and _names(after.nearest))
+        # A removed condition may widen the policy, unless the subjects are listed.
+        if _count_conditions(changed) >= conditions:
+            return True
+        return after.nearest is not None and lists_subjects(after.nearest)
 
-    def _names(nearest: Judged) -> bool:
+    def lists_subjects(nearest: Judged) -> bool:
         subject = f"{request.provider}:sub".lower()
         return any(
             (test.operator.lower(), test.key.lower()) == ("stringequals", subject)
             for test, _ in nearest.conditions
         )
 
-    return mended(policy, request, changes(policy, request, judgement, found), sound)
+    return corrected(policy, request, changes(policy, request, judgement, found), is_safe)
 
 
-def _nobody(request: Request) -> Request:
-    """Return the request of somebody else with a token of the same issuer and audience."""
+def _other_identity(request: Request) -> Request:
+    """Return the request of another identity of the same issuer and audience."""
     subject = str(request.claims.get("sub"))
-    parts = [part if part in _FIXED_PARTS else "0nobody0" for part in subject.split(":")]
+    parts = [part if part in _FIXED_PARTS else _ANY_PART for part in subject.split(":")]
     kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
     return replace(request, claims=kept | {"sub": ":".join(parts)})
 
 
-def _tests(policy: Policy) -> int:
+def _count_conditions(policy: Policy) -> int:
     return sum(len(statement.conditions) for statement in policy.statements)
 
 
-def asking(
+def request_of(
     token: str | None,
     service_account: str | None,
     issuer: str | None,
     audience: str | None,
     role: str | None,
 ) -> Request:
-    """Return who asks, by the arguments of `explain`."""
+    """Return the request that the arguments of `explain` describe."""
     if token is not None:
         if service_account is not None or issuer is not None or audience is not None:
-            raise ConfigError("A token says who asks: give no service account, issuer or audience.")
+            raise ConfigError("Give either a token, or service account, issuer and audience.")
         return from_token(token, role_arn=role)
     if service_account is None or issuer is None:
-        raise ConfigError("Give a token, or a service account and the cluster's issuer.")
+        raise ConfigError("Give a token, or a service account and the issuer of the cluster.")
     wanted = AUDIENCE if audience is None else audience
     return from_service_account(service_account, issuer=issuer, audience=wanted, role_arn=role)
 
@@ -194,33 +205,46 @@ def _explanation(
     policy: Policy,
     request: Request,
     judgement: Judgement,
-    found: tuple[Finding, ...],
+    found: tuple[Found, ...],
     fixed: dict[str, Any] | None,
 ) -> Explanation:
     nearest = judgement.nearest.statement.index if judgement.nearest else None
     return Explanation(
         verdict=judgement.verdict,
-        findings=found,
+        findings=tuple(each.finding for each in found),
         fixed=fixed,
-        asked=_asked(request),
+        asked=_in_words(request),
         nearest=None if nearest is None else statement_of(policy.document, nearest),
         statement=None if nearest is None else nearest + 1,
         notes=time_notes(request.claims, time()),
+        cause=_cause(policy, judgement, found),
     )
 
 
-def _asked(request: Request) -> dict[str, str]:
-    """Return who asks for what, in words; claims may be anything that JSON has."""
+def _cause(policy: Policy, judgement: Judgement, found: tuple[Found, ...]) -> str:
+    if judgement.verdict == "allow":
+        return ""
+    if judgement.verdict == "unknown":
+        return "only AWS can decide"
+    first = found[0].finding
+    index = None if first.statement is None else first.statement - 1
+    if index is not None and policy.statements[index].effect == "Deny":
+        return f"{policy.statements[index].name} denies it ({first.id})"
+    return f"{found[0].cause or _CAUSES[first.id]} ({first.id})"
+
+
+def _in_words(request: Request) -> dict[str, str]:
+    """Return the request in words; a claim may have any type that JSON has."""
     subject, audience = (request.claims.get(claim) for claim in ("sub", "aud"))
     audiences = audience if isinstance(audience, list) else [audience]
     asked = {
-        "subject": quoted(subject) if isinstance(subject, str) else "a token without subject",
+        "subject": quoted(subject) if isinstance(subject, str) else "none",
         "issuer": quoted(request.issuer),
         "audience": ", ".join(map(quoted, audiences[:_MOST_AUDIENCES])) if audience else "none",
     }
     role = (
         quoted(request.role_arn)
         if request.role_arn
-        else "not known, so its account is not compared"
+        else "not given, so account and partition are not compared"
     )
     return asked | {"role": role}

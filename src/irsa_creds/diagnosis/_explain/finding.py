@@ -1,4 +1,4 @@
-"""What a finding is, and what those who find things look at."""
+"""`Finding`, the statement under examination (`Case`), and helpers to word a finding."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = [
     "Finding",
     "Found",
     "Severity",
-    "as_pattern",
-    "bare",
-    "demands",
     "finding",
-    "like",
-    "listed",
+    "json_condition",
+    "json_pair",
+    "like_operator",
+    "matches_wildcards",
     "operator_of",
-    "pair",
+    "quoted_if_odd",
+    "quoted_list",
+    "requires_value",
     "split_key",
-    "test",
 ]
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
-#: Changes a policy's document, which is a copy, in place.
+#: Edits a copy of the policy document in place.
 Change: TypeAlias = Callable[[dict[str, Any]], None]
 
 _MOST_LISTED = 3
@@ -46,15 +46,15 @@ _MOST_LISTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is worth knowing about a trust policy and a token.
+    """A problem of, or a remark about, a trust policy and a token.
 
     Attributes:
-        id: which kind of thing it is: P01 to P12, the table of the documentation.
-        severity: "error" makes the policy refuse the token; "warning" lets in more than it should,
-            or leaves the answer open; "info" only explains.
-        statement: the number of the statement, from 1; None: the policy as a whole.
-        message: what is there and what would be right.
-        fix: what to paste or to do; empty where nothing is to be done.
+        id: P01 to P12, as in the table of the documentation.
+        severity: "error" makes the policy deny the token; "warning" allows more identities than
+            intended, or makes the verdict unknown; "info" explains.
+        statement: the number of the statement, from 1; None for the policy as a whole.
+        message: what is wrong and what would be correct.
+        fix: lines to paste or a step to take; empty if there is nothing to fix.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Finding:
     fix: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as `--json` prints it."""
+        """Return the object that `--json` prints."""
         return {
             "id": self.id,
             "severity": self.severity,
@@ -75,15 +75,19 @@ class Finding:
 
 
 class Found(NamedTuple):
-    """A finding, and the one change that may mend the policy."""
+    """A finding, the change that may fix the policy, and the cause in a few words.
+
+    An empty cause takes the usual one of the finding's id.
+    """
 
     finding: Finding
     change: Change | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One statement of a policy, what is asked of it, and how IAM sees it."""
+    """One statement of a policy with the request and the evaluator's judgement."""
 
     policy: Policy
     request: Request
@@ -97,21 +101,21 @@ class Case:
 
     @property
     def index(self) -> int:
-        """Return its place in the document, from 0."""
+        """Return its index in the document."""
         return self.statement.index
 
     @property
     def name(self) -> str:
-        """Return how a sentence begins with it."""
+        """Return its name for the start of a sentence."""
         return f"Statement {quoted(self.statement.sid or self.index + 1)}"
 
     @property
     def applies(self) -> bool:
-        """Return whether it is about this exchange by this provider, conditions aside."""
+        """Return whether action and principal may match, whatever the conditions."""
         return self.judged.action is not False and self.judged.principal is not False
 
     def conditions(self) -> tuple[tuple[Condition, Truth], ...]:
-        """Return its conditions, and whether each holds."""
+        """Return its conditions, and whether each matches."""
         return self.judged.conditions
 
     def key(self, claim: str) -> str:
@@ -119,10 +123,10 @@ class Case:
         return f"{self.request.provider}:{claim}"
 
     def shown(self, key: str) -> str:
-        """Return a condition key as a message has it: the issuer's by its claim alone."""
+        """Return a condition key for a message: the claim alone if the issuer is the token's."""
         prefix, claim = split_key(key)
-        ours = prefix.lower() == self.request.provider.lower() and claim
-        return bare(claim) if ours else quoted(key)
+        meant = prefix.lower() == self.request.provider.lower() and claim
+        return quoted_if_odd(claim) if meant else quoted(key)
 
     def found(
         self,
@@ -131,64 +135,66 @@ class Case:
         message: str,
         fix: str = "",
         change: Change | None = None,
+        *,
+        cause: str = "",
     ) -> Found:
-        """Return a finding about this statement, whose name begins the message."""
-        said = f"{self.name} {message}"
-        return Found(finding(id_, severity, self.index + 1, said, fix), change)
+        """Return a finding whose message begins with this statement's name."""
+        message = f"{self.name} {message}"
+        return Found(finding(id_, severity, self.index + 1, message, fix), change, cause)
 
 
 def finding(
     id_: str, severity: Severity, statement: int | None, message: str, fix: str = ""
 ) -> Finding:
-    """Return a finding, without what may be a token in its words."""
-    said, remedy = (re.sub(JWT, "***", text) for text in (message, fix))
-    return Finding(id_, severity, statement, said, remedy)
+    """Return a finding in whose texts everything that looks like a token is masked."""
+    message, remedy = (re.sub(JWT, "***", text) for text in (message, fix))
+    return Finding(id_, severity, statement, message, remedy)
 
 
 def operator_of(condition: Condition) -> Operator:
-    """Return a condition's operator in its parts."""
-    # A policy with an operator that IAM does not know has not been parsed.
+    """Return the parsed operator of a condition."""
+    # The parser rejects unknown operators.
     return cast("Operator", operator_named(condition.operator))
 
 
-def demands(operator: Operator) -> bool:
-    """Return whether an operator asks for one of its values as text."""
+def requires_value(operator: Operator) -> bool:
+    """Return whether an operator requires one of its values as text."""
     return operator.name.startswith(("String", "Arn")) and not operator.negated
 
 
-def bare(text: str) -> str:
-    """Return a key or a claim's name as a message has it: in quotes where it is an odd one."""
+def quoted_if_odd(text: str) -> str:
+    """Return a key or claim for a message, in quotes if it has unusual characters."""
     return text if re.fullmatch(r"[\x21-\x7e]{1,300}", text) else quoted(text)
 
 
-def as_pattern(operator: str) -> str:
-    """Return the operator that takes the values of this one as patterns."""
+def like_operator(operator: str) -> str:
+    """Return the operator that expands wildcards in the same values."""
     return re.sub(r"(?i)equals(ignorecase)?", "Like", operator)
 
 
-def like(pattern: str, text: str) -> bool:
-    """Return whether a policy's value, its wildcards meant as such, matches a text."""
+def matches_wildcards(pattern: str, text: str) -> bool:
+    """Return whether a text matches a policy's value with its wildcards expanded."""
     return matches(pattern.replace("\\", "\\\\"), text)
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Return what stands before a condition key's last colon, and what follows it."""
+    """Return prefix and claim of a condition key, split at the last colon."""
     prefix, _, claim = key.rpartition(":")
     return prefix, claim
 
 
-def listed(values: tuple[str, ...]) -> str:
-    """Return values as a sentence names them: quoted, and only the first few."""
+def quoted_list(values: tuple[str, ...]) -> str:
+    """Return the first few values, quoted, for a sentence."""
     few = ", ".join(quoted(value) for value in values[:_MOST_LISTED])
     more = len(values) - _MOST_LISTED
     return f"{few} and {more} more" if more > 0 else few or "(none)"
 
 
-def pair(key: str, *values: str) -> str:
-    """Return a key and its value or values as JSON has them, to be pasted."""
+def json_pair(key: str, *values: str) -> str:
+    """Return a key with its value or values as JSON, to paste."""
     return f"{json.dumps(key)}: {json.dumps(values[0] if len(values) == 1 else values)}"
 
 
-def test(operator: str, key: str, *values: str) -> str:
-    """Return a condition as JSON has it, to be pasted."""
-    return f"{json.dumps(operator)}: {{{pair(key, *values)}}}"
+def json_condition(operator: str, key: str, *values: str) -> str:
+    """Return a condition as JSON, to paste."""
+    return f"{json.dumps(operator)}: {{{json_pair(key, *values)}}}"

@@ -1,13 +1,13 @@
-"""How the provider that a policy names differs from the token's issuer, in words."""
+"""Describe how the provider in a policy differs from the token's issuer."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-from irsa_creds.diagnosis._explain.finding import bare
+from irsa_creds.diagnosis._explain.finding import quoted_if_odd
 
-__all__ = ["Cluster", "alike", "cluster_of", "difference", "stranger"]
+__all__ = ["Cluster", "cluster_of", "difference", "is_other_issuer", "is_similar"]
 
 # EKS's issuers, plain and dual stack: EKS User Guide, "Create an IAM OIDC provider".
 _EKS = r"(?P<service>oidc\.eks|oidc-eks)\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
@@ -20,7 +20,7 @@ _MOST_EDITS = 6
 
 
 class Cluster(NamedTuple):
-    """What an EKS issuer says of its cluster."""
+    """The parts of an EKS issuer."""
 
     region: str
     suffix: str
@@ -28,13 +28,13 @@ class Cluster(NamedTuple):
 
 
 def cluster_of(provider: str) -> Cluster | None:
-    """Return the cluster behind a provider; None where it is not one of EKS's."""
+    """Return the EKS cluster of a provider; None for another issuer."""
     found = _CLUSTER.fullmatch(provider)
     return Cluster(found["region"], found["suffix"], found["id"]) if found else None
 
 
 def difference(found: str, wanted: str) -> str:
-    """Return what is wrong with a provider, as a clause; empty where nothing is.
+    """Return what is wrong with a provider, as a clause; empty if it is correct.
 
     Args:
         found: the host and path that a policy names.
@@ -51,30 +51,26 @@ def difference(found: str, wanted: str) -> str:
         scheme = found[: len(found) - len(without)].lower()
         return f"'{scheme}' is left in" + (f", and {rest}" if rest else "")
     if found.rstrip("/") == wanted.rstrip("/"):
-        return (
-            "there is a slash at its end"
-            if found.endswith("/")
-            else "the slash at the issuer's end is missing"
-        )
+        return "it ends with a slash" if found.endswith("/") else "the slash at the end is missing"
     if found.lower() == wanted.lower():
         return "upper and lower case differ"
     return _of_eks(found, wanted) or _of_any(found, wanted)
 
 
-def stranger(found: str, wanted: str) -> bool:
-    """Return whether a provider is simply another one, and not the wanted one badly written."""
+def is_other_issuer(found: str, wanted: str) -> bool:
+    """Return whether a provider is another one, and not a misspelling of the wanted one."""
     return bool(found) and difference(found, wanted).startswith(("that is another", "its region"))
 
 
 def _of_eks(found: str, wanted: str) -> str:
-    """Return the same where the issuer is a cluster of EKS and what was found is much like it."""
+    """Return the same for an EKS issuer and a provider that looks similar."""
     if not (right := cluster_of(wanted)):
         return ""
     if swapped := _TRANSPOSED.fullmatch(found):
         straight = f"oidc.eks.{swapped['region']}.{swapped['rest']}"
         also = difference(straight, wanted)
         return (
-            f"'eks' and the region have changed places: it is oidc.eks.{right.region}, "
+            f"'eks' and the region are swapped: it is oidc.eks.{right.region}, "
             f"not oidc.{swapped['region']}.eks" + (f"; and {also}" if also else "")
         )
     if without := _WITHOUT_ID.fullmatch(found):
@@ -89,10 +85,13 @@ def _of_clusters(found: Cluster, wanted: Cluster) -> str:
         if found.region != wanted.region:
             return f"its region is {found.region}, the issuer's is {wanted.region}"
         return f"its host ends in {found.suffix}, the issuer's in {wanted.suffix}"
-    if not _CLUSTER_ID.fullmatch(found.id) and not alike(found.id, wanted.id):
-        return "what follows '/id/' is no cluster's id, which has 32 hexadecimal digits"
-    if alike(found.id, wanted.id):
-        return f"the cluster's id is misspelt: {bare(found.id[:40])} for {bare(wanted.id)}"
+    if not _CLUSTER_ID.fullmatch(found.id) and not is_similar(found.id, wanted.id):
+        return "the cluster ID after '/id/' does not have 32 hexadecimal digits"
+    if is_similar(found.id, wanted.id):
+        return (
+            f"the cluster's id is misspelled: {quoted_if_odd(found.id[:40])} for "
+            f"{quoted_if_odd(wanted.id)}"
+        )
     where = "" if found.region == wanted.region else f", in {found.region}"
     return f"that is another cluster (id {found.id[:40]}{where})"
 
@@ -101,18 +100,18 @@ def _of_any(found: str, wanted: str) -> str:
     if not found:
         return "it is empty"
     if "*" in found or "?" in found:
-        return "wildcards mean nothing here"
+        return "IAM does not expand wildcards here"
     if wanted.startswith(found):
-        return "it is cut short"
-    if alike(found, wanted):
-        return "it is misspelt"
+        return "it is truncated"
+    if is_similar(found, wanted):
+        return "it is misspelled"
     return "that is another issuer"
 
 
-def alike(one: str, other: str) -> bool:
-    """Return whether one text may be the other, misspelt; of long ones only the beginning.
+def is_similar(one: str, other: str) -> bool:
+    """Return whether one text may be a misspelling of the other, by their beginnings.
 
-    Not difflib's ratio: it takes texts that repeat themselves for unlike, as cluster ids can.
+    difflib's ratio is too low for texts with repetitions, such as some cluster ids.
     """
     one, other = one[:_LONGEST].lower(), other[:_LONGEST].lower()
     most = min(_MOST_EDITS, max(1, len(other) // 4))
@@ -120,9 +119,9 @@ def alike(one: str, other: str) -> bool:
 
 
 def _edits(one: str, other: str, most: int) -> int:
-    """Return how many letters are wrong, too many, missing or exchanged with the next.
+    """Return how many letters are wrong, added, missing or swapped with the next.
 
-    Source: optimal string alignment, kept to a band around the diagonal, so that it is linear.
+    Source: optimal string alignment, in a band around the diagonal, which takes linear time.
     """
     far = most + 1
     before: list[int] = []

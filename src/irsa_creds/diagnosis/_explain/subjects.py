@@ -1,94 +1,100 @@
-"""How a token's subject differs from the one that a policy wants."""
+"""Describe how a token's subject differs from the one that a policy requires."""
 
 from __future__ import annotations
 
 import re
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.changes import exact
-from irsa_creds.diagnosis._explain.finding import like
-from irsa_creds.diagnosis._explain.provider_names import alike
+from irsa_creds.diagnosis._explain.changes import is_plain
+from irsa_creds.diagnosis._explain.finding import matches_wildcards
+from irsa_creds.diagnosis._explain.provider_names import is_similar
 
-__all__ = ["PREFIX", "SUBJECT", "misspelt", "subject_difference"]
+__all__ = ["PREFIX", "SUBJECT", "is_misspelled", "subject_difference"]
 
 PREFIX = "system:serviceaccount:"
 SUBJECT = re.compile(r"system:serviceaccount:(?P<namespace>[a-z0-9-]+):(?P<name>[a-z0-9.-]+)")
 
 
-def misspelt(wanted: str, actual: str) -> bool:
-    """Return whether a policy's value can only have been meant for the token's.
+def is_misspelled(wanted: str, actual: str) -> bool:
+    """Return whether a policy's value can only be a misspelling of the token's.
 
-    What could be the subject of somebody else is not: of two that differ in a number, say.
+    A value that may be another valid subject is not, such as one that differs in a number.
     """
-    if not exact(wanted):
+    if not is_plain(wanted):
         return False
     if SUBJECT.fullmatch(actual) and not SUBJECT.fullmatch(wanted):
         return True
-    theirs, mine = wanted.split(":"), actual.split(":")
-    if len(theirs) != len(mine) or re.sub(r"\d", "", wanted) == re.sub(r"\d", "", actual):
+    wanted_part, actual_part = wanted.split(":"), actual.split(":")
+    if len(wanted_part) != len(actual_part) or re.sub(r"\d", "", wanted) == re.sub(
+        r"\d", "", actual
+    ):
         return False
-    return all(one == other or alike(one, other) for one, other in zip(theirs, mine, strict=True))
+    return all(
+        one == other or is_similar(one, other)
+        for one, other in zip(wanted_part, actual_part, strict=True)
+    )
 
 
 def subject_difference(wanted: str, actual: str) -> str:
-    """Return in what the token's subject differs from what a policy wants, as a clause.
+    """Return the difference between the token's and the policy's subject, as a clause.
 
     Args:
         wanted: the policy's value.
         actual: the token's `sub`.
     """
     if wanted.strip().strip("'\"") == actual:
-        return "there are blanks or quotes around the policy's"
+        return "the policy's has blanks or quotes around it"
     if re.sub(r"\s", "", wanted) == actual:
-        return "there is a blank in the policy's"
+        return "the policy's contains a blank"
     if wanted.lower() == actual.lower():
-        return "upper and lower case differ, which StringEquals and StringLike tell apart"
+        return "upper and lower case differ, and StringEquals and StringLike are case-sensitive"
     if not actual.startswith(PREFIX):
         return _of_segments(wanted, actual)
     if not wanted.startswith(PREFIX):
-        return _of_prefix(wanted, actual)
-    return _of_accounts(wanted.removeprefix(PREFIX), actual.removeprefix(PREFIX))
+        return _prefix_finding(wanted, actual)
+    return _of_service_accounts(wanted.removeprefix(PREFIX), actual.removeprefix(PREFIX))
 
 
-def _of_prefix(wanted: str, actual: str) -> str:
+def _prefix_finding(wanted: str, actual: str) -> str:
     namespace, _, name = actual.removeprefix(PREFIX).partition(":")
     if wanted in {f"{namespace}:{name}", f"{namespace}/{name}", name}:
         return f"the policy's lacks '{PREFIX}' before NAMESPACE:NAME"
-    return f"the policy's does not begin with '{PREFIX}'" + _did_you_mean(wanted, actual)
+    return f"the policy's does not begin with '{PREFIX}'" + _probably_misspelled(wanted, actual)
 
 
-def _of_accounts(wanted: str, actual: str) -> str:
+def _of_service_accounts(wanted: str, actual: str) -> str:
     if wanted.replace("/", ":") == actual:
-        return "namespace and name are parted by a colon, not by a slash"
+        return "a colon, not a slash, separates namespace and name"
     namespace, colon, name = wanted.partition(":")
-    mine, _, my_name = actual.partition(":")
+    actual_part, _, my_name = actual.partition(":")
     if not colon:
         return "the policy's has no name after the namespace"
-    if (namespace, name) == (my_name, mine):
-        return "namespace and name have changed places"
-    if not like(namespace, mine) and not like(name, my_name):
-        return "namespace and name differ" + _did_you_mean(wanted, actual)
-    if not like(namespace, mine):
+    if (namespace, name) == (my_name, actual_part):
+        return "namespace and name are swapped"
+    if not matches_wildcards(namespace, actual_part) and not matches_wildcards(name, my_name):
+        return "namespace and name differ" + _probably_misspelled(wanted, actual)
+    if not matches_wildcards(namespace, actual_part):
         return (
-            f"the namespace differs: {quoted(namespace)} there, {quoted(mine)} in the token"
-            + _did_you_mean(namespace, mine)
+            f"the namespace differs: {quoted(namespace)} in the policy, {quoted(actual_part)} in "
+            "the token" + _probably_misspelled(namespace, actual_part)
         )
     return (
-        f"the name differs: {quoted(name)} there, {quoted(my_name)} in the token"
-        + _did_you_mean(name, my_name)
+        f"the name differs: {quoted(name)} in the policy, {quoted(my_name)} in the token"
+        + _probably_misspelled(name, my_name)
     )
 
 
 def _of_segments(wanted: str, actual: str) -> str:
-    """Return the first part that differs of subjects whose form is not Kubernetes'."""
+    """Return the first part that differs, for subjects that are not Kubernetes' format."""
     pairs = zip(wanted.split(":"), actual.split(":"), strict=False)
-    for theirs, mine in pairs:
-        if theirs != mine and not like(theirs, mine):
-            return f"{quoted(theirs)} there is {quoted(mine)} in the token" + _did_you_mean(
-                theirs, mine
+    for wanted_part, actual_part in pairs:
+        if wanted_part != actual_part and not matches_wildcards(wanted_part, actual_part):
+            return (
+                f"{quoted(wanted_part)} in the policy, {quoted(actual_part)} in the token"
+                + _probably_misspelled(wanted_part, actual_part)
             )
-    return "one goes on where the other ends"
+    return "one is longer than the other"
 
 
-def _did_you_mean(theirs: str, mine: str) -> str:
-    return " (misspelt?)" if alike(theirs, mine) else ""
+def _probably_misspelled(wanted_part: str, actual_part: str) -> str:
+    return " (probably misspelled)" if is_similar(wanted_part, actual_part) else ""

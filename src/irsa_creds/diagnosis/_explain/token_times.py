@@ -1,4 +1,4 @@
-"""What `explain` says besides: STS looks at a token's times before any policy is."""
+"""Notes about an expired or not yet valid token, which STS denies before it evaluates a policy."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ if TYPE_CHECKING:
 
 __all__ = ["time_notes"]
 
-# What clocks differ by is not worth a word: doctor's T02 begins here as well.
-_SKEW_TOLD = 60
-_REFUSED = "STS refuses it whatever the policy says"
+# Clocks differ by some seconds; doctor's T02 starts at the same value.
+_NOTABLE_SKEW = 60
+_DENIED = "STS denies it whatever the policy says"
 
 
 def time_notes(claims: Mapping[str, Any], now: float) -> tuple[str, ...]:
-    """Return what a token's times mean, whatever the policy says.
+    """Return the notes about a token's times.
 
     Args:
-        claims: `exp`, `nbf` and `iat` in seconds since the epoch (RFC 7519, section 4.1); those
-            that are absent or no sensible time say nothing.
+        claims: `exp`, `nbf` and `iat` are used (RFC 7519, section 4.1), if they are valid times.
         now: seconds since the epoch.
     """
     ends = seconds(claims, "exp")
     if ends is not None and ends <= now:
-        return (f"the token expired {span(now - ends)} ago; {_REFUSED}",)
+        return (f"the token expired {span(now - ends)} ago; {_DENIED}",)
     starts = [s for s in (seconds(claims, name) for name in ("iat", "nbf")) if s is not None]
     ahead = max(starts, default=now) - now
-    if ahead > _SKEW_TOLD:
-        return (f"by this clock the token is valid in {span(ahead)} only; till then {_REFUSED}",)
+    if ahead > _NOTABLE_SKEW:
+        return (f"by this clock the token becomes valid in {span(ahead)}; until then {_DENIED}",)
     return ()
