@@ -82,7 +82,7 @@ ENVIRONMENT = [
         AWS_WEB_IDENTITY_TOKEN_FILE=None,
     ),
     env("the role, and an empty path", "E02 fail", AWS_WEB_IDENTITY_TOKEN_FILE=""),
-    env("the token alone", "E02 fail", "no role is named", AWS_ROLE_ARN=None),
+    env("the token alone", "E02 fail", "no role is", AWS_ROLE_ARN=None),
     env("the token, and an empty role", "E02 fail", AWS_ROLE_ARN=""),
     env("Pod Identity too", "E03 warn", "delete-pod-identity-association", **POD_IDENTITY),
     env(
@@ -235,7 +235,7 @@ TOKENS = [
     claims("with a slash", "T03 fail", aud=["sts.amazonaws.com/"]),
     claims("in capitals", "T03 fail", aud=["STS.AMAZONAWS.COM"]),
     claims("a blank behind it", "T03 fail", aud=["sts.amazonaws.com "]),
-    claims("another system's", "T03 warn", "another system's: the IAM", aud=["vault"]),
+    claims("another system's", "T03 warn", "not sts.amazonaws.com: the IAM", aud=["vault"]),
     claims("two other systems'", "T03 warn", "audience: sts.amazon", aud=["vault", "my-company"]),
     claims("dots doubled", "T03 fail", aud=["sts..amazonaws.com"]),
     claims("no audience", "T03 fail", "no audience", aud=None),
@@ -248,7 +248,7 @@ TOKENS = [
     claims("localhost", "T04 fail", "inside the cluster", iss="https://localhost:8443"),
     claims("a private address", "T04 fail", "private", iss="https://10.0.0.1:6443"),
     claims("a private IPv6 address", "T04 fail", "private", iss="https://[fd00::1]:6443"),
-    claims("no URL at all", "T04 fail", "no URL", iss="https://[oidc"),
+    claims("no URL at all", "T04 fail", "not a URL", iss="https://[oidc"),
     claims("an internal name", "T04 fail", iss="https://oidc.corp.internal"),
     claims("no issuer", "T04 fail", iss=None),
     claims(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from irsa_creds._identity.token import TokenFile
-from irsa_creds.diagnosis._doctor.pod_facts import Facts, Places, gather_facts
+from irsa_creds.diagnosis._doctor.pod_facts import Facts, Paths, gather_facts
 from irsa_creds.testing._volume import ProjectedVolume
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Lab:
                 self._environ(file),
                 profile=self.profile,
                 now=NOW + self.clock,
-                places=Places(str(self._mountinfo(file)), str(self._account())),
+                paths=Paths(str(self._mountinfo(file)), str(self._account())),
             )
 
     def _token_file(self) -> Path:

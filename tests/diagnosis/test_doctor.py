@@ -138,17 +138,17 @@ def test_what_explain_warns_of_is_a_warning_here(
 @pytest.mark.parametrize(
     ("verdict", "status"), [("allow", "ok"), ("deny", "fail"), ("unknown", "unknown")]
 )
-def test_the_verdict_is_a_check_of_its_own_and_information_is_no_alarm(
+def test_the_verdict_is_p00_and_information_is_ok(
     verdict: str,
     status: str,
     examine: Callable[..., Diagnosis],
     written: Callable[[object], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = Finding("P12", "info", 0, "Only AWS knows.", "")
+    finding = Finding("P12", "info", 0, "Only AWS knows.", "")
     monkeypatch.setattr(
         "irsa_creds.diagnosis._explain.explain.explain",
-        lambda *_, **__: SimpleNamespace(verdict=verdict, findings=(told,)),
+        lambda *_, **__: SimpleNamespace(verdict=verdict, cause="", findings=(finding,)),
     )
     diagnosis = examine(policy=written(trust("anybody")))
     assert (diagnosis["P00"].status, diagnosis["P12"].status) == (status, "ok")
@@ -171,13 +171,13 @@ def test_a_policy_file_may_begin_with_a_byte_order_mark(
         {"environ": {"AWS_WEB_IDENTITY_TOKEN_FILE": None}},
     ],
 )
-def test_who_asks_for_a_judgement_and_gives_no_token_is_not_told_that_all_is_well(
+def test_a_policy_that_cannot_be_evaluated_fails(
     changes: dict[str, Any], examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     policy = written(trust("system:serviceaccount:prod:app"))
     diagnosis = examine(changes=changes, policy=policy)
     assert diagnosis["P00"].status == "fail"
-    assert "not known" in diagnosis["P00"].message
+    assert "was not evaluated" in diagnosis["P00"].message
     assert diagnosis.exit_status() == 1
 
 

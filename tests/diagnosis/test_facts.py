@@ -23,8 +23,8 @@ def test_a_sound_pod_says_who_it_is_and_whom_it_asks(tmp_path: Path) -> None:
     assert facts.token_source == "AWS_WEB_IDENTITY_TOKEN_FILE"
     assert facts.config is not None
     assert facts.config.region == "eu-central-1"
-    assert (facts.in_pod, facts.of_kubernetes, facts.asks_aws) == (True, True, True)
-    assert facts.refused == ""
+    assert (facts.in_pod, facts.is_kubernetes_token, facts.uses_aws_sts) == (True, True, True)
+    assert facts.config_error == ""
 
 
 def test_here_and_now_is_what_is_looked_at_unless_told_otherwise() -> None:

@@ -60,7 +60,7 @@ UNREACHED = {
 
 def told(failure: object) -> tuple[str, str, str, object]:
     assert isinstance(failure, Failure)
-    facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=Exchanged.refused(failure))
+    facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=Exchanged.from_failure(failure))
     found = exchange_check(facts)
     assert found.id == "S01"
     return found.status, found.message, found.fix, found.data

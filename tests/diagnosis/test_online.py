@@ -381,7 +381,7 @@ def test_the_region_of_the_issuer_is_the_last_to_be_asked(
         monkeypatch.delenv(name)
     url = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
     here.token_file.write_text(Issuer(url).token())
-    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.ask_issuer", lambda *_, **__: None)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.gather.fetch_issuer", lambda *_, **__: None)
     assert gather_online(os.environ).region == "eu-west-1"
 
 

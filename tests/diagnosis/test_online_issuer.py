@@ -39,7 +39,7 @@ def token_of(iss: object, header: bytes = b'{"kid": "k1"}') -> Token:
 
 def ask(url: object, header: bytes = b'{"kid": "k1"}') -> Any:
     http_settings = HttpSettings()
-    return issuer.ask_issuer(http_settings, token_of(url, header), aws=False)
+    return issuer.fetch_issuer(http_settings, token_of(url, header), aws=False)
 
 
 def test_an_issuer_that_is_down_is_no_fault_of_the_pod(here: Pod, shared: Sandbox) -> None:
@@ -108,7 +108,7 @@ def test_a_redirect_to_what_is_no_url_is_told() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
 def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
-    found = issuer.ask_issuer(HttpSettings(), token_of(url), aws=True)
+    found = issuer.fetch_issuer(HttpSettings(), token_of(url), aws=True)
     assert "no https URL" in found.error
 
 
@@ -124,7 +124,7 @@ def test_no_issuer_is_where_clouds_hand_out_credentials(
 
 
 def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    way = issuer._Way(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
+    way = issuer._IssuerRequest(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
     monkeypatch.setattr(
         "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("52.1.1.1",)
     )
@@ -138,9 +138,9 @@ def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.Monke
 
 def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(shared: Sandbox) -> None:
     proxied = HttpSettings(environment_proxies=(("http", shared.sts_url),))
-    found = issuer.ask_issuer(proxied, token_of("http://issuer.example"), aws=False)
+    found = issuer.fetch_issuer(proxied, token_of("http://issuer.example"), aws=False)
     assert "answers" in found.error or "JSON" in found.error
-    found = issuer.ask_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
+    found = issuer.fetch_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
     assert "which is no issuer's" in found.error
 
 
@@ -155,7 +155,7 @@ def test_an_issuer_that_is_not_there_is_named_by_its_host() -> None:
 
 def test_a_document_that_drips_is_left_when_the_time_is_over() -> None:
     with served(lambda _: as_json({})) as server:
-        way = issuer._Way(HttpSettings(), server.url, aws=False, deadline=0, inside=True)
+        way = issuer._IssuerRequest(HttpSettings(), server.url, aws=False, deadline=0, inside=True)
         with pytest.raises(Trouble, match="did not end in time"):
             issuer._get(way, server.url)
 

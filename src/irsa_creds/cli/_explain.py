@@ -16,7 +16,7 @@ from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
-from irsa_creds.diagnosis._claims import audiences, told
+from irsa_creds.diagnosis._claims import audiences, redacted
 from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, explain, request_of
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.templates import AUDIENCE, manifest, trust_policy
@@ -205,8 +205,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
 
 def _identity(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return issuer, subject and audience as JSON shows them: bounded and without secrets."""
-    who = {name: told(claims.get(claim)) for name, claim in (("issuer", "iss"), ("subject", "sub"))}
-    return {**who, "audience": [told(each) for each in audiences(claims)]}
+    who = {
+        name: redacted(claims.get(claim)) for name, claim in (("issuer", "iss"), ("subject", "sub"))
+    }
+    return {**who, "audience": [redacted(each) for each in audiences(claims)]}
 
 
 def _role(args: argparse.Namespace) -> str | None:

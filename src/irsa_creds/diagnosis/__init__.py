@@ -1,4 +1,4 @@
-"""Why STS refuses: trust policies and facts about a pod, explained."""
+"""Find out why STS denies: evaluate a trust policy, and check a pod or a manifest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name != "doctor":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # It looks at all of a pod, of which `explain` needs nothing.
+    # `explain` does not need the imports of `doctor`.
     from irsa_creds.diagnosis._doctor.doctor import doctor  # noqa: PLC0415
 
     return doctor

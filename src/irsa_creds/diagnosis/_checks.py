@@ -1,4 +1,4 @@
-"""What doctor's checks say: one sentence each, and how to mend what is wrong."""
+"""The results of doctor: `Check` and `Diagnosis`, with their exit status and JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STS_NOT_REACHED = 4
 
 
 class Group(NamedTuple):
-    """The checks whose ids begin with the same letter."""
+    """Checks with the same first letter in their ids."""
 
     letter: str
     title: str
@@ -47,17 +47,17 @@ _GROUPS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
-        id: its stable name, like `E01`.
-        status: `ok`, `warn`, `fail`, `unknown` (it cannot be told from here) or `skipped` (there
-            is nothing to look at; the message says why).
+        id: a stable name such as `E01`.
+        status: `ok`, `warn`, `fail`, `unknown` (cannot be decided here) or `skipped` (not
+            applicable; the message says why).
         message: one sentence.
-        fix: lines that can be pasted; empty where nothing is to be done.
-        data: the facts behind it, as JSON takes them; never a secret.
+        fix: lines to paste; empty if there is nothing to fix.
+        data: the facts for JSON, without secrets.
 
-    What a terminal would obey in message and fix is written as "?".
+    Characters in message and fix that could control a terminal become "?".
     """
 
     id: str
@@ -67,12 +67,12 @@ class Check:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Names, paths and claims are anybody's.
-        object.__setattr__(self, "message", _tame(self.message))
-        object.__setattr__(self, "fix", "\n".join(map(_tame, self.fix.split("\n"))))
+        # Names, paths and claims are untrusted.
+        object.__setattr__(self, "message", _printable(self.message))
+        object.__setattr__(self, "fix", "\n".join(map(_printable, self.fix.split("\n"))))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as `--json` prints it."""
+        """Return the object that `--json` prints."""
         return {
             "id": self.id,
             "status": self.status,
@@ -84,19 +84,19 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What all checks found, in the order of their groups.
+    """The results of all checks, in the order of their groups.
 
     Attributes:
-        checks: each check that doctor knows, whatever its status.
+        checks: every check of doctor, whatever its status.
     """
 
     checks: tuple[Check, ...]
 
     def __getitem__(self, check_id: str) -> Check:
-        """Return the check of that id; where it found several things, the worst of them.
+        """Return the check with this id; of several results, the worst.
 
         Raises:
-            KeyError: there was no such check.
+            KeyError: no check has this id.
         """
         found = [check for check in self.checks if check.id == check_id]
         if not found:
@@ -108,7 +108,7 @@ class Diagnosis:
         return tuple(check for check in self.checks if check.status in statuses)
 
     def groups(self) -> Iterator[tuple[Group, tuple[Check, ...]]]:
-        """Yield each group that has checks, with them."""
+        """Yield each group that has checks, and its checks."""
         for group in _GROUPS:
             members = tuple(check for check in self.checks if check.id.startswith(group.letter))
             if members:
@@ -125,10 +125,10 @@ class Diagnosis:
             strict: whether a warning counts.
 
         Returns:
-            0 where all is well, 1 where a check failed, 3 where there are warnings and `strict`,
-            4 where STS was not reached and nothing but that failed.
+            0 without failures, 1 if a check failed, 3 for warnings with `strict`, 4 if the only
+            failure is that STS was not reached.
         """
-        # Whether STS was reached, the checks on the way to it tell; whatever else fails is a fault.
+        # The checks on the way to STS say in their data whether it was reached.
         unreached = [check for check in self.checks if check.data.get("reached") is False]
         if any(check not in unreached for check in self.having("fail")):
             return FAILED
@@ -137,7 +137,7 @@ class Diagnosis:
         return WARNED if strict and self.having("warn") else ALL_WELL
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as `--json` prints it."""
+        """Return the object that `--json` prints."""
         return {"schema": 1, "checks": [check.as_dict() for check in self.checks]}
 
     def __str__(self) -> str:
@@ -149,8 +149,8 @@ class Diagnosis:
             yield from (f"    {line}" for line in check.fix.splitlines())
 
 
-def _tame(line: str) -> str:
-    """Return a line as a terminal may show it: no escapes, no direction of writing turned."""
+def _printable(line: str) -> str:
+    """Replace the characters that could control a terminal."""
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() else "?" for each in line)

@@ -1,4 +1,4 @@
-"""Claims of a token that nobody has verified, read with care."""
+"""Read claims of a token that is not verified: each may have any type and any value."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ __all__ = [
     "STS_AUDIENCES",
     "Subject",
     "audiences",
+    "duration",
     "is_known_audience",
-    "is_slip_of_sts",
+    "is_misspelled_sts",
+    "redacted",
     "seconds",
-    "span",
     "subject_of",
-    "told",
 ]
 
-#: What AWS's STS takes in one partition or another.
+#: The audiences of STS in the partitions of AWS.
 STS_AUDIENCES = frozenset(f"sts.{suffix}" for suffix in AWS_SUFFIXES)
-# How near two spellings are (difflib): "sts.amazon.com" is 0.90, kops' "amazonaws.com" 0.87.
-_NEAR = 0.88
-_LONGEST = 100  # characters that are compared
-_YEAR_10000 = 253_402_300_800  # what Python's dates do not reach
+# difflib's ratio to sts.amazonaws.com: "sts.amazon.com" has 0.90, kops' "amazonaws.com" 0.87.
+_MISSPELLED = 0.88
+_LONGEST = 100  # characters to compare
+_YEAR_10000 = 253_402_300_800  # the end of Python's dates
 
 
 def audiences(claims: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Return the audiences, be they one or a list (RFC 7519, section 4.1.3)."""
+    """Return the audiences; the claim is a text or a list (RFC 7519, section 4.1.3)."""
     found = (claims or {}).get("aud")
     listed = found if isinstance(found, list) else [found]
     return tuple(each for each in listed if isinstance(each, str) and each)
 
 
 def seconds(claims: Mapping[str, Any] | None, name: str) -> float | None:
-    """Return a NumericDate, in seconds since the epoch; None where there is no sensible one."""
+    """Return a NumericDate in seconds since the epoch; None if it is absent or invalid."""
     found = (claims or {}).get(name)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    # JSON's integers have no end, and Python's reads NaN, which is in no range.
+    # JSON integers are unbounded, and Python's parser accepts NaN, which no range contains.
     return float(found) if 0 <= found < _YEAR_10000 else None
 
 
-def span(length: float) -> str:
-    """Return a length of time in seconds as people say it: two of a unit at least."""
+def duration(length: float) -> str:
+    """Return a number of seconds in words, in a unit of which there are at least two."""
     if length < 120:  # noqa: PLR2004 - two minutes
         return f"{length:,.0f} seconds"
     if length < 7_200:  # noqa: PLR2004 - two hours
@@ -66,32 +66,32 @@ def span(length: float) -> str:
 
 
 class Subject(NamedTuple):
-    """Whom a service account's token is for."""
+    """Namespace and name of a service account."""
 
     namespace: str
     name: str
 
 
 def subject_of(claims: Mapping[str, Any] | None) -> Subject | None:
-    """Return the service account that `sub` names; None where it names none."""
+    """Return the service account in `sub`; None for another subject."""
     found = re.fullmatch(SERVICE_ACCOUNT, str((claims or {}).get("sub")))
     return Subject(*found.groups()) if found else None
 
 
-def told(value: object) -> str | None:
-    """Return a claim or a variable as data may show it: bounded, without tokens and passwords."""
+def redacted(value: object) -> str | None:
+    """Return a claim or variable for `data`: bounded, without tokens and passwords."""
     shown: str | None = claims_told({"sub": value})["sub"]
     return shown
 
 
 def is_known_audience(audience: str) -> bool:
-    """Whether an audience is one that IAM's providers are known to have as a client id."""
+    """Return whether OIDC providers of IAM commonly have this audience as a client ID."""
     return audience in STS_AUDIENCES or audience in OTHER_CLIENTS
 
 
-def is_slip_of_sts(audience: str) -> bool:
-    """Whether an audience looks like a slip of STS's own."""
+def is_misspelled_sts(audience: str) -> bool:
+    """Return whether an audience looks like a misspelling of sts.amazonaws.com."""
     if is_known_audience(audience) or audience == POD_IDENTITY:
         return False
     bare = re.sub(r"^\w+://|/$", "", audience[:_LONGEST].strip().lower())
-    return difflib.SequenceMatcher(None, bare, STS).ratio() >= _NEAR
+    return difflib.SequenceMatcher(None, bare, STS).ratio() >= _MISSPELLED

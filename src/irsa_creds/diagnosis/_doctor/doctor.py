@@ -1,4 +1,4 @@
-"""doctor: all checks put together."""
+"""`doctor`: run the checks of all packages."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _OFFLINE = (
 )
 _MANIFEST_IDS = tuple(f"M{number:02}" for number in range(1, 6))
 _ONLINE_IDS = (*(f"N{number:02}" for number in range(1, 7)), "S01", "S02")
-_POLICY_LIMIT = 1024 * 1024  # bytes; IAM takes 2,048 characters of a trust policy, 4,096 at most
-# Characters. A shorter name is no token that somebody gave in place of a path.
+_POLICY_LIMIT = 1024 * 1024  # bytes; IAM allows 4,096 characters at most
+# A file name of at least this many characters may be a token by mistake.
 _SHORTEST_SECRET = 40
 _SEVERITIES: dict[str, Status] = {"error": "fail", "warning": "warn", "info": "ok"}
 _VERDICTS: dict[str, Status] = {"allow": "ok", "deny": "fail", "unknown": "unknown"}
@@ -55,22 +55,22 @@ def doctor(
     environ: Mapping[str, str] | None = None,
     profile: str | None = None,
 ) -> Diagnosis:
-    """Look for what keeps this process from having its role by IRSA.
+    """Check why this process does or does not get its role by IRSA.
 
-    Nothing is changed, and no secret is in the result. Without `online` nothing is sent.
+    `doctor` changes nothing, returns no secret, and uses the network only with `online`.
 
     Args:
-        online: ask DNS, STS and the token's issuer too; the token is traded once.
-        manifest: a file of Kubernetes objects, YAML (extra `manifest`) or JSON, to look at as well.
-        policy: a file that holds the role's trust policy, to judge this token by.
-        environ: the variables to look at; None: this process's.
+        online: also contact DNS, STS and the token's issuer; STS is called with the token once.
+        manifest: a file of Kubernetes objects to check, YAML (extra `manifest`) or JSON.
+        policy: a file with the role's trust policy, evaluated for this token.
+        environ: the environment variables; None means those of this process.
         profile: the profile that code names, as in `boto3.Session(profile_name=...)`.
 
     Raises:
-        ConfigError: `manifest` or `policy` cannot be read, or is none.
+        ConfigError: `manifest` or `policy` cannot be read or is invalid.
     """
     environ = os.environ if environ is None else environ
-    # What the user named must be sound before anything is said of the pod.
+    # Errors in the user's files are raised before the pod is checked.
     trust = None if policy is None else _policy(policy)
     resources = None if manifest is None else _resources(manifest)
     facts = gather_facts(environ, profile=profile)
@@ -91,17 +91,19 @@ def offline_checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def _of_pod(facts: Facts, *, wanted: bool) -> tuple[Check, ...]:
-    """Return the offline checks; of a machine that only looks at a manifest they say nothing."""
+    """Return the offline checks, skipped on a machine that only checks a manifest."""
     checks = offline_checks(facts)
     if wanted:
         return checks
     ids = tuple(check.id for check in checks)
-    return _skipped(ids, "Only the manifest is looked at: this is none of its pods.")
+    return _skipped(
+        ids, "Only the manifest is checked: this process does not run in one of its pods."
+    )
 
 
 def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
-    """Whether this is a pod of a manifest, by its service account; a pipeline's runner is not."""
-    from irsa_creds.diagnosis._manifest.objects import Objects  # noqa: PLC0415 - if asked for
+    """Return whether this is a pod of the manifest, by its service account."""
+    from irsa_creds.diagnosis._manifest.objects import Objects  # noqa: PLC0415 - optional
 
     mine = subject_of(facts.claims) or facts.account
     objects = Objects(resources)
@@ -113,7 +115,7 @@ def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
 
 
 def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
-    from irsa_creds.diagnosis._manifest.parse import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._manifest.parse import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - optional
 
     return parse_manifest(
         _read(path, "manifest", MANIFEST_LIMIT), f"The manifest {os.fspath(path)}"
@@ -124,20 +126,20 @@ def _of_manifest(
     resources: tuple[Resource, ...] | None, facts: Facts, *, here: bool
 ) -> tuple[Check, ...]:
     if resources is None:
-        return _skipped(_MANIFEST_IDS, "No manifest is given: --manifest FILE looks at one.")
-    from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks  # noqa: PLC0415 - if asked for
+        return _skipped(_MANIFEST_IDS, "No manifest is given; use --manifest FILE.")
+    from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks  # noqa: PLC0415 - optional
 
     role = facts.role.value if facts.role and here else None
-    return manifest_checks(resources, role_arn=role, aws=facts.asks_aws)
+    return manifest_checks(resources, role_arn=role, aws=facts.uses_aws_sts)
 
 
 def _policy(path: str | os.PathLike[str]) -> str:
-    """Return a trust policy's text, which is one.
+    """Return the text of a valid trust policy.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is invalid.
     """
-    from irsa_creds.diagnosis._policy.parse import parse_policy  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._policy.parse import parse_policy  # noqa: PLC0415 - optional
 
     text = _read(path, "policy", _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
     parse_policy(text)
@@ -145,28 +147,30 @@ def _policy(path: str | os.PathLike[str]) -> str:
 
 
 def _of_policy(text: str | None, facts: Facts) -> tuple[Check, ...]:
-    """Return the findings of `explain` as checks, and P00 for its verdict."""
+    """Return the verdict of `explain` as P00, and its findings as checks."""
     if text is None:
-        return _skipped(("P00",), "No trust policy is given: --policy FILE judges the token by it.")
+        return _skipped(("P00",), "No trust policy is given; use --policy FILE.")
     config = facts.config
     if config is None or config.token_file is None or facts.claims is None:
-        return (_unjudged("there is no token, or no role, to judge by it"),)
-    from irsa_creds.diagnosis._explain.explain import explain  # noqa: PLC0415 - if asked for
+        return (_not_evaluated("there is no token or no role"),)
+    from irsa_creds.diagnosis._explain.explain import explain  # noqa: PLC0415 - optional
 
     try:
         token = TokenFile(config.token_file).read().value
         return _as_checks(explain(text, token=token, role_arn=config.role_arn))
-    # Gone meanwhile, or without an issuer.
+    # The file is gone meanwhile, or the token has no issuer.
     except TokenError as error:
-        return (_unjudged(error.failure.message.rstrip(".") if error.failure else safe_str(error)),)
+        return (
+            _not_evaluated(error.failure.message.rstrip(".") if error.failure else safe_str(error)),
+        )
 
 
-def _unjudged(why: str) -> Check:
-    """Return P00 of who cannot be judged; who asked for it must not take that for a yes."""
+def _not_evaluated(why: str) -> Check:
+    """Return a failed P00: a policy that was not evaluated must not look like a success."""
     return Check(
         "P00",
         "fail",
-        f"Whether the trust policy lets anybody in is not known: {why}.",
+        f"The trust policy was not evaluated: {why}.",
         "irsa-creds explain --service-account NAMESPACE/NAME --issuer URL --policy trust.json",
     )
 
@@ -176,9 +180,9 @@ def _as_checks(explanation: Explanation) -> tuple[Check, ...]:
         "P00",
         _VERDICTS[explanation.verdict],
         {
-            "allow": "The trust policy lets this token in.",
-            "deny": "The trust policy does not let this token in.",
-            "unknown": "Whether the trust policy lets this token in, only AWS can tell.",
+            "allow": "The trust policy allows this token.",
+            "deny": f"The trust policy denies this token: {explanation.cause}.",
+            "unknown": "Only AWS can decide whether the trust policy allows this token.",
         }[explanation.verdict],
         data={"verdict": explanation.verdict},
     )
@@ -199,9 +203,9 @@ def _of_network(
     environ: Mapping[str, str], profile: str | None, *, online: bool
 ) -> tuple[Check, ...]:
     if not online:
-        return _skipped(_ONLINE_IDS, "Nothing was asked over the network: --online does.")
+        return _skipped(_ONLINE_IDS, "The network is not used; use --online.")
     from irsa_creds.diagnosis._network.gather import gather_online  # noqa: PLC0415 - same
-    from irsa_creds.diagnosis._network.network_checks import online_checks  # noqa: PLC0415 - if asked for
+    from irsa_creds.diagnosis._network.network_checks import online_checks  # noqa: PLC0415 - optional
 
     return online_checks(gather_online(environ, profile=profile))
 
@@ -211,7 +215,7 @@ def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:
 
 
 def _read(path: str | os.PathLike[str], what: str, limit: int) -> bytes:
-    """Return the content of a file that the user names, bounded."""
+    """Return the content of a file that the user names, up to `limit` bytes."""
     name = os.fspath(path)
     named = f"The {what} {quoted(name) if len(name) < _SHORTEST_SECRET else quoted_path(name)}"
     try:

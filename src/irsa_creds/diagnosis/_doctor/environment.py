@@ -1,4 +1,4 @@
-"""E01 to E04: whether the environment names role and token, and nothing contradicts it."""
+"""E01 to E04: the environment names role and token, and no setting contradicts them."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _POD_IDENTITY = ("169.254.170.23", "fd00:ec2::23")
 
 def environment_checks(facts: Facts) -> tuple[Check, ...]:
     """Return E01 to E04."""
-    return (_absent(facts), _half(facts), _pod_identity(facts), _refused(facts))
+    return (_not_configured(facts), _incomplete(facts), _pod_identity(facts), _invalid(facts))
 
 
-def _absent(facts: Facts) -> Check:
+def _not_configured(facts: Facts) -> Check:
     if facts.token_source and facts.role:
         return Check(
             "E01",
             "ok",
-            f"Token and role are named by {facts.token_source} and {facts.role.source}.",
+            f"{facts.token_source} and {facts.role.source} are set.",
         )
     if facts.token_source or facts.role:
-        return Check("E01", "skipped", "One of the two is set: see E02.")
-    switched_off = sorted(facts.names.intersection(_VARIABLES))
-    if facts.profile.explicit and switched_off:
+        return Check("E01", "skipped", "Only one of token and role is set: see E02.")
+    ignored = sorted(facts.names.intersection(_VARIABLES))
+    if facts.profile.explicit and ignored:
         return Check(
             "E01",
             "fail",
-            f"The profile {quoted(facts.profile.name)}, which code names, switches off "
-            f"{' and '.join(switched_off)}, and has no web_identity_token_file itself.",
+            f"Session(profile_name=...) with {quoted(facts.profile.name)} makes boto3 ignore "
+            f"{' and '.join(ignored)}, and the profile has no web_identity_token_file.",
             "session = boto3.Session()  # without profile_name",
             {"profile": facts.profile.name},
         )
@@ -48,20 +48,20 @@ def _absent(facts: Facts) -> Check:
     if facts.in_pod:
         message = (
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set: the service account has "
-            "no role annotation, the pod is older than it, or no webhook runs."
+            "no role annotation, the pod is older than the annotation, or no webhook runs."
         )
     account = "/".join(facts.account) if facts.account else None
     return Check("E01", "fail", message, name_role(facts), {"service_account": account})
 
 
-def _half(facts: Facts) -> Check:
+def _incomplete(facts: Facts) -> Check:
     if facts.token_source and facts.role:
-        return Check("E02", "ok", "Neither of the two is missing.")
+        return Check("E02", "ok", "Token and role are both set.")
     if facts.token_source:
         return Check(
             "E02",
             "fail",
-            f"{facts.token_source} names a token, but no role is named.",
+            f"{facts.token_source} is set, but no role is.",
             name_role(facts),
             {"missing": "AWS_ROLE_ARN"},
         )
@@ -69,8 +69,8 @@ def _half(facts: Facts) -> Check:
         return Check(
             "E02",
             "fail",
-            f"{facts.role.source} names a role, but AWS_WEB_IDENTITY_TOKEN_FILE is not set: "
-            "credentials come from elsewhere, such as the node's role.",
+            f"{facts.role.source} is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: "
+            "boto3 uses other credentials, such as the node's role.",
             name_role(facts),
             {"missing": "AWS_WEB_IDENTITY_TOKEN_FILE"},
         )
@@ -80,42 +80,50 @@ def _half(facts: Facts) -> Check:
 def _pod_identity(facts: Facts) -> Check:
     full, relative = (facts.variables.get(name) for name in (_FULL_URI, _RELATIVE_URI))
     if full is None and relative is None:
-        return Check("E03", "ok", "No credentials of a container, such as Pod Identity's.")
+        return Check(
+            "E03",
+            "ok",
+            "No container credentials, such as those of EKS Pod Identity, are configured.",
+        )
     name, url = (_FULL_URI, full) if relative is None else (_RELATIVE_URI, relative)
     of_pod = any(host in str(full) for host in _POD_IDENTITY)
-    kind = "EKS Pod Identity" if of_pod else "a container's credentials"
-    offers = f"{name} offers {kind}"
-    message = f"{offers}, and nothing before it in the chain is set: that is what is used."
+    kind = "EKS Pod Identity" if of_pod else "container credentials"
+    offers = f"{name} configures {kind}"
+    message = f"{offers}, and nothing with precedence is set: boto3 uses them."
     if facts.token_source and facts.role:
-        message = f"{offers} too: the web identity wins in botocore, other SDKs may differ."
+        message = (
+            f"{offers} too: the web identity takes precedence in botocore; other SDKs may differ."
+        )
     data = {"variable": name, "value": quoted(url)}
     return Check("E03", "warn", message, _one_of_two(facts) if of_pod else f"unset {name}", data)
 
 
 def _one_of_two(facts: Facts) -> str:
-    # Commented, for whoever pastes it all would be left with neither.
+    # Commented out: pasting both halves would leave the pod with neither.
     other = annotate(facts, "eks.amazonaws.com/role-arn-").replace("\n", "\n# ")
     return (
-        "# to keep IRSA\n"
+        "# to keep IRSA; needs eks:DeletePodIdentityAssociation, so not in the pod\n"
         "aws eks delete-pod-identity-association --cluster-name CLUSTER --association-id ID\n"
         f"{restart(facts)}\n"
-        f"# to keep Pod Identity\n# {other}"
+        f"# to keep EKS Pod Identity\n# {other}"
     )
 
 
-def _refused(facts: Facts) -> Check:
-    """Return what else the library refuses; what has a check of its own is told there."""
-    if facts.refused and not facts.refused.startswith(tuple(_told_elsewhere(facts))):
-        name = facts.refused.split()[0]
+def _invalid(facts: Facts) -> Check:
+    """Return E04: a configuration error that no other check reports."""
+    if facts.config_error and not facts.config_error.startswith(
+        tuple(_reported_by_other_checks(facts))
+    ):
+        name = facts.config_error.split()[0]
         of_profile = f"# in ~/.aws/config, correct the profile {quoted(facts.profile.name)}"
         fix = f"unset {name}" if name.isupper() else of_profile
-        return Check("E04", "fail", facts.refused, fix)
+        return Check("E04", "fail", facts.config_error, fix)
     if facts.config is None:
         return Check("E04", "skipped", "The settings are not complete: see the other checks.")
-    return Check("E04", "ok", "Endpoint, certificates and lifetime are set to what can be used.")
+    return Check("E04", "ok", "Endpoint, certificates and lifetime are valid.")
 
 
-def _told_elsewhere(facts: Facts) -> list[str]:
+def _reported_by_other_checks(facts: Facts) -> list[str]:
     named = [facts.token_source, *(f.source for f in (facts.role, facts.session_name) if f)]
     regions = ["AWS_REGION ", "AWS_DEFAULT_REGION ", "region of the profile "]
     return [f"{source} " for source in named if source] + regions

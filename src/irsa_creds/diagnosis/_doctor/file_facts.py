@@ -1,4 +1,4 @@
-"""What the token's file says: its token's claims, whose it is, and what it is mounted from."""
+"""Facts about the token file: its token's claims, its owner and its mount."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _READ_LIMIT = 1024 * 1024
 
 
 class Mount(NamedTuple):
-    """The mount that a file is in (proc_pid_mountinfo(5)).
+    """The mount that contains a file (proc_pid_mountinfo(5)).
 
     Attributes:
-        root: the directory, or file, of the file system that is mounted.
-        point: where.
+        root: the mounted directory or file within its file system.
+        point: the mount point.
     """
 
     root: str
@@ -37,25 +37,25 @@ class Mount(NamedTuple):
 
 
 class FileFacts(NamedTuple):
-    """What is known of the token's file.
+    """Facts about the token file.
 
     Attributes:
-        path: as messages may show it.
-        word: as a command may have it.
-        real: where its symlinks lead; empty where there is no such file.
-        failure: why it brings no token; None where it does.
-        claims: the token's, not verified; None for an opaque token, or none at all.
+        path: for messages.
+        shell_word: for commands.
+        real: the path without symlinks; empty if the file does not exist.
+        failure: why there is no token; None if there is one.
+        claims: not verified; None for an opaque token or without a token.
         shape: length and segments of the token, in words.
-        jwt: whether the token has the letters and segments of a signed JWT (RFC 7515, section 7.1).
+        jwt: whether the token has the format of a signed JWT (RFC 7515, section 7.1).
         padded: whether there are blanks or line ends around the token.
-        owner: uid, gid and mode in words; empty where the file cannot be seen.
-        nearest: the nearest directory above it that exists.
-        mount: the one that it is in; None where that is not known.
+        owner: uid, gid and mode in words; empty if they cannot be read.
+        nearest: the nearest parent directory that exists.
+        mount: None if it is not known.
     """
 
     path: str
     real: str
-    word: str = ""
+    shell_word: str = ""
     failure: Failure | None = None
     claims: Mapping[str, Any] | None = None
     shape: str = ""
@@ -67,27 +67,27 @@ class FileFacts(NamedTuple):
 
     @property
     def projected(self) -> bool:
-        """Whether it is in a volume that kubelet swaps as a whole, by its symlink `..data`."""
+        """Whether the file is in a projected volume, by the kubelet's symlink `..data`."""
         return any(re.match(r"\.\.\d", part) for part in Path(self.real).parts)
 
 
 def gather_file(path: str, mountinfo: str) -> FileFacts:
-    """Return what is known of a token's file.
+    """Return the facts about a token file.
 
     Args:
-        path: as it was given.
-        mountinfo: the file in which Linux lists the mounts.
+        path: as configured.
+        mountinfo: the file with the list of mounts.
     """
-    # A path with a NUL in it, which no system call takes.
+    # No system call accepts a path with a NUL.
     harmless = path.replace("\0", "")
     real = os.path.realpath(harmless)
     seen = _seen(harmless)
     facts = FileFacts(
-        # A path may be a token that was put in its place.
+        # A path may be a token by mistake.
         quoted_path(path).strip("'"),
         "" if seen is None else real,
         owner="" if seen is None else _owner(seen),
-        word=_word(path),
+        shell_word=_shell_word(path),
         nearest=_nearest(harmless),
         mount=_mount_of(real, _mounts(mountinfo)),
     )
@@ -103,8 +103,8 @@ def gather_file(path: str, mountinfo: str) -> FileFacts:
     )
 
 
-def _word(path: str) -> str:
-    """Return a path quoted for a shell; the variable in place of what must not be shown."""
+def _shell_word(path: str) -> str:
+    """Return a path quoted for a shell, or the variable if the path must not be shown."""
     sound = path.isprintable() and quoted_path(path) == repr(path)
     return quote(path) if sound else '"$AWS_WEB_IDENTITY_TOKEN_FILE"'
 
@@ -121,7 +121,7 @@ def _owner(seen: os.stat_result) -> str:
 
 
 def _nearest(path: str) -> str:
-    """Return the nearest directory above `path` that exists."""
+    """Return the nearest parent directory that exists."""
     parents = Path(os.path.abspath(path)).parents  # noqa: PTH100 - it leaves symlinks alone
     return next((str(each) for each in parents if os.path.isdir(each)), "/")  # noqa: PTH112 - never raises
 
@@ -138,13 +138,13 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _mount_of(path: str, mounts: Iterator[Mount]) -> Mount | None:
-    """Return the mount that `path` is in; of two at the same place the later one is on top."""
+    """Return the mount that contains `path`; of two with the same mount point, the later one."""
     over = [each for each in mounts if Path(path).is_relative_to(each.point)]
     return max(reversed(over), key=lambda each: len(each.point), default=None)
 
 
 def beginning_of(path: str) -> str:
-    """Return the beginning of a file as text; empty where it cannot be read."""
+    """Return the beginning of a file as text; empty if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - bounded
             return file.read(_READ_LIMIT)

@@ -1,4 +1,4 @@
-"""Lines to paste that mend what several checks find: kubectl in a pod, shell elsewhere."""
+"""Fixes that several checks share: kubectl commands for a pod, shell commands elsewhere."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ _ROLE = r"(?a:arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)"
 
 
 def service_account(facts: Facts) -> Subject:
-    """Return the pod's service account; in capitals what is not known."""
+    """Return the pod's service account, or placeholders in capitals."""
     found = subject_of(facts.claims) or facts.account
     return found or Subject("NAMESPACE", "SERVICE_ACCOUNT")
 
 
 def annotate(facts: Facts, *annotations: str) -> str:
-    """Return how to annotate the service account, and the restart that makes it count.
+    """Return the commands that annotate the service account and restart the pods.
 
     Args:
-        facts: what names the service account.
-        annotations: as `kubectl annotate` takes them; none: the role's.
+        facts: name the service account.
+        annotations: arguments of `kubectl annotate`; by default the role's.
     """
     namespace, name = service_account(facts)
     role = f"eks.amazonaws.com/role-arn={_role(facts)}"
     given = " ".join(annotations or (role,))
     return (
+        f"# where kubectl may change the namespace {namespace}, so not in the pod\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"
         f"  {given}\n"
         f"{restart(facts)}"
@@ -40,13 +41,13 @@ def annotate(facts: Facts, *annotations: str) -> str:
 
 
 def restart(facts: Facts) -> str:
-    """Return how to make the pods anew: the webhook changes only those that are being made."""
+    """Return the command that recreates the pods: the webhook acts only when a pod is created."""
     return f"kubectl rollout restart deployment NAME --namespace {service_account(facts)[0]}"
 
 
 def name_role(facts: Facts) -> str:
-    """Return how to name the role, and the token where nothing names it."""
-    if facts.in_pod or facts.of_kubernetes:
+    """Return the commands that configure the role, and the token if it is missing too."""
+    if facts.in_pod or facts.is_kubernetes_token:
         return annotate(facts)
     role = f"export AWS_ROLE_ARN={_role(facts)}"
     if facts.token_source:
@@ -55,6 +56,6 @@ def name_role(facts: Facts) -> str:
 
 
 def _role(facts: Facts) -> str:
-    """Return the role's ARN where it is one that can be pasted."""
+    """Return the role's ARN if it is valid, else a placeholder."""
     named = str(facts.role.value) if facts.role else ""
     return named if re.fullmatch(_ROLE, named) else ROLE_EXAMPLE

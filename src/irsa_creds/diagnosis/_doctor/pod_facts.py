@@ -1,6 +1,6 @@
-"""What this machine says about its pod: variables, profile, token file, mounts, versions.
+"""Gather the facts about a pod: variables, profile, token file, mounts, versions.
 
-All local reading is done here, so that the checks are pure; no fact holds a secret.
+This module reads everything on the machine, so the checks are pure functions. No fact is secret.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from irsa_creds._identity.settings import (
 )
 from irsa_creds._identity.token import claims_of
 from irsa_creds._identity.validation import is_aws_endpoint, quoted, session_name_from
-from irsa_creds.diagnosis._claims import Subject, subject_of, told
+from irsa_creds.diagnosis._claims import Subject, redacted, subject_of
 from irsa_creds.diagnosis._doctor.file_facts import beginning_of, gather_file
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._doctor.file_facts import FileFacts
 
-__all__ = ["Facts", "Places", "ProfileFacts", "User", "gather_facts"]
+__all__ = ["Facts", "Paths", "ProfileFacts", "User", "gather_facts"]
 
 DISTRIBUTIONS = ("botocore", "boto3", "aiobotocore", "urllib3", "filelock")
-# Variables whose values are no secrets.
+# Variables with values that are not secret.
 _OPEN_VARIABLES = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -59,31 +59,31 @@ _PROFILE_KEYS = (
 _OPEN_PROFILE_KEYS = ("credential_source", "region", "role_arn", "source_profile")
 
 
-class Places(NamedTuple):
-    """Where Linux and Kubernetes keep what is read; tests have others."""
+class Paths(NamedTuple):
+    """Files of Linux and Kubernetes; tests use others."""
 
     mountinfo: str = "/proc/self/mountinfo"
     account: str = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class User(NamedTuple):
-    """Who asks."""
+    """The user of this process."""
 
     uid: int
     gids: tuple[int, ...]
 
 
 class ProfileFacts(NamedTuple):
-    """What is known of the profile of AWS's configuration files.
+    """Facts about the profile in the AWS configuration files.
 
     Attributes:
         name: the profile.
-        source: the variable or argument that names it; empty where nothing does.
-        explicit: code names it, which switches the variables off.
-        keys: those that matter here and are set; of some the value, of others an empty text.
-        shared: its access key is in the shared credentials file, which botocore asks early.
-        error: why it cannot be read, as a sentence; empty where it can.
-        routed: its role is reached by `source_profile`s that end in a web identity.
+        source: the variable or argument that names it; empty without one.
+        explicit: code names it, so botocore ignores the web identity variables.
+        keys: the relevant keys that are set; secret values are replaced by an empty text.
+        shared: its access key is in the shared credentials file, which has precedence.
+        error: why it cannot be read, as a sentence; else empty.
+        routed: its chain of `source_profile` keys ends in a web identity.
     """
 
     name: str = "default"
@@ -97,24 +97,24 @@ class ProfileFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that the offline checks look at.
+    """The facts that the offline checks use.
 
     Attributes:
         now: seconds since the epoch.
         names: the AWS variables that are set and not empty.
-        variables: the values of those that are no secrets.
-        role: the role's ARN and who named it.
-        token_source: what names the token's file; empty where nothing does.
-        session_name: and who named it; None takes the host's name.
-        host_session_name: the session's name that the host's makes.
-        profile: of AWS's configuration files.
-        file: the token's; None where no path is named.
-        user: who asks; None where the system has no such thing.
-        account: the pod's service account, as its API token says.
-        endpoint: STS's URL where one is configured in place of AWS's own.
-        config: what the library makes of it all; None where it makes nothing.
-        refused: why it does not, as a sentence.
-        python: its version.
+        variables: the values of variables that are not secret.
+        role: the role's ARN and its source.
+        token_source: the setting that names the token file; empty without one.
+        session_name: with its source; None means that the host name is used.
+        host_session_name: the session name made from the host name.
+        profile: of the AWS configuration files.
+        file: the token file; None if no path is configured.
+        user: None on systems without user ids.
+        account: the pod's service account, from its API token.
+        endpoint: the configured STS URL; None means that of AWS.
+        config: the configuration of the library; None if it is incomplete or invalid.
+        config_error: why it is invalid, as a sentence.
+        python: the version of Python.
         versions: of the installed distributions.
     """
 
@@ -131,36 +131,36 @@ class Facts:
     account: Subject | None = None
     endpoint: str | None = None
     config: Config | None = None
-    refused: str = ""
+    config_error: str = ""
     python: str = ""
     versions: Mapping[str, str]
 
     @property
-    def asks_aws(self) -> bool:
-        """Whether AWS's own STS is asked; Ceph, MinIO and the like take more."""
+    def uses_aws_sts(self) -> bool:
+        """Whether the endpoint is AWS's own STS; Ceph, MinIO and others accept more tokens."""
         return self.endpoint is None or is_aws_endpoint(self.endpoint)
 
     @property
     def claims(self) -> Mapping[str, Any] | None:
-        """The token's claims; None where there are none to be read."""
+        """The token's claims; None if there are none."""
         return None if self.file is None else self.file.claims
 
     @property
     def issuer(self) -> str | None:
-        """The claim `iss` where it is text."""
+        """The claim `iss` if it is text."""
         found = (self.claims or {}).get("iss")
         return found if isinstance(found, str) else None
 
     @property
-    def of_kubernetes(self) -> bool:
-        """Whether the token is a service account's, by its claims; a job's of GitHub is not."""
+    def is_kubernetes_token(self) -> bool:
+        """Whether the token is a service account's, by its claims."""
         claims = self.claims or {}
         bound = any(name.startswith("kubernetes.io") for name in claims)
         return bound or region_of_issuer(self.issuer or "") is not None
 
     @property
     def in_pod(self) -> bool:
-        """Whether this runs in a pod, as far as its files and variables say."""
+        """Whether this process runs in a pod, by files and variables."""
         return self.account is not None or "KUBERNETES_SERVICE_HOST" in self.names
 
 
@@ -169,24 +169,24 @@ def gather_facts(
     *,
     profile: str | None = None,
     now: float | None = None,
-    places: Places | None = None,
+    paths: Paths | None = None,
 ) -> Facts:
-    """Return what is known without asking the network; it never raises for what it finds.
+    """Return the facts that need no network; raise no error for what they are.
 
     Args:
         environ: the environment's variables.
         profile: the profile that code names.
-        now: seconds since the epoch; None asks the clock.
-        places: where the system keeps things.
+        now: seconds since the epoch; None means the current time.
+        paths: files of the system.
     """
-    places = places or Places()
+    paths = paths or Paths()
     settings, found_profile = _settings(environ, profile)
-    # A profile's name may be a token that was put in its place.
-    seen_profile = found_profile._replace(name=told(found_profile.name) or "")
+    # A profile name may be a token by mistake.
+    seen_profile = found_profile._replace(name=redacted(found_profile.name) or "")
     token_file = _named(settings, "web_identity_token_file")
-    file = gather_file(str(token_file.value), places.mountinfo) if token_file else None
-    endpoint, trouble = _endpoint(settings)
-    config, refused = _config(settings, file)
+    file = gather_file(str(token_file.value), paths.mountinfo) if token_file else None
+    endpoint, endpoint_error = _endpoint(settings)
+    config, config_error = _config(settings, file)
     return Facts(
         now=time.time() if now is None else now,
         names=frozenset(
@@ -202,10 +202,10 @@ def gather_facts(
         profile=seen_profile,
         file=file,
         user=_user(),
-        account=_account(places.account),
+        account=_account(paths.account),
         endpoint=endpoint,
         config=config,
-        refused=trouble or refused or _lacking_bundle(settings, config),
+        config_error=endpoint_error or config_error or _missing_ca_bundle(settings, config),
         python=platform.python_version(),
         versions=dict(_versions()),
     )
@@ -214,7 +214,7 @@ def gather_facts(
 def _settings(
     environ: Mapping[str, str], profile: str | None
 ) -> tuple[EnvironSettings, ProfileFacts]:
-    """Return where the library looks, and what the profile says; a broken one is passed over."""
+    """Return the settings and the facts about the profile; ignore an invalid profile."""
     settings = EnvironSettings(environ, profile)
     names = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
     named_by = next((name for name in names if name in environ), "")
@@ -225,7 +225,7 @@ def _settings(
         found = {key: settings.profile(key) for key in _PROFILE_KEYS}
         source, roles = follow_source_profiles(settings)
     except ConfigError as error:
-        # Without a profile and files: what the variables alone say is worth a look all the same.
+        # The variables are still worth checking, without profile and files.
         plain = {name: value for name, value in environ.items() if name not in names}
         nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         return EnvironSettings({**plain, **nowhere}), facts._replace(error=str(error))
@@ -243,12 +243,12 @@ def _in_shared_file(environ: Mapping[str, str], profile: str) -> bool:
     try:
         return alone.profile("aws_access_key_id") is not None
     except ConfigError:
-        # The profile is in the other file only.
+        # The profile is only in the other file.
         return False
 
 
 def _named(settings: EnvironSettings, key: str) -> Found | None:
-    """Return what names the role or the token; empty is unset, as in botocore."""
+    """Return role or token with its source; as in botocore, empty means not set."""
     found = find_web_identity(settings, key)
     return found if found and found.value else None
 
@@ -262,7 +262,7 @@ def _endpoint(settings: EnvironSettings) -> tuple[str | None, str]:
 
 
 def _config(settings: EnvironSettings, file: FileFacts | None) -> tuple[Config | None, str]:
-    """Return the identity; without a path there is none, and asking would log a warning."""
+    """Return the configuration; without a token path, resolving it would log a warning."""
     if file is None:
         return None, ""
     issuer = (file.claims or {}).get("iss")
@@ -273,8 +273,8 @@ def _config(settings: EnvironSettings, file: FileFacts | None) -> tuple[Config |
         return None, str(error)
 
 
-def _lacking_bundle(settings: EnvironSettings, config: Config | None) -> str:
-    """Return that the file of authorities is not there, which no exchange survives."""
+def _missing_ca_bundle(settings: EnvironSettings, config: Config | None) -> str:
+    """Return an error if the CA bundle does not exist."""
     bundle = config.http.verify if config else True
     if isinstance(bundle, bool) or os.path.exists(bundle):  # noqa: PTH110 - never raises
         return ""

@@ -1,4 +1,4 @@
-"""What makes a profile a source of credentials, in the order of botocore's chain."""
+"""The keys that make a profile a source of credentials, in the order of botocore's chain."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["ASSUMED", "LATER", "WEB_IDENTITY", "Source"]
 
 
 class Source(NamedTuple):
-    """A link of the chain that reads a profile.
+    """A provider of the chain that reads a profile.
 
     Attributes:
         what: in words, for messages.
-        keys: each makes botocore take this source, or fail on it where another key is missing.
-        others: each makes an SDK of another language do so.
-        shared: whether it looks into the shared credentials file alone; None: into both files.
+        keys: each makes botocore use this source, or fail if another key is missing.
+        others: the same for SDKs of other languages.
+        shared: whether it reads only the shared credentials file; None means both files.
     """
 
     what: str
@@ -27,7 +27,7 @@ class Source(NamedTuple):
 # `others`: aws-sdk-go-v2, config.resolveCredentialChain.
 ASSUMED = Source("role", ("role_arn",), ("source_profile", "credential_source"))
 WEB_IDENTITY = Source("web identity", ("web_identity_token_file",))
-#: What comes after the web identity.
+#: Sources after the web identity.
 LATER = (
     Source("single sign-on", ("sso_account_id", "sso_role_name"), ("sso_session", "sso_start_url")),
     Source("key", ("aws_access_key_id",), shared=True),

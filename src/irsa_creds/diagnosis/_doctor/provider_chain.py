@@ -1,7 +1,7 @@
-"""C01 and C02: what botocore's chain asks before the web identity, and what it never comes to.
+"""C01 and C02: what takes precedence over the web identity, and what never runs because of it.
 
-The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment, what a
-profile has (`_sources`), with the web identity's variables in the midst of it, container, node.
+The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment,
+profile (`_sources`) with the web identity among its sources, container, node.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class _Winner(NamedTuple):
 
 def chain_checks(facts: Facts) -> tuple[Check, ...]:
     """Return C01 and C02."""
-    return (_wins(facts), _never_runs(facts))
+    return (_first_in_chain(facts), _unreachable_process(facts))
 
 
-def _wins(facts: Facts) -> Check:
+def _first_in_chain(facts: Facts) -> Check:
     winner = _keys(facts) or _broken(facts) or _assumed(facts) or _explicit(facts)
     if winner is not None:
         return Check("C01", "fail", winner.message, winner.fix, {"winner": winner.what})
@@ -43,7 +43,7 @@ def _wins(facts: Facts) -> Check:
         return Check(
             "C01",
             "warn",
-            "IRSA_CREDS_DISABLE is on: botocore's own provider is used in place of this library's.",
+            "IRSA_CREDS_DISABLE is set: botocore's own provider is used instead of irsa-creds.",
             "unset IRSA_CREDS_DISABLE",
             {"winner": "irsa-creds-disable"},
         )
@@ -51,29 +51,29 @@ def _wins(facts: Facts) -> Check:
         return Check(
             "C01",
             "ok",
-            f"The profile {facts.profile.name!r} assumes its role from a web identity.",
+            f"The profile {facts.profile.name!r} assumes its role with a web identity.",
             data={"winner": "web-identity"},
         )
     if not facts.token_source:
-        return Check("C01", "skipped", "There is no web identity to be passed over: see E01.")
+        return Check("C01", "skipped", "There is no web identity: see E01.")
     return Check(
         "C01",
         "ok",
-        "Nothing comes before the web identity (only profile_name=, or keys, in code would).",
+        "Nothing takes precedence over the web identity (except profile_name= or keys in code).",
         data={"winner": "web-identity"},
     )
 
 
 def _keys(facts: Facts) -> _Winner | None:
-    """Return the environment's keys; a secret without a key id is passed over by botocore."""
+    """Return the keys in the environment; botocore ignores a secret without a key ID."""
     if facts.profile.explicit or "AWS_ACCESS_KEY_ID" not in facts.names:
         return None
     found = [name for name in _KEYS if name in facts.names]
-    message = "AWS_ACCESS_KEY_ID is set: the environment's keys win over IRSA."
+    message = "AWS_ACCESS_KEY_ID is set: keys in the environment take precedence over IRSA."
     if "AWS_SECRET_ACCESS_KEY" not in facts.names:
         message = (
             "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY: botocore raises "
-            "PartialCredentialsError before it comes to IRSA."
+            "PartialCredentialsError before it tries IRSA."
         )
     return _Winner("env", message, f"unset {' '.join(found)}")
 
@@ -90,10 +90,10 @@ def _broken(facts: Facts) -> _Winner | None:
 
 
 def _assumed(facts: Facts) -> _Winner | None:
-    """Return the profile whose role botocore assumes before it looks at the variables."""
+    """Return a profile with a role that takes precedence over the variables."""
     profile = facts.profile
     keys = profile.keys
-    # botocore.credentials.AssumeRoleProvider: a profile with a token's file is not its own.
+    # botocore.credentials.AssumeRoleProvider skips a profile with a token file.
     if "role_arn" not in keys or "web_identity_token_file" in keys or profile.routed:
         return None
     fix = f"unset {profile.source}" if profile.source.startswith("AWS_") else _without(profile.name)
@@ -103,27 +103,27 @@ def _assumed(facts: Facts) -> _Winner | None:
         has = "both source_profile and credential_source" if sources else "no source_profile"
         return _Winner(
             "broken-profile",
-            f"{named} names the role {role} and {has}: botocore raises an error before it comes to "
+            f"{named} has the role {role} and {has}: botocore raises an error before it tries "
             "IRSA.",
             fix,
         )
     source = quoted(keys[sources[0]])
     return _Winner(
         "assume-role",
-        f"{named} assumes the role {role} by {sources[0]} {source}, which wins over IRSA.",
+        f"{named} assumes the role {role} with {sources[0]} {source}, which takes precedence.",
         fix,
     )
 
 
 def _explicit(facts: Facts) -> _Winner | None:
-    """Return the profile that code names, where it leads past a web identity."""
+    """Return a profile that code names and that has no web identity."""
     profile = facts.profile
     if not profile.explicit or facts.token_source:
         return None
     return _Winner(
         "explicit-profile",
-        f"Session(profile_name={profile.name!r}) switches the web identity variables off: "
-        f"{_what_else(profile)} wins.",
+        f"Session(profile_name={profile.name!r}) makes boto3 ignore the web identity variables and "
+        f"use {_what_else(profile)}.",
         "session = boto3.Session()  # without profile_name",
     )
 
@@ -133,17 +133,17 @@ def _what_else(profile: ProfileFacts) -> str:
 
 
 def _sources(profile: ProfileFacts) -> Iterator[str]:
-    """Yield what a profile has of what comes after the web identity, in the chain's order."""
+    """Yield the sources of a profile after the web identity, in the order of the chain."""
     for source in LATER:
         elsewhere = source.shared is True and not profile.shared
         if not elsewhere and any(key in profile.keys for key in source.keys):
             yield source.what
 
 
-def _never_runs(facts: Facts) -> Check:
+def _unreachable_process(facts: Facts) -> Check:
     profile = facts.profile
     if "credential_process" not in profile.keys:
-        return Check("C02", "ok", "No credential_process that could be passed over.")
+        return Check("C02", "ok", "No credential_process is configured.")
     before = _before_process(facts)
     if not before:
         return Check("C02", "ok", f"The credential_process of {_named(facts, small=True)} runs.")
@@ -153,17 +153,17 @@ def _never_runs(facts: Facts) -> Check:
         f"The credential_process of {_named(facts, small=True)} never runs: {before} before it in "
         "the chain.",
         f"# either remove it from the profile {profile.name!r},\n"
-        "# or let it run, in processes that ask for that profile:\n"
+        "# or let it run, in processes that use this profile:\n"
         "unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_ACCESS_KEY_ID",
         {"profile": profile.name},
     )
 
 
 def _before_process(facts: Facts) -> str:
-    """Return what comes first, with its verb; empty where nothing does."""
+    """Return what comes before the process, with its verb; empty if nothing does."""
     keys = facts.profile.keys
     if not facts.profile.explicit and "AWS_ACCESS_KEY_ID" in facts.names:
-        return "the environment's keys come"
+        return "keys in the environment come"
     if "role_arn" in keys and "web_identity_token_file" not in keys:
         return "the profile's own role comes"
     if facts.token_source:

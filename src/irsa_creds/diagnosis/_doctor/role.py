@@ -1,4 +1,4 @@
-"""R01 to R03: the role's ARN, its partition against the region, the session's name."""
+"""R01 to R03: the role ARN, its partition and region, the session name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["partition_of", "role_checks"]
 
-# Of botocore 1.44.8, data/partitions.json, regionRegex; what is none of these is "aws".
+# Source: botocore 1.44.8, data/partitions.json, regionRegex.
 _PARTITIONS = (
     ("aws-cn", r"cn-.*|aws-cn-global"),
     ("aws-us-gov", r"us-gov-.*|aws-us-gov-global"),
@@ -34,16 +34,16 @@ def role_checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def partition_of(region: str) -> str | None:
-    """Return the partition that a region is in; None for one that nobody knows yet."""
+    """Return the partition of a region; None for an unknown region."""
     matching = (name for name, pattern in _PARTITIONS if re.fullmatch(pattern, region))
     return next(matching, None)
 
 
 def _role(facts: Facts) -> Check:
     if facts.role is None:
-        return Check("R01", "skipped", "No role is named: see E01 and E02.")
+        return Check("R01", "skipped", "No role is configured: see E01 and E02.")
     try:
-        arn = arns.role_arn(*facts.role, aws=facts.asks_aws)
+        arn = arns.role_arn(*facts.role, aws=facts.uses_aws_sts)
     except ConfigError as error:
         return Check("R01", "fail", str(error), name_role(facts))
     return Check("R01", "ok", f"The role is {arn}.", data={"role_arn": arn})
@@ -52,8 +52,8 @@ def _role(facts: Facts) -> Check:
 def _partition(facts: Facts) -> Check:
     if facts.config is None:
         return Check("R02", "skipped", "Role and region are not both known: see R01 and V02.")
-    if not facts.asks_aws:
-        return Check("R02", "skipped", "The endpoint is not AWS's: it has no partitions.")
+    if not facts.uses_aws_sts:
+        return Check("R02", "skipped", "The endpoint is not AWS's, so partitions do not apply.")
     of_role, region = facts.config.partition, facts.config.region
     data = {"role_partition": of_role, "region": region}
     if region is None:
@@ -66,20 +66,23 @@ def _partition(facts: Facts) -> Check:
     return Check(
         "R02",
         "fail",
-        f"The role is in the partition {of_role}, but {region} is in {of_region}: no STS there "
-        "knows it.",
-        f"export AWS_REGION=REGION AWS_DEFAULT_REGION=REGION  # one of {of_role}'s",
+        f"The role is in the partition {of_role}, but {region} is in {of_region}, and STS there "
+        "does not know the role.",
+        f"export AWS_REGION=REGION AWS_DEFAULT_REGION=REGION  # a region of {of_role}",
         data | {"region_partition": of_region},
     )
 
 
 def _without_region(of_role: str, data: dict[str, str | None]) -> Check:
     if of_role == "aws":
-        return Check("R02", "ok", "The global endpoint is asked, which is in aws.", data=data)
+        return Check(
+            "R02", "ok", "The global endpoint is used, which is in the partition aws.", data=data
+        )
     return Check(
         "R02",
         "fail",
-        f"The role is in the partition {of_role}, but no region is named, and the global endpoint "
+        f"The role is in the partition {of_role}, but no region is configured, and the global "
+        "endpoint "
         "is in aws.",
         "export AWS_REGION=REGION AWS_DEFAULT_REGION=REGION",
         data,
@@ -89,7 +92,7 @@ def _without_region(of_role: str, data: dict[str, str | None]) -> Check:
 def _session_name(facts: Facts) -> Check:
     if facts.session_name is None:
         name = facts.host_session_name
-        message = f"The session is named {name}, after the host."
+        message = f"The session name is {name}, after the host."
         return Check("R03", "ok", message, data={"session_name": name})
     try:
         name = validation.session_name(*facts.session_name)
@@ -97,4 +100,4 @@ def _session_name(facts: Facts) -> Check:
         return Check(
             "R03", "fail", str(error), f"export AWS_ROLE_SESSION_NAME={facts.host_session_name}"
         )
-    return Check("R03", "ok", f"The session is named {name}.", data={"session_name": name})
+    return Check("R03", "ok", f"The session name is {name}.", data={"session_name": name})

@@ -1,4 +1,4 @@
-"""T01 to T05: what the token says of itself, against the clock and against what AWS takes."""
+"""T01 to T05: the token's claims, compared with the clock and with what AWS accepts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from irsa_creds.diagnosis._claims import (
     STS,
     STS_AUDIENCES,
     audiences,
+    duration,
     is_known_audience,
-    is_slip_of_sts,
+    is_misspelled_sts,
+    redacted,
     seconds,
-    span,
     subject_of,
-    told,
 )
 from irsa_creds.diagnosis._doctor.fixes import annotate, restart
 from irsa_creds.diagnosis._fixes import WEBHOOK_PATH, mount_token, mount_token_as_comment
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["token_checks"]
 
 _IDS = ("T01", "T02", "T03", "T04", "T05")
-# Seconds. IAM user guide, "Elements of an AWS API request signature": five minutes are tolerated.
-_SKEW_REFUSED = 300
-_SKEW_TOLD = 60
+# Seconds. IAM User Guide, "Elements of an AWS API request signature": AWS tolerates five minutes.
+_FATAL_SKEW = 300
+_NOTABLE_SKEW = 60
 _LOCAL_SUFFIXES = (".local", ".internal", ".svc", ".localhost")
 
 
@@ -42,9 +42,9 @@ def token_checks(facts: Facts) -> tuple[Check, ...]:
     """Return T01 to T05."""
     file = facts.file
     if file is None or file.failure is not None:
-        why = "There is no token to look at: see the checks before."
+        why = "There is no token: see F01 to F03."
     elif file.claims is None:
-        why = "The token is opaque: it says nothing of itself."
+        why = "The token is opaque: it has no claims."
     else:
         return (_expiry(facts), _issued(facts), _audience(facts), _issuer(facts), _subject(facts))
     return tuple(Check(each, "skipped", why) for each in _IDS)
@@ -55,8 +55,9 @@ def _expiry(facts: Facts) -> Check:
     if ends is None:
         return Check(
             "T01",
-            "fail" if facts.asks_aws else "warn",
-            "The token has no expiry (exp), which STS asks for: a Secret's legacy token has none.",
+            "fail" if facts.uses_aws_sts else "warn",
+            "The token has no expiry (exp), which STS requires; legacy tokens of a Secret have "
+            "none.",
             mount_token(STS),
         )
     left = ends - facts.now
@@ -66,10 +67,10 @@ def _expiry(facts: Facts) -> Check:
     return Check(
         "T01",
         "fail",
-        f"The token expired at {instant(ends)}, {span(-left)} ago.",
-        f"date -u  # is this clock right?\n{restart(facts)}"
-        if facts.of_kubernetes
-        else "date -u  # is this clock right? If so, have a new token issued",
+        f"The token expired at {instant(ends)}, {duration(-left)} ago.",
+        f"date -u  # compare with the current time\n{restart(facts)}"
+        if facts.is_kubernetes_token
+        else "date -u  # compare with the current time; if it is correct, get a new token",
         data,
     )
 
@@ -77,47 +78,51 @@ def _expiry(facts: Facts) -> Check:
 def _issued(facts: Facts) -> Check:
     starts = [s for s in (seconds(facts.claims, name) for name in ("iat", "nbf")) if s is not None]
     if not starts:
-        return Check("T02", "unknown", "The token does not say when it was issued.")
+        return Check("T02", "unknown", "The token has no time of issue (iat, nbf).")
     ahead = max(starts) - facts.now
     data = {"iat": instant(max(starts)), "seconds_ahead": round(max(ahead, 0))}
-    if ahead <= _SKEW_TOLD:
+    if ahead <= _NOTABLE_SKEW:
         return Check("T02", "ok", f"The token was issued at {instant(max(starts))}.", data=data)
     return Check(
         "T02",
-        "fail" if ahead > _SKEW_REFUSED else "warn",
-        f"By this machine's clock the token will be issued in {span(ahead)}: the clock is behind, "
-        "and AWS refuses what is signed with a clock more than five minutes off.",
-        "date -u; chronyc tracking  # on the node",
+        "fail" if ahead > _FATAL_SKEW else "warn",
+        f"By this machine's clock the token will be issued in {duration(ahead)}: the clock is "
+        "slow, "
+        "and AWS denies requests that are signed more than five minutes off.",
+        "date -u; chronyc tracking  # on the node, which has the pod's clock",
         data,
     )
 
 
 def _audience(facts: Facts) -> Check:
     named = audiences(facts.claims)
-    data = {"aud": [told(each) for each in named]}
-    # Bounded: a token is anybody's text.
-    said = quoted(", ".join(named))
-    if not facts.asks_aws:
-        message = f"The audience is {said}; this endpoint is not AWS's, so it is not judged."
+    data = {"aud": [redacted(each) for each in named]}
+    # `quoted` limits the length.
+    text = quoted(", ".join(named))
+    if not facts.uses_aws_sts:
+        message = (
+            f"The audience is {text}; the endpoint is not AWS's, so any audience may be correct."
+        )
         return Check("T03", "ok", message, "", data)
     if not named:
         return Check("T03", "fail", "The token has no audience (aud).", mount_token(STS), data)
     if STS_AUDIENCES.intersection(named):
-        return Check("T03", "ok", f"The audience is {said}.", "", data)
+        return Check("T03", "ok", f"The audience is {text}.", "", data)
     if POD_IDENTITY in named:
         return Check(
             "T03",
             "fail",
-            f"The audience is {POD_IDENTITY}: this is EKS Pod Identity's token, which STS does "
-            "not take.",
+            f"The audience is {POD_IDENTITY}: this is the token of EKS Pod Identity, which STS "
+            "does "
+            "not accept.",
             f"export AWS_WEB_IDENTITY_TOKEN_FILE={WEBHOOK_PATH}",
             data,
         )
-    if any(is_slip_of_sts(each) for each in named):
+    if any(is_misspelled_sts(each) for each in named):
         return Check(
             "T03",
             "fail",
-            f"The audience is {said}: is {STS} meant?",
+            f"The audience is {text}, probably a misspelling of {STS}.",
             f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n"
             f"{mount_token_as_comment(STS)}",
             data,
@@ -126,67 +131,67 @@ def _audience(facts: Facts) -> Check:
 
 
 def _foreign_audience(facts: Facts, named: tuple[str, ...]) -> Check:
-    """Return T03 of an audience that works only where somebody has said so to IAM."""
-    said, data = quoted(", ".join(named)), {"aud": [told(each) for each in named]}
-    listed = "the IAM OIDC provider must list it as a client id"
-    if subject_of(facts.claims) and not any(_is_told_or_known(facts, each) for each in named):
+    """Return T03 for an audience that works only if the IAM OIDC provider lists it."""
+    text, data = quoted(", ".join(named)), {"aud": [redacted(each) for each in named]}
+    listed = "the IAM OIDC provider must list it as a client ID"
+    if subject_of(facts.claims) and not any(_is_known_or_reported(facts, each) for each in named):
         return Check(
             "T03",
             "warn",
-            f"The audience is {said}, another system's: {listed}, or is {STS} meant?",
+            f"The audience is {text}, not {STS}: {listed}.",
             mount_token(STS),
             data,
         )
-    return Check("T03", "ok", f"The audience is {said}: {listed}.", "", data)
+    return Check("T03", "ok", f"The audience is {text}: {listed}.", "", data)
 
 
-def _is_told_or_known(facts: Facts, audience: str) -> bool:
-    """Whether F04 tells of an audience, or others than EKS have it."""
+def _is_known_or_reported(facts: Facts, audience: str) -> bool:
+    """Return whether F04 reports the audience, or other systems commonly use it."""
     return is_known_audience(audience) or is_for_api_server(audience, facts.issuer)
 
 
 def _issuer(facts: Facts) -> Check:
     issuer = facts.issuer
-    data = {"iss": told(facts.issuer)}
+    data = {"iss": redacted(facts.issuer)}
     if not issuer:
-        return Check("T04", "fail", "The token names no issuer (iss).", mount_token(STS), data)
-    if not facts.asks_aws:
+        return Check("T04", "fail", "The token has no issuer (iss).", mount_token(STS), data)
+    if not facts.uses_aws_sts:
         return Check("T04", "ok", f"The issuer is {quoted(issuer)}, for this endpoint.", "", data)
     trouble = _unreachable(issuer)
     if trouble:
         return Check(
             "T04",
             "fail",
-            f"The issuer is {quoted(issuer)}, which {trouble}: AWS fetches the keys from there.",
-            "# kube-apiserver; IAM's OIDC provider is then made for that URL\n"
+            f"The issuer is {quoted(issuer)}, which {trouble}, but AWS must fetch its keys.",
+            "# option of kube-apiserver; then create the IAM OIDC provider for this URL\n"
             "--service-account-issuer=https://PUBLIC.EXAMPLE.COM",
             data,
         )
-    region, asked = region_of_issuer(issuer), facts.config.region if facts.config else None
-    if region and asked and region != asked:
+    region, called = region_of_issuer(issuer), facts.config.region if facts.config else None
+    if region and called and region != called:
         return Check(
             "T04",
             "ok",
-            f"The cluster is in {region} and STS is asked in {asked}, which is legal.",
+            f"The cluster is in {region} and STS is called in {called}, which is allowed.",
             "",
-            data | {"issuer_region": region, "sts_region": asked},
+            data | {"issuer_region": region, "sts_region": called},
         )
     return Check("T04", "ok", f"The issuer is {quoted(issuer)}.", "", data)
 
 
 def _unreachable(issuer: str) -> str:
-    """Return why AWS cannot fetch an issuer's keys, as a predicate; empty where it may."""
+    """Return why AWS cannot fetch an issuer's keys, as a predicate; else empty."""
     try:
         parts = urlsplit(issuer)
         host = (parts.hostname or "").rstrip(".")
     except ValueError:
-        return "is no URL"
+        return "is not a URL"
     if parts.scheme != "https":
         return "does not begin with https://"
     if "." not in host and ":" not in host:
-        return "is known inside the cluster only"
+        return "exists only inside the cluster"
     if host.endswith(_LOCAL_SUFFIXES):
-        return "is known inside the cluster or network only"
+        return "exists only inside the cluster or network"
     try:
         private = not ipaddress.ip_address(host).is_global
     except ValueError:
@@ -196,16 +201,16 @@ def _unreachable(issuer: str) -> str:
 
 def _subject(facts: Facts) -> Check:
     subject = (facts.claims or {}).get("sub")
-    data = {"sub": told(subject)}
+    data = {"sub": redacted(subject)}
     if not isinstance(subject, str) or not subject:
-        return Check("T05", "fail", "The token names no subject (sub).", mount_token(STS), data)
-    if not facts.of_kubernetes:
+        return Check("T05", "fail", "The token has no subject (sub).", mount_token(STS), data)
+    if not facts.is_kubernetes_token:
         return Check("T05", "ok", f"The subject is {quoted(subject)}.", "", data)
     if subject_of(facts.claims) is None:
         return Check(
             "T05",
             "warn",
-            f"The subject is {quoted(subject)}, which is no service account's.",
+            f"The subject is {quoted(subject)}, which is not a service account.",
             mount_token(STS),
             data,
         )
@@ -213,8 +218,9 @@ def _subject(facts: Facts) -> Check:
         return Check(
             "T05",
             "warn",
-            f"The subject is {quoted(subject)}, the service account of all pods that name none: is "
-            "another meant?",
+            f"The subject is {quoted(subject)}, the account of all pods without "
+            "serviceAccountName; "
+            "probably another one is intended.",
             "# the pod's spec\nserviceAccountName: NAME",
             data,
         )

@@ -1,4 +1,4 @@
-"""V01 and V02: what is installed and what it lacks, and whether a region is named."""
+"""V01 and V02: installed versions, and the region."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._claims import told
+from irsa_creds.diagnosis._claims import redacted
 from irsa_creds.diagnosis._doctor.role import partition_of
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class _Need(NamedTuple):
 
 
 _NEEDS = (
-    _Need("botocore", (1, 40, 61), "fail", "the names that this library builds on", True),
-    _Need("aiobotocore", (2, 25, 1), "fail", "the names that this library builds on"),
+    _Need("botocore", (1, 40, 61), "fail", "names that irsa-creds uses", True),
+    _Need("aiobotocore", (2, 25, 1), "fail", "names that irsa-creds uses"),
     _Need("filelock", (3, 30), "warn", "what the shared cache needs"),
 )
 
@@ -62,7 +62,7 @@ def _trouble(need: _Need, facts: Facts) -> str:
     found = facts.versions.get(need.name)
     if found is None:
         return f"{need.name} is not installed" if need.required else ""
-    # Only the release counts: a development version has what it will have.
+    # A development version counts as its release.
     release = tuple(int(each) for each in re.findall(r"\d{1,9}", found.split("+")[0])[:3])
     if release >= need.least:
         return ""
@@ -81,54 +81,54 @@ def _region(facts: Facts) -> Check:
         try:
             validation.region(value, source)
         except ConfigError as error:
-            data = {name: told(each) for name, each in named}
+            data = {name: redacted(each) for name, each in named}
             return Check("V02", "fail", str(error), _export("REGION"), data)
     return _named_region(dict(named)) if named else _no_region(facts)
 
 
 def _named_region(named: dict[str, str]) -> Check:
-    ours, botocores = named.get("AWS_REGION"), named.get("AWS_DEFAULT_REGION")
-    if ours and botocores and ours != botocores:
+    region, default = named.get("AWS_REGION"), named.get("AWS_DEFAULT_REGION")
+    if region and default and region != default:
         return Check(
             "V02",
             "warn",
-            f"AWS_REGION is {ours}, but AWS_DEFAULT_REGION, which botocore's clients read, is "
-            f"{botocores}.",
-            _export(ours),
+            f"AWS_REGION is {region}, but AWS_DEFAULT_REGION, which botocore's clients read, is "
+            f"{default}.",
+            _export(region),
             named,
         )
     if list(named) == ["AWS_REGION"]:
-        message = f"AWS_REGION is {ours}, but botocore reads AWS_DEFAULT_REGION alone: {_FAIL}."
-        return Check("V02", "warn", message, f"export AWS_DEFAULT_REGION={ours}", named)
-    source, region = next(iter(named.items()))
-    return Check("V02", "ok", f"{source} is {region}.", data=named)
+        message = f"AWS_REGION is {region}, but botocore reads AWS_DEFAULT_REGION only: {_FAIL}."
+        return Check("V02", "warn", message, f"export AWS_DEFAULT_REGION={region}", named)
+    source, value = next(iter(named.items()))
+    return Check("V02", "ok", f"{source} is {value}.", data=named)
 
 
 def _no_region(facts: Facts) -> Check:
-    if not facts.asks_aws:
+    if not facts.uses_aws_sts:
         return Check(
             "V02",
             "warn",
-            f"No region is named; this endpoint needs none, but {_FAIL}.",
-            "export AWS_DEFAULT_REGION=us-east-1  # or what the endpoint calls its own",
+            f"No region is configured; this endpoint needs none, but {_FAIL}.",
+            "export AWS_DEFAULT_REGION=us-east-1  # or the endpoint's own region",
         )
     region = region_of_issuer(facts.issuer or "")
-    told = (
-        f"STS is asked in the cluster's, {region}"
+    effect = (
+        f"STS is called in the cluster's region {region}"
         if region
-        else "STS is asked at its global endpoint, whose credentials fail in opt-in regions"
+        else "STS is called at its global endpoint, and these credentials fail in opt-in regions"
     )
     return Check(
         "V02",
         "warn",
-        f"No region is named: {told}, and {_FAIL}.",
+        f"No region is configured: {effect}, and {_FAIL}.",
         _export(region if region and _has_role(facts, region) else "REGION"),
         {"issuer_region": region},
     )
 
 
 def _has_role(facts: Facts, region: str) -> bool:
-    """Whether the role may be in a region, as far as its partition is known."""
+    """Return whether the role may be in a region, as far as the partition is known."""
     return facts.config is None or partition_of(region) in {facts.config.partition, None}
 
 

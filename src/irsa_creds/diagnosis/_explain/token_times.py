@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds.diagnosis._claims import seconds, span
+from irsa_creds.diagnosis._claims import duration, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,11 @@ def time_notes(claims: Mapping[str, Any], now: float) -> tuple[str, ...]:
     """
     ends = seconds(claims, "exp")
     if ends is not None and ends <= now:
-        return (f"the token expired {span(now - ends)} ago; {_DENIED}",)
+        return (f"the token expired {duration(now - ends)} ago; {_DENIED}",)
     starts = [s for s in (seconds(claims, name) for name in ("iat", "nbf")) if s is not None]
     ahead = max(starts, default=now) - now
     if ahead > _NOTABLE_SKEW:
-        return (f"by this clock the token becomes valid in {span(ahead)}; until then {_DENIED}",)
+        return (
+            f"by this clock the token becomes valid in {duration(ahead)}; until then {_DENIED}",
+        )
     return ()

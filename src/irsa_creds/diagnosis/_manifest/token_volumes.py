@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_slip_of_sts
+from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_misspelled_sts
 from irsa_creds.diagnosis._fixes import mount_token
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
@@ -57,7 +57,7 @@ def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
 
 def is_near_miss(audience: object) -> bool:
     """Whether an audience looks like a slip of AWS's own."""
-    return not isinstance(audience, str) or is_slip_of_sts(audience)
+    return not isinstance(audience, str) or is_misspelled_sts(audience)
 
 
 def _token_file(workload: Workload, container: Container, *, injected: bool) -> Iterator[Check]:

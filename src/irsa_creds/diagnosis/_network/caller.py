@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._credentials import Credentials
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._network.network_facts import Caller
-from irsa_creds.diagnosis._network.probes import STEP, Trouble, ask_who, within
+from irsa_creds.diagnosis._network.probes import STEP, Trouble, get_caller_arn, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ def find_caller(
         return Caller()
     mine = won
     try:
-        return Caller(within(STEP, lambda: ask_who(config, url, mine)), method)
+        return Caller(within(STEP, lambda: get_caller_arn(config, url, mine)), method)
     except Trouble as trouble:
         return Caller(method=method, error=str(trouble))
 
@@ -62,7 +62,7 @@ def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Creden
     for provider in session.get_component("credential_provider").providers:
         if provider.METHOD == _WEB_IDENTITY and given is not None:
             break
-        _refuse_to_ask(session, provider.METHOD)
+        _require_non_interactive(session, provider.METHOD)
         found = provider.load()
         if found is not None:
             keys = found.get_frozen_credentials()
@@ -72,7 +72,7 @@ def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Creden
     return _WEB_IDENTITY, given
 
 
-def _refuse_to_ask(session: Any, method: str) -> None:
+def _require_non_interactive(session: Any, method: str) -> None:
     """Raise where a provider would ask for a code, or start a program.
 
     Raises:

@@ -23,7 +23,7 @@ from irsa_creds._identity.settings import EnvironSettings, follow_source_profile
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
-from irsa_creds.diagnosis._network.issuer import ask_issuer
+from irsa_creds.diagnosis._network.issuer import fetch_issuer
 from irsa_creds.diagnosis._network.network_facts import Connection, Exchanged, Lookup, OnlineFacts
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
@@ -48,7 +48,7 @@ __all__ = ["OnlineFacts", "gather_online"]
 _DNS = 5.0  # seconds
 
 
-class _Meant(NamedTuple):
+class _Target(NamedTuple):
     """What is set up.
 
     Attributes:
@@ -56,14 +56,14 @@ class _Meant(NamedTuple):
         url: STS's.
         role_arn: None where no web identity is configured.
         token: None where it cannot be had.
-        untold: why there is none.
+        no_token: why there is none.
     """
 
     config: Config
     url: str
     role_arn: str | None
     token: Token | None
-    untold: str
+    no_token: str
 
 
 def gather_online(
@@ -82,60 +82,60 @@ def gather_online(
     """
     load_exchange_modules()
     try:
-        meant = _meant(EnvironSettings(environ, profile))
+        target = _target(EnvironSettings(environ, profile))
     # OSError: a configuration file that cannot be read, or an import that takes too long.
     except (ConfigError, OSError) as error:
         return OnlineFacts(trouble=safe_str(error))
-    http = meant.config.http
-    proxy = proxy_for(http, meant.url)
+    http = target.config.http
+    proxy = proxy_for(http, target.url)
     facts = OnlineFacts(
-        url=bare_url(meant.url),
-        is_aws=meant.config.is_aws_endpoint,
-        region=meant.config.region,
+        url=bare_url(target.url),
+        is_aws=target.config.is_aws_endpoint,
+        region=target.config.region,
         ca_bundle=text_or_none(http.verify),
         proxy=proxy.url and bare_url(proxy.url),
         proxy_trouble=proxy.trouble,
-        bypassed=bool(http.environment_proxies) and not http.proxies_for(meant.url),
-        role_arn=meant.role_arn,
-        final_role_arn=meant.role_arn and meant.config.final_role_arn,
-        untold=meant.untold,
+        bypassed=bool(http.environment_proxies) and not http.proxies_for(target.url),
+        role_arn=target.role_arn,
+        final_role_arn=target.role_arn and target.config.final_role_arn,
+        no_token=target.no_token,
         issuer=None
-        if meant.token is None
-        else ask_issuer(http, meant.token, aws=meant.config.is_aws_endpoint),
+        if target.token is None
+        else fetch_issuer(http, target.token, aws=target.config.is_aws_endpoint),
     )
     if proxy.trouble:
         return facts
-    facts = _reach(facts, meant, proxy.url or meant.url, wall)
+    facts = _reach(facts, target, proxy.url or target.url, wall)
     if facts.probe is None or facts.probe.status is None:
         return facts
-    facts, credentials = _exchange(facts, meant)
+    facts, credentials = _exchange(facts, target)
     chain = environ is os.environ
-    # With a role that is meant but not had, the chain fails as well, or is C01's matter.
-    if credentials is None and (meant.role_arn or not chain):
+    # With a role that is target but not had, the chain fails as well, or is C01's matter.
+    if credentials is None and (target.role_arn or not chain):
         return facts
-    who = find_caller(meant.config, meant.url, credentials, profile, chain=chain)
+    who = find_caller(target.config, target.url, credentials, profile, chain=chain)
     return facts._replace(caller=who)
 
 
-def _meant(settings: EnvironSettings) -> _Meant:
+def _target(settings: EnvironSettings) -> _Target:
     """Return what is set up; where the role is not, at least where STS is.
 
     Raises:
         ConfigError: not even that is known.
     """
-    config, untold = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    config, no_token = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
     try:
         source, roles = follow_source_profiles(settings)
         config = Config.resolve(source, roles=roles)
     except ConfigError as error:
-        untold = safe_str(error)
+        no_token = safe_str(error)
     if config is None:
         place = resolve_endpoint_settings(settings)
         http = HttpSettings.resolve(settings)
         config = Config(role_arn="", session_name="", http=http, **place._asdict())
-        return _Meant(config, endpoint_url(config), None, None, untold)
+        return _Target(config, endpoint_url(config), None, None, no_token)
     token = _read(config.token_file or "")
-    return _Meant(
+    return _Target(
         config,
         endpoint_url(config),
         config.role_arn,
@@ -152,12 +152,14 @@ def _read(path: str) -> Token | str:
         return error.failure.message.rstrip(".") if error.failure else safe_str(error)
 
 
-def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], float]) -> OnlineFacts:
+def _reach(
+    facts: OnlineFacts, target: _Target, first: str, wall: Callable[[], float]
+) -> OnlineFacts:
     """Return the facts with all that it takes to get an answer.
 
     Args:
         facts: those so far.
-        meant: where STS is.
+        target: where STS is.
         first: the URL that is connected to: STS's, or the proxy's.
         wall: seconds since the epoch.
     """
@@ -176,17 +178,17 @@ def _reach(facts: OnlineFacts, meant: _Meant, first: str, wall: Callable[[], flo
         return facts._replace(connection=Connection(error=str(trouble)))
     facts = facts._replace(connection=Connection(address))
     try:
-        return facts._replace(probe=within(STEP, lambda: probe(meant.config, meant.url, wall)))
+        return facts._replace(probe=within(STEP, lambda: probe(target.config, target.url, wall)))
     except Trouble as trouble:
         return facts._replace(probe=failed_probe(trouble))
 
 
-def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentials | None]:
+def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credentials | None]:
     """Return the facts with what STS gives for the token, and the credentials."""
-    token = meant.token
+    token = target.token
     if token is None:
         return facts, None
-    exchange = StsClient(_first_role(meant.config))
+    exchange = StsClient(_first_role(target.config))
     try:
         outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
     except Trouble as trouble:
@@ -197,7 +199,7 @@ def _exchange(facts: OnlineFacts, meant: _Meant) -> tuple[OnlineFacts, Credentia
         left = credentials.expiration - (outcome.date or datetime.now(UTC))
         done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
         return facts._replace(exchanged=done), credentials
-    return facts._replace(exchanged=Exchanged.refused(outcome)), None
+    return facts._replace(exchanged=Exchanged.from_failure(outcome)), None
 
 
 def _first_role(config: Config) -> Config:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from irsa_creds._identity.endpoint_settings import HttpSettings
     from irsa_creds._identity.token import Token
 
-__all__ = ["ask_issuer"]
+__all__ = ["fetch_issuer"]
 
 _CONNECT = 3.0  # seconds
 _MOST_REDIRECTS = 3
@@ -51,7 +51,7 @@ _MOST_KEYS = 100
 _METADATA = {ipaddress.ip_address(each) for each in ("fd00:ec2::254", "fd00:ec2::23")}
 
 
-class _Way(NamedTuple):
+class _IssuerRequest(NamedTuple):
     """How an issuer is asked.
 
     Attributes:
@@ -69,7 +69,7 @@ class _Way(NamedTuple):
     inside: bool = False
 
 
-def ask_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
+def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
     """Return what the token's issuer says of itself to this machine.
 
     Args:
@@ -82,14 +82,14 @@ def ask_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
     if url is None:
         return Issuer("", error="the token names no issuer")
     about = Issuer(url, region_of_issuer(url), _kid(token))
-    way = _Way(http, url, aws, time.monotonic() + STEP)
+    way = _IssuerRequest(http, url, aws, time.monotonic() + STEP)
     try:
         return within(STEP, lambda: _documents(way, about))
     except Trouble as trouble:
         return about._replace(error=str(trouble))
 
 
-def _documents(way: _Way, about: Issuer) -> Issuer:
+def _documents(way: _IssuerRequest, about: Issuer) -> Issuer:
     way = way._replace(inside=_is_inside(way))
     discovery = _json(way, f"{about.url.rstrip('/')}/.well-known/openid-configuration")
     about = about._replace(named=text_or_none(discovery.get("issuer")))
@@ -100,7 +100,7 @@ def _documents(way: _Way, about: Issuer) -> Issuer:
     return about._replace(kids=tuple(kid for kid in kids if kid is not None))
 
 
-def _json(way: _Way, url: str) -> dict[str, Any]:
+def _json(way: _IssuerRequest, url: str) -> dict[str, Any]:
     content = _get(way, url)
     try:
         document = json.loads(content)
@@ -111,18 +111,18 @@ def _json(way: _Way, url: str) -> dict[str, Any]:
     return document
 
 
-def _get(way: _Way, url: str) -> bytes:
+def _get(way: _IssuerRequest, url: str) -> bytes:
     """Return a document of at most 256 KiB, behind a few redirects at most."""
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415
 
     for _ in range(_MOST_REDIRECTS + 1):
-        _refuse_strange(way, url)
+        _require_expected_url(way, url)
         proxy = proxy_for(way.http, url)
         if proxy.trouble:
             raise Trouble(proxy.trouble)
-        _refuse_closed(way, url, proxied=proxy.url is not None)
+        _require_allowed_address(way, url, proxied=proxy.url is not None)
         session = URLLib3Session(
             verify=way.http.verify, proxies=way.http.proxies_for(url), timeout=(_CONNECT, STEP)
         )
@@ -165,7 +165,7 @@ def _read(raw: Any, deadline: float) -> bytes:
     return content[:_DOCUMENT_LIMIT]
 
 
-def _refuse_strange(way: _Way, url: str) -> None:
+def _require_expected_url(way: _IssuerRequest, url: str) -> None:
     """Raise for a URL that such an issuer does not have.
 
     Raises:
@@ -183,7 +183,7 @@ def _refuse_strange(way: _Way, url: str) -> None:
         raise Trouble(f"it leads to another place, {quoted(url)}, which is not asked")
 
 
-def _refuse_closed(way: _Way, url: str, *, proxied: bool) -> None:
+def _require_allowed_address(way: _IssuerRequest, url: str, *, proxied: bool) -> None:
     """Raise where a URL leads to addresses that no stranger may have us ask.
 
     Raises:
@@ -196,9 +196,9 @@ def _refuse_closed(way: _Way, url: str, *, proxied: bool) -> None:
             raise Trouble(f"{quoted(url)} leads to {address}, inside this network")
 
 
-def _is_inside(way: _Way) -> bool:
+def _is_inside(way: _IssuerRequest) -> bool:
     """Whether the issuer itself is at a private address, as a cluster's own may be."""
-    _refuse_strange(way, way.first)
+    _require_expected_url(way, way.first)
     proxied = proxy_for(way.http, way.first).url is not None
     return any(not each.is_global for each in _addresses(way.first, proxied=proxied))
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from irsa_creds._exchange.advice import clean_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._claims import told
+from irsa_creds.diagnosis._claims import redacted
 from irsa_creds.diagnosis._network.network_facts import Lookup, Probe
 from irsa_creds.diagnosis._network.sts_checks import exchange_check, identity_check
 
@@ -220,8 +220,8 @@ def _clock(facts: OnlineFacts) -> Check:
 def _issuer(facts: OnlineFacts) -> Check:
     issuer = facts.issuer
     if issuer is None:
-        return Check("N06", "skipped", f"There is no token: {facts.untold}.")
-    data = {"issuer": told(issuer.url), "kid": issuer.kid}
+        return Check("N06", "skipped", f"There is no token: {facts.no_token}.")
+    data = {"issuer": redacted(issuer.url), "kid": issuer.kid}
     clean = clean_issuer(issuer.url)
     if issuer.error:
         return Check(

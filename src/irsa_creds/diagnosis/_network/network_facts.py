@@ -83,7 +83,7 @@ class Exchanged(NamedTuple):
     unreachable: bool = False
 
     @classmethod
-    def refused(cls, failure: Failure) -> Exchanged:
+    def from_failure(cls, failure: Failure) -> Exchanged:
         """Return what a failed exchange says."""
         return cls(
             code=failure.code,
@@ -123,7 +123,7 @@ class OnlineFacts(NamedTuple):
         bypassed: a proxy is set, and NO_PROXY names the host.
         role_arn: the role of the token; None: no web identity is configured.
         final_role_arn: the same, but for a profile whose `source_profile` leads there.
-        untold: why there is no token to show; empty where there is one.
+        no_token: why there is no token to show; empty where there is one.
     """
 
     trouble: str = ""
@@ -136,7 +136,7 @@ class OnlineFacts(NamedTuple):
     bypassed: bool = False
     role_arn: str | None = None
     final_role_arn: str | None = None
-    untold: str = ""
+    no_token: str = ""
     lookup: Lookup | None = None
     connection: Connection | None = None
     probe: Probe | None = None

@@ -29,9 +29,9 @@ __all__ = [
     "STEP",
     "Trouble",
     "addresses_of",
-    "ask_who",
     "connect",
     "failed_probe",
+    "get_caller_arn",
     "probe",
     "text_or_none",
     "within",
@@ -129,7 +129,7 @@ def _skew(date: str | None, now: float) -> float | None:
         return None
 
 
-def ask_who(config: Config, url: str, credentials: Credentials) -> str:
+def get_caller_arn(config: Config, url: str, credentials: Credentials) -> str:
     """Return whose the credentials are, as STS says (GetCallerIdentity)."""
     key = SigningCredentials(credentials)
     reply = _post(config, url, signed_headers(config, url, _WHO, key))

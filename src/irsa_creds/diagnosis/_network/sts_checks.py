@@ -43,7 +43,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
     if done is None:
         if facts.probe is None or facts.probe.status is None:
             return Check("S01", "skipped", "STS was not reached.")
-        return Check("S01", "skipped", f"There is no token to show: {facts.untold}.")
+        return Check("S01", "skipped", f"There is no token to show: {facts.no_token}.")
     if done.code:
         data: dict[str, object] = {"code": done.code}
         if done.unreachable:
@@ -56,7 +56,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
                 for part in (f"The role {facts.role_arn} is not given:", done.message, done.advice)
                 if part
             ),
-            _what_to_type(done),
+            _fix(done),
             data,
         )
     return Check(
@@ -67,7 +67,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
     )
 
 
-def _what_to_type(done: Exchanged) -> str:
+def _fix(done: Exchanged) -> str:
     if done.code != "AccessDenied":
         return done.command
     # What STS refused signs nothing: here `aws` would be refused as well.
@@ -86,7 +86,7 @@ def identity_check(facts: OnlineFacts) -> Check:
     if caller is None:
         return Check("S02", "skipped", "Nobody to ask about: see S01.")
     if not caller.method:
-        return _nobody(caller)
+        return _no_caller(caller)
     data = {"arn": caller.arn, "method": caller.method}
     if caller.arn is None:
         status: Status = "fail" if facts.is_aws else "unknown"
@@ -118,7 +118,7 @@ def identity_check(facts: OnlineFacts) -> Check:
     )
 
 
-def _nobody(caller: Caller) -> Check:
+def _no_caller(caller: Caller) -> Check:
     """Return S02 of a chain that gave nothing, or that could not be walked."""
     if not caller.error:
         return Check("S02", "skipped", "There are no credentials anywhere in botocore's chain.")
