@@ -78,6 +78,23 @@ def test_install_imports_botocore_but_not_boto3() -> None:
     assert python(code) == "[True, False, False]"
 
 
+def test_cachetools_is_imported_with_the_second_identity() -> None:
+    code = """
+        import sys
+        import irsa_creds
+
+        for name in ("first", "first", "second"):
+            irsa_creds.provider(
+                role_arn="arn:aws:iam::123456789012:role/app",
+                token_file="/token",
+                region="eu-west-1",
+                session_name=name,
+            )
+            print("cachetools" in sys.modules)
+    """
+    assert python(dedent(code)).split() == ["False", "False", "True"]
+
+
 @pytest.mark.parametrize("then", ["pass", "irsa_creds.install()", "import boto3"])
 def test_no_thread_starts_at_import(then: str) -> None:
     code = f"import irsa_creds, threading; {then}; print(threading.active_count())"
