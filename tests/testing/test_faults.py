@@ -124,6 +124,10 @@ class TestOutage:
             exchange(timeout=0.2)
         assert sandbox.sts_calls[-1].outcome == "black hole"
 
+    def test_the_public_class_has_only_what_a_test_sets(self) -> None:
+        public = {name for name in vars(Faults) if not name.startswith("_")}
+        assert public == {"clear", "fail", "outage"}
+
     def test_a_sandbox_closes_immediately_while_a_client_waits_in_a_black_hole(
         self, exchange: Exchange, sandbox: Sandbox
     ) -> None:

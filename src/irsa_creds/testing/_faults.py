@@ -13,7 +13,7 @@ from irsa_creds.testing._server import Delivery, Reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["OUTAGES", "Faults"]
+__all__ = ["OUTAGES", "Faults", "InjectedFaults"]
 
 _OVERSIZE = 10 * 1024 * 1024
 _DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>\n'
@@ -155,6 +155,10 @@ class Faults:
         self.latency = self.clock_skew = 0.0
         self.date_header = "now"
         self.drip_interval = 1.0
+
+
+class InjectedFaults(Faults):
+    """The same faults with what the sandbox's STS needs to inject them."""
 
     def take_failure(self) -> AwsError | None:
         """Return the error that the next call gets, and count it."""

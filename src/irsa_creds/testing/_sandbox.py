@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from irsa_creds.testing._admin import Administrator
-from irsa_creds.testing._faults import Faults
+from irsa_creds.testing._faults import Faults, InjectedFaults
 from irsa_creds.testing._identity import Identities
 from irsa_creds.testing._issuer import Issuer
 from irsa_creds.testing._log import CallLog
@@ -65,7 +65,8 @@ class Sandbox:
         self.region = region
         self.account_id = account_id
         self.issuer: Issuer = issuer or Issuer(clock=clock)
-        self.faults: Faults = Faults(self._refuse)
+        faults = InjectedFaults(self._refuse)
+        self.faults: Faults = faults
         self._admin = Administrator(region)
         self._issuers: dict[str, Issuer] = {}
         self._log = CallLog()
@@ -84,7 +85,7 @@ class Sandbox:
             sts=self._sts,
             moto=self._moto,
             identities=self._identities,
-            faults=self.faults,
+            faults=faults,
             log=self._log,
             clock=clock,
             closing=self._closing,

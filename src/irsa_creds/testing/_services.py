@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from irsa_creds.testing._faults import Faults
+    from irsa_creds.testing._faults import InjectedFaults
     from irsa_creds.testing._identity import Identities, Identity
     from irsa_creds.testing._log import CallLog
     from irsa_creds.testing._moto import Moto
@@ -43,7 +43,7 @@ class Services:
         sts: Sts,
         moto: Moto,
         identities: Identities,
-        faults: Faults,
+        faults: InjectedFaults,
         log: CallLog,
         clock: Callable[[], float],
         closing: threading.Event,
