@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from docutils.nodes import block_quote
+from sphinx.util import logging
+
 from irsa_creds import __version__
 
 if TYPE_CHECKING:
+    from docutils.nodes import document
     from sphinx.application import Sphinx
+
+_LOG = logging.getLogger(__name__)
 
 project = "irsa-creds"
 author = "the irsa-creds contributors"
@@ -61,6 +67,13 @@ def _linked(found: re.Match[str]) -> str:
     return f"[{found[0]}](#{found[0]})" if re.fullmatch(_ID, found[0]) else found[0]
 
 
+def _report_quotes(_: Sphinx, page: document) -> None:
+    """Warn of an indented block of a docstring that reStructuredText joins into one sentence."""
+    for each in page.findall(block_quote):
+        _LOG.warning("Not a code block: the line before it must end with `::`", location=each)
+
+
 def setup(app: Sphinx) -> None:
     """Be called by Sphinx."""
     app.connect("source-read", _link_checks)
+    app.connect("doctree-read", _report_quotes)

@@ -11,7 +11,9 @@ __all__ = ["ProjectedVolume"]
 
 
 class ProjectedVolume:
-    """A directory laid out by the rules of kubelet's atomic writer.
+    """A directory laid out by the rules of the kubelet's atomic writer.
+
+    Its files and links are::
 
         token -> ..data/token
         ..data -> ..2026_11_25_12_50_00.123456789
