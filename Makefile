@@ -38,7 +38,7 @@ define MAKE_VENV
 endef
 
 .PHONY: help demo test test-unit test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
-	bench docs dist test-dist lint format lock clean
+	bench docs dist release address test-dist lint format lock clean
 
 help:
 	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
@@ -49,7 +49,8 @@ help:
 	@echo '                     real frameworks (make test-frameworks) and on Node.js (make test-node)'
 	@echo 'make bench           what we promise to reach, measured beside botocore'
 	@echo 'make docs            the pages, into build/docs; a warning is an error'
-	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well)'
+	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well;'
+	@echo '                     make release: only with the public address)'
 	@echo 'make lint            ruff, mypy, whether the locks name all extras and all public types are known'
 	@echo 'make lock            pin all packages anew (needs uv)'
 
@@ -114,6 +115,13 @@ dist: $(BUILD_VENV)/ready
 	$(BUILD_VENV)/bin/python -m hatchling build --directory dist
 	$(BUILD_VENV)/bin/python -m hatchling build --directory build/dist-again
 	cd dist && sha256sum * | tee ../build/dist-again/SHA256SUMS && cd ../build/dist-again && sha256sum --check --strict SHA256SUMS
+
+# What is published needs the address that its links and URLs are made of.
+release: address dist
+
+address:
+	@grep -q '^repository = "https://.*[^/]"$$' pyproject.toml || { \
+	  echo 'A release needs the public address: set "repository" in pyproject.toml.' >&2; exit 1; }
 
 # As somebody who packages it would: only what the sdist holds, and the wheel as it is installed.
 test-dist: dist $(VENV)/ready
