@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docutils.nodes import block_quote
+from docutils import nodes
 from sphinx.util import logging
 
 from irsa_creds import __version__
 
 if TYPE_CHECKING:
-    from docutils.nodes import document
     from sphinx.application import Sphinx
 
 _LOG = logging.getLogger(__name__)
+
+_SETTINGS = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+_REPOSITORY = _SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"]
 
 project = "irsa-creds"
 author = "the irsa-creds contributors"
@@ -26,14 +30,29 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 html_theme = "furo"
-html_title = "irsa-creds"
+html_title = f"irsa-creds {release}"
+html_context = {"repository": _REPOSITORY}
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        *(["source.html"] if _REPOSITORY else []),
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_static_path = ["_static"]
 html_css_files = ["irsa-creds.css"]
 html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {"top_of_page_buttons": []}
 
 # In docstrings a single backtick marks code, as it does in Markdown.
 default_role = "code"
@@ -46,6 +65,10 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
 napoleon_use_ivar = True
+# A reader copies commands and code: neither prompts nor what is printed.
+copybutton_selector = "div[class*=highlight-]:not(.highlight-text) pre"
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
 # Only what leads somewhere on this machine can be checked without a network.
 linkcheck_ignore = [r"https?://(?!127\.0\.0\.1|localhost)"]
 
@@ -67,13 +90,43 @@ def _linked(found: re.Match[str]) -> str:
     return f"[{found[0]}](#{found[0]})" if re.fullmatch(_ID, found[0]) else found[0]
 
 
-def _report_quotes(_: Sphinx, page: document) -> None:
+def _report_quotes(_: Sphinx, page: nodes.document) -> None:
     """Warn of an indented block of a docstring that reStructuredText joins into one sentence."""
-    for each in page.findall(block_quote):
+    for each in page.findall(nodes.block_quote):
         _LOG.warning("Not a code block: the line before it must end with `::`", location=each)
+
+
+# Characters that a terminal has in a line, and that a number's cell has.
+_COLUMNS, _NARROW = 120, 12
+
+
+def _wrap_long_lines(_: Sphinx, page: nodes.document) -> None:
+    for each in page.findall(nodes.literal_block):
+        if max(map(len, each.astext().splitlines()), default=0) > _COLUMNS:
+            each["classes"].append("long-lines")
+
+
+def _label_cells(app: Sphinx, page: nodes.document, _: str) -> None:
+    """Put each column's heading into its cells: a narrow window stacks the cells of a row."""
+    if app.builder.format != "html":
+        return
+    for table in page.findall(nodes.table):
+        heading, *body = table.findall(nodes.row)
+        labels = [cell.astext() for cell in heading][1:]
+        cells = [cell for row in body for cell in zip(labels, row[1:], strict=True)]
+        # A grid of numbers stays one, and scrolls.
+        if max(len(cell.astext()) for _, cell in cells) <= _NARROW:
+            continue
+        table["classes"].append("stacked")
+        for label, cell in cells:
+            # Beside one other column the title is enough.
+            if len(labels) > 1 and cell.astext():
+                cell[0].insert(0, nodes.inline("", label, classes=["label"]))
 
 
 def setup(app: Sphinx) -> None:
     """Be called by Sphinx."""
     app.connect("source-read", _link_checks)
     app.connect("doctree-read", _report_quotes)
+    app.connect("doctree-read", _wrap_long_lines)
+    app.connect("doctree-resolved", _label_cells)
