@@ -31,14 +31,18 @@ __all__ = ["draw", "main"]
 
 _DOCS = Path(__file__).parent.parent / "docs" / "plots"
 _INK, _FAINT = "#3a3f47", "#d9dde3"
-# Colours that those tell apart who do not see all, and marks for print in grey.
+# Colors that differ for color-blind readers as well, and marks for print in gray. Two sides may
+# have the same figures: a broken, thin line over a solid, thick one leaves both visible.
+_THICK: dict[str, Any] = {"linewidth": 3.2, "markersize": 8}
+_THIN: dict[str, Any] = {"linewidth": 1.6, "markersize": 4, "linestyle": (0, (4, 3))}
 _STYLES: dict[str, dict[str, Any]] = {
-    THEIRS: {"color": "#d1495b", "marker": "o", "label": "botocore"},
-    COMING: {"color": "#edae49", "marker": "s", "label": "AWS's coming rules"},
-    OURS: {"color": "#30638e", "marker": "^", "label": "irsa-creds"},
-    # Dashed: where it does not differ from the line before, both are seen.
-    SHARED: {"color": "#00a896", "marker": "D", "label": "irsa-creds, shared cache", "ls": "--"},
+    THEIRS: {"color": "#d1495b", "marker": "o", "label": "botocore", **_THICK},
+    COMING: {"color": "#edae49", "marker": "s", "label": "AWS's planned rules", **_THIN},
+    OURS: {"color": "#30638e", "marker": "^", "label": "irsa-creds", **_THICK},
+    SHARED: {"color": "#00a896", "marker": "D", "label": "irsa-creds, shared cache", **_THIN},
 }
+# What replaces a color where the reader prefers a dark page; the others are good on both.
+_DARK = {_INK: "#cfd0d0", _FAINT: "#3a3d40", "#30638e": "#6ea8d8"}
 _STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": _FAINT,
@@ -80,21 +84,21 @@ class _Plot:
 
 _PLOTS = {
     "latency": _Plot(
-        "A refresh is due: the longest wait of a reader",
-        "STS's time to answer, s",
-        "worst wait for valid credentials, s",
+        "The longest wait while a refresh is due",
+        "response time of STS, s",
+        "longest wait for valid credentials, s",
     ),
     "processes": _Plot(
-        "Processes of a pod, 4 sessions each, start together",
+        "Processes with 4 sessions each start together",
         "processes",
         "STS calls",
         log_across=2,
         log_up=2,
     ),
     "availability": _Plot(
-        "STS is out: pod-time with valid credentials (simulated)",
-        "length of the outage, min",
-        "in it and 30 min after it, %",
+        "Pod-time with valid credentials (simulated)",
+        "length of the STS outage, min",
+        "during it and 30 min after it, %",
         log_across=None,
         log_up=None,
     ),
@@ -111,23 +115,33 @@ def draw(which: str, series: dict[str, Sequence[tuple[float, float]]], folder: P
     """
     plot = _PLOTS[which]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        figure = Figure(figsize=(4.8, 3.4), layout="constrained")
         axes = figure.subplots()
         for side, points in series.items():
             across, up = zip(*points, strict=True)
-            axes.plot(across, up, linewidth=1.8, markersize=5, **_STYLES[side])
+            axes.plot(across, up, **_STYLES[side])
         axes.set_title(plot.title, loc="left", fontsize=11)
         axes.set_xlabel(plot.across)
         axes.set_ylabel(plot.up)
         _scale(axes, plot, series)
         axes.legend(fontsize=9)
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{which}.{kind}" for kind in ("svg", "png")]
-        for file in files:
-            # Without the date: two runs give the same file.
-            metadata: dict[str, Any] = {"Date": None} if file.suffix == ".svg" else {}
-            figure.savefig(file, dpi=110, metadata=metadata)
-    return files
+        svg, png = (folder / f"{which}.{kind}" for kind in ("svg", "png"))
+        # Without the date: two runs give the same file.
+        figure.savefig(svg, metadata={"Date": None}, transparent=True)
+        svg.write_text(_with_dark_colors(svg.read_text(encoding="utf-8")), encoding="utf-8")
+        figure.savefig(png, dpi=150)
+    return [svg, png]
+
+
+def _with_dark_colors(svg: str) -> str:
+    rules = "".join(
+        f'[style*="{what}: {light}"] {{ {what}: {dark} !important; }}\n'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    )
+    style = f"<style>\n@media (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n"
+    return svg.replace(" <metadata>", f"{style} <metadata>", 1)
 
 
 def _scale(axes: Axes, plot: _Plot, series: dict[str, Sequence[tuple[float, float]]]) -> None:

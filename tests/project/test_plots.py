@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,18 @@ def test_each_curve_becomes_an_svg_and_a_png_and_the_same_files_each_time(
     assert files == sorted(f"{which}.{kind}" for which in SERIES for kind in ("svg", "png"))
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_an_svg_has_no_background_and_follows_a_dark_page(figures: Path, tmp_path: Path) -> None:
+    main([str(figures), "--to", str(tmp_path)])
+    for which in SERIES:
+        svg = (tmp_path / f"{which}.svg").read_text()
+        (rules,) = re.findall(r"(?s)@media \(prefers-color-scheme: dark\) \{(.*?)</style>", svg)
+        replaced = set(re.findall(r"(?:fill|stroke): (#\w{6})", svg.replace(rules, "")))
+        assert "#ffffff" not in replaced
+        for color in "#3a3f47", "#d9dde3":
+            assert color in replaced
+            assert f'[style*="fill: {color}"] {{ fill: #' in rules
 
 
 def test_figures_without_a_curve_are_a_usage_error(
