@@ -98,6 +98,7 @@ def _report_quotes(_: Sphinx, page: nodes.document) -> None:
 
 # Characters that a terminal has in a line, and that a number's cell has.
 _COLUMNS, _NARROW = 120, 12
+_TERMINALS = {"doctor", "explain"}
 
 
 def _wrap_long_lines(_: Sphinx, page: nodes.document) -> None:
@@ -124,9 +125,18 @@ def _label_cells(app: Sphinx, page: nodes.document, _: str) -> None:
                 cell[0].insert(0, nodes.inline("", label, classes=["label"]))
 
 
+def _frame_terminals(_: Sphinx, page: nodes.document, __: str) -> None:
+    """Let a picture of a terminal scroll in a narrow window, where its text would be too small."""
+    for picture in list(page.findall(nodes.image)):
+        if Path(picture["uri"]).stem in _TERMINALS:
+            frame = nodes.container("", picture.copy(), classes=["terminal"])
+            picture.replace_self(frame)
+
+
 def setup(app: Sphinx) -> None:
     """Be called by Sphinx."""
     app.connect("source-read", _link_checks)
     app.connect("doctree-read", _report_quotes)
     app.connect("doctree-read", _wrap_long_lines)
     app.connect("doctree-resolved", _label_cells)
+    app.connect("doctree-resolved", _frame_terminals)

@@ -136,6 +136,14 @@ def test_two_columns_need_no_labels_and_numbers_stay_a_grid(
     assert 'class="label"' not in page
 
 
+@pytest.mark.parametrize(("picture", "frames"), [("doctor", 1), ("explain", 1), ("states", 0)])
+def test_a_picture_of_a_terminal_can_scroll(source: Path, picture: str, frames: int) -> None:
+    page = built(source, f":::{{image}} _static/{picture}.svg\n:width: 100%\n:::\n")
+
+    assert f"{picture}.svg" in page
+    assert page.count('class="terminal') == frames
+
+
 def test_an_indented_block_that_is_not_code_fails_the_build(source: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         built(source, QUOTE)
