@@ -36,6 +36,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"irsa-creds {release}"
 html_context = {"repository": _REPOSITORY}
 html_sidebars = {
