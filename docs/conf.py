@@ -66,6 +66,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
 napoleon_use_ivar = True
+napoleon_use_rtype = False
 # A reader copies commands and code: neither prompts nor what is printed.
 copybutton_selector = "div[class*=highlight-]:not(.highlight-text) pre"
 copybutton_prompt_text = "$ "
