@@ -1,4 +1,4 @@
-"""Both sides in one run: botocore's and aiobotocore's own providers and ours, as ratios.
+"""Benchmarks of irsa-creds and of botocore's and aiobotocore's own providers in one run.
 
     python -m benchmarks [--json FILE] [NAME ...]
 
@@ -52,7 +52,7 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "curve-availability": ("curves", "availability"),
     "fleet": ("fleet",),
 }
-# Those that mostly wait, or measure no time, run together; the others have the machine alone.
+# These mostly wait, or measure no time, so they run together; the others run alone.
 _TOGETHER: dict[str, tuple[str, ...]] = {
     "outage-500": ("outage", "500"),
     "outage-black-hole": ("outage", "black hole"),
@@ -73,7 +73,7 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "many-calls": ("many_identities", "calls"),
 }
 _SCENARIOS = _ALONE | _TOGETHER
-# With more of them, two cores are busy all the time, and readers late for that reason.
+# With more of them, two cores would be busy all the time, and delay the reads.
 _AT_ONCE = 3
 
 
@@ -81,16 +81,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run scenarios; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_SCENARIOS))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - _SCENARIOS.keys():
-        parser.error(f"no scenario is called {', '.join(sorted(unknown))}")
+        parser.error(f"unknown scenario: {', '.join(sorted(unknown))}")
     if options.one:
-        print(json.dumps([asdict(row) for row in _here(options.names[0])]))
+        print(json.dumps([asdict(row) for row in _run_here(options.names[0])]))
         return 0
     start = time.monotonic()
-    rows = _all(options.names or list(_SCENARIOS))
+    rows = _run_all(options.names or list(_SCENARIOS))
     show(rows, time.monotonic() - start)
     if options.json:
         figures = [{**asdict(row), "ratio": quotient(row)} for row in rows]
@@ -99,15 +99,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(row.met for row in rows) else 1
 
 
-def _here(name: str) -> list[Row]:
+def _run_here(name: str) -> list[Row]:
     """Run one scenario in this process."""
     module, *arguments = _SCENARIOS[name]
     scenario: Callable[..., list[Row]] = import_module(f"benchmarks.{module}").run
     return scenario(*arguments)
 
 
-def _apart(name: str) -> list[Row]:
-    """Run one scenario in a process of its own: there is one sandbox in each."""
+def _run_in_new_process(name: str) -> list[Row]:
+    """Run one scenario in a new process, because a process can have one sandbox."""
     command = [sys.executable, "-m", "benchmarks", "--one", name]
     start = time.monotonic()
     found: list[dict[str, Any]] = json.loads(subprocess.check_output(command, text=True))
@@ -115,11 +115,11 @@ def _apart(name: str) -> list[Row]:
     return [Row(**fields) for fields in found]
 
 
-def _all(names: Sequence[str]) -> list[Row]:
+def _run_all(names: Sequence[str]) -> list[Row]:
     together = [name for name in names if name in _TOGETHER]
-    rows = {name: _apart(name) for name in names if name in _ALONE}
+    rows = {name: _run_in_new_process(name) for name in names if name in _ALONE}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        rows |= zip(together, pool.map(_apart, together), strict=True)
+        rows |= zip(together, pool.map(_run_in_new_process, together), strict=True)
     return [row for name in names for row in rows[name]]
 
 

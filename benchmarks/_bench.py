@@ -1,4 +1,4 @@
-"""What all scenarios share: a row of the table, the sandbox's pod, a process for each side."""
+"""Parts of all scenarios: a row of the table, the pod in the sandbox, a process for each side."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Row:
     """One line of the table.
 
     Attributes:
-        what: is measured; what stands before ": " is the heading of several rows.
-        unit: of both figures; empty where they count.
-        theirs: botocore's or aiobotocore's own; None where there is nothing to compare.
-        ours: irsa-creds'.
-        target: what ours must reach, in words; empty for a figure that only informs.
-        met: whether it does.
-        note: what else is to be known.
-        more: whether more is better; else the ratio is how many times ours theirs is.
-        raw: what was measured, for the JSON.
+        what: what is measured; the text before ": " is the heading of several rows.
+        unit: of both figures; empty for counts.
+        theirs: the figure of botocore or aiobotocore; None without a comparison.
+        ours: the figure of irsa-creds.
+        target: the target of irsa-creds in words, or empty.
+        met: whether irsa-creds meets it.
+        note: printed below the row.
+        more: whether more is better.
+        raw: the measurements, for the JSON.
     """
 
     what: str
@@ -64,14 +64,14 @@ class Row:
 
 
 class Child:
-    """A process of one scenario: it says a line when it is ready, and its result at the end.
+    """A process of one scenario: it prints a line when it is ready, and its result at the end.
 
     Args:
         module: the scenario, whose `__main__` part is the child.
-        side: whose provider it uses, or a variant of it; the name of its STS session too.
-        arguments: further ones.
-        pod: whose environment it gets.
-        environ: variables over that.
+        side: the side or a variant of it; also the name of its STS session.
+        arguments: further arguments.
+        pod: the pod whose environment it gets.
+        environ: further variables.
     """
 
     def __init__(
@@ -95,18 +95,18 @@ class Child:
         self._process.communicate()
 
     def await_ready(self) -> None:
-        """Return when the child says that it is ready."""
+        """Wait until the child is ready."""
         self._line()
 
     def go(self) -> None:
-        """Let it begin."""
+        """Start the child's measurement."""
         stdin = self._process.stdin
         if stdin is not None:
             stdin.write("go\n")
             stdin.flush()
 
     def result(self) -> Any:
-        """Wait for what it measured."""
+        """Wait for the child's result and return it."""
         return json.loads(self._line())
 
     def _line(self) -> str:
@@ -119,7 +119,7 @@ class Child:
 
 @contextmanager
 def children(*each: Child) -> Iterator[tuple[Child, ...]]:
-    """Let several run side by side, and begin together."""
+    """Run several children, and yield when all are ready."""
     try:
         for child in each:
             child.await_ready()
@@ -130,7 +130,7 @@ def children(*each: Child) -> Iterator[tuple[Child, ...]]:
 
 
 def measured(module: str, side: str, arguments: Sequence[object], pod: Pod, **environ: str) -> Any:
-    """Let one child run alone, and return its result."""
+    """Run one child and return its result."""
     with children(Child(module, side, arguments, pod, **environ)) as (child,):
         child.go()
         return child.result()
@@ -138,7 +138,7 @@ def measured(module: str, side: str, arguments: Sequence[object], pod: Pod, **en
 
 @contextmanager
 def readers(pod: Pod, plans: Mapping[str, object]) -> Iterator[dict[str, Child]]:
-    """Let a child of `_reading` run for each side or variant; all get credentials at one time."""
+    """Run a child of `_reading` for each side or variant; yield when all have credentials."""
     each = {side: Child("benchmarks._reading", side, (plan,), pod) for side, plan in plans.items()}
     with children(*each.values()):
         for child in each.values():
@@ -149,28 +149,28 @@ def readers(pod: Pod, plans: Mapping[str, object]) -> Iterator[dict[str, Child]]
 
 
 def ready() -> None:
-    """In a child: say that it is ready, and return when it is to go on."""
+    """In a child: print that it is ready, and wait until it may start."""
     print("ready", flush=True)
     sys.stdin.readline()
 
 
 def pod_for(sandbox: Sandbox) -> Pod:
-    """Return a pod whose role may do nothing: credentials are all that is read here."""
+    """Return a pod whose role has no permissions: scenarios only read credentials."""
     return sandbox.deploy(bucket=None)
 
 
 def calls_of(sandbox: Sandbox, side: str) -> int:
-    """Return how many requests of a side have reached STS since `reset_calls`."""
+    """Return the number of a side's requests to STS since `reset_calls`."""
     return sum(call.session_name == side for call in sandbox.sts_calls)
 
 
 def median_of(figures: Sequence[float]) -> float:
-    """Return the median: on a busy machine the mean tells of the others."""
+    """Return the median, because other processes of a busy machine distort the mean."""
     return statistics.median(figures)
 
 
 def spread_of(theirs: Sequence[float], ours: Sequence[float]) -> str:
-    """Return, for a row's note, from where to where the figures reached that it has medians of."""
+    """Return a note with the range of the figures of both sides."""
     return (
         f"medians of {len(ours)}, from {_figure(min(theirs))} to {_figure(max(theirs))} "
         f"and from {_figure(min(ours))} to {_figure(max(ours))}"
@@ -182,7 +182,7 @@ def _figure(value: float) -> str:
 
 
 def quotient(row: Row) -> float | None:
-    """Return how many times better ours is; None where that says nothing."""
+    """Return how many times better irsa-creds is, or None if that is undefined."""
     if row.theirs is None or row.ours is None or min(row.theirs, row.ours) <= 0:
         return None
     return row.ours / row.theirs if row.more else row.theirs / row.ours

@@ -2,7 +2,7 @@
 
     python -m benchmarks._forking SIDE
 
-It imports nothing that the other side would not import either, so that its first refresh does all
+It imports nothing that the other side would not import, so that its first refresh does everything
 that a program's does.
 """
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FORKS = 4
-# Between two forks; and for how long a process may go on with them: each fork may wait.
+# Seconds between two forks, and seconds for all forks, each of which may wait.
 _PAUSE, _FORKING = 0.1, 15.0
 _HANG = 10
 
 
 def main(side: str) -> None:
-    """Be the child, which forks."""
+    """Run the child, which forks."""
     logging.disable()
     read = _reader_of(side)
     cpus = os.sched_getaffinity(0)
@@ -59,22 +59,22 @@ def main(side: str) -> None:
 
 def _reader_of(side: str) -> Callable[[], object]:
     if side == OURS:
-        import irsa_creds  # noqa: PLC0415 - the other side goes without
+        import irsa_creds  # noqa: PLC0415 - not on the other side
 
         return irsa_creds.provider().get
-    from benchmarks._sessions import credentials_of  # noqa: PLC0415 - ours goes without
+    from benchmarks._sessions import credentials_of  # noqa: PLC0415 - not on this side
 
     read: Callable[[], object] = credentials_of(side).get_frozen_credentials
     return read
 
 
 def _read(read: Callable[[], object], waiting: int, cpus: set[int]) -> None:
-    """Be a child of that: wait until the CPU is free, read once, and end."""
+    """Run a forked child: wait until the CPU is free, read once, and end."""
     status = 1
     try:
         os.read(waiting, 1)
         os.sched_setaffinity(0, cpus)
-        # The default ends the process.
+        # The default action of the signal ends the process.
         signal.alarm(_HANG)
         read()
         status = 0

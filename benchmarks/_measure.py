@@ -1,4 +1,4 @@
-"""What benchmarks and demo measure with: honest clocks, and processes with an environment apart."""
+"""Clocks and processes for benchmarks and demo."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "OURS", "THEIRS", "LoopPauses", "Pauses", "Standstills", "clean_environ"]
 
 OURS, THEIRS = "irsa-creds", "botocore"
-#: Seconds; a read that waits longer for its credentials is counted.
+#: Seconds; a read that waits longer for credentials is counted.
 LIMIT = 0.05
 _TICK = 0.01
 _STANDSTILL = 0.005
 
 
 class Standstills:
-    """When all of something stood still, by a ticker that overslept: no wait for credentials.
+    """Times when a whole process or loop stood still, noticed by a ticker that overslept.
 
-    What the ticker oversleeps is taken off every wait at that time, on both sides alike. A
-    standstill is known one tick after its end.
+    They are subtracted from all waits of that time, on both sides. A standstill is known one tick
+    after its end.
     """
 
     def __init__(self) -> None:
         self._spans: deque[tuple[float, float]] = deque(maxlen=5000)
 
     def note(self, due: float) -> None:
-        """Take note that a tick came now that was due at an instant of `perf_counter`."""
+        """Note a tick that was due at an instant of `perf_counter`."""
         now = time.perf_counter()
         if now - due > _STANDSTILL:
             self._spans.append((due, now))
@@ -45,7 +45,7 @@ class Standstills:
 
 
 class Pauses(Standstills):
-    """Notes when the whole process stood still: a busy machine is no wait for credentials."""
+    """Standstills of the whole process: a busy machine is not a wait for credentials."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,15 +59,15 @@ class Pauses(Standstills):
 
 
 class LoopPauses(Standstills):
-    """Notes when a whole event loop stood still: its other tasks were late as well.
+    """Standstills of an event loop.
 
-    Whether the machine was busy or some task held the loop up, a task that waits for credentials
-    at that time is late for a reason that is not its own. (The making of an STS client in
-    aiobotocore's refresh is such a reason, and is not counted here: scenario `lag` counts it.)
+    If the machine is busy or a task blocks the loop, a task that waits for credentials is late for
+    another reason. (aiobotocore's refresh blocks the loop when it creates an STS client. That is
+    not counted here, but in the scenario `lag`.)
     """
 
     async def run(self) -> None:
-        """Sleep again and again, and compare."""
+        """Note standstills until cancelled."""
         while True:
             due = time.perf_counter() + _TICK
             await asyncio.sleep(_TICK)
@@ -75,7 +75,7 @@ class LoopPauses(Standstills):
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with a pod's, but for the machine's own AWS settings."""
+    """Return this process's environment with a pod's, without the machine's AWS settings."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Threads and tasks that read credentials again and again, and a tally of what they notice."""
+"""Threads and tasks that read credentials again and again, and a count of slow and failed reads."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Plan:
 
     Attributes:
         lifetime: of the credentials, in seconds.
-        pause: after each read, in seconds. It leaves the machine idle most of the time: else
-            readers are late for reasons that are not credentials.
-        seconds: how long.
-        threads: how many; they share one botocore session.
-        tasks: how many in all.
-        loops: that they run on, in equal numbers, each with an aiobotocore session of its own:
-            aiobotocore's own credentials cannot be shared by two.
+        pause: seconds after each read. The machine is then mostly idle: a busy one would delay
+            reads for other reasons than credentials.
+        seconds: duration.
+        threads: number of threads; they share one botocore session.
+        tasks: number of tasks in all.
+        loops: number of loops for the tasks, each with an aiobotocore session of its own, because
+            two loops cannot share aiobotocore's credentials.
         scaled: whether botocore's refresh windows are a quarter and a sixth of the lifetime (15 and
-            10 minutes of an hour), or 15 and 10 minutes as they are.
-        aged: seconds to date the credentials back by; our own next refresh is then due at once,
-            the hardest case of what the passing of that time would have brought.
+            10 minutes of an hour), or 15 and 10 minutes.
+        aged: seconds to date the credentials back by; irsa-creds's next refresh is then due
+            immediately, which is the hardest case.
     """
 
     lifetime: float
@@ -51,7 +51,7 @@ class Plan:
 
 
 class _Tally:
-    """What all readers of a child met."""
+    """Slow and failed reads of a child."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,19 +59,19 @@ class _Tally:
         self._waiting: dict[object, tuple[float, Standstills]] = {}
 
     def begin(self, reader: object, standstills: Standstills) -> None:
-        """Take note that a reader asks for credentials now."""
+        """Note the start of a read."""
         with self._lock:
             self._waiting[reader] = time.perf_counter(), standstills
 
     def end(self, reader: object, *, failed: bool) -> None:
-        """Take note that it has them, or an error."""
+        """Note the end of a read."""
         now = time.perf_counter()
         with self._lock:
             start, standstills = self._waiting.pop(reader)
             self._reads.append((start, now, standstills, failed))
 
     def result(self) -> dict[str, float]:
-        """Return counts; a read that hangs now counts as long as it has hung."""
+        """Return counts; a read in progress counts with its time until now."""
         now = time.perf_counter()
         with self._lock:
             hung = [(start, now, still, False) for start, still in self._waiting.values()]
@@ -83,7 +83,7 @@ class _Tally:
                 "reads": len(reads),
                 "errors": sum(failed for _, failed in reads),
                 "waits": sum(waited > LIMIT for waited, _ in reads),
-                # An error that took long is one read, not two.
+                # A slow error counts once.
                 "bad": sum(failed or waited > LIMIT for waited, failed in reads),
                 "worst": max(waited for waited, _ in reads),
                 "hung": len(hung),
@@ -91,10 +91,10 @@ class _Tally:
 
 
 class Readers:
-    """The sessions of one side, and who reads from them.
+    """The sessions of one side, and threads and tasks that read them.
 
     Args:
-        side: whose provider it is.
+        side: the side.
         plan: how they read.
     """
 
@@ -112,7 +112,7 @@ class Readers:
         return [each for each in (self._sync, *(each for _, each in self._aio)) if each is not None]
 
     def fetch(self) -> None:
-        """Let each session have its first credentials."""
+        """Get the first credentials of each session."""
         if self._sync is not None:
             self._sync.get_frozen_credentials()
         for loop, credentials in self._aio:
@@ -128,7 +128,7 @@ class Readers:
                 threading.Thread(target=self._read, args=(pauses,), daemon=True).start()
         for loop, credentials in self._aio:
             asyncio.run_coroutine_threadsafe(self._read_in_tasks(credentials), loop)
-        # What the tickers overslept last is known a little later.
+        # The last standstill is known a little later.
         time.sleep(plan.seconds + 0.2)
         return self._tally.result()
 
@@ -139,7 +139,7 @@ class Readers:
             self._tally.begin(me, pauses)
             try:
                 self._sync.get_frozen_credentials()  # type: ignore[union-attr]  # there are threads
-            except Exception:  # noqa: BLE001 - any is an error that a program would see
+            except Exception:  # noqa: BLE001 - counted
                 failed = True
             self._tally.end(me, failed=failed)
             time.sleep(self._plan.pause)
@@ -152,7 +152,7 @@ class Readers:
         ticker.cancel()
 
     async def _aread(self, credentials: Any, pauses: LoopPauses, phase: float) -> None:
-        # Not all at the same moment: the last of a hundred would wait for the others.
+        # At different moments: the last of a hundred tasks would wait for the others.
         await asyncio.sleep(phase * self._plan.pause)
         me = asyncio.current_task()
         while time.perf_counter() < self._ends_at:
@@ -160,7 +160,7 @@ class Readers:
             self._tally.begin(me, pauses)
             try:
                 await credentials.get_frozen_credentials()
-            except Exception:  # noqa: BLE001 - any is an error that a program would see
+            except Exception:  # noqa: BLE001 - counted
                 failed = True
             self._tally.end(me, failed=failed)
             await asyncio.sleep(self._plan.pause)

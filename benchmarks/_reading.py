@@ -1,9 +1,9 @@
-"""A child that reads credentials in threads and tasks, and counts what a reader would notice.
+"""A child that reads credentials in threads and tasks, and counts slow and failed reads.
 
     python -m benchmarks._reading SIDE PLAN
 
-It says that it is ready, and again when it has credentials, and waits for a line on standard input
-each time; then it reads, and prints what happened.
+It prints a line when it is ready, and one when it has credentials, and each time waits for a line
+on standard input. Then it reads, and prints the counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks._sessions import age, scale_windows
 
 
 def main(side: str, plan: Plan) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     if plan.scaled:
         scale_windows(plan.lifetime)
@@ -31,7 +31,7 @@ def main(side: str, plan: Plan) -> None:
         for credentials in readers.credentials:
             age(credentials, plan.aged)
     print(json.dumps(readers.run()), flush=True)
-    # Threads of botocore's may hang in an STS that says nothing.
+    # Threads of botocore may hang in a call of STS.
     os._exit(0)
 
 

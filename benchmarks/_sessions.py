@@ -1,4 +1,4 @@
-"""Credentials objects of both sides and both colours, each from a session of its own; and loops."""
+"""Sync and async credentials objects of both sides, each from a session of its own; and loops."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import botocore.session
 from botocore.credentials import RefreshableCredentials
 
 import irsa_creds
-from benchmarks._coming_rules import COMING, ComingCredentials
 from benchmarks._measure import OURS
+from benchmarks._planned_rules import PLANNED, PlannedCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,27 +32,27 @@ _T = TypeVar("_T")
 
 
 def is_ours(side: str) -> bool:
-    """Whether a side, or a variant of it such as "irsa-creds-tasks", uses our provider."""
+    """Return whether a side or a variant such as "irsa-creds-tasks" uses irsa-creds."""
     return side.startswith(OURS)
 
 
 def credentials_of(side: str) -> Any:
-    """Return a session's credentials object, with our provider or botocore's own.
+    """Return a session's credentials object of irsa-creds or botocore.
 
-    Or, for the side `COMING` or a variant of it, one under AWS's coming rules.
+    For the side `PLANNED` or a variant of it, return one with AWS's planned rules.
     """
     session = botocore.session.Session()
     if is_ours(side):
         irsa_creds.install(session)
     credentials = session.get_credentials()
-    if side.startswith(COMING):
-        return ComingCredentials(credentials._refresh_using)  # noqa: SLF001
+    if side.startswith(PLANNED):
+        return PlannedCredentials(credentials._refresh_using)  # noqa: SLF001
     return credentials
 
 
 async def aio_credentials_of(side: str) -> Any:
-    """Return an aiobotocore session's credentials object, with our provider or its own."""
-    # Children of the other colour go without: it is what their users do.
+    """Return an aiobotocore session's credentials object of irsa-creds or aiobotocore."""
+    # Sync children do not import it, as their users do not.
     from aiobotocore.session import AioSession  # noqa: PLC0415
 
     session = AioSession()
@@ -62,7 +62,7 @@ async def aio_credentials_of(side: str) -> Any:
 
 
 def engine_of(credentials: Any) -> Any:
-    """Return what keeps our credentials; None for botocore's own."""
+    """Return the engine of irsa-creds's credentials; None for botocore's."""
     return getattr(credentials, "_engine", None)
 
 
@@ -71,7 +71,7 @@ def age(credentials: Any, seconds: float) -> None:
     engine = engine_of(credentials)
     if engine is None:
         credentials._expiry_time -= timedelta(seconds=seconds)  # noqa: SLF001
-        # Their fetcher keeps the answer too, undated, and gives it again where it lasts 15 minutes.
+        # botocore's fetcher caches the response, and returns it while it is valid for 15 minutes.
         credentials._refresh_using.__self__._cache.clear()  # noqa: SLF001
         return
     snapshot = engine.snapshot
@@ -85,23 +85,23 @@ def age(credentials: Any, seconds: float) -> None:
 
 
 def scale_windows(lifetime: float) -> None:
-    """Make both libraries' refresh windows here what 15 and 10 minutes are of an hour.
+    """Scale the refresh windows of both libraries, and AWS's planned rules, from an hour.
 
-    And all times of AWS's coming rules what they are of one.
+    irsa-creds needs no scaling.
     """
-    ComingCredentials.scale = lifetime / 3600
-    # aiobotocore's class has them from this one; ours does not look at them.
+    PlannedCredentials.scale = lifetime / 3600
+    # aiobotocore's class inherits them; irsa-creds's class does not use them.
     RefreshableCredentials._advisory_refresh_timeout = lifetime / 4  # noqa: SLF001
     RefreshableCredentials._mandatory_refresh_timeout = lifetime / 6  # noqa: SLF001
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop that runs in a thread of its own until the process ends."""
+    """Return an event loop that runs in its own thread until the process ends."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     return loop
 
 
 def on(loop: asyncio.AbstractEventLoop, task: Coroutine[Any, Any, _T]) -> _T:
-    """Run a task on a loop of `new_loop`, from another thread, and return its result."""
+    """Run a coroutine on a loop of `new_loop` and return its result."""
     return asyncio.run_coroutine_threadsafe(task, loop).result()

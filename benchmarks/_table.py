@@ -1,4 +1,4 @@
-"""The table that `make bench` prints, and the versions under it."""
+"""The table that `make bench` prints, with the versions below it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WHOLE_FROM = 100
 
 
 def show(rows: Sequence[Row], seconds: float) -> None:
-    """Print all rows, those with a common heading under it."""
+    """Print all rows, grouped by heading."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("", min_width=52)
@@ -50,12 +50,12 @@ def show(rows: Sequence[Row], seconds: float) -> None:
             _mark(row),
         )
     console.print(table)
-    told = ", ".join(f"{name} {version}" for name, version in versions().items())
-    console.print(f"{told}; {seconds:.0f} s in all", style="dim")
+    text = ", ".join(f"{name} {version}" for name, version in versions().items())
+    console.print(f"{text}; {seconds:.0f} s in all", style="dim")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what was measured."""
+    """Return the versions of Python and the measured packages."""
     installed = {name: metadata.version(name) for name in ("botocore", "aiobotocore", "urllib3")}
     return {
         "Python": platform.python_version(),

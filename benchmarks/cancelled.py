@@ -1,17 +1,18 @@
-"""The first task is cancelled in mid-flight; what becomes of the others who wait?
+"""The first of several waiting tasks is cancelled: do the others get credentials?
 
-STS takes 2 s. A task asks first, and 0.5 s later others are waiting too; at 1.2 s the first one is
-cancelled. Once all are tasks of one loop, which lives on. Once the first has a loop of its own,
-which is closed then, while 20 tasks wait on another loop and 8 threads in botocore's colour. And
-once that first loop lives on and has two tasks that wait, none of them cancelled.
+STS takes 2 s. A task requests credentials first; 0.5 s later other callers wait for them too, and
+at 1.2 s the first task is cancelled. In the first variant all are tasks of one loop, which lives
+on. In the second the first task has its own loop, which is then closed, while 20 tasks of another
+loop and 8 threads wait. In the third that loop lives on, with two more waiting tasks.
 
-All tasks of a side share one aiobotocore session; with aiobotocore's own that is what a program
-does that calls `asyncio.run` more than once. Its lock belongs to the first loop that waits for it:
-others get a RuntimeError; or it is passed on to a task of a loop that nobody wakes, and which hangs
-until something else does. Who has neither credentials nor an error after 10 s counts as an error.
+All tasks of a side share one aiobotocore session. With aiobotocore's own credentials, a program
+that calls `asyncio.run` more than once does the same. aiobotocore's lock belongs to the first loop
+that waits for it, so other loops get a RuntimeError; or the lock passes to a task of a loop that
+nothing wakes, and the task hangs. A caller without credentials or an error after 10 s counts as an
+error.
 
-Target: the same flight (1 STS call), and no error. The threads have a botocore session, so the
-other side needs 2 calls at least where there are threads.
+Target: the same refresh (1 STS call) and no error. The threads have a botocore session, so the
+other side needs at least 2 calls if there are threads.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _CASES = {
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     rows = []
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
@@ -75,7 +76,7 @@ def _rows(what: str, results: dict[str, dict[str, Any]]) -> list[Row]:
 
 
 def main(side: str, case: str) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     home = new_loop()
     shared = on(home, aio_credentials_of(side))
@@ -104,12 +105,12 @@ def main(side: str, case: str) -> None:
     print(
         json.dumps({"errors": sum(kinds.values()), "kinds": kinds, "seconds": seconds}), flush=True
     )
-    # Some may hang for ever.
+    # Some may hang forever.
     os._exit(0)
 
 
 async def _cancelled(credentials: Any) -> None:
-    """Ask for credentials first, and be cancelled while STS is thinking."""
+    """Start the first read, and cancel it while STS takes its time."""
     task = asyncio.ensure_future(credentials.get_frozen_credentials())
     await asyncio.sleep(_CANCEL)
     task.cancel()
@@ -117,7 +118,7 @@ async def _cancelled(credentials: Any) -> None:
 
 
 def _cut(credentials: Any) -> None:
-    """Do that on a loop of its own, and close it."""
+    """Do the same on a new loop, and close the loop."""
     loop = asyncio.new_event_loop()
     loop.run_until_complete(_cancelled(credentials))
     loop.close()
@@ -139,17 +140,17 @@ def _in_thread(read: Callable[[], Any]) -> Future[Any]:
 def _fulfil(future: Future[Any], read: Callable[[], Any]) -> None:
     try:
         future.set_result(read())
-    except Exception as error:  # noqa: BLE001 - that is what is measured
+    except Exception as error:  # noqa: BLE001 - measured
         future.set_exception(error)
 
 
 def _kind(future: Future[Any], deadline: float) -> str:
-    """Return the name of the error that a reader got, or that it hangs; empty where it got keys."""
+    """Return a read's error, or that it hangs; empty for credentials."""
     try:
         future.result(max(0.0, deadline - time.perf_counter()))
     except TimeoutError:
         return "hung"
-    except Exception as error:  # noqa: BLE001 - that is what is measured
+    except Exception as error:  # noqa: BLE001 - measured
         return type(error).__name__
     return ""
 

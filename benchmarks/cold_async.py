@@ -1,10 +1,10 @@
 """From the start of a process to the first credentials of an aiobotocore session.
 
-Interpreter and imports are in the time of both, aiobotocore's own being most of it, so there is a
-row for what comes after that import as well: there ours pays for `import irsa_creds`, `install()`
-and the loading of botocore's endpoint rules, which the sandbox's custom endpoint would spare us
-(and spares nobody else). All modules are compiled beforehand, as in an installed package; the sides
-take turns; medians. Target: after the import no slower than aiobotocore's own; the whole informs.
+Both times include the interpreter and the imports, most of which is aiobotocore's own. So a second
+row has the time after that import: for irsa-creds it includes `import irsa_creds`, `install()` and
+loading botocore's endpoint rules, which the sandbox's custom endpoint would skip for irsa-creds
+only. All modules are compiled beforehand, as in an installed package. The sides take turns; the
+figures are medians. Target: after the import, no slower than aiobotocore's own provider.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OURS = "irsa-creds"
 
 def run() -> list[Row]:
     """Measure."""
-    # The child, which this file is too, imports nothing that a program would not.
+    # The child runs this file too, and imports only what a program would.
     from benchmarks._bench import Child, Row, median_of, pod_for, spread_of  # noqa: PLC0415
     from benchmarks._measure import OURS, THEIRS  # noqa: PLC0415
     from irsa_creds.testing import Sandbox  # noqa: PLC0415
@@ -38,11 +38,11 @@ def run() -> list[Row]:
         environ = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(1 + _PROCESSES):
             for side, found in results.items():
-                # Both clocks are the system's monotonic one.
+                # Parent and child use the same monotonic clock.
                 arguments = (time.perf_counter(),)
                 with Child("benchmarks.cold_async", side, arguments, pod, **environ) as child:
                     found.append(child.result())
-    # The first process of each side has done the compiling.
+    # The first process of each side compiles the modules.
     theirs, ours = (
         {name: median_of([each[name] for each in found[1:]]) for name in found[0]}
         for found in results.values()
@@ -61,12 +61,12 @@ def run() -> list[Row]:
 
 
 def main(side: str, started: float) -> None:
-    """Be the child."""
-    from aiobotocore.session import AioSession  # noqa: PLC0415 - it is in the time
+    """Run the child."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415 - part of the time
 
     imported = time.perf_counter()
     if side == _OURS:
-        import irsa_creds  # noqa: PLC0415 - so is this
+        import irsa_creds  # noqa: PLC0415 - part of the time
 
         irsa_creds.install()
     asyncio.run(_first(AioSession(), side))
@@ -78,10 +78,10 @@ def main(side: str, started: float) -> None:
 async def _first(session: AioSession, side: str) -> None:
     credentials = await session.get_credentials()
     if side == _OURS:
-        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - the flight imports it, too
+        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - a refresh imports it too
 
         config = credentials.provider._config  # noqa: SLF001
-        # On another thread, as in a flight.
+        # On another thread, as in a refresh.
         await asyncio.to_thread(endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()
 

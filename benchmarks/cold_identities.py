@@ -1,11 +1,11 @@
-"""250 tenants of one process, each an identity of its own, get their first credentials at once.
+"""250 tenants of one process, each with its own identity, get their first credentials at once.
 
-Once each is read in a thread of its own, and once in a task of one event loop (ours alone:
-aiobotocore makes a client for each on that loop, which takes a minute). STS takes 0.5 s. Counted:
-the most threads there are at once, beyond those that read and those that were there before.
+Each is read in a thread of its own, and then in a task of one event loop (irsa-creds only:
+aiobotocore creates a client for each on that loop, which takes a minute). STS takes 0.5 s. The
+figure is the largest number of threads at one time beyond the reading and the earlier threads.
 
 Target: no error, and at most two such threads for each of the 64 slots: one that ends, and delivers
-its events and log lines without a slot, beside the one that begins.
+its events and log lines without a slot, and one that begins.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _IDENTITIES, _LATENCY, _MOST = 250, 0.5, 128
-# A read without credentials by then counts as an error: botocore makes its clients one after the
-# other.
+# After these seconds a read counts as an error: botocore creates its clients one after the other.
 _HANG = 30.0
 _READERS = {"threads": ("a thread each", (THEIRS, OURS)), "tasks": ("a task each", (OURS,))}
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         sandbox.faults.latency = _LATENCY
@@ -76,7 +75,7 @@ def _rows(what: str, results: dict[str, dict[str, float]]) -> list[Row]:
 
 
 class _ThreadCount:
-    """Notes the most threads at once, until it is stopped."""
+    """Records the largest number of threads at one time, until it is stopped."""
 
     def __init__(self) -> None:
         self._before = threading.active_count() + 1
@@ -89,13 +88,13 @@ class _ThreadCount:
             self.most = max(self.most, threading.active_count())
 
     def beyond(self, readers: int) -> int:
-        """Stop, and return how many threads there were beyond so many readers."""
+        """Stop, and return the number of threads beyond those of the readers."""
         self._stop.set()
         return max(0, self.most - self._before - readers)
 
 
 def main(side: str, mode: str) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     ready()
     print(json.dumps(_in_threads(side) if mode == "threads" else asyncio.run(_in_tasks(side))))
@@ -104,7 +103,7 @@ def main(side: str, mode: str) -> None:
 
 
 def _names() -> Iterator[None]:
-    """Set the session name of one tenant after another: both libraries read it when they look."""
+    """Set the session name for each tenant; both libraries read it when they resolve."""
     for number in range(_IDENTITIES):
         os.environ["AWS_ROLE_SESSION_NAME"] = f"tenant-{number}"
         yield
@@ -120,7 +119,7 @@ def _in_threads(side: str) -> dict[str, float]:
     for future in futures:
         try:
             future.result(max(0.0, start + _HANG - time.perf_counter()))
-        except Exception:  # noqa: BLE001 - any is an error that a program would see
+        except Exception:  # noqa: BLE001 - counted
             errors += 1
     seconds = time.perf_counter() - start
     return {"errors": errors, "threads": count.beyond(_IDENTITIES), "seconds": seconds}

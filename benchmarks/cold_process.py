@@ -1,14 +1,13 @@
-"""`irsa-creds process` as a whole process: from a warm shared cache, and with nothing cached.
+"""`irsa-creds process` as a whole process: with a warm shared cache, and with nothing cached.
 
-From the start of the interpreter to its end, as a program meets it that has it as its profile's
-`credential_process`: all that the command imports counts. Beside it, a process that does as much
-with botocore: it asks its session for credentials, and prints them. One line has a configuration
-file, as who uses `credential_process` has, and one the AWS CLI, from an environment of its own:
-`aws sts get-caller-identity` with its own provider, and with this as its `credential_process`.
-Targets: from a warm cache no more than 5 times what the same interpreter takes for nothing
-(`python -c pass`), in turn with it, and no STS call.
+The time is from the start of the interpreter to its end, as for a program whose profile has it as
+its `credential_process`: all that the command imports counts. For comparison, a process requests
+credentials from a botocore session and prints them. One row has a configuration file, as users of
+`credential_process` have. Another has the AWS CLI, from its own virtual environment: `aws sts
+get-caller-identity` with its own provider, and with irsa-creds as its `credential_process`. Targets
+with a warm cache: at most 5 times the time of `python -c pass` in the same run, and no STS call.
 
-All modules are compiled beforehand, as in an installed package. CPU time is what such a process
+All modules are compiled beforehand, as in an installed package. The CPU time is what such a process
 costs a busy machine.
 """
 
@@ -42,7 +41,7 @@ found = botocore.session.Session().get_credentials().get_frozen_credentials()
 print(json.dumps({"Version": 1, "AccessKeyId": found.access_key,
     "SecretAccessKey": found.secret_key, "SessionToken": found.token}))
 """
-# As it is installed: the entry point beside this interpreter.
+# The installed entry point beside this interpreter.
 _PROCESS = [str(Path(sys.executable).with_name("irsa-creds")), "process"]
 _COMMANDS = {
     _BARE: [sys.executable, "-c", "pass"],
@@ -51,7 +50,7 @@ _COMMANDS = {
     _PROFILED: _PROCESS,
     _UNCACHED: [*_PROCESS, "--no-cache"],
 }
-# Made by `make bench`; without it these lines are left out.
+# `make bench` creates it; without it these rows are left out.
 _AWS = Path(__file__).parents[1] / ".venv-awscli" / "bin" / "aws"
 if _AWS.exists():
     _COMMANDS[_CLI] = [str(_AWS), "sts", "get-caller-identity"]
@@ -59,14 +58,14 @@ if _AWS.exists():
 
 
 class _Cost(NamedTuple):
-    """What one process took, in ms."""
+    """Times of one process, in ms."""
 
     whole: float
     cpu: float
 
 
 def run() -> list[Row]:
-    """Measure: the sides take turns."""
+    """Measure; the sides take turns."""
     found: dict[str, list[_Cost]] = {side: [] for side in _COMMANDS}
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
@@ -84,7 +83,7 @@ def run() -> list[Row]:
                     _cost(_COMMANDS[side], {**common, **files, "AWS_ROLE_SESSION_NAME": side})
                 )
             if not turn:
-                # That was the compiling, and what made the cache warm.
+                # The first run compiled the modules and filled the cache.
                 sandbox.reset_calls()
         calls = {side: calls_of(sandbox, side) for side in _COMMANDS}
     whole = {side: median_of([one.whole for one in each[1:]]) for side, each in found.items()}
@@ -141,7 +140,7 @@ def run() -> list[Row]:
 def _cost(command: Sequence[str], environ: Mapping[str, str]) -> _Cost:
     """Run one process to its end."""
     start = time.perf_counter()
-    # Not `subprocess.run` with a timeout: that looks at intervals, and 50 ms would become 64.
+    # `subprocess.run` with a timeout polls, and would turn 50 ms into 64.
     process = subprocess.Popen(command, env=clean_environ(environ), stdout=subprocess.DEVNULL)
     watchdog = threading.Timer(_MOST_SECONDS, process.kill)
     watchdog.start()
@@ -150,6 +149,6 @@ def _cost(command: Sequence[str], environ: Mapping[str, str]) -> _Cost:
     watchdog.cancel()
     if status:
         raise subprocess.CalledProcessError(status, command)
-    # It has been waited for: nobody needs to do it once more.
+    # os.wait4 has reaped it, so Popen must not.
     process.returncode = 0
     return _Cost(seconds * 1000, (used.ru_utime + used.ru_stime) * 1000)

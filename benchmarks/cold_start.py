@@ -1,10 +1,10 @@
 """From an imported botocore to the first credentials, in fresh processes; and a second session.
 
-Ours pays for `import irsa_creds` and `install()` within the time, and for botocore's endpoint rules
-as well: the sandbox's custom endpoint would spare us those, and does not spare botocore them. The
-second session of a process is compared with a session of botocore's that finds static keys in the
-environment: session and chain, and nothing of web identity. Targets: 2.2 times as fast as botocore,
-and over that session no more than a tenth of what it takes itself.
+The time of irsa-creds includes `import irsa_creds`, `install()` and botocore's endpoint rules,
+which the sandbox's custom endpoint would skip for irsa-creds but not for botocore. The second
+session of a process is compared with a botocore session that finds static keys in the environment,
+which needs a session and a chain, but no web identity. Targets: 2.2 times as fast as botocore, and
+at most a tenth over the time of that session.
 
 All modules are compiled beforehand, as in an installed package.
 """
@@ -29,7 +29,7 @@ _MOST_OVER = 0.1
 
 
 def run() -> list[Row]:
-    """Measure: the sides take turns."""
+    """Measure; the sides take turns."""
     from irsa_creds.testing import Sandbox  # noqa: PLC0415 - the children share this file
 
     results: dict[str, list[dict[str, float]]] = {THEIRS: [], OURS: []}
@@ -39,7 +39,7 @@ def run() -> list[Row]:
         for _ in range(1 + _PROCESSES):
             for side, found in results.items():
                 found.append(measured("benchmarks.cold_start", side, (), pod, **environ))
-    # The first process of each side has done the compiling.
+    # The first process of each side compiles the modules.
     theirs, ours = (
         {name: median_of([each[name] for each in found[1:]]) for name in found[0]}
         for found in results.values()
@@ -79,11 +79,11 @@ def run() -> list[Row]:
 
 
 def main(side: str) -> None:
-    """Be the child; in it, nothing of irsa_creds is imported yet."""
+    """Run the child, which has imported nothing of irsa_creds yet."""
     ready()
     start, cpu = time.perf_counter(), time.process_time()
     if side == OURS:
-        import irsa_creds  # noqa: PLC0415 - it is in the time
+        import irsa_creds  # noqa: PLC0415 - part of the time
         from irsa_creds._exchange import endpoint  # noqa: PLC0415
 
         irsa_creds.install()
@@ -107,7 +107,7 @@ def main(side: str) -> None:
 
 
 def _second() -> tuple[float, float]:
-    """Return the seconds that a further session takes over one with keys, and those of that one."""
+    """Return the extra seconds of a second session, and the seconds of one with static keys."""
     ours, plain = [], []
     keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
     for _ in range(_SESSIONS):

@@ -1,11 +1,12 @@
-"""The curves of the plots: how the sides fare when one thing grows.
+"""The curves of the plots: each side while one thing grows.
 
-- `latency`: STS takes ever longer to answer, and credentials of an hour have 890 s left: a refresh
-  is due on all sides. Four threads read; the worst wait for what is valid all the time, as the
-  median of three runs: one run's worst may be the machine's, of which all sides have a share.
-- `processes`: ever more processes of a pod, with 4 sessions each, start cold together; STS calls.
-- `availability`: an outage grows longer; the share of pod-time with valid credentials in it and the
-  half hour after it. From the simulation (`fleet`): lifetimes of an hour are not shortened.
+- `latency`: STS takes longer and longer, and credentials of an hour have 890 s left, so a refresh
+  is due on all sides. Four threads read. The figure is the worst wait for credentials that are
+  valid all the time, as the median of three runs, since one run's worst may be the machine's.
+- `processes`: a growing number of processes of a pod, with 4 sessions each, start cold together.
+  The figure is the number of STS calls.
+- `availability`: an outage grows longer. The figure is the share of pod-time with valid credentials
+  in the outage and the half hour after it, from the simulation (`fleet`); lifetimes are an hour.
 
 `benchmarks.plots` draws them from the JSON that `python -m benchmarks --json` writes.
 """
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks import fleet
 from benchmarks._bench import Row, calls_of, children, median_of, pod_for, readers
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
+from benchmarks._planned_rules import PLANNED
 from benchmarks._readers import Plan
 from benchmarks.fleet_cluster import SHARED
 from benchmarks.pod_crowd import Crowd, crowd
@@ -42,7 +43,7 @@ _SESSIONS = 4
 
 
 def run(which: str) -> list[Row]:
-    """Measure one curve; the row has its last point, and the whole of it in `raw`."""
+    """Measure one curve; the row has its last point, and `raw` all points."""
     what, measure = {
         "latency": ("STS answers in 3 s: worst wait of 4 threads, s", _latency),
         "processes": ("16 processes x 4 sessions start: STS calls", _processes),
@@ -64,7 +65,7 @@ def run(which: str) -> list[Row]:
 
 
 def _latency() -> dict[str, Curve]:
-    curves: dict[str, Curve] = {THEIRS: [], COMING: [], OURS: []}
+    curves: dict[str, Curve] = {THEIRS: [], PLANNED: [], OURS: []}
     with Sandbox() as sandbox:
         sandbox.lifetime = _LIFETIME
         pod = pod_for(sandbox)
@@ -87,8 +88,8 @@ def _latency() -> dict[str, Curve]:
 def _worst_waits(
     sandbox: Sandbox, pod: Pod, latency: float, plans: Mapping[str, Plan]
 ) -> dict[str, float]:
-    """Return the worst wait of one run on each side."""
-    # The first fetch is none of it.
+    """Return each side's worst wait in one run."""
+    # Without the first fetch.
     sandbox.faults.clear()
     with readers(pod, plans) as each:
         sandbox.faults.latency = latency

@@ -1,13 +1,13 @@
-"""1,000 threads and 1,000 tasks that have nothing yet meet an STS that is down.
+"""1,000 threads and 1,000 tasks without credentials call an STS that is down.
 
-It takes 0.1 s to answer 500, which both libraries try again some times before they give up. Per
-side one process: the threads share a botocore session, the tasks run on 2 loops that have an
-aiobotocore session each. Targets: 1 flight, one failure record for all, and all know after a
-thousandth of botocore's time, counted from the end of the flight.
+STS returns 500 after 0.1 s, and both libraries retry a few times. Each side is one process: the
+threads share a botocore session, and the tasks run on 2 loops with one aiobotocore session each.
+Targets: 1 refresh, one failure for all callers, and all callers have it within a thousandth of
+botocore's time, counted from the end of the refresh.
 
-botocore's callers try one after another, each for seconds: all 2,000 would take hours. So both
-sides are looked at after 20 s, and how many callers know by then is what is measured. The time for
-all is not, and the note that names it says that it is extrapolated, at the pace of these 20 s.
+botocore's callers try one after another, each for seconds: all 2,000 would take hours. So the bench
+counts on both sides how many callers have an error after 20 s. The time for all of them is
+extrapolated from these 20 s, and the note that shows it says so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TIMES_AS_FAST = 1000
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         sandbox.faults.latency, sandbox.faults.outage = _LATENCY, "500"
@@ -50,7 +50,7 @@ def run() -> list[Row]:
         calls = {side: calls_of(sandbox, side) for side in results}
     theirs, ours = results[THEIRS], results[OURS]
     what = f"{_THREADS:,} threads, {_TASKS:,} tasks, a cold fetch that fails"
-    # Where none has failed yet, the time for all is longer still.
+    # Without any error so far, the time for all is longer still.
     whole = _ALL / max(1, theirs["errors"]) * _BOUND
     beyond = ours["seconds"] - ours["flight"]
     return [
@@ -95,42 +95,42 @@ def _extrapolated(known: int) -> str:
 
 
 class _Callers:
-    """All who ask, and what they got."""
+    """All callers and their errors."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.errors: list[tuple[float, object]] = []
-        self.all_know = threading.Event()
+        self.all_failed = threading.Event()
 
     def failed(self, error: Exception) -> None:
-        """Take note of the error that one got."""
+        """Note a caller's error."""
         with self._lock:
-            # Not the error itself: its traceback would keep all that the caller held.
+            # The error itself would keep its traceback, and with it the caller's locals.
             self.errors.append((time.perf_counter(), getattr(error, "failure", None)))
             if len(self.errors) == _ALL:
-                self.all_know.set()
+                self.all_failed.set()
 
-    def ask(self, credentials: Any, begin: threading.Event) -> None:
-        """Ask in a thread."""
+    def read(self, credentials: Any, begin: threading.Event) -> None:
+        """Read in a thread."""
         begin.wait()
         try:
             credentials.get_frozen_credentials()
-        except Exception as error:  # noqa: BLE001 - that is what is measured
+        except Exception as error:  # noqa: BLE001 - measured
             self.failed(error)
 
-    async def ask_in_tasks(self, credentials: Any) -> None:
-        """Ask in the tasks of one loop."""
-        await asyncio.gather(*(self._aask(credentials) for _ in range(_TASKS // _LOOPS)))
+    async def read_in_tasks(self, credentials: Any) -> None:
+        """Read in the tasks of one loop."""
+        await asyncio.gather(*(self._aread(credentials) for _ in range(_TASKS // _LOOPS)))
 
-    async def _aask(self, credentials: Any) -> None:
+    async def _aread(self, credentials: Any) -> None:
         try:
             await credentials.get_frozen_credentials()
-        except Exception as error:  # noqa: BLE001 - that is what is measured
+        except Exception as error:  # noqa: BLE001 - measured
             self.failed(error)
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     credentials, callers, begin = credentials_of(side), _Callers(), threading.Event()
     loops = [new_loop() for _ in range(_LOOPS)]
@@ -138,17 +138,17 @@ def main(side: str) -> None:
     latencies: list[float] = []
     if is_ours(side):
         credentials.provider.subscribe(
-            # Of each attempt, from the flight's start.
+            # Each attempt's latency, from the refresh's start.
             lambda event: latencies.append(getattr(event, "latency", 0.0))
         )
     for _ in range(_THREADS):
-        threading.Thread(target=callers.ask, args=(credentials, begin), daemon=True).start()
+        threading.Thread(target=callers.read, args=(credentials, begin), daemon=True).start()
     ready()
     start, cpu = time.perf_counter(), time.process_time()
     begin.set()
     for loop, each in zip(loops, aio, strict=True):
-        asyncio.run_coroutine_threadsafe(callers.ask_in_tasks(each), loop)
-    callers.all_know.wait(_BOUND)
+        asyncio.run_coroutine_threadsafe(callers.read_in_tasks(each), loop)
+    callers.all_failed.wait(_BOUND)
     known = list(callers.errors)
     print(
         json.dumps(
@@ -157,14 +157,14 @@ def main(side: str) -> None:
                 "records": len({id(failure) for _, failure in known if failure}),
                 "flights": credentials.provider.status().flights if is_ours(side) else 0,
                 "flight": max(latencies, default=0.0),
-                # In the JSON it tells a busy machine from work of our own.
+                # In the JSON, to tell a busy machine from irsa-creds's own work.
                 "cpu": time.process_time() - cpu,
                 "seconds": max((at for at, _ in known), default=start) - start,
             }
         ),
         flush=True,
     )
-    # Most of the other side's callers still wait for their turn.
+    # Most of botocore's callers still wait.
     os._exit(0)
 
 

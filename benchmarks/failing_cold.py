@@ -1,6 +1,6 @@
-"""1,000 threads that have nothing yet meet an STS that refuses.
+"""1,000 threads without credentials call an STS that returns AccessDenied.
 
-Target: 1 flight of 1 STS call, and one failure record for all.
+Target: 1 refresh with 1 STS call, and one failure for all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _THREADS = 1000
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     results = {}
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
@@ -43,7 +43,7 @@ def run() -> list[Row]:
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     credentials = credentials_of(side)
     begin = threading.Barrier(_THREADS + 1)
@@ -77,7 +77,7 @@ def _read(credentials: Any, begin: threading.Barrier, errors: list[Exception]) -
     begin.wait()
     try:
         credentials.get_frozen_credentials()
-    except Exception as error:  # noqa: BLE001 - that is what is measured
+    except Exception as error:  # noqa: BLE001 - measured
         errors.append(error)
 
 

@@ -1,30 +1,31 @@
-"""A fleet on paper: clusters that are rolled out at once, an STS with a limit, and an outage.
+"""A simulated fleet: clusters whose pods all start at once, an STS with a limit, and an outage.
 
     python -m benchmarks.fleet [--json FILE] [--pods N --processes N [--outage MINUTES] ...]
     python -m benchmarks.fleet --choices
 
-A simulation of discrete events (SimPy): what cannot be measured on two cores. Sides: botocore's
-rules of today, AWS's coming ones (`_coming_rules`), ours, and ours with the cache that a pod's
-processes share. When ours ask is told by the library's own `policy` and `backoff`; a test plays
-outages on its engine too, and compares. Credentials last an hour, each process reads once a second,
-all pods start within 10 s, and STS takes 600 calls a second. An outage is 30 minutes of 503, begun
-at three moments that lie 15 minutes apart: rules that all pods follow in step are hit at one and
-not at another. Chance is seeded: two runs give the same figures.
+A simulation of discrete events (SimPy) shows what cannot be measured on two cores. The sides are
+botocore's rules of today, AWS's planned rules (`_planned_rules`), irsa-creds, and irsa-creds with
+the shared cache. irsa-creds's times come from the library's own `policy` and `backoff`; a test
+runs the same outages on its engine and compares. Credentials last an hour, each process reads once
+a second, all pods start within 10 s, and STS accepts 600 calls a second. An outage is 30 minutes of
+503, which begins at three moments, 15 minutes apart: rules that all pods follow in step suffer at
+one moment and not at another. Random numbers are seeded: two runs give the same figures.
 
-What counts as nothing: for ours and AWS's coming rules, credentials that have expired (the latter
-hand those out); for botocore a read that raises, as in the last 10 minutes each does whose refresh
-fails. `excess` is what pods lack from STS's recovery on; what they lack before is beside it.
+A pod lacks credentials: with irsa-creds and AWS's planned rules, when they have expired (AWS's
+rules serve expired ones); with botocore, when a read raises, as each read does whose refresh fails
+in the last 10 minutes. `excess` is the lack after STS's recovery; the lack before it has its own
+column.
 
 Targets, with 10,000 pods:
-- In a roll-out STS throttles no more calls than botocore's, and the busiest second has no more.
-- Refreshes in bins of a minute over 3 hours have a peak over mean of 1.5 at most (the minute of the
-  start apart).
-- An outage of 30 minutes sees at most twice the calls of AWS's planned SDK refresh rules, and the
-  excess after it is at most 5 % of theirs.
+- In a roll-out, STS throttles no more calls than with botocore, and the busiest second has no more.
+- Refreshes in bins of a minute over 3 hours have a peak over mean of at most 1.5, without the
+  minute of the start.
+- In an outage of 30 minutes there are at most twice the calls of AWS's planned SDK refresh rules,
+  and the excess after it is at most 5 % of theirs.
 
-Where ours is worse, the table says so: in an outage a pod without valid credentials calls STS every
-10 to 20 s, and under AWS's rules up to 5 times every 5 to 10 minutes. That is what the shorter
-excess costs. `--choices` shows the figures from which `policy` has its pauses.
+The table shows where irsa-creds is worse: in an outage, a pod without valid credentials calls STS
+every 10 to 20 s, and under AWS's rules up to 5 times every 5 to 10 minutes. That is the price of
+the smaller excess. `--choices` shows the figures that the pauses in `policy` are based on.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._bench import Row
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
+from benchmarks._planned_rules import PLANNED
 from benchmarks._table import versions
 from benchmarks.fleet_cluster import MINUTE, SHARED, SIDES, Cluster, simulate
 from irsa_creds._engine import policy
@@ -55,19 +56,19 @@ if TYPE_CHECKING:
 __all__ = ["availability", "longest_pauses", "outages", "roll_outs", "run", "throttled_pauses"]
 
 _OUTAGE = 30 * MINUTE
-# A third of the time from one refresh to the next under botocore's and AWS's coming rules.
+# A third of the time between two refreshes under botocore's and AWS's planned rules.
 _MOMENTS = 0.0, 15 * MINUTE, 30 * MINUTE
 _BIG = Cluster(10_000)
 _ROLL_OUTS: tuple[tuple[Cluster, tuple[str, ...]], ...] = (
     (Cluster(100), SIDES[:3]),
     (Cluster(1_000, 16), SIDES),
     (_BIG, SIDES[:3]),
-    # 160,000 processes that go on alone throttle each other for minutes, which takes minutes here.
+    # 160,000 processes without the cache would take minutes to simulate.
     (Cluster(10_000, 16), (SHARED,)),
 )
 _OUTAGES: tuple[tuple[Cluster, tuple[str, ...]], ...] = (
     (Cluster(1_000, 4), SIDES),
-    (_BIG, (COMING, OURS)),
+    (_BIG, (PLANNED, OURS)),
 )
 _WORSE = "here ours is worse"
 _PEAK_OVER_MEAN, _CALLS, _EXCESS = 1.5, 2.0, 0.05
@@ -136,9 +137,9 @@ def outage_of(side: str, cluster: Cluster) -> dict[str, Any]:
 
 
 def availability(pods: int = 30, processes: int = 2) -> dict[str, list[tuple[float, float]]]:
-    """Return for each side minutes of outage, and the share of pod-time with valid credentials.
+    """Return for each side (minutes of outage, share of pod-time with valid credentials).
 
-    The time is the outage and half an hour after it.
+    The time is that of the outage and half an hour after it.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for side in SIDES:
@@ -152,10 +153,10 @@ def availability(pods: int = 30, processes: int = 2) -> dict[str, list[tuple[flo
 
 
 def throttled_pauses(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return the figures of a roll-out: botocore's, and for each pause after a throttled attempt.
+    """Return the figures of a roll-out for botocore and for each pause after throttling.
 
     Args:
-        cluster: what is rolled out.
+        cluster: the cluster.
     """
     found = [{"choice": THEIRS, **simulate(THEIRS, cluster)}]
     for seconds in _FIRST_PAUSES:
@@ -165,13 +166,13 @@ def throttled_pauses(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return for each longest pause with nothing valid the shares of AWS's planned rules.
+    """Return, for each longest pause without credentials, the ratios to AWS's planned rules.
 
     Args:
-        cluster: what has outages of 30 and of 60 minutes.
+        cluster: the cluster, with outages of 30 and of 60 minutes.
     """
     long = {minutes: replace(cluster, outage=minutes * MINUTE) for minutes in (30, 60)}
-    theirs = {minutes: outage_of(COMING, each) for minutes, each in long.items()}
+    theirs = {minutes: outage_of(PLANNED, each) for minutes, each in long.items()}
     found = []
     for bursts in (True, False):
         for seconds in _LONGEST_PAUSES:
@@ -197,7 +198,7 @@ def run() -> list[Row]:
 
 
 def _by_cluster(results: Sequence[dict[str, Any]]) -> list[dict[str, dict[str, Any]]]:
-    """Return for each cluster the figures of each side."""
+    """Return the figures of each side for each cluster."""
     found: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
     for result in results:
         key = result["pods"], result["processes"]
@@ -207,12 +208,12 @@ def _by_cluster(results: Sequence[dict[str, Any]]) -> list[dict[str, dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Rows of one cluster: ours are the figures of who shares, where any does.
+    """Rows of one cluster, with the figures of the shared cache if there are any.
 
     Attributes:
         figures: of each side.
-        happens: what; it stands in the heading.
-        rival: whose figures stand beside ours.
+        happens: what happens, for the heading.
+        rival: the side to compare with.
     """
 
     figures: dict[str, dict[str, Any]]
@@ -220,7 +221,7 @@ class _Comparison:
     rival: str
 
     def row(self, title: str, column: str, most: float | None = None, target: str = "") -> Row:
-        """Return a row; `most` is what ours may come to."""
+        """Return a row; `most` is the limit of irsa-creds's figure."""
         ours = SHARED if SHARED in self.figures else OURS
         theirs = self.figures[self.rival][column] if self.rival in self.figures else None
         mine = self.figures[ours][column]
@@ -237,13 +238,13 @@ class _Comparison:
 
 def _start_rows(figures: dict[str, dict[str, Any]]) -> list[Row]:
     row = _Comparison(figures, "rolled out at once", THEIRS).row
-    # Few pods are not held to it: chance alone makes some minutes busier.
-    is_held = _is_big(figures)
-    target = (_PEAK_OVER_MEAN, f"<= {_PEAK_OVER_MEAN:g}") if is_held else ()
+    # Small clusters have no target, because chance alone makes some minutes busier.
+    has_target = _is_big(figures)
+    target = (_PEAK_OVER_MEAN, f"<= {_PEAK_OVER_MEAN:g}") if has_target else ()
     first = row("refreshes, peak over mean", "peak_over_mean", *target)
 
     def no_more(title: str, column: str) -> Row:
-        is_compared = is_held and THEIRS in figures
+        is_compared = has_target and THEIRS in figures
         return row(title, column, *((figures[THEIRS][column], "<= 1 x") if is_compared else ()))
 
     return [
@@ -255,9 +256,9 @@ def _start_rows(figures: dict[str, dict[str, Any]]) -> list[Row]:
 
 
 def _outage_rows(figures: dict[str, dict[str, Any]]) -> list[Row]:
-    row = _Comparison(figures, f"STS out for 30 min ({COMING} | ours)", COMING).row
-    most = _EXCESS * figures[COMING]["excess"]
-    calls = figures[COMING]["calls_in_outage"]
+    row = _Comparison(figures, f"STS out for 30 min ({PLANNED} | ours)", PLANNED).row
+    most = _EXCESS * figures[PLANNED]["excess"]
+    calls = figures[PLANNED]["calls_in_outage"]
     first = row("pod-seconds without, after it", "excess", most, f"<= {_EXCESS:g} x")
     return [
         replace(first, raw=figures),
@@ -275,8 +276,8 @@ def _name_of(result: dict[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    # Digits after the point say nothing in the larger ones.
-    return f"{value:,.{0 if value >= 10 else 2}f}"  # noqa: PLR2004 - two digits are enough
+    # Larger numbers need no decimals.
+    return f"{value:,.{0 if value >= 10 else 2}f}"  # noqa: PLR2004 - two significant digits
 
 
 def show(title: str, results: Sequence[dict[str, Any]], columns: dict[str, str]) -> None:
@@ -295,19 +296,31 @@ def show(title: str, results: Sequence[dict[str, Any]], columns: dict[str, str])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Simulate the default set, or one cluster; return the exit status."""
+    """Simulate the default clusters, or one cluster; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fleet",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--pods", type=int, help="one cluster of this many")
-    parser.add_argument("--processes", type=int, default=1, help="of each of its pods")
-    parser.add_argument("--reads", type=float, default=1.0, help="in a second, of each process")
-    parser.add_argument("--limit", type=float, default=_BIG.limit, help="of STS, calls in a second")
-    parser.add_argument("--outage", type=float, default=0.0, metavar="MINUTES", help="that STS has")
-    parser.add_argument("--choices", action="store_true", help="figures for other pauses")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    parser.add_argument("--pods", type=int, help="simulate one cluster of N pods", metavar="N")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="processes of each pod", metavar="N"
+    )
+    parser.add_argument(
+        "--reads", type=float, default=1.0, help="reads per second of each process", metavar="N"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=_BIG.limit,
+        help="calls per second that STS accepts",
+        metavar="N",
+    )
+    parser.add_argument(
+        "--outage", type=float, default=0.0, metavar="MINUTES", help="duration of an outage of STS"
+    )
+    parser.add_argument("--choices", action="store_true", help="print figures for other pauses")
     options = parser.parse_args(arguments)
     start = time.monotonic()
     if options.pods:
@@ -317,7 +330,7 @@ def main(arguments: list[str] | None = None) -> int:
         columns = _OF_AN_OUTAGE if cluster.outage else _OF_A_ROLL_OUT
         shown = [("One cluster", [one(side, cluster) for side in SIDES], columns)]
     elif options.choices:
-        shares = f"Outages: shares of {COMING}"
+        shares = f"Outages: shares of {PLANNED}"
         shown = [
             ("Rolled out at once", throttled_pauses(_SMALL), _OF_A_FIRST_PAUSE),
             (shares, longest_pauses(_SMALL), _OF_A_LONGEST_PAUSE),

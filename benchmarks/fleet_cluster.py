@@ -1,4 +1,4 @@
-"""One run of the fleet: a cluster that is rolled out at once, one set of rules, one STS."""
+"""One run of the fleet: a cluster whose pods all start at once, one set of rules, one STS."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import simpy
 
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
-from benchmarks.fleet_rules import Botocore, Coming, Ours, Process
+from benchmarks._planned_rules import PLANNED
+from benchmarks.fleet_rules import Botocore, Ours, PlannedRules, Process
 from benchmarks.fleet_sts import LIMIT, Ledger, Outage, Sts
 
 __all__ = ["HOUR", "MINUTE", "SHARED", "SIDES", "Cluster", "simulate"]
@@ -20,30 +20,30 @@ MINUTE, HOUR = 60.0, 3600.0
 SHARED = f"{OURS}, shared cache"
 _RULES: dict[str, type[Process]] = {
     THEIRS: Botocore,
-    COMING: Coming,
+    PLANNED: PlannedRules,
     OURS: Ours,
     SHARED: Ours,
 }
 #: In the order of the tables.
 SIDES = tuple(_RULES)
-# Once an outage is over: by then nobody waits for anything any more.
+# By this time after an outage, no process waits for credentials any more.
 _AFTERMATH = 30 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What is rolled out, and what happens.
+    """A cluster and its outage.
 
     Attributes:
-        pods: how many.
-        processes: of each pod.
-        reads: in a second, of each process.
+        pods: number of pods.
+        processes: processes of each pod.
+        reads: reads per second of each process.
         roll_out: seconds within which all pods start.
-        limit: of STS, calls in a second.
-        seconds: how long it is looked at; with an outage to half an hour after its end.
-        outage_at: when STS goes out, in seconds from the roll-out.
-        outage: for how many seconds; 0 for none.
-        seed: of chance.
+        limit: calls per second that STS accepts.
+        seconds: length of the simulation; with an outage, until half an hour after its end.
+        outage_at: start of the outage, in seconds.
+        outage: length of the outage in seconds; 0 for none.
+        seed: of the random numbers.
     """
 
     pods: int
@@ -62,7 +62,7 @@ def simulate(side: str, cluster: Cluster) -> dict[str, Any]:
 
     Args:
         side: one of `SIDES`.
-        cluster: what is rolled out.
+        cluster: the cluster.
     """
     outage = None
     seconds = cluster.seconds
@@ -71,14 +71,14 @@ def simulate(side: str, cluster: Cluster) -> dict[str, Any]:
         seconds = outage.end + _AFTERMATH
     ledger = Ledger(seconds, outage)
     env = simpy.Environment()
-    everyone = _roll_out(side, cluster, env, Sts(ledger, cluster.limit, outage), ledger)
-    # Nothing here is garbage before the end, and looking for it takes half of the time.
+    processes = _roll_out(side, cluster, env, Sts(ledger, cluster.limit, outage), ledger)
+    # There is no garbage before the end, and collecting takes half of the time.
     gc.disable()
     try:
         env.run(until=seconds)
     finally:
         gc.enable()
-    for process in everyone:
+    for process in processes:
         process.end()
     return {"side": side, **asdict(cluster), **ledger.result()}
 
@@ -86,22 +86,22 @@ def simulate(side: str, cluster: Cluster) -> dict[str, Any]:
 def _roll_out(
     side: str, cluster: Cluster, env: simpy.Environment, sts: Sts, ledger: Ledger
 ) -> list[Process]:
-    chance = Random(cluster.seed)
+    random = Random(cluster.seed)
     number = 1 if side == SHARED else cluster.processes
-    everyone: list[Process] = []
+    processes: list[Process] = []
     for _ in range(cluster.pods):
-        starts_at = chance.uniform(0, cluster.roll_out)
+        starts_at = random.uniform(0, cluster.roll_out)
         for _ in range(number):
             process = _RULES[side](
                 env,
                 sts,
                 ledger,
-                chance,
+                random,
                 starts_at=starts_at,
-                # Any of a pod's readers finds that there is nothing.
+                # With the shared cache, the reads of all processes count for the one.
                 reads=cluster.reads * cluster.processes / number,
                 pods=1 / number,
             )
             env.process(process.live())
-            everyone.append(process)
-    return everyone
+            processes.append(process)
+    return processes

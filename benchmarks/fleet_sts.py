@@ -1,8 +1,8 @@
-"""The fleet's STS: answers within a limit or not at all, and keeps the books.
+"""The fleet's STS: responds within a limit, or not at all, and records the calls.
 
-The bucket refills all the time, holds one second's worth, and a call that is refused takes nothing
-out of it. The default is STS's quota of 600 requests per second for an account in a region
-(source: IAM user guide, "IAM and AWS STS quotas").
+A token bucket refills continuously and contains one second's worth; a throttled call takes nothing
+from it. The default is STS's quota of 600 requests per second for an account in a region (source:
+IAM user guide, "IAM and AWS STS quotas").
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from irsa_creds._exchange import advice
 __all__ = ["LATENCY", "LIMIT", "Ledger", "Outage", "Sts"]
 
 LIMIT = 600.0
-#: Seconds until the answer is there, whatever it is.
+#: Seconds until any response.
 LATENCY = 0.05
 _BIN = 60.0
 
 
 def _failure(code: str, status: int) -> Failure:
-    """Return what the library makes of an answer."""
+    """Return the library's failure for an error."""
     meaning = advice.meaning(code, "", status)
     return Failure(
         kind="exchange",
         code=code,
-        message=f"STS answered {code}.",
+        message=f"STS returned {code}.",
         retryable=meaning.retryable,
         throttled=meaning.throttled,
         attempts=meaning.attempts,
@@ -41,7 +41,7 @@ THROTTLED = _failure("Throttling", 400)
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """When STS answers 503 to everybody: from one second to another."""
+    """A time in which STS returns 503 to all calls."""
 
     start: float
     end: float
@@ -50,16 +50,16 @@ class Outage:
         return self.start <= now < self.end
 
     def overlap(self, since: float, until: float) -> float:
-        """Return the seconds of a span that lie in it."""
+        """Return the seconds of a span that lie in the outage."""
         return max(0.0, min(until, self.end) - max(since, self.start))
 
 
 class Ledger:
-    """What a run comes to.
+    """Figures of one run.
 
     Args:
-        seconds: how long it is.
-        outage: the one that it has; None for none.
+        seconds: length of the run.
+        outage: the outage, or None.
     """
 
     def __init__(self, seconds: float, outage: Outage | None) -> None:
@@ -70,26 +70,26 @@ class Ledger:
         self.calls_in_outage = 0
         #: First reads of a process that raise.
         self.failed_starts = 0
-        #: Pod-seconds without valid credentials: from a start to the first, in the outage, after.
+        #: Pod-seconds without valid credentials: before, in and after the outage.
         self.lacking_at_start = self.lacking_in_outage = self.excess = 0.0
 
     def called(self, now: float) -> None:
-        """Take note of a call."""
+        """Record a call."""
         self._calls[int(now)] += 1
         if self._outage is not None and now in self._outage:
             self.calls_in_outage += 1
 
     def refreshed(self, now: float) -> None:
-        """Take note of one that brought new credentials to who had some before."""
+        """Record a call that returned credentials to a process that had some before."""
         self._refreshes[int(now / _BIN)] += 1
 
     def lacked(self, since: float, until: float, pods: float) -> None:
-        """Take note that a reader would have had nothing valid.
+        """Record a time without valid credentials.
 
         Args:
-            since: the instant from which on.
-            until: the instant until which.
-            pods: whose reader: a process is a part of one.
+            since: start of the time.
+            until: end of the time.
+            pods: the share of a pod that lacks them.
         """
         outage = self._outage or Outage(float("inf"), float("inf"))
         self.lacking_in_outage += pods * outage.overlap(since, until)
@@ -98,7 +98,7 @@ class Ledger:
 
     def result(self) -> dict[str, Any]:
         """Return the figures."""
-        # The minute of the cold start is counted apart: there is no refresh in it.
+        # The first minute has only cold starts, and no refresh.
         bins = self._refreshes[1:-1]
         seconds = sorted(self._calls[:-1])
         mean_of_bins = sum(bins) / len(bins)
@@ -119,12 +119,12 @@ class Ledger:
 
 
 class Sts:
-    """Answers.
+    """STS with a limit and an outage.
 
     Args:
-        ledger: where every call is written down.
-        limit: calls in a second; what is beyond is throttled.
-        outage: in which everybody gets 503.
+        ledger: records every call.
+        limit: calls per second; more are throttled.
+        outage: the outage, or None.
     """
 
     def __init__(self, ledger: Ledger, limit: float, outage: Outage | None) -> None:
@@ -135,15 +135,15 @@ class Sts:
         self._filled_at = 0.0
 
     def is_out(self, now: float) -> bool:
-        """Whether everybody gets 503."""
+        """Return whether STS returns 503."""
         return self._outage is not None and now in self._outage
 
-    def ask(self, now: float, *, refresh: bool) -> Failure | None:
-        """Return None for new credentials, or why there are none.
+    def call(self, now: float, *, refresh: bool) -> Failure | None:
+        """Return None for new credentials, else the failure.
 
         Args:
             now: the instant.
-            refresh: whether who asks had some before.
+            refresh: whether the caller had credentials before.
         """
         self._ledger.called(now)
         if self.is_out(now):

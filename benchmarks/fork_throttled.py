@@ -1,11 +1,11 @@
 """A process forks during its first refresh, on a CPU that it shares with 16 busy processes.
 
-A pod with a CPU limit is as slow: what takes 0.2 s elsewhere takes seconds there, imports and the
-first connection to STS too, and a child inherits them as they are at that moment. One thread gets
-the first credentials (ours from `irsa_creds.provider()`: nothing of botocore is imported yet);
-meanwhile the main thread forks, again and again. When it has ended with that the busy processes end
-as well, and each child reads once what its parent was about to get, as the workers of a preloaded
-server do. A child that has neither credentials nor an error after 10 s hangs.
+A pod with a CPU limit is as slow: imports and the first connection to STS take seconds instead of
+0.2 s, and a child inherits them half done. One thread gets the first credentials (irsa-creds with
+`irsa_creds.provider()`, which imports nothing of botocore before); meanwhile the main thread forks
+again and again. Then the busy processes end, and each child reads once what its parent was about to
+get, as the workers of a preloaded server do. A child without credentials or an error after 10 s
+hangs.
 
 Target: all children have credentials.
 """
@@ -32,7 +32,7 @@ _SPIN = "import sys, time\nend = time.monotonic() + 120\nwhile time.monotonic() 
 
 
 def run() -> list[Row]:
-    """Measure, one process after the other."""
+    """Measure one process after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         results = {side: _forked(side, pod) for side in (THEIRS, OURS)}
@@ -46,7 +46,7 @@ def run() -> list[Row]:
 
 
 def _forked(side: str, pod: Pod) -> dict[str, int]:
-    """Return how many children there were, and what became of them."""
+    """Return the number of children, and of those that failed or hung."""
     found = {"forks": 0, "failed": 0, "hung": 0}
     for _ in range(_PROCESSES):
         with children(Child("benchmarks._forking", side, (), pod)) as (child,):
@@ -77,5 +77,5 @@ def _busy_cpu() -> Iterator[None]:
 
 
 def _cpu() -> int:
-    """Return the CPU on which all of this happens: others of the machine stay free."""
+    """Return the CPU for all processes; the machine's other CPUs stay free."""
     return max(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""64 sessions of one process look for credentials at once, in 32 threads. Target: 1 STS call."""
+"""64 sessions of one process request credentials at once, in 32 threads. Target: 1 STS call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SESSIONS, _THREADS = 64, 32
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     seconds = {}
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
@@ -31,7 +31,7 @@ def run() -> list[Row]:
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     ready()
     start = time.perf_counter()
     with ThreadPoolExecutor(_THREADS) as pool:

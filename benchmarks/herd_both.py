@@ -1,6 +1,6 @@
-"""64 sessions of both colours look for credentials at once: 32 botocore, 32 aiobotocore on 4 loops.
+"""64 sync and async sessions request credentials at once: 32 botocore, 32 aiobotocore on 4 loops.
 
-Each botocore session is asked in a thread of its own, each aiobotocore session in a task; none has
+Each botocore session is read in a thread of its own, each aiobotocore session in a task; none has
 credentials yet. Target: 1 STS call, and one key for all.
 """
 
@@ -21,7 +21,7 @@ _SESSIONS, _LOOPS = 32, 4
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         seconds = {side: measured("benchmarks.herd_both", side, (), pod) for side in (THEIRS, OURS)}
@@ -34,7 +34,7 @@ def run() -> list[Row]:
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     loops = [new_loop() for _ in range(_LOOPS)]
     ready()
     start = time.perf_counter()

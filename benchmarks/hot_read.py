@@ -1,9 +1,9 @@
-"""One read of valid credentials, through the credentials object's `get_frozen_credentials`.
+"""One read of valid credentials with `get_frozen_credentials`.
 
-Sync in a tight loop, and async in a tight loop of `await`s on one event loop. Both sides live in
-one process and are timed in turn, so that whatever slows the machine slows both; medians of many
-rounds. Targets: 50 times as fast as botocore and 35 times as fast as aiobotocore; on Python 3.14,
-which made their code faster, 36 and 28 times.
+Sync reads run in a tight loop, async ones in a tight loop of `await`s on one event loop. Both sides
+run in one process and are timed in turn, so that whatever slows the machine slows both; medians of
+many rounds. Targets: 50 times as fast as botocore and 35 times as fast as aiobotocore; on Python
+3.14, which made their code faster, 36 and 28 times.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _row(what: str, rounds: list[list[float]], least: int) -> Row:
 
 
 def main() -> None:
-    """Be the child."""
+    """Run the child."""
     reads = [credentials_of(side).get_frozen_credentials for side in (THEIRS, OURS)]
     for read in reads:
         read()

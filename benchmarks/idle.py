@@ -1,6 +1,6 @@
-"""What it costs to have it, and not to use it: threads at import, CPU while nobody reads.
+"""The cost of irsa-creds without reads: threads at import, CPU time while no caller reads.
 
-Target: no thread of ours, and less than 100 µs of CPU in a second.
+Target: no thread of irsa-creds, and less than 100 µs of CPU time in a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks._bench import Row, measured, pod_for, ready
 from benchmarks._measure import OURS
 
 _SECONDS = 8.0
-# Microseconds of CPU in a second: what the clock itself and one wake-up cost.
+# Microseconds of CPU time in a second, about the cost of the clock and one wake-up.
 _NOTHING = 100.0
 
 
@@ -38,9 +38,9 @@ def run() -> list[Row]:
 
 
 def main() -> None:
-    """Be the child."""
+    """Run the child."""
     ready()
-    import botocore.session  # noqa: PLC0415 - after the measuring has begun
+    import botocore.session  # noqa: PLC0415 - part of the measurement
 
     import irsa_creds  # noqa: PLC0415
 

@@ -1,18 +1,18 @@
 """How late an event loop is while credentials are refreshed: the largest gap of a 1 ms ticker.
 
-A task sleeps 1 ms again and again on a loop on which aiobotocore's credentials are read every 5 ms;
-the largest oversleep of a span in which a refresh happens is compared with that of a span of the
-same length right before, in which none does. Refreshes are forced by the usual trick, an expiry in
-the past; STS takes 50 ms. Credentials last 800 s, for aiobotocore keeps longer ones in a cache of
-its own and would not ask STS; its refresh windows are in proportion. The first fetch of a process
-is a row of its own, each in a new process: with all that a flight imports, and with the loading of
-botocore's endpoint rules, which the sandbox's custom endpoint would spare ours.
+A task sleeps 1 ms again and again on a loop where aiobotocore's credentials are read every 5 ms.
+The largest oversleep of a span with a refresh is compared with that of a span of the same length
+right before, without a refresh. An expiry in the past forces each refresh; STS takes 50 ms.
+Credentials last 800 s, because aiobotocore caches longer ones and would not call STS; its refresh
+windows are in proportion. The first fetch has a row of its own, each in a new process: with all
+that a refresh imports, and with botocore's endpoint rules, which the sandbox's custom endpoint
+would skip for irsa-creds.
 
-The figures are medians of many differences: one span in some has a gap of the machine's own in it,
-with a refresh or without. So the note has the worst gap of all, and the worst that the process
-caused itself ("own"): a gap counts there for no more than the CPU time that the process used in it,
-which is what a thread of ours that holds the interpreter, or code on the loop, would use up; first
-theirs, then ours. Target: a refresh adds no more than half of what it adds with aiobotocore's own.
+The figures are medians of many differences, because some spans contain a gap of the machine's, with
+a refresh or without. So the note has the worst gap of all, and the worst that the process caused
+itself ("own"), first aiobotocore's, then irsa-creds's: there a gap counts for at most the CPU time
+that the process used in it, as a thread that holds the interpreter, or code on the loop, would.
+Target: a refresh adds at most half of what it adds with aiobotocore's own provider.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def run() -> list[Row]:
 
 
 def _row(what: str, spans: dict[str, list[list[float]]]) -> Row:
-    """Return what a refresh adds to the largest gap, from gaps: without it, with it, by itself."""
+    """Return what a refresh adds to the largest gap, from gaps without it and with it."""
     theirs, ours = (median_of([gap - usual for usual, gap, _ in each]) for each in spans.values())
     usual = median_of([usual for usual, _, _ in spans[OURS]])
     worst, own = (
@@ -75,7 +75,7 @@ def _row(what: str, spans: dict[str, list[list[float]]]) -> Row:
 
 
 def main(side: str, refreshes: int) -> None:
-    """Be the child: the gaps of the first fetch, then those of as many refreshes."""
+    """Run the child: print the gaps of the first fetch, then of the refreshes."""
     scale_windows(_LIFETIME)
     ready()
     print(json.dumps(asyncio.run(_main(side, refreshes))))
@@ -101,10 +101,10 @@ async def _main(side: str, refreshes: int) -> list[list[float]]:
 
 async def _first(credentials: Any) -> None:
     if engine_of(credentials) is not None:
-        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - the flight imports it, too
+        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - a refresh imports it too
 
         config = credentials.provider._config  # noqa: SLF001
-        # On another thread, as in a flight.
+        # On another thread, as in a refresh.
         await asyncio.to_thread(endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()
 
@@ -120,9 +120,9 @@ async def _read(credentials: Any) -> None:
 
 
 async def _largest_gap(seconds: float) -> tuple[float, float]:
-    """Return the most that a tick of 1 ms came late in that time, in milliseconds.
+    """Return the largest lateness of a 1 ms tick, in milliseconds.
 
-    And the most of that for which this process was busy itself.
+    The second figure is the largest part for which this process was busy itself.
     """
     largest = own = 0.0
     now, used = time.perf_counter(), time.process_time()

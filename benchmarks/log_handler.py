@@ -1,9 +1,9 @@
 """A log handler on the root logger reads credentials, as one that ships logs to AWS does.
 
-It reads at DEBUG, with the usual guard against the log lines of that read. `logging` holds the
+It reads at DEBUG, with the usual guard against the log lines of its own read. `logging` holds the
 handler's lock meanwhile, so a thread that logs waits for the read, and a read that waits for such a
-thread never ends. STS takes 50 ms. Measured: the first line of a program, whose handler gets the
-first credentials of the process.
+thread never ends. STS takes 50 ms. The figure is the time of a program's first log line, whose
+handler gets the first credentials of the process.
 
 Target: under a second, with credentials.
 """
@@ -24,12 +24,12 @@ from benchmarks._sessions import credentials_of
 from irsa_creds.testing import Sandbox
 
 _LATENCY, _MOST = 0.05, 1.0
-# Longer than a caller waits for a refresh.
+# More seconds than a caller waits for a refresh.
 _HANG = 40.0
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         sandbox.faults.latency = _LATENCY
@@ -55,11 +55,11 @@ def run() -> list[Row]:
 
 
 class _Shipper(logging.Handler):
-    """Reads credentials for each line, but for lines of that read itself.
+    """Reads credentials for each line, except for lines of that read.
 
     Args:
-        credentials: what it reads.
-        found: where it writes the error of its last read.
+        credentials: the credentials object.
+        found: gets the error of the last read.
     """
 
     def __init__(self, credentials: Any, found: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class _Shipper(logging.Handler):
         self._here.is_busy = True
         try:
             self._credentials.get_frozen_credentials()
-        except Exception as error:  # noqa: BLE001 - that is what is measured
+        except Exception as error:  # noqa: BLE001 - measured
             self._found["error"] = type(error).__name__
         else:
             self._found["error"] = ""
@@ -84,7 +84,7 @@ class _Shipper(logging.Handler):
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     credentials = credentials_of(side)
     ready()
     found: dict[str, Any] = {"error": f"none after {_HANG:g} s"}
@@ -95,7 +95,7 @@ def main(side: str) -> None:
     program.join(_HANG)
     found["seconds"] = time.perf_counter() - start
     print(json.dumps(found), flush=True)
-    # Some may hang for ever.
+    # Some may hang forever.
     os._exit(0)
 
 

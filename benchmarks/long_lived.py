@@ -1,9 +1,9 @@
-"""Credentials as AWS gives them: 900 s, of which 590 are left, and STS is down for 15 s.
+"""Credentials of 900 s with 590 s left, while STS is down for 15 s.
 
-botocore's refresh windows are its own, unscaled: 590 s are in the mandatory one. Nobody waits 310 s
-for that: on both sides the credentials are dated back by 310 s once they are there, and ours are
-told to refresh at once, which is the hardest that chance could have brought. A thread reads, and in
-a process of its own a task. Target: no error, and 1 to 8 STS calls.
+botocore's refresh windows are unscaled: 590 s are in the mandatory one. To save waiting 310 s, the
+bench dates the credentials of both sides back by 310 s, and makes irsa-creds's refresh due
+immediately, which is the hardest case. A thread reads, and in a process of its own a task. Target:
+no error, and 1 to 8 STS calls.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _rows(kind: str, theirs: dict[str, float], ours: dict[str, float]) -> list[R
             ours["errors"],
             "0",
             ours["errors"] == 0,
-            # What hangs at the end is a read, and no error yet.
+            # A read that hangs at the end is not an error yet.
             f"of {theirs['reads']:.0f} ({theirs['hung']:.0f} hung) and {ours['reads']:.0f} reads",
             raw={THEIRS: theirs, OURS: ours},
         ),

@@ -1,8 +1,8 @@
-"""10,000 tenants of one process, each an identity of its own.
+"""10,000 tenants of one process, each with its own identity.
 
-`calls`: each is read once, then 200 are in use. Counted over a lifetime, once whoever was read only
-once has had the last refresh that this brings: requests to STS by tenant. `read`: what a read costs
-with one identity registered, and then with 10,000 that are all kept.
+`calls`: each is read once, then 200 are in use. The figure is the number of requests to STS by
+tenant over a lifetime, after the last refresh of tenants that were read only once. `read`: the cost
+of a read with one identity, and with 10,000 that are all kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from irsa_creds.testing import Sandbox
 
 _IDENTITIES, _IN_USE, _KEPT = 10_000, 200, 1_024
 _LIFETIME, _PAUSE = 12.0, 0.25
-# A tenth of what they would take, were they all kept.
+# A tenth of the calls if all identities were kept.
 _MOST_MEGABYTES = 25.0
 _ROUNDS, _READS, _AS_FAST = 15, 20_000, 1.2
 
@@ -106,7 +106,7 @@ def _rows_of_reads(alone: float, among_many: float) -> list[Row]:
 
 
 def main(mode: str) -> None:
-    """Be the child."""
+    """Run the child."""
     _await_go()
     print(json.dumps(_calls() if mode == "calls" else _read()))
 
@@ -116,7 +116,7 @@ def _calls() -> dict[str, float]:
     _read_each(range(_KEPT))
     gc.collect()
     before = _resident()
-    # From here on those in use are read again and again.
+    # From here on the identities in use are read again and again.
     for start in range(_KEPT, _IDENTITIES, _IN_USE):
         _read_each(range(start, min(start + _IN_USE, _IDENTITIES)))
         _read_each(in_use)

@@ -1,8 +1,8 @@
-"""What the credentials of one more session cost in memory, over a session with static keys.
+"""The memory of one more session's credentials, compared with a session with static keys.
 
-Each kind of session is made in a process of its own, some first and then many more, all kept; those
-of aiobotocore on one event loop. By the process's resident memory: what OpenSSL and the like
-allocate counts too. Target: < 20 kB, in both colours.
+Each kind of session is created in a process of its own, some first and then many more, which are
+all kept; those of aiobotocore on one event loop. The figure is the process's resident memory, so
+what OpenSSL and others allocate counts too. Target: < 20 kB, sync and async.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 _STATIC = "static"
-# Ours are so small that only many of them can be seen in pages of 4 kB.
+# irsa-creds's sessions are so small that only many of them are visible in pages of 4 kB.
 _SESSIONS = {THEIRS: 20, OURS: 200, _STATIC: 200}
 _FIRST = 5
 _MOST = 20.0
@@ -54,7 +54,7 @@ def _row(colour: str, pod: Pod) -> Row:
 
 
 def main(side: str, colour: str) -> None:
-    """Be the child."""
+    """Run the child."""
     ready()
     session = _aio_session if colour == "aiobotocore" else _session
     print(json.dumps(asyncio.run(_measure(session, side))))
@@ -79,7 +79,7 @@ async def _session(side: str) -> tuple[object, ...]:
 
 
 async def _aio_session(side: str) -> tuple[object, ...]:
-    from aiobotocore.session import AioSession  # noqa: PLC0415 - the other colour goes without
+    from aiobotocore.session import AioSession  # noqa: PLC0415 - not in the sync child
 
     session = AioSession()
     if side == OURS:

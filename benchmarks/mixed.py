@@ -1,14 +1,14 @@
-"""16 threads and 200 tasks on 2 event loops read across refreshes, STS taking 0.5 s to answer.
+"""16 threads and 200 tasks on 2 event loops read across refreshes, while STS takes 0.5 s.
 
-Per side one process with three sessions: the threads', and one of each loop. Both sides run at the
-same time against one STS; credentials last 8 s, botocore's refresh windows are in proportion. What
-is counted are reads that wait > 50 ms for credentials: one per refresh and session there; target
-here: none, and no error.
+Each side is one process with three sessions: that of the threads, and one for each loop. Both sides
+run at the same time with one STS; credentials last 8 s, and botocore's refresh windows are in
+proportion. The figure is the number of reads that wait > 50 ms for credentials: one per refresh and
+session with botocore. Target: none, and no error.
 
-A loop with 100 tasks on a machine of two cores may be late for reasons that are not credentials.
-So tasks are paced (a read each 0.1 s, out of step: 1,000 a second on a loop, some microseconds
-each), and what the loop's own 10 ms ticker overslept is taken off the waits at that time, as what
-a thread's ticker overslept is off those of the threads; on both sides alike.
+On two cores, a loop with 100 tasks may be late for reasons other than credentials. So tasks read
+every 0.1 s, out of step (1,000 reads a second on a loop, some microseconds each), and what the
+loop's own 10 ms ticker overslept is subtracted from the waits of that time; for threads, a thread's
+ticker does it. This is the same on both sides.
 """
 
 from __future__ import annotations

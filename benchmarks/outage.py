@@ -1,12 +1,12 @@
-"""STS breaks down as soon as credentials of 30 s are there, and is back after 20 s.
+"""STS fails as soon as credentials of 30 s are there, and recovers after 20 s.
 
-Of each side a process reads in 4 threads, and one in 20 tasks on an event loop. On botocore's and
-aiobotocore's side the refresh windows are once as they are: 30 s lie in them from the beginning, as
-the last 10 minutes of an hour's credentials do, which is "the same place". And once they are in
-proportion (7.5 and 5 s), which puts the refresh behind the end of this outage: nothing of it is
-seen then, and the note says so. All six read at the same time.
+Each side has a process that reads in 4 threads, and one that reads in 20 tasks on an event loop. On
+botocore's and aiobotocore's side, the refresh windows are first unscaled: 30 s lie in them from the
+beginning, as the last 10 minutes of an hour's credentials do, which the table calls "the same
+place". Then they are in proportion (7.5 and 5 s), which puts the refresh after the end of this
+outage, and the note says so. All six processes read at the same time.
 
-Target: no error, no read > 50 ms, and 1 to 9 STS calls in all (refused: 1 to 5).
+Target: no error, no read > 50 ms, and 1 to 9 STS calls in all (AccessDenied: 1 to 5).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_CALLS, _MOST_REFUSED = 9, 5
 
 
 def run(mode: str) -> list[Row]:
-    """Measure one kind of outage: one of `OUTAGES`, "Throttling", or the code of a refusal."""
+    """Measure one kind of outage: one of `OUTAGES`, "Throttling", or another error code."""
     plans = {
         f"{side}-{kind}": replace(plan, scaled=side != THEIRS)
         for kind, plan in _READERS.items()
@@ -60,7 +60,7 @@ def run(mode: str) -> list[Row]:
 
 
 def _break(sandbox: Sandbox, mode: str) -> tuple[str, int]:
-    """Break STS; return that in words, and how many calls are then right."""
+    """Break STS; return a description and the allowed numbers of calls."""
     if mode in OUTAGES:
         sandbox.faults.outage = mode
         return f"STS down ({mode})", _MOST_CALLS

@@ -1,15 +1,15 @@
-"""STS breaks down for 12 s when credentials of an hour are fresh, in the refresh window, or ending.
+"""STS fails for 12 s while credentials of an hour are new, in the refresh window, or expiring.
 
     python -m benchmarks outages-500 outages-refused outages-throttled outages-black-hole ...
 
-Nobody waits for that: on each side they are dated back once they are there, so that 50 minutes, 13
-minutes (botocore's and AWS's coming rules' advisory window) or 60 s are left, and all windows are
-as they are. Ours are told to refresh at once, which is the hardest that chance could have brought,
-and the others do what their windows say: of those that find fresh ones, ours alone call STS. Of
-each side two threads read, and ten tasks on an event loop (AWS's coming rules, a model: threads
-only). All five processes read at the same time.
+To save waiting, the bench dates the credentials of each side back, so that 50 minutes, 13 minutes
+(in the advisory window of botocore and of AWS's planned rules) or 60 s are left; all windows are
+unscaled. irsa-creds's refresh is due immediately, which is the hardest case, and the others follow
+their windows: with new credentials, only irsa-creds calls STS. Each side has two threads and ten
+tasks on an event loop that read (AWS's planned rules, a model: threads only). All five processes
+read at the same time.
 
-Target: no read that fails, and none > 50 ms.
+Target: no failed read, and no read > 50 ms.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks._bench import Row, calls_of, pod_for, readers
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import LIMIT, OURS, THEIRS
+from benchmarks._planned_rules import PLANNED
 from benchmarks._readers import Plan
 from irsa_creds.testing import OUTAGES, Sandbox
 
@@ -30,17 +30,17 @@ __all__ = ["run"]
 
 _LIFETIME = 3600.0
 _OUTAGE, _SECONDS = 12.0, 15.0
-#: Seconds left when it begins.
+#: Seconds left when the outage begins.
 _BEGINNINGS = {"fresh": 3000.0, "in the refresh window": 780.0, "60 s before the end": 60.0}
 _READERS = {
     "threads": {"threads": 2, "pause": 0.1},
     "tasks": {"tasks": 10, "pause": 0.5},
 }
-_SIDES = {"threads": (THEIRS, OURS, COMING), "tasks": (THEIRS, OURS)}
+_SIDES = {"threads": (THEIRS, OURS, PLANNED), "tasks": (THEIRS, OURS)}
 
 
 def run(mode: str) -> list[Row]:
-    """Measure one kind of outage: one of `OUTAGES`, or the code of an error that STS answers."""
+    """Measure one kind of outage: one of `OUTAGES`, or STS's error code."""
     with Sandbox() as sandbox:
         sandbox.lifetime = _LIFETIME
         pod = pod_for(sandbox)
@@ -54,14 +54,14 @@ def run(mode: str) -> list[Row]:
 
 
 def _measure(sandbox: Sandbox, pod: Pod, mode: str, left: float) -> dict[str, dict[str, float]]:
-    """Return what the readers of each side met."""
+    """Return the counts of each side's reads."""
     plans = {
         f"{side}-{kind}": Plan(
             lifetime=_LIFETIME,
             seconds=_SECONDS,
             scaled=False,
             aged=_LIFETIME - left,
-            **how,  # type: ignore[arg-type]  # a number each
+            **how,  # type: ignore[arg-type]  # all are numbers
         )
         for kind, how in _READERS.items()
         for side in _SIDES[kind]
@@ -87,8 +87,8 @@ def _rows(where: str, results: dict[str, dict[str, float]]) -> list[Row]:
         return sum(results[f"{side}-{kind}"][name] for kind in _READERS)
 
     def row(what: str, name: str, target: str = "") -> Row:
-        ours, coming = total(OURS, name), results[f"{COMING}-threads"]
-        note = f"{COMING}, threads alone: {coming[name]:,.0f}"
+        ours, coming = total(OURS, name), results[f"{PLANNED}-threads"]
+        note = f"{PLANNED}, threads alone: {coming[name]:,.0f}"
         if name == "bad":
             note += f" of {coming['reads']:,.0f}"
             note = f"of {total(THEIRS, 'reads'):,.0f} and {total(OURS, 'reads'):,.0f}; {note}"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
+from benchmarks._planned_rules import PLANNED
 from benchmarks.fleet_cluster import SHARED
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _THICK: dict[str, Any] = {"linewidth": 3.2, "markersize": 8}
 _THIN: dict[str, Any] = {"linewidth": 1.6, "markersize": 4, "linestyle": (0, (4, 3))}
 _STYLES: dict[str, dict[str, Any]] = {
     THEIRS: {"color": "#d1495b", "marker": "o", "label": "botocore", **_THICK},
-    COMING: {"color": "#edae49", "marker": "s", "label": "AWS's planned rules", **_THIN},
+    PLANNED: {"color": "#edae49", "marker": "s", "label": "AWS's planned rules", **_THIN},
     OURS: {"color": "#30638e", "marker": "^", "label": "irsa-creds", **_THICK},
     SHARED: {"color": "#00a896", "marker": "D", "label": "irsa-creds, shared cache", **_THIN},
 }

@@ -1,10 +1,11 @@
-"""Chaos in a pod: 32 processes share a cache for 60 s, and everything goes wrong.
+"""Chaos in a pod: 32 processes share a cache for 60 s, while everything goes wrong.
 
-Some are killed (SIGKILL, and others started) or stopped for a while, find the disk full, the
-directory removed, entries torn, overwritten, or replaced by a FIFO or a link. Credentials last
-12 s: there are refreshes all the time. It is the tests' own chaos, as a program.
+Processes are killed (SIGKILL, and others started) or stopped for a while. They find the disk full,
+the directory removed, and entries truncated, overwritten, or replaced by a FIFO or a link.
+Credentials last 12 s, so there are refreshes all the time. The program is that of the tests.
 
-Targets: no credentials that STS did not give to that role or that had ended, and no failed read.
+Targets: no credentials that STS did not return for the role or that had expired, and no failed
+read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks._measure import clean_environ
 
 _PROGRAM = Path(__file__).parent.parent / "tests" / "shared_cache" / "chaos.py"
 _PROCESSES, _SECONDS = 32, 60
-# Starting and ending included.
+# Including start and end.
 _MOST_SECONDS = 2.0 * _SECONDS + 60
 _ENDS = 30.0
 
@@ -72,7 +73,7 @@ def _let_it_reign() -> dict[str, Any]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # An interrupt at first: it ends its own processes then.
+    # SIGINT first, so that the program ends its own processes.
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_ENDS)

@@ -1,10 +1,10 @@
 """16 processes of a pod, 4 sessions in each, start cold together, and refresh three times.
 
-Ours share a cache in a directory; botocore's own provider has nothing to share. Each session is
-read by a thread of its own until it has seen 4 keys, so the refreshes that are counted are as many
-on both sides, whatever their time: botocore's windows are scaled to the lifetime, and the lifetimes
-differ, as botocore refreshes 64 sessions at once after three quarters of one, and ours after
-two fifths to a half. Targets: 1 STS call for the start, and at most 4 in all.
+irsa-creds's processes share a cache in a directory; botocore's own provider shares nothing. A
+thread reads each session until it has seen 4 keys, so both sides have the same number of refreshes,
+whatever their time. botocore's windows are scaled to the lifetime. The lifetimes differ, because
+botocore refreshes 64 sessions at once after three quarters of a lifetime, and irsa-creds after two
+fifths to a half. Targets: 1 STS call for the start, and at most 4 in all.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _PROCESSES, _SESSIONS, _REFRESHES = 16, 4, 3
 _ALL = _PROCESSES * _SESSIONS
 _LIFETIMES = {THEIRS: 8.0, OURS: 24.0}
-# In lifetimes: some more than what both need.
+# In lifetimes, a little more than both sides need.
 _MOST = 4.0
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         results = {side: _measured(sandbox, pod, side) for side in (THEIRS, OURS)}
@@ -78,7 +78,7 @@ def _measured(sandbox: Sandbox, pod: Pod, side: str) -> dict[str, int]:
 
 
 def _reports(side: str, plan: Crowd, pod: Pod) -> list[dict[str, Any]]:
-    """Let a pod run with a cache that was not there before."""
+    """Run a pod with a new cache."""
     with tempfile.TemporaryDirectory() as folder:
         child = crowd(side, plan, pod, str(Path(folder) / "cache"))
         with children(child):

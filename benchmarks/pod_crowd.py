@@ -1,10 +1,10 @@
-"""A child that is a whole pod: it forks processes that read credentials, beginning together.
+"""A child that is a whole pod: it forks processes that read credentials and begin together.
 
     python -m benchmarks.pod_crowd SIDE PLAN
 
-It says that it is ready when all processes are, and begins upon a line on standard input. With
-`plan.announced` it then prints the id of the first process that asks STS. At the end it prints what
-each process met. The processes end with it, whatever happens, stopped ones as well.
+It prints a line when all processes are ready, and begins after a line on standard input. With
+`plan.announced` it then prints the id of the first process that calls STS. At the end it prints
+the result of each process. The processes, stopped ones too, end with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Crowd", "crowd"]
 
 _PR_SET_PDEATHSIG = 1
-# Seconds for starting, and for reads that take long.
+# Seconds for the start and for slow reads.
 _MOST_OVER = 120
 
 
@@ -40,13 +40,13 @@ class Crowd:
     """How the processes read.
 
     Attributes:
-        processes: how many.
-        seconds: for how long at most; 0 is one read.
-        sessions: of botocore in each process, and as many threads: each reads one.
-        keys: a thread stops once it has seen so many; 0 is never.
-        pause: after each read, in seconds.
-        lifetime: that botocore's refresh windows are scaled to; 0 is not.
-        announced: whether the first process to ask STS is told of, which is then not waited for.
+        processes: number of processes.
+        seconds: longest duration; 0 is one read.
+        sessions: botocore sessions in each process, each with a thread that reads it.
+        keys: number of keys after which a thread stops; 0 is never.
+        pause: seconds after each read.
+        lifetime: lifetime to scale botocore's refresh windows to; 0 does not scale.
+        announced: whether to print the first process that calls STS, whose end is not awaited.
     """
 
     processes: int
@@ -61,19 +61,19 @@ class Crowd:
         return json.dumps(asdict(self))
 
 
-def crowd(side: str, plan: Crowd, pod: Pod, place: str = "") -> Child:
-    """Return the child; with a place, its processes share what is in that directory.
+def crowd(side: str, plan: Crowd, pod: Pod, cache_dir: str = "") -> Child:
+    """Return the child, whose processes share a cache if `cache_dir` is given.
 
     The result is a list with a dictionary for each process: `keys` that each session has seen,
     `reads` and `errors`, seconds of the `slowest` read, and `first_at`, the instant of
-    `time.monotonic` when all sessions had credentials (None: they never had).
+    `time.monotonic` when all sessions had credentials, or None.
     """
-    environ = {"IRSA_CREDS_CACHE_DIR": place} if place else {}
+    environ = {"IRSA_CREDS_CACHE_DIR": cache_dir} if cache_dir else {}
     return Child("benchmarks.pod_crowd", side, (plan,), pod, **environ)
 
 
 class _Reader:
-    """One session's thread, and what it met."""
+    """One session's thread, with its counts."""
 
     def __init__(self, credentials: Any, plan: Crowd) -> None:
         self._credentials, self._plan = credentials, plan
@@ -83,7 +83,7 @@ class _Reader:
         self.first_at: float | None = None
 
     def run(self) -> None:
-        """Read until time or keys are enough."""
+        """Read until the time is over or there are enough keys."""
         end = time.monotonic() + self._plan.seconds
         while True:
             self._read()
@@ -95,7 +95,7 @@ class _Reader:
         start = time.monotonic()
         try:
             key = self._credentials.get_frozen_credentials().access_key
-        except Exception:  # noqa: BLE001 - any is an error that a program would see
+        except Exception:  # noqa: BLE001 - counted
             self.errors += 1
         else:
             self.first_at = self.first_at or time.monotonic()
@@ -105,15 +105,15 @@ class _Reader:
         self.slowest = max(self.slowest, time.monotonic() - start)
 
 
-def _be_one(side: str, plan: Crowd, begin: int, told: int) -> None:
-    """Be one process: make sessions, wait for the others, read, tell."""
+def _run_one(side: str, plan: Crowd, begin: int, writer: int) -> None:
+    """Run one process: create sessions, wait for the others, read, report."""
     each = [credentials_of(side) for _ in range(plan.sessions)]
     if plan.announced:
         for credentials in each:
-            _announce(credentials, told)
+            _announce(credentials, writer)
     readers = [_Reader(credentials, plan) for credentials in each]
     threads = [threading.Thread(target=reader.run, daemon=True) for reader in readers]
-    _say(told, "ready")
+    _report(writer, "ready")
     # Returns when the parent closes the other end.
     os.read(begin, 1)
     for thread in threads:
@@ -128,69 +128,69 @@ def _be_one(side: str, plan: Crowd, begin: int, told: int) -> None:
         "slowest": max(reader.slowest for reader in readers),
         "first_at": max(firsts) if len(firsts) == len(readers) else None,
     }
-    _say(told, report)
+    _report(writer, report)
 
 
-def _announce(credentials: Any, told: int) -> None:
-    """Let everybody know who asks STS, at the moment before."""
-    exchange = engine_of(credentials)._pilot._exchange  # noqa: SLF001 - no event tells of this
-    attempt = exchange.attempt
+def _announce(credentials: Any, writer: int) -> None:
+    """Report this process right before it calls STS."""
+    client = engine_of(credentials).fetcher._exchange  # noqa: SLF001 - there is no event for it
+    attempt = client.attempt
 
     def announced(*arguments: Any) -> Any:
-        _say(told, os.getpid())
+        _report(writer, os.getpid())
         return attempt(*arguments)
 
-    exchange.attempt = announced
+    client.attempt = announced
 
 
-def _say(told: int, what: object) -> None:
-    # In one step: all processes write to the same pipe.
-    os.write(told, f"{json.dumps(what)}\n".encode())
+def _report(writer: int, message: object) -> None:
+    # In one write, because all processes share the pipe.
+    os.write(writer, f"{json.dumps(message)}\n".encode())
 
 
-def _fork(side: str, plan: Crowd, begin: tuple[int, int], told: int) -> int:
+def _fork(side: str, plan: Crowd, begin: tuple[int, int], writer: int) -> int:
     pid = os.fork()
     if pid:
         return pid
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(begin[1])
-        _be_one(side, plan, begin[0], told)
-    except BaseException:  # noqa: BLE001 - nothing of the parent's may run in here
+        _run_one(side, plan, begin[0], writer)
+    except BaseException:  # noqa: BLE001 - none of the parent's code may run here
         traceback.print_exc()
     finally:
         os._exit(0)
 
 
 def main(side: str, plan: Crowd) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
-    # One that died untimely is waited for in vain.
+    # The wait for a process that died would not end.
     signal.alarm(int(plan.seconds) + _MOST_OVER)
     if plan.lifetime:
         scale_windows(plan.lifetime)
     gc.freeze()
-    begin, (heard, told) = os.pipe(), os.pipe()
-    pids = [_fork(side, plan, begin, told) for _ in range(plan.processes)]
-    # Were all of them to die, reading would end.
-    os.close(told)
+    begin, (reader_end, writer) = os.pipe(), os.pipe()
+    pids = [_fork(side, plan, begin, writer) for _ in range(plan.processes)]
+    # If all processes die, reading from the pipe ends.
+    os.close(writer)
     try:
-        with os.fdopen(heard) as lines:
+        with os.fdopen(reader_end) as lines:
             for _ in pids:
                 lines.readline()
             ready()
             os.close(begin[1])
-            said = (json.loads(line) for line in lines)
+            messages = (json.loads(line) for line in lines)
             if plan.announced:
-                print(next(what for what in said if isinstance(what, int)), flush=True)
+                print(next(message for message in messages if isinstance(message, int)), flush=True)
             reports: list[Any] = []
             while len(reports) < plan.processes - plan.announced:
-                what = next(said)
-                reports += [what] if isinstance(what, dict) else []
+                message = next(messages)
+                reports += [message] if isinstance(message, dict) else []
             print(json.dumps(reports), flush=True)
     finally:
         for pid in pids:
-            # Nobody has waited for them yet, so the id is still theirs.
+            # They have not been reaped, so the ids are still theirs.
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 

@@ -1,11 +1,12 @@
-"""50 processes start cold together, and the one that asks STS for all of them is lost meanwhile.
+"""50 processes start cold together, and the one that calls STS for all of them is lost.
 
 It has the lock of the shared cache, its request has reached STS, which takes 0.3 s, and then it is
-killed (SIGKILL), or stopped for ever (SIGSTOP). Each other process reads one botocore session.
-There is nothing to compare: botocore's processes share nothing.
+killed (SIGKILL) or stopped forever (SIGSTOP). Each other process reads one botocore session. There
+is no comparison, because botocore's processes share nothing.
 
-Targets: killed, at most 2 STS calls over the one that is needed, and no wait over 2 s. Stopped, at
-most 3 until the last one has credentials, and no wait over 7 s; and all go on refreshing.
+Targets: killed, at most 2 STS calls more than the one that is needed, and no wait over 2 s.
+Stopped, at most 3 until the last process has credentials, and no wait over 7 s; and all continue to
+refresh.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from irsa_creds.testing import Sandbox
 
 _PROCESSES, _LATENCY, _REFRESHES = 50, 0.3, 2
 _LIFETIME = 12.0
-# Until all have refreshed: there is the lifetime of what a stopped holder did not bring, and more.
+# Seconds until all have refreshed, over a lifetime.
 _MOST_SECONDS = 4 * _LIFETIME
 _ARRIVES = 10.0
 _LOST = {
-    # The signal, the calls over the one that is needed, and the longest wait.
+    # The signal, the extra calls, and the longest wait.
     "killed": (signal.SIGKILL, 2, 2.0),
     "stopped": (signal.SIGSTOP, 3, 7.0),
 }
 
 
 def run(mode: str) -> list[Row]:
-    """Measure with a holder that is `killed` or `stopped`."""
+    """Measure with a lock holder that is `killed` or `stopped`."""
     number, most_calls, most_seconds = _LOST[mode]
     goes_on = mode == "stopped"
     plan = Crowd(_PROCESSES, announced=True)
@@ -95,7 +96,7 @@ def run(mode: str) -> list[Row]:
 
 
 def _await_call(sandbox: Sandbox) -> None:
-    """Return when a request has reached STS."""
+    """Wait until a request has reached STS."""
     deadline = time.monotonic() + _ARRIVES
     while not sandbox.sts_calls:
         if time.monotonic() > deadline:

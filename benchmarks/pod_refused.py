@@ -1,10 +1,10 @@
-"""50 processes with no credentials, and STS refuses (AccessDenied): each asks again and again.
+"""50 processes without credentials read again and again, while STS returns AccessDenied.
 
-Each process reads one botocore session 4 times a second, as requests would that come in. Ours share
-a cache, and so what STS answered. Target: at most 10 STS calls in 30 s, for all of them.
+Each process reads one botocore session 4 times a second, as incoming requests would. irsa-creds's
+processes share a cache, and with it STS's error. Target: at most 10 STS calls in 30 s, for all.
 
-botocore's processes keep the machine busy all the time, so they have 10 s; the 30 s that the figure
-is for are extrapolated from those, and the note says so.
+botocore's processes keep the machine busy all the time, so they run for 10 s; the figure for 30 s
+is extrapolated, and the note says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_CALLS = 10
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     results: dict[str, dict[str, int]] = {}
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         pod = pod_for(sandbox)

@@ -1,10 +1,9 @@
-"""A new process of a pod whose shared cache is warm: to its first credentials.
+"""A new process of a pod with a warm shared cache: the time to its first credentials.
 
-Ours is timed from after `from irsa_creds import provider`, botocore from after `import
-botocore.session`. Nothing else has been imported in these processes that a program would not have:
-not even what measures. A program that uses botocore anyway is timed as well, from after both
-imports: a figure that only informs. Targets: an eighth of botocore's time (5 ms where that takes
-40), and no STS call.
+irsa-creds is timed from after `from irsa_creds import provider`, botocore from after `import
+botocore.session`. These processes have imported only what a program would have. A program that uses
+botocore anyway has a row of its own, timed from after both imports. Targets: an eighth of
+botocore's time (5 ms if that takes 40), and no STS call.
 
 All modules are compiled beforehand, as in an installed package.
 """
@@ -49,7 +48,7 @@ _PROGRAMS = {
 
 
 def run() -> list[Row]:
-    """Measure: the sides take turns."""
+    """Measure; the sides take turns."""
     found: dict[str, list[dict[str, float]]] = {side: [] for side in _PROGRAMS}
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         common = {
@@ -62,7 +61,7 @@ def run() -> list[Row]:
             for side, each in found.items():
                 each.append(_timed(side, common))
             if not turn:
-                # That was the compiling, and what made the cache warm.
+                # The first run compiled the modules and filled the cache.
                 sandbox.reset_calls()
         calls = {side: calls_of(sandbox, side) for side in _PROGRAMS}
     medians = {
@@ -103,7 +102,7 @@ def run() -> list[Row]:
 
 
 def _timed(side: str, environ: Mapping[str, str]) -> dict[str, float]:
-    """Run one process, and return what it says."""
+    """Run one process and return its output."""
     said = subprocess.check_output(
         [sys.executable, "-c", _PROGRAMS[side]],
         env=clean_environ({**environ, "AWS_ROLE_SESSION_NAME": side}),

@@ -1,8 +1,8 @@
-"""How many reads of valid credentials a process makes in a second: 1 and 16 threads or loops.
+"""Reads of valid credentials per second: 1 and 16 threads or loops.
 
-Threads share one session; each loop runs in a thread of its own and has its own, for aiobotocore's
-credentials cannot be shared by loops. Sides take turns in one process, for a fraction of a second
-each; medians of the rounds. It informs: the target of one read is that of `hot_read`.
+Threads share one session; each loop runs in a thread of its own and has its own session, because
+loops cannot share aiobotocore's credentials. The sides take turns in one process, for a fraction of
+a second each; medians of the rounds. There is no target here: `hot_read` has that of one read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MANY = 16
 _ROUNDS = 5
 _SECONDS = 0.25
-# Reads between two looks at the clock; at 5 µs each they take 1 ms.
+# Reads between two reads of the clock; at 5 µs each they take 1 ms.
 _BLOCK = 200
 
 
@@ -47,7 +47,7 @@ def run() -> list[Row]:
 
 
 def main() -> None:
-    """Be the child."""
+    """Run the child."""
     kinds = {
         "1 thread": _threads(1),
         f"{_MANY} threads": _threads(_MANY),
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _threads(number: int) -> dict[str, list[Callable[[float], int]]]:
-    """Return for each side what its threads run: it reads until an instant, and counts."""
+    """Return for each side a function that reads until an instant and counts."""
     sides = {}
     for side in (THEIRS, OURS):
         read = credentials_of(side).get_frozen_credentials
@@ -85,7 +85,7 @@ def _thread(read: Callable[[], Any]) -> Callable[[float], int]:
 
 
 def _loops(number: int) -> dict[str, list[Callable[[float], int]]]:
-    """Return the same of event loops; each is in a thread already, and waited for in another."""
+    """Return the same for event loops."""
     return {side: [_loop(side) for _ in range(number)] for side in (THEIRS, OURS)}
 
 
@@ -106,7 +106,7 @@ def _loop(side: str) -> Callable[[float], int]:
 
 
 def _rate(readers: list[Callable[[float], int]]) -> float:
-    """Return the reads in a second of all readers together."""
+    """Return the reads per second of all readers together."""
     counts: list[int] = []
     start = time.perf_counter()
     until = start + _SECONDS

@@ -1,9 +1,8 @@
 """A signal handler raises in the middle of a read, as Ctrl-C or a soft time limit does.
 
-The main thread reads again and again, each time with a refresh forced by the usual trick, an expiry
-in the past. A timer's handler raises at a random moment of that. Then another thread reads: if that
-one hangs, an exception has left a lock taken, and no read of the process ever ends again. A new
-process goes on.
+The main thread reads again and again, each time with a refresh forced by an expiry in the past. A
+timer's handler raises at a random moment. Then another thread reads: if that read hangs, the
+exception has left a lock taken, and no read of the process ends again. A new process continues.
 
 Target: none hangs.
 """
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Pod
 
 _SECONDS, _PROCESSES = 8.0, 6
-# A read with a forced refresh takes about a millisecond here, and about ten in botocore.
+# A read with a forced refresh takes about a millisecond in irsa-creds, and ten in botocore.
 _LATEST = {THEIRS: 0.02, OURS: 0.002}
 _HANG = 2.0
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
         results = {side: _interrupted(side, pod) for side in (THEIRS, OURS)}
@@ -48,7 +47,7 @@ def run() -> list[Row]:
 
 
 def _interrupted(side: str, pod: Pod) -> dict[str, int]:
-    """Return interruptions, and after how many of them reads hang."""
+    """Return the number of interruptions, and how many of them left reads hanging."""
     found = {"interruptions": 0, "hung": 0}
     left = _SECONDS
     for seed in range(_PROCESSES):
@@ -62,11 +61,11 @@ def _interrupted(side: str, pod: Pod) -> dict[str, int]:
 
 
 class _InterruptedReadError(BaseException):
-    """What the handler raises."""
+    """Raised by the signal handler."""
 
 
 def main(side: str, seed: int, seconds: float) -> None:
-    """Be the child: interrupt reads for that long, or until one hangs."""
+    """Run the child: interrupt reads for some seconds, or until one hangs."""
     logging.disable()
     credentials = credentials_of(side)
     credentials.get_frozen_credentials()
@@ -86,7 +85,7 @@ def main(side: str, seed: int, seconds: float) -> None:
         json.dumps({"interruptions": interruptions, "hung": int(hung), "seconds": took}),
         flush=True,
     )
-    # Some may hang for ever.
+    # Some may hang forever.
     os._exit(0)
 
 

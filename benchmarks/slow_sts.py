@@ -1,8 +1,7 @@
-"""Reads across refreshes while STS takes 0.5 s to answer: who waits for that?
+"""Reads across refreshes while STS takes 0.5 s: how many wait for it?
 
-16 threads share one session on each side; both sides run at the same time against one STS.
-Credentials last 8 s, and botocore's refresh windows are in proportion. Target: nobody, in 3 or
-more refreshes.
+16 threads share one session on each side; both sides run at the same time with one STS. Credentials
+last 8 s, and botocore's refresh windows are in proportion. Target: no read, in 3 or more refreshes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The volume with the token is slow, and STS denies the token: how late is an event loop?
+"""The volume of the token is slow, and STS denies the token: how late is an event loop?
 
-A task reads credentials every 5 ms on a loop whose largest gap is measured, for 8 s. 12 minutes are
-left of the credentials, and STS denies each refresh with `ExpiredTokenException`, so the token's
-file is looked at again. Each look at that file (`stat`, `open`) takes 1.5 s, as on a volume whose
-node is overloaded.
+For 8 s, a task reads credentials every 5 ms on a loop whose largest gap is measured. The
+credentials have 12 minutes left, and STS denies each refresh with `ExpiredTokenException`, so the
+token file is read again. Each `stat` or `open` of that file takes 1.5 s, as on a volume of an
+overloaded node.
 
 Target: no gap > 100 ms, and no error.
 """
@@ -34,7 +34,7 @@ _SLOW, _SECONDS, _PAUSE, _MOST = 1.5, 8.0, 0.005, 100.0
 
 
 def run() -> list[Row]:
-    """Measure, one side after the other."""
+    """Measure one side after the other."""
     with Sandbox() as sandbox:
         sandbox.lifetime = _LIFETIME
         pod = pod_for(sandbox)
@@ -61,19 +61,19 @@ def _measure(sandbox: Sandbox, pod: Pod, side: str) -> dict[str, float]:
 
 
 class _SlowVolume:
-    """Makes each look at a file late, whatever part of this process looks."""
+    """Delays each access to a file in this process."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._is_slow = False
         self.looks = 0
         self._counting = threading.Lock()
-        # `open` in all its forms.
+        # All ways to open a file.
         sys.addaudithook(self._opened)
         os.stat = self._late(os.stat)
 
     def become_slow(self) -> None:
-        """Begin."""
+        """Start the delays."""
         self._is_slow = True
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -95,7 +95,7 @@ class _SlowVolume:
 
 
 def main(side: str) -> None:
-    """Be the child."""
+    """Run the child."""
     logging.disable()
     volume = _SlowVolume(os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"])
     ready()
@@ -123,13 +123,13 @@ async def _main(side: str, volume: _SlowVolume) -> dict[str, float]:
 
 
 async def _read(credentials: Any) -> int:
-    """Read until this task is cancelled; return how many reads failed."""
+    """Read until this task is cancelled; return the number of failed reads."""
     errors = 0
     try:
         while True:
             try:
                 await credentials.get_frozen_credentials()
-            except Exception:  # noqa: BLE001 - any is an error that a program would see
+            except Exception:  # noqa: BLE001 - counted
                 errors += 1
             await asyncio.sleep(_PAUSE)
     except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from benchmarks._coming_rules import ERROR_LASTS, ComingCredentials
+from benchmarks._planned_rules import ERROR_LASTS, PlannedCredentials
 from conformance import steps as spec
 from conformance.scenarios import SCENARIOS
 from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
@@ -58,7 +58,7 @@ class Source:
 
 def play(scenario: Scenario) -> Iterator[Seen]:
     source = Source()
-    credentials = ComingCredentials(source, draw=source.draw, wall=source.wall)
+    credentials = PlannedCredentials(source, draw=source.draw, wall=source.wall)
     key = ""
     if scenario.given != "none":
         key = credentials.get_frozen_credentials().access_key
@@ -97,10 +97,10 @@ def test_the_model_does_what_the_specification_says(scenario: Scenario) -> None:
 def test_an_hours_windows_shrink_in_proportion_where_credentials_last_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ComingCredentials, "scale", 1 / 100)
+    monkeypatch.setattr(PlannedCredentials, "scale", 1 / 100)
     source = Source()
     source.lifetime = 36.0
-    credentials = ComingCredentials(source, draw=source.draw, wall=source.wall)
+    credentials = PlannedCredentials(source, draw=source.draw, wall=source.wall)
     credentials.get_frozen_credentials()
     source.answer = spec.FAILS
     source.advance(26)

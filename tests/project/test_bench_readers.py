@@ -6,7 +6,7 @@ from benchmarks._measure import LIMIT, Standstills
 from benchmarks._readers import _Tally
 
 
-def test_a_read_that_is_late_and_fails_is_one_bad_read_and_each_bad_read_counts(
+def test_a_slow_failed_read_counts_as_one_bad_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import fleet
-from benchmarks._coming_rules import COMING
 from benchmarks._measure import OURS, THEIRS
+from benchmarks._planned_rules import PLANNED
 from benchmarks.fleet_cluster import MINUTE, SHARED, SIDES, Cluster, simulate
 from benchmarks.fleet_sts import Ledger, Outage, Sts
 from irsa_creds._engine import policy
@@ -16,70 +16,72 @@ from irsa_creds._engine import policy
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Coverage doubles the time of the simulation, which is none of the package.
+# Coverage doubles the time of the simulation, which is not part of the package.
 pytestmark = pytest.mark.no_cover
 
 PODS = 200
 
 
 @pytest.fixture(scope="module")
-def started() -> dict[str, dict[str, Any]]:
+def at_start() -> dict[str, dict[str, Any]]:
     """Three hours after a roll-out of 200 pods with 4 processes each."""
     return {side: simulate(side, Cluster(PODS, 4)) for side in SIDES}
 
 
 @pytest.fixture(scope="module")
-def hit() -> dict[str, dict[str, Any]]:
-    """The same pods and an outage of 30 minutes, in which the credentials of all are renewed."""
+def in_outage() -> dict[str, dict[str, Any]]:
+    """The same pods with an outage of 30 minutes, in which all are due for a refresh."""
     cluster = Cluster(PODS, 4, outage=30 * MINUTE, outage_at=135 * MINUTE)
     return {side: simulate(side, cluster) for side in SIDES}
 
 
-def test_a_roll_out_of_ours_spreads_at_once_and_stays_spread(
-    started: dict[str, dict[str, Any]],
+def test_irsa_creds_spreads_the_refreshes_of_a_roll_out(
+    at_start: dict[str, dict[str, Any]],
 ) -> None:
-    # Few pods: chance alone makes some minutes three times as busy as the mean.
-    assert started[OURS]["peak_over_mean"] < 2.5
-    assert started[THEIRS]["peak_over_mean"] > 20
-    assert started[COMING]["peak_over_mean"] > 20
+    # With few pods, chance alone makes some minutes three times as busy as the mean.
+    assert at_start[OURS]["peak_over_mean"] < 2.5
+    assert at_start[THEIRS]["peak_over_mean"] > 20
+    assert at_start[PLANNED]["peak_over_mean"] > 20
 
 
-def test_one_process_in_a_pod_refreshes_for_all_that_share(
-    started: dict[str, dict[str, Any]],
+def test_one_process_of_a_pod_refreshes_for_all_with_the_shared_cache(
+    at_start: dict[str, dict[str, Any]],
 ) -> None:
-    assert started[OURS]["refreshes"] == pytest.approx(4 * started[SHARED]["refreshes"], rel=0.1)
-    assert PODS * 4 <= started[SHARED]["refreshes"] <= PODS * 5
+    assert at_start[OURS]["refreshes"] == pytest.approx(4 * at_start[SHARED]["refreshes"], rel=0.1)
+    assert PODS * 4 <= at_start[SHARED]["refreshes"] <= PODS * 5
 
 
-def test_ours_is_back_with_sts_and_the_coming_rules_minutes_later(
-    hit: dict[str, dict[str, Any]],
+def test_irsa_creds_recovers_with_sts_and_the_planned_rules_minutes_later(
+    in_outage: dict[str, dict[str, Any]],
 ) -> None:
-    assert 0 < hit[OURS]["excess"] <= 0.05 * hit[COMING]["excess"]
-    assert 0 < hit[SHARED]["excess"] <= 0.05 * hit[COMING]["excess"]
+    assert 0 < in_outage[OURS]["excess"] <= 0.05 * in_outage[PLANNED]["excess"]
+    assert 0 < in_outage[SHARED]["excess"] <= 0.05 * in_outage[PLANNED]["excess"]
 
 
-def test_a_long_outage_sees_at_most_twice_the_calls_of_awss_planned_rules() -> None:
+def test_a_long_outage_has_at_most_twice_the_calls_of_awss_planned_rules() -> None:
     cluster = Cluster(PODS, outage=30 * MINUTE)
-    ours, theirs = (fleet.outage_of(side, cluster) for side in (OURS, COMING))
+    ours, theirs = (fleet.outage_of(side, cluster) for side in (OURS, PLANNED))
     assert theirs["calls_in_outage"] < ours["calls_in_outage"] <= 2 * theirs["calls_in_outage"]
 
 
-def test_a_shared_cache_divides_the_calls_in_an_outage(hit: dict[str, dict[str, Any]]) -> None:
-    assert hit[OURS]["calls_in_outage"] > 3 * hit[SHARED]["calls_in_outage"]
+def test_a_shared_cache_divides_the_calls_in_an_outage(
+    in_outage: dict[str, dict[str, Any]],
+) -> None:
+    assert in_outage[OURS]["calls_in_outage"] > 3 * in_outage[SHARED]["calls_in_outage"]
 
 
-def test_a_roll_out_that_sts_throttles_goes_easier_on_it_than_botocores() -> None:
+def test_a_throttled_roll_out_makes_fewer_calls_than_botocores() -> None:
     cluster = Cluster(1_000, limit=60, seconds=10 * MINUTE)
     ours, theirs = (simulate(side, cluster) for side in (OURS, THEIRS))
     assert 0 < ours["throttled"] <= theirs["throttled"]
     assert ours["peak"] <= theirs["peak"]
-    # And fewer pods see an error at their start, without waiting longer as a whole.
+    # Fewer pods get an error at their start, and they do not wait longer in all.
     assert ours["failed_starts"] < theirs["failed_starts"]
     assert ours["lacking_at_start"] <= 1.1 * theirs["lacking_at_start"]
 
 
-def test_pods_that_start_in_an_outage_come_back_without_being_throttled() -> None:
-    # All start within 10 s: without chance in their pauses they would come back as close together.
+def test_pods_that_start_in_an_outage_recover_without_throttling() -> None:
+    # All start within 10 s. Without random pauses they would recover within 10 s too.
     cluster = Cluster(1_000, reads=10, limit=60, outage_at=0, outage=10 * MINUTE)
     result = simulate(OURS, cluster)
     assert result["failed_starts"] == 1_000
@@ -87,18 +89,18 @@ def test_pods_that_start_in_an_outage_come_back_without_being_throttled() -> Non
     assert result["excess"] <= 20 * 1_000
 
 
-def test_no_process_of_ours_calls_sts_more_often_than_every_10_s_during_an_outage() -> None:
-    # Of those that start at any instant some refresh just before what they hold ends.
+def test_a_process_calls_sts_at_most_every_10_s_in_an_outage() -> None:
+    # Some of the processes refresh just before their credentials expire.
     most = max(
         simulate(OURS, Cluster(1, outage=30 * MINUTE, seed=seed))["calls_in_outage"]
         for seed in range(80)
     )
-    # Its credentials last 15 minutes at least after the first refresh that fails.
+    # Its credentials last at least 15 minutes after the first failed refresh.
     while_valid, first_refresh, doubling = 50, 4, 4
     assert while_valid < most <= while_valid + first_refresh + doubling + 15 * MINUTE / 10
 
 
-def test_an_outages_figures_are_those_of_all_its_moments() -> None:
+def test_figures_of_an_outage_cover_all_its_moments() -> None:
     cluster = Cluster(20, outage=10 * MINUTE)
     result = fleet.outage_of(OURS, cluster)
     each = [simulate(OURS, replace(cluster, outage_at=at)) for at in result["outage_at"]]
@@ -109,7 +111,7 @@ def test_an_outages_figures_are_those_of_all_its_moments() -> None:
     assert not result.keys() & {"mean", "p99", "peak_over_mean", "refreshes", "lacking_at_start"}
 
 
-def test_the_table_has_for_each_cluster_its_rows_and_its_figures_once(
+def test_the_table_has_rows_and_figures_of_each_cluster_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fleet, "_ROLL_OUTS", ((Cluster(20, 2), SIDES), (Cluster(30), SIDES[:3])))
@@ -132,7 +134,7 @@ def test_the_table_has_for_each_cluster_its_rows_and_its_figures_once(
         *(sorted(SIDES[:3]), [], [], []),
         *(sorted(SIDES), [], []),
     ]
-    # 30 pods: chance alone makes a minute far busier than the mean.
+    # With 30 pods, chance alone makes a minute far busier than the mean.
     assert [(row.target, row.met) for row in rows if row.target] == [
         ("<= 1.5", False),
         ("<= 1 x", True),
@@ -142,11 +144,11 @@ def test_the_table_has_for_each_cluster_its_rows_and_its_figures_once(
     ]
     outage = rows[-3].raw
     assert rows[-3].ours == outage[SHARED]["excess"]
-    assert rows[-3].theirs == outage[COMING]["excess"]
+    assert rows[-3].theirs == outage[PLANNED]["excess"]
     assert f"{OURS}: {outage[OURS]['excess']:,.0f}" in rows[-3].note
 
 
-def test_where_ours_is_worse_the_table_says_so() -> None:
+def test_the_table_says_where_irsa_creds_is_worse() -> None:
     figures = {
         side: {"pods": 1, "processes": 1, "peak": peak}
         for side, peak in {THEIRS: 7.0, OURS: 8.0}.items()
@@ -161,7 +163,7 @@ def test_where_ours_is_worse_the_table_says_so() -> None:
     ("column", "held", "missed"),
     [("throttled", "throttled calls", 101), ("peak", "STS calls a second, peak", 101)],
 )
-def test_a_big_roll_out_that_is_harder_on_sts_than_botocores_misses_the_target(
+def test_a_large_roll_out_with_more_calls_than_botocores_misses_the_target(
     column: str, held: str, missed: float
 ) -> None:
     figures = {
@@ -184,7 +186,7 @@ def test_a_big_roll_out_that_is_harder_on_sts_than_botocores_misses_the_target(
     ("column", "held", "missed"),
     [("calls_in_outage", "STS calls in it", 201), ("excess", "pod-seconds without, after it", 5.1)],
 )
-def test_an_outage_that_costs_more_than_the_target_misses_it(
+def test_an_outage_with_more_calls_or_excess_misses_the_target(
     column: str, held: str, missed: float
 ) -> None:
     given: dict[str, float] = {
@@ -194,7 +196,7 @@ def test_an_outage_that_costs_more_than_the_target_misses_it(
         "calls_in_outage": 100,
         "excess": 100,
     }
-    figures = {COMING: given, OURS: {**given, "excess": 5}}
+    figures = {PLANNED: given, OURS: {**given, "excess": 5}}
 
     def met() -> bool:
         (row,) = [row for row in fleet._outage_rows(figures) if row.what.endswith(held)]
@@ -205,7 +207,7 @@ def test_an_outage_that_costs_more_than_the_target_misses_it(
     assert not met()
 
 
-def test_other_pauses_are_shown_and_the_librarys_own_stay_what_they_are(
+def test_other_pauses_are_shown_and_the_librarys_own_are_unchanged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(fleet, "_LONGEST_PAUSES", (5.0, 60.0))
@@ -225,7 +227,7 @@ def test_other_pauses_are_shown_and_the_librarys_own_stay_what_they_are(
     assert (policy.RECORD_SECONDS, policy.LATER_ATTEMPTS, policy.THROTTLED_SECONDS) == (20, 1, 2)
 
 
-def test_a_cluster_of_ones_own_is_a_table_and_a_file(
+def test_a_given_cluster_is_printed_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "figures.json"
@@ -243,17 +245,17 @@ def test_two_runs_give_the_same_figures() -> None:
     assert simulate(OURS, cluster) == simulate(OURS, cluster)
 
 
-def test_sts_throttles_what_is_beyond_its_limit_and_refills_all_the_time() -> None:
+def test_sts_throttles_calls_over_its_limit_and_refills_continuously() -> None:
     ledger = Ledger(60, None)
     sts = Sts(ledger, 10, None)
-    answers = [sts.ask(1.0, refresh=False) for _ in range(12)]
+    answers = [sts.call(1.0, refresh=False) for _ in range(12)]
     assert [answer and answer.code for answer in answers] == [None] * 10 + ["Throttling"] * 2
     assert all(answer is None or answer.throttled for answer in answers)
-    assert sts.ask(1.1, refresh=False) is None
+    assert sts.call(1.1, refresh=False) is None
     assert ledger.throttled == 2
 
 
-def test_what_is_lacking_is_told_apart_by_the_outage() -> None:
+def test_lacking_credentials_are_counted_before_in_and_after_the_outage() -> None:
     ledger = Ledger(180, Outage(20, 40))
     ledger.lacked(10, 50, 0.5)
     result = ledger.result()

@@ -1,4 +1,4 @@
-"""The fleet's loops are copies, for speed: each asks STS when its original does, on one script."""
+"""The fleet's rules are copies, for speed: each calls STS at the same times as its original."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import simpy
 
-from benchmarks._coming_rules import ComingCredentials
-from benchmarks.fleet_rules import LIFETIME, Coming, Ours
+from benchmarks._planned_rules import PlannedCredentials
+from benchmarks.fleet_rules import LIFETIME, Ours, PlannedRules
 from benchmarks.fleet_sts import LIMIT, Ledger, Outage, Sts
 from engine_fakes import FakeClock, FakeSts, FakeTimer, Rig, rig
 from irsa_creds._engine.waiting import acquire
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from irsa_creds._exchange.response import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
 
-# Coverage doubles the time of the simulation, which is none of the package.
+# Coverage doubles the time of the simulation, which is not part of the package.
 pytestmark = pytest.mark.no_cover
 
 START = 1000.0
-# What a reader sleeps between two reads; no time of the rules is a multiple of it.
+# Seconds between two reads; no time of the rules is a multiple of it.
 PAUSE = 0.7
 SECONDS = 12_000.0
-# Longer than the fleet's: many a refresh begins with credentials and ends without.
+# Longer than the fleet's, so that credentials expire during some refreshes.
 LATENCY = 0.5
-# 503: for so long that whatever is held ends in it; and for a moment, in which AWS's rules refresh.
+# One outage is so long that all credentials expire; the other lasts for one refresh of AWS's rules.
 LONG, SHORT = Outage(START + 5000, START + 9500), Outage(START + 2695, START + 2725)
 OUTAGES = pytest.mark.parametrize("outage", [LONG, SHORT], ids=["long", "short"])
 SEEDS = pytest.mark.parametrize("seed", range(12))
-# Of a botocore client.
+# Those of a botocore client.
 ATTEMPTS = 5
 
 
@@ -45,56 +45,56 @@ def _slow_sts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def next_read(now: float) -> float:
-    """Return the first instant of a reader's at which it is not before `now`."""
+    """Return the first read at or after `now`."""
     return START + PAUSE * math.ceil((now - START) / PAUSE)
 
 
-class Notebook(Sts):
-    """The fleet's STS, which writes down when it was asked."""
+class RecordingSts(Sts):
+    """The fleet's STS, which records the times of its calls."""
 
     def __init__(self, outage: Outage) -> None:
         super().__init__(Ledger(START + SECONDS, outage), LIMIT, outage)
-        self.asked: list[float] = []
+        self.called_at: list[float] = []
 
-    def ask(self, now: float, *, refresh: bool) -> Failure | None:
-        # A simulated process may plan further than its time goes.
+    def call(self, now: float, *, refresh: bool) -> Failure | None:
+        # A simulated process may plan past the end of the simulation.
         if now < START + SECONDS:
-            self.asked.append(now)
-        return super().ask(min(now, START + SECONDS), refresh=refresh)
+            self.called_at.append(now)
+        return super().call(min(now, START + SECONDS), refresh=refresh)
 
 
 def simulated(rules: type[Process], outage: Outage, seed: int) -> list[float]:
-    """Return when a process of the fleet asks whose reader reads every `PAUSE` seconds."""
+    """Return the times at which a simulated process with a read every `PAUSE` seconds calls STS."""
 
     class Regular(rules):  # type: ignore[misc, valid-type]  # a class of the caller's choice
         def _read_after(self, instant: float) -> simpy.Event:
             return env.timeout(max(0.0, next_read(instant) - env.now))
 
-    env, sts = simpy.Environment(START), Notebook(outage)
-    chance = Random(seed)
-    process = Regular(env, sts, sts._ledger, chance, starts_at=START, reads=1.0, pods=1.0)
+    env, sts = simpy.Environment(START), RecordingSts(outage)
+    random = Random(seed)
+    process = Regular(env, sts, sts._ledger, random, starts_at=START, reads=1.0, pods=1.0)
     env.process(process.live())
     env.run(START + SECONDS)
-    return sts.asked
+    return sts.called_at
 
 
 class LateSts(FakeSts):
-    """An STS that the fleet's answers for, as late as that does."""
+    """A client of the fleet's STS, with the same latency."""
 
-    def __init__(self, clock: FakeClock, notebook: Notebook) -> None:
+    def __init__(self, clock: FakeClock, notebook: RecordingSts) -> None:
         super().__init__(clock)
         self.notebook = notebook
 
     def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
-        self.down = self.notebook.ask(self.clock.now(), refresh=False)
+        self.down = self.notebook.call(self.clock.now(), refresh=False)
         answer = super().attempt(token, seconds)
         self.clock.advance(LATENCY)
         return answer
 
 
 def played(outage: Outage, seed: int) -> list[float]:
-    """Return when the library's own engine asks, with such a reader and its timer."""
-    clock, timer, notebook = FakeClock(), FakeTimer(), Notebook(outage)
+    """Return the times at which the library's engine with its timer calls STS."""
+    clock, timer, notebook = FakeClock(), FakeTimer(), RecordingSts(outage)
     here = rig(draw=Random(seed).uniform, timer=timer, clock=clock)
     here.pilot._exchange = LateSts(clock, notebook)
     read_at = START
@@ -105,18 +105,18 @@ def played(outage: Outage, seed: int) -> list[float]:
             clock.advance(max(0.0, at - clock.now()))
             here.engine.tick()
         else:
-            # Else it was served while a refresh was in progress, or has waited since then.
+            # Otherwise the read was served during a refresh, or waited for it.
             if clock.now() <= read_at or here.engine.snapshot.end_of_use <= read_at:
                 clock.advance(max(0.0, read_at - clock.now()))
                 read(here)
             read_at += PAUSE
         here.finish()
-    return notebook.asked
+    return notebook.called_at
 
 
 def read(here: Rig) -> None:
     snapshot, now = here.engine.snapshot, here.clock.now()
-    # Most reads find fresh credentials, as an adapter's fast path does.
+    # Most reads take the fast path, as in an adapter.
     if snapshot.was_read and now < snapshot.check_at:
         return
     try:
@@ -126,51 +126,51 @@ def read(here: Rig) -> None:
 
 
 def modelled(outage: Outage, seed: int) -> list[float]:
-    """Return when the model of AWS's rules asks, through a client with botocore's retries."""
-    notebook, chance = Notebook(outage), Random(seed)
+    """Return the times at which the model of AWS's rules calls STS, with botocore's retries."""
+    notebook, random = RecordingSts(outage), Random(seed)
     now = START
 
-    def ask() -> dict[str, Any]:
+    def call() -> dict[str, Any]:
         nonlocal now
         for attempt in range(ATTEMPTS):
-            asked_at = now
-            failure = notebook.ask(now, refresh=False)
+            sent_at = now
+            failure = notebook.call(now, refresh=False)
             now += LATENCY
             if failure is None:
                 break
             if attempt == ATTEMPTS - 1:
                 raise failure.error()
-            now += chance.uniform(0, 1) * 2.0**attempt
-        expires = datetime.fromtimestamp(0, UTC) + timedelta(seconds=asked_at + LIFETIME)
+            now += random.uniform(0, 1) * 2.0**attempt
+        expires = datetime.fromtimestamp(0, UTC) + timedelta(seconds=sent_at + LIFETIME)
         keys = dict.fromkeys(("access_key", "secret_key", "token"), "any")
         return {**keys, "expiry_time": expires.isoformat()}
 
-    credentials = ComingCredentials(
-        ask,
-        draw=chance.uniform,
+    credentials = PlannedCredentials(
+        call,
+        draw=random.uniform,
         wall=lambda: datetime.fromtimestamp(0, UTC) + timedelta(seconds=now),
     )
     while now < START + SECONDS:
         credentials.get_frozen_credentials()
         now = next_read(now + 1e-6)
-    return notebook.asked
+    return notebook.called_at
 
 
 @OUTAGES
 @SEEDS
-def test_a_process_of_the_fleet_asks_when_the_librarys_engine_does(
+def test_a_simulated_process_calls_sts_when_the_librarys_engine_does(
     outage: Outage, seed: int
 ) -> None:
-    asked = played(outage, seed)
-    assert simulated(Ours, outage, seed) == pytest.approx(asked, abs=1e-4)
-    assert any(each in outage for each in asked) or outage is SHORT, "the outage is met"
+    called_at = played(outage, seed)
+    assert simulated(Ours, outage, seed) == pytest.approx(called_at, abs=1e-4)
+    assert any(each in outage for each in called_at) or outage is SHORT, "the outage is met"
 
 
 @OUTAGES
 @SEEDS
-def test_a_process_under_awss_coming_rules_asks_when_their_model_does(
+def test_a_simulated_process_under_awss_planned_rules_calls_when_the_model_does(
     outage: Outage, seed: int
 ) -> None:
-    asked = modelled(outage, seed)
-    assert simulated(Coming, outage, seed) == pytest.approx(asked, abs=1e-4)
-    assert any(each in outage for each in asked), "the outage is met"
+    called_at = modelled(outage, seed)
+    assert simulated(PlannedRules, outage, seed) == pytest.approx(called_at, abs=1e-4)
+    assert any(each in outage for each in called_at), "the outage is met"

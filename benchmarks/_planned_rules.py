@@ -1,23 +1,24 @@
-"""AWS's coming refresh rules, as a model: what its SDKs are to do, so that it can be measured.
+"""A model of AWS's planned SDK refresh rules, so that they can be measured.
 
 The rules, from what is public: pull requests 3733, 3760, 3773 and 3775 of botocore (its branch
 `feature/credential-refresh`, June to August 2026, behind `DEFAULT_NEW_CREDENTIAL_REFRESH`), and
-the scenarios `credential-refresh-tests.json` that stand in that branch and in smithy-rs.
+the scenarios `credential-refresh-tests.json` of that branch and of smithy-rs.
 
-- Reads alone drive it: no thread refreshes. Each session has credentials of its own.
-- The advisory window depends on the lifetime of what was got: up to 20 minutes 5 minutes, below
-  90 minutes 15, else 60. The mandatory one is a minute. In the first, one reader refreshes (and
-  waits for that) while others go on with what there is; in the second all wait.
-- A refresh that failed, in either window or after the end, leaves everybody with what there is,
-  expired or not, and for 300 to 600 s (at random) no other is tried. Where nothing was ever got,
-  the error is raised, and the next read tries again. An answer that has expired is a failure.
-- What nobody can mend but a person (`NON_RECOVERABLE`, from STS) is raised at once, valid
-  credentials or not, and raised again without asking for 1 to 5 s (at random).
-- A key that a service rejected makes the next read a mandatory refresh; a back-off is obeyed.
+- Only reads refresh: there is no thread for it. Each session has credentials of its own.
+- The advisory window depends on the lifetime: 5 minutes up to a lifetime of 20 minutes, 15 below
+  90 minutes, else 60. The mandatory window is a minute. In the advisory window one read refreshes
+  (and waits), while others use the current credentials; in the mandatory window all wait.
+- After a failed refresh, in either window or after expiration, all reads get the current
+  credentials, expired or not, and no refresh is tried for 300 to 600 s (at random). Without any
+  credentials the error is raised, and the next read tries again. Credentials that have expired on
+  arrival are a failure.
+- An error that only a person can fix (`NON_RECOVERABLE`, from STS) is raised immediately, even with
+  valid credentials, and raised again without a call for 1 to 5 s (at random).
+- A key that a service rejected makes the next read a mandatory refresh; a back-off still applies.
 
-Retries within one refresh are the STS client's own, as today. The model is ours: where the branch
-changes, this file has to. Which codes STS's are not to be mended differs a little between SDKs;
-these are the ones of aws-sdk-go-v2's `stscreds`.
+Retries within one refresh are the STS client's own, as today. If the branch changes, this file has
+to change. The set of non-recoverable codes differs a little between SDKs; these are the ones of
+aws-sdk-go-v2's `stscreds`.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACK_OFF",
-    "COMING",
     "ERROR_LASTS",
     "MANDATORY",
     "NON_RECOVERABLE",
-    "ComingCredentials",
+    "PLANNED",
+    "PlannedCredentials",
     "advisory_window",
 ]
 
-#: The side's name.
-COMING = "aws-coming"
+#: The side's name, also in figures of earlier runs.
+PLANNED = "aws-coming"
 MINUTE = 60.0
 MANDATORY = 1 * MINUTE
-#: Seconds without a try after one that failed, and for which an error is raised again.
+#: Seconds without an attempt after a failed one, and seconds for which an error is raised again.
 BACK_OFF = 5 * MINUTE, 10 * MINUTE
 ERROR_LASTS = 1.0, 5.0
 NON_RECOVERABLE = frozenset(
@@ -63,28 +64,28 @@ NON_RECOVERABLE = frozenset(
 
 
 def advisory_window(lifetime: float) -> float:
-    """Return how many seconds before the end reads begin to refresh."""
+    """Return the seconds before expiration at which reads begin to refresh."""
     if lifetime <= 20 * MINUTE:
         return 5 * MINUTE
     return 15 * MINUTE if lifetime < 90 * MINUTE else 60 * MINUTE
 
 
 class Draw(Protocol):
-    """`random.uniform` in shape."""
+    """The signature of `random.uniform`."""
 
     def __call__(self, low: float, high: float, /) -> float: ...
 
 
-class ComingCredentials:
+class PlannedCredentials:
     """A session's credentials under these rules.
 
     Args:
-        refresh_using: asks STS, with the client's own retries; what botocore's own object calls.
-        draw: the source of chance.
-        wall: the wall clock, by which botocore goes.
+        refresh_using: calls STS, with the client's own retries, as botocore's own object does.
+        draw: draws a random number.
+        wall: the wall clock, which botocore uses too.
     """
 
-    #: What all times are multiplied with, where credentials last seconds and not an hour.
+    #: Factor of all times, for credentials that last seconds and not an hour.
     scale = 1.0
 
     def __init__(
@@ -98,8 +99,8 @@ class ComingCredentials:
         self._draw = draw
         self._wall = wall
         self._lock = threading.Lock()
-        self._held: ReadOnlyCredentials | None = None
-        # Whoever ages credentials for a measurement sets it.
+        self._current: ReadOnlyCredentials | None = None
+        # Scenarios date credentials back by it.
         self._expiry_time = datetime.fromtimestamp(0, UTC)
         self._window = 0.0
         self._blocked_until = 0.0
@@ -107,25 +108,25 @@ class ComingCredentials:
         self._error_until = 0.0
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return what a request is signed with: expired ones as well."""
+        """Return the credentials to sign with, expired or not."""
         if self._is_due(self._window):
             mandatory = self._is_due(MANDATORY * self.scale)
             if self._lock.acquire(blocking=mandatory):
                 try:
-                    # Whoever had the lock may have brought them.
+                    # The lock's last holder may have refreshed.
                     if self._is_due(self._window):
                         self._refresh()
                 finally:
                     self._lock.release()
-        return self._held
+        return self._current
 
     def invalidate(self, access_key_id: str) -> None:
-        """Let the next read refresh: a service rejected that key."""
-        if self._held is not None and self._held.access_key == access_key_id:
+        """Make the next read refresh, because a service rejected the key."""
+        if self._current is not None and self._current.access_key == access_key_id:
             self._expiry_time = datetime.fromtimestamp(0, UTC)
 
     def _is_due(self, window: float) -> bool:
-        if self._held is None:
+        if self._current is None:
             return True
         if self._now() < self._blocked_until:
             return False
@@ -141,7 +142,7 @@ class ComingCredentials:
                 self._error = error
                 self._error_until = self._now() + self.scale * self._draw(*ERROR_LASTS)
                 raise
-            if self._held is None:
+            if self._current is None:
                 raise
             self._blocked_until = self._now() + self.scale * self._draw(*BACK_OFF)
 
@@ -150,7 +151,7 @@ class ComingCredentials:
         lifetime = expires.timestamp() - self._now()
         if lifetime <= 0:
             raise ValueError("The source's credentials have expired already.")
-        self._held = ReadOnlyCredentials(
+        self._current = ReadOnlyCredentials(
             found["access_key"], found["secret_key"], found["token"], found.get("account_id")
         )
         self._expiry_time = expires
