@@ -1,8 +1,8 @@
-"""The main job, seen: threads and tasks on IRSA while STS gets slow and goes down.
+"""Demo: threads and tasks use IRSA while STS gets slow and goes down.
 
     python -m demo [--quick] [--plain]
 
-Exit status 1 if one of our promises broke.
+Exit status 1 if a promise of irsa-creds is broken.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from demo.meter import Report
 
 _SIDES = (OURS, THEIRS)
-_START_PATIENCE = 20.0
+_START_TIMEOUT = 20.0
 _WIDTH = 90
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="in 8 s instead of 24")
-    parser.add_argument("--plain", action="store_true", help="lines, as where there is no terminal")
+    parser.add_argument("--quick", action="store_true", help="run 8 s instead of 24")
+    parser.add_argument("--plain", action="store_true", help="print lines, as without a terminal")
     options = parser.parse_args(arguments)
     scenario = QUICK if options.quick else WHOLE
     live_table = sys.stdout.isatty() and not options.plain
@@ -57,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="irsa-demo-")))
         sandbox = stack.enter_context(Sandbox())
         sandbox.lifetime = scenario.lifetime
-        console.rule("[bold]irsa-creds: from a pod's token to an S3 read that no refresh stalls")
+        console.rule(
+            "[bold]irsa-creds: from a pod's token to S3 reads that never wait for a refresh"
+        )
         story = tell(console, sandbox, _SIDES, folder)
         _announce(console, scenario)
         sides = [
@@ -77,40 +79,40 @@ def _announce(console: Console, scenario: Scenario) -> None:
     console.rule("[bold]The same program in two pods, side by side")
     words = f"""\
 demo/program.py reads one object in {program.THREADS} threads that share one boto3 client, and \
-in {program.TASKS} tasks on {program.LOOPS} event loops through aiobotocore. One pod calls \
-irsa_creds.install() before it starts, the other does not: there the libraries' own providers \
-work. Each pod is a process of its own; both talk HTTP to the same STS and S3.
+in {program.TASKS} tasks on {program.LOOPS} event loops with aiobotocore. One pod calls \
+irsa_creds.install() at its start. The other pod uses the libraries' own providers. Each pod is \
+one process; both send HTTP requests to the same STS and S3.
 
-Each loop has an aiobotocore session of its own, for the sake of the other pod: aiobotocore's \
-own credentials belong to one loop, and where two loops share them, reads fail with RuntimeError. \
-So that pod refreshes three sets of credentials, and the one with irsa-creds refreshes one.
+Each loop has its own aiobotocore session, because of the pod without irsa-creds: aiobotocore's \
+own credentials belong to one loop, and reads from a second loop fail with RuntimeError. So that \
+pod refreshes three sets of credentials, and the pod with irsa-creds refreshes one.
 
-Credentials last {scenario.lifetime:.0f} s here instead of an hour, so the libraries' two refresh \
-windows are shortened in proportion: advisory {scenario.advisory_window:g} s (15 of 60 minutes), \
-mandatory {scenario.mandatory_window:g} s (10 of 60). Unscaled, they would refresh on every read. \
-An outage of {scenario.outage:g} s is {scenario.outage / scenario.lifetime * 60:.0f} minutes of \
-that hour.
+Credentials last {scenario.lifetime:.0f} s here instead of an hour, so the two refresh windows of \
+the libraries are shortened in proportion: advisory {scenario.advisory_window:g} s (15 of 60 \
+minutes), mandatory {scenario.mandatory_window:g} s (10 of 60). Unscaled, they would refresh on \
+every read. An outage of {scenario.outage:g} s corresponds to \
+{scenario.outage / scenario.lifetime * 60:.0f} minutes of that hour.
 
-What is timed is the wait for credentials inside the libraries' signers, not S3's own time. What \
-the whole process stood still meanwhile (a ticker of 10 ms tells) is taken off, on both sides; so \
-is the time that a waiting task's loop was busy with other tasks. The very first fetch, for which \
-everybody must wait, is not counted."""
+The demo times the wait for credentials in the libraries' signers, not the S3 request. It \
+subtracts the time in which the whole process stood still (measured by a 10 ms ticker) or in which \
+a waiting task's loop was busy with other tasks, on both sides. It does not count the first fetch, \
+for which all readers have to wait."""
     console.print(Padding(words, (1, 2)))
 
 
 def _await_first_reads(sides: list[Side]) -> None:
-    """Return when both sides have credentials.
+    """Wait until both sides have credentials.
 
     Raises:
-        RuntimeError: one of them ended, or has none after a long time.
+        RuntimeError: a side ended, or has no credentials after 20 s.
     """
-    deadline = time.monotonic() + _START_PATIENCE
+    deadline = time.monotonic() + _START_TIMEOUT
     while not all(side.reports and _warm(side.reports[-1]) for side in sides):
         for side in sides:
             if (log := side.ended) is not None:
-                raise RuntimeError(f"The program on {side.name}'s side ended:\n{log}")
+                raise RuntimeError(f"The program with {side.name} ended:\n{log}")
         if time.monotonic() > deadline:
-            raise RuntimeError("The program got no credentials; the sandbox does not answer.")
+            raise RuntimeError("The program got no credentials: the sandbox does not respond.")
         time.sleep(0.05)
 
 
@@ -119,7 +121,7 @@ def _warm(reports: Mapping[str, Report]) -> bool:
 
 
 def _moments(scenario: Scenario) -> Iterator[tuple[float, Phase]]:
-    """Yield seconds since the start and the phase, a tick each."""
+    """Yield (seconds since the start, phase) for each tick."""
     start = time.monotonic()
     ends_at = 0.0
     for phase in scenario.phases:
@@ -148,7 +150,7 @@ def _show_lines(console: Console, scenario: Scenario, states: Iterator[State]) -
 
 
 def _play(scenario: Scenario, sandbox: Sandbox, story: Story, sides: list[Side]) -> Iterator[State]:
-    """Let things happen to STS and the token; yield what is to be seen, once each tick."""
+    """Run the phases; yield the state to show for each tick."""
     before = {side.name: len(side.reports) for side in sides}
     current: Phase | None = None
     for elapsed, phase in _moments(scenario):
@@ -167,20 +169,20 @@ def _play(scenario: Scenario, sandbox: Sandbox, story: Story, sides: list[Side])
 
 
 def conclude(console: Console, scenario: Scenario, state: State, story: Story) -> int:
-    """Print what became of our promises; return the exit status."""
+    """Print the summary and return the exit status."""
     kept = promises(state.tallies[OURS], story.identity(OURS))
     console.print()
     console.rule("[bold]Summary")
     console.print(summary(scenario, state, kept))
     for readers, report in state.tallies[THEIRS].reports.items():
         if error := report.last_error:
-            words = f"The other pod's {readers} last failed with {error}"
+            words = f"The last error of {readers} in the pod without irsa-creds: {error}"
             console.print(Padding(words, (1, 1, 0, 1), style="dim"))
     broken = sum(not promise.kept for promise in kept)
     words = (
-        f"[bold red]{broken} of these promises broke.[/]"
+        f"[bold red]{broken} of these promises broken.[/]"
         if broken
-        else "[bold green]Every promise was kept.[/]"
+        else "[bold green]All promises kept.[/]"
     )
     versions = (
         f"irsa-creds {irsa_creds.__version__}, botocore {botocore.__version__}, "

@@ -1,4 +1,4 @@
-"""Counts the reads of one kind of reader, threads or tasks, and what they wait for credentials."""
+"""Counts the reads of threads or of tasks, and times their waits for credentials."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Meter", "Report", "Wait"]
 
-# A standstill is known one tick after its end: younger waits are judged in the next report.
-_JUDGED_AFTER = 0.1
+# A standstill is known one tick after its end, so the next report counts younger waits.
+_COUNTED_AFTER = 0.1
 
 
 @dataclass(slots=True)
 class Report:
-    """What has been measured since the start; `tick_*` since the last report, in seconds.
+    """Counts since the start, and `tick_*` since the last report; times in seconds.
 
     Attributes:
-        reads: that succeeded.
-        errors: reads that failed.
-        waits: reads that waited too long for credentials, or do so at this moment.
+        reads: successful reads.
+        errors: failed reads.
+        waits: reads that waited too long for credentials, including current waits.
         worst: the longest wait.
         tick_errors: as `errors`.
         tick_worst: as `worst`.
-        last_error: of a read.
-        warm: whether every credentials object has had its first fetch; no wait counts before.
-        keys: ids of the access keys that were handed out.
+        last_error: the last failed read's error.
+        warm: whether every credentials object has had its first fetch; earlier waits do not count.
+        keys: access key ids in the order of their use.
     """
 
     reads: int = 0
@@ -54,30 +54,30 @@ class Wait:
     """One read's wait for credentials.
 
     Attributes:
-        credentials: which object was asked, by id.
-        loop: when the task's loop stood still; None for a thread.
-        start: when it asked.
-        let_go: when the task let its loop go; None where it never did.
-        end: when it was answered.
+        credentials: id of the credentials object.
+        loop: standstills of the task's loop; None for a thread.
+        start: start of the wait.
+        suspended_at: when the task first suspended; None if it never did.
+        end: end of the wait.
     """
 
     credentials: int
     loop: Standstills | None = None
     start: float = 0.0
-    let_go: float | None = None
+    suspended_at: float | None = None
     end: float = math.inf
 
-    def lets_go(self) -> None:
-        """Note that others run on the loop from now on."""
-        self.let_go = perf_counter()
+    def suspended(self) -> None:
+        """Note that other tasks run on the loop from now on."""
+        self.suspended_at = perf_counter()
 
 
 class Meter:
-    """Counts reads, and judges their waits.
+    """Counts reads and their waits.
 
     Args:
-        pauses: when the whole process stood still.
-        objects: how many credentials objects these readers have.
+        pauses: standstills of the whole process.
+        objects: number of credentials objects of these readers.
     """
 
     def __init__(self, pauses: Standstills, objects: int = 1) -> None:
@@ -86,12 +86,12 @@ class Meter:
         self._lock = threading.Lock()
         self._report = Report()
         self._waits: set[Wait] = set()
-        # When each object had its first credentials.
+        # The time of each object's first credentials.
         self._first: dict[int, float] = {}
 
     @contextmanager
     def waiting(self, wait: Wait) -> Iterator[Wait]:
-        """Note that a read asks for credentials, and when it is answered."""
+        """Time a read's wait for credentials."""
         with self._lock:
             self._waits.add(wait)
         wait.start = perf_counter()
@@ -101,7 +101,7 @@ class Meter:
             wait.end = perf_counter()
 
     def found(self, wait: Wait, key: str) -> None:
-        """Note what it has got."""
+        """Note the key that a read got."""
         with self._lock:
             self._first.setdefault(wait.credentials, wait.end)
             if key not in self._report.keys:
@@ -109,7 +109,7 @@ class Meter:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Count a read, and whether it fails."""
+        """Count a read as successful or failed."""
         try:
             yield
         except Exception as error:
@@ -123,40 +123,39 @@ class Meter:
 
     def report(self) -> Report:
         """Return the counts so far, and begin the next tick."""
-        until = perf_counter() - _JUDGED_AFTER
+        until = perf_counter() - _COUNTED_AFTER
         with self._lock:
             over = {wait for wait in self._waits if wait.end <= until}
             self._waits -= over
-            # One that is just asking is in the set already, and has no start yet.
+            # A wait is in the set a moment before it has a start.
             pending = [wait for wait in self._waits if 0.0 < wait.start < until]
             cold = len(self._first) < self._objects
             warm_since = math.inf if cold else max(self._first.values())
-        # Without the lock: no read is to wait for its own measuring.
-        judged = [self._seconds(wait, wait.end, warm_since) for wait in over]
-        # These are in every report until they end, so they are not added up.
+        # Without the lock, because reads must not wait for the measurement.
+        ended = [self._seconds(wait, wait.end, warm_since) for wait in over]
+        # These are in every report until they end, so they are not added to the total.
         so_far = [self._seconds(wait, until, warm_since) for wait in pending]
         with self._lock:
             report = self._report
             report.warm = warm_since < until
-            _judge(report, judged)
-            told = replace(report, keys=list(report.keys))
+            _count(report, ended)
+            counted = replace(report, keys=list(report.keys))
             report.tick_errors, report.tick_worst = 0, 0.0
-        _judge(told, so_far)
-        return told
+        _count(counted, so_far)
+        return counted
 
     def _seconds(self, wait: Wait, end: float, warm_since: float) -> float:
-        """Return how long a read waited; nothing before the first credentials: all must then."""
+        """Return the seconds of a wait; 0 before the first credentials."""
         if wait.start < warm_since:
             return 0.0
-        if wait.loop is None or wait.let_go is None:
+        if wait.loop is None or wait.suspended_at is None:
             return self._pauses.waited(wait.start, end)
-        # Only from here on is a late loop not the wait's own doing: credentials that block their
-        # loop make it late themselves.
-        let_go = min(wait.let_go, end)
-        return self._pauses.waited(wait.start, let_go) + wait.loop.waited(let_go, end)
+        # Until the task suspends, a late loop is the fault of the credentials that block it.
+        suspended = min(wait.suspended_at, end)
+        return self._pauses.waited(wait.start, suspended) + wait.loop.waited(suspended, end)
 
 
-def _judge(report: Report, waits: list[float]) -> None:
+def _count(report: Report, waits: list[float]) -> None:
     report.waits += sum(seconds > LIMIT for seconds in waits)
     report.worst = max([report.worst, *waits])
     report.tick_worst = max([report.tick_worst, *waits])

@@ -1,8 +1,7 @@
-"""Measures a program from outside, as a tracing library does: it does not know of it.
+"""Instruments a program from outside, as a tracing library does.
 
-What counts is the wait for credentials, not S3's own time: the clock runs from the moment in which
-the signer asks for them (`get_frozen_credentials`) to the moment in which it has them. All the
-rest of a read is the same on both sides.
+It times the wait for credentials, which is the signer's call of `get_frozen_credentials`, and not
+the S3 request, which is the same on both sides.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from botocore.client import BaseClient
 
 from benchmarks._measure import LoopPauses, Pauses
 from demo.meter import Meter, Wait
-from demo.noting import Noting
+from demo.suspension import NoteSuspension
 
 __all__ = ["READERS", "TASKS", "THREADS", "Probe"]
 
 THREADS, TASKS = READERS = "threads", "tasks"
-# botocore's provider has an STS client of its own, which counts for nobody's read.
+# Calls of the STS client of botocore's provider are not reads.
 _READ = "GetObject"
 
 
 class Probe:
-    """Counts reads, and times what they wait for credentials: of threads and tasks apart.
+    """Counts reads and times their waits for credentials, separately for threads and tasks.
 
     Args:
-        loops: on how many the tasks run, each with credentials of its own.
+        loops: number of the tasks' loops, each with its own credentials.
     """
 
     def __init__(self, loops: int) -> None:
@@ -40,14 +39,14 @@ class Probe:
         self._tickers: list[asyncio.Task[None]] = []
 
     def watch_threads(self, *classes: type[Any]) -> None:
-        """Time these classes of credentials, and count the reads of boto3's clients."""
+        """Instrument these credentials classes, and boto3's clients."""
         meter = self._meters[THREADS]
         for each in classes:
             each.get_frozen_credentials = _timed(meter, each.get_frozen_credentials)
         BaseClient._make_api_call = _counted(meter, BaseClient._make_api_call)  # noqa: SLF001
 
     def watch_tasks(self, *classes: type[Any]) -> None:
-        """Time these classes of credentials, and count the reads of aiobotocore's clients."""
+        """Instrument these credentials classes, and aiobotocore's clients."""
         meter = self._meters[TASKS]
         for each in classes:
             each.get_frozen_credentials = self._timed_task(meter, each.get_frozen_credentials)
@@ -62,7 +61,7 @@ class Probe:
         @functools.wraps(original)
         async def get_frozen_credentials(credentials: Any) -> Any:
             with meter.waiting(Wait(id(credentials), self._pauses_here())) as wait:
-                found = await Noting(original(credentials), wait.lets_go)
+                found = await NoteSuspension(original(credentials), wait.suspended)
             meter.found(wait, found.access_key)
             return found
 

@@ -1,4 +1,4 @@
-"""The process of one side, and what it reports."""
+"""The process of one side, and its reports."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["Side"]
 
 _ROOT = Path(__file__).parent.parent
-_PATIENCE = 3.0
+_END_TIMEOUT = 3.0
 
 
 class Side:
-    """A process that runs the program, and all reports it has sent: of threads and of tasks.
+    """A process that runs the program, and all its reports, of threads and of tasks.
 
     Args:
-        name: of the side, and of its session at STS.
-        environ: the pod's.
+        name: of the side, and of its STS session.
+        environ: the pod's variables.
         scenario: for botocore's windows.
-        log: where its standard error goes.
+        log: file for its standard error.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Side:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # As kubelet ends a container.
+        # As the kubelet ends a container.
         self._process.terminate()
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_END_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -66,11 +66,11 @@ class Side:
 
     @property
     def ended(self) -> str | None:
-        """What the process left in its log, where it is over; None while it runs."""
+        """The process's log after its end; None while it runs."""
         return None if self._process.poll() is None else self._log.read_text()
 
     def _listen(self, stream: IO[bytes]) -> None:
         with stream:
             for line in stream:
-                told = json.loads(line)
-                self.reports.append({readers: Report(**told[readers]) for readers in told})
+                reports = json.loads(line)
+                self.reports.append({kind: Report(**reports[kind]) for kind in reports})

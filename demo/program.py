@@ -1,7 +1,7 @@
-"""A program as it may run in any pod: it knows nothing of this demo, nor of irsa_creds.
+"""A program as it could run in any pod, without this demo and without irsa_creds.
 
-Eight threads share one boto3 client; a hundred tasks on two event loops read through aiobotocore.
-All read one object again and again, until SIGTERM.
+Eight threads share one boto3 client; a hundred tasks on two event loops use aiobotocore. All read
+one object again and again until SIGTERM.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 _log = logging.getLogger(__name__)
 
 THREADS, THREAD_PAUSE = 8, 0.1
-# Half as many requests a second as the threads make: two cores are not to be the bottleneck.
+# Half of the threads' rate of requests, so that two cores are not the bottleneck.
 LOOPS, TASKS, TASK_PAUSE = 2, 100, 2.0
 
 
@@ -36,7 +36,7 @@ def main() -> None:
         *(threading.Thread(target=_loop, args=(target, stop)) for _ in range(LOOPS)),
     ]
     for thread in threads:
-        # One that hangs is not to keep the pod from ending.
+        # A thread that hangs must not keep the pod from ending.
         thread.daemon = True
         thread.start()
     stop.wait()
@@ -57,8 +57,8 @@ def _loop(target: dict[str, str], stop: threading.Event) -> None:
 
 
 async def _tasks(target: dict[str, str], stop: threading.Event) -> None:
-    # A session for each loop: aiobotocore's own credentials hold a lock of one loop, and where
-    # two loops share them, reads fail with RuntimeError.
+    # A session for each loop, because aiobotocore's own credentials belong to one loop: reads from
+    # a second loop fail with RuntimeError.
     async with AioSession().create_client("s3") as s3:
         tasks = [asyncio.create_task(_task(s3, target)) for _ in range(TASKS // LOOPS)]
         await asyncio.to_thread(stop.wait)
@@ -69,11 +69,11 @@ async def _tasks(target: dict[str, str], stop: threading.Event) -> None:
 
 async def _task(s3: Any, target: dict[str, str]) -> None:
     while True:
-        # Like the requests of many users, never all at once.
+        # At different times, as the requests of many users.
         await asyncio.sleep(random.uniform(0, 2 * TASK_PAUSE))
         try:
-            answer = await s3.get_object(**target)
-            async with answer["Body"] as body:
+            response = await s3.get_object(**target)
+            async with response["Body"] as body:
                 await body.read()
         except (BotoCoreError, ClientError):
             _log.exception("Could not read %s", target)

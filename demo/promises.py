@@ -1,4 +1,4 @@
-"""What we promise, held against what happened."""
+"""The promises of irsa-creds, checked against the run."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Promise", "milliseconds", "promises"]
 
-#: What DESIGN promises for an outage: a handful of calls, not one for each read.
+#: Failed calls allowed in an outage, independent of the number of reads.
 _MOST_FAILED_CALLS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One promise of ours: whether it was kept, and by what that is known."""
+    """One promise, whether it was kept, and the figures that show it."""
 
     words: str
     kept: bool
-    known_by: str
+    figures: str
 
 
 def promises(tally: Tally, identity: str) -> list[Promise]:
-    """Return what we promise, to threads and to tasks, held against what happened on our side."""
+    """Return the promises, checked against the side of irsa-creds."""
     threads, tasks = tally.reports[THREADS], tally.reports[TASKS]
     both = threads, tasks
     calls = tally.calls
-    # A call in the last instant has not been used yet, or not by both.
-    wasted = calls.answered - tally.keys > 1
-    apart = len(set(threads.keys) ^ set(tasks.keys)) > 1
+    # The last call's key may not have been used yet, or not by both.
+    unused = calls.successful - tally.keys > 1
+    separate = len(set(threads.keys) ^ set(tasks.keys)) > 1
     shared = len(set(threads.keys) & set(tasks.keys))
     return [
         Promise(
             "No read failed",
-            all(each.reads and not each.errors for each in both) and not tally.refused,
+            all(each.reads and not each.errors for each in both) and not tally.denied,
             f"threads {threads.errors} of {threads.reads + threads.errors:,}, "
             f"tasks {tasks.errors} of {tasks.reads + tasks.errors:,}",
         ),
@@ -50,31 +50,31 @@ def promises(tally: Tally, identity: str) -> list[Promise]:
         ),
         Promise(
             "One STS call per refresh, for all",
-            tally.keys > 1 and not wasted and not apart,
-            f"{calls.answered} calls answered, {shared} keys used by both",
+            tally.keys > 1 and not unused and not separate,
+            f"{calls.successful} successful calls, {shared} keys used by both",
         ),
         Promise(
-            "An outage of STS is no stampede",
+            "An STS outage causes few calls",
             calls.failed <= _MOST_FAILED_CALLS,
-            f"calls that failed: {calls.failed}",
+            f"failed calls: {calls.failed}",
         ),
         Promise(
-            "The rotated token was read", calls.tokens > 1, f"{calls.tokens} tokens shown to STS"
+            "The rotated token was read", calls.tokens > 1, f"{calls.tokens} tokens sent to STS"
         ),
         Promise(
             "The identity never changed",
             tally.identities == {identity},
-            f"S3 saw {', '.join(_session(arn) for arn in tally.identities) or 'nobody'}",
+            f"S3 saw {', '.join(_session(arn) for arn in tally.identities) or 'no caller'}",
         ),
     ]
 
 
 def _session(arn: str) -> str:
-    """Return role and session of an assumed role's ARN."""
+    """Return the role and the session of an assumed role's ARN."""
     return arn.partition("assumed-role/")[2] or arn
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a duration as the tables show it."""
+    """Return a duration in milliseconds for the tables."""
     number = seconds * 1000
-    return f"{number:,.{0 if number > 10 else 1}f} ms"  # noqa: PLR2004 - two digits at least
+    return f"{number:,.{0 if number > 10 else 1}f} ms"  # noqa: PLR2004 - at least two digits

@@ -1,4 +1,4 @@
-"""What happens to STS and to the token, and when."""
+"""The phases of the demo."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ __all__ = ["QUICK", "WHOLE", "Phase", "Scenario"]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the demo.
+    """One phase.
 
     Attributes:
-        name: short, for the strip below the table.
+        name: short name below the strips.
         words: what happens.
-        seconds: how long.
-        latency: seconds before STS answers.
-        outage: how STS is broken, as `Faults.outage` names it.
-        rotates: whether kubelet puts another token in place at the beginning.
+        seconds: duration.
+        latency: seconds before STS responds.
+        outage: value of `Faults.outage`.
+        rotates: whether the kubelet replaces the token at the beginning.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The phases, and how long credentials last in them.
+    """A sequence of phases.
 
     Attributes:
-        lifetime: seconds.
-        phases: one after another.
+        lifetime: of credentials, in seconds.
+        phases: the phases in order.
     """
 
     lifetime: float
@@ -42,45 +42,45 @@ class Scenario:
 
     @property
     def seconds(self) -> float:
-        """How long all of it takes."""
+        """The duration of all phases."""
         return sum(phase.seconds for phase in self.phases)
 
     @property
     def outage(self) -> float:
-        """How long STS is down."""
+        """The seconds in which STS is down."""
         return sum(phase.seconds for phase in self.phases if phase.outage)
 
     @property
     def advisory_window(self) -> float:
-        """The advisory refresh window of botocore: 15 of 60 minutes, in proportion."""
+        """Botocore's advisory refresh window (15 of 60 minutes), in proportion."""
         return self.lifetime / 4
 
     @property
     def mandatory_window(self) -> float:
-        """The mandatory refresh window of botocore: 10 of 60 minutes, in proportion."""
+        """Botocore's mandatory refresh window (10 of 60 minutes), in proportion."""
         return self.lifetime / 6
 
 
-# botocore refreshes 9 s after it got credentials: once while STS is slow, once while it is down.
-# We refresh after 4.6 to 6 s: in the first for sure, in the second most times.
+# botocore refreshes 9 s after a refresh: once while STS is slow, once while it is down. irsa-creds
+# refreshes after 4.6 to 6 s: always while STS is slow, mostly while it is down.
 WHOLE = Scenario(
     12.0,
     (
-        Phase("normal", "All is well.", 3),
-        Phase("token", "Kubelet replaces the token.", 3, rotates=True),
-        Phase("STS slow", "STS answers after 0.5 s.", 6, latency=0.5),
-        Phase("normal", "All is well.", 5),
-        Phase("STS down", "STS answers 500 to everything.", 3.6, outage="500"),
-        Phase("STS back", "STS answers again.", 3.6),
+        Phase("normal", "STS works.", 3),
+        Phase("token", "The kubelet replaces the token.", 3, rotates=True),
+        Phase("STS slow", "STS responds after 0.5 s.", 6, latency=0.5),
+        Phase("normal", "STS works.", 5),
+        Phase("STS down", "STS returns 500 to all calls.", 3.6, outage="500"),
+        Phase("STS back", "STS works again.", 3.6),
     ),
 )
-#: For tests: the same in 8 s.
+#: The same in 8 s, for tests.
 QUICK = Scenario(
     6.0,
     (
-        Phase("token", "Kubelet replaces the token.", 2, rotates=True),
-        Phase("STS slow", "STS answers after 0.5 s.", 4, latency=0.5),
-        Phase("STS down", "STS answers 500 to everything.", 1, outage="500"),
-        Phase("STS back", "STS answers again.", 1),
+        Phase("token", "The kubelet replaces the token.", 2, rotates=True),
+        Phase("STS slow", "STS responds after 0.5 s.", 4, latency=0.5),
+        Phase("STS down", "STS returns 500 to all calls.", 1, outage="500"),
+        Phase("STS back", "STS works again.", 1),
     ),
 )

@@ -1,8 +1,8 @@
-"""One pod: the program, unchanged, with or without `irsa_creds.install()`, and the probe.
+"""One pod: the unchanged program, with or without `irsa_creds.install()`, and the probe.
 
     python -m demo.side {irsa-creds,botocore} ADVISORY MANDATORY
 
-A report of threads and tasks in JSON, a line each tick, goes to standard output.
+It prints a line of JSON, with reports of threads and tasks, for each tick.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ TICK = 0.4
 
 def main(side: str, advisory: float, mandatory: float) -> None:
     """Run the program until SIGTERM."""
-    # A failed read is in the count; its traceback would only fill the log.
+    # Failed reads are counted; their tracebacks would only fill the log.
     logging.disable()
-    # botocore's windows are for credentials of an hour, and aiobotocore has the same. Unscaled,
-    # both would refresh on every read.
+    # The windows of botocore and aiobotocore are meant for credentials of an hour. Unscaled, both
+    # would refresh on every read.
     RefreshableCredentials._advisory_refresh_timeout = advisory  # noqa: SLF001
     RefreshableCredentials._mandatory_refresh_timeout = mandatory  # noqa: SLF001
     if side == OURS:
@@ -51,12 +51,12 @@ def main(side: str, advisory: float, mandatory: float) -> None:
 
 
 def _report(probe: Probe) -> None:
-    # Until nobody listens: a demo that was killed leaves no program behind.
+    # When the demo is killed, the pipe breaks and the program ends.
     with contextlib.suppress(BrokenPipeError):
         due = time.monotonic()
         while True:
             print(json.dumps(probe.reports()), flush=True)
-            # On a busy machine too, a report is to stand below the phase that it is of.
+            # Without drift, so that a report belongs to its phase on a busy machine too.
             due += TICK
             time.sleep(max(0.0, due - time.monotonic()))
     os._exit(1)

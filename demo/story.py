@@ -1,4 +1,4 @@
-"""IRSA from nothing, step by step, by the calls that an administrator makes."""
+"""The setup of IRSA, step by step, as an administrator does it."""
 
 from __future__ import annotations
 
@@ -30,55 +30,55 @@ _AUDIENCE = "sts.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the story has built: a role for one bucket, and a pod for each side.
+    """The result: a role for one bucket, and a pod for each side.
 
     Attributes:
         pods: by the side's name, which is its session name too.
-        role_arn: whose credentials they get.
+        role_arn: the pods' role.
     """
 
     pods: dict[str, Pod]
     role_arn: str
 
     def identity(self, side: str) -> str:
-        """Return the ARN by which S3 must see that side."""
+        """Return the ARN that S3 must see for a side."""
         return self.role_arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + (
             f"/{side}"
         )
 
 
 def tell(console: Console, sandbox: Sandbox, sides: tuple[str, ...], folder: Path) -> Story:
-    """Build it all, and say what is done.
+    """Set up IRSA and print each step.
 
     Args:
-        console: where to say it.
-        sandbox: a cluster's issuer, STS, IAM and S3, on this machine.
-        sides: a pod is made for each.
+        console: for the output.
+        sandbox: issuer, STS, IAM and S3 on this machine.
+        sides: names of the pods.
         folder: for the pods' volumes.
     """
-    teller = _Teller(console)
+    printer = _Printer(console)
     iam, s3 = sandbox.client("iam"), sandbox.client("s3")
-    provider_arn = _provider(teller, iam, sandbox.issuer.url)
-    role_arn = _role(teller, iam, provider_arn)
-    _permissions(teller, iam, s3)
-    _service_account(teller, role_arn)
+    provider_arn = _provider(printer, iam, sandbox.issuer.url)
+    role_arn = _role(printer, iam, provider_arn)
+    _permissions(printer, iam, s3)
+    _service_account(printer, role_arn)
     pods = {side: _pod(sandbox, side, provider_arn, role_arn, folder / side) for side in sides}
-    _injected(teller, pods[sides[0]])
+    _injected(printer, pods[sides[0]])
     return Story(pods, role_arn)
 
 
-class _Teller:
-    """Says a step in plain words, and shows what it consists of."""
+class _Printer:
+    """Prints steps with their code."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._step = 0
+        self._number = 0
 
-    def say(self, title: str, words: str) -> None:
-        self._step += 1
+    def step(self, title: str, words: str) -> None:
+        self._number += 1
         self._console.print()
         self._console.print(
-            Text.assemble((f" {self._step} ", "bold reverse"), (f" {title}", "bold"))
+            Text.assemble((f" {self._number} ", "bold reverse"), (f" {title}", "bold"))
         )
         self._console.print(Padding(Text(words), (0, 4)))
 
@@ -89,13 +89,13 @@ class _Teller:
         self._console.print(Padding(syntax, (0, 0, 0, 6)))
 
 
-def _provider(teller: _Teller, iam: Any, issuer: str) -> str:
-    teller.say(
+def _provider(printer: _Printer, iam: Any, issuer: str) -> str:
+    printer.step(
         "OIDC provider",
-        "The cluster signs a token for each pod. IAM learns whose signature that is, and for whom "
-        "the tokens are meant.",
+        "The cluster signs a token for each pod. The OIDC provider in IAM names the cluster's "
+        "issuer and the audience of the tokens.",
     )
-    teller.show(
+    printer.show(
         f"iam.create_open_id_connect_provider(\n"
         f'    Url="{issuer}", ClientIDList=["{_AUDIENCE}"]\n)',
         "python",
@@ -106,11 +106,11 @@ def _provider(teller: _Teller, iam: Any, issuer: str) -> str:
     return str(made["OpenIDConnectProviderArn"])
 
 
-def _role(teller: _Teller, iam: Any, provider_arn: str) -> str:
-    teller.say(
+def _role(printer: _Printer, iam: Any, provider_arn: str) -> str:
+    printer.step(
         "Role",
-        f"Its trust policy lets in one service account, {_NAMESPACE}/{_ACCOUNT}, and nobody else: "
-        "StringEquals on the token's audience and subject.",
+        f"Its trust policy allows only the service account {_NAMESPACE}/{_ACCOUNT}: StringEquals "
+        "on the token's audience and subject.",
     )
     issuer = provider_arn.partition(":oidc-provider/")[2]
     equals = {
@@ -123,19 +123,19 @@ def _role(teller: _Teller, iam: Any, provider_arn: str) -> str:
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": equals},
     }
-    teller.show(json.dumps(statement, indent=2), "json")
+    printer.show(json.dumps(statement, indent=2), "json")
     role = iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=_policy(statement))["Role"]
     return str(role["Arn"])
 
 
-def _permissions(teller: _Teller, iam: Any, s3: Any) -> None:
-    teller.say("Permission", f"The role may read one bucket, {_BUCKET}, and do nothing else.")
+def _permissions(printer: _Printer, iam: Any, s3: Any) -> None:
+    printer.step("Permission", f"The role may only read the bucket {_BUCKET}.")
     statement = {
         "Effect": "Allow",
         "Action": "s3:GetObject",
         "Resource": f"arn:aws:s3:::{_BUCKET}/*",
     }
-    teller.show(json.dumps(statement, indent=2), "json")
+    printer.show(json.dumps(statement, indent=2), "json")
     iam.put_role_policy(
         RoleName=_ROLE, PolicyName="read-reports", PolicyDocument=_policy(statement)
     )
@@ -143,8 +143,8 @@ def _permissions(teller: _Teller, iam: Any, s3: Any) -> None:
     s3.put_object(Bucket=_BUCKET, Key=_KEY, Body=b"day,sold\n" + b"1,42\n" * 20)
 
 
-def _service_account(teller: _Teller, role_arn: str) -> None:
-    teller.say("ServiceAccount", "Its annotation names the role for all pods that run under it.")
+def _service_account(printer: _Printer, role_arn: str) -> None:
+    printer.step("ServiceAccount", "Its annotation names the role for all its pods.")
     manifest = f"""\
         apiVersion: v1
         kind: ServiceAccount
@@ -153,11 +153,11 @@ def _service_account(teller: _Teller, role_arn: str) -> None:
           name: {_ACCOUNT}
           annotations:
             eks.amazonaws.com/role-arn: {role_arn}"""
-    teller.show(textwrap.dedent(manifest), "yaml")
+    printer.show(textwrap.dedent(manifest), "yaml")
 
 
 def _pod(sandbox: Sandbox, side: str, provider_arn: str, role_arn: str, volume: Path) -> Pod:
-    """Do what webhook and kubelet do; the token lies below `volume` instead of /var/run."""
+    """Do what webhook and kubelet do, with the token in `volume` instead of /var/run."""
     pod = Pod(
         namespace=_NAMESPACE,
         service_account=_ACCOUNT,
@@ -174,7 +174,7 @@ def _pod(sandbox: Sandbox, side: str, provider_arn: str, role_arn: str, volume: 
             "AWS_REGION": sandbox.region,
             "AWS_DEFAULT_REGION": sandbox.region,
             "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-            # To the sandbox, and nowhere else.
+            # These keep the program inside the sandbox.
             "AWS_ENDPOINT_URL": sandbox.endpoint_url,
             "AWS_ENDPOINT_URL_STS": sandbox.sts_url,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -186,18 +186,18 @@ def _pod(sandbox: Sandbox, side: str, provider_arn: str, role_arn: str, volume: 
     return pod
 
 
-def _injected(teller: _Teller, pod: Pod) -> None:
-    teller.say(
+def _injected(printer: _Printer, pod: Pod) -> None:
+    printer.step(
         "Pods",
-        "The webhook sees the annotation and injects variables; kubelet projects a token into the "
-        "pod and replaces it from time to time. Its claims (the token itself is shown nowhere):",
+        "The webhook reads the annotation and injects variables. The kubelet projects a token into "
+        "the pod and replaces it from time to time. Its claims (the token itself is not shown):",
     )
     names = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION"
-    teller.show("\n".join(f"{name}={pod.environ[name]}" for name in names), "ini")
+    printer.show("\n".join(f"{name}={pod.environ[name]}" for name in names), "ini")
     claims = jwt.decode(pod.token_file.read_text(), options={"verify_signature": False})
     shown = {name: claims[name] for name in ("iss", "sub", "aud")}
     shown["exp"] = f"{(claims['exp'] - claims['iat']) / 3600:.0f} h after iat"
-    teller.show(json.dumps(shown, indent=2), "json")
+    printer.show(json.dumps(shown, indent=2), "json")
 
 
 def _policy(statement: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""When a task lets its loop go."""
+"""Notice when a coroutine first suspends its task."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["Noting"]
+__all__ = ["NoteSuspension"]
 
 
-class Noting(Generator[Any, Any, Any]):
-    """Awaits a coroutine, and says when it lets the loop go for the first time.
+class NoteSuspension(Generator[Any, Any, Any]):
+    """Awaits a coroutine, and calls a function when it first suspends.
 
     Args:
-        coroutine: to await.
-        note: called then; never, where it runs through without a pause.
+        coroutine: the coroutine.
+        note: the function; not called if the coroutine never suspends.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], note: Callable[[], None]) -> None:
@@ -27,7 +27,7 @@ class Noting(Generator[Any, Any, Any]):
         return self
 
     def send(self, value: Any) -> Any:
-        """Let it run until it waits again."""
+        """Run the coroutine until it suspends again."""
         awaited = self._coroutine.send(value)
         if self._note:
             self._note()
@@ -35,5 +35,5 @@ class Noting(Generator[Any, Any, Any]):
         return awaited
 
     def throw(self, *error: Any) -> Any:
-        """Pass an error on to it, such as its task's cancellation."""
+        """Raise an error in the coroutine, such as its task's cancellation."""
         return self._coroutine.throw(*error)

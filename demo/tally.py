@@ -1,4 +1,4 @@
-"""What one side did, as its probe, STS and S3 saw it."""
+"""Figures of one side, from its probe, STS and S3."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Calls:
     """Calls to STS.
 
     Attributes:
-        answered: with credentials.
-        failed: with an error.
-        tokens: how many different tokens they showed.
+        successful: calls that returned credentials.
+        failed: calls that returned an error.
+        tokens: number of different tokens.
     """
 
-    answered: int = 0
+    successful: int = 0
     failed: int = 0
     tokens: int = 0
 
@@ -36,7 +36,7 @@ class Calls:
         """Count them."""
         calls = list(calls)
         return cls(
-            answered=sum(call.outcome == "OK" for call in calls),
+            successful=sum(call.outcome == "OK" for call in calls),
             failed=sum(call.outcome not in {"OK", "pending"} for call in calls),
             tokens=len({call.token_sha256 for call in calls}),
         )
@@ -47,39 +47,39 @@ class Tally:
     """Figures of one side.
 
     Attributes:
-        reports: what its probe measured, of threads and of tasks.
-        calls: all of the side's.
-        calls_apart: those for threads and those for tasks; None where they are made for both.
-        keys: how many different keys S3 saw.
-        identities: whom S3 saw.
-        refused: requests that S3 refused.
+        reports: the probe's reports of threads and tasks.
+        calls: all calls of the side.
+        calls_by_kind: calls for threads and for tasks; None if both share them.
+        keys: number of different keys that S3 saw.
+        identities: ARNs of the callers that S3 saw.
+        denied: requests that S3 denied.
     """
 
     reports: Mapping[str, Report]
     calls: Calls
-    calls_apart: Mapping[str, Calls] | None
+    calls_by_kind: Mapping[str, Calls] | None
     keys: int
     identities: frozenset[str]
-    refused: int
+    denied: int
 
     @classmethod
     def of(cls, side: Side, sandbox: Sandbox) -> Self:
-        """Return the figures as they are now."""
+        """Return the current figures."""
         calls = [call for call in sandbox.sts_calls if call.session_name == side.name]
-        given = {call.access_key_id for call in calls} - {None}
-        requests = [call for call in sandbox.s3_identities if call.access_key_id in given]
+        keys = {call.access_key_id for call in calls} - {None}
+        requests = [call for call in sandbox.s3_identities if call.access_key_id in keys]
         return cls(
             reports=side.reports[-1] if side.reports else {each: Report() for each in READERS},
             calls=Calls.of(calls),
-            calls_apart=_apart(calls),
+            calls_by_kind=_by_kind(calls),
             keys=len({call.access_key_id for call in requests}),
             identities=frozenset(str(call.arn) for call in requests),
-            refused=sum(call.status >= 400 for call in requests),  # noqa: PLR2004 - HTTP
+            denied=sum(call.status >= 400 for call in requests),  # noqa: PLR2004 - HTTP
         )
 
 
-def _apart(calls: list[StsCall]) -> dict[str, Calls] | None:
-    """Tell by `User-Agent` who made them."""
+def _by_kind(calls: list[StsCall]) -> dict[str, Calls] | None:
+    """Separate the calls of threads and tasks by their `User-Agent`."""
     agents = [(call.headers.get("User-Agent", ""), call) for call in calls]
     if any(agent.startswith("irsa-creds/") for agent, _ in agents):
         return None

@@ -1,4 +1,4 @@
-"""The table: live on a terminal, lines elsewhere, and the summary at the end."""
+"""The live table, the lines without a terminal, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "line", "live", "summary"]
 
-# Whose credentials they are that the readers of a side have.
+# The library that provides the credentials of a side's readers.
 _TITLES = {
     (OURS, THREADS): "irsa-creds",
     (OURS, TASKS): "irsa-creds",
@@ -37,9 +37,9 @@ _TITLES = {
 }
 _NUMBERS = {THREADS: f"{program.THREADS} threads", TASKS: f"{program.TASKS} tasks"}
 _STYLES = {OURS: "bold cyan", THEIRS: "bold magenta"}
-# With the ticks of the whole scenario, 80 columns.
+# Together with the ticks of the whole scenario, 80 columns.
 _MARGIN = 19
-# From which worst wait on a tick is drawn how, in seconds.
+# Least seconds of a tick's worst wait, and how it is drawn.
 _BARS = (
     (1.0, "█", "red"),
     (0.25, "▆", "yellow"),
@@ -51,7 +51,7 @@ _BARS = (
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is shown at one moment."""
+    """Everything that is shown at one moment."""
 
     elapsed: float
     phase: Phase
@@ -74,27 +74,27 @@ def live(scenario: Scenario, state: State) -> RenderableType:
 
 
 def line(state: State) -> str:
-    """Return the same for a log."""
-    told = []
+    """Return one line for a log."""
+    texts = []
     for side, tally in state.tallies.items():
         reports = tally.reports.values()
         failed, waited = sum(each.errors for each in reports), sum(each.waits for each in reports)
         reads = failed + sum(each.reads for each in reports)
-        told.append(f"{side}: {failed} failed, {waited} waited of {reads:,}")
-    return f"{state.elapsed:3.0f} s  {state.phase.name:<8}  {' | '.join(told)}"
+        texts.append(f"{side}: {failed} failed, {waited} waited of {reads:,}")
+    return f"{state.elapsed:3.0f} s  {state.phase.name:<8}  {' | '.join(texts)}"
 
 
 def summary(scenario: Scenario, state: State, promises: Sequence[Promise]) -> RenderableType:
-    """Return both sides' figures, and what became of our promises."""
+    """Return both sides' figures and the promises."""
     table = _table(state.tallies)
     table.add_row(
-        "tokens shown to STS",
+        "tokens sent to STS",
         *_calls(state.tallies, lambda calls: str(calls.tokens)),
     )
     checks = Table(box=None, padding=(0, 1), show_header=False)
     for promise in promises:
         mark = Text("✓ kept", "green") if promise.kept else Text("✗ BROKEN", "bold red")
-        checks.add_row(mark, promise.words, Text(promise.known_by, "dim"))
+        checks.add_row(mark, promise.words, Text(promise.figures, "dim"))
     title = Text("\n What irsa-creds promises", "bold")
     return Group(table, _strips(scenario, state), title, checks)
 
@@ -115,16 +115,16 @@ def _table(tallies: Mapping[str, Tally]) -> Table:
     table.add_row("longest wait", *(_wait(report.worst) for report in reports))
     table.add_row(
         "STS calls ok + failed",
-        *_calls(tallies, lambda calls: f"{calls.answered} + {calls.failed}"),
+        *_calls(tallies, lambda calls: f"{calls.successful} + {calls.failed}"),
     )
     return table
 
 
 def _calls(tallies: Mapping[str, Tally], words: Callable[[Calls], str]) -> Iterator[Text]:
-    """Yield what is to be said about the calls, of each side's threads and tasks."""
+    """Yield texts about the calls for threads and tasks of each side."""
     for tally in tallies.values():
-        if apart := tally.calls_apart:
-            yield from (Text(words(apart[readers])) for readers in READERS)
+        if by_kind := tally.calls_by_kind:
+            yield from (Text(words(by_kind[readers])) for readers in READERS)
         else:
             yield from (Text(words(tally.calls)), Text("the same", "dim"))
 
@@ -138,7 +138,7 @@ def _wait(seconds: float) -> Text:
 
 
 def _strips(scenario: Scenario, state: State) -> RenderableType:
-    """Return how it went over time, a character each tick."""
+    """Return the waits over time, one character for each tick."""
     return Group(
         Text(f"Longest wait for credentials in each {TICK:g} s", "dim"),
         *(_strip(side, each, ticks) for side, ticks in state.ticks.items() for each in READERS),
@@ -161,13 +161,13 @@ def _strip(side: str, readers: str, ticks: Sequence[Mapping[str, Report]]) -> Te
         if report.tick_errors:
             strip.append("✗", "bold red")
         else:
-            bar, colour = next((b, c) for least, b, c in _BARS if report.tick_worst >= least)
-            strip.append(bar, colour)
+            bar, color = next((b, c) for least, b, c in _BARS if report.tick_worst >= least)
+            strip.append(bar, color)
     return strip
 
 
 def _phases(scenario: Scenario, state: State) -> Text:
-    """Return where each phase begins; on two lines in turn where the names have no room on one."""
+    """Return the start of each phase, on two alternating lines if one is too narrow."""
     lasts = [round(phase.seconds / TICK) for phase in scenario.phases]
     narrow = any(
         len(phase.name) >= ticks for phase, ticks in zip(scenario.phases, lasts, strict=True)
