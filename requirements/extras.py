@@ -1,11 +1,11 @@
-"""Check that locks name the extras that their own packages ask for.
+"""Check that locks name the extras that their packages require.
 
     python requirements/extras.py LOCK...
 
-Where pytest-cov asks for `coverage[toml]` and the lock names `coverage` alone, an older pip takes
-the newest coverage instead of the locked one, finds no hash for it, and stops. What a package asks
-for is read from the installed one, if it has the locked version: the Makefile checks each
-environment when it makes it, and `make lint` checks all locks by what the developers' one has.
+If pytest-cov requires `coverage[toml]` and the lock names only `coverage`, an older pip takes the
+newest coverage instead of the locked one, finds no hash for it, and stops. The requirements are
+read from installed packages that have the locked version. So the Makefile checks each environment
+when it creates it, and `make lint` checks all locks with the developers' environment.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def main(locks: list[str]) -> int:
-    """Print what is missing from each lock; return the exit status."""
-    asked = _asked_by_installed()
+    """Print the missing extras of each lock; return the exit status."""
+    required = _required_by_installed()
     missing = 0
     for lock in locks:
         locked = _locked(Path(lock))
-        known = sum(_key(each) in asked for each in locked)
+        known = sum(_key(each) in required for each in locked)
         print(f"{lock}: {known} of {len(locked)} packages checked for extras")  # noqa: T201
-        for line in sorted(set(_unnamed(locked, asked))):
+        for line in sorted(set(_missing_extras(locked, required))):
             missing += 1
             print(f"{lock}: {line}", file=sys.stderr)  # noqa: T201
     return min(missing, 1)
 
 
 def _locked(lock: Path) -> list[Requirement]:
-    """Return what a lock names for this Python and platform."""
+    """Return the packages of a lock for this Python and platform."""
     lines = lock.read_text().replace("\\\n", " ").splitlines()
     # Everything after the first option is hashes.
     named = (line.split(" --")[0] for line in lines if line and line[0] not in "# -")
@@ -46,30 +46,35 @@ def _locked(lock: Path) -> list[Requirement]:
     return [each for each in found if each.marker is None or each.marker.evaluate()]
 
 
-def _asked_by_installed() -> dict[str, list[Requirement]]:
-    asked: dict[str, list[Requirement]] = {}
+def _required_by_installed() -> dict[str, list[Requirement]]:
+    required: dict[str, list[Requirement]] = {}
     for each in metadata.distributions():
         name = f"{canonicalize_name(each.name)}=={each.version}"
-        # The first one on the path is the one that is imported.
-        asked.setdefault(name, [Requirement(line) for line in each.requires or ()])
-    return asked
+        # Python imports the first one on the path.
+        required.setdefault(name, [Requirement(line) for line in each.requires or ()])
+    return required
 
 
-def _unnamed(locked: list[Requirement], asked: dict[str, list[Requirement]]) -> Iterator[str]:
-    """Tell each extra that a locked package asks for and the lock does not name."""
+def _missing_extras(
+    locked: list[Requirement], required: dict[str, list[Requirement]]
+) -> Iterator[str]:
+    """Yield each extra that a locked package requires and the lock does not name."""
     named: dict[str, set[str]] = defaultdict(set)
     for each in locked:
         named[canonicalize_name(each.name)] |= _extras(each)
     for each in locked:
-        for wanted in asked.get(_key(each), ()):
-            name = canonicalize_name(wanted.name)
-            if name in named and _applies(wanted, named[canonicalize_name(each.name)]):
-                for extra in _extras(wanted) - named[name]:
-                    yield f"{each.name} asks for {wanted.name}[{extra}], and only {name} is named"
+        for requirement in required.get(_key(each), ()):
+            name = canonicalize_name(requirement.name)
+            if name in named and _applies(requirement, named[canonicalize_name(each.name)]):
+                for extra in _extras(requirement) - named[name]:
+                    yield (
+                        f"{each.name} requires {requirement.name}[{extra}], "
+                        f"but the lock names only {name}"
+                    )
 
 
-def _applies(wanted: Requirement, extras: set[str]) -> bool:
-    marker = wanted.marker
+def _applies(requirement: Requirement, extras: set[str]) -> bool:
+    marker = requirement.marker
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
 
 

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-# The child tells what it has; so does its parent, which was started with the signal ignored.
+# The child prints its disposition. Its parent was started with the signal ignored.
 PROGRAM = """\
 import signal, subprocess, sys
 sys.path.insert(0, sys.argv[1])
 import signal_dispositions
 signal_dispositions.unignore()
 number = int(sys.argv[2])
-tell = "import signal, sys; print(signal.getsignal(int(sys.argv[1])))"
-subprocess.run([sys.executable, "-c", tell, str(number)], check=True)
+show = "import signal, sys; print(signal.getsignal(int(sys.argv[1])))"
+subprocess.run([sys.executable, "-c", show, str(number)], check=True)
 sys.stdout.flush()
 signal.raise_signal(number)
 print("still here")
 """
 
 
-def started_with_it_ignored(number: int) -> subprocess.CompletedProcess[str]:
+def run_with_signal_ignored(number: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *["sh", "-c", f'trap "" {number}; exec "$@"', "sh"],
@@ -36,15 +36,15 @@ def started_with_it_ignored(number: int) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", ["SIGCHLD", "SIGHUP", "SIGQUIT", "SIGTERM", "SIGUSR1"])
-def test_an_ignored_signal_is_not_handed_to_programs_that_tests_start(name: str) -> None:
-    done = started_with_it_ignored(signal.Signals[name])
+def test_child_processes_do_not_inherit_an_ignored_signal(name: str) -> None:
+    done = run_with_signal_ignored(signal.Signals[name])
 
     assert done.stderr == ""
     assert done.stdout.split("\n")[:2] == [str(signal.SIG_DFL), "still here"]
 
 
-def test_an_ignored_interrupt_interrupts_tests_again() -> None:
-    done = started_with_it_ignored(signal.SIGINT)
+def test_an_ignored_sigint_interrupts_tests_again() -> None:
+    done = run_with_signal_ignored(signal.SIGINT)
 
     assert done.stdout == f"{signal.default_int_handler}\n"
     assert done.stderr.endswith("KeyboardInterrupt\n")

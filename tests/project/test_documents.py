@@ -13,17 +13,17 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_gap_was_left_in_a_page(page: Path) -> None:
+def test_no_placeholder_is_left_in_a_page(page: Path) -> None:
     assert "@@" not in page.read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_local_link_leads_somewhere(page: Path) -> None:
+def test_every_local_link_has_a_target(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_help_says_where_to_begin() -> None:
+def test_help_names_the_main_functions() -> None:
     for name in "install", "provider", "doctor", "explain":
         assert f"{name}()" in str(irsa_creds.__doc__)
     assert "irsa_creds.provider()\n" in str(irsa_creds.provider.__doc__)
@@ -40,7 +40,7 @@ def test_no_page_is_missing() -> None:
     }
 
 
-def test_the_badges_say_what_is_so() -> None:
+def test_the_badges_are_true() -> None:
     spec = importlib.util.spec_from_file_location("badges", ROOT / "docs" / "badges.py")
     assert spec is not None
     assert spec.loader is not None

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 HASH = f"--hash=sha256:{'0' * 64}"
 
 
-class Place:
-    """A folder of installed packages, and a lock of them."""
+class Packages:
+    """A folder of installed packages and a lock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -22,9 +22,9 @@ class Place:
     def install(self, name: str, *requires: str) -> None:
         info = self._folder / f"{name}-1.dist-info"
         info.mkdir()
-        asks = "".join(f"Requires-Dist: {line}\n" for line in requires)
+        requires_lines = "".join(f"Requires-Dist: {line}\n" for line in requires)
         info.joinpath("METADATA").write_text(
-            f"Metadata-Version: 2.4\nName: {name}\nVersion: 1\n{asks}\n"
+            f"Metadata-Version: 2.4\nName: {name}\nVersion: 1\n{requires_lines}\n"
         )
 
     def lock(self, *requirements: str) -> None:
@@ -36,7 +36,7 @@ class Place:
                 )
 
     def check(self) -> tuple[int, str]:
-        """Return the exit status, and what is missing."""
+        """Return the exit status and the missing extras."""
         done = subprocess.run(
             [sys.executable, "requirements/extras.py", str(self._lock)],
             cwd=ROOT,
@@ -50,48 +50,51 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def packages(tmp_path: Path) -> Packages:
+    return Packages(tmp_path)
 
 
-def test_an_extra_that_a_locked_package_asks_for_must_be_named(place: Place) -> None:
-    place.install("Caller_x", "callee[To.ml, speed]>=1", "callee>=0.5")
-    place.lock("caller-x==1", "callee[speed]==1")
+def test_an_extra_that_a_locked_package_requires_must_be_named(packages: Packages) -> None:
+    packages.install("Caller_x", "callee[To.ml, speed]>=1", "callee>=0.5")
+    packages.lock("caller-x==1", "callee[speed]==1")
 
-    missing = "caller-x asks for callee[to-ml], and only callee is named\n"
-    assert place.check() == (1, missing)
-
-
-def test_a_lock_that_names_all_extras_is_good(place: Place) -> None:
-    place.install("caller", "callee[To.ml]>=1")
-    place.lock("caller==1", "callee[speed, to_ml]==1")
-
-    assert place.check() == (0, "")
+    missing = "caller-x requires callee[to-ml], but the lock names only callee\n"
+    assert packages.check() == (1, missing)
 
 
-def test_an_extra_counts_that_is_asked_for_by_an_extra_that_the_lock_names(place: Place) -> None:
-    place.install("caller", "callee[a]; extra == 'named'", "callee[b]; extra == 'unnamed'")
-    place.lock("caller[named]==1", "callee==1")
+def test_a_lock_that_names_all_extras_is_complete(packages: Packages) -> None:
+    packages.install("caller", "callee[To.ml]>=1")
+    packages.lock("caller==1", "callee[speed, to_ml]==1")
 
-    assert place.check() == (1, "caller asks for callee[a], and only callee is named\n")
-
-
-def test_what_does_not_apply_to_this_python_does_not_count(place: Place) -> None:
-    place.install("caller", "callee[old]; python_version < '3'", "another[x]")
-    place.lock("caller==1", "callee==1", "another==1; python_version < '3'")
-
-    assert place.check() == (0, "")
+    assert packages.check() == (0, "")
 
 
-def test_another_version_than_the_locked_one_does_not_count(place: Place) -> None:
-    place.install("caller", "callee[a]")
-    place.lock("caller==2", "callee==1")
+def test_requirements_of_a_named_extra_count(packages: Packages) -> None:
+    packages.install("caller", "callee[a]; extra == 'named'", "callee[b]; extra == 'unnamed'")
+    packages.lock("caller[named]==1", "callee==1")
 
-    assert place.check() == (0, "")
+    assert packages.check() == (
+        1,
+        "caller requires callee[a], but the lock names only callee\n",
+    )
+
+
+def test_requirements_for_another_python_do_not_count(packages: Packages) -> None:
+    packages.install("caller", "callee[old]; python_version < '3'", "another[x]")
+    packages.lock("caller==1", "callee==1", "another==1; python_version < '3'")
+
+    assert packages.check() == (0, "")
+
+
+def test_requirements_of_another_version_do_not_count(packages: Packages) -> None:
+    packages.install("caller", "callee[a]")
+    packages.lock("caller==2", "callee==1")
+
+    assert packages.check() == (0, "")
 
 
 @pytest.mark.parametrize("lock", ["build", "demo", "dev", "newest"])
-def test_our_locks_are_checked_by_what_is_installed(lock: str) -> None:
+def test_the_projects_locks_are_complete(lock: str) -> None:
     path = f"requirements/{lock}.txt"
     command = [sys.executable, "requirements/extras.py", path]
     done = subprocess.run(
@@ -100,12 +103,12 @@ def test_our_locks_are_checked_by_what_is_installed(lock: str) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     known, of = (int(word) for word in done.stdout.split() if word.isdigit())
-    # Of a few, another version is installed.
+    # A few are installed in another version.
     assert of / 2 < known <= of
 
 
 @pytest.mark.parametrize("lock", ["build", "demo"])
-def test_what_is_shown_and_released_runs_in_the_versions_that_tests_run_with(lock: str) -> None:
+def test_demo_and_build_have_the_versions_of_the_tests(lock: str) -> None:
     def pins(name: str) -> set[str]:
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         found = re.findall(r"^([a-z0-9.-]+)\S*?(==\S+)", text.replace(", ", ","), re.MULTILINE)
