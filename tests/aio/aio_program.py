@@ -1,4 +1,4 @@
-"""aiobotocore's colour of the differential table, and its network."""
+"""aiobotocore's program for the differential table, and its fake network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["AioProgram"]
 
 
 class _Body:
-    """aiohttp's response, as far as aiobotocore reads one that is no stream."""
+    """The part of aiohttp's response that aiobotocore reads without streaming."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -31,29 +31,29 @@ class _Body:
 
 
 class AioProgram(Program):
-    """A program of aiobotocore's, in a loop of its own."""
+    """A program that uses aiobotocore, in its own loop."""
 
     session = AioSession
     config = AioConfig
 
     def tap(self, patch: pytest.MonkeyPatch) -> Wire:
-        """Return what stands in for both networks: our exchange's, and aiobotocore's own.
+        """Return one fake network for irsa-creds and for aiobotocore.
 
-        Both sessions take a prepared request of botocore's and keep its settings under the same
-        names, so one look sees either.
+        Both HTTP sessions take botocore's prepared requests and keep their settings under the same
+        names.
         """
         wire = super().tap(patch)
 
         async def send(session: Any, request: Any) -> AioAWSResponse:
-            answer = wire.send(session, request)
-            body = _Body(answer.content)
-            return AioAWSResponse(answer.url, answer.status_code, answer.headers, body)
+            response = wire.send(session, request)
+            body = _Body(response.content)
+            return AioAWSResponse(response.url, response.status_code, response.headers, body)
 
         patch.setattr(AIOHTTPSession, "send", send)
         return wire
 
     def resolve(self, case: Case, *, installed: bool) -> Outcome:
-        """Do what the program does: it makes a client, and reads credentials."""
+        """Create a client, and read credentials."""
 
         async def main() -> Outcome:
             session = self.prepared(case, installed=installed)

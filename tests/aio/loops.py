@@ -1,4 +1,4 @@
-"""The loops that a program may have, and aiobotocore's sessions in them."""
+"""Event loops, and aiobotocore's sessions in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def on_trio(call: Callable[[], Awaitable[T]]) -> T:
     return trio.run(call)
 
 
-#: Each runs one coroutine function in a loop of its own.
+#: Each runs one coroutine function in a new loop.
 LOOPS: dict[str, Any] = {"asyncio": on_asyncio, "uvloop": on_uvloop, "trio": on_trio}
 
 
@@ -47,13 +47,13 @@ def resolved(session: Any) -> Any:
 
 
 def frozen(session: Any) -> Any:
-    """Return a set of a session's credentials."""
+    """Return the frozen credentials of a session."""
     credentials = resolved(session)
     return on_asyncio(credentials.get_frozen_credentials)
 
 
 def is_ours(session: Any) -> bool:
-    """Whether a session's credentials are ours; else they are aiobotocore's web identity ones."""
+    """Return whether a session's credentials are of irsa-creds and not of aiobotocore."""
     credentials = resolved(session)
     ours = isinstance(credentials, AioIrsaCredentials)
     assert ours or isinstance(credentials, AioDeferredRefreshableCredentials)

@@ -1,4 +1,4 @@
-"""The differential table once more, in aiobotocore's colour: the same cases, the same rows."""
+"""The differential table with aiobotocore: the same cases, the same differences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fake_network import Sent
     from sts_server import Seen
 
-# Coverage doubles their time, and no line is theirs alone.
+# Coverage doubles their time, and other tests run all lines as well.
 pytestmark = pytest.mark.no_cover
 
 CASES = cases()
@@ -54,7 +54,7 @@ def test_a_difference_is_listed_only_where_aiobotocore_differs(case: Case, bench
 
 
 def went_out(sent: Sent, over_the_wire: Seen) -> bool:
-    """Whether a recorded request is the one that came to a server."""
+    """Return whether a recorded request is the one that the server got."""
     path = urlunsplit(urlsplit(sent.url)._replace(scheme="", netloc=""))
     headers = over_the_wire.headers
     key = f"Credential={sent.signed_with}/" if sent.signed_with else ""
@@ -69,9 +69,9 @@ def went_out(sent: Sent, over_the_wire: Seen) -> bool:
 
 
 def read_thrice(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
-    """Read on the table's network, from which the requests are returned, and twice on the real one.
+    """Read on the fake network and return its requests; read twice over a real connection.
 
-    There aiobotocore's own provider reads first, then ours.
+    There aiobotocore's own provider reads first, then that of irsa-creds.
     """
     with monkeypatch.context() as patch:
         wire = AioProgram().tap(patch)

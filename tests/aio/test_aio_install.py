@@ -1,4 +1,4 @@
-"""install() reaches aiobotocore's sessions, whatever is imported first; uninstall() leaves them."""
+"""install() and uninstall() for aiobotocore's sessions, in any order of imports."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return pod(monkeypatch, tmp_path)
 
 
-# -- whom it reaches -------------------------------------------------------------------------------
+# -- affected sessions -----------------------------------------------------------------------------
 
 
 def test_without_install_sessions_have_aiobotocores_credentials() -> None:
@@ -246,7 +246,7 @@ def test_a_second_uninstall_restores_a_session_that_was_resolving_during_the_fir
     session = AioSession()
     ours = resolved(session)
     irsa_creds.uninstall()
-    # What another thread may store a moment too late.
+    # Another thread may store them just after uninstall().
     session._credentials = ours
     irsa_creds.uninstall()
     assert not is_ours(session)
@@ -310,7 +310,7 @@ def test_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider_with_one_warnin
         if when == "before":
             patch.delattr(*LACKING[name])
         else:
-            # As where nobody has imported it yet.
+            # As if it was not imported yet.
             patch.delitem(sys.modules, "aiobotocore.session")
         irsa_creds.install(strict=True)
         if when == "after":

@@ -1,4 +1,4 @@
-"""An aiobotocore session that travels as its arguments, and what a service's answer does."""
+"""An aiobotocore session: pickles, real reads, and `ExpiredToken`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_PROFILE = "arn:aws:iam::123456789012:role/of-the-profile"
 
 @pytest.fixture
 def profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Make the pod's profile `x` another role."""
+    """Write the profile `x` with another role."""
     token = give_irsa(monkeypatch, tmp_path)
     config = tmp_path / "config"
     config.write_text(f"[profile x]\nrole_arn = {OF_PROFILE}\nweb_identity_token_file = {token}\n")
@@ -108,8 +108,8 @@ def test_an_unchanged_program_reads_its_bucket_on_any_loop(
 
     async def main() -> bytes:
         async with session.create_client("s3") as client:
-            answer = await client.get_object(Bucket="data", Key="greeting")
-            return bytes(await answer["Body"].read())
+            response = await client.get_object(Bucket="data", Key="greeting")
+            return bytes(await response["Body"].read())
 
     assert LOOPS[loop](main) == b"hello"
     assert len(sandbox.sts_calls) == 1
@@ -146,5 +146,5 @@ def test_expired_token_for_a_key_older_than_a_minute_starts_a_refresh(
         on_asyncio(lambda: main(server.url))
     engine_rig.settle()
     assert engine_rig.sts.calls == (2 if age > 60 else 1)
-    # Stale is served all the same.
+    # Stale credentials are still served.
     assert on_asyncio(session._credentials.get_frozen_credentials)

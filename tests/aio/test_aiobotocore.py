@@ -1,4 +1,4 @@
-"""aiobotocore sees its own kind of credentials; what stands behind is the engine of all."""
+"""The credentials object and the chain provider for aiobotocore."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
 
 
 def refresh(rig: Rig) -> None:
-    """Let a refresh in the background succeed, in no time."""
+    """Let a background refresh succeed immediately."""
     rig.engine.snapshot.refresh_at = rig.clock.now()
     rig.engine.prefetch()
     rig.settle()
@@ -125,7 +125,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
             assert bool(slow) == (here is not State.FRESH and here is not served)
 
     on_asyncio(lambda: look(served=State.FRESH))
-    # While a refresh or its back-off runs the instant is moved on, to the end of use at most.
+    # A refresh or its back-off moves the instant on, to the end of use at most.
     snapshot.check_at = snapshot.end_of_use
     on_asyncio(lambda: look(served=State.STALE))
 
@@ -223,8 +223,8 @@ def test_private_methods_that_other_code_calls_work(
     assert credentials.refresh_needed()
     on_asyncio(credentials._refresh)
     assert not credentials.refresh_needed()
-    held = credentials._frozen_credentials
-    assert held is on_asyncio(credentials.get_frozen_credentials)
+    frozen = credentials._frozen_credentials
+    assert frozen is on_asyncio(credentials.get_frozen_credentials)
     expected = datetime.fromtimestamp(EPOCH, UTC) + timedelta(hours=1)
     assert credentials._expiry_time == expected
 
@@ -271,7 +271,7 @@ def test_repr_has_the_role_and_no_key(credentials: AioIrsaCredentials) -> None:
     assert repr(found) == "<ReadOnlyCredentials ...0001>"
 
 
-# -- one colour in the other -----------------------------------------------------------------------
+# -- credentials of the other library --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "token", "account_id"])

@@ -1,4 +1,4 @@
-"""Crowds, sync and async: one refresh for threads, tasks and loops, which belongs to no caller."""
+"""One refresh for many threads, tasks and loops, sync and async; it belongs to no caller."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PATIENCE = 30.0
 
 @pytest.fixture
 def sts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackSts]:
-    """An STS on the loopback, and this process made a pod of it, with IRSA installed."""
+    """Start an STS on the loopback interface, and make this process a pod with IRSA installed."""
     with LoopbackSts() as opened:
         for name, value in opened.pod(tmp_path).items():
             monkeypatch.setenv(name, value)
@@ -55,7 +55,7 @@ def sts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackSts
 
 @contextmanager
 def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Give that many threads, with small stacks: a thousand fit into a small machine."""
+    """Return a pool of threads with small stacks, so that a thousand fit into a small machine."""
     before = threading.stack_size(256 * 1024)
     try:
         with ThreadPoolExecutor(count) as pool:
@@ -80,7 +80,7 @@ async def aio_key(session: Any) -> str:
 
 
 def results(futures: list[Future[Any]]) -> list[Any]:
-    """Return what each returned or raised."""
+    """Return the result or the exception of each future."""
     return [each.exception(PATIENCE) or each.result() for each in futures]
 
 
@@ -121,15 +121,15 @@ def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_refresh_that_fail
             ]
         eventually(lambda: waiting_for(engine_of(provider)) == 2 * CROWD, PATIENCE)
         sts.gate.set()
-        # The benchmark measures how soon after the refresh it is over.
+        # A benchmark measures the time from the refresh to the last caller.
         errors = results(futures)
 
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
     assert all(isinstance(error, ExchangeError) for error in errors)
-    # Callers of botocore's objects get botocore's family.
+    # Callers of botocore's objects get subclasses of botocore's errors.
     assert sum(isinstance(error, ClientError) for error in errors) == CROWD
-    # One failure; an exception for each, whose traceback is its own.
+    # One failure, and one exception with its own traceback for each caller.
     assert len({id(error.failure) for error in errors}) == 1
     assert len({id(error) for error in errors}) == 2 * CROWD
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
@@ -140,7 +140,7 @@ def test_a_refresh_continues_if_its_first_task_is_cancelled_and_its_loop_closed(
 ) -> None:
     sts.gate.clear()
     provider = irsa_creds.provider()
-    # One session for both loops, which are told apart by nothing.
+    # One session for both loops.
     session = AioSession()
     with threads(3) as pool, loops(2) as (doomed, other):
         first = doomed.submit(aio_key(session))
@@ -154,12 +154,12 @@ def test_a_refresh_continues_if_its_first_task_is_cancelled_and_its_loop_closed(
         eventually(lambda: waiting_for(engine_of(provider)) == 6)
         doomed.kill()
         assert first.cancelled()
-        # A caller that comes now joins the same refresh; the dead task is on its list still.
+        # A new caller joins the same refresh, which still lists the cancelled task.
         plain.append(pool.submit(provider.get))
         eventually(lambda: waiting_for(engine_of(provider)) == 7)
         sts.gate.set()
         keys = {*results(others), *(found.access_key_id for found in results(plain))}
-        # And the session goes on, on a loop that comes after.
+        # The session works on a later loop.
         keys.add(asyncio.run(aio_key(session)))
     assert keys == {f"ASIA{1:016d}"}
     assert len(sts.calls) == 1
@@ -174,7 +174,7 @@ def test_boto3_in_a_coroutine_does_not_block_the_refresh_that_its_loop_waits_for
     boto, engine = boto3.Session(), engine_of(irsa_creds.provider())
 
     def release() -> None:
-        # The three tasks, and this loop's only thread.
+        # The three tasks, and the only thread of this loop.
         eventually(lambda: waiting_for(engine) == 4)
         sts.gate.set()
 
@@ -201,11 +201,11 @@ def of(rig: Rig) -> tuple[IrsaCredentials, AioIrsaCredentials]:
 
 @dataclass(eq=False)
 class Reader:
-    """Reads on and on, and says how far it has come.
+    """Reads in a loop, and counts.
 
     Attributes:
-        reads: how many came back.
-        key: the last key that came.
+        reads: the number of completed reads.
+        key: the key of the last read.
     """
 
     stop: threading.Event
@@ -237,7 +237,7 @@ def test_no_read_of_sixteen_threads_and_two_hundred_tasks_waits_for_a_refresh(he
     readers = [Reader(stop) for _ in range(216)]
 
     def all_have(key: str) -> None:
-        """Wait until every reader has come back twice more: once it has asked in between."""
+        """Wait until every reader has completed two more reads."""
         before = [each.reads for each in readers]
         eventually(lambda: all(r.reads > b + 1 for r, b in zip(readers, before, strict=True)))
         assert {each.key for each in readers} == {key}
@@ -250,7 +250,7 @@ def test_no_read_of_sixteen_threads_and_two_hundred_tasks_waits_for_a_refresh(he
         try:
             for number in (1, 2, 3):
                 all_have(f"ASIA{number:016d}")
-                # A refresh is due, and STS is silent: a caller that waited would not come back.
+                # A refresh is due, and STS does not respond: a read that waited would not complete.
                 here.sts.hold.clear()
                 here.clock.advance(here.engine.snapshot.refresh_at - here.clock.now())
                 eventually(lambda calls=number + 1: here.sts.calls == calls)  # type: ignore[misc]
@@ -268,7 +268,7 @@ def test_no_read_of_sixteen_threads_and_two_hundred_tasks_waits_for_a_refresh(he
 
 
 def no_thread_more(rig: Rig, before: int) -> bool:
-    """Whether there is but the refresh's thread, while two hundred wait."""
+    """Return whether the refresh has the only thread while two hundred tasks wait."""
     return waiting_for(rig.engine) == 200 and threading.active_count() <= before + 1
 
 
@@ -313,7 +313,7 @@ def test_two_hundred_tasks_on_trio_wait_without_a_thread_each(here: Rig) -> None
     assert here.sts.calls == 1
 
 
-# aiobotocore asks for the successor of httpx.
+# aiobotocore warns that it needs the successor of httpx.
 def test_twenty_tasks_of_trio_read_from_s3_with_one_call(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,8 +329,8 @@ def test_twenty_tasks_of_trio_read_from_s3_with_one_call(
         async with session.create_client("s3", config=config) as s3, trio.open_nursery() as tasks:
 
             async def read() -> None:
-                answer = await s3.get_object(Bucket="data", Key="greeting")
-                found.append(await answer["Body"].read())
+                response = await s3.get_object(Bucket="data", Key="greeting")
+                found.append(await response["Body"].read())
 
             for _ in range(20):
                 tasks.start_soon(read)

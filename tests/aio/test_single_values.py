@@ -1,4 +1,4 @@
-"""Values that are read one by one are of one response, for both libraries."""
+"""Values that are read one by one come from one response, in both libraries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORDERS = list(permutations(NAMES))
 
 
 class Reader:
-    """Reads the single values of an engine's credentials, in a task of either library's users."""
+    """Reads single values of credentials, in a thread for boto3 or a task for aiobotocore."""
 
     def __init__(self, rig: Rig, library: str) -> None:
         provider = cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE))
@@ -36,7 +36,7 @@ class Reader:
         return str(getattr(self.credentials, name))
 
     async def number(self, name: str) -> int:
-        """Read one value; return the number of the response that it is of."""
+        """Read one value; return the number of its response."""
         return int((await self.read(name)).removeprefix("ASIA").rpartition("-")[2])
 
     async def numbers(self, *names: str) -> list[int]:
@@ -54,7 +54,7 @@ def go_to_refresh(rig: Rig, before: float = 0.0) -> None:
 
 
 def refresh(rig: Rig) -> None:
-    """Let a refresh in the background succeed, in no time."""
+    """Let a background refresh succeed immediately."""
     rig.engine.snapshot.refresh_at = rig.clock.now()
     rig.engine.prefetch()
     rig.settle()
@@ -100,7 +100,7 @@ def test_a_read_a_tenth_of_a_second_later_takes_the_newest_response(
     name: str, engine_rig: Rig, reader: Reader
 ) -> None:
     async def main() -> None:
-        # The instants are sums of floats: a microsecond more makes the pause long enough.
+        # The instants are sums of floats, so the pause needs a microsecond more.
         for number in (1, 2, 3):
             assert await reader.number("access_key") == number
             refresh(engine_rig)
@@ -115,7 +115,7 @@ def test_a_read_a_tenth_of_a_second_later_takes_the_newest_response(
 def test_a_loop_without_pauses_takes_the_newest_response_between_two_requests(
     period: float, reads_before: int, engine_rig: Rig, reader: Reader
 ) -> None:
-    # As botocore's SigV4Auth reads plain properties for each request.
+    # botocore's SigV4Auth reads plain attributes for each request.
     order = ("token", "token", "access_key", "secret_key")
 
     async def main() -> None:
@@ -152,7 +152,7 @@ def test_an_expired_response_is_not_read_any_more(
         engine_rig.clock.advance(snapshot.end_of_use - engine_rig.clock.now() - 0.01)
         engine_rig.sts.hold.clear()
         assert await reader.number("access_key") == 1
-        # The refresh that was due then succeeds.
+        # The refresh that was due succeeds now.
         engine_rig.finish()
         engine_rig.clock.advance(0.01)
         assert await reader.numbers(name, *NAMES) == [2, 2, 2, 2]
@@ -174,7 +174,7 @@ def _invalidate_after_a_refresh(rig: Rig) -> None:
 
 
 def _resume_a_paused_machine(rig: Rig) -> None:
-    # The wall clock alone is past the end: one refresh is waited for.
+    # Only the wall clock is past the expiry: the caller waits for one refresh.
     rig.clock.step_wall(4000)
     rig.engine.prefetch()
 

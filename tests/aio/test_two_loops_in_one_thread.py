@@ -1,4 +1,4 @@
-"""asyncio and trio in one thread, one inside the other: who waits is told by who runs it."""
+"""asyncio and trio in one thread, one inside the other: each task waits on its own loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from irsa_creds._engine.waiting import aacquire
 
 
 def cold() -> Any:
-    """Return an engine that has nothing, so that whoever reads must wait."""
+    """Return an engine without credentials, so that each reader must wait."""
     return rig().engine
 
 
@@ -89,7 +89,7 @@ trio.run(main)
 
 
 def test_an_asyncio_loop_in_a_child_that_a_trio_task_forked_waits_on_asyncio() -> None:
-    # In a process of its own: this one has threads, with which nobody should fork.
+    # In a separate process: this one has threads, and must not fork.
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", FORK], env=path, timeout=60, check=False)
     assert done.returncode == 0

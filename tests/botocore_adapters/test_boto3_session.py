@@ -1,4 +1,4 @@
-"""A boto3 session that travels as its arguments and never with a secret."""
+"""A boto3 session that pickles as its arguments, without secrets."""
 
 from __future__ import annotations
 

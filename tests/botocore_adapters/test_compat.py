@@ -1,4 +1,4 @@
-"""A botocore of another shape keeps its own provider; so do sessions of another colour."""
+"""A botocore that lacks a private name keeps its own provider; so do unknown async sessions."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def _lacking() -> dict[str, Callable[[pytest.MonkeyPatch], None]]:
     def changed(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(ProfileProviderBuilder, "providers", providers)
 
-    theirs = botocore.credentials.AssumeRoleWithWebIdentityProvider
+    original = botocore.credentials.AssumeRoleWithWebIdentityProvider
     return {
-        "AssumeRoleWithWebIdentityProvider.METHOD": without(theirs, "METHOD"),
+        "AssumeRoleWithWebIdentityProvider.METHOD": without(original, "METHOD"),
         "ProfileProviderBuilder.providers": without(ProfileProviderBuilder, "providers"),
         "providers(profile_name, disable_env_vars)": changed,
         "ProfileProviderBuilder": without(botocore.credentials, "ProfileProviderBuilder"),
@@ -143,7 +143,7 @@ def test_a_new_session_that_lacks_a_private_name_gets_botocores_own_chain(
     del session._credentials
     chain = session.get_component("credential_provider")
     assert not any(isinstance(each, IrsaProvider) for each in chain.providers)
-    # `strict` speaks of sessions of other tests as well, while they live.
+    # `strict` may warn about sessions of other tests as well.
     (warning,) = [each for each in warnings(caplog) if "lacks" in each]
     assert "Session._credentials" in warning
 
@@ -151,29 +151,29 @@ def test_a_new_session_that_lacks_a_private_name_gets_botocores_own_chain(
 def test_a_builder_without_its_session_builds_botocores_own_chain(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    theirs = [AssumeRoleWithWebIdentityProvider(dict, None, "default")]
+    original = [AssumeRoleWithWebIdentityProvider(dict, None, "default")]
 
     def providers(self: Any, profile_name: str, disable_env_vars: bool = False) -> list[Any]:  # noqa: FBT001, FBT002
-        return theirs
+        return original
 
     monkeypatch.setattr(ProfileProviderBuilder, "providers", providers)
     irsa_creds.install()
     builder = ProfileProviderBuilder(Session())
     del builder._session
-    assert builder.providers("default") is theirs
+    assert builder.providers("default") is original
     (warning,) = warnings(caplog)
     assert "ProfileProviderBuilder._session" in warning
 
 
 class AsyncSession(Session):  # type: ignore[misc]
-    """aiobotocore's session, as far as we look at it."""
+    """An async session as aiobotocore's."""
 
     async def get_credentials(self) -> None:
         """Do nothing."""
 
 
 class AsyncBuilder(ProfileProviderBuilder):  # type: ignore[misc]
-    """aiobotocore's builder: it does not override `providers` either."""
+    """A builder as aiobotocore's, without a `providers` method of its own."""
 
     def _create_web_identity_provider(self, profile_name: str, disable_env_vars: bool) -> Any:  # noqa: FBT001
         class Provider(botocore.credentials.AssumeRoleWithWebIdentityProvider):  # type: ignore[misc]
@@ -197,7 +197,7 @@ def test_the_chain_of_an_unknown_async_session_is_not_changed() -> None:
 def test_install_raises_a_type_error_for_an_object_that_is_not_a_session(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Whether somebody has imported it or not.
+    # As if aiobotocore was not imported.
     monkeypatch.delitem(sys.modules, "aiobotocore.session", raising=False)
     with pytest.raises(TypeError, match=rf"boto3, botocore, aio.*{type(session).__name__}"):
         irsa_creds.install(session)

@@ -1,4 +1,4 @@
-"""botocore sees its own kind of credentials and provider; what stands behind is one engine."""
+"""The credentials object and the chain provider for boto3 and botocore."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def credentials(engine_rig: Rig) -> IrsaCredentials:
 
 
 def in_a_thread(call: Callable[[], str]) -> str:
-    """Return what another thread gets."""
+    """Return what a call returns on another thread."""
     got: list[str] = []
     thread = threading.Thread(target=lambda: got.append(call()))
     thread.start()
@@ -115,7 +115,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
         slow.clear()
         given.get_frozen_credentials()
         assert bool(slow) == (state(snapshot, now[0]) is not State.FRESH)
-    # While a flight or its back-off runs the instant is moved on, to the end of use at most.
+    # A refresh or its back-off moves the instant on, to the end of use at most.
     snapshot.check_at = snapshot.end_of_use
     for now[0] in instants:
         slow.clear()
@@ -124,7 +124,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
 
 
 def refresh(rig: Rig) -> None:
-    """Let a refresh in the background succeed, in no time."""
+    """Let a background refresh succeed immediately."""
     rig.engine.snapshot.refresh_at = rig.clock.now()
     rig.engine.prefetch()
     rig.settle()
@@ -236,7 +236,7 @@ def test_the_expiry_counts_from_the_time_of_the_request(
     engine_rig: Rig, credentials: IrsaCredentials
 ) -> None:
     assert credentials._expiry_time is None
-    # STS's clock is wrong by an hour: the pod's own says when they end.
+    # STS's clock is wrong by an hour; the expiry is by the pod's clock.
     engine_rig.sts.skew = 3600
     credentials.get_frozen_credentials()
     assert credentials._expiry_time == datetime.fromtimestamp(EPOCH, UTC) + timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""In the same environment the same request and outcome as botocore's, but for a closed list."""
+"""The same requests and outcomes as botocore in the same environment, but for a closed list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSResponse
 
-# Coverage doubles their time, and no line is theirs alone.
+# Coverage doubles their time, and other tests run all lines as well.
 pytestmark = pytest.mark.no_cover
 
 CASES = cases()

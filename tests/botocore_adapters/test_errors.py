@@ -1,4 +1,4 @@
-"""Whoever catches botocore's errors around a call today catches ours."""
+"""Errors of irsa-creds are also those of botocore, so that existing `except` clauses work."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ def test_a_denial_has_the_response_of_a_client_error() -> None:
 
 
 def test_the_text_of_a_denial_starts_with_the_sentence_of_a_client_error() -> None:
-    said = ClientError(
+    client_error = ClientError(
         {"Error": {"Code": "AccessDenied", "Message": WORDS}}, "AssumeRoleWithWebIdentity"
     )
     made = to_botocore(REFUSED.error())
     assert str(made).splitlines() == [
-        f"{said}.",
+        f"{client_error}.",
         "  STS:     request id r-1",
         "  token:   sub system:serviceaccount:ns:app, exp 2026-01-05T08:00:00Z",
         "  advice:  Look at the trust policy.",
@@ -184,8 +184,8 @@ def test_an_error_unpickles_in_a_process_without_earlier_errors() -> None:
 
 
 def test_the_errors_module_is_not_imported_without_an_error() -> None:
-    asked = "from irsa_creds.botocore import IrsaCredentials"
-    found = python(f"import sys; {asked}; print('irsa_creds._botocore.errors' in sys.modules)")
+    statement = "from irsa_creds.botocore import IrsaCredentials"
+    found = python(f"import sys; {statement}; print('irsa_creds._botocore.errors' in sys.modules)")
     assert found == "False"
     with pytest.raises(AttributeError, match=r"'irsa_creds\.botocore' has no attribute 'dual'"):
         _ = irsa_creds.botocore.dual

@@ -1,4 +1,4 @@
-"""A service that calls the key expired makes it stale: once per key, and never a young one."""
+"""`ExpiredToken` of a service starts a refresh: once per key, and not for a young key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 @pytest.fixture
 def session(engine_rig: Rig) -> Session:
-    """A session whose credentials are those of the rig, 61 s old."""
+    """Return a session with the credentials of the rig, 61 s old."""
     session = Session()
     session.set_config_variable("region", "eu-west-1")
     provider = cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
@@ -45,7 +45,7 @@ def session(engine_rig: Rig) -> Session:
 
 
 def call(session: Session, service: str = "s3", **config: Any) -> None:
-    """Make a call that is refused."""
+    """Make a call that fails."""
     client = session.create_client(service, config=Config(retries={"max_attempts": 0}, **config))
     with pytest.raises(ClientError):
         client.list_buckets() if service == "s3" else client.list_tables()
@@ -80,7 +80,7 @@ def test_expired_token_starts_one_refresh_per_key(
     for _ in range(3):
         call(session)
         assert calls_to_sts(engine_rig) == 2
-        # Far enough that a back-off is over; the refresh is not due yet.
+        # The back-off is over, and the refresh is not due yet.
         engine_rig.clock.advance(0.001)
 
 
@@ -135,7 +135,7 @@ def test_a_head_response_without_a_code_is_ignored(
         ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu"}, 2),
         ({"Authorization": f"AWS4-HMAC-SHA256 Credential={ONE}/20260105/eu".encode()}, 2),
         ({"Authorization": f"AWS {ONE}:signature"}, 1),
-        # Presigned: what is signed stands in the URL.
+        # A presigned URL has the signature in its query.
         ({}, 1),
     ],
 )
@@ -143,14 +143,14 @@ def test_the_key_is_read_from_text_or_bytes(
     headers: dict[str, str | bytes], calls: int, session: Session, engine_rig: Rig
 ) -> None:
     request = SimpleNamespace(headers=headers, context={})
-    answer = {"Error": {"Code": "ExpiredToken"}}
+    response = {"Error": {"Code": "ExpiredToken"}}
     session.emit("request-created.s3.GetObject", request=request)
-    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    session.emit("response-received.s3", parsed_response=response, context=request.context)
     assert calls_to_sts(engine_rig) == calls
 
 
 @pytest.mark.parametrize(
-    "told",
+    "arguments",
     [
         {"parsed_response": None, "context": None, "exception": OSError()},
         {"parsed_response": {}, "context": {}},
@@ -159,9 +159,9 @@ def test_the_key_is_read_from_text_or_bytes(
     ],
 )
 def test_an_incomplete_response_raises_no_error(
-    told: dict[str, Any], session: Session, engine_rig: Rig
+    arguments: dict[str, Any], session: Session, engine_rig: Rig
 ) -> None:
-    session.emit("response-received.s3.GetObject", **told)
+    session.emit("response-received.s3.GetObject", **arguments)
     assert calls_to_sts(engine_rig) == 1
 
 
@@ -189,8 +189,8 @@ def test_a_session_that_resolves_another_identity_reports_to_its_engine(
         headers={"Authorization": f"Credential={ONE}/20260105/eu"}, context={}
     )
     session.emit("request-created.s3.GetObject", request=request)
-    answer = {"Error": {"Code": "ExpiredToken"}}
-    session.emit("response-received.s3", parsed_response=answer, context=request.context)
+    response = {"Error": {"Code": "ExpiredToken"}}
+    session.emit("response-received.s3", parsed_response=response, context=request.context)
     assert (calls_to_sts(engine_rig), calls_to_sts(here)) == (1, 2)
 
 
@@ -212,6 +212,6 @@ def test_install_registers_the_handlers(
     give_irsa(monkeypatch, tmp_path)
     irsa_creds.install()
     call(Session())
-    # The timer starts it: the call does not wait for that.
+    # The timer starts the refresh; the call does not wait for it.
     eventually(lambda: irsa_creds.provider().status().flights == 2)
     join_refreshes()

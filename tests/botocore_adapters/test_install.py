@@ -1,4 +1,4 @@
-"""install() puts ours into botocore's place, in all sessions or in one."""
+"""install() replaces botocore's web identity provider, in all sessions or in one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     return pod(monkeypatch, tmp_path)
 
 
-# -- whom it reaches -------------------------------------------------------------------------------
+# -- affected sessions -----------------------------------------------------------------------------
 
 
 def test_without_install_sessions_have_botocores_credentials() -> None:
@@ -142,9 +142,9 @@ def test_a_default_session_with_credentials_of_irsa_creds_is_not_changed(
 ) -> None:
     irsa_creds.install()
     boto3.setup_default_session()
-    held = boto3.DEFAULT_SESSION.get_credentials()
+    current = boto3.DEFAULT_SESSION.get_credentials()
     irsa_creds.install()
-    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert boto3.DEFAULT_SESSION.get_credentials() is current
     assert warnings(caplog) == []
 
 
@@ -161,9 +161,9 @@ def test_credentials_of_another_provider_stay(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     boto3.setup_default_session()
-    held = boto3.DEFAULT_SESSION.get_credentials()
+    current = boto3.DEFAULT_SESSION.get_credentials()
     irsa_creds.install()
-    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert boto3.DEFAULT_SESSION.get_credentials() is current
     assert warnings(caplog) == []
 
 
@@ -171,9 +171,9 @@ def test_a_session_with_other_credentials_is_not_changed_and_a_warning_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     session = boto3.Session()
-    held = give_node_role(session)
+    current = give_node_role(session)
     irsa_creds.install(session)
-    assert session.get_credentials() is held
+    assert session.get_credentials() is current
     (warning,) = warnings(caplog)
     assert "changes nothing" in warning
     assert "(iam-role)" in warning
@@ -227,18 +227,18 @@ def test_a_target_role_of_static_keys_stays(
         "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
     )
     boto3.setup_default_session(profile_name="hop")
-    held = boto3.DEFAULT_SESSION.get_credentials()
+    current = boto3.DEFAULT_SESSION.get_credentials()
     irsa_creds.install()
-    assert boto3.DEFAULT_SESSION.get_credentials() is held
+    assert boto3.DEFAULT_SESSION.get_credentials() is current
     assert warnings(caplog) == []
 
 
 def test_credentials_set_before_the_chain_was_made_are_replaced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    held = Session().get_credentials()
+    current = Session().get_credentials()
     session = Session()
-    session._credentials = held
+    session._credentials = current
     irsa_creds.install(session)
     assert is_ours(session)
     assert [WARNED in each for each in warnings(caplog)] == [True]
@@ -321,7 +321,7 @@ def test_a_target_role_with_an_mfa_device_stays_botocores_with_a_source_of_irsa_
     hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
     irsa_creds.install()
     session = Session(profile="hop")
-    # As programs do that ask for a code in a way of their own: it is botocore's own provider.
+    # Programs set their own prompt for MFA codes on botocore's provider.
     chain = session.get_component("credential_provider")
     chain.get_provider("assume-role")._prompter = lambda _: "123456"
 
@@ -345,7 +345,7 @@ def test_a_child_can_install_if_it_was_forked_during_an_install() -> None:
     assert holding.wait(10)
     pid = os.fork()
     if pid == 0:
-        # Would it hang, the alarm would end it.
+        # The alarm kills a child that hangs.
         signal.alarm(20)
         irsa_creds.install()
         os._exit(0)
@@ -363,16 +363,16 @@ def test_a_child_forked_during_an_install_installs_again(
         botocore.credentials.create_credential_resolver,
     )
 
-    class BornError(Exception):
-        """The child has no thread that would go on from here."""
+    class ForkedError(Exception):
+        """The install ends here, as in a child that has no thread to continue it."""
 
-    def born(*_: object) -> None:
-        raise BornError
+    def forked(*_: object) -> None:
+        raise ForkedError
 
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(install._INSTALLATION, step, born)
-            with pytest.raises(BornError):
+            patched.setattr(install._INSTALLATION, step, forked)
+            with pytest.raises(ForkedError):
                 irsa_creds.install()
         install._INSTALLATION.reset_after_fork()
         irsa_creds.install()
@@ -382,6 +382,6 @@ def test_a_child_forked_during_an_install_installs_again(
         irsa_creds.uninstall()
         assert not is_ours(Session())
     finally:
-        # What the parent had wrapped before is nobody's to unwrap.
+        # No uninstall restores what the interrupted install has wrapped.
         compat.profile_builder().providers = providers
         botocore.credentials.create_credential_resolver = maker

@@ -1,4 +1,4 @@
-"""Under strict ours comes first, and no other identity can slip in."""
+"""With strict=True irsa-creds comes first in the chain, and no other identity is used."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def make_strict_boto3_earlier() -> Any:
     return session
 
 
-def make_strict_with_a_chain_of_another_make() -> Any:
+def make_strict_with_a_chain_of_another_class() -> Any:
     session = Session()
     session.register_component("credential_provider", object())
     irsa_creds.install(session, strict=True)
     return session
 
 
-def make_strict_with_a_chain_while_all_are() -> Any:
+def make_strict_with_a_chain_while_all_sessions_are() -> Any:
     session = Session()
     session.get_component("credential_provider")
     irsa_creds.install(strict=True)
@@ -83,7 +83,7 @@ def make_strict_with_a_chain_while_all_are() -> Any:
     return session
 
 
-def make_strict_with_a_chain_of_laxer_times() -> Any:
+def make_strict_with_a_chain_made_before_strict() -> Any:
     irsa_creds.install()
     session = Session()
     session.get_component("credential_provider")
@@ -92,11 +92,11 @@ def make_strict_with_a_chain_of_laxer_times() -> Any:
 
 
 STRICT = [
-    make_strict_with_a_chain_of_laxer_times,
+    make_strict_with_a_chain_made_before_strict,
     make_strict_boto3_earlier,
     make_strict_earlier,
-    make_strict_with_a_chain_of_another_make,
-    make_strict_with_a_chain_while_all_are,
+    make_strict_with_a_chain_of_another_class,
+    make_strict_with_a_chain_while_all_sessions_are,
     make_strict_everywhere,
     make_strict_boto3,
     make_strict_one,
@@ -145,8 +145,8 @@ def test_strict_replaces_other_credentials_with_one_warning(
         irsa_creds.install(None if default else session, strict=True)
         assert is_ours(session)
     (warning,) = warnings(caplog)
-    whose = "boto3's default session" if default else "The session given to"
-    assert warning.startswith(whose)
+    name = "boto3's default session" if default else "The session given to"
+    assert warning.startswith(name)
     assert "(iam-role)" in warning
 
 
@@ -157,10 +157,10 @@ def test_a_target_role_of_irsa_creds_stays_with_strict(
     monkeypatch.setenv("AWS_PROFILE", "hop")
     irsa_creds.install()
     session = Session()
-    held = session.get_credentials()
+    current = session.get_credentials()
     irsa_creds.install(session, strict=True)
-    assert session.get_credentials() is held
-    assert held.provider.role_arn == SECOND
+    assert session.get_credentials() is current
+    assert current.provider.role_arn == SECOND
     assert warnings(caplog) == []
 
 
@@ -243,7 +243,7 @@ def test_a_strict_chain_finds_other_providers_by_name() -> None:
 def test_strict_does_not_change_the_chain_of_an_unknown_async_session() -> None:
     class Asynchronous(Session):  # type: ignore[misc]
         async def get_credentials(self) -> None:
-            """As aiobotocore's."""
+            """Do nothing."""
 
     irsa_creds.install()
     session = Asynchronous()

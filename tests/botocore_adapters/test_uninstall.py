@@ -1,4 +1,4 @@
-"""uninstall() undoes install(); IRSA_CREDS_DISABLE=1 keeps it from doing anything."""
+"""uninstall() undoes install(); IRSA_CREDS_DISABLE=1 disables install()."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pod on a clock that tests move, and a service that writes down who signed."""
+"""A pod on a clock that tests move, and a service that records the keys of requests."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing import Pod
 
-# aioboto3 pins aiobotocore 2.25, and is where that is; all else is beside the newest alone.
+# aioboto3 pins aiobotocore 2.25; all other libraries are tested with the newest only.
 collect_ignore = [] if importlib.util.find_spec("aioboto3") else ["test_aioboto3.py"]
 
-#: Of all credentials here: when the third key is in use, the first has ended.
+#: Of all credentials here: when the third key is in use, the first has expired.
 LIFETIME = 240.0
-# At this age a refresh is due, whatever chance said, and more than a minute is left to them.
+# At this age a refresh is due, whatever was drawn, and more than a minute is left.
 REFRESH_AGE = 130.0
 PATIENCE = 20.0
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clocks, ahead by what tests say."""
+    """The machine's clocks, moved ahead by tests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,36 +51,37 @@ class ShiftedClock(SystemClock):
 
 @dataclass
 class Workload:
-    """A program in a pod, seen from outside: which keys STS gave it, and which it signed with."""
+    """A program in a pod: the keys that STS issued to it, and the keys that it signed with."""
 
     sandbox: Sandbox
     pod: Pod
     clock: ShiftedClock
-    # What services other than S3 saw.
+    # Keys that services other than S3 have seen.
     signers: list[str] = field(default_factory=list)
-    # What STS is asked for the keys that the program is to sign with.
+    # The STS action that issues the keys of the program.
     action: str = "AssumeRoleWithWebIdentity"
 
     @property
     def given(self) -> list[str | None]:
-        """The keys that STS gave for that action."""
+        """Return the keys that STS issued for that action."""
         calls = self.sandbox.sts_calls
         return [each.access_key_id for each in calls if each.action == self.action]
 
     @property
     def used(self) -> list[str]:
-        """The keys that requests were signed with, in the order of their first use."""
-        s3 = [each.access_key_id or "nobody" for each in self.sandbox.s3_identities]
+        """Return the keys of signed requests, in the order of their first use."""
+        s3 = [each.access_key_id or "unsigned" for each in self.sandbox.s3_identities]
         return list(dict.fromkeys([*s3, *self.signers]))
 
     def turns(self, seen: Callable[[], list[str]] | None = None) -> Iterator[None]:
-        """Yield for each request to be sent, through two refreshes, and then judge.
+        """Yield for each request to send, across two refreshes; then check the keys.
 
-        A refresh is due, and the old key is valid still: so no request may fail or be unsigned,
-        and after some the new key is in use. By the third key, the first has ended in truth.
+        While a refresh is due, the old key is still valid: no request may fail or be unsigned, and
+        after some requests the new key is in use. When the third key is in use, the first has
+        really expired.
 
         Args:
-            seen: the keys in use, by the service that is asked; None: by all of them.
+            seen: returns the keys that the service has seen; None: those of all services.
         """
         seen = seen or (lambda: self.used)
         for number in (1, 2, 3):
@@ -90,7 +91,7 @@ class Workload:
             while len(seen()) < number:
                 assert time.monotonic() < deadline, f"key {number} was not taken up in time"
                 yield
-            # That key it is from now on: an older one would come last in `used`, and be a fourth.
+            # Only that key may be used from now on: an older one would be a fourth, last in `used`.
             yield
         assert seen() == self.given
         assert len(self.given) == 3
@@ -99,9 +100,9 @@ class Workload:
 
 @pytest.fixture
 def shifted(monkeypatch: pytest.MonkeyPatch) -> ShiftedClock:
-    """The clock of the sandbox, and of providers made from now on.
+    """Set the clock of the sandbox and of new providers.
 
-    The refresher's is the machine's, so it comes too late: here reads alone start flights.
+    The timer keeps the machine's clock and comes too late, so reads start all refreshes.
     """
     clock = ShiftedClock()
     monkeypatch.setattr(REGISTRY, "_clock", clock)
@@ -117,7 +118,7 @@ def sandbox(shifted: ShiftedClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def workload(sandbox: Sandbox, shifted: ShiftedClock, monkeypatch: pytest.MonkeyPatch) -> Workload:
-    """This process as a pod that may use the bucket `data`, where `greeting` is `hello`."""
+    """Make this process a pod that may use the bucket `data`, with the object `greeting`."""
     pod = sandbox.deploy()
     for name, value in pod.environ.items():
         monkeypatch.setenv(name, value)
@@ -129,9 +130,9 @@ def workload(sandbox: Sandbox, shifted: ShiftedClock, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def service(workload: Workload) -> Iterator[LoopbackServer]:
-    """Any service of AWS: it knows who signed, and answers 403 to anybody else.
+    """Start a server for any AWS service that returns 403 for an unknown key.
 
-    STS and SQS answer as such, all others with one JSON document.
+    STS and SQS return their own responses, all other services return one JSON document.
     """
     with LoopbackServer(partial(_respond, workload)) as server:
         yield server
@@ -142,7 +143,7 @@ def _respond(workload: Workload, request: Request) -> Reply:
     try:
         signature = read_signature(request)
         if signature is None:
-            # STS looks at the token itself.
+            # STS checks the token itself.
             return sandbox._services.sts(request)
         caller = sandbox._identities.authenticate(request, signature)
     except AwsError as error:

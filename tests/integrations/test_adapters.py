@@ -1,4 +1,4 @@
-"""What the adapters tell, to whom, and how they travel; the files beside use them for real."""
+"""What the adapters return, and how they pickle; other files use them with real libraries."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 @pytest.fixture
 def provider(sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """A provider on a fake STS; the adapters tell times by the machine's clock all the same."""
+    """Return a provider with a fake STS; the adapters use the machine's clock."""
     monkeypatch.setattr("irsa_creds._registry.REGISTRY._clock", clock)
     return irsa_creds.provider(
         role_arn="arn:aws:iam::123456789012:role/app", token=lambda: "token", region="eu-west-1"
     )
 
 
-def told(kind: Callable[[Provider], Any], provider: Provider) -> tuple[str, float]:
-    """Return the key that an adapter gives, and for how many seconds from now."""
+def returned(kind: Callable[[Provider], Any], provider: Provider) -> tuple[str, float]:
+    """Return an adapter's key, and the seconds for which it may be kept."""
     given = kind(provider)()
     if kind is PolarsCredentials:
         keys, until = given
@@ -56,7 +56,7 @@ def told(kind: Callable[[Provider], Any], provider: Provider) -> tuple[str, floa
 def test_credentials_may_be_kept_for_a_minute(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
-    key, seconds = told(kind, provider)
+    key, seconds = returned(kind, provider)
     assert key == provider.get().access_key_id
     assert 55 < seconds <= 60
 
@@ -69,7 +69,7 @@ def test_near_their_expiry_credentials_may_be_kept_to_the_end_of_use(
     sts.hold.clear()
     clock.advance(3600 - 5 - 30)
 
-    key, seconds = told(kind, provider)
+    key, seconds = returned(kind, provider)
 
     assert key == first
     assert 25 < seconds <= 30
@@ -80,9 +80,9 @@ def test_near_their_expiry_credentials_may_be_kept_to_the_end_of_use(
 def test_the_next_call_after_a_refresh_returns_the_new_credentials(
     kind: Callable[[Provider], Any], provider: Provider, clock: FakeClock
 ) -> None:
-    first = told(kind, provider)[0]
+    first = returned(kind, provider)[0]
     clock.advance(3600)
-    assert told(kind, provider)[0] != first
+    assert returned(kind, provider)[0] != first
 
 
 @each_kind
@@ -94,11 +94,11 @@ def test_the_three_values_come_from_one_response(
         given = asyncio.run(given)
     if kind is PolarsCredentials:
         given = given[0]
-    held = provider.get()
+    credentials = provider.get()
     assert list(given.values())[:3] == [
-        held.access_key_id,
-        held.secret_access_key,
-        held.session_token,
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        credentials.session_token,
     ]
 
 
@@ -107,10 +107,10 @@ def test_repr_has_the_provider_and_no_secret(
     kind: Callable[[Provider], Any], provider: Provider
 ) -> None:
     adapter = kind(provider)
-    held = provider.get()
+    credentials = provider.get()
     assert provider.role_arn in repr(adapter)
-    assert held.secret_access_key not in repr(adapter)
-    assert held.session_token not in repr(adapter)
+    assert credentials.secret_access_key not in repr(adapter)
+    assert credentials.session_token not in repr(adapter)
     assert adapter.provider is provider
 
 

@@ -1,4 +1,4 @@
-"""aiobotocore itself, as it is found inside of other libraries: sessions made by nobody we know."""
+"""aiobotocore as other libraries use it: with sessions that they create."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""boto3 itself: the session that nobody made, and the one whose credentials are set by hand."""
+"""boto3: the default session, and a session with credentials that code sets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_clients_created_for_each_request_share_the_keys(workload: Workload) -> 
 def test_install_affects_a_default_session_that_an_import_created(
     workload: Workload, caplog: pytest.LogCaptureFixture
 ) -> None:
-    boto3.client("s3")  # as some modules do when they are imported
+    boto3.client("s3")  # Some modules do this when they are imported.
     workload.sandbox.reset_calls()
     irsa_creds.install()
     client = boto3.client("s3")

@@ -1,4 +1,4 @@
-"""s3transfer's CRT takes a botocore credentials object: it asks that for every request."""
+"""s3transfer's CRT takes a botocore credentials object, and reads it for every request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _crt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let boto3 make a new CRT client, and one that speaks HTTP: it knows TLS alone by itself."""
+    """Let boto3 create a new CRT client, with HTTP instead of TLS."""
 
     def plain(**arguments: Any) -> Any:
         return create_s3_crt_client(**{**arguments, "use_ssl": False})
@@ -38,7 +38,7 @@ def _crt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3.crt, "create_s3_crt_client", plain)
     monkeypatch.setattr(boto3.crt, "CRT_S3_CLIENT", None)
     monkeypatch.setattr(boto3.crt, "BOTOCORE_CRT_SERIALIZER", None)
-    # One process of a machine may use the CRT under a name; the others go without.
+    # Only one process of a machine may use the CRT under a name.
     monkeypatch.setattr(boto3.crt, "PROCESS_LOCK_NAME", f"irsa-creds-tests-{os.getpid()}")
     monkeypatch.setattr(s3transfer.crt, "CRT_S3_PROCESS_LOCK", None)
 
@@ -52,8 +52,8 @@ def test_boto3s_crt_transfers_work_across_refreshes(workload: Workload) -> None:
         into = io.BytesIO()
         client.download_fileobj("data", "greeting", into, Config=config)
         assert into.getvalue() == b"hello"
-    # boto3 would go without the CRT where it sees another identity there; only the CRT asks for
-    # a range of so small an object.
+    # boto3 does not use the CRT if it sees another identity there; only the CRT requests a range of
+    # such a small object.
     ranges = [each for each in workload.sandbox.s3_identities if each.status == 206]
     assert list(dict.fromkeys(each.access_key_id for each in ranges)) == workload.given
 
@@ -72,5 +72,5 @@ def test_the_crt_signs_across_refreshes(workload: Workload, service: LoopbackSer
     for _ in workload.turns():
         request = HttpRequest("GET", "/", HttpHeaders([("Host", service.url.split("/")[-1])]))
         signed = aws_sign_request(request, config).result(10)
-        answer = requests.get(service.url, headers=dict(signed.headers), timeout=10)
-        assert answer.json() == {"answer": 42}
+        response = requests.get(service.url, headers=dict(signed.headers), timeout=10)
+        assert response.json() == {"answer": 42}

@@ -31,7 +31,7 @@ def connection(
 
 @pytest.fixture
 def hub() -> Iterator[Any]:
-    """The loop that Celery's workers run on; channels that are made now use it."""
+    """Set the loop of Celery's workers; new channels use it."""
     before = get_event_loop()
     make: Any = Hub  # kombu's types are not finished
     with closing(make()) as made:
@@ -51,7 +51,7 @@ def test_a_queue_is_filled_and_emptied_across_refreshes(
             message.ack()
 
 
-# kombu 5.7 asks pycurl for what pycurl 7.49 calls deprecated.
+# kombu 5.7 uses an option that pycurl 7.49 calls deprecated.
 @pytest.mark.filterwarnings("ignore:(IOC|socket_all):DeprecationWarning")
 def test_a_consumer_on_a_workers_loop_gets_messages_across_refreshes(
     hub: Any, connection: Any, workload: Workload

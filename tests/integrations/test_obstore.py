@@ -57,7 +57,7 @@ def test_an_async_store_works_after_its_loop_was_closed(workload: Workload) -> N
 
 
 def test_invalidated_credentials_are_soon_not_used_any_more(workload: Workload) -> None:
-    # Such as STS gives by default: obstore could have kept them for most of an hour.
+    # The default lifetime of STS: obstore could have kept them for most of an hour.
     workload.sandbox.lifetime = None
     provider = irsa_creds.provider()
     bucket = store(ObstoreCredentials(provider))

@@ -44,7 +44,7 @@ def test_an_async_client_searches_across_refreshes(
     workload: Workload, service: LoopbackServer
 ) -> None:
     async def search() -> None:
-        # Its signer is not asynchronous: it takes boto3's credentials, not aiobotocore's.
+        # Its signer is sync: it takes boto3's credentials, not aiobotocore's.
         credentials = irsa_creds.provider().botocore_credentials()
         auth = AWSV4SignerAsyncAuth(credentials, "us-east-1", "es")
         async with AsyncOpenSearch(

@@ -47,14 +47,14 @@ def provider_of(role: str = ROLE) -> irsa_creds.Provider:
 
 
 class Backend:
-    """What an OpenTelemetry SDK has collected, by the name of the metric."""
+    """Metrics that an OpenTelemetry SDK has collected, by name."""
 
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
         self.meter_provider = MeterProvider([self.reader], shutdown_on_exit=False)
 
     def points(self, name: str) -> list[Any]:
-        """Return the data points of that metric, as of now."""
+        """Return the current data points of that metric."""
         join_refreshes()
         metric = self.metrics().get(name)
         return [] if metric is None else list(metric.data.data_points)
@@ -78,7 +78,7 @@ def backend() -> Iterator[Backend]:
 
 @pytest.fixture
 def measured(backend: Backend, sts: FakeSts) -> Iterator[Backend]:
-    """A backend that is told of all refreshes of the process, on a fake STS."""
+    """Return a backend for the metrics of all refreshes of the process, with a fake STS."""
     stop = instrument(meter_provider=backend.meter_provider)
     yield backend
     stop()
@@ -86,7 +86,7 @@ def measured(backend: Backend, sts: FakeSts) -> Iterator[Backend]:
 
 @pytest.fixture(autouse=True)
 def _own_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the registry's providers live on the clock that the test moves."""
+    """Let the registry's providers use the clock that the test moves."""
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
     registry = irsa_creds._registry.REGISTRY
     monkeypatch.setattr(registry, "_clock", clock)
@@ -378,8 +378,8 @@ def test_the_metrics_reach_a_collector_over_otlp(sts: FakeSts) -> None:
     def collect(request: Request) -> Reply:
         assert request.path == "/v1/metrics"
         bodies.append(request.body)
-        answer = ExportMetricsServiceResponse().SerializeToString()
-        return Reply(200, {"Content-Type": "application/x-protobuf"}, answer)
+        response = ExportMetricsServiceResponse().SerializeToString()
+        return Reply(200, {"Content-Type": "application/x-protobuf"}, response)
 
     with LoopbackServer(collect) as collector:
         exporter = OTLPMetricExporter(endpoint=f"{collector.url}/v1/metrics")
@@ -412,7 +412,7 @@ def snippet(number: int) -> str:
 def as_documented(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[int], dict[str, Any]]]:
-    """Return what runs a snippet of the page in a pod, and unregister its collectors afterwards."""
+    """Return a function that runs a snippet of the docs in a pod; unregister its collectors."""
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     (tmp_path / "token").write_text("a.b.c")

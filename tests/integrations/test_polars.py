@@ -19,7 +19,7 @@ PLAIN = {"aws_allow_http": "true"}
 
 @pytest.fixture(autouse=True)
 def _numbers(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put tables into the bucket; let polars, whose clock nobody moves, ask after a second."""
+    """Put tables into the bucket; let polars, on the real clock, call again after a second."""
     written = io.BytesIO()
     NUMBERS.write_parquet(written)
     s3 = workload.sandbox.client("s3")
@@ -52,7 +52,7 @@ def test_reads_and_writes_work_across_refreshes(workload: Workload) -> None:
 
 def test_polars_finds_credentials_of_irsa_creds_after_install(workload: Workload) -> None:
     irsa_creds.install()
-    # "allow_http": beside "aws_allow_http" polars would not look for credentials by itself.
+    # "allow_http": with "aws_allow_http" polars would not look for credentials itself.
     found = pl.read_parquet("s3://data/numbers.parquet", storage_options={"allow_http": "true"})
     assert found.equals(NUMBERS)
     assert workload.used == workload.given

@@ -18,5 +18,5 @@ def test_requests_are_signed_across_refreshes(workload: Workload, service: Loopb
     with requests.Session() as session:
         session.auth = auth
         for _ in workload.turns():
-            answer = session.post(f"{service.url}/index/_search", json={"query": "x"}, timeout=10)
-            assert answer.json() == {"answer": 42}
+            response = session.post(f"{service.url}/index/_search", json={"query": "x"}, timeout=10)
+            assert response.json() == {"answer": 42}

@@ -1,4 +1,4 @@
-"""A second role by way of the pod's, in both libraries: both live through two refreshes."""
+"""A profile with `source_profile` in both libraries, across two refreshes of both roles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def second(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> str:
-    """Return the second role, to which the profile `hop` leads."""
+    """Return the target role of the profile `target`."""
     pod = workload.pod
     second = workload.sandbox.deploy(
         service_account="second",
@@ -44,7 +44,7 @@ def second(
     write_profiles(
         monkeypatch,
         tmp_path,
-        f"[profile hop]\nrole_arn = {second.role_arn}\nsource_profile = app\n"
+        f"[profile target]\nrole_arn = {second.role_arn}\nsource_profile = app\n"
         f"[profile app]\nrole_arn = {pod.role_arn}\nweb_identity_token_file = {pod.token_file}\n",
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", service.url)
@@ -52,53 +52,53 @@ def second(
     return second.role_arn
 
 
-def judge(workload: Workload) -> None:
-    """Both roles were refreshed twice, and each was used for what it is for."""
+def check(workload: Workload) -> None:
+    """Check that both roles were refreshed twice, and that only the target role signed."""
     sandbox = workload.sandbox
     actions = [each.action for each in sandbox.sts_calls]
     assert actions.count("AssumeRoleWithWebIdentity") == 3
     assert {each.outcome for each in sandbox.sts_calls} == {"OK"}
     assert {(each.arn or "").split("/")[1] for each in sandbox.s3_identities} == {"second-role"}
-    # A refresh of the second role does not wait for one of the first: it signs with what is valid.
+    # A refresh of the target role does not wait for one of the source role: it uses a valid key.
     workload.action = "AssumeRoleWithWebIdentity"
     assert list(dict.fromkeys(workload.signers)) == workload.given[: len(set(workload.signers))]
 
 
 def seen_by_s3(workload: Workload) -> list[str]:
     return list(
-        dict.fromkeys(each.access_key_id or "nobody" for each in workload.sandbox.s3_identities)
+        dict.fromkeys(each.access_key_id or "unsigned" for each in workload.sandbox.s3_identities)
     )
 
 
 def test_a_botocore_session_signs_as_the_target_role_across_refreshes(workload: Workload) -> None:
-    session = botocore.session.Session(profile="hop")
+    session = botocore.session.Session(profile="target")
     client = session.create_client("s3")
     workload.action = "AssumeRole"
     for _ in workload.turns(lambda: seen_by_s3(workload)):
         client.get_object(Bucket="data", Key="greeting")
     assert session.get_credentials().method == "assume-role"
-    judge(workload)
+    check(workload)
 
 
 def test_an_aiobotocore_session_signs_as_the_target_role_across_refreshes(
     workload: Workload,
 ) -> None:
     async def read() -> None:
-        session = aiobotocore.session.AioSession(profile="hop")
+        session = aiobotocore.session.AioSession(profile="target")
         async with session.create_client("s3") as client:
             for _ in workload.turns(lambda: seen_by_s3(workload)):
                 await client.get_object(Bucket="data", Key="greeting")
 
     workload.action = "AssumeRole"
     asyncio.run(read())
-    judge(workload)
+    check(workload)
 
 
 def test_a_provider_and_a_session_share_the_target_role(workload: Workload, second: str) -> None:
     provider = irsa_creds.provider(assume=[second])
-    session = botocore.session.Session(profile="hop")
+    session = botocore.session.Session(profile="target")
     workload.action = "AssumeRole"
     for _ in workload.turns(lambda: seen_by_s3(workload)):
         session.create_client("s3").get_object(Bucket="data", Key="greeting")
         provider.get()
-    judge(workload)
+    check(workload)
