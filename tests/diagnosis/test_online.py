@@ -14,7 +14,7 @@ from irsa_creds._credentials import Credentials
 from irsa_creds.diagnosis._network import probes
 from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
 from irsa_creds.diagnosis._network.network_checks import online_checks
-from irsa_creds.diagnosis._network.probes import Trouble
+from irsa_creds.diagnosis._network.probes import StepError
 from irsa_creds.testing import Issuer, Sandbox
 from sts_server import StsServer, answer, http, make_certificate
 
@@ -83,14 +83,14 @@ def test_a_name_that_is_not_known_ends_it_at_once(
         "N01": "fail", "N02": "skipped", "N03": "skipped", "N04": "ok",
         "N05": "skipped", "N06": "unknown", "S01": "skipped", "S02": "skipped",
     }  # fmt: skip
-    assert "sts.us-east-1.amazonaws.com is not known here" in checks["N01"].message
+    assert "Host not found: sts.us-east-1.amazonaws.com" in checks["N01"].message
     assert not sts_reached(checks.values())
 
 
 def test_a_name_without_an_address_is_told(here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example.com")
     monkeypatch.setattr(socket, "getaddrinfo", resolver([]))
-    assert "it has no address" in checked()["N01"].message
+    assert "the host has no address" in checked()["N01"].message
 
 
 def test_a_configuration_that_cannot_be_read_is_told(
@@ -108,8 +108,8 @@ def test_a_configuration_that_cannot_be_read_is_told(
     [
         (["10.0.12.7", "10.0.13.9"], "an interface VPC endpoint"),
         (["fd00::7", "10.0.12.7"], "an interface VPC endpoint"),
-        (["52.119.196.1"], "public, so the pod needs a way out"),
-        (["127.0.0.1"], "this very machine"),
+        (["52.119.196.1"], "public, so the pod needs a route"),
+        (["127.0.0.1"], "this machine"),
     ],
 )
 def test_the_address_tells_a_vpc_endpoint_from_a_public_one(
@@ -149,7 +149,7 @@ def test_a_connection_without_an_answer_is_not_sts_reached(
     shared.faults.outage = outage
     checks = checked()
     assert (checks["N02"].status, checks["S01"].status) == ("fail", "skipped")
-    assert "no answer comes" in checks["N02"].message
+    assert "sends no response" in checks["N02"].message
     assert not sts_reached(checks.values())
 
 
@@ -163,7 +163,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
 
     def patient(seconds: float, call: Callable[[], object]) -> object:
         if next(steps) == step:
-            raise Trouble(f"no answer within {seconds:g} s")
+            raise StepError(f"no answer within {seconds:g} s")
         return probes.within(seconds, call)
 
     monkeypatch.setattr("irsa_creds.diagnosis._network.gather.within", patient)
@@ -177,7 +177,7 @@ def test_a_step_that_takes_too_long_is_told_in_its_place(
 
 def test_a_call_that_does_not_end_is_left_to_itself() -> None:
     never = threading.Event()
-    with pytest.raises(Trouble, match=r"no answer within 0\.05 s"):
+    with pytest.raises(StepError, match=r"no response within 0\.05 s"):
         probes.within(0.05, never.wait)
     never.set()
 
@@ -186,9 +186,9 @@ def test_a_call_that_raises_is_told_without_what_it_holds() -> None:
     def fails() -> None:
         raise ValueError(f"https://user:pa55@host {'s' * 50}")
 
-    with pytest.raises(Trouble, match=r"^https://\*\*\*@host \*\*\*$"):
+    with pytest.raises(StepError, match=r"^https://\*\*\*@host \*\*\*$"):
         probes.within(5, fails)
-    with pytest.raises(Trouble, match=r"^KeyError$"):
+    with pytest.raises(StepError, match=r"^KeyError$"):
         probes.within(5, lambda: (_ for _ in ()).throw(KeyError()))
 
 
@@ -237,7 +237,7 @@ def test_keys_in_the_environment_are_somebody_else(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", admin.secret_key)
     check = checked()["S02"]
     assert (check.status, check.data["method"]) == ("fail", "env")
-    assert "is meant, but a program here is" in check.message
+    assert "is configured, but a program here is" in check.message
 
 
 def test_without_irsa_s02_tells_who_a_program_is_all_the_same(
@@ -263,7 +263,7 @@ def test_without_irsa_and_without_anything_else_there_is_nobody(
         monkeypatch.delenv(name)
     check = checked()["S02"]
     assert check.status == "skipped"
-    assert "no credentials anywhere" in check.message
+    assert "has no credentials" in check.message
 
 
 @pytest.fixture
@@ -467,7 +467,7 @@ class TestProxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example.com")
         checks = checked()
         assert checks["N04"].status == "ok"
-        assert f"by the proxy {shared.sts_url}" in checks["N04"].message
+        assert f"through the proxy {shared.sts_url}" in checks["N04"].message
 
     def test_no_proxy_that_names_the_host_is_told(
         self, here: Pod, monkeypatch: pytest.MonkeyPatch
@@ -514,8 +514,8 @@ class TestIdentity:
                 "200 OK",
                 f"role of the node {NODE.rsplit('/', maxsplit=1)[-1]}",
             ),
-            (b"<Code>AccessDenied</Code>", "403 Forbidden", "does not say: AccessDenied"),
-            (b"nothing", "200 OK", "does not say: HTTP200"),
+            (b"<Code>AccessDenied</Code>", "403 Forbidden", "failed: AccessDenied"),
+            (b"nothing", "200 OK", "failed: HTTP200"),
         ],
     )
     def test_what_sts_says_is_told(
@@ -542,4 +542,4 @@ class TestIdentity:
             return facts, ANY_KEYS
 
         monkeypatch.setattr("irsa_creds.diagnosis._network.gather._exchange", then_reset)
-        assert "does not say: Connection" in checked()["S02"].message
+        assert "failed: Connection" in checked()["S02"].message

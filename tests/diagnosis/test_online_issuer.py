@@ -15,7 +15,7 @@ from diagnosis.online_checks import checked
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network import issuer
-from irsa_creds.diagnosis._network.probes import Trouble
+from irsa_creds.diagnosis._network.probes import StepError
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_an_issuer_that_is_down_is_no_fault_of_the_pod(here: Pod, shared: Sandbo
     shared.issuer.reachable = False
     check = checked()["N06"]
     assert check.status == "unknown"
-    assert "answers 503" in check.message
+    assert "returned HTTP 503" in check.message
 
 
 def test_a_key_that_is_not_published_is_told(here: Pod, shared: Sandbox) -> None:
@@ -81,9 +81,9 @@ def test_a_few_redirects_are_followed() -> None:
 @pytest.mark.parametrize(
     ("places", "error"),
     [
-        ({"jwks_uri": "http://127.0.0.2:1/keys"}, "leads to another place"),
-        ({"jwks_uri": "https://127.0.0.1/keys"}, "leads to another place"),
-        ({"Location": "http://169.254.169.254/latest/meta-data"}, "leads to another place"),
+        ({"jwks_uri": "http://127.0.0.2:1/keys"}, "leads to another server"),
+        ({"jwks_uri": "https://127.0.0.1/keys"}, "leads to another server"),
+        ({"Location": "http://169.254.169.254/latest/meta-data"}, "leads to another server"),
         ({"Location": "http://[bad"}, "not a valid host"),
     ],
 )
@@ -102,14 +102,14 @@ def test_an_old_urllib3_is_read_byte_by_byte() -> None:
 
 
 def test_a_redirect_to_what_is_no_url_is_told() -> None:
-    with pytest.raises(Trouble, match="redirects to what is no URL"):
-        issuer._onward("http://issuer.example", "//[bad")
+    with pytest.raises(StepError, match="redirects to an invalid URL"):
+        issuer._redirected("http://issuer.example", "//[bad")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
 def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
     found = issuer.fetch_issuer(HttpSettings(), token_of(url), aws=True)
-    assert "no https URL" in found.error
+    assert "is not an https URL" in found.error
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_no_issuer_is_where_clouds_hand_out_credentials(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: (address,))
-    assert "which is no issuer's" in ask("http://issuer.example").error
+    assert "which cannot be an issuer" in ask("http://issuer.example").error
 
 
 def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,20 +128,20 @@ def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.Monke
     monkeypatch.setattr(
         "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("52.1.1.1",)
     )
-    assert not issuer._is_inside(way)
+    assert not issuer._is_private(way)
     monkeypatch.setattr(
         "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("10.0.0.7",)
     )
-    with pytest.raises(Trouble, match=r"leads to 10\.0\.0\.7, inside this network"):
+    with pytest.raises(StepError, match=r"leads to 10\.0\.0\.7, inside this network"):
         issuer._get(way, "https://keys.example/keys")
 
 
 def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(shared: Sandbox) -> None:
     proxied = HttpSettings(environment_proxies=(("http", shared.sts_url),))
     found = issuer.fetch_issuer(proxied, token_of("http://issuer.example"), aws=False)
-    assert "answers" in found.error or "JSON" in found.error
+    assert "returned" in found.error or "JSON" in found.error
     found = issuer.fetch_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
-    assert "which is no issuer's" in found.error
+    assert "which cannot be an issuer" in found.error
 
 
 def test_an_issuer_that_is_not_there_is_named_by_its_host() -> None:
@@ -155,8 +155,8 @@ def test_an_issuer_that_is_not_there_is_named_by_its_host() -> None:
 
 def test_a_document_that_drips_is_left_when_the_time_is_over() -> None:
     with served(lambda _: as_json({})) as server:
-        way = issuer._IssuerRequest(HttpSettings(), server.url, aws=False, deadline=0, inside=True)
-        with pytest.raises(Trouble, match="did not end in time"):
+        way = issuer._IssuerRequest(HttpSettings(), server.url, aws=False, deadline=0, private=True)
+        with pytest.raises(StepError, match="did not end in time"):
             issuer._get(way, server.url)
 
 
@@ -175,12 +175,12 @@ def test_a_loop_of_redirects_is_not() -> None:
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (Reply(200, {}, b"<html>"), "is no JSON document"),
-        (as_json([]), "is no JSON document"),
-        (Reply(200, {}, b"[" * 100_000), "is no JSON document"),
-        (Reply(200, {}, b'{"a": "' + b"x" * 300_000 + b'"}'), "is no JSON document"),
-        (as_json({"keys": 5, "jwks_uri": "file:///etc/passwd"}), "is no http(s) URL"),
-        (Reply(302, {"Location": "ftp://elsewhere"}, b""), "is no http(s) URL"),
+        (Reply(200, {}, b"<html>"), "is not a JSON document"),
+        (as_json([]), "is not a JSON document"),
+        (Reply(200, {}, b"[" * 100_000), "is not a JSON document"),
+        (Reply(200, {}, b'{"a": "' + b"x" * 300_000 + b'"}'), "is not a JSON document"),
+        (as_json({"keys": 5, "jwks_uri": "file:///etc/passwd"}), "is not an http(s) URL"),
+        (Reply(302, {"Location": "ftp://elsewhere"}, b""), "is not an http(s) URL"),
     ],
 )
 def test_a_document_that_is_none_is_told(reply: Reply, error: str) -> None:
@@ -194,8 +194,8 @@ def test_a_key_set_without_keys_is_told() -> None:
 
 
 def test_an_issuer_that_is_no_url_is_not_asked() -> None:
-    assert "is no http(s) URL" in ask("file:///etc").error
-    assert ask(5).error == "the token names no issuer"
+    assert "is not an http(s) URL" in ask("file:///etc").error
+    assert ask(5).error == "the token has no issuer"
 
 
 @pytest.mark.parametrize("header", [b"[]", b"{", b'{"kid": 5}', b"[" * 10_000])

@@ -102,7 +102,7 @@ def _one_of_two(facts: Facts) -> str:
     # Commented out: pasting both halves would leave the pod with neither.
     other = annotate(facts, "eks.amazonaws.com/role-arn-").replace("\n", "\n# ")
     return (
-        "# to keep IRSA; needs eks:DeletePodIdentityAssociation, so not in the pod\n"
+        "# to keep IRSA, where you have eks:DeletePodIdentityAssociation (not in the pod)\n"
         "aws eks delete-pod-identity-association --cluster-name CLUSTER --association-id ID\n"
         f"{restart(facts)}\n"
         f"# to keep EKS Pod Identity\n# {other}"

@@ -33,7 +33,7 @@ def annotate(facts: Facts, *annotations: str) -> str:
     role = f"eks.amazonaws.com/role-arn={_role(facts)}"
     given = " ".join(annotations or (role,))
     return (
-        f"# where kubectl may change the namespace {namespace}, so not in the pod\n"
+        f"# where kubectl may change the namespace {namespace} (not in the pod)\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"
         f"  {given}\n"
         f"{restart(facts)}"

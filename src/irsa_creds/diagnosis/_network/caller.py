@@ -1,7 +1,7 @@
-"""S02: who a program here is, by botocore's default chain.
+"""Find the identity that a program gets from botocore's default chain, for S02.
 
-The chain is walked as a program would, but nobody is asked on the terminal for a code, and no
-program is started: it could hang, or ask somebody else.
+The chain runs as in a program, but prompts for no MFA code and starts no credential process, which
+could hang.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._credentials import Credentials
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._network.network_facts import Caller
-from irsa_creds.diagnosis._network.probes import STEP, Trouble, get_caller_arn, within
+from irsa_creds.diagnosis._network.probes import STEP, StepError, get_caller_arn, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_caller"]
 
-# METHOD of botocore's providers (1.44.8, credentials.py); ours keeps that of the web identity.
+# METHOD of botocore's providers (1.44.8, credentials.py); that of irsa-creds has the first.
 _WEB_IDENTITY = "assume-role-with-web-identity"
 _ASSUMED = "assume-role"
 _PROCESS = "custom-process"
@@ -30,33 +30,35 @@ _PROCESS = "custom-process"
 def find_caller(
     config: Config, url: str, given: Credentials | None, profile: str | None, *, chain: bool
 ) -> Caller:
-    """Return who STS takes the winner of the chain for; without a chain, the credentials given.
+    """Return the identity of the first credentials in the chain, or of the given credentials.
 
     Args:
-        config: how STS is asked.
-        url: STS's.
-        given: what STS gave for the token.
+        config: how to call STS.
+        url: the STS endpoint.
+        given: the credentials that STS returned for the token.
         profile: the profile that code names.
-        chain: whether botocore's chain is walked.
+        chain: whether to use botocore's chain.
     """
-    method, won = _WEB_IDENTITY, given
+    method, found = _WEB_IDENTITY, given
     if chain:
         try:
-            method, won = within(STEP, lambda: _winner(given, profile))
-        except Trouble as trouble:
-            return Caller(error=str(trouble))
-    if won is None:
+            method, found = within(STEP, lambda: _first_credentials(given, profile))
+        except StepError as error:
+            return Caller(error=str(error))
+    if found is None:
         return Caller()
-    mine = won
+    credentials = found
     try:
-        return Caller(within(STEP, lambda: get_caller_arn(config, url, mine)), method)
-    except Trouble as trouble:
-        return Caller(method=method, error=str(trouble))
+        return Caller(within(STEP, lambda: get_caller_arn(config, url, credentials)), method)
+    except StepError as error:
+        return Caller(method=method, error=str(error))
 
 
-def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Credentials | None]:
-    """Return what wins in botocore's default chain, with `given` as that of the web identity."""
-    from botocore.session import Session  # noqa: PLC0415 - it takes a tenth of a second
+def _first_credentials(
+    given: Credentials | None, profile: str | None
+) -> tuple[str, Credentials | None]:
+    """Return the first credentials of botocore's chain; `given` are those of the web identity."""
+    from botocore.session import Session  # noqa: PLC0415 - takes a tenth of a second
 
     session = Session(profile=profile)
     for provider in session.get_component("credential_provider").providers:
@@ -67,36 +69,38 @@ def _winner(given: Credentials | None, profile: str | None) -> tuple[str, Creden
         if found is not None:
             keys = found.get_frozen_credentials()
             now = datetime.now(UTC)
-            won = Credentials(keys.access_key, keys.secret_key, keys.token or "", now)
-            return str(found.method), won
+            credentials = Credentials(keys.access_key, keys.secret_key, keys.token or "", now)
+            return str(found.method), credentials
     return _WEB_IDENTITY, given
 
 
 def _require_non_interactive(session: Any, method: str) -> None:
-    """Raise where a provider would ask for a code, or start a program.
+    """Raise if a provider would prompt for a code or start a program.
 
     Raises:
-        Trouble: says which profile has it so.
+        StepError: names the profile.
     """
     profiles = session.full_config["profiles"]
     own = session.profile or "default"
     if method == _PROCESS and "credential_process" in profiles.get(own, {}):
-        raise Trouble(_program_of(own))
+        raise StepError(_not_started(own))
     if method != _ASSUMED:
         return
-    for name, section in _route(profiles, own):
+    for name, section in _source_profiles(profiles, own):
         if "role_arn" in section and section.get("mfa_serial"):
-            raise Trouble(f"the profile {quoted(name)} asks for an MFA code (mfa_serial)")
+            raise StepError(f"the profile {quoted(name)} requires an MFA code (mfa_serial)")
         if name != own and "credential_process" in section:
-            raise Trouble(_program_of(name))
+            raise StepError(_not_started(name))
 
 
-def _program_of(profile: str) -> str:
+def _not_started(profile: str) -> str:
     return f"doctor does not start the credential_process of the profile {quoted(profile)}"
 
 
-def _route(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the profiles by which the role of one is assumed, if any is."""
+def _source_profiles(
+    profiles: Mapping[str, Any], name: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a profile and its source profiles."""
     seen: set[str] = set()
     while name in profiles and name not in seen:
         seen.add(name)

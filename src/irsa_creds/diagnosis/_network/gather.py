@@ -1,7 +1,7 @@
-"""Asks DNS, STS and the token's issuer: the only door of the diagnosis to the network.
+"""Contact DNS, STS and the token's issuer: all network calls of the diagnosis start here.
 
-It goes the way of the library itself: the same settings, endpoint, proxies, certificates and
-exchange. The proxies are those of this process, whatever `environ` says.
+They use the settings, endpoint, proxies, certificates and exchange of the library itself. The
+proxies are those of this process, whatever `environ` says.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from irsa_creds.diagnosis._network.network_facts import Connection, Exchanged, L
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
-    Trouble,
+    StepError,
     addresses_of,
     connect,
-    failed_probe,
     probe,
     text_or_none,
+    timed_out_probe,
     within,
 )
 from irsa_creds.diagnosis._network.proxy import proxy_for
@@ -49,13 +49,13 @@ _DNS = 5.0  # seconds
 
 
 class _Target(NamedTuple):
-    """What is set up.
+    """The configured STS, role and token.
 
     Attributes:
-        config: who asks for what, and where; where no role is known, it only tells where.
-        url: STS's.
-        role_arn: None where no web identity is configured.
-        token: None where it cannot be had.
+        config: without a role, only its endpoint settings are used.
+        url: the STS endpoint.
+        role_arn: None if no web identity is configured.
+        token: None if it cannot be read.
         no_token: why there is none.
     """
 
@@ -72,20 +72,20 @@ def gather_online(
     profile: str | None = None,
     wall: Callable[[], float] = time.time,
 ) -> OnlineFacts:
-    """Return what DNS, STS and the issuer say; it never raises, and is bounded in time.
+    """Return the results of all network steps, in bounded time and without raising.
 
     Args:
-        environ: the environment's variables. Only with `os.environ` itself S02 goes through
-            botocore's default chain, which reads no other.
+        environ: the environment variables. S02 uses botocore's default chain only for
+            `os.environ`, because the chain reads no other.
         profile: the profile that code names.
-        wall: seconds since the epoch, by this machine's clock.
+        wall: returns seconds since the epoch by this machine's clock.
     """
     load_exchange_modules()
     try:
         target = _target(EnvironSettings(environ, profile))
-    # OSError: a configuration file that cannot be read, or an import that takes too long.
+    # OSError: a configuration file cannot be read, or an import takes too long.
     except (ConfigError, OSError) as error:
-        return OnlineFacts(trouble=safe_str(error))
+        return OnlineFacts(settings_error=safe_str(error))
     http = target.config.http
     proxy = proxy_for(http, target.url)
     facts = OnlineFacts(
@@ -94,7 +94,7 @@ def gather_online(
         region=target.config.region,
         ca_bundle=text_or_none(http.verify),
         proxy=proxy.url and bare_url(proxy.url),
-        proxy_trouble=proxy.trouble,
+        proxy_error=proxy.error,
         bypassed=bool(http.environment_proxies) and not http.proxies_for(target.url),
         role_arn=target.role_arn,
         final_role_arn=target.role_arn and target.config.final_role_arn,
@@ -103,36 +103,36 @@ def gather_online(
         if target.token is None
         else fetch_issuer(http, target.token, aws=target.config.is_aws_endpoint),
     )
-    if proxy.trouble:
+    if proxy.error:
         return facts
     facts = _reach(facts, target, proxy.url or target.url, wall)
     if facts.probe is None or facts.probe.status is None:
         return facts
     facts, credentials = _exchange(facts, target)
     chain = environ is os.environ
-    # With a role that is target but not had, the chain fails as well, or is C01's matter.
+    # If the configured role was denied, the chain fails too, or C01 reports it.
     if credentials is None and (target.role_arn or not chain):
         return facts
-    who = find_caller(target.config, target.url, credentials, profile, chain=chain)
-    return facts._replace(caller=who)
+    caller = find_caller(target.config, target.url, credentials, profile, chain=chain)
+    return facts._replace(caller=caller)
 
 
 def _target(settings: EnvironSettings) -> _Target:
-    """Return what is set up; where the role is not, at least where STS is.
+    """Return the configured target; without a role, at least the STS endpoint.
 
     Raises:
-        ConfigError: not even that is known.
+        ConfigError: the endpoint settings are invalid.
     """
-    config, no_token = None, "no web identity token is named (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    config, no_token = None, "no web identity token is configured (AWS_WEB_IDENTITY_TOKEN_FILE)"
     try:
         source, roles = follow_source_profiles(settings)
         config = Config.resolve(source, roles=roles)
     except ConfigError as error:
         no_token = safe_str(error)
     if config is None:
-        place = resolve_endpoint_settings(settings)
+        endpoint = resolve_endpoint_settings(settings)
         http = HttpSettings.resolve(settings)
-        config = Config(role_arn="", session_name="", http=http, **place._asdict())
+        config = Config(role_arn="", session_name="", http=http, **endpoint._asdict())
         return _Target(config, endpoint_url(config), None, None, no_token)
     token = _read(config.token_file or "")
     return _Target(
@@ -155,44 +155,44 @@ def _read(path: str) -> Token | str:
 def _reach(
     facts: OnlineFacts, target: _Target, first: str, wall: Callable[[], float]
 ) -> OnlineFacts:
-    """Return the facts with all that it takes to get an answer.
+    """Return the facts with DNS, connection and probe.
 
     Args:
-        facts: those so far.
-        target: where STS is.
-        first: the URL that is connected to: STS's, or the proxy's.
-        wall: seconds since the epoch.
+        facts: the facts so far.
+        target: the STS endpoint.
+        first: the URL to connect to, of STS or of the proxy.
+        wall: returns seconds since the epoch.
     """
-    # Both have been looked at: neither port nor host is torn.
+    # Both URLs were validated before.
     parts = urlsplit(first)
     host = parts.hostname or ""
     port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
     try:
         found = within(_DNS, lambda: addresses_of(host, port))
-    except Trouble as trouble:
-        return facts._replace(lookup=Lookup(host, error=str(trouble)))
+    except StepError as error:
+        return facts._replace(lookup=Lookup(host, error=str(error)))
     facts = facts._replace(lookup=Lookup(host, found))
     try:
         address = within(STEP, lambda: connect(found, port))
-    except Trouble as trouble:
-        return facts._replace(connection=Connection(error=str(trouble)))
+    except StepError as error:
+        return facts._replace(connection=Connection(error=str(error)))
     facts = facts._replace(connection=Connection(address))
     try:
         return facts._replace(probe=within(STEP, lambda: probe(target.config, target.url, wall)))
-    except Trouble as trouble:
-        return facts._replace(probe=failed_probe(trouble))
+    except StepError as error:
+        return facts._replace(probe=timed_out_probe(error))
 
 
 def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credentials | None]:
-    """Return the facts with what STS gives for the token, and the credentials."""
+    """Return the facts with the result of the exchange, and the credentials."""
     token = target.token
     if token is None:
         return facts, None
     exchange = StsClient(_first_role(target.config))
     try:
         outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
-    except Trouble as trouble:
-        failed = Exchanged(code="Timeout", message=str(trouble), unreachable=True)
+    except StepError as error:
+        failed = Exchanged(code="Timeout", message=str(error), unreachable=True)
         return facts._replace(exchanged=failed), None
     if isinstance(outcome, ExchangeResult):
         credentials = outcome.credentials
@@ -203,5 +203,5 @@ def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credent
 
 
 def _first_role(config: Config) -> Config:
-    """Return the identity that the token stands for, without the roles that follow."""
+    """Return the configuration of the token's role, without chained roles."""
     return config._replace(chained_roles=())

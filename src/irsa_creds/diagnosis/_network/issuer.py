@@ -1,8 +1,7 @@
-"""What the token's issuer says of itself to this machine.
+"""Fetch the discovery document and the key ids of the token's issuer.
 
-Nobody has verified the claim `iss`: whoever wrote the token's file chooses whom doctor asks. So
-nothing is sent but a plain GET, only to where an issuer of its kind may be, and nothing that is
-read comes back but names of keys.
+The claim `iss` is not verified, so a forged token file could choose the URL. `fetch_issuer` sends
+only plain GET requests, only to URLs that such an issuer may have, and returns only key ids.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from irsa_creds.diagnosis._network.network_facts import Issuer
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
-    Trouble,
+    StepError,
     addresses_of,
     text_or_none,
     within,
@@ -46,118 +45,120 @@ _OK = 200
 _DOCUMENT_LIMIT = 256 * 1024
 _PIECE = 64 * 1024
 _MOST_KEYS = 100
-# Where clouds hand out the machine's own credentials (EC2 user guide, "Instance metadata"; EKS
-# user guide, "EKS Pod Identity"). In IPv4 they are link-local.
+# Addresses of credentials of the machine (EC2 User Guide, "Instance metadata"; EKS User Guide, "EKS
+# Pod Identity"). The IPv4 ones are link-local.
 _METADATA = {ipaddress.ip_address(each) for each in ("fd00:ec2::254", "fd00:ec2::23")}
 
 
 class _IssuerRequest(NamedTuple):
-    """How an issuer is asked.
+    """How to contact an issuer.
 
     Attributes:
         http: proxies and certificates.
         first: the issuer's URL.
-        aws: whether AWS's STS is to ask it: then it is https, and may be spread over many hosts.
-        deadline: by the monotonic clock.
-        inside: whether the issuer's own address is a private one, so that others may be.
+        aws: whether AWS STS must reach it; it then uses https and may use several hosts.
+        deadline: of the monotonic clock.
+        private: whether the issuer's own address is private, so that others may be, too.
     """
 
     http: HttpSettings
     first: str
     aws: bool
     deadline: float
-    inside: bool = False
+    private: bool = False
 
 
 def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
-    """Return what the token's issuer says of itself to this machine.
+    """Return the documents of the token's issuer.
 
     Args:
         http: proxies and certificates.
-        token: names its issuer, unverified.
-        aws: whether the STS is AWS's own, which takes https only.
+        token: not verified.
+        aws: whether the STS is AWS's own, which accepts https only.
     """
     claims = token.claims or {}
     url = text_or_none(claims.get("iss"))
     if url is None:
-        return Issuer("", error="the token names no issuer")
+        return Issuer("", error="the token has no issuer")
     about = Issuer(url, region_of_issuer(url), _kid(token))
-    way = _IssuerRequest(http, url, aws, time.monotonic() + STEP)
+    request = _IssuerRequest(http, url, aws, time.monotonic() + STEP)
     try:
-        return within(STEP, lambda: _documents(way, about))
-    except Trouble as trouble:
-        return about._replace(error=str(trouble))
+        return within(STEP, lambda: _fetch_documents(request, about))
+    except StepError as error:
+        return about._replace(error=str(error))
 
 
-def _documents(way: _IssuerRequest, about: Issuer) -> Issuer:
-    way = way._replace(inside=_is_inside(way))
-    discovery = _json(way, f"{about.url.rstrip('/')}/.well-known/openid-configuration")
+def _fetch_documents(request: _IssuerRequest, about: Issuer) -> Issuer:
+    request = request._replace(private=_is_private(request))
+    discovery = _fetch_json(request, f"{about.url.rstrip('/')}/.well-known/openid-configuration")
     about = about._replace(named=text_or_none(discovery.get("issuer")))
-    keys = _json(way, text_or_none(discovery.get("jwks_uri")) or "").get("keys")
+    keys = _fetch_json(request, text_or_none(discovery.get("jwks_uri")) or "").get("keys")
     if not isinstance(keys, list):
-        raise Trouble("its key set (jwks_uri) has no keys")
+        raise StepError("its key set (jwks_uri) has no keys")
     kids = [_kid_of(each) for each in keys[:_MOST_KEYS]]
     return about._replace(kids=tuple(kid for kid in kids if kid is not None))
 
 
-def _json(way: _IssuerRequest, url: str) -> dict[str, Any]:
-    content = _get(way, url)
+def _fetch_json(request: _IssuerRequest, url: str) -> dict[str, Any]:
+    content = _get(request, url)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Trouble(f"{quoted(url)} is no JSON document")
+        raise StepError(f"{quoted(url)} is not a JSON document")
     return document
 
 
-def _get(way: _IssuerRequest, url: str) -> bytes:
-    """Return a document of at most 256 KiB, behind a few redirects at most."""
+def _get(request: _IssuerRequest, url: str) -> bytes:
+    """Return a document of at most 256 KiB, after a few redirects at most."""
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415
 
     for _ in range(_MOST_REDIRECTS + 1):
-        _require_expected_url(way, url)
-        proxy = proxy_for(way.http, url)
-        if proxy.trouble:
-            raise Trouble(proxy.trouble)
-        _require_allowed_address(way, url, proxied=proxy.url is not None)
+        _require_expected_url(request, url)
+        proxy = proxy_for(request.http, url)
+        if proxy.error:
+            raise StepError(proxy.error)
+        _require_allowed_address(request, url, proxied=proxy.url is not None)
         session = URLLib3Session(
-            verify=way.http.verify, proxies=way.http.proxies_for(url), timeout=(_CONNECT, STEP)
+            verify=request.http.verify,
+            proxies=request.http.proxies_for(url),
+            timeout=(_CONNECT, STEP),
         )
         with contextlib.closing(session), muted():
-            request = AWSRequest("GET", url, {"Accept": "application/json"}, stream_output=True)
+            get = AWSRequest("GET", url, {"Accept": "application/json"}, stream_output=True)
             try:
-                response = session.send(request.prepare())
+                response = session.send(get.prepare())
             except BotoCoreError as error:
-                # They quote the URL, whose path looks like a secret where a cluster's id is in it.
+                # Its text has the URL, and the cluster ID in the path looks like a secret.
                 server = url[: len(url) - len(urlsplit(url).path)]
-                raise Trouble(mask(str(error).replace(url, server))) from None
+                raise StepError(mask(str(error).replace(url, server))) from None
             with contextlib.closing(response.raw):
                 if response.status_code == _OK:
-                    return _read(response.raw, way.deadline)
+                    return _read(response.raw, request.deadline)
         if response.status_code not in _REDIRECTS:
-            raise Trouble(f"{quoted(url)} answers {response.status_code}")
-        url = _onward(url, response.headers.get("Location", ""))
-    raise Trouble(f"more than {_MOST_REDIRECTS} redirects")
+            raise StepError(f"{quoted(url)} returned HTTP {response.status_code}")
+        url = _redirected(url, response.headers.get("Location", ""))
+    raise StepError(f"more than {_MOST_REDIRECTS} redirects")
 
 
-def _onward(url: str, location: str) -> str:
+def _redirected(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
-        raise Trouble(f"{quoted(url)} redirects to what is no URL") from None
+        raise StepError(f"{quoted(url)} redirects to an invalid URL") from None
 
 
 def _read(raw: Any, deadline: float) -> bytes:
-    """Return a body, cut at its limit; who drips is left when the time is over."""
-    # urllib3 has `read1` from 2.1 on; a plain `read` of many bytes waits for all of them.
+    """Return a body up to the limit; raise at the deadline if the server is slow."""
+    # urllib3 has `read1` since 2.1; `read` with a size waits until all bytes are there.
     read = methodcaller(*(("read1", _PIECE) if hasattr(raw, "read1") else ("read", 1)))
     content = b""
     while len(content) < _DOCUMENT_LIMIT:
         if time.monotonic() >= deadline:
-            raise Trouble("the answer did not end in time")
+            raise StepError("the response did not end in time")
         piece = read(raw)
         if not piece:
             break
@@ -165,52 +166,52 @@ def _read(raw: Any, deadline: float) -> bytes:
     return content[:_DOCUMENT_LIMIT]
 
 
-def _require_expected_url(way: _IssuerRequest, url: str) -> None:
-    """Raise for a URL that such an issuer does not have.
+def _require_expected_url(request: _IssuerRequest, url: str) -> None:
+    """Raise for a URL that such an issuer cannot have.
 
     Raises:
-        Trouble: says why.
+        StepError: names the reason.
     """
     try:
         validation.endpoint_url(url, "")
     except ConfigError:
-        raise Trouble(f"{quoted(url)} is no http(s) URL") from None
-    parts, first = urlsplit(url), urlsplit(way.first)
-    if way.aws:
+        raise StepError(f"{quoted(url)} is not an http(s) URL") from None
+    parts, first = urlsplit(url), urlsplit(request.first)
+    if request.aws:
         if parts.scheme != "https":
-            raise Trouble(f"{quoted(url)} is no https URL, and AWS's STS takes no other")
+            raise StepError(f"{quoted(url)} is not an https URL, which AWS STS requires")
     elif (parts.scheme, parts.netloc) != (first.scheme, first.netloc):
-        raise Trouble(f"it leads to another place, {quoted(url)}, which is not asked")
+        raise StepError(f"it leads to another server, {quoted(url)}, which doctor does not contact")
 
 
-def _require_allowed_address(way: _IssuerRequest, url: str, *, proxied: bool) -> None:
-    """Raise where a URL leads to addresses that no stranger may have us ask.
+def _require_allowed_address(request: _IssuerRequest, url: str, *, proxied: bool) -> None:
+    """Raise if a URL leads to an address that an unverified token must not select.
 
     Raises:
-        Trouble: says which.
+        StepError: names the address.
     """
     for address in _addresses(url, proxied=proxied):
         if _is_metadata(address):
-            raise Trouble(f"{quoted(url)} leads to {address}, which is no issuer's")
-        if not (address.is_global or way.inside):
-            raise Trouble(f"{quoted(url)} leads to {address}, inside this network")
+            raise StepError(f"{quoted(url)} leads to {address}, which cannot be an issuer")
+        if not (address.is_global or request.private):
+            raise StepError(f"{quoted(url)} leads to {address}, inside this network")
 
 
-def _is_inside(way: _IssuerRequest) -> bool:
-    """Whether the issuer itself is at a private address, as a cluster's own may be."""
-    _require_expected_url(way, way.first)
-    proxied = proxy_for(way.http, way.first).url is not None
-    return any(not each.is_global for each in _addresses(way.first, proxied=proxied))
+def _is_private(request: _IssuerRequest) -> bool:
+    """Return whether the issuer has a private address, as that of a cluster may have."""
+    _require_expected_url(request, request.first)
+    proxied = proxy_for(request.http, request.first).url is not None
+    return any(not each.is_global for each in _addresses(request.first, proxied=proxied))
 
 
 def _addresses(url: str, *, proxied: bool) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Return the addresses of a URL's host; behind a proxy only one that is written out."""
+    """Return the addresses of a URL's host; with a proxy, only an address in the URL itself."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     found = (host,) if proxied else addresses_of(host, parts.port or PORTS[parts.scheme])
     addresses = []
     for each in found:
-        # A name behind a proxy, which nobody here can look up.
+        # With a proxy, the host name is not resolved here.
         with contextlib.suppress(ValueError):
             address = ipaddress.ip_address(each.partition("%")[0])
             addresses.append(getattr(address, "ipv4_mapped", None) or address)

@@ -1,4 +1,4 @@
-"""What the network said, as values: no secret in any of them."""
+"""The results of the network calls, as values without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Caller", "Connection", "Exchanged", "Issuer", "Lookup", "OnlineFacts
 
 
 class Lookup(NamedTuple):
-    """N01: the addresses of a host, or why there are none."""
+    """N01: the addresses of a host, or the error."""
 
     host: str
     addresses: tuple[str, ...] = ()
@@ -19,20 +19,20 @@ class Lookup(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """N02: the address that took a connection, or why none did."""
+    """N02: the address that accepted a connection, or the error."""
 
     address: str = ""
     error: str = ""
 
 
 class Probe(NamedTuple):
-    """N02 to N05: what a request without any secret brought.
+    """N02 to N05: the response to a request without secrets.
 
     Attributes:
-        status: of HTTP; None where no answer came.
+        status: the HTTP status; None without a response.
         code: the class name of the network error.
-        reason: it in words.
-        skew: seconds that the clock of STS is ahead of this machine's; None where it told none.
+        reason: the error in words.
+        skew: seconds by which the clock of STS is ahead; None if the response has no date.
     """
 
     status: int | None = None
@@ -42,15 +42,15 @@ class Probe(NamedTuple):
 
 
 class Issuer(NamedTuple):
-    """N06: the token's issuer, as it is seen from here.
+    """N06: the token's issuer and the documents that it publishes.
 
     Attributes:
         url: the claim `iss`.
-        region: of an EKS cluster, by that URL.
+        region: of an EKS cluster, from the URL.
         kid: the id of the key that signed the token.
-        error: why the documents could not be had.
-        named: the issuer that its discovery document names.
-        kids: the ids of its keys.
+        error: why the documents could not be fetched.
+        named: the issuer in the discovery document.
+        kids: the ids of the published keys.
     """
 
     url: str
@@ -62,16 +62,16 @@ class Issuer(NamedTuple):
 
 
 class Exchanged(NamedTuple):
-    """S01: the role's session, or why there is none.
+    """S01: the role's session, or the error.
 
     Attributes:
         arn: of the session.
-        seconds: how long its credentials last.
+        seconds: the lifetime of its credentials.
         code: STS's error code, or the class name of the network error.
         message: what happened, masked.
         advice: what to do.
-        command: what to type next; empty where no one command helps.
-        unreachable: no answer came at all.
+        command: the next command to run; empty without one.
+        unreachable: whether there was no response.
     """
 
     arn: str | None = None
@@ -84,7 +84,7 @@ class Exchanged(NamedTuple):
 
     @classmethod
     def from_failure(cls, failure: Failure) -> Exchanged:
-        """Return what a failed exchange says."""
+        """Return the result of a failed exchange."""
         return cls(
             code=failure.code,
             message=failure.message,
@@ -95,13 +95,12 @@ class Exchanged(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """S02: who a program with botocore's default chain is.
+    """S02: the identity of a program with botocore's default chain.
 
     Attributes:
         arn: of the identity.
-        method: botocore's name of what in the chain won, like "env" or "iam-role"; empty where
-            nobody knows, or nothing did.
-        error: why it could not be asked; empty, with the two above, where nothing has credentials.
+        method: botocore's name of the first provider with credentials, such as "env"; else empty.
+        error: why the identity is not known; all three are empty if there are no credentials.
     """
 
     arn: str | None = None
@@ -110,29 +109,29 @@ class Caller(NamedTuple):
 
 
 class OnlineFacts(NamedTuple):
-    """What the network said; None of a step means that it was not tried.
+    """The results of all steps; None means that a step was not tried.
 
     Attributes:
-        trouble: why not even an endpoint is known; empty where one is.
-        url: STS's, without user and password.
-        is_aws: whether AWS itself answers there.
-        region: STS's; None is the global endpoint.
-        ca_bundle: the file of authorities that TLS goes by; None: those that botocore brings.
-        proxy: the proxy's URL, without user and password; None: none for this URL.
-        proxy_trouble: why the proxy that is set for this URL cannot be used.
-        bypassed: a proxy is set, and NO_PROXY names the host.
-        role_arn: the role of the token; None: no web identity is configured.
-        final_role_arn: the same, but for a profile whose `source_profile` leads there.
+        settings_error: why the endpoint is not known; else empty.
+        url: the STS endpoint, without user and password.
+        is_aws: whether it belongs to AWS.
+        region: of STS; None is the global endpoint.
+        ca_bundle: the file with CA certificates; None means the bundle of botocore.
+        proxy: the URL of the proxy, without user and password; None without a proxy.
+        proxy_error: why the configured proxy cannot be used.
+        bypassed: whether NO_PROXY exempts the host.
+        role_arn: the role for the token; None if no web identity is configured.
+        final_role_arn: the last role of a chain of `source_profile` keys, else the same.
         no_token: why there is no token to show; empty where there is one.
     """
 
-    trouble: str = ""
+    settings_error: str = ""
     url: str = ""
     is_aws: bool = True
     region: str | None = None
     ca_bundle: str | None = None
     proxy: str | None = None
-    proxy_trouble: str = ""
+    proxy_error: str = ""
     bypassed: bool = False
     role_arn: str | None = None
     final_role_arn: str | None = None

@@ -1,6 +1,6 @@
-"""The steps that use the network, each bounded in time and size.
+"""Network calls with bounded time and size: DNS, connection, probe, GetCallerIdentity.
 
-An error in one of them becomes a `Trouble`, which is a text without secrets.
+Every failure becomes a `StepError`, whose text has no secrets.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 __all__ = [
     "PORTS",
     "STEP",
-    "Trouble",
+    "StepError",
     "addresses_of",
     "connect",
-    "failed_probe",
     "get_caller_arn",
     "probe",
     "text_or_none",
+    "timed_out_probe",
     "within",
 ]
 
@@ -45,49 +45,49 @@ _CONNECT = 3.0
 PORTS = {"http": 80, "https": 443}
 _MOST_ADDRESSES = 3
 _OK = 200
-_WHO = f"Action=GetCallerIdentity&Version={API_VERSION}".encode()
+_GET_CALLER = f"Action=GetCallerIdentity&Version={API_VERSION}".encode()
 
 
-class Trouble(Exception):  # noqa: N818 - no error, for nobody sees it: `_online` makes a fact of it
-    """A step came to nothing; the text says why, and holds no secret."""
+class StepError(Exception):
+    """A step failed; the text has the reason and no secret."""
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns.
+    """Return the result of `call`.
 
     Raises:
-        Trouble: it took longer, and is left to itself; or it raised.
+        StepError: it raised, or took longer; its thread then continues alone.
     """
     returned: list[T] = []
-    troubles: list[str] = []
+    errors: list[str] = []
 
     def run() -> None:
         try:
             returned.append(call())
-        except Trouble as trouble:
-            troubles.append(str(trouble))
-        # Not kept as it is: some hold what was sent.
-        except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
-            troubles.append(mask(str(error)) or type(error).__name__)
+        except StepError as error:
+            errors.append(str(error))
+        # Some exceptions contain the request, so only the masked text is kept.
+        except Exception as error:  # noqa: BLE001 - botocore and urllib3 have many error classes
+            errors.append(mask(str(error)) or type(error).__name__)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
     if returned:
         return returned[0]
-    raise Trouble(troubles[0] if troubles else f"no answer within {seconds:g} s")
+    raise StepError(errors[0] if errors else f"no response within {seconds:g} s")
 
 
 def addresses_of(host: str, port: int) -> tuple[str, ...]:
-    """Return the addresses that the system's resolver gives."""
+    """Return the addresses from the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if not found:
-        raise Trouble("it has no address")
+        raise StepError("the host has no address")
     return tuple(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 def connect(addresses: tuple[str, ...], port: int) -> str:
-    """Return the first address that takes a connection."""
+    """Return the first address that accepts a connection."""
     errors = []
     for address in addresses[:_MOST_ADDRESSES]:
         try:
@@ -95,11 +95,11 @@ def connect(addresses: tuple[str, ...], port: int) -> str:
                 return address
         except OSError as error:
             errors.append(f"{address}: {error.strerror or error}")
-    raise Trouble("; ".join(errors))
+    raise StepError("; ".join(errors))
 
 
 def probe(config: Config, url: str, wall: Callable[[], float]) -> Probe:
-    """Return what an unsigned question brings: STS refuses it, and that is an answer."""
+    """Send an unsigned request; the denial of STS proves that it is reachable."""
     sent = wall()
     reply = _post(config, url, common_headers())
     took = wall() - sent
@@ -108,41 +108,41 @@ def probe(config: Config, url: str, wall: Callable[[], float]) -> Probe:
     return Probe(reply.status, skew=_skew(reply.headers.get("Date"), sent + took / 2))
 
 
-def failed_probe(trouble: Trouble) -> Probe:
-    """Return the probe that took too long."""
-    return Probe(code="Timeout", reason=str(trouble))
+def timed_out_probe(error: StepError) -> Probe:
+    """Return the result of a probe that took too long."""
+    return Probe(code="Timeout", reason=str(error))
 
 
 def _post(config: Config, url: str, headers: Mapping[str, str]) -> Reply | NoReply:
-    request = Request(url, headers, _WHO)
+    request = Request(url, headers, _GET_CALLER)
     return post(config.http, request, seconds=STEP - 1, connect=_CONNECT, read=STEP - 1)
 
 
 def _skew(date: str | None, now: float) -> float | None:
-    """Return by how much an HTTP date, which has whole seconds, is ahead."""
+    """Return by how many seconds an HTTP date is ahead; it has whole seconds."""
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
-        told = parsedate_to_datetime(date or "")
-        return told.replace(tzinfo=told.tzinfo or UTC).timestamp() + 0.5 - now
+        parsed = parsedate_to_datetime(date or "")
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp() + 0.5 - now
     except (ValueError, OverflowError):
         return None
 
 
 def get_caller_arn(config: Config, url: str, credentials: Credentials) -> str:
-    """Return whose the credentials are, as STS says (GetCallerIdentity)."""
+    """Return the ARN of the credentials' identity (GetCallerIdentity)."""
     key = SigningCredentials(credentials)
-    reply = _post(config, url, signed_headers(config, url, _WHO, key))
+    reply = _post(config, url, signed_headers(config, url, _GET_CALLER, key))
     if isinstance(reply, NoReply):
-        raise Trouble(f"{reply.code}: {mask(reply.reason, *key.secrets)}")
+        raise StepError(f"{reply.code}: {mask(reply.reason, *key.secrets)}")
     text = reply.body.decode(errors="replace")
     arn = re.search(r"<Arn>\s*(arn:[!-;=-~]{1,2048})\s*</Arn>", text)
     if reply.status == _OK and arn:
         return arn[1]
     code = re.search(r"<Code>([A-Za-z.]{1,64})</Code>", text)
-    raise Trouble(mask(code[1], *key.secrets) if code else f"HTTP{reply.status}")
+    raise StepError(mask(code[1], *key.secrets) if code else f"HTTP{reply.status}")
 
 
 def text_or_none(value: object) -> str | None:
-    """Return a text, and None for anything else."""
+    """Return a text; None for any other type."""
     return value if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""Which proxy a URL is reached by."""
+"""Select the proxy for a URL."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["Proxy", "proxy_for"]
 
 
 class Proxy(NamedTuple):
-    """A proxy, or why there is none.
+    """A proxy, or why it cannot be used.
 
     Attributes:
-        url: with user and password; None where none is set, or none that can be used.
-        trouble: why it cannot be used, without quoting anything of it.
+        url: with user and password; None if none is configured or it cannot be used.
+        error: why it cannot be used, without quoting the URL.
     """
 
     url: str | None = None
-    trouble: str = ""
+    error: str = ""
 
 
 def proxy_for(http: HttpSettings, url: str) -> Proxy:
-    """Return the proxy that a URL is reached by, as botocore picks it (1.44.8, httpsession).
+    """Return the proxy for a URL, as botocore selects it (1.44.8, httpsession).
 
     Args:
-        http: the proxies that are set.
-        url: a sound one.
+        http: the configured proxies.
+        url: a valid URL.
     """
     from botocore.httpsession import ProxyConfiguration  # noqa: PLC0415
 
@@ -40,8 +40,8 @@ def proxy_for(http: HttpSettings, url: str) -> Proxy:
         return Proxy()
     if is_proxy_url(proxy):
         return Proxy(proxy)
-    # In the words of `_http`: all of the URL may be a password.
+    # The words of `_exchange.http`; any part of the URL may be a password.
     return Proxy(
-        trouble=f"the URL of the proxy ({scheme.upper()}_PROXY) cannot be parsed; percent-encode "
+        error=f"the URL of the proxy ({scheme.upper()}_PROXY) cannot be parsed; percent-encode "
         "the user and password in it"
     )

@@ -1,4 +1,4 @@
-"""S01 and S02: whether STS gives the role, and who a program here is."""
+"""S01 and S02: whether STS returns credentials of the role, and which identity a program has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXPLAIN = 'irsa-creds explain --token "$AWS_WEB_IDENTITY_TOKEN_FILE" --policy t
 
 
 class _Session(NamedTuple):
-    """Whose session it is; empty strings where an ARN is none of a session."""
+    """The parts of a session's ARN; empty for another ARN."""
 
     partition: str = ""
     account: str = ""
@@ -37,13 +37,13 @@ def exchange_check(facts: OnlineFacts) -> Check:
     """Return S01.
 
     Args:
-        facts: what `gather_online` found.
+        facts: the result of `gather_online`.
     """
     done = facts.exchanged
     if done is None:
         if facts.probe is None or facts.probe.status is None:
             return Check("S01", "skipped", "STS was not reached.")
-        return Check("S01", "skipped", f"There is no token to show: {facts.no_token}.")
+        return Check("S01", "skipped", f"There is no token: {facts.no_token}.")
     if done.code:
         data: dict[str, object] = {"code": done.code}
         if done.unreachable:
@@ -53,7 +53,11 @@ def exchange_check(facts: OnlineFacts) -> Check:
             "fail",
             " ".join(
                 part
-                for part in (f"The role {facts.role_arn} is not given:", done.message, done.advice)
+                for part in (
+                    f"No credentials for the role {facts.role_arn}:",
+                    done.message,
+                    done.advice,
+                )
                 if part
             ),
             _fix(done),
@@ -62,7 +66,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
     return Check(
         "S01",
         "ok",
-        f"STS gives the role {facts.role_arn} for the token, for {done.seconds:,.0f} s.",
+        f"STS returned credentials of the role {facts.role_arn} for {done.seconds:,.0f} s.",
         data={"arn": done.arn, "seconds": round(done.seconds)},
     )
 
@@ -70,10 +74,8 @@ def exchange_check(facts: OnlineFacts) -> Check:
 def _fix(done: Exchanged) -> str:
     if done.code != "AccessDenied":
         return done.command
-    # What STS refused signs nothing: here `aws` would be refused as well.
-    return (
-        f"# where somebody may call iam:GetRole, which is seldom here\n{done.command or _EXPLAIN}"
-    )
+    # Without credentials the command fails here, too.
+    return f"# where you have iam:GetRole (not in the pod)\n{done.command or _EXPLAIN}"
 
 
 def identity_check(facts: OnlineFacts) -> Check:
@@ -84,17 +86,17 @@ def identity_check(facts: OnlineFacts) -> Check:
     """
     caller = facts.caller
     if caller is None:
-        return Check("S02", "skipped", "Nobody to ask about: see S01.")
+        return Check("S02", "skipped", "There are no credentials: see S01.")
     if not caller.method:
         return _no_caller(caller)
     data = {"arn": caller.arn, "method": caller.method}
     if caller.arn is None:
         status: Status = "fail" if facts.is_aws else "unknown"
-        return Check("S02", status, f"Who this is, STS does not say: {caller.error}.", _WHO, data)
-    # The first role only where the chain was not asked: in it, the last one's session wins.
-    meant = {facts.final_role_arn, facts.role_arn if caller.method == _FIRST else None}
-    if any(_is_session_of(caller.arn, role) for role in meant if role):
-        return Check("S02", "ok", f"A program here is {caller.arn}, as meant.", data=data)
+        return Check("S02", status, f"GetCallerIdentity failed: {caller.error}.", _WHO, data)
+    # Without botocore's chain, the caller may also be the first role of a role chain.
+    expected = {facts.final_role_arn, facts.role_arn if caller.method == _FIRST else None}
+    if any(_is_session_of(caller.arn, role) for role in expected if role):
+        return Check("S02", "ok", f"A program here is {caller.arn}, as configured.", data=data)
     session = _session(caller.arn)
     node = re.fullmatch(_INSTANCE, session.name) is not None
     who = f"a program here is {caller.arn} (by {caller.method})"
@@ -104,29 +106,29 @@ def identity_check(facts: OnlineFacts) -> Check:
         return Check(
             "S02",
             "fail" if node else "warn",
-            f"No role is meant, and {who}.",
-            "kubectl annotate serviceaccount SERVICE_ACCOUNT --namespace NAMESPACE "
+            f"No role is configured, and {who}.",
+            "# where kubectl may change the namespace (not in the pod)\n"
             f"eks.amazonaws.com/role-arn={ROLE_EXAMPLE}",
             data,
         )
     return Check(
         "S02",
         "fail",
-        f"The role {facts.final_role_arn} is meant, but {who}.",
-        "irsa-creds doctor  # C01 names what wins over IRSA",
+        f"The role {facts.final_role_arn} is configured, but {who}.",
+        "irsa-creds doctor  # C01 names what takes precedence over IRSA",
         data,
     )
 
 
 def _no_caller(caller: Caller) -> Check:
-    """Return S02 of a chain that gave nothing, or that could not be walked."""
+    """Return S02 if the chain has no credentials or could not be used."""
     if not caller.error:
-        return Check("S02", "skipped", "There are no credentials anywhere in botocore's chain.")
-    return Check("S02", "unknown", f"Who a program here is, is not asked: {caller.error}.", _WHO)
+        return Check("S02", "skipped", "botocore's chain has no credentials.")
+    return Check("S02", "unknown", f"The identity of a program is not known: {caller.error}.", _WHO)
 
 
 def _is_session_of(arn: str, role_arn: str) -> bool:
-    """Whether a session is one of a role; its ARN has the role's name without the path."""
+    """Return whether a session is of a role; its ARN has the role's name without the path."""
     role = re.fullmatch(ROLE, role_arn)
     return role is not None and role.groups() == _session(arn)[:3]
 
