@@ -140,7 +140,7 @@ def test_an_account_without_a_role_is_a_warning() -> None:
     bare = "kind: ServiceAccount\nmetadata: {name: app, namespace: prod}\n"
     check = checks(bare, DEPLOYMENT)["M04"]
     assert check.status == "warn"
-    assert "not even ServiceAccount app (namespace prod)" in check.message
+    assert "; ServiceAccount app (namespace prod) needs it" in check.message
 
 
 def test_every_finding_is_a_check_of_its_own() -> None:

@@ -89,12 +89,12 @@ def test_a_usage_error_is_a_config_error() -> None:
     ("content", "says"),
     [
         (b"\xff\xfe", "not UTF-8 text (byte 0)"),
-        ("", "holds no Kubernetes object"),
-        ("replicas: 3\nimage: web", "holds no Kubernetes object"),
-        ("- - - 1", "holds no Kubernetes object"),
+        ("", "has no Kubernetes object"),
+        ("replicas: 3\nimage: web", "has no Kubernetes object"),
+        ("- - - 1", "has no Kubernetes object"),
         ("kind: Pod\n  name: x: y", "(line 2)"),
         ("{{- if .Values.on }}\nkind: Pod\n{{- end }}", "helm template"),
-        ("kind: Pod\nat: !!bool perhaps", "not what its tag says"),
+        ("kind: Pod\nat: !!bool perhaps", "not match its tag"),
         ("? [a]\n: b", "unhashable key (line 1)"),
         ("kind: Pod\nat: *nothing", "undefined alias 'nothing' (line 2)"),
         ("kind: \x01", "a character that YAML does not allow"),
@@ -116,7 +116,7 @@ def test_aliases_that_would_grow_without_bound_are_refused(first: str) -> None:
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
         many = ", ".join([f"*{before}"] * 9)
         lines.append(f"{name}: &{name} {{<<: [{many}]}}" if merged else f"{name}: &{name} [{many}]")
-    assert "aliases written out" in trouble("\n".join(lines))
+    assert "aliases expanded" in trouble("\n".join(lines))
 
 
 def test_a_few_aliases_are_no_bomb() -> None:

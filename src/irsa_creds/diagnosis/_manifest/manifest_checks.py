@@ -1,4 +1,4 @@
-"""M01 to M05: what a manifest says of IRSA, put together."""
+"""M01 to M05: all checks of a manifest."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 __all__ = ["manifest_checks"]
 
-_SOUND = {
-    "M01": f"The annotation {ROLE_ARN} stands on no pod and no workload.",
-    "M02": "What runs here names the service account with the role.",
+_OK = {
+    "M01": f"The annotation {ROLE_ARN} is on no pod and no workload.",
+    "M02": "The pods name the service account with the role.",
     "M03": "Pods and annotated service accounts are in the same namespaces.",
-    "M04": f"The annotation {ROLE_ARN} is spelt right and names a role.",
-    "M05": "No volume, mount or variable is in the token's way.",
+    "M04": f"The annotation {ROLE_ARN} is spelled correctly and names a role.",
+    "M05": "No volume, mount or variable hides the token.",
 }
 _AUTOMOUNT = (
-    " (automountServiceAccountToken: false keeps the API server's token out, not the one for AWS)"
+    " (automountServiceAccountToken: false removes the API server's token, not the one for AWS)"
 )
 
 
 def manifest_checks(
     resources: Sequence[Resource], *, role_arn: str | None = None, aws: bool = True
 ) -> tuple[Check, ...]:
-    """Return M01 to M05, each of them once for each thing it finds, and at least once.
+    """Return M01 to M05: one check for each problem, and at least one of each id.
 
     Args:
-        resources: what `parse_manifest` returned.
-        role_arn: `AWS_ROLE_ARN`, where it is set: the annotation should name it.
-        aws: whether the STS is AWS's own; any other takes more ARNs.
+        resources: the result of `parse_manifest`.
+        role_arn: `AWS_ROLE_ARN`, if it is set: the annotation should name it.
+        aws: whether the STS is AWS's own; others accept more ARNs.
     """
     objects = Objects(resources)
     found = (
@@ -50,19 +50,19 @@ def manifest_checks(
         *pod_settings.pods(objects),
     )
     checks: list[Check] = []
-    for check_id in _SOUND:
-        mine = [check for check in found if check.id == check_id]
-        checks += mine or [_nothing_found(check_id, objects, alone=not found)]
+    for check_id in _OK:
+        problems = [check for check in found if check.id == check_id]
+        checks += problems or [_no_problem(check_id, objects, alone=not found)]
     return tuple(checks)
 
 
-def _nothing_found(check_id: str, objects: Objects, *, alone: bool) -> Check:
-    """Return the check that found nothing: all is well, or there is nothing to look at.
+def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
+    """Return the check without a problem: ok, or skipped if it does not apply.
 
     Args:
-        check_id: whose it is.
-        objects: those of the manifest.
-        alone: whether no check at all found anything.
+        check_id: of the check.
+        objects: of the manifest.
+        alone: whether no check found a problem.
     """
     if not objects.accounts and not objects.workloads:
         return Check(check_id, "skipped", "The manifest has neither service accounts nor pods.")
@@ -71,21 +71,21 @@ def _nothing_found(check_id: str, objects: Objects, *, alone: bool) -> Check:
         return Check(check_id, "skipped", f"The manifest has no {what}.")
     if check_id == "M04" and not objects.annotated:
         return _no_role(objects) if alone else Check(check_id, "skipped", "No account has a role.")
-    message = _SOUND[check_id]
-    if check_id == "M05" and _keeps_api_token_out(objects):
+    message = _OK[check_id]
+    if check_id == "M05" and _removes_api_token(objects):
         message = message[:-1] + _AUTOMOUNT + "."
     return Check(check_id, "ok", message)
 
 
 def _no_role(objects: Objects) -> Check:
-    """Return M04 of a manifest in which no service account names a role."""
+    """Return M04 for a manifest without the role annotation."""
     if any(
         "AWS_WEB_IDENTITY_TOKEN_FILE" in each.environment
         for workload in objects.workloads
         for each in workload.containers
     ):
         return Check(
-            "M04", "ok", "The pods bring role and token by themselves, without annotation."
+            "M04", "ok", "The pods configure role and token themselves, without the annotation."
         )
     missing = [each for each in objects.workloads if objects.account_of(each) is None]
     if missing or not objects.workloads:
@@ -95,20 +95,20 @@ def _no_role(objects: Objects) -> Check:
         return Check(
             "M04",
             "unknown",
-            f"The manifest does not tell the role of the ServiceAccount {name}"
-            f"{f', as which {first} runs' if missing else ''}.",
+            f"The manifest does not contain the role of the ServiceAccount {name}"
+            f"{f' of {first}' if missing else ''}.",
             f"kubectl get serviceaccount {shlex.quote(name)}{namespace} -o yaml",
         )
     account = objects.account_of(objects.workloads[0])
     return Check(
         "M04",
         "warn",
-        f"No service account of the manifest has the annotation {ROLE_ARN}, not even {account}.",
+        f"No service account of the manifest has the annotation {ROLE_ARN}; {account} needs it.",
         f"metadata:\n  annotations:\n    {ROLE_ARN}: {ROLE_EXAMPLE}",
     )
 
 
-def _keeps_api_token_out(objects: Objects) -> bool:
+def _removes_api_token(objects: Objects) -> bool:
     specs = [each.spec for each in objects.workloads]
     documents = [each.resource.document for each in objects.accounts]
     return any(each.get("automountServiceAccountToken") is False for each in (*specs, *documents))

@@ -1,6 +1,6 @@
-"""What IRSA looks at in a manifest: service accounts, and pods with their containers and volumes.
+"""Service accounts and pods of a manifest, with the parts that IRSA uses.
 
-A manifest is anybody's text, so each of these takes what is of another type for what is not there.
+A manifest is untrusted, so a value of an unexpected type counts as absent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
     "text_at",
 ]
 
-# Source of this and all names that begin with it: amazon-eks-pod-identity-webhook, README.md and
+# Source of this and all names with this prefix: amazon-eks-pod-identity-webhook, README.md and
 # pkg/annotations.go.
 DOMAIN = "eks.amazonaws.com"
 ROLE_ARN = f"{DOMAIN}/role-arn"
@@ -44,7 +44,7 @@ AUDIENCE = f"{DOMAIN}/audience"
 LONGEST = 2**32
 EKS_LONGEST = 86_400
 
-# Where a kind has the pod (Kubernetes API reference, workload resources).
+# The path to the pod template, by kind (Kubernetes API reference, workload resources).
 _TEMPLATES: dict[str, tuple[str, ...]] = {
     "Pod": (),
     "PodTemplate": ("template",),
@@ -61,7 +61,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         ("spec", "template"),
     ),
 }
-# How kinds that we do not know (Spark's, Argo's, Knative's) name the account they run as.
+# The fields with which other kinds (of Spark, Argo, Knative) name their service account.
 _REFERENCES = {"serviceAccount", "serviceAccountName"}
 
 
@@ -84,7 +84,7 @@ class Account(NamedTuple):
 
     @property
     def role_arn(self) -> Any:
-        """The annotation's value as it stands there; None where there is none."""
+        """The value of the annotation; None without one."""
         return self.annotations.get(ROLE_ARN)
 
     def __str__(self) -> str:
@@ -97,8 +97,8 @@ class TokenSource(NamedTuple):
     Attributes:
         volume: the volume's name.
         path: of the file in the volume.
-        audience: None is the API server's own.
-        expiration: seconds; None is Kubernetes' default, an hour.
+        audience: None is that of the API server.
+        expiration: seconds; None is the default of one hour.
         mode: `defaultMode` of the volume.
     """
 
@@ -118,14 +118,14 @@ class Container(NamedTuple):
 
     @property
     def environment(self) -> dict[str, Any]:
-        """The values of its variables; None for one that comes from elsewhere (`valueFrom`)."""
+        """The values of its variables; None for `valueFrom`."""
         return {
             str(each.get("name")): each.get("value") for each in _mappings(self.document, "env")
         }
 
     @property
-    def takes_more_variables(self) -> bool:
-        """Whether it has `envFrom`: then nobody here knows all variables."""
+    def has_env_from(self) -> bool:
+        """Whether it has `envFrom`, which adds variables that are not in the manifest."""
         return bool(self.document.get("envFrom"))
 
     @property
@@ -138,7 +138,7 @@ class Container(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """Something that runs pods, or a pod."""
+    """A pod, or an object that creates pods."""
 
     resource: Resource
 
@@ -147,13 +147,13 @@ class Workload(NamedTuple):
         return self.resource.namespace
 
     @property
-    def way(self) -> tuple[str, ...]:
-        """The keys that lead to the pod."""
+    def path(self) -> tuple[str, ...]:
+        """The keys that lead to the pod template."""
         return _TEMPLATES[self.resource.kind]
 
     @property
     def template(self) -> Mapping[str, Any]:
-        return mapping_at(self.resource.document, *self.way)
+        return mapping_at(self.resource.document, *self.path)
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -161,13 +161,13 @@ class Workload(NamedTuple):
 
     @property
     def account(self) -> str | None:
-        """The service account it names; None where it names none, which is `default`."""
+        """The name of its service account; None means `default`."""
         # The older name still works (Kubernetes API reference, PodSpec).
         return text_at(self.spec, "serviceAccountName") or text_at(self.spec, "serviceAccount")
 
     @property
     def containers(self) -> list[Container]:
-        """The containers, those that run first before the others."""
+        """The containers, init containers first."""
         return [
             Container(printable(each.get("name", "?")), each, initial)
             for key, initial in (("initContainers", True), ("containers", False))
@@ -176,7 +176,7 @@ class Workload(NamedTuple):
 
     @property
     def token_sources(self) -> list[TokenSource]:
-        """The service account tokens that the pod projects by itself."""
+        """The service account tokens in the pod's own projected volumes."""
         found = []
         for volume in _mappings(self.spec, "volumes"):
             projected = mapping_at(volume, "projected")
@@ -199,10 +199,10 @@ class Workload(NamedTuple):
 
 
 class Objects:
-    """The objects of a manifest, sorted.
+    """The objects of a manifest by kind.
 
     Args:
-        resources: all of them.
+        resources: all objects.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
@@ -216,16 +216,16 @@ class Objects:
 
     @cached_property
     def annotated(self) -> list[Account]:
-        """The service accounts that name a role."""
+        """The service accounts with a role."""
         return [account for account in self.accounts if account.role_arn]
 
     @cached_property
     def named_elsewhere(self) -> frozenset[str]:
-        """The names of accounts that objects of other kinds run as."""
+        """The names of service accounts in objects of other kinds."""
         return frozenset(name for each in self._others for name in _references(each.document))
 
     def account_of(self, workload: Workload) -> Account | None:
-        """Return the account that a workload runs as; None where the manifest does not have it."""
+        """Return the account of a workload; None if it is not in the manifest."""
         return self._by_name.get((workload.account or "default", workload.namespace))
 
     @cached_property
@@ -235,12 +235,12 @@ class Objects:
 
 
 def annotations_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the annotations of an object, or of a pod's template."""
+    """Return the annotations of an object or a pod template."""
     return mapping_at(document, "metadata", "annotations")
 
 
 def mapping_at(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """Return the mapping that `keys` lead to; an empty one where there is none."""
+    """Return the mapping at the path `keys`, or an empty one."""
     found: object = document
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -254,7 +254,7 @@ def text_at(document: Mapping[str, Any], key: str) -> str | None:
 
 
 def finding(check_id: str, of: Account | Workload, status: Status, message: str, fix: str) -> Check:
-    """Return the check that tells of one object."""
+    """Return a check about one object."""
     resource = of.resource
     data = {"kind": resource.kind, "name": resource.name, "namespace": resource.namespace}
     return Check(check_id, status, message, fix, data)
@@ -272,14 +272,14 @@ def _named(resource: Resource) -> str:
 
 
 def _references(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the accounts that an object of any kind names, however deep."""
-    waiting: list[object] = [document]
-    while waiting:
-        each = waiting.pop()
+    """Yield the service accounts that an object names at any depth."""
+    stack: list[object] = [document]
+    while stack:
+        each = stack.pop()
         if isinstance(each, list):
-            waiting.extend(each)
+            stack.extend(each)
         elif isinstance(each, Mapping):
-            waiting.extend(each.values())
+            stack.extend(each.values())
             yield from (
                 value
                 for key, value in each.items()

@@ -1,7 +1,7 @@
-"""Manifests: what is written in YAML or JSON, as Kubernetes objects.
+"""Parse a manifest, in YAML or JSON, into Kubernetes objects.
 
-A manifest is anybody's text: its size, nesting and aliases are bounded, and nothing in it can make
-an object of Python's.
+A manifest is untrusted: its size, nesting and aliases are bounded, and it cannot create Python
+objects.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MANIFEST_LIMIT", "ManifestError", "Resource", "parse_manifest", "printable"]
 
-#: Bytes of a manifest; the bundles of large operators have three million.
+#: Bytes; the bundles of large operators have three million.
 MANIFEST_LIMIT = 4 * 1024 * 1024
-# Nodes of a document with every alias written out, and how deep they may lie.
+# Nodes of a document with every alias expanded, and their depth.
 _MOST_NODES = 2_000_000
 _DEEPEST = 100
 _MOST_OBJECTS = 10_000
@@ -32,17 +32,17 @@ _NO_NAME = "(without a name)"
 
 
 class ManifestError(ConfigError):
-    """What was given is no manifest, or none that may be read."""
+    """The manifest is invalid, or exceeds a limit."""
 
 
 class Resource(NamedTuple):
     """One Kubernetes object.
 
     Attributes:
-        kind: as written, like "ServiceAccount".
+        kind: as written, such as "ServiceAccount".
         name: of its metadata.
-        namespace: None where it names none: then whoever applies it decides.
-        document: all of it.
+        namespace: None if it names none; `kubectl apply -n` then decides.
+        document: the whole object.
     """
 
     kind: str
@@ -52,21 +52,21 @@ class Resource(NamedTuple):
 
 
 def parse_manifest(content: bytes | str, source: str = "The manifest") -> tuple[Resource, ...]:
-    """Return the objects of a manifest, those inside of lists as well.
+    """Return the objects of a manifest, including those in lists.
 
     Args:
         content: JSON, or YAML with any number of documents; at most `MANIFEST_LIMIT` bytes.
-        source: how messages name it.
+        source: its name for messages.
 
     Raises:
-        ManifestError: it is too large, cannot be read, or holds no object; or it is YAML, and
-            PyYAML is missing.
+        ManifestError: it is too large, invalid, or has no object; or it is YAML and PyYAML is not
+            installed.
     """
     resources = tuple(_resources(_documents(_text(content, source), source), source))
     if not resources:
         raise ManifestError(
-            f"{source} holds no Kubernetes object: nothing in it has a kind. Give what "
-            "`kubectl get serviceaccount,deployment -o yaml` or `helm template` prints."
+            f"{source} has no Kubernetes object: nothing in it has a kind. Use the output of "
+            "`kubectl get serviceaccount,deployment -o yaml` or `helm template`."
         )
     return resources
 
@@ -74,8 +74,8 @@ def parse_manifest(content: bytes | str, source: str = "The manifest") -> tuple[
 def _text(content: bytes | str, source: str) -> str:
     if len(content) > MANIFEST_LIMIT:
         raise ManifestError(
-            f"{source} is longer than {MANIFEST_LIMIT // 1024**2} MiB; give only the service "
-            "account and what runs as it."
+            f"{source} is longer than {MANIFEST_LIMIT // 1024**2} MiB; keep only the service "
+            "account and its pods."
         )
     if isinstance(content, str):
         return content
@@ -87,25 +87,25 @@ def _text(content: bytes | str, source: str) -> str:
 
 
 def _documents(text: str, source: str) -> Iterable[object]:
-    """Return the documents: JSON is tried first, for it needs nothing installed."""
-    trouble = ""
+    """Return the documents; JSON is tried first because it needs no PyYAML."""
+    problem = ""
     if text.lstrip()[:1] in {"{", "["}:
         try:
             return list(_json_documents(text))
         except RecursionError:
-            trouble = "nested too deeply"
-        except ValueError as error:
-            # `msg` and not the whole: that of an integer with too many digits has none.
-            line = getattr(error, "lineno", None)
-            trouble = getattr(error, "msg", "a number is too long") + _at(line)
+            problem = "nested too deeply"
+        except ValueError as invalid:
+            # The error about an integer with too many digits has no `msg`.
+            line = getattr(invalid, "lineno", None)
+            problem = getattr(invalid, "msg", "a number is too long") + _at(line)
     try:
         import yaml  # noqa: PLC0415 - an extra
     except ImportError:
         pass
     else:
         return _yaml_documents(yaml, text, source)
-    if trouble:
-        raise ManifestError(f"{source} is not JSON: {trouble}.")
+    if problem:
+        raise ManifestError(f"{source} is not JSON: {problem}.")
     raise ManifestError(
         f"{source} is YAML, and PyYAML is not installed: pip install 'irsa-creds[manifest]', or "
         "give JSON (`kubectl get ... -o json`)."
@@ -113,7 +113,7 @@ def _documents(text: str, source: str) -> Iterable[object]:
 
 
 def _json_documents(text: str) -> Iterator[object]:
-    """Yield one JSON document after the other."""
+    """Yield the JSON documents in a text."""
     decoder = json.JSONDecoder()
     position = _after_blanks(text, 0)
     while position < len(text):
@@ -134,17 +134,17 @@ def _yaml_documents(yaml: Any, text: str, source: str) -> list[object]:
     except ManifestError:
         raise
     except RecursionError:
-        trouble = "it is nested too deeply"
+        problem = "it is nested too deeply"
     except yaml.YAMLError as error:
-        trouble = _said_of(error)
-    # `!!bool perhaps`, say: PyYAML looks values up by what they should be.
+        problem = _problem_of(error)
+    # PyYAML raises these for a value such as `!!bool perhaps`.
     except (LookupError, TypeError, ValueError):
-        trouble = "a value in it is not what its tag says"
+        problem = "a value does not match its tag"
     hint = ""
     if "{{" in text:
-        hint = " It looks like a template: give what `helm template` prints."
-    # Raised out here: the parser's own error quotes lines, and a Secret may stand in one.
-    raise ManifestError(f"{source} is not YAML that can be read: {trouble}.{hint}")
+        hint = " It looks like a template: use the output of `helm template`."
+    # Raised outside of the handler: the parser's error quotes lines, which may be of a Secret.
+    raise ManifestError(f"{source} is not valid YAML: {problem}.{hint}")
 
 
 def _constructed(yaml: Any, text: str) -> Iterator[object]:
@@ -152,18 +152,17 @@ def _constructed(yaml: Any, text: str) -> Iterator[object]:
     try:
         while loader.check_node():
             node = loader.get_node()
-            # Before anything is made of it: to write out merge keys (`<<`) is what explodes.
-            _written_out(node, {}, _DEEPEST)
+            # Counted before construction, which expands merge keys (`<<`) without a bound.
+            _count_expanded(node, {}, _DEEPEST)
             yield loader.construct_document(node)
     finally:
         loader.dispose()
 
 
 def _loader_of(yaml: Any) -> Any:
-    """Return PyYAML's safe loader, in which what is no short number stays text.
+    """Return PyYAML's safe loader, changed to keep everything but short numbers as text.
 
-    YAML 1.1 has numbers of any length, hexadecimal ones and ones to base 60, which take long to
-    make and cannot be written out again.
+    YAML 1.1 allows numbers of any length, in hexadecimal and base 60, which are slow to parse.
     """
 
     def number(loader: Any, node: Any) -> Any:
@@ -177,16 +176,16 @@ def _loader_of(yaml: Any) -> Any:
     return loader
 
 
-def _written_out(node: Any, known: dict[int, int], depth: int) -> int:
-    """Return how many nodes there are with every alias written out.
+def _count_expanded(node: Any, known: dict[int, int], depth: int) -> int:
+    """Return the number of nodes with every alias expanded.
 
     Args:
-        node: of PyYAML's graph, in which an alias is a second way to the same node.
-        known: the numbers so far, by the nodes' ids; 0 while one is being counted.
-        depth: how much deeper it may go.
+        node: of PyYAML's graph, in which aliases share nodes.
+        known: the numbers so far, by node id; 0 while a node is counted.
+        depth: the remaining depth.
 
     Raises:
-        ManifestError: too many, too deep, or one that contains itself.
+        ManifestError: there are too many nodes, too deep ones, or one contains itself.
     """
     if not depth:
         raise ManifestError(f"The manifest is nested more than {_DEEPEST} levels deep.")
@@ -200,17 +199,17 @@ def _written_out(node: Any, known: dict[int, int], depth: int) -> int:
         count = 1
     else:
         parts = (part for each in value for part in (each if isinstance(each, tuple) else (each,)))
-        count = 1 + sum(_written_out(part, known, depth - 1) for part in parts)
+        count = 1 + sum(_count_expanded(part, known, depth - 1) for part in parts)
     if count > _MOST_NODES:
         raise ManifestError(
-            f"The manifest has more than {_MOST_NODES:,} values with its aliases written out."
+            f"The manifest has more than {_MOST_NODES:,} values with its aliases expanded."
         )
     known[id(node)] = count
     return count
 
 
-def _said_of(error: Any) -> str:
-    """Return what PyYAML stumbled over, without the lines that it quotes."""
+def _problem_of(error: Any) -> str:
+    """Return PyYAML's problem, without the lines that it quotes."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "a character that YAML does not allow"
     return mask(str(problem)) + _at(None if mark is None else mark.line + 1)
@@ -222,12 +221,12 @@ def _at(line: int | None) -> str:
 
 def _resources(documents: Iterable[object], source: str) -> Iterator[Resource]:
     """Yield the objects in documents and in their lists, in order."""
-    waiting = list(documents)[::-1]
+    stack = list(documents)[::-1]
     seen = 0
-    while waiting:
-        document = waiting.pop()
+    while stack:
+        document = stack.pop()
         if isinstance(document, list):
-            waiting.extend(document[::-1])
+            stack.extend(document[::-1])
             continue
         if not isinstance(document, Mapping):
             continue
@@ -238,7 +237,7 @@ def _resources(documents: Iterable[object], source: str) -> Iterator[Resource]:
         if not isinstance(kind, str):
             continue
         if kind.endswith("List") and isinstance(items, list):
-            waiting.extend(items[::-1])
+            stack.extend(items[::-1])
         else:
             yield _resource(kind, document)
 
@@ -247,7 +246,7 @@ def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
     metadata = document.get("metadata")
     if not isinstance(metadata, Mapping):
         metadata = {}
-    # What is no text is no name either: Kubernetes refuses it.
+    # Kubernetes rejects names that are not text.
     name, prefix, namespace = (
         printable(value) if isinstance(value, str) and value else None
         for value in map(metadata.get, ("name", "generateName", "namespace"))
@@ -256,5 +255,5 @@ def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
 
 
 def printable(value: object) -> str:
-    """Return a name as a message and a terminal may show it."""
+    """Return a name for messages, bounded and printable."""
     return "".join(c if c.isprintable() else "?" for c in str(value)[:_LONGEST_NAME])

@@ -1,8 +1,8 @@
-"""M05: what a pod does to the token that the webhook gives it, or projects by itself.
+"""M05: settings of a pod or an account that hide the token or make the webhook skip the pod.
 
-`automountServiceAccountToken: false` is no fault: it keeps the API server's token out, and the
-webhook's volume is one of its own (amazon-eks-pod-identity-webhook, pkg/handler/handler.go; the
-Kubernetes documentation, "Configure Service Accounts for Pods"). Neither is `hostNetwork`.
+`automountServiceAccountToken: false` and `hostNetwork` are correct: the former removes only the API
+server's token, because the webhook adds a volume of its own (amazon-eks-pod-identity-webhook,
+pkg/handler/handler.go; Kubernetes, "Configure Service Accounts for Pods").
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     finding,
     mapping_at,
 )
-from irsa_creds.diagnosis._manifest.token_volumes import TOKEN_FILE, is_near_miss, volumes
+from irsa_creds.diagnosis._manifest.token_volumes import TOKEN_FILE, is_misspelled, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,32 +35,32 @@ __all__ = ["account_options", "pods"]
 
 _EXPIRATION = f"{DOMAIN}/token-expiration"
 _SKIP = f"{DOMAIN}/skip-containers"
-# The webhook's configuration on EKS leaves out what has this label.
+# The webhook configuration of EKS excludes pods with this label.
 _SKIP_LABEL = f"{DOMAIN}/skip-pod-identity-webhook"
 _ROLE = "AWS_ROLE_ARN"
 _WEBHOOK_SHORTEST = 3_600  # seconds; pkg/constants.go
 
 
 def account_options(objects: Objects) -> Iterator[Check]:
-    """Yield M05 of the service accounts' further annotations."""
+    """Yield M05 for the other annotations of service accounts."""
     for account in objects.annotated:
         audience = account.annotations.get(AUDIENCE)
-        if audience is not None and is_near_miss(audience):
+        if audience is not None and is_misspelled(audience):
             yield finding(
                 "M05",
                 account,
                 "fail",
-                f"The annotation {AUDIENCE} of {account} is {quoted(audience)}, which looks like a "
-                "slip of sts.amazonaws.com.",
+                f"The annotation {AUDIENCE} of {account} is {quoted(audience)}, probably a "
+                "misspelling of sts.amazonaws.com.",
                 f"metadata:\n  annotations:\n    {AUDIENCE}: sts.amazonaws.com",
             )
         yield from _expiration_annotation(account, account.annotations.get(_EXPIRATION))
         if _SKIP in account.annotations:
-            yield _skip_in_wrong_place(account)
+            yield _misplaced_skip(account)
 
 
 def pods(objects: Objects) -> Iterator[Check]:
-    """Yield M05 of each pod."""
+    """Yield M05 for each pod."""
     for workload in objects.workloads:
         account = objects.account_of(workload)
         annotated = account is not None and bool(account.role_arn)
@@ -68,37 +68,37 @@ def pods(objects: Objects) -> Iterator[Check]:
         yield from _expiration_annotation(workload, annotations.get(_EXPIRATION))
         own = workload.resource.document
         if workload.template is not own and _SKIP in annotations_of(own):
-            yield _skip_in_wrong_place(workload)
+            yield _misplaced_skip(workload)
         if annotated:
-            yield from _left_alone(workload, annotations.get(_SKIP))
+            yield from _skipped_by_webhook(workload, annotations.get(_SKIP))
         for container in workload.containers:
             yield from _variables(workload, container, annotated=annotated)
         yield from volumes(workload, account)
 
 
 def _expiration_annotation(of: Account | Workload, value: Any) -> Iterator[Check]:
-    """Yield what is wrong with `token-expiration`, which a pod and an account may have."""
+    """Yield a wrong `token-expiration` of a pod or an account."""
     if value is None:
         return
     text = str(value)
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(LONGEST))):
-        trouble = "is not a whole number of seconds, so the webhook ignores it"
+        problem = "is not a whole number of seconds, so the webhook ignores it"
     elif int(text) < _WEBHOOK_SHORTEST:
-        trouble = f"is less than the webhook's least: it takes {_WEBHOOK_SHORTEST}"
+        problem = f"is less than the webhook's minimum: it uses {_WEBHOOK_SHORTEST}"
     elif int(text) > EKS_LONGEST:
-        trouble = f"is more than a day, and EKS gives at most {EKS_LONGEST}"
+        problem = f"is more than a day, and EKS allows {EKS_LONGEST} at most"
     else:
         return
     yield finding(
         "M05",
         of,
         "warn",
-        f"The annotation {_EXPIRATION} of {of} is {quoted(value)}, which {trouble}.",
+        f"The annotation {_EXPIRATION} of {of} is {quoted(value)}, which {problem}.",
         f'{_EXPIRATION}: "{EKS_LONGEST}"',
     )
 
 
-def _skip_in_wrong_place(of: Account | Workload) -> Check:
+def _misplaced_skip(of: Account | Workload) -> Check:
     return finding(
         "M05",
         of,
@@ -108,37 +108,37 @@ def _skip_in_wrong_place(of: Account | Workload) -> Check:
     )
 
 
-def _left_alone(workload: Workload, skipped: Any) -> Iterator[Check]:
-    """Yield why the webhook leaves a pod alone, wholly or in part.
+def _skipped_by_webhook(workload: Workload, skipped: Any) -> Iterator[Check]:
+    """Yield why the webhook skips a pod or some of its containers.
 
     Args:
-        workload: what runs it, as an annotated account.
-        skipped: what its `skip-containers` says.
+        workload: with an annotated account.
+        skipped: the value of its `skip-containers`.
     """
-    # Who names the file by hand needs no webhook.
-    needy = {
+    # A container with its own token file needs no webhook.
+    needing = {
         each.name
         for each in workload.containers
         if not each.initial and TOKEN_FILE not in each.environment
     }
-    if not needy:
+    if not needing:
         return
     if _SKIP_LABEL in mapping_at(workload.template, "metadata", "labels"):
         yield finding(
             "M05",
             workload,
             "fail",
-            f"{workload} has the label {_SKIP_LABEL}, so the webhook leaves its pods alone.",
+            f"{workload} has the label {_SKIP_LABEL}, so the webhook skips its pods.",
             f"# remove the label {_SKIP_LABEL} from the pod template",
         )
     skipped = _names_in(skipped)
     unknown = skipped - {each.name for each in workload.containers}
-    if needy <= skipped:
+    if needing <= skipped:
         yield finding(
             "M05",
             workload,
             "fail",
-            f"{_SKIP} of {workload} names all of its containers ({', '.join(sorted(needy))}), "
+            f"{_SKIP} of {workload} names all of its containers ({', '.join(sorted(needing))}), "
             "so none of them gets a token.",
             f"# take the container that needs AWS out of {_SKIP}",
         )
@@ -147,14 +147,14 @@ def _left_alone(workload: Workload, skipped: Any) -> Iterator[Check]:
             "M05",
             workload,
             "warn",
-            f"{_SKIP} of {workload} names {quoted(min(unknown))}, and no container is called so: "
-            "names are separated by commas, without blanks.",
+            f"{_SKIP} of {workload} names {quoted(min(unknown))}, which is not a container: "
+            "separate names by commas, without blanks.",
             f"{_SKIP}: NAME,NAME",
         )
 
 
 def _names_in(skipped: Any) -> set[str]:
-    """Return the containers in a line of CSV, as the webhook reads it; of anything else, none."""
+    """Return the names in a line of CSV, as the webhook parses it; none for another value."""
     if not isinstance(skipped, str):
         return set()
     try:
@@ -164,7 +164,7 @@ def _names_in(skipped: Any) -> set[str]:
 
 
 def _variables(workload: Workload, container: Container, *, annotated: bool) -> Iterator[Check]:
-    """Yield what a container's own variables do to those of the webhook."""
+    """Yield variables of a container that conflict with those of the webhook."""
     environment = container.environment
     where = f"The container {container.name} of {workload}"
     by_hand = TOKEN_FILE in environment
@@ -173,11 +173,12 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
             "M05",
             workload,
             "fail",
-            f"{where} sets AWS_ACCESS_KEY_ID, and keys in the environment win over IRSA.",
+            f"{where} sets AWS_ACCESS_KEY_ID, and keys in the environment take precedence over "
+            "IRSA.",
             "# remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the container's env",
         )
     halves = [name for name in (_ROLE, TOKEN_FILE) if name in environment]
-    if len(halves) != 1 or container.takes_more_variables or not (annotated or by_hand):
+    if len(halves) != 1 or container.has_env_from or not (annotated or by_hand):
         return
     missing = _ROLE if by_hand else TOKEN_FILE
     yield finding(
@@ -185,6 +186,6 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
         workload,
         "fail",
         f"{where} sets {halves[0]} but not {missing}, and the webhook sets neither of the two "
-        "where one is already there.",
+        "if one is already set.",
         f"# remove {halves[0]} from the container's env, or add {missing}",
     )

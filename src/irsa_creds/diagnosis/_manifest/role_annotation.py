@@ -1,4 +1,4 @@
-"""M01, M03 and M04: where the role's annotation stands, in which namespace, and what it says."""
+"""M01, M03 and M04: the place, the namespace and the value of the role annotation."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 __all__ = ["misplaced", "namespaces", "role_arns"]
 
-# kube2iam and kiam read this one, of pods (their README files); on an account nobody reads it.
+# kube2iam and kiam read this one on pods (their README files), but not on service accounts.
 _KUBE2IAM = "iam.amazonaws.com"
-_ALIKE = 0.8
-_MOST = 50  # accounts that one pod is compared with
+_SIMILAR = 0.8
+_MOST = 50  # accounts to compare one pod with
 _LONGEST_KEY = 317  # Kubernetes' limit: 253 of a domain, a slash, 63 of a name
 _PLACEHOLDER = r"[<>{}$]|\bACCOUNT_ID\b|\bXXX"
 
 
 def misplaced(objects: Objects) -> Iterator[Check]:
-    """Yield M01: the annotation anywhere but among the annotations of a service account."""
+    """Yield M01: the annotation is not among the annotations of a service account."""
     for account in objects.accounts:
         if not account.role_arn:
-            yield from _beside_annotations(account)
+            yield from _outside_annotations(account)
     for workload in objects.workloads:
         own, template = workload.resource.document, workload.template
-        places = [("", own)] if template is own else [("", own), ("the pod template of ", template)]
-        for where, document in places:
+        parts = [("", own)] if template is own else [("", own), ("the pod template of ", template)]
+        for where, document in parts:
             for key, value in annotations_of(document).items():
-                if _is_meant_as_role(str(key), kube2iam=False):
+                if _is_like_role_arn(str(key), kube2iam=False):
                     yield _on_workload(
                         objects, workload, f"{where}{workload}", printable(key), value
                     )
 
 
-def _beside_annotations(account: Account) -> Iterator[Check]:
+def _outside_annotations(account: Account) -> Iterator[Check]:
     document = account.resource.document
     for where, found in (
         ("among the labels", mapping_at(document, "metadata", "labels")),
@@ -67,7 +67,7 @@ def _beside_annotations(account: Account) -> Iterator[Check]:
                 "M01",
                 account,
                 "fail",
-                f"{ROLE_ARN} stands {where} of {account}, where the webhook does not look: it "
+                f"{ROLE_ARN} is {where} of {account}, where the webhook does not read it: it "
                 "belongs under metadata.annotations.",
                 _annotate(account.name, account.namespace, found[ROLE_ARN]),
             )
@@ -82,7 +82,7 @@ def _on_workload(
             "M01",
             workload,
             "warn",
-            f"The annotation {key} on {where} has no effect: the role is that of {account}, "
+            f"The annotation {key} on {where} has no effect: the role comes from {account}, "
             f"{quoted(account.role_arn)}.",
             f"# remove the annotation {key} from {where}",
         )
@@ -91,14 +91,14 @@ def _on_workload(
         "M01",
         workload,
         "fail",
-        f"The annotation {key} stands on {where}, where nobody reads it: it belongs on the "
+        f"The annotation {key} is on {where}, where it has no effect: it belongs on the "
         f"ServiceAccount that the pod runs as, {name}.",
         _annotate(name, workload.namespace, value),
     )
 
 
 def namespaces(objects: Objects) -> Iterator[Check]:
-    """Yield M03: the account that a pod names is annotated in another namespace."""
+    """Yield M03: the pod's account is annotated in another namespace."""
     named: dict[str, list[Account]] = {}
     for account in objects.annotated:
         named.setdefault(account.name, []).append(account)
@@ -114,10 +114,10 @@ def _elsewhere(workload: Workload, account: Account) -> Check:
             "M03",
             workload,
             "fail",
-            f"{workload} runs as the ServiceAccount {account.name} of its own namespace, and the "
+            f"{workload} runs as the ServiceAccount {account.name} of its own namespace, but the "
             f"one with the role is in the namespace {account.namespace}.",
             _annotate(account.name, workload.namespace, account.role_arn)
-            + f"\n# and let the role's trust policy name "
+            + f"\n# and allow in the role's trust policy: "
             f"system:serviceaccount:{workload.namespace}:{account.name}",
         )
     named, nameless = (workload, account) if workload.namespace else (account, workload)
@@ -125,19 +125,19 @@ def _elsewhere(workload: Workload, account: Account) -> Check:
         "M03",
         workload,
         "unknown",
-        f"{named} names its namespace and {nameless} names none: they meet only if the manifest "
+        f"{named} has a namespace and {nameless} has none: they match only if the manifest "
         f"is applied with -n {named.namespace}.",
         f"metadata:\n  namespace: {named.namespace}",
     )
 
 
 def role_arns(objects: Objects, role_arn: str | None, *, aws: bool) -> Iterator[Check]:
-    """Yield M04: the annotation's key or its value is wrong.
+    """Yield M04: the key or the value of the annotation is wrong.
 
     Args:
-        objects: those of the manifest.
-        role_arn: `AWS_ROLE_ARN`, where it is set.
-        aws: whether the STS is AWS's own; any other takes more ARNs.
+        objects: of the manifest.
+        role_arn: `AWS_ROLE_ARN`, if it is set.
+        aws: whether the STS is AWS's own; others accept more ARNs.
     """
     for account in objects.accounts:
         if ROLE_ARN in account.annotations:
@@ -151,15 +151,15 @@ def role_arns(objects: Objects, role_arn: str | None, *, aws: bool) -> Iterator[
             "M04",
             account,
             "warn",
-            f"AWS_ROLE_ARN here is {quoted(role_arn)}, and {account} names {quoted(roles[0])}: "
-            "a pod gets the role that was there when it started, or this is not that pod.",
+            f"AWS_ROLE_ARN is {quoted(role_arn)}, but {account} has {quoted(roles[0])}. "
+            "A pod keeps the role that was annotated when it started.",
             "kubectl rollout restart deployment NAME" + _in_namespace(account.namespace),
         )
 
 
 def _bad_key(account: Account) -> Iterator[Check]:
     for key, value in account.annotations.items():
-        if _is_meant_as_role(str(key), kube2iam=True):
+        if _is_like_role_arn(str(key), kube2iam=True):
             yield finding(
                 "M04",
                 account,
@@ -175,42 +175,42 @@ def _bad_key(account: Account) -> Iterator[Check]:
 
 def _bad_value(account: Account, *, aws: bool) -> Iterator[Check]:
     value = account.role_arn
-    trouble = ""
+    error = ""
     if isinstance(value, str) and re.search(_PLACEHOLDER, value):
-        trouble = f"{_name(account)} is {quoted(value)}: a placeholder was left in it."
+        error = f"{_name(account)} is {quoted(value)}, which contains a placeholder."
     else:
         try:
             arns.role_arn(value, _name(account), aws=aws)
-        except ConfigError as error:
-            trouble = str(error)
-    if trouble:
-        fix = _annotate(account.name, account.namespace, _mended(value))
-        yield finding("M04", account, "fail", trouble, fix)
+        except ConfigError as invalid:
+            error = str(invalid)
+    if error:
+        fix = _annotate(account.name, account.namespace, _corrected(value))
+        yield finding("M04", account, "fail", error, fix)
 
 
 def _name(account: Account) -> str:
     return f"The annotation {ROLE_ARN} of {account}"
 
 
-def _mended(value: object) -> object:
-    """Return the role's ARN where what is there gives it away."""
+def _corrected(value: object) -> object:
+    """Return the role's ARN if it follows from the value, such as a session's ARN."""
     text = str(value).strip(" \t\r\n\"'")
     session = re.fullmatch(r"arn:([a-z-]{1,20}):sts::(\d{12}):assumed-role/([^/\s]{1,64})/.*", text)
     return "arn:{}:iam::{}:role/{}".format(*session.groups()) if session else text
 
 
-def _is_meant_as_role(key: str, *, kube2iam: bool) -> bool:
-    """Whether an annotation's key is `ROLE_ARN`, or what people write in place of it."""
+def _is_like_role_arn(key: str, *, kube2iam: bool) -> bool:
+    """Return whether an annotation's key is `ROLE_ARN` or a mistake for it."""
     domain, _, name = key[:_LONGEST_KEY].lower().rpartition("/")
     if "role" in name and (domain == DOMAIN or (kube2iam and domain == _KUBE2IAM)):
         return True
     letters, wanted = (re.sub("[^a-z]", "", each.lower()) for each in (key, ROLE_ARN))
-    alike = difflib.SequenceMatcher(None, letters[:_LONGEST_KEY], wanted).ratio() >= _ALIKE
-    return alike and domain != _KUBE2IAM
+    similar = difflib.SequenceMatcher(None, letters[:_LONGEST_KEY], wanted).ratio() >= _SIMILAR
+    return similar and domain != _KUBE2IAM
 
 
 def _annotate(name: str, namespace: str | None, arn: object) -> str:
-    """Return the command that puts the role on an account; a wrong ARN is not repeated."""
+    """Return the command that annotates an account; an invalid ARN becomes a placeholder."""
     try:
         role = arns.role_arn(arn, "", aws=True)
     except ConfigError:

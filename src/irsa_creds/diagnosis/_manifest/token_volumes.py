@@ -1,4 +1,4 @@
-"""M05, the token's volume: what a pod projects by itself, and how its containers read it."""
+"""M05: projected token volumes of a pod, and how its containers read them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Check, Status
     from irsa_creds.diagnosis._manifest.objects import Account
 
-__all__ = ["TOKEN_FILE", "is_near_miss", "volumes"]
+__all__ = ["TOKEN_FILE", "is_misspelled", "volumes"]
 
 TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
-# amazon-eks-pod-identity-webhook, pkg/handler/handler.go: its volume and where it is mounted.
+# amazon-eks-pod-identity-webhook, pkg/handler/handler.go: its volume and mount path.
 _VOLUME = "aws-iam-token"
 _MOUNT = f"/var/run/secrets/{DOMAIN}/serviceaccount"
 _API_SERVER_MOUNT = "/run/secrets/kubernetes.io/serviceaccount"
@@ -39,13 +39,13 @@ _READ_BY_OTHERS = 0o004
 
 
 def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
-    """Yield M05 of a pod's volumes and mounts.
+    """Yield M05 for a pod's volumes and mounts.
 
     Args:
-        workload: what runs the pod.
-        account: as which; None where the manifest does not have it.
+        workload: the pod.
+        account: its account; None if it is not in the manifest.
     """
-    # Where the manifest lacks the account, the webhook may well give its volume.
+    # If the manifest lacks the account, the webhook may add its volume.
     injected = account is None or bool(account.role_arn)
     for container in workload.containers:
         yield from _token_file(workload, container, injected=injected)
@@ -55,13 +55,13 @@ def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
     yield from _sub_paths(workload)
 
 
-def is_near_miss(audience: object) -> bool:
-    """Whether an audience looks like a slip of AWS's own."""
+def is_misspelled(audience: object) -> bool:
+    """Return whether an audience looks like a misspelling of sts.amazonaws.com."""
     return not isinstance(audience, str) or is_misspelled_sts(audience)
 
 
 def _token_file(workload: Workload, container: Container, *, injected: bool) -> Iterator[Check]:
-    """Yield a token file named by hand that is not there, or holds another token."""
+    """Yield a configured token file that does not exist or has another token."""
     path = container.environment.get(TOKEN_FILE)
     if not isinstance(path, str) or not path.startswith("/"):
         return
@@ -73,8 +73,8 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             "M05",
             workload,
             "fail",
-            f"{where} takes the token of the cluster's API server ({quoted(path)}) for the one for "
-            "AWS: its audience is another.",
+            f"{where} uses the token of the cluster's API server ({quoted(path)}) for "
+            "AWS, but its audience is another.",
             mount_token(STS),
         )
     elif mounts:
@@ -85,7 +85,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             "M05",
             workload,
             "warn",
-            f"{where} reads its token from {quoted(path)}, and no volume is mounted there.",
+            f"{where} reads its token from {quoted(path)}, but no volume is mounted there.",
             mount_token(STS),
         )
 
@@ -93,7 +93,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
 def _file_in_volume(
     workload: Workload, where: str, path: str, mount: Mapping[str, Any]
 ) -> Iterator[Check]:
-    """Yield a token file that is none of those in its volume."""
+    """Yield a token file that its volume does not contain."""
     volume, directory = str(mount.get("name")), str(mount["mountPath"])
     sources = [each for each in workload.token_sources if each.volume == volume]
     inside = posixpath.relpath(path, directory)
@@ -103,18 +103,18 @@ def _file_in_volume(
             "M05",
             workload,
             "fail",
-            f"{where} reads its token from {quoted(path)}, and the volume {printable(volume)} has "
+            f"{where} reads its token from {quoted(path)}, but the volume {printable(volume)} has "
             f"it at {right}.",
             f"{TOKEN_FILE}={right}",
         )
 
 
 def _for_aws(workload: Workload) -> list[TokenSource]:
-    """Return the tokens that a pod projects for AWS; others may be for Vault, say."""
-    places = {_MOUNT}
+    """Return the projected tokens for AWS; others may be for Vault or similar."""
+    known_paths = {_MOUNT}
     mounted: dict[str, list[str]] = {}
     for container in workload.containers:
-        places.add(str(container.environment.get(TOKEN_FILE)))
+        known_paths.add(str(container.environment.get(TOKEN_FILE)))
         for mount in container.mounts:
             path = posixpath.normpath(str(mount.get("mountPath")))
             mounted.setdefault(str(mount.get("name")), []).append(path)
@@ -124,14 +124,14 @@ def _for_aws(workload: Workload) -> list[TokenSource]:
         if source.volume == _VOLUME
         or str(source.audience).startswith("sts.")
         or any(
-            {path, posixpath.join(path, source.path)} & places
+            {path, posixpath.join(path, source.path)} & known_paths
             for path in mounted.get(source.volume, ())
         )
     ]
 
 
 def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Iterator[Check]:
-    """Yield what is wrong with a token that the pod projects for AWS by itself."""
+    """Yield what is wrong with a projected token for AWS."""
     where = f"The volume {printable(source.volume)} of {workload}"
     audience, seconds = source.audience, source.expiration
     known = isinstance(audience, str) and is_known_audience(audience)
@@ -140,30 +140,30 @@ def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Itera
         what = "no audience, so its token is for the cluster's API server"
         if audience is not None:
             what = f"the audience {quoted(audience)}" + (
-                ", which is EKS Pod Identity's" if audience == POD_IDENTITY else ""
+                ", that of EKS Pod Identity" if audience == POD_IDENTITY else ""
             )
         yield finding(
             "M05",
             workload,
-            "warn" if custom and not is_near_miss(audience) else "fail",
-            f"{where} has {what}; AWS takes sts.amazonaws.com, unless the IAM OIDC provider "
+            "warn" if custom and not is_misspelled(audience) else "fail",
+            f"{where} has {what}; AWS accepts sts.amazonaws.com unless the IAM OIDC provider "
             "lists another.",
             mount_token(STS),
         )
     if seconds is not None:
         yield from _expiration(workload, where, seconds)
     if isinstance(source.mode, int) and not source.mode & _READ_BY_OTHERS:
-        yield from _closed(workload, where, source.mode)
+        yield from _unreadable(workload, where, source.mode)
 
 
 def _expiration(workload: Workload, where: str, seconds: Any) -> Iterator[Check]:
     status: Status = "fail"
     if not isinstance(seconds, int) or isinstance(seconds, bool):
-        trouble = "is not a whole number, and Kubernetes refuses the pod"
+        problem = "is not a whole number, so Kubernetes rejects the pod"
     elif not _SHORTEST <= seconds <= LONGEST:
-        trouble = f"is not within {_SHORTEST} and 2^32, and Kubernetes refuses the pod"
+        problem = f"is not between {_SHORTEST} and 2^32, so Kubernetes rejects the pod"
     elif seconds > EKS_LONGEST:
-        status, trouble = "warn", f"is more than a day, and EKS gives at most {EKS_LONGEST}"
+        status, problem = "warn", f"is more than a day, and EKS allows {EKS_LONGEST} at most"
     else:
         return
     yield finding(
@@ -171,17 +171,17 @@ def _expiration(workload: Workload, where: str, seconds: Any) -> Iterator[Check]
         workload,
         status,
         f"expirationSeconds of {where[0].lower()}{where[1:]} is {quoted(seconds)}, "
-        f"which {trouble}.",
+        f"which {problem}.",
         f"expirationSeconds: {EKS_LONGEST}",
     )
 
 
-def _closed(workload: Workload, where: str, mode: int) -> Iterator[Check]:
-    """Yield a volume that a container which is not root cannot read.
+def _unreadable(workload: Workload, where: str, mode: int) -> Iterator[Check]:
+    """Yield a volume that a container without root cannot read.
 
-    With `fsGroup` the kubelet gives the token to that group, and where all containers run as one
-    user to that user; only else the volume's mode counts (Kubernetes, pkg/volume/projected and
-    pkg/volume/util, FsUserFrom).
+    With `fsGroup` the file belongs to that group; if all containers run as one user, to that user.
+    Otherwise the volume's mode decides (Kubernetes, pkg/volume/projected and pkg/volume/util,
+    FsUserFrom).
     """
     pod = mapping_at(workload.spec, "securityContext")
     securities = [{**pod, **each.security} for each in workload.containers]
@@ -212,7 +212,7 @@ def _sub_paths(workload: Workload) -> Iterator[Check]:
                     "M05",
                     workload,
                     "fail",
-                    f"The container {container.name} of {workload} mounts the token by subPath, "
+                    f"The container {container.name} of {workload} mounts the token with subPath, "
                     "and such a mount is never updated: it works until the first token expires.",
                     f"volumeMounts:\n- name: {printable(mount['name'])}\n  mountPath: {_MOUNT}\n"
                     "  readOnly: true",
