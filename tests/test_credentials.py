@@ -35,7 +35,7 @@ def test_a_copy_inside_the_process_is_the_same() -> None:
     assert copy.deepcopy({"held": [CREDENTIALS]})["held"][0] is CREDENTIALS
 
 
-def test_nobody_can_mix_two_sets() -> None:
+def test_two_sets_cannot_be_mixed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         CREDENTIALS.secret_access_key = "another"  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError):

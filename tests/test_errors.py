@@ -39,14 +39,14 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 def test_a_failure_makes_the_error_of_its_kind(
     kind: Literal["token", "exchange", "timeout"], expected: type[IrsaError]
 ) -> None:
-    record = Failure(kind=kind, code="Some", message="It broke.", advice="Mend it.")
+    record = Failure(kind=kind, code="Some", message="It broke.", advice="Fix it.")
     error = record.error()
     assert type(error) is expected
     assert error.failure is record
-    assert str(error).splitlines()[:2] == ["It broke.", "  advice:  Mend it."]
+    assert str(error).splitlines()[:2] == ["It broke.", "  advice:  Fix it."]
 
 
-def test_each_waiter_gets_an_exception_of_its_own() -> None:
+def test_each_caller_gets_its_own_exception() -> None:
     record = failure()
     assert record.error() is not record.error()
 
@@ -121,7 +121,7 @@ def test_an_instant_is_a_date_where_a_calendar_has_it(
     assert instant(seconds) == date
 
 
-def test_what_is_wrong_with_a_token_is_seen_without_a_network() -> None:
+def test_a_failure_of_the_token_needs_no_network_to_diagnose() -> None:
     assert failure("TokenFileMissing", kind="token").text().endswith("irsa-creds doctor")
 
 

@@ -9,13 +9,13 @@ NAME = "IRSA_CREDS_DISABLE"
 
 
 @pytest.mark.parametrize("word", ["1", "true", "True", " yes ", "ON"])
-def test_what_people_type_for_on_is_on(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_for_on(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, word)
     assert switch(NAME, default=False)
 
 
 @pytest.mark.parametrize("word", ["0", "false", "No", "off", ""])
-def test_what_people_type_for_off_is_off(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_for_off(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, word)
     assert not switch(NAME, default=True)
 
@@ -25,22 +25,20 @@ def test_an_unset_switch_is_at_its_default(default: bool) -> None:  # noqa: FBT0
     assert switch(NAME, default=default) is default
 
 
-def test_what_is_neither_warns_once_and_changes_nothing(
+def test_any_other_word_warns_once_and_means_the_default(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _flags._warn.cache_clear()
     monkeypatch.setenv(NAME, "maybe")
     assert [switch(NAME, default=True), switch(NAME, default=True)] == [True, True]
-    assert caplog.messages == [f"{NAME} is 'maybe', which is neither 1 nor 0: it stays on."]
+    assert caplog.messages == [f"{NAME}='maybe' is neither 1 nor 0. The default (on) is used."]
 
 
 LIMIT = "IRSA_CREDS_MAX_PROVIDERS"
 
 
 @pytest.mark.parametrize(("text", "means"), [("1", 1), (" 0200 ", 200), ("999999999", 999_999_999)])
-def test_a_whole_number_is_what_it_says(
-    text: str, means: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_whole_number(text: str, means: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIMIT, text)
     assert number(LIMIT, default=8) == means
 
@@ -58,5 +56,5 @@ def test_what_is_no_number_of_things_warns_once_and_changes_nothing(
     _flags._warn.cache_clear()
     monkeypatch.setenv(LIMIT, text)
     assert [number(LIMIT, default=8), number(LIMIT, default=8)] == [8, 8]
-    what = "no whole number from 1 to 999999999"
-    assert caplog.messages == [f"{LIMIT} is {text[:40]!r}, which is {what}: it stays 8."]
+    what = "not a whole number from 1 to 999999999"
+    assert caplog.messages == [f"{LIMIT}={text[:40]!r} is {what}. The default (8) is used."]

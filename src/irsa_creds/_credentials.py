@@ -1,4 +1,4 @@
-"""The credentials that STS gave, as one immutable value."""
+"""Temporary credentials as one immutable value."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def _frozen(cls: type[_Class]) -> type[_Class]:
     return cls
 
 
-# Not a data class: `dataclasses` imports `inspect`, which is an eighth of `irsa-creds process`.
+# Not a data class: `dataclasses` imports `inspect`, an eighth of the time of `irsa-creds process`.
 @_frozen
 class Credentials:
-    """Temporary credentials, all from one answer of STS.
+    """Temporary credentials, all values from one response of STS.
 
     Attributes:
-        access_key_id: the public half of the key.
-        secret_access_key: the secret half.
-        session_token: to be sent with every request.
-        expiration: when AWS stops taking them, in STS's own clock (aware, UTC).
-        account_id: the twelve digits of the assumed role's account; None where STS named none.
-        assumed_role_arn: who S3 and the others will see; None where STS named none.
+        access_key_id: the id of the key, which is not secret.
+        secret_access_key: the secret key.
+        session_token: the token that every request needs.
+        expiration: when they expire, by STS's clock (aware, UTC).
+        account_id: the twelve digits of the assumed role's account; None if STS named none.
+        assumed_role_arn: the principal that AWS services see; None if STS named none.
     """
 
     __slots__ = (
@@ -66,14 +66,14 @@ class Credentials:
         put("account_id", account_id)
         put("assumed_role_arn", assumed_role_arn)
 
-    def _refuse(self, name: str, _: object = None) -> NoReturn:
-        from dataclasses import FrozenInstanceError  # noqa: PLC0415 - as said above
+    def _raise_frozen(self, name: str, _: object = None) -> NoReturn:
+        from dataclasses import FrozenInstanceError  # noqa: PLC0415 - as above
 
         raise FrozenInstanceError(f"cannot assign to or delete field {name!r}")
 
-    # A type checker that saw these would take any attribute.
+    # Type checkers would allow any attribute if they saw these.
     if not TYPE_CHECKING:  # pragma: no branch - it always runs
-        __setattr__ = __delattr__ = _refuse
+        __setattr__ = __delattr__ = _raise_frozen
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Credentials) and self._values() == other._values()
@@ -88,7 +88,7 @@ class Credentials:
         key = self.access_key_id[-4:]
         return f"<Credentials ...{key} expiring {self.expiration:%Y-%m-%dT%H:%M:%SZ}>"
 
-    # A copy inside the process is no travel, and nobody can change one of two equals.
+    # Immutable: a copy would be the same.
     def __copy__(self) -> Self:
         return self
 
@@ -98,5 +98,5 @@ class Credentials:
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "Credentials do not pickle: secrets must not travel. "
-            "Pickle the provider instead; it asks STS again where it arrives."
+            "Pickle the provider instead: it gets its own credentials in the other process."
         )

@@ -1,4 +1,4 @@
-"""Our own settings in the environment, which somebody may type at night."""
+"""The settings of this library in the environment; an invalid value warns and changes nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OFF = frozenset({"0", "false", "no", "off", ""})
 
 
 def switch(name: str, *, default: bool) -> bool:
-    """Return whether the variable `name` is on; what is neither on nor off warns once.
+    """Return whether the variable `name` is on; a value that is neither on nor off warns once.
 
     Args:
         name: `IRSA_CREDS_DISABLE` or `IRSA_CREDS_BACKGROUND`.
-        default: what it is when it is unset.
+        default: the value if it is unset.
     """
     value = os.environ.get(name)
     if value is None:
@@ -32,11 +32,11 @@ def switch(name: str, *, default: bool) -> bool:
 
 
 def number(name: str, *, default: int) -> int:
-    """Return the whole number above 0 that the variable `name` is; anything else warns once.
+    """Return the value of the variable `name`, a whole number above 0; another value warns once.
 
     Args:
         name: `IRSA_CREDS_MAX_PROVIDERS` or `IRSA_CREDS_MAX_REFRESHES`.
-        default: what it is when it is unset or empty.
+        default: the value if it is unset or empty.
     """
     value = os.environ.get(name, "")
     digits = value.strip()
@@ -44,10 +44,10 @@ def number(name: str, *, default: int) -> int:
         return default
     if re.fullmatch("0*[1-9][0-9]{0,8}", digits):
         return int(digits)
-    _warn(name, value, "no whole number from 1 to 999999999", str(default))
+    _warn(name, value, "not a whole number from 1 to 999999999", str(default))
     return default
 
 
 @cache
-def _warn(name: str, value: str, what: str, stays: str) -> None:
-    _log.warning("%s is %r, which is %s: it stays %s.", name, value[:40], what, stays)
+def _warn(name: str, value: str, defect: str, default: str) -> None:
+    _log.warning("%s=%r is %s. The default (%s) is used.", name, value[:40], defect, default)

@@ -1,8 +1,8 @@
 """Locks that no exception of a signal handler leaves taken.
 
-A `with` does not do. From Python 3.14 on it calls `__enter__` like any other method, and the
-exception may come right after that; up to 3.13 the compiler leaves the jump at the end of a loop
-out of what the block covers.
+A `with` statement is not enough. From Python 3.14 on it calls `__enter__` like any other method,
+and the exception may come right after that. Up to 3.13 the block does not cover the jump at the end
+of a loop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class _Lock(Protocol):
-    """What `threading.Lock` and `threading.RLock` have in common."""
+    """The common part of `threading.Lock` and `threading.RLock`."""
 
     def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...  # noqa: FBT001
     def release(self) -> None: ...
@@ -36,10 +36,10 @@ def hold(
     *args: Arguments.args,
     **kwargs: Arguments.kwargs,
 ) -> Result:
-    """Return what `work` returns, called while this thread holds `lock`."""
+    """Return the result of `work`, called while this thread holds `lock`."""
     taken: list[bool] = []
     try:
-        # One call in C, which takes the lock and notes it: an exception comes before it or after.
+        # One call in C takes the lock and notes that: an exception comes before it or after.
         taken.extend(map(lock.acquire, (True,)))
         return work(*args, **kwargs)
     finally:
@@ -48,7 +48,7 @@ def hold(
 
 
 def try_hold(lock: _Lock, work: Callable[[], object]) -> bool:
-    """Call `work` while this thread holds `lock`; return False at once where another holds it."""
+    """Call `work` while this thread holds `lock`; return False at once if another holds it."""
     taken: list[bool] = []
     try:
         taken.extend(filter(None, map(lock.acquire, (False,))))
@@ -66,19 +66,19 @@ def holding(
     [Callable[Concatenate[Owner, Arguments], Result]],
     Callable[Concatenate[Owner, Arguments], Result],
 ]:
-    """Return a decorator: this thread holds the lock that its object has while a method runs."""
+    """Return a decorator for methods that run while this thread holds a lock of their object."""
 
     def decorate(
         method: Callable[Concatenate[Owner, Arguments], Result],
     ) -> Callable[Concatenate[Owner, Arguments], Result]:
         @functools.wraps(method)
-        def held(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        def with_lock(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             return hold(lock_of(self), method, self, *args, **kwargs)
 
-        return held
+        return with_lock
 
     return decorate
 
 
-#: The decorator for the lock `_lock`.
+#: The decorator for methods of an object with the lock `_lock`.
 locked = holding(operator.attrgetter("_lock"))

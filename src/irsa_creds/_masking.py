@@ -1,4 +1,4 @@
-"""Text without secrets: what messages, logs and the shared cache may show."""
+"""Text without secrets, for messages, log lines and the shared cache."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = [
 
 #: The longest message of a failure, in characters.
 MESSAGE_LIMIT = 600
-# A signed token, whole or torn, or an encrypted one, which has five segments. No wider than what
-# is masked below for its length: such a run is passed over at once, so that no text takes long.
+# A signed token, complete or truncated, or an encrypted one, which has five segments. All of its
+# characters are in the sensitive run below as well, so that no text takes long to search.
 JWT = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}"
 _SENSITIVE = rf"{JWT}|[A-Za-z0-9+/=_%-]{{40,}}"  # secret keys and session tokens
-# What STS names in a refusal, which is long as a whole.
+# The ARNs in STS's messages, which are longer than a secret key.
 _ARN = r"(?a:arn:aws[a-z-]{0,20}:(?:iam|sts)::\d{12}:[a-z-]{4,20}/[\w+=,.@/-]+)"
-# As Kubernetes names things: no key of that length has only these letters.
+# A name in Kubernetes: no secret key of that length has only these characters.
 _POD_NAME = r"[a-z0-9.-]{0,64}"
 _SHORTEST_SECRET = 40
-# A shorter piece of a secret tells little, and may be an ordinary word.
+# A shorter piece of a secret reveals little, and may be an ordinary word.
 _PIECE = 10
-# Letters and digits alone count in a comparison: a server may put anything between them, and an
-# encoded character like %2F is none of them.
+# A comparison ignores all but letters and digits, since a server may put anything between them. An
+# encoded character such as %2F is ignored too.
 _SEPARATORS = r"(?:%[0-9A-Fa-f]{2}|[\W_])+"
-# Pieces are looked for in so many characters, which takes milliseconds.
+# The search for pieces ends after so many characters: it takes milliseconds.
 _SEARCHED = 10 * MESSAGE_LIMIT
 
 
 def mask(text: str, *secrets: str) -> str:
-    """Return `text` on one line, bounded, without `secrets`, pieces of them and their like."""
+    """Return `text` on one line, bounded, without `secrets`, their pieces and similar strings."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
@@ -51,29 +51,27 @@ def mask(text: str, *secrets: str) -> str:
 
 
 def without_pieces(text: str, secret: str) -> str:
-    """Return `text` without runs of ten letters and digits that `secret` has too.
+    """Return `text` without any ten letters and digits in a row that are in `secret` too.
 
-    Args:
-        text: what separates the characters of a run in it does not count.
-        secret: the same goes for it.
+    Separators within a row are ignored, in both of them.
     """
     secret = re.sub(_SEPARATORS, "", secret)
     pieces = {secret[i : i + _PIECE] for i in range(len(secret) - _PIECE + 1)}
-    places = [i for run in _runs(text) for i in run]
-    plain = "".join([text[i] for i in places])
+    positions = [i for run in _runs(text) for i in run]
+    plain = "".join([text[i] for i in positions])
     kept: list[str] = []
     end = covered = 0
     for i in range(len(plain) - _PIECE + 1):
         if plain[i : i + _PIECE] in pieces:
             if i >= covered:
-                kept += [text[end : places[i]], "***"]
+                kept += [text[end : positions[i]], "***"]
             covered = i + _PIECE
-            end = places[covered - 1] + 1
+            end = positions[covered - 1] + 1
     return "".join(kept) + text[end:]
 
 
 def _runs(text: str) -> Iterator[range]:
-    """Yield where letters and digits stand without a separator between them."""
+    """Yield the ranges of letters and digits between separators."""
     start = 0
     for separator in re.finditer(f"{_SEPARATORS}|$", text):
         yield range(start, separator.start())
@@ -81,19 +79,19 @@ def _runs(text: str) -> Iterator[range]:
 
 
 def _masked(found: re.Match[str]) -> str:
-    """Return an ARN with what looks like a secret in it masked; of anything else, three stars."""
+    """Return an ARN with any part that looks like a secret masked; for other text, three stars."""
     text = found[0]
     if not text.startswith("arn:"):
         return "***"
     _, *names = text.rpartition(":")[2].split("/")
-    # A key may have slashes in it.
+    # A secret key may contain slashes.
     others = "/".join(name for name in names if not re.fullmatch(_POD_NAME, name))
     return re.sub(JWT if len(others) < _SHORTEST_SECRET else _SENSITIVE, "***", text)
 
 
 def without_userinfo(text: str) -> str:
-    """Return `text` without the user and password of its URLs, slashes in them or not."""
-    # Word by word: one expression for it would look for an @ from every pair of slashes.
+    """Return `text` without the user and password of its URLs, which may contain slashes."""
+    # Word by word: one expression for all would search for an @ after every pair of slashes.
     return re.sub(r"\S+", lambda word: _without_userinfo(word[0]), text)
 
 
@@ -112,9 +110,9 @@ def one_line(text: str, limit: int) -> str:
 
 
 def safe_str(error: BaseException) -> str:
-    """Return an exception's own words without what looks like a secret."""
+    """Return an exception's message without strings that look like a secret."""
     try:
-        words = str(error)
+        text = str(error)
     except Exception:  # noqa: BLE001 - an exception that cannot even be printed
-        words = ""
-    return mask(words).rstrip(".") or "(no message)"
+        text = ""
+    return mask(text).rstrip(".") or "(no message)"
