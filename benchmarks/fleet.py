@@ -179,7 +179,7 @@ def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
             attempts = "4 attempts" if bursts else "1 attempt"
             row: dict[str, Any] = {"choice": f"{seconds:g} s, {attempts}", **asdict(cluster)}
             with (
-                patch.object(policy, "RECORD_SECONDS", seconds),
+                patch.object(policy, "CACHED_FAILURE_SECONDS", seconds),
                 patch.object(policy, "LATER_ATTEMPTS", policy.BLOCKING_ATTEMPTS if bursts else 1),
             ):
                 for minutes, each in long.items():

@@ -13,6 +13,7 @@ rules too, and compares the times.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from benchmarks.fleet_sts import LATENCY
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
 from irsa_creds._engine.backoff import Backoff as BackOff
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -194,12 +195,14 @@ class Ours(Process):
                 self._accept(snapshot.end_of_use)
                 yield self._until(snapshot.refresh_at)
                 continue
-            back_off = back_off or BackOff("", self._random.uniform)
+            back_off = back_off or BackOff("", self._random.uniform, deque())
             left = snapshot.left(now) if snapshot else 0.0
-            back_off.begin(outcome, left=left, blocking=snapshot is None, now=now, wall=now)
+            back_off.record_failure(
+                outcome, left=left, blocking=snapshot is None, now=now, wall=now
+            )
             if snapshot is None:
                 self._note_failed_read()
-                yield self._read_after(back_off.record_until)
+                yield self._read_after(back_off.cached_until)
             elif left > 0 and back_off.not_before < snapshot.end_of_use:
                 yield self._until(back_off.not_before)
             else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.engine import Engine
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.fetcher import StsFetcher

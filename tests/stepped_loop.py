@@ -12,8 +12,8 @@ from irsa_creds._errors import Failure
 if TYPE_CHECKING:
     from engine_fakes import FakeClock
     from irsa_creds._engine.engine import Engine
-    from irsa_creds._engine.policy import Snapshot
     from irsa_creds._engine.refresh import Refresh
+    from irsa_creds._engine.snapshot import Snapshot
 
 __all__ = ["SteppedLoop", "Waiting"]
 

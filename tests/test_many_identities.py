@@ -94,7 +94,7 @@ def up_to_date(registry: Registry) -> Timer:
     timer = registry._timer
     assert timer is not None
     # So that it does not wait for more.
-    timer._news.put(None)
+    timer._new.put(None)
     timer._sleep()
     return timer
 

@@ -133,7 +133,7 @@ def test_the_timer_starts_with_the_first_credentials_and_refreshes(
     eventually(lambda: timer._thread is not None)
     join_refreshes()
     clock.advance(engine_of(provider).snapshot.refresh_at - clock.now())
-    timer._news.put(None)
+    timer._new.put(None)
     eventually(lambda: sts.calls == 2)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Credential
 
     from irsa_creds._engine.engine import Engine
-    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._provider import Provider
 
 __all__ = ["AsyncObstoreCredentials", "ObstoreCredentials", "PolarsCredentials"]

@@ -23,7 +23,7 @@ from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
 from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
 from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot, State, state
+from irsa_creds._engine.snapshot import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:

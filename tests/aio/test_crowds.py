@@ -105,7 +105,7 @@ def test_sixty_four_cold_sessions_sync_and_async_on_four_loops_make_one_call(
 def test_a_thousand_threads_and_a_thousand_tasks_share_the_one_refresh_that_fails(
     sts: LoopbackSts,
 ) -> None:
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     sts.gate.clear()
     provider = irsa_creds.provider()
     sync, aio = provider.botocore_credentials(), provider.aiobotocore_credentials()

@@ -16,7 +16,7 @@ from irsa_creds.botocore import IrsaCredentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.snapshot import Snapshot
 
 NAMES = ("access_key", "secret_key", "token")
 ORDERS = list(permutations(NAMES))

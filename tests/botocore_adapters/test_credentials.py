@@ -23,7 +23,7 @@ import irsa_creds
 from engine_fakes import EPOCH, ROLE, Rig, failure
 from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot, State, state
+from irsa_creds._engine.snapshot import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 
 if TYPE_CHECKING:

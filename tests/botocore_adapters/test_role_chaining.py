@@ -232,7 +232,7 @@ def test_an_explicit_role_ignores_the_profiles_chain(
     monkeypatch.setenv("AWS_PROFILE", "third")
     plain = irsa_creds.provider(role_arn=pod.role_arn, region="us-east-1")
     assert plain.role_arn == pod.role_arn
-    assert not engine_of(plain).is_chained
+    assert not engine_of(plain).fetcher.is_chained
 
 
 def test_an_error_in_a_profile_names_the_profile(profiles: Path) -> None:

@@ -14,6 +14,7 @@ from docs.markdown import ROOT
 from docs.tables import DOCS, named, page, rows
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
+from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
 from irsa_creds._exchange import http
 from irsa_creds._identity import token
@@ -42,8 +43,8 @@ def in_minutes(seconds: float) -> str:
 @pytest.mark.parametrize("row", rows(page("how-it-works.md"), "| lifetime"), ids=lambda row: row[0])
 def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
     seconds = float(row[0]) * 60
-    credentials = Credentials("", "", "", policy.Snapshot.nothing().credentials.expiration)
-    snapshot = policy.Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
+    credentials = Credentials("", "", "", Snapshot.nothing().credentials.expiration)
+    snapshot = Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
     first = [policy.first_refresh(seconds, draw) for draw in (low, high)]
     later = [policy.later_refresh(seconds, draw) for draw in (high, low)]
     assert row[1:] == [
@@ -62,9 +63,9 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
         ("valid, failed: from", lambda n: policy.background_pause(failed, n, plenty, low)),
         ("valid, failed: to", lambda n: policy.background_pause(failed, n, plenty, high)),
         ("valid, denied", lambda n: policy.background_pause(refused, n, plenty, high)),
-        ("nothing valid, failed: from", lambda n: policy.record_seconds(failed, n, low)),
-        ("nothing valid, failed: to", lambda n: policy.record_seconds(failed, n, high)),
-        ("nothing valid, denied", lambda n: policy.record_seconds(refused, n, high)),
+        ("nothing valid, failed: from", lambda n: policy.cached_failure_seconds(failed, n, low)),
+        ("nothing valid, failed: to", lambda n: policy.cached_failure_seconds(failed, n, high)),
+        ("nothing valid, denied", lambda n: policy.cached_failure_seconds(refused, n, high)),
     ]
     assert rows(page("how-it-works.md"), "| failures in a row") == [
         [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
@@ -78,7 +79,7 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
         f"up to {policy.BLOCKING_ATTEMPTS}, fewer",
         f"{policy.LATER_ATTEMPTS} after a refresh that failed for its callers",
         f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, if STS",
-        f"`Retry-After` up to {policy.RECORD_SECONDS:g} s; a denial",
+        f"`Retry-After` up to {policy.CACHED_FAILURE_SECONDS:g} s; a denial",
         f"| {policy.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
         f"| {policy.BLOCKING_SECONDS:g} s |",
         f"starts a refresh at most every {policy.DEMAND_INTERVAL:g} s",
@@ -87,12 +88,12 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
         assert said in text
     bench = page("development/bench.md")
     assert f"| **{policy.THROTTLED_SECONDS:g} s** |" in bench
-    assert f"| **{policy.RECORD_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |" in bench
+    assert f"| **{policy.CACHED_FAILURE_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |" in bench
     assert policy.background_seconds(1e9) == policy.ATTEMPT_SECONDS
     assert (policy.background_seconds(20.0), policy.background_seconds(0.0)) == (5.0, 1.0)
     assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60.0)
-    assert (policy.TOKEN_WATCH_INTERVAL, policy.WALL_TOLERANCE) == (1.0, 5.0)
-    assert f"more than {policy.WALL_TOLERANCE:g} s" in page("_static/states.svg")
+    assert (policy.TOKEN_WATCH_INTERVAL, WALL_TOLERANCE) == (1.0, 5.0)
+    assert f"more than {WALL_TOLERANCE:g} s" in page("_static/states.svg")
 
 
 def test_the_picture_of_an_hour_shows_the_codes_times() -> None:

@@ -1,216 +1,223 @@
-"""What has failed since the last success, and what is said of it."""
+"""Failures since the last success: how long they delay refreshes, and what is logged."""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine_fakes import EPOCH, ROLE, failure, high, low
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.events import LastFailure
-from irsa_creds._engine.policy import NEVER
+from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.this_thread import log_all
+
+if TYPE_CHECKING:
+    from irsa_creds._engine.this_thread import Line
 
 NOW = 1000.0
 
 
 @pytest.fixture
-def outage() -> Backoff:
-    return Backoff(ROLE, high)
+def lines() -> deque[Line]:
+    return deque()
 
 
-def begin(outage: Backoff, code: str = "X", *, left: float = 600.0, **fields: Any) -> None:
+@pytest.fixture
+def backoff(lines: deque[Line]) -> Backoff:
+    return Backoff(ROLE, high, lines)
+
+
+def fail(backoff: Backoff, code: str = "X", *, left: float = 600.0, **fields: Any) -> None:
     blocking = fields.pop("blocking", left <= 0)
-    outage.begin(failure(code, **fields), left=left, blocking=blocking, now=NOW, wall=EPOCH)
+    found = failure(code, **fields)
+    backoff.record_failure(found, left=left, blocking=blocking, now=NOW, wall=EPOCH)
 
 
-def test_before_the_first_failure_nothing_backs_off(outage: Backoff) -> None:
-    assert outage.failure is None
-    assert outage.last_failure is None
-    assert not outage.bad_token
-    assert outage.recorded(NOW) is None
-    assert outage.backed_off(NOW) is None
+def test_before_the_first_failure_there_is_no_back_off(backoff: Backoff) -> None:
+    assert backoff.failure is None
+    assert backoff.last_failure is None
+    assert not backoff.bad_token
+    assert backoff.cached_failure(NOW) is None
+    assert backoff.background_failure(NOW) is None
 
 
 def test_while_credentials_are_valid_a_failure_delays_background_refreshes_only(
-    outage: Backoff,
+    backoff: Backoff,
 ) -> None:
-    begin(outage)
-    assert outage.backed_off(NOW + 1) == failure("X", again_in=1.0, told_at=EPOCH)
-    assert outage.backed_off(NOW + 2) is None
-    assert outage.recorded(NOW) is None
+    fail(backoff)
+    assert backoff.background_failure(NOW + 1) == failure("X", again_in=1.0, told_at=EPOCH)
+    assert backoff.background_failure(NOW + 2) is None
+    assert backoff.cached_failure(NOW) is None
 
 
-def test_the_background_backs_off_twice_as_long_each_time(outage: Backoff) -> None:
+def test_each_pause_of_background_refreshes_is_twice_as_long(backoff: Backoff) -> None:
     pauses = []
     for _ in range(4):
-        begin(outage)
-        pauses.append(outage.not_before - NOW)
+        fail(backoff)
+        pauses.append(backoff.not_before - NOW)
     assert pauses == [2, 4, 8, 16]
 
 
-def test_callers_within_one_second_share_one_failure(outage: Backoff) -> None:
-    begin(outage, left=0, blocking=True)
-    first = outage.recorded(NOW + 0.25)
-    assert outage.recorded(NOW + 0.75) is first
-    begin(outage, left=0, blocking=True, code="Y")
-    assert outage.recorded(NOW + 0.75) is not first
+def test_callers_within_one_second_share_one_failure(backoff: Backoff) -> None:
+    fail(backoff, left=0, blocking=True)
+    first = backoff.cached_failure(NOW + 0.25)
+    assert backoff.cached_failure(NOW + 0.75) is first
+    fail(backoff, left=0, blocking=True, code="Y")
+    assert backoff.cached_failure(NOW + 0.75) is not first
 
 
-def test_with_nothing_valid_a_blocking_failure_is_cached(outage: Backoff) -> None:
-    begin(outage, left=0)
-    assert outage.failure == failure("X")
-    assert outage.recorded(NOW + 0.75) == failure("X", again_in=2.0, told_at=EPOCH)
-    assert outage.recorded(NOW + 2) is None
+def test_without_valid_credentials_a_blocking_failure_is_cached(backoff: Backoff) -> None:
+    fail(backoff, left=0)
+    assert backoff.failure == failure("X")
+    assert backoff.cached_failure(NOW + 0.75) == failure("X", again_in=2.0, told_at=EPOCH)
+    assert backoff.cached_failure(NOW + 2) is None
 
 
-def test_with_nothing_valid_pods_that_fail_together_do_not_stay_in_step() -> None:
-    earliest, latest = Backoff(ROLE, low), Backoff(ROLE, high)
-    for outage in (earliest, latest):
-        begin(outage, left=0)
-    assert (earliest.record_until, latest.record_until) == (NOW + 1, NOW + 2)
+def test_pods_that_fail_together_without_credentials_do_not_stay_in_step() -> None:
+    earliest, latest = Backoff(ROLE, low, deque()), Backoff(ROLE, high, deque())
+    for backoff in (earliest, latest):
+        fail(backoff, left=0)
+    assert (earliest.cached_until, latest.cached_until) == (NOW + 1, NOW + 2)
 
 
-def test_after_a_refresh_that_failed_for_its_callers_the_next_has_one_attempt(
-    outage: Backoff,
-) -> None:
-    begin(outage)
-    assert outage.attempts == 4, "how long the background has failed does not count"
-    begin(outage, left=0)
-    assert outage.attempts == 1
-    outage.end()
-    assert outage.attempts == 4
+def test_after_a_blocking_refresh_failed_the_next_has_one_attempt(backoff: Backoff) -> None:
+    fail(backoff)
+    assert backoff.attempts == 4, "background failures do not count"
+    fail(backoff, left=0)
+    assert backoff.attempts == 1
+    backoff.record_success()
+    assert backoff.attempts == 4
 
 
-def test_a_failure_of_another_process_keeps_its_instant(outage: Backoff) -> None:
-    begin(outage, left=0, again_in=40.0, told_at=EPOCH - 20)
-    recorded = outage.recorded(NOW + 10)
-    assert recorded is not None
-    assert (recorded.told_at, recorded.again_in) == (EPOCH - 20, 30)
+def test_a_failure_of_another_process_keeps_its_instant(backoff: Backoff) -> None:
+    fail(backoff, left=0, again_in=40.0, told_at=EPOCH - 20)
+    cached = backoff.cached_failure(NOW + 10)
+    assert cached is not None
+    assert (cached.told_at, cached.again_in) == (EPOCH - 20, 30)
 
 
-def test_with_nothing_valid_a_background_failure_is_not_cached(outage: Backoff) -> None:
-    begin(outage, left=0, blocking=False)
-    assert outage.failure is not None
-    assert outage.recorded(NOW) is None
+def test_without_valid_credentials_a_background_failure_is_not_cached(backoff: Backoff) -> None:
+    fail(backoff, left=0, blocking=False)
+    assert backoff.failure is not None
+    assert backoff.cached_failure(NOW) is None
 
 
-def test_background_failures_do_not_slow_down_the_first_recovery(
-    outage: Backoff,
-) -> None:
+def test_background_failures_do_not_slow_down_the_first_recovery(backoff: Backoff) -> None:
     for _ in range(5):
-        begin(outage)
-    begin(outage, left=0)
-    assert outage.record_until == NOW + 2
+        fail(backoff)
+    fail(backoff, left=0)
+    assert backoff.cached_until == NOW + 2
 
 
-def test_a_success_ends_it_all_but_the_memory(outage: Backoff) -> None:
-    begin(outage)
-    begin(outage, left=0)
-    outage.end()
-    assert outage.failure is None
-    assert outage.backed_off(NOW) is outage.recorded(NOW) is None
-    assert outage.last_failure == LastFailure("X", datetime.fromtimestamp(EPOCH, UTC), 0)
-    begin(outage)
-    assert outage.not_before == NOW + 2
-    begin(outage, left=0)
-    assert outage.record_until == NOW + 2
+def test_a_success_ends_the_back_off_and_keeps_the_last_failure(backoff: Backoff) -> None:
+    fail(backoff)
+    fail(backoff, left=0)
+    backoff.record_success()
+    assert backoff.failure is None
+    assert backoff.background_failure(NOW) is backoff.cached_failure(NOW) is None
+    assert backoff.last_failure == LastFailure("X", datetime.fromtimestamp(EPOCH, UTC), 0)
+    fail(backoff)
+    assert backoff.not_before == NOW + 2
+    fail(backoff, left=0)
+    assert backoff.cached_until == NOW + 2
 
 
-def test_the_last_failure_tells_code_instant_and_number(outage: Backoff) -> None:
-    begin(outage, "A")
-    begin(outage, "B")
-    assert outage.last_failure == LastFailure("B", datetime.fromtimestamp(EPOCH, UTC), 2)
+def test_the_last_failure_has_code_instant_and_count(backoff: Backoff) -> None:
+    fail(backoff, "A")
+    fail(backoff, "B")
+    assert backoff.last_failure == LastFailure("B", datetime.fromtimestamp(EPOCH, UTC), 2)
 
 
-def test_a_back_off_can_be_stretched(outage: Backoff) -> None:
-    begin(outage)
-    outage.postpone(NOW + 3)
-    assert outage.backed_off(NOW + 2) == failure("X", again_in=1.0, told_at=EPOCH)
-    assert outage.backed_off(NOW + 3) is None
+def test_a_back_off_can_be_extended(backoff: Backoff) -> None:
+    fail(backoff)
+    backoff.postpone(NOW + 3)
+    assert backoff.background_failure(NOW + 2) == failure("X", again_in=1.0, told_at=EPOCH)
+    assert backoff.background_failure(NOW + 3) is None
 
 
-def test_a_token_is_to_blame_only_while_its_failure_lasts(outage: Backoff) -> None:
-    begin(outage, bad_token=True)
-    assert outage.bad_token
-    outage.end()
-    assert not outage.bad_token
+def test_a_thread_that_cannot_start_does_not_shorten_a_back_off(backoff: Backoff) -> None:
+    fail(backoff, throttled=True, retry_after=150.0)
+    backoff.postpone(NOW + 1)
+    assert backoff.not_before == NOW + 150
 
 
-def test_a_success_between_two_looks_at_the_failure_breaks_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_success_ends_the_search_for_a_new_token(backoff: Backoff) -> None:
+    fail(backoff, bad_token=True)
+    assert backoff.bad_token
+    backoff.record_success()
+    assert not backoff.bad_token
+
+
+def test_a_success_during_a_read_of_bad_token_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, backoff: Backoff
 ) -> None:
-    answers = iter([failure(bad_token=True), None])
-    monkeypatch.setattr(Backoff, "failure", property(lambda _: next(answers)))
-    assert Backoff(ROLE, high).bad_token
+    failures = iter([failure(bad_token=True), None])
+    monkeypatch.setattr(Backoff, "failure", property(lambda _: next(failures)))
+    assert backoff.bad_token
 
 
-def test_an_outage_is_one_log_line_and_its_end_another(
-    outage: Backoff, caplog: pytest.LogCaptureFixture
+def test_an_outage_is_one_line_of_the_log_and_its_end_another(
+    backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "irsa_creds")
     for _ in range(3):
-        begin(outage, "Unavailable")
-    outage.end()
-    outage.end()
+        fail(backoff, "Unavailable")
+    backoff.record_success()
+    backoff.record_success()
     assert caplog.records == [], "nothing is logged under the engine's lock"
-    outage.report()
-    outage.report()
+    log_all(lines)
+    log_all(lines)
     failed, ended = caplog.records
     assert (failed.levelname, ended.levelname) == ("WARNING", "INFO")
     assert failed.getMessage() == (
         f"STS said Unavailable. Credentials valid for 600 s; next attempt in 2 s. role={ROLE}"
     )
-    assert ended.getMessage() == (f"Credentials refreshed after 3 failed refreshes. role={ROLE}")
+    assert ended.getMessage() == f"Credentials refreshed after 3 failed refreshes. role={ROLE}"
 
 
-def test_a_thread_that_cannot_start_does_not_shorten_a_back_off(outage: Backoff) -> None:
-    begin(outage, throttled=True, retry_after=150.0)
-    outage.postpone(NOW + 1)
-    assert outage.not_before == NOW + 150
-
-
-def test_credentials_that_expire_during_an_outage_are_logged_as_an_error(
-    outage: Backoff, caplog: pytest.LogCaptureFixture
+def test_credentials_that_expire_in_an_outage_are_logged_once_as_an_error(
+    backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
     for left in (600, 300, 0, -60):
-        begin(outage, "Unavailable", left=left)
-    outage.report()
+        fail(backoff, "Unavailable", left=left)
+    log_all(lines)
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert " No valid credentials; next attempt in 2 s. " in caplog.messages[1]
 
 
-def test_a_failure_that_no_read_followed_says_when_the_next_attempt_is(
-    outage: Backoff, caplog: pytest.LogCaptureFixture
+def test_the_log_says_when_the_next_attempt_is(
+    backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
-    begin(outage, left=NEVER)
-    begin(outage, "Y", left=NEVER, blocking=False)
-    outage.end()
-    begin(outage, left=NEVER, blocking=False)
-    outage.report()
+    fail(backoff, left=NEVER)
+    fail(backoff, "Y", left=NEVER, blocking=False)
+    backoff.record_success()
+    fail(backoff, left=NEVER, blocking=False)
+    log_all(lines)
     first, _, unread = caplog.messages
-    assert first == (f"STS said X. No valid credentials; next attempt in 2 s. role={ROLE}")
+    assert first == f"STS said X. No valid credentials; next attempt in 2 s. role={ROLE}"
     assert "; next attempt at the next read. " in unread
 
 
-def test_another_code_is_another_line_and_a_refusal_is_an_error(
-    outage: Backoff, caplog: pytest.LogCaptureFixture
+def test_each_code_has_its_line_and_a_denial_is_an_error(
+    backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
-    begin(outage, "Unavailable")
-    begin(outage, "AccessDenied", left=0, retryable=False)
-    begin(outage, "AccessDenied", left=0, retryable=False)
-    outage.report()
+    fail(backoff, "Unavailable")
+    fail(backoff, "AccessDenied", left=0, retryable=False)
+    fail(backoff, "AccessDenied", left=0, retryable=False)
+    log_all(lines)
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert "AccessDenied. No valid credentials; next attempt in 5 s." in caplog.text
 
 
-def test_the_same_failure_after_a_success_is_said_again(
-    outage: Backoff, caplog: pytest.LogCaptureFixture
+def test_the_same_failure_after_a_success_is_logged_again(
+    backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
-    begin(outage)
-    outage.end()
-    begin(outage)
-    outage.report()
+    fail(backoff)
+    backoff.record_success()
+    fail(backoff)
+    log_all(lines)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]

@@ -1,4 +1,4 @@
-"""Callers whose own thread holds what a refresh needs: they run it themselves."""
+"""Callers that must not wait for another thread: they run the refresh themselves."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from engine_fakes import Rig, eventually, failure, join_refreshes, refreshing
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshFailed, RefreshStarted
-from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
+from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import acquire
 
@@ -34,7 +35,7 @@ def test_a_log_handler_that_reads_while_logging_is_configured_gets_credentials(h
     assert not refreshing()
 
 
-def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> None:
+def test_it_does_so_beside_a_refresh_that_waits_for_the_same_lock(here: Rig) -> None:
     here.sts.hold.clear()
     stuck = here.joined()
     eventually(lambda: here.sts.calls == 1)
@@ -43,7 +44,7 @@ def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> 
         assert isinstance(refresh, Refresh)
         assert refresh is not stuck
         assert not refresh.is_claimed
-        assert here.read() is refresh, "others join the one that gets on"
+        assert here.read() is refresh, "others join the one that can go on"
         here.sts.hold.set()
         assert acquire(here.engine, timeout=5)
     assert here.served()
@@ -53,13 +54,13 @@ def test_it_does_so_beside_a_flight_that_waits_for_that_very_lock(here: Rig) -> 
 def test_a_signal_handler_that_interrupts_a_read_gets_credentials_or_a_typed_error(
     here: Rig, inside: str
 ) -> None:
-    told: list[str] = []
+    results: list[str] = []
 
     def handler(*_: object) -> None:
         try:
-            told.append(acquire(here.engine, timeout=5).credentials.access_key_id)
+            results.append(acquire(here.engine, timeout=5).credentials.access_key_id)
         except RefreshTimeout as error:
-            told.append(str(error))
+            results.append(str(error))
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
@@ -67,21 +68,21 @@ def test_a_signal_handler_that_interrupts_a_read_gets_credentials_or_a_typed_err
             with HERE.slow_path:
                 signal.raise_signal(signal.SIGUSR1)
         else:
-            # The lock would be held for as long as STS takes.
+            # A refresh here would hold the lock for as long as STS takes.
             HERE.section = here.engine._lock
             with here.engine._lock:
                 signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    (said,) = told
+    (found,) = results
     if inside == "a read":
-        assert said == "ASIA0000000000000001"
+        assert found == "ASIA0000000000000001"
     else:
-        assert "while irsa-creds changed them" in said
+        assert "while irsa-creds changed them" in found
     assert here.sts.calls == (inside == "a read")
 
 
-def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
+def test_they_get_a_cached_failure_as_well(here: Rig) -> None:
     here.sts.down = failure("AccessDenied", retryable=False)
     for _ in range(3):
         with LOGGING_LOCK, pytest.raises(ExchangeError, match="AccessDenied"):
@@ -89,7 +90,7 @@ def test_a_failure_that_is_recorded_answers_them_as_well(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
-def test_a_caller_that_joins_the_refresh_of_one_with_little_time_looks_again_after_it(
+def test_a_caller_that_joins_a_refresh_cut_by_another_caller_looks_again(
     here: Rig,
 ) -> None:
     refresh = claimed_with_no_time(here)
@@ -102,7 +103,7 @@ def test_a_caller_that_joins_the_refresh_of_one_with_little_time_looks_again_aft
     assert joined == [here.engine.snapshot]
 
 
-def test_what_hangs_for_a_caller_of_little_time_is_no_failure_for_the_next(here: Rig) -> None:
+def test_a_refresh_cut_by_one_callers_deadline_is_not_a_failure_for_the_next(here: Rig) -> None:
     claimed_with_no_time(here)
     here.clock.advance(OVERDUE_GRACE)
     assert acquire(here.engine)
@@ -110,7 +111,7 @@ def test_what_hangs_for_a_caller_of_little_time_is_no_failure_for_the_next(here:
 
 
 def claimed_with_no_time(here: Rig) -> Refresh:
-    """Return a refresh that a caller whose time is over is about to run itself."""
+    """Return a refresh that a caller claimed at the instant of its deadline."""
     refresh = here.engine.get_or_join(alone=True)
     assert isinstance(refresh, Refresh)
     assert refresh.claim(here.clock.now())
@@ -119,19 +120,19 @@ def claimed_with_no_time(here: Rig) -> Refresh:
 
 
 @pytest.mark.parametrize("moment", ["status", "close", "finish"])
-def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
+def test_a_read_in_a_signal_handler_during_a_change_gets_an_error_and_blocks_nothing(
     here: Rig, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    errors: list[str] = []
     now = here.clock.now
 
     def interrupted() -> float:
-        if HERE.is_in_section and not told:
+        if HERE.is_in_section and not errors:
             monkeypatch.undo()
             try:
                 acquire(here.engine, timeout=5)
             except RefreshTimeout as error:
-                told.append(str(error))
+                errors.append(str(error))
         return now()
 
     refresh = here.joined() if moment == "finish" else None
@@ -145,41 +146,41 @@ def test_a_signal_in_any_moment_of_the_lock_finds_a_reader_that_gets_on(
     else:
         monkeypatch.setattr(Snapshot, "expire", lambda _: interrupted())
         here.engine.close()
-    assert "while irsa-creds changed them" in told[0]
+    assert "while irsa-creds changed them" in errors[0]
     assert acquire(here.engine), "nothing is left of it"
 
 
-def test_one_readers_short_time_is_no_failure_of_sts_for_others(here: Rig) -> None:
+def test_one_callers_short_timeout_is_not_a_failure_for_others(here: Rig) -> None:
     with LOGGING_LOCK, pytest.raises(RefreshTimeout):
         acquire(here.engine, timeout=0)
     assert here.engine.status().last_failure is None
     assert acquire(here.engine)
 
 
-def test_a_refresh_that_hangs_is_told_to_subscribers_though_its_thread_never_ends(
+def test_subscribers_get_the_failure_of_a_refresh_whose_thread_never_ends(
     here: Rig,
 ) -> None:
-    heard: list[Event] = []
-    here.subscribers.subscribe(heard.append)
+    events: list[Event] = []
+    here.subscribers.subscribe(events.append)
     here.sts.hold.clear()
     here.joined()
     eventually(lambda: here.sts.calls == 1)
     here.clock.advance(30 + OVERDUE_GRACE)
     with pytest.raises(RefreshTimeout):
         here.read()
-    eventually(lambda: len(heard) == 2)
-    started, failed = heard
+    eventually(lambda: len(events) == 2)
+    started, failed = events
     assert isinstance(started, RefreshStarted)
     assert isinstance(failed, RefreshFailed)
     assert failed.code == "RefreshTimeout"
     here.sts.hold.set()
 
 
-def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobody(
+def test_a_read_at_interpreter_exit_gets_the_failure_of_a_hanging_refresh(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[Event] = []
-    here.subscribers.subscribe(heard.append)
+    events: list[Event] = []
+    here.subscribers.subscribe(events.append)
     here.sts.hold.clear()
     here.joined()
     eventually(lambda: here.sts.calls == 1)
@@ -188,6 +189,6 @@ def test_a_finalizer_of_the_last_moment_is_told_of_a_hung_refresh_and_tells_nobo
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     with pytest.raises(RefreshTimeout):
         here.read()
-    assert heard == []
+    assert events == []
     monkeypatch.undo()
     here.sts.hold.set()

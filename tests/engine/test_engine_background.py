@@ -1,4 +1,4 @@
-"""What happens while nobody reads: ticks, `keep_warm`, prefetch, forks, close and status."""
+"""What happens without reads: ticks, `keep_warm`, prefetch, forks, close and status."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_tick_refreshes_what_was_read_since_the_last_refresh(here: Rig) -> Non
     assert here.engine.snapshot.credentials.access_key_id == SECOND
 
 
-def test_a_tick_before_the_refresh_only_says_when_to_come_again(
+def test_a_tick_before_the_refresh_only_schedules_the_next_tick(
     here: Rig, timer: FakeTimer
 ) -> None:
     made = here.warm()
@@ -76,7 +76,9 @@ def test_an_idle_engine_goes_dormant_and_the_next_read_wakes_it(
     assert here.sts.calls == 3
 
 
-def test_a_tick_after_the_end_leaves_it_to_the_next_reader(here: Rig, timer: FakeTimer) -> None:
+def test_a_tick_after_the_end_leaves_the_refresh_to_the_next_read(
+    here: Rig, timer: FakeTimer
+) -> None:
     here.warm()
     here.clock.advance(3600)
     timer.at.clear()
@@ -92,14 +94,14 @@ def test_every_tick_that_comes_again_comes_later(here: Rig, timer: FakeTimer) ->
     here.clock.advance(2700)
     for _ in range(200):
         tick(here)
-        assert timer.at[-1] > here.clock.now(), "the refresher would spin"
+        assert timer.at[-1] > here.clock.now(), "the timer would spin"
         here.clock.advance(timer.at[-1] - here.clock.now())
     # It went on after the end as well, every 15 s at last.
     assert here.clock.now() > 4600
     assert here.engine.status().state == "expired"
 
 
-def test_a_tick_disowns_a_flight_that_hangs(here: Rig) -> None:
+def test_a_tick_disowns_a_refresh_that_hangs(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.hold.clear()
@@ -112,7 +114,7 @@ def test_a_tick_disowns_a_flight_that_hangs(here: Rig) -> None:
 # -- keep_warm -----------------------------------------------------------------------------------
 
 
-def test_keep_warm_refreshes_though_nobody_reads(here: Rig) -> None:
+def test_keep_warm_refreshes_without_reads(here: Rig) -> None:
     here.engine.keep_warm = True
     here.warm()
     for number in range(2, 6):
@@ -129,7 +131,7 @@ def test_keep_warm_fetches_again_after_the_end(here: Rig) -> None:
     assert here.engine.snapshot.credentials.access_key_id == SECOND
 
 
-def test_keep_warm_fetches_again_what_was_given_up(here: Rig, timer: FakeTimer) -> None:
+def test_keep_warm_replaces_invalidated_credentials(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.engine.invalidate(None)
@@ -138,7 +140,7 @@ def test_keep_warm_fetches_again_what_was_given_up(here: Rig, timer: FakeTimer) 
     assert here.engine.snapshot.credentials.access_key_id == SECOND
 
 
-def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, timer: FakeTimer) -> None:
+def test_keep_warm_obeys_a_cached_failure(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.clock.advance(3600)
@@ -152,7 +154,7 @@ def test_keep_warm_obeys_the_record_of_a_failure(here: Rig, timer: FakeTimer) ->
     assert here.sts.calls == 3
 
 
-def test_keep_warm_does_not_spin_where_no_flight_may_start(
+def test_keep_warm_does_not_spin_if_no_refresh_may_start(
     here: Rig, timer: FakeTimer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.engine.keep_warm = True
@@ -197,7 +199,7 @@ def test_prefetch_starts_the_refresh_that_is_due(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_prefetch_obeys_the_record_of_a_failure(here: Rig) -> None:
+def test_prefetch_obeys_a_cached_failure(here: Rig) -> None:
     here.sts.down = REFUSED
     here.engine.prefetch()
     here.finish()
@@ -209,7 +211,7 @@ def test_prefetch_obeys_the_record_of_a_failure(here: Rig) -> None:
 # -- forks -----------------------------------------------------------------------------------
 
 
-def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> None:
+def test_a_child_keeps_the_credentials_and_draws_its_own_refresh_time(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(2800)
     here.engine.reset_after_fork()
@@ -217,37 +219,37 @@ def test_a_child_keeps_the_credentials_and_draws_its_refresh_anew(here: Rig) -> 
     child = here.engine.snapshot
     assert child.credentials is made.credentials
     assert child.refresh_at == pytest.approx(here.clock.now() + 795 / 3)
-    assert child.check_at < here.clock.now(), "the next read wakes the refresher"
+    assert child.check_at < here.clock.now(), "the next read starts the timer"
     assert here.served() is child
     assert here.refresh is None
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_a_child_whose_place_works_keeps_the_refresh_that_was_drawn_for_all(
+def test_a_child_with_a_shared_cache_keeps_the_refresh_time_of_all_processes(
     here: Rig, *, works: bool
 ) -> None:
     made = here.warm()
+    parents = made.refresh_at
     here.engine.shared_fetcher = cast("Any", SimpleNamespace(works=works))
     here.clock.advance(1000)
     here.engine.reset_after_fork()
     drawn = here.engine.snapshot.refresh_at
-    assert drawn == (made.refresh_at + 5.0 if works else made.sent_at + 2700.0)
+    assert drawn == (parents + 5.0 if works else made.sent_at + 2700.0)
 
 
-def test_a_child_knows_neither_lock_nor_flight_of_its_parent(here: Rig) -> None:
+def test_a_child_has_neither_lock_nor_refresh_of_its_parent(here: Rig) -> None:
     here.sts.hold.clear()
-    theirs = here.joined()
+    parents = here.joined()
     holder = threading.Thread(target=here.engine._lock.__enter__)
     holder.start()
     holder.join(10)
     here.engine.reset_after_fork()
     assert here.refresh is None
     assert here.engine.status().flights == 0
-    ours = here.joined()
-    assert ours is not theirs
+    assert here.joined() is not parents
 
 
-def test_a_child_of_an_empty_or_given_up_engine_begins_anew(here: Rig) -> None:
+def test_a_child_of_an_empty_or_invalidated_engine_starts_over(here: Rig) -> None:
     here.engine.reset_after_fork()
     here.warm()
     here.engine.invalidate(None)
@@ -259,19 +261,19 @@ def test_a_child_of_an_empty_or_given_up_engine_begins_anew(here: Rig) -> None:
 # -- close -----------------------------------------------------------------------------------------
 
 
-def test_close_forgets_the_credentials_and_the_next_read_begins_anew(here: Rig) -> None:
+def test_close_drops_the_credentials_and_the_next_read_starts_over(here: Rig) -> None:
     here.warm()
     here.engine.close()
     assert here.engine.status().state == "empty"
     assert here.warm().credentials.access_key_id == SECOND
 
 
-def test_a_flight_under_way_at_close_still_counts_for_those_who_wait(here: Rig) -> None:
+def test_a_refresh_in_progress_at_close_still_counts_for_its_callers(here: Rig) -> None:
     here.sts.hold.clear()
-    flight = here.joined()
+    refresh = here.joined()
     here.engine.close()
     here.finish()
-    assert flight.outcome is here.served()
+    assert refresh.outcome is here.served()
 
 
 def test_what_is_closed_is_not_kept_warm(here: Rig) -> None:
@@ -291,14 +293,14 @@ def test_status_before_the_first_read(here: Rig) -> None:
 
 def test_status_of_fresh_and_stale_credentials(here: Rig) -> None:
     here.warm()
-    asked = datetime.fromtimestamp(EPOCH, UTC)
+    requested = datetime.fromtimestamp(EPOCH, UTC)
     here.clock.advance(700)
-    assert here.engine.status() == Status("fresh", 2895, 2000, asked, None, 1, 1)
+    assert here.engine.status() == Status("fresh", 2895, 2000, requested, None, 1, 1)
     here.clock.advance(2100)
-    assert here.engine.status() == Status("stale", 795, 0, asked, None, 1, 1)
+    assert here.engine.status() == Status("stale", 795, 0, requested, None, 1, 1)
 
 
-def test_status_during_a_back_off_tells_the_failure_and_the_next_try(here: Rig) -> None:
+def test_status_during_a_back_off_has_the_failure_and_the_next_refresh(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(failure())
@@ -311,7 +313,7 @@ def test_status_during_a_back_off_tells_the_failure_and_the_next_try(here: Rig) 
     assert (status.flights, status.sts_calls) == (2, 2)
 
 
-def test_status_with_nothing_valid_tells_until_when_the_failure_answers(here: Rig) -> None:
+def test_status_without_valid_credentials_shows_how_long_the_failure_is_cached(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(3600)
     status = here.engine.status()

@@ -6,7 +6,7 @@ import pytest
 
 from engine_fakes import FakeTimer, Rig, failure, high, rig
 from irsa_creds import ExchangeError
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.waiting import acquire
 
 DAY = 86400.0
@@ -15,14 +15,14 @@ DAY = 86400.0
 # -- suspend ---------------------------------------------------------------------------------------
 
 
-def test_what_expired_during_suspend_is_not_handed_out(here: Rig) -> None:
+def test_credentials_that_expired_during_suspend_are_not_returned(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(DAY)
     assert made.check_at < here.clock.now(), "not on the hot path either"
     assert here.joined().blocking
 
 
-def test_what_got_stale_during_suspend_is_served_and_refreshed(here: Rig) -> None:
+def test_credentials_that_became_stale_during_suspend_are_served_and_refreshed(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(3000)
     assert here.served() is made
@@ -41,7 +41,7 @@ def test_a_small_step_forward_changes_nothing(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
-def test_a_step_forward_makes_stale_and_nobody_waits(here: Rig) -> None:
+def test_a_step_forward_makes_stale_and_no_caller_waits(here: Rig) -> None:
     made = here.warm()
     here.clock.step_wall(5.1)
     assert here.engine.status().state == "stale"
@@ -54,7 +54,7 @@ def test_a_step_forward_makes_stale_and_nobody_waits(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_a_machine_that_slept_past_the_end_makes_readers_wait_for_one_flight(here: Rig) -> None:
+def test_after_a_pause_past_the_end_callers_wait_for_one_refresh(here: Rig) -> None:
     here.warm()
     here.clock.step_wall(DAY)
     assert here.engine.status().state == "expired"
@@ -65,7 +65,7 @@ def test_a_machine_that_slept_past_the_end_makes_readers_wait_for_one_flight(her
     assert here.sts.calls == 2
 
 
-def test_all_readers_leave_the_hot_path_for_that_flight(here: Rig) -> None:
+def test_all_reads_leave_the_fast_path_for_that_refresh(here: Rig) -> None:
     made = here.warm()
     here.clock.step_wall(DAY)
     here.sts.hold.clear()
@@ -73,7 +73,7 @@ def test_all_readers_leave_the_hot_path_for_that_flight(here: Rig) -> None:
     assert made.check_at < here.clock.now()
 
 
-def test_if_that_flight_fails_boottime_decides(here: Rig) -> None:
+def test_if_that_refresh_fails_boottime_decides(here: Rig) -> None:
     made = here.warm()
     here.clock.step_wall(DAY)
     here.sts.down = failure()
@@ -82,13 +82,13 @@ def test_if_that_flight_fails_boottime_decides(here: Rig) -> None:
     assert made.check_at == here.clock.now() + 2
     here.clock.advance(2)
     here.sts.hold.clear()
-    assert here.served() is made, "nobody waits for the next one"
+    assert here.served() is made, "no caller waits for the next one"
     here.finish()
     assert here.served() is made, "nor after it failed as well"
     assert here.sts.calls == 3
 
 
-def test_that_flight_waits_for_no_back_off(here: Rig) -> None:
+def test_that_refresh_does_not_wait_for_a_back_off(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(failure(retry_after=200.0))
@@ -98,7 +98,7 @@ def test_that_flight_waits_for_no_back_off(here: Rig) -> None:
     assert acquire(here.engine).credentials.access_key_id == "ASIA0000000000000002"
 
 
-def test_a_flight_that_failed_before_the_wall_was_past_the_end_was_not_that_one(
+def test_a_refresh_that_failed_before_the_wall_was_past_the_end_was_not_that_one(
     here: Rig,
 ) -> None:
     here.warm()
@@ -156,7 +156,7 @@ def test_without_a_date_the_local_clock_stands_in(here: Rig, skew: float, lifeti
     assert here.warm().lifetime == lifetime
 
 
-# -- the refresher's look --------------------------------------------------------------------------
+# -- the timer ---------------------------------------------------------------------------------
 
 
 def test_the_refresher_sees_the_jump_and_closes_the_hot_path() -> None:

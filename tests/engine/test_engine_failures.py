@@ -1,4 +1,4 @@
-"""What a reader gets when STS fails: promises 2 and 4, back-offs, records and overdue flights."""
+"""What callers get when STS fails: back-offs, cached failures and overdue refreshes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
 
-REFUSED = failure("AccessDenied", retryable=False)
+DENIED = failure("AccessDenied", retryable=False)
 
 
 def read_and_finish(here: Rig) -> None:
@@ -30,7 +30,7 @@ def read_and_finish(here: Rig) -> None:
 # -- while credentials are valid -------------------------------------------------------------------
 
 
-def test_an_outage_of_sts_is_seen_by_no_reader_and_by_few_calls(here: Rig) -> None:
+def test_in_an_outage_while_valid_no_caller_gets_an_error_and_calls_are_few(here: Rig) -> None:
     made = here.warm()
     here.sts.down = failure()
     while here.clock.now() < made.end_of_use - 1:
@@ -41,10 +41,10 @@ def test_an_outage_of_sts_is_seen_by_no_reader_and_by_few_calls(here: Rig) -> No
     assert 10 <= here.sts.calls <= 30
 
 
-def test_refused_while_valid_is_asked_again_after_a_minute(here: Rig) -> None:
+def test_after_a_denial_while_valid_the_next_attempt_is_a_minute_later(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
-    here.sts.down = REFUSED
+    here.sts.down = DENIED
     for _ in range(60):
         read_and_finish(here)
         here.clock.advance(1)
@@ -53,9 +53,9 @@ def test_refused_while_valid_is_asked_again_after_a_minute(here: Rig) -> None:
     assert here.sts.calls == 3
 
 
-def test_a_refusal_is_one_error_in_the_log(here: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_denial_is_one_error_in_the_log(here: Rig, caplog: pytest.LogCaptureFixture) -> None:
     here.warm()
-    here.sts.down = REFUSED
+    here.sts.down = DENIED
     here.clock.advance(2700)
     for _ in range(5):
         read_and_finish(here)
@@ -119,8 +119,8 @@ def test_with_nothing_valid_a_caller_has_credentials_within_20_s_of_recovery(her
     assert here.sts.calls == calls + 1
 
 
-def test_a_failed_flight_answers_for_sts_until_its_record_ends(here: Rig) -> None:
-    here.sts.script.append(REFUSED)
+def test_the_failure_of_a_blocking_refresh_is_cached_for_a_time(here: Rig) -> None:
+    here.sts.script.append(DENIED)
     with pytest.raises(ExchangeError, match="AccessDenied"):
         acquire(here.engine)
     here.clock.advance(4.9)
@@ -132,8 +132,8 @@ def test_a_failed_flight_answers_for_sts_until_its_record_ends(here: Rig) -> Non
     assert here.sts.calls == 2
 
 
-def test_what_answers_for_sts_says_that_nobody_asked_again_and_for_how_long(here: Rig) -> None:
-    here.sts.down = REFUSED
+def test_a_cached_failure_says_that_sts_was_not_called_again_and_for_how_long(here: Rig) -> None:
+    here.sts.down = DENIED
     with pytest.raises(ExchangeError) as first:
         acquire(here.engine)
     told_at = here.clock.wall()
@@ -144,17 +144,17 @@ def test_what_answers_for_sts_says_that_nobody_asked_again_and_for_how_long(here
     with pytest.raises(ExchangeError) as third:
         acquire(here.engine)
     assert here.sts.calls == 1
-    assert first.value.failure == REFUSED
+    assert first.value.failure == DENIED
     assert "note:" not in str(first.value)
-    assert second.value.failure == REFUSED._replace(told_at=told_at, again_in=3.0)
+    assert second.value.failure == DENIED._replace(told_at=told_at, again_in=3.0)
     assert str(third.value) == str(second.value)
     headline, note, *rest = str(second.value).splitlines()
     assert [headline, *rest] == str(first.value).splitlines()
     assert note.endswith("STS was not called again. Next attempt in 3 s")
 
 
-def test_all_who_waited_get_one_record_and_an_exception_each(here: Rig) -> None:
-    here.sts.down = REFUSED
+def test_all_callers_get_one_failure_and_an_exception_each(here: Rig) -> None:
+    here.sts.down = DENIED
     here.sts.hold.clear()
     errors: list[IrsaError] = []
     ready = threading.Barrier(21)
@@ -173,13 +173,13 @@ def test_all_who_waited_get_one_record_and_an_exception_each(here: Rig) -> None:
     for thread in threads:
         thread.join(10)
     assert len({id(error) for error in errors}) == 20
-    # Whoever came when it had landed is told when that was, and of nothing else.
-    records = {error.failure for error in errors if error.failure}
-    assert {each._replace(told_at=None, again_in=None) for each in records} == {REFUSED}
+    # A caller that came after the refresh has the instant of the failure in addition.
+    failures = {error.failure for error in errors if error.failure}
+    assert {each._replace(told_at=None, again_in=None) for each in failures} == {DENIED}
     assert here.sts.calls == 1
 
 
-def test_who_joined_a_background_flight_that_fails_starts_a_blocking_one_at_once(
+def test_a_caller_of_a_background_refresh_that_fails_starts_a_blocking_one_at_once(
     here: Rig,
 ) -> None:
     made = here.warm()
@@ -195,10 +195,10 @@ def test_who_joined_a_background_flight_that_fails_starts_a_blocking_one_at_once
     assert here.sts.calls == 3
 
 
-def test_a_background_back_off_does_not_hold_back_who_finds_nothing_valid(here: Rig) -> None:
+def test_a_background_back_off_does_not_delay_callers_without_valid_credentials(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(made.left(here.clock.now()) - 3)
-    here.sts.script.append(REFUSED)
+    here.sts.script.append(DENIED)
     read_and_finish(here)
     assert made.check_at == made.end_of_use, "the background waits for 5 s"
     here.clock.advance(3)
@@ -210,14 +210,14 @@ def test_a_background_back_off_does_not_hold_back_who_finds_nothing_valid(here: 
 
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
+    def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", fail)
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_a_thread_runs_the_flight_itself_where_no_other_can_start(here: Rig) -> None:
+def test_a_thread_runs_the_refresh_itself_if_no_other_can_start(here: Rig) -> None:
     assert acquire(here.engine).credentials.access_key_id == "ASIA0000000000000001"
     assert here.refresh is None
     assert here.engine.status().flights == 1
@@ -242,7 +242,7 @@ def test_others_join_the_refresh_that_a_thread_runs_itself(here: Rig) -> None:
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_a_token_callable_that_reads_what_it_is_to_bring_is_told_so_at_once(
+def test_a_token_callable_that_reads_its_own_credentials_gets_an_error_at_once(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def callable_that_reads() -> Token:
@@ -269,39 +269,39 @@ def test_an_exception_that_ends_a_refresh_releases_its_callers_and_is_no_failure
     with pytest.raises(KeyboardInterrupt):
         here.engine.run(refresh)
     assert refresh.is_done
-    assert refresh.cut, "it says nothing to those who waited"
+    assert refresh.cut, "it is not a failure for other callers"
     assert here.engine.status().last_failure is None
     monkeypatch.undo()
     assert acquire(here.engine), "the next caller starts another"
 
 
-# -- overdue flights -------------------------------------------------------------------------------
+# -- overdue refreshes -----------------------------------------------------------------------------
 
 
 def hang(here: Rig) -> Refresh:
-    """Start a flight for readers, and let its time pass."""
+    """Start a refresh that callers wait for, and let its time pass."""
     here.sts.hold.clear()
     calls = here.sts.calls
-    flight = here.joined()
+    refresh = here.joined()
     eventually(lambda: here.sts.calls > calls)
     here.clock.advance(30 + OVERDUE_GRACE)
-    return flight
+    return refresh
 
 
-def test_a_flight_that_hangs_is_disowned_and_its_waiters_are_told(
+def test_a_refresh_that_hangs_is_disowned_and_its_callers_get_an_error(
     here: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flight = hang(here)
+    refresh = hang(here)
     with pytest.raises(RefreshTimeout, match="did not end within 30 s"):
         here.read()
-    assert flight.is_done
+    assert refresh.is_done
     eventually(lambda: "did not end within 30 s (RefreshTimeout). " in caplog.text)
     here.clock.advance(2)
     another = here.joined()
-    assert another is not flight
+    assert another is not refresh
 
 
-def test_a_background_flight_that_hangs_disturbs_nobody(here: Rig) -> None:
+def test_a_background_refresh_that_hangs_affects_no_caller(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(2700)
     here.sts.hold.clear()
@@ -316,7 +316,7 @@ def test_a_background_flight_that_hangs_disturbs_nobody(here: Rig) -> None:
     assert here.engine.status().flights == 3
 
 
-def test_a_late_answer_counts_if_it_is_fresher(here: Rig) -> None:
+def test_a_late_response_counts_if_it_is_newer(here: Rig) -> None:
     hang(here)
     with pytest.raises(RefreshTimeout):
         here.read()
@@ -324,30 +324,30 @@ def test_a_late_answer_counts_if_it_is_fresher(here: Rig) -> None:
     assert here.served().credentials.access_key_id == "ASIA0000000000000001"
 
 
-def test_a_late_answer_that_is_older_does_not_count(here: Rig) -> None:
+def test_a_late_response_that_is_older_does_not_count(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(10)
     here.engine.invalidate(None)
-    flight = hang(here)
+    refresh = hang(here)
     with pytest.raises(RefreshTimeout):
         here.read()
     here.finish()
     current = here.served()
     assert current.end_of_use > made.end_of_use
-    here.engine._finish(flight, made)
+    here.engine._finish(refresh, made)
     assert here.served() is current
 
 
 def test_a_late_failure_does_not_count(here: Rig) -> None:
-    flight = hang(here)
+    refresh = hang(here)
     with pytest.raises(RefreshTimeout):
         here.read()
     before = here.engine.status().last_failure
-    here.engine._finish(flight, REFUSED)
+    here.engine._finish(refresh, DENIED)
     assert here.engine.status().last_failure == before
 
 
-def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) -> None:
+def test_a_late_response_releases_the_callers_of_the_next_refresh(here: Rig) -> None:
     late = hang(here)
     with pytest.raises(RefreshTimeout):
         here.read()
@@ -356,14 +356,14 @@ def test_a_late_answer_releases_those_who_wait_for_the_next_flight(here: Rig) ->
     made = snapshot(sent_at=here.clock.now())
     here.engine._finish(late, made)
     assert following.outcome is made
-    # It is over, so nobody is told to wait for it: that would be asking without a pause.
+    # No caller joins a refresh that has an outcome: it would look again without a pause.
     assert here.refresh is None
     assert here.served() is made
     here.engine.invalidate(None)
     assert here.joined() is not following
 
 
-def test_while_two_hang_one_flight_a_minute_may_start_and_readers_hear_of_it_at_once(
+def test_while_two_refreshes_hang_one_a_minute_may_start_and_other_callers_get_an_error(
     here: Rig,
 ) -> None:
     for pause in (2, 4):
@@ -377,7 +377,7 @@ def test_while_two_hang_one_flight_a_minute_may_start_and_readers_hear_of_it_at_
     here.joined()
 
 
-def test_while_valid_readers_never_hear_of_flights_that_hang() -> None:
+def test_while_valid_callers_get_no_error_from_refreshes_that_hang() -> None:
     here = rig(draw=high, ceiling=86400)
     here.sts.lifetime = 86400
     made = here.warm()
@@ -402,7 +402,7 @@ def test_a_log_handler_may_read_credentials_itself(
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            # On another thread the engine's lock would block, if it were held.
+            # It would block here if the engine's lock were held.
             thread = threading.Thread(target=lambda: read.append(here.served()))
             thread.start()
             thread.join(10)

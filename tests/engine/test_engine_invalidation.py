@@ -1,4 +1,4 @@
-"""Keys that users give up, keys that services call expired, tokens that were bad."""
+"""Invalidated keys, keys that services call expired, and denied tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def here() -> Iterator[Rig]:
 
 
 @pytest.mark.parametrize("key", [None, FIRST])
-def test_what_the_user_gives_up_is_expired_at_once(here: Rig, key: str | None) -> None:
+def test_an_invalidated_key_is_expired_at_once(here: Rig, key: str | None) -> None:
     here.warm()
     here.clock.advance(100)
     here.engine.invalidate(key)
@@ -37,10 +37,10 @@ def test_what_the_user_gives_up_is_expired_at_once(here: Rig, key: str | None) -
     assert acquire(here.engine).credentials.access_key_id == SECOND
 
 
-@pytest.mark.parametrize("let_go", ["invalidate", "close"])
-def test_what_is_given_up_ends_for_whoever_took_it_before(here: Rig, let_go: str) -> None:
+@pytest.mark.parametrize("method", ["invalidate", "close"])
+def test_a_snapshot_expires_for_threads_that_already_have_it(here: Rig, method: str) -> None:
     taken = here.warm()
-    if let_go == "close":
+    if method == "close":
         here.engine.close()
     else:
         here.engine.invalidate(None)
@@ -53,7 +53,7 @@ def test_another_key_than_the_one_in_use_changes_nothing(here: Rig) -> None:
     assert here.served() is made
 
 
-def test_the_answer_to_a_flight_under_way_is_another_key_and_counts(here: Rig) -> None:
+def test_the_response_to_a_refresh_in_progress_is_another_key_and_counts(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.hold.clear()
@@ -65,7 +65,7 @@ def test_the_answer_to_a_flight_under_way_is_another_key_and_counts(here: Rig) -
     assert here.sts.calls == 2
 
 
-def test_before_the_first_credentials_there_is_nothing_to_give_up(here: Rig) -> None:
+def test_before_the_first_credentials_invalidate_does_nothing(here: Rig) -> None:
     here.engine.invalidate(None)
     assert here.engine.status().state == "empty"
     here.warm()
@@ -74,7 +74,7 @@ def test_before_the_first_credentials_there_is_nothing_to_give_up(here: Rig) -> 
 # -- by a service ------------------------------------------------------------------------
 
 
-def test_what_a_service_calls_expired_is_stale_and_served(here: Rig) -> None:
+def test_a_key_that_a_service_calls_expired_is_stale_and_served(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(60)
     here.sts.hold.clear()
@@ -95,7 +95,7 @@ def test_a_key_younger_than_a_minute_is_trusted(here: Rig) -> None:
     assert here.engine.status().state == "fresh"
 
 
-def test_a_key_is_distrusted_once(here: Rig) -> None:
+def test_a_key_is_marked_stale_once(here: Rig) -> None:
     here.warm()
     here.clock.advance(100)
     here.sts.script.append(failure())
@@ -106,7 +106,7 @@ def test_a_key_is_distrusted_once(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_a_service_with_a_wrong_clock_does_not_make_us_hammer_sts(here: Rig) -> None:
+def test_a_service_with_a_wrong_clock_does_not_cause_many_calls_to_sts(here: Rig) -> None:
     here.warm()
     for _ in range(600):
         here.engine.mark_stale(here.served().credentials.access_key_id)
@@ -115,7 +115,7 @@ def test_a_service_with_a_wrong_clock_does_not_make_us_hammer_sts(here: Rig) -> 
     assert here.sts.calls <= 1 + 10
 
 
-def test_a_key_that_is_not_in_use_or_has_ended_is_not_distrusted(here: Rig) -> None:
+def test_a_key_that_is_not_current_or_expired_is_not_marked_stale(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(100)
     here.engine.mark_stale(SECOND)
@@ -124,7 +124,7 @@ def test_a_key_that_is_not_in_use_or_has_ended_is_not_distrusted(here: Rig) -> N
     assert here.refresh is None
 
 
-def test_distrust_obeys_the_back_off(here: Rig) -> None:
+def test_mark_stale_obeys_the_back_off(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(failure(retry_after=100.0))
@@ -138,7 +138,7 @@ def test_distrust_obeys_the_back_off(here: Rig) -> None:
 # -- a bad token -----------------------------------------------------------------------------------
 
 
-def test_a_new_token_ends_the_record_of_a_bad_one(here: Rig) -> None:
+def test_a_new_token_ends_the_cached_failure_of_a_bad_one(here: Rig) -> None:
     here.sts.script.append(BAD_TOKEN)
     with pytest.raises(ExchangeError):
         acquire(here.engine)
@@ -169,7 +169,7 @@ def test_a_new_token_ends_the_back_off_of_a_bad_one(here: Rig) -> None:
     assert here.served().credentials.access_key_id == SECOND
 
 
-def test_the_refresher_watches_the_token_as_well(here: Rig) -> None:
+def test_the_timer_watches_the_token_as_well(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(BAD_TOKEN)
@@ -196,7 +196,9 @@ def test_a_new_token_ends_no_other_back_off(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_a_new_token_does_not_end_the_record_of_the_flight_that_hung_with_it(here: Rig) -> None:
+def test_a_new_token_does_not_end_the_cached_failure_of_the_refresh_that_hung_with_it(
+    here: Rig,
+) -> None:
     here.sts.script.append(BAD_TOKEN)
     with pytest.raises(ExchangeError):
         acquire(here.engine)
@@ -212,7 +214,7 @@ def test_a_new_token_does_not_end_the_record_of_the_flight_that_hung_with_it(her
     assert here.refresh is None
 
 
-def test_a_token_that_rotates_while_all_is_well_changes_nothing(here: Rig) -> None:
+def test_a_token_that_rotates_without_a_failure_changes_nothing(here: Rig) -> None:
     here.warm()
     here.token.rotate()
     here.clock.advance(2699)

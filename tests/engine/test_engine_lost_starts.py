@@ -1,8 +1,9 @@
-"""Refreshes whose start is lost, or that end or hang where none should."""
+"""Refreshes that never start, and refreshes that end or hang in unexpected ways."""
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import pytest
 
 from engine_fakes import FakeTimer, Rig, eventually, failure, high, join_refreshes, rig
 from irsa_creds import RefreshTimeout
-from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
+from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.slots import Slots
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire
 
@@ -23,10 +25,10 @@ BAD_TOKEN = failure("ExpiredTokenException", retryable=False, bad_token=True)
 
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    def refuse(_: threading.Thread) -> None:
+    def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", fail)
     return monkeypatch
 
 
@@ -51,7 +53,7 @@ def test_queued_refreshes_that_no_thread_could_start_for_start_a_second_later(
     assert [each.sts.calls for each in all_of_them] == [2] * 4
 
 
-def test_a_background_refresh_whose_start_was_interrupted_starts_a_second_later(
+def test_an_interrupted_start_of_a_background_refresh_is_repeated_after_a_second(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = here.warm()
@@ -92,7 +94,7 @@ def test_a_read_inside_a_read_never_waits_for_a_refresh_that_another_thread_runs
             acquire(here.engine, min_ttl=10_000, timeout=0)
 
 
-def test_a_look_at_a_denied_token_that_hangs_is_given_up_at_its_deadline(
+def test_a_look_at_a_denied_token_that_hangs_is_disowned_at_its_deadline(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.warm()
@@ -132,7 +134,7 @@ def test_reads_with_min_ttl_during_a_bad_tokens_back_off_schedule_once_a_second(
     assert len(timer.at) <= 1
 
 
-def test_a_late_response_from_before_the_credentials_that_were_given_up_does_not_count(
+def test_a_late_response_older_than_revoked_credentials_does_not_count(
     here: Rig,
 ) -> None:
     here.sts.hold.clear()
@@ -148,11 +150,11 @@ def test_a_late_response_from_before_the_credentials_that_were_given_up_does_not
     here.engine.invalidate(None)
     old = late.outcome
     assert old is not made
-    here.engine._finish(late, made.refreshed_at(made.refresh_at))
-    assert here.engine.snapshot is made, "it was not taken for a newer one"
+    here.engine._finish(late, copy.copy(made))
+    assert here.engine.snapshot is made, "the late response did not count as newer"
 
 
-def test_a_refresh_that_was_overtaken_before_it_began_counts_if_it_is_newer(here: Rig) -> None:
+def test_an_overtaken_refresh_counts_if_it_is_newer(here: Rig) -> None:
     overtaken = here.engine.get_or_join()
     assert not isinstance(overtaken, Snapshot)
     assert overtaken.claim(here.clock.now())

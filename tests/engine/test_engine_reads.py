@@ -1,4 +1,4 @@
-"""What a reader gets while all is well: promises 1, 3 and 6, and `min_ttl`."""
+"""What callers get while STS works, and `min_ttl`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from engine_fakes import FakeTimer, Rig, failure, high, rig
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshStarted
-from irsa_creds._engine.policy import OVERDUE_GRACE, Snapshot
+from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
 
 if TYPE_CHECKING:
     from irsa_creds import Event
+    from irsa_creds._engine.snapshot import Snapshot
 
 
 def at_refresh(here: Rig) -> Snapshot:
@@ -35,7 +36,7 @@ def test_fresh_credentials_are_served_and_nothing_else_happens(here: Rig) -> Non
     assert here.sts.calls == 1
 
 
-def test_stale_credentials_are_served_while_a_background_flight_brings_others(here: Rig) -> None:
+def test_stale_credentials_are_served_during_a_background_refresh(here: Rig) -> None:
     made = at_refresh(here)
     here.sts.hold.clear()
     assert here.served() is made
@@ -47,7 +48,7 @@ def test_stale_credentials_are_served_while_a_background_flight_brings_others(he
     assert here.sts.calls == 2
 
 
-def test_a_read_of_stale_credentials_starts_one_flight_however_often_it_comes(here: Rig) -> None:
+def test_any_number_of_reads_of_stale_credentials_starts_one_refresh(here: Rig) -> None:
     at_refresh(here)
     here.sts.hold.clear()
     for _ in range(100):
@@ -56,7 +57,7 @@ def test_a_read_of_stale_credentials_starts_one_flight_however_often_it_comes(he
     assert here.sts.calls == 2
 
 
-def test_the_hot_path_stays_open_while_a_flight_is_under_way(here: Rig) -> None:
+def test_reads_stay_on_the_fast_path_during_a_refresh(here: Rig) -> None:
     made = at_refresh(here)
     assert made.check_at == here.clock.now(), "a read looks at the engine now"
     here.sts.hold.clear()
@@ -65,7 +66,7 @@ def test_the_hot_path_stays_open_while_a_flight_is_under_way(here: Rig) -> None:
     assert made.check_at == here.refresh.overdue_at == here.clock.now() + 15 + OVERDUE_GRACE
 
 
-def test_the_hot_path_stays_open_during_a_back_off(here: Rig) -> None:
+def test_reads_stay_on_the_fast_path_during_a_back_off(here: Rig) -> None:
     made = at_refresh(here)
     here.sts.script.append(failure())
     here.served()
@@ -96,11 +97,11 @@ def test_a_read_marks_the_snapshot_and_a_refresh_starts_unmarked(here: Rig) -> N
 def test_while_valid_no_thread_is_needed(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     made = at_refresh(here)
 
-    def refuse(_: threading.Thread) -> None:
+    def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(threading.Thread, "start", fail)
         assert here.served() is made
         assert here.refresh is not None
         assert not here.refresh.is_claimed
@@ -114,7 +115,7 @@ def test_while_valid_no_thread_is_needed(here: Rig, monkeypatch: pytest.MonkeyPa
 # -- promises 3 and 6 ------------------------------------------------------------------------------
 
 
-def test_all_who_find_nothing_valid_join_one_flight(here: Rig) -> None:
+def test_all_callers_without_valid_credentials_join_one_refresh(here: Rig) -> None:
     here.sts.hold.clear()
     first = here.joined()
     assert first.blocking
@@ -144,7 +145,7 @@ def test_a_crowd_of_threads_makes_one_call_and_gets_one_set(here: Rig) -> None:
     assert here.sts.calls == 1
 
 
-def test_the_values_of_one_read_are_of_one_answer(here: Rig) -> None:
+def test_the_values_of_one_read_are_from_one_response(here: Rig) -> None:
     for number in range(1, 4):
         given = here.warm().credentials
         assert given.access_key_id == f"ASIA{number:016d}"
@@ -153,18 +154,18 @@ def test_the_values_of_one_read_are_of_one_answer(here: Rig) -> None:
         here.engine.invalidate(None)
 
 
-def test_a_start_and_its_landing_are_told_after_the_waiters_are_released(here: Rig) -> None:
-    heard: list[Event] = []
+def test_events_are_delivered_after_the_callers_are_released(here: Rig) -> None:
+    events: list[Event] = []
     released: list[bool] = []
     here.sts.hold.clear()
-    flight = here.joined()
-    here.subscribers.subscribe(heard.append)
-    here.subscribers.subscribe(lambda _: released.append(flight.is_done))
+    refresh = here.joined()
+    here.subscribers.subscribe(events.append)
+    here.subscribers.subscribe(lambda _: released.append(refresh.is_done))
     here.finish()
     here.clock.advance(2700)
     here.served()
     here.finish()
-    assert RefreshStarted(here.pilot.role_arn, blocking=False) in heard
+    assert RefreshStarted(here.pilot.role_arn, blocking=False) in events
     assert released == [True, True, True, True]
 
 
@@ -177,20 +178,20 @@ def test_credentials_that_last_long_enough_are_served_at_once(here: Rig) -> None
     assert here.refresh is None
 
 
-def test_who_wants_more_than_is_left_waits_for_a_flight_and_nobody_else_does(here: Rig) -> None:
+def test_a_caller_whose_min_ttl_is_more_than_is_left_waits_and_no_other_does(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(100)
     here.sts.hold.clear()
-    flight = here.joined(3500)
-    assert not flight.blocking
-    assert here.joined(3500) is flight
+    refresh = here.joined(3500)
+    assert not refresh.blocking
+    assert here.joined(3500) is refresh
     assert here.served() is made
     here.finish()
     assert here.read(3500) is here.engine.snapshot
     assert here.sts.calls == 2
 
 
-def test_who_wants_more_than_ever_comes_gets_an_error_that_says_how_long_they_last(
+def test_a_min_ttl_beyond_what_sts_gives_is_an_error_with_the_seconds_left(
     here: Rig,
 ) -> None:
     here.warm()
@@ -199,7 +200,7 @@ def test_who_wants_more_than_ever_comes_gets_an_error_that_says_how_long_they_la
     assert here.sts.calls == 2
 
 
-def test_min_ttl_starts_a_flight_only_a_minute_after_its_last_one(here: Rig) -> None:
+def test_min_ttl_starts_a_refresh_only_a_minute_after_its_last_one(here: Rig) -> None:
     here.warm()
     here.joined(4000)
     here.finish()
@@ -212,7 +213,7 @@ def test_min_ttl_starts_a_flight_only_a_minute_after_its_last_one(here: Rig) -> 
     assert here.sts.calls == 3
 
 
-def test_min_ttl_obeys_the_failure_record(here: Rig) -> None:
+def test_min_ttl_obeys_the_back_off(here: Rig) -> None:
     here.warm()
     here.sts.script.append(failure("Throttling", throttled=True))
     here.joined(4000)
@@ -228,10 +229,10 @@ def test_min_ttl_with_no_thread_to_be_had_is_an_error_at_once(
 ) -> None:
     here.warm()
 
-    def refuse(_: threading.Thread) -> None:
+    def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", fail)
     with pytest.raises(RefreshTimeout, match="min_ttl"):
         acquire(here.engine, 4000)
 
@@ -239,7 +240,7 @@ def test_min_ttl_with_no_thread_to_be_had_is_an_error_at_once(
 # -- the timer ------------------------------------------------------------------------------------
 
 
-def test_the_refresher_is_told_of_the_refresh_of_the_flights_end_and_of_the_back_off() -> None:
+def test_the_timer_is_scheduled_for_the_refresh_its_deadline_and_the_back_off() -> None:
     timer = FakeTimer()
     here = rig(draw=high, timer=timer)
     here.warm()

@@ -1,4 +1,4 @@
-"""What a fork waits for."""
+"""The threads that a fork waits for, and the order of fork hooks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from irsa_creds._engine.forks import Forks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.skipif(not Path(forks_module._TASKS).exists(), reason="only Linux tells")
+pytestmark = pytest.mark.skipif(not Path(forks_module._TASKS).exists(), reason="it needs /proc")
 
 
 class Time:
-    """A time that passes while a fork waits, and what happens meanwhile."""
+    """A clock that only `sleep` moves. `then` has calls to make at their instants."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -39,11 +39,12 @@ class Time:
 
 
 class Worker:
-    """A thread that does what it is told, and waits in between."""
+    """A thread that runs functions one by one, and waits in between."""
 
     def __init__(self) -> None:
         self._work: Callable[[], object] = lambda: None
-        self._asked, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self._requested, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self._is_busy, self._go_on = threading.Event(), threading.Event()
         self._ends = False
         self.thread = threading.Thread(target=self._loop)
         self.thread.start()
@@ -55,20 +56,40 @@ class Worker:
 
     def _loop(self) -> None:
         while not self._ends:
-            assert self._asked.acquire(timeout=30)
+            assert self._requested.acquire(timeout=30)
             self._work()
             self._done.release()
 
     def begin(self, work: Callable[[], object]) -> None:
         self._work = work
-        self._asked.release()
+        self._requested.release()
+
+    def wait(self) -> None:
+        assert self._done.acquire(timeout=10)
 
     def do(self, work: Callable[[], object]) -> None:
         self.begin(work)
-        assert self._done.acquire(timeout=10)
+        self.wait()
+
+    def be_busy(self, forks: Forks) -> None:
+        """Stay in `forks.during` until `stop_being_busy`."""
+
+        def work() -> None:
+            self._is_busy.set()
+            assert self._go_on.wait(30)
+
+        self.begin(lambda: forks.during(work))
+        assert self._is_busy.wait(10)
+
+    def stop_being_busy(self) -> None:
+        self._is_busy.clear()
+        self._go_on.set()
+        self.wait()
 
     def end(self, work: Callable[[], object] = lambda: None) -> None:
-        """Do that last; come back when the system knows the thread no more."""
+        """Run `work` and end; return when the thread is gone from the system."""
+        if self._is_busy.is_set():
+            self.stop_being_busy()
         self._ends = True
         self.do(work)
         self.thread.join(10)
@@ -89,7 +110,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class System:
-    """What is registered for forks, and called as Python does."""
+    """A stand-in for `os.register_at_fork` that calls hooks in Python's order."""
 
     def __init__(self) -> None:
         self._registered: list[dict[str, Callable[[], object]]] = []
@@ -134,11 +155,11 @@ def worker() -> Iterator[Worker]:
 
 
 @pytest.mark.usefixtures("idle")
-def test_a_fork_waits_for_a_busy_thread_until_it_has_done(
+def test_a_fork_waits_until_a_busy_thread_has_finished(
     forks: Forks, worker: Worker, time: Time
 ) -> None:
-    worker.do(forks.enter)
-    time.then[0.2] = lambda: worker.do(forks.leave)
+    worker.be_busy(forks)
+    time.then[0.2] = worker.stop_being_busy
     forks._wait()
     assert time.now == pytest.approx(0.2, abs=0.01)
 
@@ -147,7 +168,7 @@ def test_a_fork_waits_for_a_busy_thread_until_it_has_done(
 def test_a_thread_that_waits_for_the_network_is_waited_for_half_a_second(
     forks: Forks, worker: Worker, time: Time
 ) -> None:
-    worker.do(forks.enter)
+    worker.be_busy(forks)
     forks._wait()
     assert time.now == pytest.approx(0.5, abs=0.01)
 
@@ -162,7 +183,7 @@ def test_a_thread_that_runs_is_waited_for_five_seconds(
         return True
 
     monkeypatch.setattr("irsa_creds._engine.forks._is_running", runs)
-    worker.do(forks.enter)
+    worker.be_busy(forks)
     forks._wait()
     assert time.now == pytest.approx(5, abs=0.01)
     assert looked_at == {worker.id}
@@ -172,15 +193,14 @@ def test_a_thread_that_has_run_is_waited_for_half_a_second_more(
     forks: Forks, worker: Worker, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: time.now < 2)
-    worker.do(forks.enter)
+    worker.be_busy(forks)
     forks._wait()
     assert time.now == pytest.approx(2.5, abs=0.01)
 
 
 @pytest.mark.usefixtures("idle")
 def test_a_thread_does_not_wait_for_itself(forks: Forks, time: Time) -> None:
-    forks.enter()
-    forks._wait()
+    forks.during(forks._wait)
     assert time.now == 0
 
 
@@ -189,34 +209,18 @@ def test_without_busy_threads_a_fork_waits_for_nothing(forks: Forks, time: Time)
     assert time.now == 0
 
 
-@pytest.mark.usefixtures("idle")
-def test_a_thread_is_busy_until_it_has_left_as_often_as_it_entered(
-    forks: Forks, worker: Worker, time: Time
-) -> None:
-    for _ in range(2):
-        worker.do(forks.enter)
-    worker.do(forks.leave)
-    forks._wait()
-    assert time.now > 0
-    worker.do(forks.leave)
-    time.now = 0
-    forks._wait()
-    assert time.now == 0
-
-
-def test_a_thread_that_leaves_in_a_child_had_entered_in_the_parent(
-    forks: Forks, time: Time
-) -> None:
-    forks.enter()
-    forks.reset_after_fork()
-    forks.leave()
-    assert forks._busy == {}
+def test_work_may_fork_and_then_ends_in_the_child(forks: Forks) -> None:
+    forks.during(forks.reset_after_fork)
+    assert forks._busy == set()
 
 
 @pytest.mark.parametrize("error", [None, ValueError("no")])
-def test_during_a_piece_of_work_its_thread_is_busy(forks: Forks, error: Exception | None) -> None:
+def test_a_thread_is_busy_until_the_outermost_work_ends(
+    forks: Forks, error: Exception | None
+) -> None:
     def work() -> str:
-        assert forks._busy == {threading.get_native_id(): 1}
+        forks.during(lambda: None)
+        assert forks._busy == {threading.get_native_id()}
         if error is not None:
             raise error
         return "done"
@@ -226,14 +230,14 @@ def test_during_a_piece_of_work_its_thread_is_busy(forks: Forks, error: Exceptio
     else:
         with pytest.raises(ValueError, match="no"):
             forks.during(work)
-    assert forks._busy == {}
+    assert forks._busy == set()
 
 
 # -- threads at their end --------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("idle")
-def test_a_fork_waits_for_a_thread_that_ends_until_the_system_knows_it_no_more(
+def test_a_fork_waits_until_an_ending_thread_is_gone_from_the_system(
     forks: Forks, worker: Worker, time: Time
 ) -> None:
     worker.do(forks.end)
@@ -243,14 +247,14 @@ def test_a_fork_waits_for_a_thread_that_ends_until_the_system_knows_it_no_more(
     assert forks._ending == set()
 
 
-def test_threads_that_are_gone_are_forgotten_when_the_next_one_ends(forks: Forks) -> None:
+def test_threads_that_are_gone_are_dropped_when_the_next_one_ends(forks: Forks) -> None:
     for _ in range(20):
         Worker().end(forks.end)
     assert len(forks._ending) == 1
 
 
 def test_the_main_thread_does_not_end_with_a_refresh_of_gevents(forks: Forks) -> None:
-    # All greenlets are the main thread, whose id is the process's.
+    # All greenlets run on the main thread, which has the id of the process.
     if threading.get_native_id() == os.getpid():
         forks.end()
     else:
@@ -271,7 +275,7 @@ def test_the_main_thread_does_not_end_with_a_refresh_of_gevents(forks: Forks) ->
     assert forks._ending == set()
 
 
-def test_the_system_tells_whether_a_thread_runs() -> None:
+def test_whether_a_thread_runs_is_read_from_proc() -> None:
     spins, waits = Worker(), Worker()
     go_on = threading.Event()
 
@@ -311,7 +315,7 @@ def test_the_hooks_are_called_once_at_each_fork(forks: Forks, system: System) ->
     assert called == ["before", "in_parent", "before", "in_child"]
 
 
-def test_the_hooks_come_before_those_that_were_registered_meanwhile(
+def test_the_hooks_run_before_hooks_that_were_registered_since(
     forks: Forks, system: System
 ) -> None:
     called: list[str] = []
@@ -331,13 +335,13 @@ def test_the_hooks_come_before_those_that_were_registered_meanwhile(
 def test_before_there_is_a_provider_forks_wait_for_imports_all_the_same(
     forks: Forks, system: System, worker: Worker, time: Time
 ) -> None:
-    worker.do(forks.enter)
+    worker.be_busy(forks)
     system.before()
     assert time.now == pytest.approx(0.5, abs=0.01)
     system.in_parent()
     system.before()
     system.in_child()
-    assert forks._busy == {}
+    assert forks._busy == set()
 
 
 def test_the_last_hooks_given_count(forks: Forks, system: System) -> None:
@@ -352,35 +356,41 @@ def test_the_last_hooks_given_count(forks: Forks, system: System) -> None:
 def test_during_a_fork_no_thread_becomes_busy(forks: Forks, system: System, worker: Worker) -> None:
     noting(forks, [])
     system.before()
-    begun, entered = threading.Event(), threading.Event()
+    begun, busy = threading.Event(), list[set[int]]()
 
-    def enter() -> None:
+    def work() -> None:
         begun.set()
-        forks.enter()
-        entered.set()
+        forks.during(lambda: busy.append(forks._busy.copy()))
 
-    worker.begin(enter)
+    worker.begin(work)
     assert begun.wait(10)
     eventually(lambda: not forks_module._is_running(worker.id))
-    assert not entered.is_set()
+    assert not busy
     system.in_parent()
-    assert entered.wait(10)
-    assert forks._busy == {worker.id: 1}
+    worker.wait()
+    assert busy == [{worker.id}]
 
 
 @pytest.mark.usefixtures("idle")
-def test_a_busy_thread_that_becomes_busier_does_not_wait_for_the_fork_that_waits_for_it(
+def test_a_busy_thread_does_not_wait_for_the_fork_that_waits_for_it(
     forks: Forks, system: System, worker: Worker, time: Time
 ) -> None:
     noting(forks, [])
-    worker.do(forks.enter)
+    begun, go_on = threading.Event(), threading.Event()
 
-    def nested() -> None:
-        worker.do(forks.enter)
-        worker.do(forks.leave)
-        worker.do(forks.leave)
+    def work() -> None:
+        begun.set()
+        assert go_on.wait(10)
+        forks.during(lambda: None)
 
-    time.then[0.1] = nested
+    worker.begin(lambda: forks.during(work))
+    assert begun.wait(10)
+
+    def nest() -> None:
+        go_on.set()
+        worker.wait()
+
+    time.then[0.1] = nest
     system.before()
     assert time.now == pytest.approx(0.1, abs=0.01)
     system.in_parent()
@@ -402,7 +412,7 @@ def test_a_fork_that_takes_longer_than_the_patience_leaves_the_gate_to_its_owner
     other = threading.Thread(target=look)
     other.start()
     other.join(10)
-    assert free == [False], "it is the first fork's still"
+    assert free == [False], "the first fork still holds it"
     worker.do(system.in_parent)
     other = threading.Thread(target=look)
     other.start()
@@ -415,12 +425,12 @@ def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
 ) -> None:
     monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: False)
     noting(forks, [])
-    worker.do(forks.enter)
     worker.do(forks.end)
+    worker.be_busy(forks)
     system.before()
     system.in_child()
-    assert (forks._busy, forks._ending) == ({}, set())
-    worker.do(forks.enter)
+    assert forks._busy == forks._ending == set()
+    worker.be_busy(forks)
 
 
 def test_a_signal_handler_may_fork_in_the_middle_of_entering() -> None:
@@ -433,7 +443,7 @@ def test_a_signal_handler_may_fork_in_the_middle_of_entering() -> None:
         def fork(*_):
             child = os.fork()
             if child == 0:
-                FORKS.enter()
+                FORKS.during(lambda: None)
                 os._exit(7)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
@@ -441,7 +451,7 @@ def test_a_signal_handler_may_fork_in_the_middle_of_entering() -> None:
         signal.alarm(20)
         with FORKS._gate:
             signal.raise_signal(signal.SIGUSR1)
-        FORKS.enter()
+        FORKS.during(lambda: None)
         """
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How long the provider serves credentials of an STS whose `Date` is wrong."""
+"""How long the provider serves credentials of an STS with a wrong `Date`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 4's table of the design, number by number: each value, its clamp and its edge."""
+"""The numbers of docs/how-it-works.md: each value, its limits and its edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from engine_fakes import EPOCH, failure, high, low, snapshot
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -21,7 +21,7 @@ DATE = datetime.fromtimestamp(EPOCH, UTC)
 
 
 def lifetime(
-    given: float, *, date: float | None = 0.0, clock: float = 0.0, asked: int | None = 3600
+    given: float, *, date: float | None = 0.0, clock: float = 0.0, requested: int | None = 3600
 ) -> float:
     """Return the lifetime that is believed of credentials.
 
@@ -29,26 +29,28 @@ def lifetime(
         given: the seconds that STS gave, by the true time.
         date: by how much the response's `Date` is ahead of the true time; None: it has none.
         clock: by how much the pod's clock is ahead.
-        asked: the seconds that were asked for.
+        requested: the seconds that were requested.
     """
-    told = None if date is None else DATE + timedelta(seconds=date)
-    ceiling = 12 * HOUR if asked is None else asked
+    reported = None if date is None else DATE + timedelta(seconds=date)
+    ceiling = 12 * HOUR if requested is None else requested
     expiration = DATE + timedelta(seconds=given)
-    return policy.lifetime(expiration, told, EPOCH + clock, asked=asked, ceiling=ceiling)
+    return policy.lifetime(
+        expiration, reported, EPOCH + clock, requested=requested, ceiling=ceiling
+    )
 
 
 def test_lifetime_is_expiration_less_date_and_its_one_second() -> None:
     assert lifetime(3600) == 3599
-    assert lifetime(3600, asked=None) == 3599
-    assert lifetime(900, asked=900) == 899
+    assert lifetime(3600, requested=None) == 3599
+    assert lifetime(900, requested=900) == 899
 
 
-@pytest.mark.parametrize("asked", [3600, None])
+@pytest.mark.parametrize("requested", [3600, None])
 @pytest.mark.parametrize("clock", [-1e6, -HOUR, HOUR, 1e6])
-def test_a_wrong_pod_clock_changes_nothing_if_date_gives_what_was_asked_for(
-    clock: float, asked: int | None
+def test_a_wrong_pod_clock_changes_nothing_if_date_gives_the_requested_lifetime(
+    clock: float, requested: int | None
 ) -> None:
-    assert lifetime(3600, clock=clock, asked=asked) == 3599
+    assert lifetime(3600, clock=clock, requested=requested) == 3599
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_a_wrong_pod_clock_changes_nothing_if_date_gives_what_was_asked_for(
         (60.0, 3539.0),  # a fast `Date` within the tolerance only shortens
         (-0.5, 3599.5),
         (-1.0, 3600.0),
-        (-60.0, 3600.0),  # a slow one adds nothing to what was asked for
+        (-60.0, 3600.0),  # a slow one adds nothing to what was requested
         (60.1, 3538.9),  # beyond it the smaller lifetime counts
         (-60.1, 3600.0),
         (-50 * MINUTE, 3600.0),
@@ -66,11 +68,11 @@ def test_a_wrong_pod_clock_changes_nothing_if_date_gives_what_was_asked_for(
         (-1e6, 3600.0),
     ],
 )
-@pytest.mark.parametrize("asked", [3600, None])
+@pytest.mark.parametrize("requested", [3600, None])
 def test_a_wrong_date_never_makes_credentials_outlive_their_expiration(
-    date: float, expected: float, asked: int | None
+    date: float, expected: float, requested: int | None
 ) -> None:
-    assert lifetime(3600, date=date, asked=asked) == pytest.approx(expected)
+    assert lifetime(3600, date=date, requested=requested) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -80,27 +82,27 @@ def test_a_wrong_date_never_makes_credentials_outlive_their_expiration(
         (1800, -HOUR, 1799.0),  # the pod's clock is slow: `Date` is the smaller one
         (1800, 10 * MINUTE, 1200.0),
         (1800, HOUR, 1799.0),  # by the pod's clock they have expired
-        (12 * HOUR, 0.0, 3600.0),  # more than was asked for
+        (12 * HOUR, 0.0, 3600.0),  # more than was requested
         (0.5, 0.0, 0.5),  # by a `Date` of whole seconds they have expired
         (0.0, 0.0, 0.0),
         (-HOUR, 0.0, 0.0),
         (-HOUR, HOUR, 0.0),
     ],
 )
-def test_where_sts_does_not_give_what_was_asked_for_the_smaller_lifetime_counts(
+def test_if_sts_does_not_give_the_requested_lifetime_the_smaller_one_counts(
     given: float, clock: float, expected: float
 ) -> None:
     assert lifetime(given, clock=clock) == expected
 
 
-def test_where_nothing_was_asked_for_sts_may_give_more_than_an_hour() -> None:
-    assert lifetime(12 * HOUR, asked=None) == 12 * HOUR - 1
-    assert lifetime(12 * HOUR, asked=None, date=-HOUR) == 12 * HOUR
-    assert lifetime(12 * HOUR, asked=None, clock=-HOUR) == 12 * HOUR - 1
-    assert lifetime(13 * HOUR, asked=None) == 12 * HOUR
+def test_without_a_requested_lifetime_sts_may_give_more_than_an_hour() -> None:
+    assert lifetime(12 * HOUR, requested=None) == 12 * HOUR - 1
+    assert lifetime(12 * HOUR, requested=None, date=-HOUR) == 12 * HOUR
+    assert lifetime(12 * HOUR, requested=None, clock=-HOUR) == 12 * HOUR - 1
+    assert lifetime(13 * HOUR, requested=None) == 12 * HOUR
 
 
-def test_without_a_date_the_pods_clock_counts_but_never_for_more_than_was_asked_for() -> None:
+def test_without_a_date_the_pods_clock_counts_but_never_beyond_the_requested_lifetime() -> None:
     assert lifetime(1800, date=None) == 1800
     assert lifetime(1800, date=None, clock=-5 * HOUR) == 3600
     assert lifetime(1800, date=None, clock=HOUR) == 0
@@ -111,12 +113,12 @@ def test_without_a_date_the_pods_clock_counts_but_never_for_more_than_was_asked_
     st.none() | st.integers(1, 43_200),
 )  # fmt: skip
 def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_clock_knows(
-    given: int, date: int | None, asked: int | None
+    given: int, date: int | None, requested: int | None
 ) -> None:
-    expected = policy.DEFAULT_LIFETIME if asked is None else asked
+    expected = policy.DEFAULT_LIFETIME if requested is None else requested
     believed = date is not None and abs(given - date - expected) <= MINUTE
     true = max(given, expected) if believed else given
-    assert 0 < lifetime(given, date=date, asked=asked) <= true
+    assert 0 < lifetime(given, date=date, requested=requested) <= true
 
 
 # -- states ------------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ def test_past_the_end_by_the_wall_alone_is_expired_until_that_was_tried() -> Non
     assert state(made, START, EPOCH + 3595) is State.STALE
 
 
-def test_past_the_end_by_boottime_is_expired_whatever_the_wall_says() -> None:
+def test_past_the_end_by_boottime_is_expired_at_any_wall_time() -> None:
     made = snapshot()
     made.wall_tried = True
     assert state(made, START + 3595, EPOCH) is State.EXPIRED
@@ -172,16 +174,16 @@ def test_a_wall_that_is_not_ahead_is_not_past_the_end_either() -> None:
     assert not snapshot().wall_past_end(START + 3594, EPOCH + 3596)
 
 
-def test_before_the_first_answer_all_is_expired_since_ever() -> None:
+def test_before_the_first_credentials_the_snapshot_is_expired() -> None:
     nothing = Snapshot.nothing()
     assert nothing.empty
     assert not snapshot().empty
     assert state(nothing, START, EPOCH) is State.EXPIRED
     assert not nothing.wall_ahead(START, EPOCH)
-    assert nothing.left(START) == policy.NEVER
+    assert nothing.left(START) == NEVER
 
 
-def test_reads_stay_on_the_hot_path_until_the_refresh() -> None:
+def test_reads_stay_on_the_fast_path_until_the_refresh() -> None:
     assert snapshot(refresh_at=1234.0).check_at == 1234.0
 
 
@@ -256,20 +258,16 @@ def test_a_forked_child_draws_a_refresh_time_of_its_own(
     age: float, earliest: float, latest: float
 ) -> None:
     for draw, expected in ((low, earliest), (high, latest)):
-        child = policy.after_fork(snapshot(), START + age, draw)
-        assert child.refresh_at == pytest.approx(START + expected)
-        assert child.check_at == child.refresh_at
-        assert child.credentials == snapshot().credentials
+        at = policy.refresh_in_child(snapshot(), START + age, draw)
+        assert at == pytest.approx(START + expected)
 
 
 @pytest.mark.parametrize(("lifetime", "latest"), [(3600.0, 5.0), (40.0, 2.0)])
-def test_a_forked_child_that_shares_keeps_the_refresh_that_was_drawn_for_all(
+def test_a_process_refreshes_up_to_5_seconds_after_the_one_that_wrote_the_entry(
     lifetime: float, latest: float
 ) -> None:
-    made = snapshot(lifetime=lifetime, refresh_at=START + 20)
-    for draw, later in ((low, 0.0), (high, latest)):
-        child = policy.after_shared_fork(made, START + 10, draw)
-        assert child.refresh_at == START + 20 + later
+    assert policy.shared_delay(lifetime, low) == 0
+    assert policy.shared_delay(lifetime, high) == latest
 
 
 # -- refreshes ---------------------------------------------------------------------------------
@@ -287,7 +285,7 @@ def test_a_background_refresh_is_over_before_the_credentials_are(
 def test_the_numbers_of_refreshes_and_waiting_callers() -> None:
     assert policy.BLOCKING_ATTEMPTS == 4
     assert policy.BLOCKING_SECONDS == 30
-    assert policy.RECORD_SECONDS == 20
+    assert policy.CACHED_FAILURE_SECONDS == 20
     assert policy.WAITER_SECONDS == 35
     assert policy.DEMAND_INTERVAL == 60
     assert policy.TOKEN_WATCH_INTERVAL == 1
@@ -343,10 +341,12 @@ def test_retry_after_wins_up_to_300_seconds_and_a_third_of_what_is_left(
 
 
 @pytest.mark.parametrize(("left", "pause"), [(HOUR, 60), (180, 60), (90, 30), (15, 5), (1, 5)])
-def test_refused_while_valid_is_asked_again_within_a_minute(left: float, pause: float) -> None:
-    refused = failure("AccessDenied", retryable=False)
+def test_after_a_denial_while_valid_the_pause_is_a_minute_at_most(
+    left: float, pause: float
+) -> None:
+    denied = failure("AccessDenied", retryable=False)
     for in_a_row in (1, 9):
-        assert policy.background_pause(refused, in_a_row, left, low) == pause
+        assert policy.background_pause(denied, in_a_row, left, low) == pause
 
 
 @pytest.mark.parametrize(
@@ -357,8 +357,8 @@ def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
     in_a_row: int, least: float, most: float
 ) -> None:
     for each in (failure(), failure(throttled=True)):
-        assert policy.record_seconds(each, in_a_row, low) == least
-        assert policy.record_seconds(each, in_a_row, high) == most
+        assert policy.cached_failure_seconds(each, in_a_row, low) == least
+        assert policy.cached_failure_seconds(each, in_a_row, high) == most
 
 
 @pytest.mark.parametrize(
@@ -367,8 +367,8 @@ def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
 def test_a_denial_with_nothing_valid_is_repeated_for_five_seconds_up_to_a_minute(
     in_a_row: int, seconds: float
 ) -> None:
-    assert policy.record_seconds(failure(retryable=False), in_a_row, low) == seconds
-    assert policy.record_seconds(failure(retryable=False), in_a_row, high) == seconds
+    assert policy.cached_failure_seconds(failure(retryable=False), in_a_row, low) == seconds
+    assert policy.cached_failure_seconds(failure(retryable=False), in_a_row, high) == seconds
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (20, 20), (300, 20)])
@@ -376,7 +376,10 @@ def test_retry_after_with_nothing_valid_takes_precedence_up_to_20_seconds(
     retry_after: float, seconds: float
 ) -> None:
     for in_a_row in (1, 9):
-        assert policy.record_seconds(failure(retry_after=retry_after), in_a_row, low) == seconds
+        assert (
+            policy.cached_failure_seconds(failure(retry_after=retry_after), in_a_row, low)
+            == seconds
+        )
 
 
 @pytest.mark.parametrize("retry_after", [0, 7, 15, 300])

@@ -117,7 +117,7 @@ def test_a_caller_with_enough_time_does_not_cut_it(refresh: Refresh, seconds: fl
     assert not refresh.was_cut(NOW + 20)
 
 
-def test_its_failure_says_how_long_it_had(refresh: Refresh) -> None:
+def test_its_failure_has_the_seconds_that_it_could_take(refresh: Refresh) -> None:
     refresh.claim(NOW)
     failed = refresh.overdue()
     assert (failed.kind, failed.code) == ("timeout", "RefreshTimeout")

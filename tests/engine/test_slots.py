@@ -21,11 +21,11 @@ SECONDS = 10.0
 
 
 class Recorder:
-    """An engine whose refreshes last until they are released; it writes down all it is asked for.
+    """An engine that notes its refreshes and deliveries; a refresh lasts until it is released.
 
     Attributes:
         ran: its refreshes, in the order in which they began.
-        delivered: how many deliveries it was asked for.
+        delivered: how often `deliver` was called.
         most_at_once: how many of its refreshes ran at the same time.
     """
 
@@ -71,7 +71,7 @@ def engine() -> Iterator[Recorder]:
     join_refreshes()
 
 
-def refuse(_: threading.Thread) -> None:
+def fail_to_start(_: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
@@ -172,7 +172,7 @@ def test_a_background_refresh_that_a_caller_needs_does_not_wait_for_the_backgrou
     eventually(lambda: engine.ran == [first, second])
     engine.go_on.set()
     join_refreshes()
-    assert engine.ran == [first, second], "its place in the background's queue counts no more"
+    assert engine.ran == [first, second], "its entry in the background's queue no longer counts"
 
 
 def test_a_refresh_that_another_thread_has_claimed_gets_no_thread(
@@ -274,7 +274,7 @@ def test_where_no_thread_can_start_all_stay_queued(
     slots.most_in_background = 1
     refreshes = made(3)
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(threading.Thread, "start", fail_to_start)
         for refresh in refreshes:
             slots.put(refresh, engine, waited_for=False)
         assert not slots.pump()

@@ -24,7 +24,7 @@ LOOPS = 2
 loops = st.integers(0, LOOPS - 1)
 
 
-class _Heard(logging.Handler):
+class _Log(logging.Handler):
     """What asyncio logs of callbacks: what goes wrong there is seen nowhere else."""
 
     logger = logging.getLogger("asyncio")
@@ -51,7 +51,7 @@ class PromisesToTasks(PromiseMachine):
         super().__init__()
         self.loops: dict[int, SteppedLoop] = {}
         self.closed: list[SteppedLoop] = []
-        self.heard = _Heard()
+        self.log = _Log()
 
     def loop(self, number: int) -> SteppedLoop:
         """Return the loop of that number: a second one where the first was closed."""
@@ -99,7 +99,7 @@ class PromisesToTasks(PromiseMachine):
         self.settle(loop)
         for each in list(loop.waiting):
             if not each.task.done():
-                # A background refresh that failed says nothing: it waits for the next.
+                # A failed background refresh is not a failure for it: it waits for the next.
                 assert each not in due or not valid or excused, "promise 1: a task waits on"
                 assert self.refresh is not None, "it waits for nothing"
                 each.refresh = self.refresh
@@ -128,7 +128,7 @@ class PromisesToTasks(PromiseMachine):
         Args:
             waiting: what it waited for.
             error: what it got.
-            failure: what its refresh had left for it before it was told.
+            failure: the failure that its refresh had for it before it was woken.
             valid: whether it might have had credentials instead.
         """
         if failure is not None:
@@ -147,7 +147,7 @@ class PromisesToTasks(PromiseMachine):
     def task_is_cancelled(self, data: st.DataObject) -> None:
         number = self.draw_busy(data)
         loop = self.loops[number]
-        # Perhaps at the very moment at which its refresh has ended.
+        # Perhaps just when its refresh has ended.
         quitter = loop.waiting.pop(data.draw(st.integers(0, len(loop.waiting) - 1)))
         alone, before = not loop.waiting, (self.started, self.refresh)
         assert quitter.task.cancel()
@@ -184,7 +184,7 @@ class PromisesToTasks(PromiseMachine):
 
     @invariant()
     def nothing_went_wrong_unseen(self) -> None:
-        assert self.heard.messages == []
+        assert self.log.messages == []
 
     def teardown(self) -> None:
         try:
@@ -195,8 +195,8 @@ class PromisesToTasks(PromiseMachine):
             super().teardown()
             for loop in self.closed:
                 loop.drop_tasks()
-            self.heard.end()
-        assert self.heard.messages == []
+            self.log.end()
+        assert self.log.messages == []
 
 
 PromisesToTasks.TestCase.settings = settings(

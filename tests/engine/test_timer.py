@@ -16,9 +16,10 @@ from engine_fakes import FakeClock, eventually, join_refreshes
 from irsa_creds._engine import timer as timer_module
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._engine.policy import NEVER, OVERDUE_GRACE
+from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots
+from irsa_creds._engine.snapshot import NEVER
 from irsa_creds._engine.timer import Timer
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def timers() -> int:
     return [thread.name for thread in threading.enumerate()].count("irsa-creds-timer")
 
 
-def refuse(_: threading.Thread) -> None:
+def fail_to_start(_: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
@@ -140,7 +141,7 @@ def test_the_last_instant_counts(clock: FakeClock, timer: Timer) -> None:
     assert timer.take_due() == []
     clock.advance(HOUR)
     assert timer.take_due() == [engine]
-    assert timer.take_due() == [], "an engine that is woken says when to be woken again"
+    assert timer.take_due() == [], "an engine schedules its next tick itself"
 
 
 def test_an_engine_that_was_scheduled_twice_for_one_instant_is_woken_once(
@@ -252,7 +253,7 @@ def ticked_once(clock: FakeClock, timer: Timer) -> Ticked:
     # Twice: the thread must have done with the first one, too.
     look_again(timer, clock)
     look_again(timer, clock)
-    eventually(timer._news.empty)
+    eventually(timer._new.empty)
     return engine
 
 
@@ -295,17 +296,17 @@ def test_it_sleeps_until_the_next_is_due_but_looks_at_the_clocks_every_minute(
     clock: FakeClock, timer: Timer
 ) -> None:
     engine = Ticked()
-    news, quiet = timer._news, Quiet()
+    news, quiet = timer._new, Quiet()
     for seconds in (HOUR, 30, -1):
         book(timer, engine, clock.now() + seconds)
-        timer._news = quiet
+        timer._new = quiet
         timer._sleep()
-        timer._news = news
+        timer._new = news
     clock.advance(HOUR)
     timer.take_due()
-    timer._news = quiet
+    timer._new = quiet
     timer._sleep()
-    timer._news = news
+    timer._new = news
     assert quiet.waited == [60, 30, 0, None], "with nothing scheduled it does not even look"
     assert timer_module._LONGEST_SLEEP == 60
 
@@ -329,10 +330,10 @@ def test_it_starts_the_refresh_that_waits_for_the_slot_of_one_that_hangs(
         slots.put(refresh, Hanging(), waited_for=False)
     slots.pump()
     eventually(lambda: ran == [first])
-    news, quiet = timer._news, Quiet()
-    timer._news = quiet
+    news, quiet = timer._new, Quiet()
+    timer._new = quiet
     timer._sleep()
-    timer._news = news
+    timer._new = news
     assert quiet.waited == [15 + OVERDUE_GRACE]
     clock.advance(15 + OVERDUE_GRACE)
     start(timer)
@@ -371,7 +372,7 @@ def test_threads_that_run_it_at_once_start_one(timer: Timer) -> None:
 
 
 class Announced:
-    """A re-entrant lock that says when another thread is about to wait for it."""
+    """A re-entrant lock that notes when another thread is about to wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -393,7 +394,7 @@ def test_where_no_thread_can_start_the_next_run_tries_again(
     engine = Ticked()
     schedule(timer, engine, clock.now())
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(threading.Thread, "start", fail_to_start)
         assert not timer.run()
     assert timer.run()
     eventually(lambda: engine.ticks == 1)
@@ -541,7 +542,7 @@ def test_a_thread_that_was_replaced_while_it_was_busy_leaves_its_successor_alone
     look_again(timer, clock)
 
 
-def test_news_that_a_replaced_thread_takes_are_not_lost() -> None:
+def test_an_entry_that_a_replaced_thread_takes_is_not_lost() -> None:
     asleep, taken = threading.Event(), threading.Event()
 
     class OldFirst(queue.SimpleQueue["tuple[float, weakref.ref[Ticking]] | None"]):
@@ -562,7 +563,7 @@ def test_news_that_a_replaced_thread_takes_are_not_lost() -> None:
 
     clock = SystemClock()
     timer, engine = Timer(clock, Slots(clock)), Ticked()
-    timer._news = OldFirst()
+    timer._new = OldFirst()
     old = threading.Thread(target=timer._loop, daemon=True)
     timer._thread = old
     old.start()
@@ -594,7 +595,7 @@ def test_a_child_begins_with_an_empty_heap_and_no_thread(clock: FakeClock, timer
     schedule(timer, old, clock.now() + HOUR)
     thread = start(timer)
     look_again(timer, clock)
-    news = timer._news
+    news = timer._new
     timer.reset_after_fork()
     assert timer._thread is None
     schedule(timer, new, clock.now())
@@ -613,7 +614,7 @@ def test_on_gevent_that_patched_late_no_thread_is_started(
 ) -> None:
     # It would be a greenlet, and its wait for news would block all the others.
     class Patched:
-        """What gevent puts in its place."""
+        """The queue that gevent patches in."""
 
     monkeypatch.setattr(queue, "SimpleQueue", Patched)
     assert not timer.run()

@@ -17,13 +17,15 @@ import trio
 from engine_fakes import ROLE, FakeClock, Rig, eventually, failure, outcome_of, rig, snapshot
 from irsa_creds import ExchangeError, Failure, IrsaError, RefreshTimeout
 from irsa_creds._engine import waiting
-from irsa_creds._engine.policy import OVERDUE_GRACE, WAITER_SECONDS, Snapshot
+from irsa_creds._engine.policy import OVERDUE_GRACE, WAITER_SECONDS
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from irsa_creds._engine.snapshot import Snapshot
 
     Acquire = Callable[..., Snapshot]
 
@@ -88,9 +90,7 @@ def test_every_kind_of_caller_waits_for_a_refresh_that_another_thread_started(
 
 
 @every_caller
-def test_a_caller_that_runs_out_of_time_is_told_why_the_last_refresh_failed(
-    get: Acquire, script: Script
-) -> None:
+def test_the_error_of_a_callers_timeout_has_the_last_failure(get: Acquire, script: Script) -> None:
     script.results = [script.refresh()]
     script.failed = failure("Unavailable")
     with pytest.raises(
@@ -102,7 +102,7 @@ def test_a_caller_that_runs_out_of_time_is_told_why_the_last_refresh_failed(
 
 
 @every_caller
-def test_no_caller_waits_longer_than_it_said(get: Acquire, here: Rig) -> None:
+def test_no_caller_waits_longer_than_its_timeout(get: Acquire, here: Rig) -> None:
     here.sts.hold.clear()
     # The engine's clock stands still: only this deadline can end the wait.
     here.engine.now = time.monotonic
@@ -120,7 +120,7 @@ def test_no_caller_waits_longer_than_it_said(get: Acquire, here: Rig) -> None:
 
 
 class Script:
-    """An engine whose results are written down before.
+    """An engine with prepared results.
 
     Attributes:
         results: of `get_or_join`, in order; the last one comes again and again.
@@ -239,7 +239,7 @@ def test_a_blocking_refresh_that_failed_is_the_callers_error(script: Script) -> 
         script.get()
 
 
-def test_a_background_refresh_that_failed_says_nothing_and_the_caller_looks_again(
+def test_after_a_failed_background_refresh_the_caller_looks_again(
     script: Script,
 ) -> None:
     refresh, made = script.refresh(blocking=False), snapshot()
@@ -248,7 +248,9 @@ def test_a_background_refresh_that_failed_says_nothing_and_the_caller_looks_agai
     assert script.get() is made
 
 
-def test_a_refresh_that_another_callers_deadline_cut_says_nothing(script: Script) -> None:
+def test_after_a_refresh_cut_by_another_callers_deadline_the_caller_looks_again(
+    script: Script,
+) -> None:
     refresh, made = script.refresh(), snapshot()
     refresh.cut_at(script.now() + 0.1)
     refresh.settle(failure())
@@ -415,12 +417,12 @@ def test_a_thread_that_waits_is_woken_by_the_outcome_or_by_its_time() -> None:
     refresh = Refresh(blocking=True, created_at=0, seconds=30)
     waiting._wait(refresh, 0.01)
     assert len(refresh._wakers) == 1, "it was still to be woken"
-    waiter = threading.Thread(target=waiting._wait, args=(refresh, 10))
-    waiter.start()
+    thread = threading.Thread(target=waiting._wait, args=(refresh, 10))
+    thread.start()
     eventually(lambda: len(refresh._wakers) == 2)
     refresh.settle(snapshot())
-    waiter.join(10)
-    assert not waiter.is_alive()
+    thread.join(10)
+    assert not thread.is_alive()
     # There is an outcome already.
     waiting._wait(refresh, 10)
 

@@ -11,8 +11,8 @@ from chained_engines import SECOND, THIRD, Pair, key, pair, target
 from engine_fakes import FakeTimer, eventually, failure, high, join_refreshes, rig
 from irsa_creds import ExchangeError, RefreshTimeout, TokenError
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._engine.waiting import aacquire, acquire, join
 from irsa_creds._errors import Failure
@@ -65,8 +65,8 @@ def test_it_is_known_by_its_own_name(roles: Pair) -> None:
     roles.second.subscribers.subscribe(heard.append)
     warm(roles)
     assert {each.role_arn for each in heard} == {SECOND}  # type: ignore[attr-defined]
-    assert roles.second.engine.is_chained
-    assert not roles.first.engine.is_chained
+    assert roles.second.engine.fetcher.is_chained
+    assert not roles.first.engine.fetcher.is_chained
     assert roles.second.engine.status().sts_calls == 1
 
 
@@ -168,7 +168,7 @@ def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
     assert (outcome.code, outcome.status, outcome.retryable) == ("ServiceUnavailable", 503, True)
     # The first role's own refresh has tried four times; the second has sent nothing.
     assert (roles.first.sts.calls, roles.second.sts.calls) == (4, 0)
-    assert outcome.again_in == roles.first.engine.record_left()
+    assert outcome.again_in == roles.first.engine.cached_failure_left()
 
 
 def test_callers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:

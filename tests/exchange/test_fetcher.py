@@ -9,8 +9,8 @@ import pytest
 from engine_fakes import ROLE, Rig, failure, high, low, rig, snapshot
 from irsa_creds import ConfigError, Event, RefreshFailed, RefreshSucceeded, TokenRotated
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.token import Token

@@ -224,7 +224,11 @@ def test_other_pauses_are_shown_and_the_librarys_own_are_unchanged(
         assert bursts["5 s, 4 attempts"][calls] > 2 * bursts["5 s, 1 attempt"][calls]
         assert bursts["5 s, 1 attempt"][calls] > bursts["60 s, 1 attempt"][calls]
         assert bursts["5 s, 1 attempt"][excess] < bursts["60 s, 1 attempt"][excess]
-    assert (policy.RECORD_SECONDS, policy.LATER_ATTEMPTS, policy.THROTTLED_SECONDS) == (20, 1, 2)
+    assert (policy.CACHED_FAILURE_SECONDS, policy.LATER_ATTEMPTS, policy.THROTTLED_SECONDS) == (
+        20,
+        1,
+        2,
+    )
 
 
 def test_a_given_cluster_is_printed_and_written(

@@ -1,4 +1,4 @@
-"""An STS that answers at once, and this process made a pod of it."""
+"""An STS that responds at once, and the environment of a pod that uses it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def kill(self) -> None:
-        """Cancel all tasks, and close the loop at once: what it was to be told comes too late."""
+        """Cancel all tasks, and close the loop before a refresh can wake them."""
         if self.loop.is_closed():
             return
         self.submit(_cancel_all()).result(10)

@@ -42,15 +42,15 @@ class LoopbackSts:
 
     Attributes:
         lifetime: seconds that they last.
-        refusal: the code of an error to answer with instead.
-        gate: cleared, answers wait until it is set.
+        error: the code of an error to return instead.
+        gate: cleared, responses wait until it is set.
         arrived: set whenever a request has been read.
         calls: the tokens that came, in order.
         expiries: when each key ends, by the wall.
     """
 
     lifetime: float = 3600.0
-    refusal: str = ""
+    error: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
     calls: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class LoopbackSts:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, body: str) -> tuple[int, str, str]:
+    def respond(self, body: str) -> tuple[int, str, str]:
         """Return status, document and `Date` for a form."""
         with self._lock:
             self.calls.append(body)
@@ -84,8 +84,8 @@ class LoopbackSts:
         # STS's clock has whole seconds in `Date`, and the client takes it for a second later.
         second = int(time.time())
         date = datetime.fromtimestamp(second, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        if self.refusal:
-            return 403, error_xml(self.refusal, "Not for you"), date
+        if self.error:
+            return 403, error_xml(self.error, "Not for you"), date
         key = f"ASIA{number:016d}"
         self.expiries[key] = second + 1 + self.lifetime
         expiration = datetime.fromtimestamp(self.expiries[key], UTC).isoformat()
@@ -101,7 +101,7 @@ class LoopbackSts:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status, document, date = sts.answer(body)
+                status, document, date = sts.respond(body)
                 self.send_response_only(status)
                 self.send_header("Date", date)
                 self.send_header("Content-Length", str(len(document)))
@@ -114,7 +114,7 @@ class LoopbackSts:
         return Handler
 
     def pod(self, folder: Path) -> dict[str, str]:
-        """Return the variables of a pod whose STS this is; its token lies in `folder`."""
+        """Return the environment of a pod that uses this STS; its token is in `folder`."""
         token = folder / "token"
         token.write_text("eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl")
         return {
@@ -141,7 +141,7 @@ def run(program: str, environ: Mapping[str, str], *arguments: object, seconds: f
     """Run a program of `programs/` in a process of its own; kill it and all its kin when late."""
     started = time.monotonic()
     process = subprocess.Popen(
-        # Warnings are errors there as they are here, and a hang tells where it hangs.
+        # Warnings are errors there as they are here, and a hang dumps its tracebacks.
         [sys.executable, "-X", "faulthandler", str(PROGRAMS / program), *map(str, arguments)],
         env={**_plain_environ(), "PYTHONWARNINGS": "error", **environ},
         stdin=subprocess.DEVNULL,

@@ -52,13 +52,13 @@ def test_a_slow_volume_of_a_denied_token_blocks_no_caller_with_valid_credentials
     written_at: float, sts: LoopbackSts, environ: dict[str, str], tmp_path: Path
 ) -> None:
     deny = tmp_path / "deny"
-    answer = sts.answer
+    respond = sts.respond
 
     def denying(body: str) -> Any:
-        sts.refusal = "InvalidIdentityToken" if deny.exists() else ""
-        return answer(body)
+        sts.error = "InvalidIdentityToken" if deny.exists() else ""
+        return respond(body)
 
-    sts.answer = denying  # type: ignore[method-assign]
+    sts.respond = denying  # type: ignore[method-assign]
     ended = run("slow_volume.py", {**environ, "DENY": str(deny)}, written_at)
     assert ended.status == 0, ended.err
     assert ended.out == "True\n"

@@ -35,7 +35,7 @@ def _small_stacks() -> Iterator[None]:
 
 
 def test_a_thousand_threads_share_the_one_refresh_that_fails(sts: LoopbackSts) -> None:
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     sts.gate.clear()
     provider = irsa_creds.provider()
     threading.Timer(0.5, sts.gate.set).start()
@@ -52,7 +52,7 @@ def test_a_thousand_threads_share_the_one_refresh_that_fails(sts: LoopbackSts) -
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
 
 
-def test_a_thousand_threads_share_the_one_answer(sts: LoopbackSts) -> None:
+def test_a_thousand_threads_share_one_response(sts: LoopbackSts) -> None:
     provider = irsa_creds.provider()
 
     found = at_once(CROWD, provider.get)
@@ -62,7 +62,7 @@ def test_a_thousand_threads_share_the_one_answer(sts: LoopbackSts) -> None:
     assert isinstance(found[0], Credentials)
 
 
-def test_threads_sessions_and_loops_share_the_one_answer(sts: LoopbackSts) -> None:
+def test_threads_sessions_and_loops_share_one_response(sts: LoopbackSts) -> None:
     irsa_creds.install()
     provider = irsa_creds.provider()
     kinds = iter(range(64))
@@ -158,7 +158,7 @@ def test_a_loop_that_is_closed_during_a_refresh_leaves_it_to_the_others(
     assert len(sts.calls) == 1
 
 
-def test_a_boto3_call_on_the_loop_whose_tasks_await_the_refresh_does_not_deadlock(
+def test_a_boto3_call_on_a_loop_with_tasks_that_await_the_refresh_does_not_deadlock(
     sts: LoopbackSts,
 ) -> None:
     irsa_creds.install()

@@ -24,14 +24,14 @@ pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 
 
 class HangingDns:
-    """A resolver that never answers, until it is released."""
+    """A resolver that does not respond until it is released."""
 
     def __init__(self) -> None:
-        self.asked = threading.Semaphore(0)
+        self.called = threading.Semaphore(0)
         self.released = threading.Event()
 
     def __call__(self, *_: Any, **__: Any) -> Any:
-        self.asked.release()
+        self.called.release()
         self.released.wait(60)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -79,7 +79,7 @@ def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
         return failure is not None and (failure.code, failure.in_a_row) == ("RefreshTimeout", 2)
 
     eventually(failed_twice)
-    assert hanging.asked.acquire(timeout=0)
+    assert hanging.called.acquire(timeout=0)
     # Two hang, and one more a minute may: none of the other tries makes a thread.
     monkeypatch.setattr(engine_of(provider)._backoff, "not_before", float("-inf"))
     for _ in range(100):
@@ -127,7 +127,7 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
         with pytest.raises(RefreshTimeout) as caught:
             provider.get(timeout=10)
         # As if the failure were not cached any more: it would be for many seconds.
-        engine._backoff.record_until = engine._backoff.not_before = engine.now()
+        engine._backoff.cached_until = engine._backoff.not_before = engine.now()
         return str(caught.value)
 
     for _ in range(2):

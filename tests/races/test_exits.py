@@ -49,7 +49,7 @@ def test_a_read_on_the_way_out_while_sts_hangs_ends_at_its_deadline(
     sts.gate.clear()
     ended = run("leave.py", environ, "atexit_hung", seconds=50)
     assert ended.status == 0
-    # From Python 3.12 on no thread can start by then: the read asks STS itself, as long as that.
+    # From Python 3.12 on no thread can start by then: the read calls STS itself.
     assert ended.out in {"RefreshTimeout\n", "ExchangeError\n"}
     assert "Traceback" not in ended.err
     assert ended.seconds < PROMPTLY

@@ -15,12 +15,12 @@ def fork():
 """
 ORDER = """
 from irsa_creds._engine.forks import FORKS
-def say(who):
+def noting(name):
     # In one write: parent and child may speak at once.
-    return lambda: os.write(1, f"{who} {os.getpid() == parent}, ".encode())
+    return lambda: os.write(1, f"{name} {os.getpid() == parent}, ".encode())
 parent = os.getpid()
-FORKS.call(before=say("before"), in_parent=say("in parent"), in_child=say("in child"))
-os.register_at_fork(before=say("theirs"))
+FORKS.call(before=noting("before"), in_parent=noting("in parent"), in_child=noting("in child"))
+os.register_at_fork(before=noting("other"))
 """
 TWO_THREADS = """
 import tempfile, threading
@@ -47,14 +47,14 @@ print(len(forked))
 """
 
 
-def test_our_hooks_are_called_after_those_registered_later() -> None:
-    assert python(FORK + ORDER + "fork()").startswith("theirs True, before True, ")
+def test_hooks_registered_later_run_first() -> None:
+    assert python(FORK + ORDER + "fork()").startswith("other True, before True, ")
 
 
 def test_unless_they_come_first_again_and_then_they_are_called_once_all_the_same() -> None:
-    said = python(FORK + ORDER + "FORKS.come_first(); fork()").strip(" ,").split(", ")
-    assert said[:2] == ["before True", "theirs True"]
-    assert sorted(said[2:]) == ["in child False", "in parent True"]
+    lines = python(FORK + ORDER + "FORKS.come_first(); fork()").strip(" ,").split(", ")
+    assert lines[:2] == ["before True", "other True"]
+    assert sorted(lines[2:]) == ["in child False", "in parent True"]
 
 
 def test_they_come_first_where_filelock_was_imported_by_us() -> None:

@@ -68,16 +68,16 @@ def test_a_fork_while_a_refresh_hangs_leaves_both_sides_able_to_fetch(
 ) -> None:
     sts.gate.clear()
 
-    def answer_when_the_child_has_asked_as_well() -> None:
+    def respond_once_the_child_has_called_too() -> None:
         eventually(lambda: len(sts.calls) == 2)
         sts.gate.set()
 
-    with beside(answer_when_the_child_has_asked_as_well):
+    with beside(respond_once_the_child_has_called_too):
         ended = run("fork_black_hole.py", environ)
     assert ended.status == 0, ended.err
     assert not ended.err
-    who, keys, calls = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
-    assert sorted(who) == ["child", "parent"]
+    names, keys, calls = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
+    assert sorted(names) == ["child", "parent"]
     assert len(set(keys)) == 2
     assert set(calls) == {"1"}
 

@@ -27,7 +27,7 @@ def test_a_log_handler_that_reads_credentials_holds_up_no_refresh(
 def test_nor_does_it_where_our_own_lines_of_an_outage_come_to_it(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     ended = run("log_handler.py", environ, "outage", seconds=100)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out == "True ExchangeError\n"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.mark.parametrize("before", ["cold", "prefetched"])
-def test_a_log_handler_that_wants_credentials_gets_them_while_logging_is_configured(
+def test_a_log_handler_gets_credentials_while_logging_is_configured(
     before: str, sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     ended = run("configure_logging.py", environ, before, seconds=50)
@@ -30,4 +30,6 @@ def test_beside_a_refresh_that_imports_it_gets_credentials_or_a_typed_error_and_
     # The importing thread has a module and needs logging's lock, the handler the reverse.
     ended = run("configure_logging.py", environ, "importing", seconds=50)
     assert ended.status == 0
-    assert ended.out.strip() in {"ExchangeError", "RefreshTimeout", "ASIA0000000000000001"}
+    # The prefetch may get the first key, and the handler's own refresh the second.
+    keys = {"ASIA0000000000000001", "ASIA0000000000000002"}
+    assert ended.out.strip() in {"ExchangeError", "RefreshTimeout"} | keys

@@ -44,10 +44,10 @@ def test_a_cancellation_counts_however_near_the_outcome_it_comes(turns: int, her
         here.finish()
         for _ in range(turns):
             await asyncio.sleep(0)
-        was_asked_in_time = task.cancel()
+        was_in_time = task.cancel()
         await asyncio.wait([task])
-        assert task.cancelled() == was_asked_in_time
-        assert was_asked_in_time or turns > 1
+        assert task.cancelled() == was_in_time
+        assert was_in_time or turns > 1
 
     asyncio.run(main())
 
@@ -84,7 +84,7 @@ def test_a_cancellation_that_comes_when_the_callers_time_is_over_counts(
     assert task.cancelled()
 
 
-def test_an_asyncio_timeout_of_the_users_own_is_theirs(here: Rig) -> None:
+def test_an_asyncio_timeout_of_the_user_raises_in_the_users_code(here: Rig) -> None:
     here.sts.hold.clear()
 
     async def main() -> None:

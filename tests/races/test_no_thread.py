@@ -53,7 +53,7 @@ def test_a_refresh_on_a_callers_thread_ends_when_its_callers_time_is_over(
     started = time.monotonic()
     with pytest.raises(irsa_creds.ExchangeError, match="ReadTimeoutError"):
         provider.get(timeout=0.3)
-    # One answer may take 10 s, and four may be awaited.
+    # One response may take 10 s, and a caller may wait for four.
     assert time.monotonic() - started < 8
     assert len(sts.calls) == 1
 
@@ -73,7 +73,7 @@ def test_no_thread_is_started_once_the_interpreter_takes_itself_apart(
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     assert provider.get()
     monkeypatch.undo()
-    # Those of the server; ours would never have run, and the read would have waited for ever.
+    # These are the server's. A thread of irsa-creds would never have run, nor the read ended.
     assert not [name for name in started if name.startswith("irsa-creds")]
 
 

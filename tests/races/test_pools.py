@@ -24,6 +24,6 @@ def test_workers_read_s3_by_what_the_parent_made_or_sent(method: str, sandbox: S
     started, results = ended.out.split()
     assert method in (started, "default")
     assert int(results) == (72 if started == "fork" else 48)
-    # Forked workers serve what the parent had; others know only where to ask: one call each.
+    # Forked workers have the parent's credentials; the others make one call each.
     calls = len(sandbox.sts_calls)
     assert calls == 1 if started == "fork" else 1 < calls <= 5

@@ -1,4 +1,4 @@
-"""Code of others that runs in the middle of ours, and reads credentials there."""
+"""Handlers and finalizers that interrupt irsa-creds and read credentials."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from collections import deque
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 import irsa_creds
 from engine_fakes import join_refreshes, rig
 from irsa_creds import RefreshTimeout
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE, Line, log, logging_is_held_here
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._provider import engine_of
@@ -37,11 +38,11 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
     engine = engine_of(provider)
     provider.get()
     signals: list[int] = []
-    heard: list[str] = []
+    results: list[str] = []
 
     def handler(number: int, _: object) -> None:
         engine.leave_fast_path()
-        heard.append(provider.get(timeout=5).access_key_id)
+        results.append(provider.get(timeout=5).access_key_id)
 
     class InterruptingClock:
         """The engine looks at the wall under its lock; a signal may come there as anywhere."""
@@ -62,7 +63,7 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
         assert provider.get(timeout=5).access_key_id == "ASIA0000000000000001"
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert heard == ["ASIA0000000000000001"]
+    assert results == ["ASIA0000000000000001"]
 
 
 def test_a_log_handler_that_reads_credentials_does_not_deadlock(
@@ -71,32 +72,32 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
     irsa_creds.install()
     provider = irsa_creds.provider()
     session = boto3.Session()
-    heard: list[str] = []
+    results: list[str] = []
 
     class ToCloudWatch(logging.Handler):
-        """Sends what it hears to AWS, on the thread that logs, with these very credentials."""
+        """Sends records to AWS with these credentials, on the thread that logs."""
 
         def emit(self, record: logging.LogRecord) -> None:
             try:
                 session.get_credentials().get_frozen_credentials()
             except irsa_creds.IrsaError as error:
-                heard.append(type(error).__name__)
+                results.append(type(error).__name__)
             else:
-                heard.append("served")
+                results.append("served")
 
     caplog.set_level(logging.INFO, "irsa_creds")
     monkeypatch.setattr(logging.getLogger("irsa_creds"), "handlers", [ToCloudWatch()])
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     with pytest.raises(irsa_creds.ExchangeError):
         provider.get(timeout=5)
-    eventually(lambda: heard)
-    sts.refusal = ""
+    eventually(lambda: results)
+    sts.error = ""
     # As if the failure were not cached any more.
     outage = engine_of(provider)._backoff
-    outage.record_until = outage.not_before = 0.0
+    outage.cached_until = outage.not_before = 0.0
     assert provider.get(timeout=5)
-    eventually(lambda: len(heard) > 1)
-    assert heard == ["RefusedError", "served"]
+    eventually(lambda: len(results) > 1)
+    assert results == ["RefusedError", "served"]
 
 
 # -- a read inside a read --------------------------------------------------------------------------
@@ -104,7 +105,7 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
 
 @pytest.fixture
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No thread of ours may start: it could wait for what this one is in the middle of."""
+    """No thread of irsa-creds may start: it could wait for the interrupted code."""
     original = threading.Thread.start
 
     def start(self: threading.Thread) -> None:
@@ -145,7 +146,7 @@ def test_it_does_not_wait_for_the_thread_that_runs_the_refresh(here: Rig) -> Non
     attempt = here.sts.attempt
 
     def answering(*arguments: Any) -> Any:
-        # The other thread is answered only once this one has got what it needs.
+        # The other thread gets its response only once this one has credentials.
         here.sts.hold.set()
         return attempt(*arguments)
 
@@ -184,7 +185,7 @@ def test_with_min_ttl_it_does_not_wait_for_another_threads_refresh(here: Rig) ->
 
 @pytest.fixture
 def changed(clock: FakeClock) -> Iterator[Rig]:
-    """Return an identity in the middle of whose change this thread is."""
+    """Return an identity that this thread is changing."""
     made = rig(clock=clock)
     HERE.section = made.engine._lock
     with made.engine._lock:
@@ -199,7 +200,7 @@ def test_a_read_in_the_middle_of_a_change_of_the_same_identity_gets_a_typed_erro
     changed: Rig,
 ) -> None:
     # Others would wait for the lock for as long as STS takes.
-    with pytest.raises(RefreshTimeout, match="in the middle of a change"):
+    with pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
         acquire(changed.engine)
     assert changed.sts.calls == 0
 
@@ -210,7 +211,7 @@ def test_a_read_of_another_identity_is_served_what_is_valid(clock: FakeClock) ->
     HERE.section = first.engine._lock
     with first.engine._lock:
         assert acquire(second.engine) is made
-        with pytest.raises(RefreshTimeout, match="in the middle of a change"):
+        with pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
             acquire(second.engine, min_ttl=10_000)
     assert second.sts.calls == 1
 
@@ -218,8 +219,8 @@ def test_a_read_of_another_identity_is_served_what_is_valid(clock: FakeClock) ->
 @pytest.mark.usefixtures("no_thread", "changed")
 def test_where_nothing_is_valid_it_gets_a_typed_error(clock: FakeClock) -> None:
     second = rig(clock=clock)
-    # Another thread in the same place may wait for this identity's lock, with the other's in hand.
-    with pytest.raises(RefreshTimeout, match="in the middle of a change"):
+    # Another thread in the same situation may hold the other lock and wait for this one.
+    with pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
         acquire(second.engine)
     assert second.sts.calls == 0
 
@@ -229,7 +230,7 @@ def test_two_threads_that_read_each_others_identity_inside_a_change_do_not_deadl
 ) -> None:
     rigs = rig(clock=clock), rig(clock=clock)
     both = threading.Barrier(2)
-    told: list[str] = []
+    errors: list[str] = []
 
     def read(mine: Rig, other: Rig) -> None:
         HERE.section = mine.engine._lock
@@ -238,7 +239,7 @@ def test_two_threads_that_read_each_others_identity_inside_a_change_do_not_deadl
             try:
                 acquire(other.engine, timeout=5)
             except RefreshTimeout as error:
-                told.append(str(error))
+                errors.append(str(error))
 
     threads = [threading.Thread(target=read, args=each, daemon=True) for each in (rigs, rigs[::-1])]
     for each in threads:
@@ -246,7 +247,7 @@ def test_two_threads_that_read_each_others_identity_inside_a_change_do_not_deadl
     for each in threads:
         each.join(10)
         assert not each.is_alive()
-    assert len(told) == 2
+    assert len(errors) == 2
 
 
 def test_what_another_thread_is_in_the_middle_of_is_no_matter_here(clock: FakeClock) -> None:
@@ -308,7 +309,7 @@ def test_lines_of_a_refresh_are_kept_until_its_callers_are_released(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     log(logging.WARNING, "No refresh runs: %s.", 1)
-    kept: list[Line] = []
+    kept: deque[Line] = deque()
     HERE.lines = kept
     try:
         with HERE.slow_path:
@@ -316,4 +317,4 @@ def test_lines_of_a_refresh_are_kept_until_its_callers_are_released(
     finally:
         HERE.lines = None
     assert caplog.messages == ["No refresh runs: 1."]
-    assert kept == [(logging.WARNING, "A refresh runs: %s.", 2)]
+    assert list(kept) == [(logging.WARNING, "A refresh runs: %s.", 2)]

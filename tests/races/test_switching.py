@@ -41,7 +41,7 @@ Values = tuple[str, str, str]
 
 
 class ScriptedSts:
-    """Answers at once, and now and then late, with numbered credentials that end very soon."""
+    """Responds at once or late, with numbered credentials that expire very soon."""
 
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock
@@ -84,10 +84,10 @@ class Stage:
     def note(self, before: float, key: str, secret: str, token: str) -> None:
         number = key.removeprefix("key-")
         if (secret, token) != (f"secret-{number}", f"session-{number}"):
-            self.wrong.append(f"{key}, {secret} and {token} are of different answers")
+            self.wrong.append(f"{key}, {secret} and {token} are of different responses")
         # A thread that is preempted between read and check may see them end: no fault of the read.
         if self.sts.ends[key] < before:
-            self.wrong.append(f"{key} had expired when it was asked for")
+            self.wrong.append(f"{key} had expired when it was returned")
 
     def run(self, *reads: Callable[[], Values]) -> None:
         """Let each of `reads` go on in threads until there were enough refreshes."""
@@ -123,7 +123,7 @@ def stage() -> Iterator[Stage]:
     timer.pause()
 
 
-def test_every_kind_of_caller_gets_three_values_of_one_answer_that_is_valid(stage: Stage) -> None:
+def test_every_kind_of_caller_gets_three_values_of_one_valid_response(stage: Stage) -> None:
     class Provider:
         role_arn = ROLE
         _engine = stage.engine

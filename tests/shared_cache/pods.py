@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine_fakes import ROLE, Rig
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._identity.config import Config
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher
 from irsa_creds._shared_cache.store import Store, with_checksum

@@ -9,7 +9,7 @@ import pytest
 
 from engine_fakes import EPOCH, failure
 from irsa_creds._credentials import Credentials
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._exchange.advice import claims_told
 from irsa_creds._shared_cache.entry import Entry, SharedFailure, boot_id, dump, load
 

@@ -185,7 +185,7 @@ def test_two_lock_holders_stopped_one_after_the_other_cost_a_call_each(
 def test_sixteen_processes_share_the_calls_that_sts_denies(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     with Crowd(environ, "crowd.py", 16, 7, 1) as crowd:
         reports = crowd.reported(16)
     assert {error.split()[-1] for each in reports for error in each["errors"]} == {"AccessDenied"}

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from engine_fakes import ROLE, failure, high, outcome_of, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._engine import policy
 from irsa_creds._engine.backoff import Backoff
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
@@ -419,7 +420,7 @@ def test_a_success_clears_the_failure_and_its_count(pod: Pod) -> None:
 def test_pauses_are_those_of_a_single_process_after_many_background_failures(
     pod: Pod,
 ) -> None:
-    process, alone, clock = pod.process(), Backoff(ROLE, high), pod.rig.clock
+    process, alone, clock = pod.process(), Backoff(ROLE, high, deque()), pod.rig.clock
     current = pod.fetched(process)
     unwell = failure(status=500)
     pod.rig.sts.down = unwell
@@ -430,10 +431,10 @@ def test_pauses_are_those_of_a_single_process_after_many_background_failures(
         left, wall = current.left(clock.now()), clock.wall()
         pod.failed(process, current)
         now = clock.now()
-        alone.begin(unwell, left=left, blocking=left <= 0, now=now, wall=wall)
+        alone.record_failure(unwell, left=left, blocking=left <= 0, now=now, wall=wall)
         there = content_of(pod.entry)["failure"]
         pauses.append(there["not_before"] - there["failed_at"])
-        assert pauses[-1] == (alone.not_before if left > 0 else alone.record_until) - now
+        assert pauses[-1] == (alone.not_before if left > 0 else alone.cached_until) - now
         clock.advance(pauses[-1])
     assert pauses[5:] == [64, 2, 4, 8]
 

@@ -77,16 +77,16 @@ def test_a_job_that_sts_denies_never_gets_the_credentials_of_another_job(
     sts: LoopbackSts, cache_dir: Path
 ) -> None:
     assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000001"
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     assert key_of(LINT, cache_dir) == "AccessDenied"
     assert len(sts.calls) == 2
     assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000001"
 
 
 def test_a_job_never_gets_the_denial_of_another_job(sts: LoopbackSts, cache_dir: Path) -> None:
-    sts.refusal = "AccessDenied"
+    sts.error = "AccessDenied"
     assert key_of(LINT, cache_dir) == "AccessDenied"
-    sts.refusal = ""
+    sts.error = ""
     assert key_of(DEPLOY, cache_dir) == "ASIA0000000000000002"
     assert key_of(LINT, cache_dir) == "AccessDenied", "the failure of its own entry"
     assert len(sts.calls) == 2

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._engine.engine import Engine
-    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.snapshot import Snapshot
 
 __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
 

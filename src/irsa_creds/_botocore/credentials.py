@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
-from irsa_creds._engine.policy import NEVER, Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
 from irsa_creds._provider import engine_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class CredentialsMixin:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
-        self.method: str = ASSUME_ROLE_METHOD if self._engine.is_chained else METHOD
+        self.method: str = ASSUME_ROLE_METHOD if self._engine.fetcher.is_chained else METHOD
         self._now = self._engine.now
 
     @property

@@ -22,7 +22,7 @@ from irsa_creds._engine.waiting import acquire
 from irsa_creds._errors import IrsaError
 
 if TYPE_CHECKING:
-    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._provider import Provider
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]

@@ -1,4 +1,4 @@
-"""The clocks: one that counts suspend and ignores NTP, and the wall's."""
+"""The two clocks: one that counts suspend and ignores NTP, and the wall clock."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Clock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """What the engine asks of time; tests bring one that they move by hand."""
+    """The clocks that an engine uses."""
 
     def now(self) -> float:
         """Return seconds since some fixed instant, suspend included."""
         ...
 
     def wall(self) -> float:
-        """Return seconds since the epoch, as the pod believes."""
+        """Return seconds since the epoch by the pod's wall clock, which may be wrong."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -57,16 +57,17 @@ def _boottime() -> Callable[[], float] | None:
 
 
 class _LargerClock:
-    """Where BOOTTIME cannot be read: the larger age of the monotonic and the wall clock.
+    """The clock of systems without BOOTTIME: the faster of the monotonic and the wall clock.
 
-    A lead that the wall once had stays: were it set back, credentials would grow younger.
+    It keeps the largest lead of the wall clock. Otherwise credentials would become younger when the
+    wall clock is set back.
     """
 
     def __init__(self) -> None:
         self._lead = float("-inf")
 
     def now(self) -> float:
-        # In this order: a pause between the two looks must not count as a lead.
+        # In this order, so that a pause between the two calls does not count as a lead.
         wall, monotonic = time.time(), time.monotonic()
         self._lead = max(self._lead, wall - monotonic)
         return monotonic + self._lead

@@ -1,7 +1,7 @@
-"""What a provider tells of itself: events to subscribers, and its status.
+"""The public classes of events and of the status.
 
-Loaded when a program subscribes or asks for the status: making these classes takes a tenth of what
-the first credentials of a process take.
+They are loaded when a program subscribes or calls `status()`: to define them takes a tenth of a
+cold start.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RefreshStarted:
 
     Attributes:
         role_arn: the role that is assumed.
-        blocking: whether callers wait for it, because nothing was valid.
+        blocking: whether callers wait for it, because they have no valid credentials.
     """
 
     role_arn: str
@@ -60,7 +60,7 @@ class RefreshFailed:
 
     Attributes:
         role_arn: the role that was to be assumed.
-        code: STS's error code, or the kind of the failure where STS said none.
+        code: STS's error code, or the kind of the failure if STS returned no code.
         attempt: which attempt of the refresh it was, from 1; 0: another process of the pod had
             called STS already, and the shared cache had the result.
         latency: seconds from the refresh's start.
@@ -91,7 +91,7 @@ class LastFailure:
     """The last failed refresh.
 
     Attributes:
-        code: STS's error code, or the kind of the failure where STS said none.
+        code: STS's error code, or the kind of the failure if STS returned no code.
         at: when, by the pod's wall clock (aware, UTC).
         in_a_row: how many refreshes have failed since the last success.
     """
@@ -103,16 +103,16 @@ class LastFailure:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A provider at one instant; suits a readiness probe (`state` is "fresh" or "stale": ready).
+    """A provider at one instant; for a readiness probe (`state` is "fresh" or "stale": ready).
 
-    A provider that nobody reads is not refreshed: a probe asks one made with `keep_warm=True`.
+    A provider that no code reads is not refreshed: for a probe, create it with `keep_warm=True`.
 
     Attributes:
-        state: "empty" before the first credentials; "stale" is served, with a refresh due.
-        seconds_left: seconds to the end of use; 0.0 where nothing is valid.
-        next_refresh_in: seconds to the next refresh or try; None where the next read starts one.
-        last_success_at: when the credentials in use were asked for (aware, UTC); None before.
-        last_failure: None where none ever failed; its `in_a_row` is 0 after a success.
+        state: "empty" before the first credentials; "stale": they are valid, and a refresh is due.
+        seconds_left: seconds to the end of use; 0.0 if no credentials are valid.
+        next_refresh_in: seconds to the next refresh; None if the next read starts one.
+        last_success_at: when the current credentials were requested (aware, UTC); None before.
+        last_failure: None before the first failure; its `in_a_row` is 0 after a success.
         flights: refreshes started in this process.
         sts_calls: requests sent to STS in this process.
     """

@@ -1,15 +1,15 @@
-"""What a fork waits for, and what is done about it before all that others do about it.
+"""The threads that a fork waits for, and the fork hooks of this library.
 
 A child that is forked while another thread imports, opens a TLS connection or ends inherits a half
-imported module or a lock that stays taken for ever. So each thread that does such a thing is noted
-here for that time, and a fork waits for these threads.
+imported module or a lock that stays taken for ever. So threads register here for as long as they do
+such a thing, and a fork waits for them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import logging  # noqa: F401 - its hooks are registered before ours, see `come_first`
+import logging  # noqa: F401 - its hooks must be registered first, see `come_first`
 import os
 import threading
 import time
@@ -26,8 +26,8 @@ __all__ = ["FORKS"]
 
 Result = TypeVar("Result")
 
-# Seconds. A thread that waits for the network has no lock that a child would miss; one that is
-# running may import or shake hands, which takes long only where the CPU is throttled.
+# Seconds. A thread that waits for the network has no lock that the child needs. A running one may
+# import or do a TLS handshake, which takes longer only on a throttled CPU.
 _IDLE_PATIENCE = 0.5
 _PATIENCE = 5.0
 _INSTANT = 0.0005
@@ -46,61 +46,41 @@ class Forks:
 
     def reset_after_fork(self) -> None:
         """Forget the parent's threads: in a child none of them exists."""
-        # Held over a fork, so that nothing begins meanwhile. Re-entrant: a signal handler may fork
-        # while its own thread is in `enter`.
+        # Held during a fork, so that no thread registers meanwhile. Re-entrant: a signal handler
+        # may fork while its thread is in `during`.
         self._gate = threading.RLock()
-        self._busy: dict[int, int] = {}
+        self._busy: set[int] = set()
         self._ending: set[int] = set()
 
     # -- the threads ---------------------------------------------------------------------------
 
-    def enter(self) -> None:
-        """Let every fork wait for this thread from now on; wait for a fork that is under way."""
+    def during(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns; every fork waits for it, and it for a fork in progress."""
         me = threading.get_native_id()
         if me in self._busy:
-            # A fork that is under way waits for this thread, which must not wait for it.
-            self._busy[me] += 1
-            return
-        hold(self._gate, self._busy.__setitem__, me, 1)
-
-    def leave(self) -> None:
-        """Take back one `enter` of this thread."""
-        me = threading.get_native_id()
-        left = self._busy.get(me, 0) - 1
-        if left > 0:
-            self._busy[me] = left
-        else:
-            self._busy.pop(me, None)
-
-    def during(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns; every fork waits for it."""
-        me = threading.get_native_id()
-        before = self._busy.get(me, 0)
+            # A fork in progress waits for this thread, which must not wait for the fork.
+            return work()
         try:
-            self.enter()
+            hold(self._gate, self._busy.add, me)
             return work()
         finally:
-            # Not by counting: an exception of a signal handler may have come before `enter` did.
-            if before:
-                self._busy[me] = before
-            else:
-                self._busy.pop(me, None)
+            self._busy.discard(me)
 
     def end(self) -> None:
-        """Take note that this thread ends now: it is no more when the system says so.
+        """Register this thread as ending: forks wait until it is gone from the system.
 
-        `Thread.join` returns a little before that (until Python 3.13). OpenSSL clears what it keeps
-        for a thread then, under a lock of its own: of 750 children forked in such a moment, 8 hung
-        when they made their first TLS context.
+        `Thread.join` returns a little earlier (until Python 3.13). OpenSSL frees a thread's data
+        after that, under a lock of its own: of 750 children forked in such a moment, 8 hung when
+        they created their first TLS context.
         """
         me = threading.get_native_id()
-        # On gevent it is the main thread, which goes on.
+        # On gevent this is the main thread, which goes on.
         if me != os.getpid():
-            # Not only at forks: there may be none, and very many refreshes.
-            self._forget_gone()
+            # Not only at forks: a process may never fork, and refresh very often.
+            self._drop_gone()
             self._ending.add(me)
 
-    def _forget_gone(self) -> None:
+    def _drop_gone(self) -> None:
         for thread in self._ending.copy():
             if not _exists(thread):
                 self._ending.discard(thread)
@@ -110,8 +90,8 @@ class Forks:
         started = last_run = time.monotonic()
         me = threading.get_native_id()
         while True:
-            self._forget_gone()
-            # On gevent all greenlets are this very thread: what one of them waits for is no lock.
+            self._drop_gone()
+            # On gevent all greenlets are this thread, and they wait for no lock.
             others = [each for each in [*self._busy.copy(), *self._ending.copy()] if each != me]
             if not others:
                 return
@@ -125,23 +105,23 @@ class Forks:
     # -- the hooks -----------------------------------------------------------------------------
 
     def call(self, *, before: Hook, in_parent: Hook, in_child: Hook) -> None:
-        """Call these from now on, in place of any given before.
+        """Set the hooks.
 
         Args:
-            before: called before this waits for threads.
-            in_parent: called when new ones may start again.
-            in_child: called when this is the child's own.
+            before: called in the parent, and then the fork waits for threads.
+            in_parent: called in the parent once threads may start again.
+            in_child: called in the child once it has no threads registered.
         """
         self._hooks = (before, in_parent, in_child)
         self.come_first()
 
     def come_first(self) -> None:
-        """Be called before hooks that were registered meanwhile.
+        """Register the hooks once more, so that they run before hooks that were registered since.
 
-        Python calls the one registered last first. Others hold locks from their hook before the
-        fork to the one after it, as logging does, and a thread that ours wait for may need them:
-        an import that gets a logger would not come to its end. And filelock 4 lets no second thread
-        fork between its own two hooks (on Python 3.12 and later, `os.fork` raises RuntimeError).
+        Of the hooks before a fork, Python calls the one registered last first. logging holds its
+        lock from its hook before the fork to its hook after it. A thread that a fork waits for may
+        need that lock: an import that gets a logger could not end. And filelock 4 lets no second
+        thread fork between its two hooks (on Python 3.12 and later `os.fork` raises RuntimeError).
         """
         self._registered += 1
         hooks = [
@@ -152,7 +132,7 @@ class Forks:
             os.register_at_fork(before=hooks[0], after_in_parent=hooks[1], after_in_child=hooks[2])
 
     def _before(self, registered: int) -> None:
-        # A registration cannot be taken back: only the last one counts.
+        # Python cannot unregister a hook: only the last registration counts.
         if registered == self._registered:
             self._hooks[0]()
             self._gate.acquire(timeout=_PATIENCE)
@@ -160,7 +140,7 @@ class Forks:
 
     def _in_parent(self, registered: int) -> None:
         if registered == self._registered:
-            # It is not this thread's where another fork took longer than the patience.
+            # This thread does not hold it if another fork took longer than the patience.
             with contextlib.suppress(RuntimeError):
                 self._gate.release()
             self._hooks[1]()
@@ -176,7 +156,7 @@ def _exists(thread: int) -> bool:
 
 
 def _is_running(thread: int) -> bool:
-    """Whether a thread runs, or waits for a CPU or a disk; where no system tells, it does not."""
+    """Whether a thread runs, or waits for a CPU or a disk; False if the system does not tell."""
     try:
         with open(f"{_TASKS}/{thread}/stat", "rb") as file:  # noqa: PTH123 - as above
             return file.read().rpartition(b") ")[2][:1] in _RUNNING

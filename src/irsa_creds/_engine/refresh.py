@@ -1,10 +1,10 @@
-"""One refresh: many wait for its outcome, and it belongs to none of them."""
+"""One refresh: many callers wait for its outcome, and it belongs to none of them."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from irsa_creds._engine import policy
 from irsa_creds._errors import Failure
@@ -12,25 +12,50 @@ from irsa_creds._errors import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine.policy import Snapshot
+    from irsa_creds._engine.snapshot import Snapshot
 
     Outcome = Snapshot | Failure
+
+    class Fetcher(Protocol):
+        """Gets the outcome of a refresh: new credentials of one identity, or a failure."""
+
+        role_arn: str
+        is_chained: bool
+
+        @property
+        def calls(self) -> int: ...
+        def fetch(self, refresh: Refresh, current: Snapshot, /) -> Outcome: ...
+        def token_changed(self) -> bool: ...
+        def deliver(self) -> None: ...
+        def reset_after_fork(self) -> None: ...
+
+    class SharedCache(Protocol):
+        """Looks into the shared cache before it calls the fetcher."""
+
+        directory: str | None
+
+        @property
+        def works(self) -> bool: ...
+        def fetch(self, refresh: Refresh, current: Snapshot, /) -> Outcome: ...
+        def revoke(self, access_key_id: str) -> None: ...
+        def purge(self) -> None: ...
+
 
 __all__ = ["Refresh"]
 
 
 class Refresh:
-    """One attempt, or a few, to get new credentials, and the events that belong to it.
+    """One or several attempts to get new credentials, with their events.
 
     It is queued until a thread claims it. Its deadline counts from then.
 
     Args:
-        blocking: whether a process without valid credentials needs it.
+        blocking: whether callers without valid credentials wait for it.
         created_at: the instant of now.
         seconds: how long it may take.
         attempts: how often it calls STS at most.
-        min_ttl: seconds that the caller needs: shared credentials with less are no help.
-        cached: the cached failure that a new token would end: the token is looked at first.
+        min_ttl: seconds that the caller needs: credentials of the shared cache need as many left.
+        cached: the cached failure. The refresh calls STS only if the token has changed.
     """
 
     __slots__ = (
@@ -39,7 +64,7 @@ class Refresh:
         "started_at", "thread_id",
     )  # fmt: skip
 
-    # No data class: making one takes three times as long, and every cold start pays for it.
+    # A data class takes three times as long to create, which every cold start would pay for.
     def __init__(
         self,
         *,
@@ -57,36 +82,49 @@ class Refresh:
         self.cached: Failure | None = cached
         self.started_at: float = created_at
         self.deadline: float = float("inf")
-        #: Whether it must not wait for another thread, which may wait for this one's.
+        #: Whether it must not wait for another thread, since that may wait for the caller's thread.
         self.alone: bool = False
-        #: Whether its caller has less time than a refresh has: its failure says nothing to others.
+        #: Whether its caller's deadline shortened it: its failure does not concern other callers.
         self.cut: bool = False
-        #: The thread that runs it, from the moment that it does.
+        #: The thread that runs it; None before.
         self.thread_id: int | None = None
         #: Credentials or a failure, never an exception; None while callers wait.
         self.outcome: Outcome | None = None
         #: The fingerprint of the token that was sent last.
         self.sent: str = ""
-        #: Whether its thread has come to its end; not `Thread.is_alive`, which is wrong for ever
-        #: after an exception of a signal handler hit `Thread.start` (Python 3.11).
+        #: Whether no thread runs it any more. `Thread.is_alive` does not tell: it is wrong for ever
+        #: after an exception of a signal handler interrupted `Thread.start` (Python 3.11).
         self.ended: bool = False
         #: Name and arguments of each event, for subscribers once the callers are released.
         self.events: list[tuple[str, tuple[Any, ...]]] = []
         self.failed_attempts: int = 0
-        # Taken and never waited for: a plain lock is the one atomic flag there is.
+        # No thread ever waits for this lock: Python has no other atomic flag.
         self._claimed = threading.Lock()
         self._wakers: deque[Callable[[], object]] = deque()
 
-    # -- who runs it -----------------------------------------------------------------------------
+    # -- the thread that runs it -----------------------------------------------------------------
 
     def claim(self, now: float) -> bool:
-        """Return whether this thread may run it, or start the thread that does."""
+        """Return whether this thread may run it; no other one may then."""
         if self.is_claimed:
             return False
-        # Before the lock is taken: an exception of a signal handler must leave no refresh behind
-        # that is claimed and has no deadline.
+        # Before the lock is taken: an exception of a signal handler must not leave a refresh that
+        # is claimed and has no deadline.
         self.started_at, self.deadline = now, now + self.seconds
         return self._claimed.acquire(blocking=False)
+
+    def run_once(self, now: float, run: Callable[[], object]) -> bool:
+        """Call `run` unless another thread has claimed this refresh; return whether it did."""
+        claimed = False
+        try:
+            claimed = self.claim(now)
+            if claimed:
+                run()
+        finally:
+            if claimed:
+                # Also if an exception of a signal handler interrupted it.
+                self.ended = True
+        return claimed
 
     @property
     def is_claimed(self) -> bool:
@@ -95,30 +133,30 @@ class Refresh:
 
     @property
     def is_run_here(self) -> bool:
-        """Whether this very thread runs it: it could wait for ever."""
+        """Whether the current thread runs it, and so must not wait for it."""
         return self.thread_id == threading.get_ident() and not self.ended
 
     def serve_callers(self, attempts: int) -> None:
-        """Give a queued background refresh the time and the attempts of one that callers need."""
+        """Give a queued background refresh the time and the attempts of a blocking one."""
         if not self.is_claimed and not self.blocking:
             self.blocking, self.seconds, self.attempts = True, policy.BLOCKING_SECONDS, attempts
 
     def cut_at(self, deadline: float) -> None:
-        """End it at a caller's own deadline, on whose thread it runs."""
+        """End it at the deadline of the caller on whose thread it runs."""
         self.cut = deadline < self.deadline
         self.deadline = min(self.deadline, deadline)
 
     def was_cut(self, now: float) -> bool:
-        """Whether it ended because its caller had no more time."""
+        """Whether it ended because its caller's deadline was over."""
         return self.cut and now >= self.deadline
 
     @property
     def overdue_at(self) -> float:
-        """The instant from which it hangs."""
+        """The instant from which it counts as hanging."""
         return self.deadline + policy.OVERDUE_GRACE
 
     def overdue(self) -> Failure:
-        """Return the failure of not having ended in time."""
+        """Return the failure of a refresh that did not end in time."""
         seconds = max(0.0, self.deadline - self.started_at)
         return Failure(
             kind="timeout",
@@ -127,13 +165,11 @@ class Refresh:
             advice="Check for a DNS server, proxy or token callable that does not respond.",
         )
 
-    # -- events ----------------------------------------------------------------------------------
-
     def note(self, name: str, *arguments: Any) -> None:
         """Keep an event for the subscribers."""
         self.events.append((name, arguments))
 
-    # -- who waits for it --------------------------------------------------------------------------
+    # -- the callers that wait for it --------------------------------------------------------------
 
     @property
     def is_done(self) -> bool:
@@ -141,13 +177,13 @@ class Refresh:
         return self.outcome is not None
 
     def when_done(self, wake: Callable[[], object]) -> None:
-        """Call `wake` once when there is an outcome; at once where there is one."""
+        """Call `wake` once, as soon as there is an outcome."""
         self._wakers.append(wake)
         if self.is_done:
             self._wake()
 
     def settle(self, outcome: Outcome) -> None:
-        """Release all callers; a refresh that was overdue has released its own already."""
+        """Release all callers; the first outcome counts."""
         if not self.is_done:
             self.outcome = outcome
         self._wake()
@@ -157,6 +193,6 @@ class Refresh:
             try:
                 wake = self._wakers.popleft()
             except IndexError:
-                # Another thread woke the last one.
+                # Another thread called the last one.
                 return
             wake()

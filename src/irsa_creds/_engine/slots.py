@@ -1,4 +1,4 @@
-"""Slots: how many refreshes run at once, first come first served."""
+"""Slots limit how many refreshes run at once. Queued ones start in the order they came."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
 
-    class Refreshing(Protocol):
-        """Whose refresh it is."""
+    class RefreshRunner(Protocol):
+        """The part of an engine that slots use."""
 
         def run(self, refresh: Refresh) -> None: ...
         def deliver(self) -> None: ...
@@ -31,21 +31,21 @@ _MOST_WAITED_FOR = 64
 _START_PATIENCE = 1.0
 
 
-# A read in a signal handler or a finalizer must not come back here in the middle.
+# By this a read in a signal handler or a finalizer notices that it interrupted a method here.
 _on_slow_path = holding(lambda _: HERE.slow_path)
 
 
 class _Group:
-    """The refreshes of one kind: queued ones in the order they came, and started ones."""
+    """The background refreshes, or the ones that callers wait for."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.queued: dict[Refresh, Refreshing] = {}
+        self.queued: dict[Refresh, RefreshRunner] = {}
         #: Each with the instant at which its thread was started.
         self.started: dict[Refresh, float] = {}
 
     def drop_lost(self, now: float) -> None:
-        """Free the slots of refreshes that ended or hang, and of starts that were interrupted."""
+        """Free the slots of refreshes that ended or hang, and of threads that never began."""
         self.started = {
             refresh: at
             for refresh, at in self.started.items()
@@ -54,10 +54,7 @@ class _Group:
 
 
 class Slots:
-    """Gives each refresh a thread while slots are free: some for the background, more for callers.
-
-    No engine's lock is held when these methods are called: they start threads.
-    """
+    """Start queued refreshes while slots are free, each on a thread; hold no engine lock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -65,21 +62,15 @@ class Slots:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Forget all: in a child none of these threads exists."""
+        """Drop all refreshes: their threads do not exist in the child."""
         self._lock = threading.RLock()
         self._waited_for = _Group(_MOST_WAITED_FOR)
         self._background = _Group(self.most_in_background)
 
     @_on_slow_path
     @locked
-    def put(self, refresh: Refresh, engine: Refreshing, *, waited_for: bool) -> None:
-        """Queue a refresh; one that is queued for the background may be queued for callers too.
-
-        Args:
-            refresh: runs once, however often it is queued.
-            engine: runs it.
-            waited_for: whether a caller waits for it.
-        """
+    def put(self, refresh: Refresh, engine: RefreshRunner, *, waited_for: bool) -> None:
+        """Queue a refresh, for a background slot or for a caller's; it runs once all the same."""
         self._background.most = self.most_in_background
         group = self._waited_for if waited_for else self._background
         if refresh not in group.started:
@@ -88,7 +79,7 @@ class Slots:
     @_on_slow_path
     @locked
     def holds(self, refresh: Refresh) -> bool:
-        """Whether a refresh is queued, or its thread is just starting."""
+        """Whether a refresh is queued or started."""
         groups = (self._waited_for, self._background)
         for group in groups:
             group.drop_lost(self._clock.now())
@@ -96,7 +87,7 @@ class Slots:
 
     @_on_slow_path
     def pump(self) -> bool:
-        """Start queued refreshes while slots are free; return False where no thread can start."""
+        """Start queued refreshes while slots are free; return False if no thread can start."""
         for group in (self._waited_for, self._background):
             while (taken := self._take(group)) is not None:
                 if not self._start(group, *taken):
@@ -106,7 +97,7 @@ class Slots:
     @_on_slow_path
     @locked
     def next_free_at(self) -> float:
-        """Return the instant at which a refresh that hangs frees a slot for a queued one."""
+        """Return the instant at which a hanging refresh loses its slot to a queued one."""
         ends = [
             _ends_at(refresh, at)
             for group in (self._waited_for, self._background)
@@ -116,13 +107,13 @@ class Slots:
         return min(ends, default=float("inf"))
 
     @locked
-    def _take(self, group: _Group) -> tuple[Refresh, Refreshing] | None:
-        """Give a slot to the first in the queue; None where there is none or no slot."""
+    def _take(self, group: _Group) -> tuple[Refresh, RefreshRunner] | None:
+        """Give a slot to the first in the queue; None: the queue is empty, or no slot is free."""
         now = self._clock.now()
         group.drop_lost(now)
         if len(group.started) >= group.most:
             return None
-        # A caller runs a refresh itself where no thread could start.
+        # A caller runs a refresh itself when no thread can start.
         while group.queued and (first := next(iter(group.queued))).is_claimed:
             del group.queued[first]
         for refresh, engine in group.queued.items():
@@ -131,8 +122,8 @@ class Slots:
                 return refresh, engine
         return None
 
-    def _start(self, group: _Group, refresh: Refresh, engine: Refreshing) -> bool:
-        """Start the thread of a refresh, which stays in the queue where none can start."""
+    def _start(self, group: _Group, refresh: Refresh, engine: RefreshRunner) -> bool:
+        """Start the thread of a refresh; the refresh stays queued if none can start."""
         started = False
         try:
             work = functools.partial(self._work, refresh, engine)
@@ -145,35 +136,28 @@ class Slots:
     def _settle(self, group: _Group, refresh: Refresh, *, started: bool) -> None:
         (group.queued if started else group.started).pop(refresh, None)
 
-    def _work(self, refresh: Refresh, engine: Refreshing) -> None:
-        """Be the thread of a refresh."""
+    def _work(self, refresh: Refresh, engine: RefreshRunner) -> None:
+        """Run a refresh on its thread."""
+        run = functools.partial(engine.run, refresh)
         try:
-            FORKS.enter()
             try:
-                # Another thread may have claimed it: a caller where no thread could start, say.
-                if not refresh.claim(self._clock.now()):
-                    return
-                try:
-                    engine.run(refresh)
-                finally:
-                    refresh.ended = True
+                ran = FORKS.during(lambda: refresh.run_once(self._clock.now(), run))
             finally:
-                FORKS.leave()
-                # Before a log handler or a subscriber can take its time.
+                # The next one does not wait for slow log handlers and subscribers of this one.
                 self.pump()
-            engine.deliver()
+            if ran:
+                engine.deliver()
         finally:
             FORKS.end()
 
 
 def _ends_at(refresh: Refresh, started_at: float) -> float:
-    """Return the instant at which a refresh loses its slot."""
     return refresh.overdue_at if refresh.is_claimed else started_at + _START_PATIENCE
 
 
 def start(thread: threading.Thread) -> bool:
-    """Start a thread; return False where none can start."""
-    # Before Python 3.12 `Thread.start` waits for ever at the interpreter's end.
+    """Start a thread; return False if none can start."""
+    # While the interpreter ends, `Thread.start` waits for ever before Python 3.12.
     if sys.is_finalizing():
         return False
     try:
@@ -182,6 +166,6 @@ def start(thread: threading.Thread) -> bool:
         # The limit of threads.
         return False
     except KeyError as error:
-        # Python 3.11 raises it in place of the exception of a signal handler that hit the start.
+        # Python 3.11 raises it instead of the exception of a signal handler that interrupts this.
         raise error.__context__ or error from None
     return True

@@ -1,13 +1,12 @@
-"""What an engine says of itself; loaded when somebody asks."""
+"""The status of an engine; loaded when a program calls `status()`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from irsa_creds._engine import policy
 from irsa_creds._engine.events import Status
-from irsa_creds._engine.policy import NEVER, Snapshot, State
+from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
 
 if TYPE_CHECKING:
     from irsa_creds._engine.backoff import Backoff
@@ -23,19 +22,19 @@ _NAMES: dict[State, Literal["fresh", "stale", "expired"]] = {
 
 
 def status_of(
-    snapshot: Snapshot, outage: Backoff, clock: Clock, *, flights: int, sts_calls: int
+    snapshot: Snapshot, backoff: Backoff, clock: Clock, *, refreshes: int, sts_calls: int
 ) -> Status:
-    """Return the status of an engine that has these, under the engine's lock."""
+    """Return the status of the engine that has these; hold its lock."""
     now = clock.now()
     left = snapshot.left(now)
-    at = max(snapshot.refresh_at, outage.not_before) if left > 0 else outage.record_until
+    at = max(snapshot.refresh_at, backoff.not_before) if left > 0 else backoff.cached_until
     wait = max(0.0, at - now) if at > NEVER else 0.0
     return Status(
-        state="empty" if snapshot.empty else _NAMES[policy.state(snapshot, now, clock.wall())],
+        state="empty" if snapshot.empty else _NAMES[state(snapshot, now, clock.wall())],
         seconds_left=max(0.0, left),
         next_refresh_in=wait if left > 0 or wait else None,
         last_success_at=None if snapshot.empty else datetime.fromtimestamp(snapshot.wall_at, UTC),
-        last_failure=outage.last_failure,
-        flights=flights,
+        last_failure=backoff.last_failure,
+        flights=refreshes,
         sts_calls=sts_calls,
     )

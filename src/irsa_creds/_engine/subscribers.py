@@ -1,4 +1,4 @@
-"""The way of events to subscribers: in order, one at a time, and never in a caller's way."""
+"""Delivery of events to subscribers: in order, one at a time, after callers are released."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = ["Subscribers", "subscribe_everywhere"]
 
 _log = logging.getLogger("irsa_creds")
 
-# Subscribers to the events of every provider of the process, of those made later too.
+# Subscribers to the events of all providers of the process, present and future.
 _EVERYWHERE: list[Callable[[Event], object]] = []
 
 
 def subscribe_everywhere(callback: Callable[[Event], object]) -> Callable[[], None]:
-    """Add `callback` to the subscribers of all providers; return what removes it again."""
+    """Add `callback` to the subscribers of all providers; return a function that removes it."""
     return _added(_EVERYWHERE, callback)
 
 
 def _added(
     callbacks: list[Callable[[Event], object]], callback: Callable[[Event], object]
 ) -> Callable[[], None]:
-    import inspect  # noqa: PLC0415 - a program without subscribers does not pay for it
+    import inspect  # noqa: PLC0415 - only programs with subscribers pay for it
 
-    # Their classes are a tenth of what a cold start takes. They are loaded here, since a refresh
-    # imports nothing: a fork may come at any moment.
+    # To define the event classes takes a tenth of a cold start. They are loaded here because a
+    # refresh imports nothing: a fork may come at any moment.
     import irsa_creds._engine.events  # noqa: F401, PLC0415
 
     if not callable(callback) or inspect.iscoroutinefunction(callback):
@@ -49,7 +49,7 @@ def _added(
 
 
 class Subscribers:
-    """One provider's subscribers, and the events that they are still to be told."""
+    """One provider's subscribers, and the events that are to be delivered to them."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[[Event], object]] = []
@@ -57,7 +57,7 @@ class Subscribers:
         self._delivering = threading.Lock()
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
-        """Add `callback`; return what removes it again."""
+        """Add `callback`; return a function that removes it."""
         return _added(self._callbacks, callback)
 
     def put(self, events: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
@@ -66,39 +66,35 @@ class Subscribers:
             self._queue.extend(events)
 
     def deliver(self) -> None:
-        """Call the subscribers; where a slow one is still being called, its thread goes on."""
-        # Again where events came while another thread was just letting go.
-        while self._queue and try_hold(self._delivering, self._tell_all):
+        """Call the subscribers with each event, unless another thread is doing that already."""
+        # Events may come while another thread is just ending its delivery.
+        while self._queue and try_hold(self._delivering, self._deliver_queued):
             pass
 
-    def _tell_all(self) -> None:
-        while self._queue:
-            self._tell(*self._queue.popleft())
-
-    def _tell(self, name: str, arguments: tuple[Any, ...]) -> None:
+    def _deliver_queued(self) -> None:
         from irsa_creds._engine import events  # noqa: PLC0415 - loaded by `subscribe`
 
-        event = getattr(events, name)(*arguments)
-        for callback in [*self._callbacks, *_EVERYWHERE]:
-            complaint = _complaint(callback, event)
-            if complaint:
-                _log.warning(
-                    "A subscriber to irsa_creds raised %s; it stays subscribed.", complaint
-                )
+        while self._queue:
+            name, arguments = self._queue.popleft()
+            event = getattr(events, name)(*arguments)
+            for callback in [*self._callbacks, *_EVERYWHERE]:
+                text = _call(callback, event)
+                if text:
+                    _log.warning("A subscriber to irsa_creds raised %s; it stays subscribed.", text)
 
     def reset_after_fork(self) -> None:
-        """Forget a delivery that only the parent's thread would have ended."""
+        """Drop the deliveries of the parent's threads, which do not exist in the child."""
         self._delivering = threading.Lock()
         self._queue.clear()
 
 
-def _complaint(callback: Callable[[Event], object], event: Event) -> str:
-    """Call `callback`; return what it raised, without its traceback: that is not ours to log."""
+def _call(callback: Callable[[Event], object], event: Event) -> str:
+    """Call `callback`; return its exception as text, since a traceback may show secrets."""
     try:
         callback(event)
     except KeyboardInterrupt:
         raise
-    # SystemExit and the cancellations of other frameworks too: they would end the refresh's thread.
+    # Also SystemExit and the cancellations of other frameworks: they would end the thread.
     except BaseException as error:  # noqa: BLE001
         return f"{type(error).__name__}: {safe_str(error)}"
     return ""

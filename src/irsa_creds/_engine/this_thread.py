@@ -1,15 +1,20 @@
-"""What the current thread is in the middle of.
+"""What the current thread is doing, and what it has to log.
 
-A signal handler, a finalizer or a log handler may read credentials anywhere, also in the middle of
-a read of its own thread.
+A signal handler, a finalizer or a log handler may read credentials at any time, also while its
+thread is in the middle of another read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from typing import TYPE_CHECKING
 
-__all__ = ["HERE", "Line", "log", "logging_is_held_here"]
+if TYPE_CHECKING:
+    from collections import deque
+
+__all__ = ["HERE", "Line", "log", "log_all", "logging_is_held_here"]
 
 _log = logging.getLogger("irsa_creds")
 #: Level, text and values of one line of the log.
@@ -17,28 +22,28 @@ Line = tuple[int, str, *tuple[object, ...]]
 
 
 class _Here(threading.local):
-    """One thread's own.
+    """The state of one thread.
 
     Attributes:
-        slow_path: held while the thread decides about a refresh, starts one or runs one. A lock,
-            since `hold` takes it and gives it back whatever a signal handler raises.
+        slow_path: held while the thread decides about a refresh, starts one or runs one. It is a
+            lock because `hold` releases it after any exception of a signal handler.
         section: the lock of the engine that the thread changed last.
-        lines: what the refresh that the thread runs is to log; None: it runs none.
+        lines: gets what the refresh on this thread is to log; None: there is no refresh.
     """
 
     def __init__(self) -> None:
         self.slow_path = threading.RLock()
         self.section = self.slow_path
-        self.lines: list[Line] | None = None
+        self.lines: deque[Line] | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a read here is inside another one, or inside a change of an engine."""
+        """Whether a read on this thread is inside another one, or inside a change of an engine."""
         return _is_owned(self.slow_path) or _is_owned(self.section)
 
     @property
     def is_in_section(self) -> bool:
-        """Whether it is in the middle of a change of an engine."""
+        """Whether this thread is in the middle of a change of an engine."""
         return self.section is not self.slow_path and _is_owned(self.section)
 
 
@@ -46,9 +51,9 @@ HERE = _Here()
 
 
 def log(level: int, text: str, *values: object) -> None:
-    """Log a line: in a refresh, once its callers are released.
+    """Log a line; inside a refresh, only after its callers are released.
 
-    A log handler may wait for the very credentials that the refresh is to bring.
+    A log handler may wait for the credentials that this refresh gets.
     """
     if HERE.lines is None or not HERE.is_busy:
         _log.log(level, text, *values)
@@ -56,11 +61,21 @@ def log(level: int, text: str, *values: object) -> None:
         HERE.lines.append((level, text, *values))
 
 
+def log_all(lines: deque[Line]) -> None:
+    """Log these lines; hold no lock, since a log handler may read credentials."""
+    # Two threads may do this at once: each line is logged by one of them.
+    with contextlib.suppress(IndexError):
+        while True:
+            level, text, *values = lines.popleft()
+            # The text of a failure is made only here: a refresh that succeeds needs none.
+            _log.log(level, text, *(each() if callable(each) else each for each in values))
+
+
 def logging_is_held_here() -> bool:
     """Whether this thread is in a log handler, or configures `logging`.
 
-    Another thread that logs then waits for this one, so a refresh whose token callable logs could
-    not come to its end there. logging's lock and its list of handlers have no public names.
+    Another thread that logs waits for this one then. So a refresh on another thread could not end
+    if its token callable logs. logging's lock and its list of handlers have no public names.
     """
     handlers = [each() for each in getattr(logging, "_handlerList", [])]
     locks = [getattr(logging, "_lock", None), *(getattr(each, "lock", None) for each in handlers)]

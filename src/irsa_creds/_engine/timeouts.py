@@ -1,4 +1,4 @@
-"""The errors where no refresh can help."""
+"""The errors of callers that no refresh can serve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["earlier_ones_hang", "interrupted", "no_thread", "own_refresh", "too_
 
 
 def earlier_ones_hang() -> RefreshTimeout:
-    """So many refreshes hang that no further one is started."""
+    """Return the error if too many refreshes hang to start one more."""
     return RefreshTimeout(
         "No further refresh was started: earlier refreshes still hang. "
         "Check for a DNS server, proxy or token callable that does not respond."
@@ -16,7 +16,7 @@ def earlier_ones_hang() -> RefreshTimeout:
 
 
 def interrupted(role_arn: str) -> RefreshTimeout:
-    """A handler or finalizer interrupted a change of an engine, and must not wait inside it."""
+    """Return the error of a signal handler or finalizer that interrupted a change of an engine."""
     return RefreshTimeout(
         "A signal handler or finalizer read credentials while irsa-creds changed them. "
         f"Set a flag in the handler and read the credentials for {role_arn} outside of it."
@@ -24,7 +24,7 @@ def interrupted(role_arn: str) -> RefreshTimeout:
 
 
 def no_thread() -> RefreshTimeout:
-    """No thread can start, and a task cannot run the refresh itself."""
+    """Return the error of a task that could only wait for a thread, and none can start."""
     return RefreshTimeout(
         "No thread could be started for the refresh, and a task must not block its event loop. "
         "The thread limit is reached, or the interpreter is shutting down. Raise the pod's "
@@ -33,7 +33,7 @@ def no_thread() -> RefreshTimeout:
 
 
 def own_refresh(role_arn: str) -> RefreshTimeout:
-    """The refresh itself would wait for its own end."""
+    """Return the error of a read that the refresh itself causes, and that would wait for it."""
     return RefreshTimeout(
         "A refresh read the credentials that it refreshes: in a token callable or a log handler. "
         f"Use other credentials there than those of {role_arn}."
@@ -41,7 +41,7 @@ def own_refresh(role_arn: str) -> RefreshTimeout:
 
 
 def too_short(left: float, min_ttl: float) -> RefreshTimeout:
-    """The credentials do not last as long as a caller wants."""
+    """Return the error if `min_ttl` is more than STS gives."""
     return RefreshTimeout(
         f"The credentials are valid for {left:.0f} s, and min_ttl is {min_ttl:g}. "
         "Use a smaller min_ttl or a longer duration_seconds."

@@ -8,7 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._engine import timeouts
-from irsa_creds._engine.policy import WAITER_SECONDS, Snapshot
+from irsa_creds._engine.policy import WAITER_SECONDS
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE, logging_is_held_here
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._locks import hold
@@ -23,7 +24,7 @@ __all__ = ["aacquire", "acquire", "join"]
 
 # Seconds after which a caller looks again at a refresh that no thread has claimed yet.
 _QUEUED_PATIENCE = 1.0
-# An exception of a signal handler may hit the thread that is about to wake this caller.
+# And at any other: an exception of a signal handler may interrupt the thread that is to wake it.
 _LOOK_AGAIN = 5.0
 
 
@@ -35,28 +36,28 @@ def acquire(
     here: bool = False,
     alone: bool | None = None,
 ) -> Snapshot:
-    """Return a snapshot that may be used, waiting as a thread does.
+    """Return valid credentials; without any, block this thread until a refresh ends.
 
     Args:
         engine: the identity.
         min_ttl: seconds that must be left to the end of use.
         timeout: seconds to wait.
-        here: whether this thread is the refresh's of a target role: the source role's runs on it
-            too, since a second slot for each target could use up all of them.
-        alone: whether it must not wait for another thread; None: it is looked at.
+        here: whether this thread runs the refresh of a target role. The source role's refresh runs
+            on it too, since a second slot for each target could use up all slots.
+        alone: whether it must not wait for another thread; None: if it is inside another read.
     """
     deadline = engine.now() + timeout
     if alone is None:
         alone = HERE.is_busy
     while True:
-        found, stays_here = hold(HERE.slow_path, _look, engine, min_ttl, alone=alone, here=here)
+        found, run_here = hold(HERE.slow_path, _look, engine, min_ttl, alone=alone, here=here)
         if isinstance(found, Snapshot):
             return found
         if found is None:
             alone = True
             continue
-        runs_here = stays_here and _run_here(engine, found, deadline, alone=alone)
-        if runs_here:
+        ran_here = run_here and _run_here(engine, found, deadline, alone=alone)
+        if ran_here:
             if not here:
                 engine.deliver()
         elif alone:
@@ -64,46 +65,38 @@ def acquire(
             continue
         else:
             _wait(found, _patience(engine, found, deadline, timeout))
-        _raise_failure(found, cut=runs_here)
+        _raise_failure(found, cut=ran_here)
 
 
 def _look(
     engine: Engine, min_ttl: float, *, alone: bool, here: bool
 ) -> tuple[Snapshot | Refresh | None, bool]:
-    """Return what to use or to wait for, and whether this thread is to run it.
-
-    None: look again, and wait for no other thread.
-    """
+    """Return credentials or a refresh, and whether to run that here; None: look again alone."""
     found = engine.get_or_join(min_ttl, alone=alone)
     if isinstance(found, Snapshot):
         return found, False
     if not alone and logging_is_held_here():
         return None, False
-    # Where no thread can start, a thread runs the refresh itself.
+    # If no thread can start, this one runs the refresh.
     return found, alone or here or not engine.start(found)
 
 
 def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
-    """See a source role's refresh to its end, on the thread of a target's."""
+    """Run a source role's refresh on the thread of a target's, or wait until it ends."""
     if not _run_here(engine, refresh, deadline, alone=alone) and not alone:
         _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
 
 
 def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> bool:
-    """Run a refresh on this thread; return False where another thread has claimed it."""
-    claimed = False
-    try:
-        claimed = refresh.claim(engine.now())
-        if claimed:
-            refresh.alone = alone
-            # Nothing else ends it when the caller's time is over.
-            refresh.cut_at(deadline)
-            engine.run(refresh)
-    finally:
-        if claimed:
-            # Also where an exception of a signal handler came before its end.
-            refresh.ended = True
-    return claimed
+    """Run a refresh on this thread; return False if another thread has claimed it."""
+
+    def run() -> None:
+        refresh.alone = alone
+        # The caller cannot stop waiting for its own thread, so the refresh must end in time.
+        refresh.cut_at(deadline)
+        engine.run(refresh)
+
+    return refresh.run_once(engine.now(), run)
 
 
 async def aacquire(
@@ -111,7 +104,7 @@ async def aacquire(
     min_ttl: float = 0.0,
     timeout: float = WAITER_SECONDS,  # noqa: ASYNC109 - asyncio and trio have one each
 ) -> Snapshot:
-    """Return a snapshot that may be used, waiting as a task does."""
+    """Return valid credentials; without any, suspend this task until a refresh ends."""
     deadline = engine.now() + timeout
     while True:
         found = hold(HERE.slow_path, _get_or_start, engine, min_ttl)
@@ -129,7 +122,7 @@ def _get_or_start(engine: Engine, min_ttl: float) -> Snapshot | Refresh:
 
 
 def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float) -> float:
-    """Return the seconds to wait for `refresh`, before it is overdue or the caller is."""
+    """Return the seconds to wait for `refresh`: until its deadline, or until the caller's own."""
     now = engine.now()
     if now >= deadline:
         raise _out_of_time(engine, timeout)
@@ -151,30 +144,29 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
 
 
 def _raise_failure(refresh: Refresh, *, cut: bool = False) -> None:
-    """Raise what a caller gets from `refresh`; return where it is to look again.
+    """Raise the failure of `refresh`, unless the caller is to look again.
 
     Args:
-        refresh: what was waited for.
-        cut: whether a refresh that was cut short counts: for the caller that ran it, it does.
+        refresh: the one that the caller waited for.
+        cut: whether a refresh that was cut short counts. For the caller that ran it, it does.
     """
     outcome = refresh.outcome
-    # A background refresh that failed says nothing to a caller that found nothing valid: a blocking
-    # one starts at once.
+    # After a failed background refresh a caller without valid credentials starts a blocking one.
     if isinstance(outcome, Failure) and refresh.blocking and (cut or not refresh.cut):
         raise outcome.error()
 
 
 def _wait(refresh: Refresh, seconds: float) -> None:
     """Block this thread until `refresh` has an outcome or `seconds` are over."""
-    # Not an event or a future: an exception of a signal handler could leave their locks taken, and
-    # the refresh would hang when it releases its callers.
+    # An exception of a signal handler could leave the lock of an event or a future taken, and the
+    # refresh would hang when it releases its callers.
     gate = threading.Lock()
     gate.acquire()
     refresh.when_done(gate.release)
     with contextlib.suppress(RuntimeError):
         gate.acquire(timeout=seconds)
         return
-    # Python 3.13 and later let no thread wait for another one at the interpreter's end.
+    # While the interpreter ends, no thread may wait for another one (Python 3.13 and later).
     raise timeouts.no_thread()
 
 
@@ -190,8 +182,8 @@ async def _wait_async(refresh: Refresh, seconds: float) -> None:
 def _trio_token() -> Any:
     """Return the token of the trio run that drives this task; None if an asyncio loop drives it.
 
-    One thread may have both: a trio run is the guest of an asyncio loop, or was started inside a
-    task of one, or the other way round. Each runs a task in the task's own context, so the
+    One thread may have both: a trio run may be the guest of an asyncio loop, or may have started
+    inside a task of one, or the other way round. Each runs a task in the task's own context, so the
     innermost of them is trio exactly if the current context is that of trio's task.
     """
     # RuntimeError: no trio task runs on this thread. AttributeError: trio is not imported, or
@@ -210,8 +202,7 @@ def _trio_token() -> Any:
 
 
 async def _wait_asyncio(refresh: Refresh, seconds: float) -> None:
-    # A third of what importing this package would cost; a program that runs a loop has paid for it.
-    import asyncio  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415 - it would be a third of this package's import; a loop has it
 
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
@@ -230,11 +221,11 @@ async def _wait_trio(token: Any, refresh: Refresh, seconds: float) -> None:
         await done.wait()
 
 
-def _when_done(refresh: Refresh, tell: Callable[[], object]) -> None:
-    def told() -> None:
-        # A loop that was closed meanwhile raises RuntimeError (trio's RunFinishedError is one):
-        # nothing waits there any more, and the others must be told all the same.
+def _when_done(refresh: Refresh, wake: Callable[[], object]) -> None:
+    def wake_if_open() -> None:
+        # A loop that was closed meanwhile raises RuntimeError (trio's RunFinishedError is one).
+        # Nothing waits there any more, and the other callers must be woken all the same.
         with contextlib.suppress(RuntimeError):
-            tell()
+            wake()
 
-    refresh.when_done(told)
+    refresh.when_done(wake_if_open)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from irsa_creds._engine import policy
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
-    from irsa_creds._engine.policy import Snapshot
     from irsa_creds._engine.refresh import Refresh
+    from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._exchange.fetcher import Asking
     from irsa_creds._identity.token import Token
 
@@ -59,7 +59,9 @@ class SourceRole:
         else:
             return SigningCredentials(found.credentials)
         # Its own refresh has tried often enough, and says when there is another.
-        return failure._replace(attempts=1, again_in=engine.record_left() or failure.again_in)
+        return failure._replace(
+            attempts=1, again_in=engine.cached_failure_left() or failure.again_in
+        )
 
     def read(self) -> Token:
         """Return the token with which the chain begins.

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import log
 from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError
 from irsa_creds._exchange.response import claims_fields
@@ -130,7 +130,7 @@ class StsFetcher:
             credentials.expiration,
             answer.date,
             wall_at,
-            asked=answer.duration,
+            requested=answer.duration,
             ceiling=self._ceiling,
         )
         # Nothing is valid: at the first start, but in all pods that an outage has left without as

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
-from irsa_creds._engine.policy import Snapshot
+from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
@@ -49,7 +49,7 @@ class SharedFailure(NamedTuple):
         if blocking:
             # If only background refreshes failed, callers do not wait.
             count = self.blocking_in_a_row
-            seconds = policy.record_seconds(self.failure, count, _highest) if count else 0.0
+            seconds = policy.cached_failure_seconds(self.failure, count, _highest) if count else 0.0
             until = min(until, self.failed_at + seconds)
         if now >= until:
             return None
@@ -100,7 +100,7 @@ class Entry(NamedTuple):
         # The larger age counts: neither a wall clock that was set back nor a BOOTTIME of another
         # time namespace may make credentials younger.
         age = max(now - self.sent_at, wall - self.wall_at)
-        if self.credentials is None or age < -policy.WALL_TOLERANCE:
+        if self.credentials is None or age < -WALL_TOLERANCE:
             return None
         age = max(age, 0.0)
         sent_at = now - age

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._engine.clock import Clock
-    from irsa_creds._engine.policy import Snapshot
     from irsa_creds._engine.refresh import Refresh
+    from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._exchange.fetcher import StsFetcher
     from irsa_creds._identity.config import Config
     from irsa_creds._identity.token import Token
@@ -239,7 +239,7 @@ class SharedFetcher:
         in_a_row = last.in_a_row + 1 if last else 1
         blocking = (last.blocking_in_a_row if last else 0) + refresh.blocking
         if refresh.blocking:
-            pause = policy.record_seconds(failure, blocking, policy.DRAW)
+            pause = policy.cached_failure_seconds(failure, blocking, policy.DRAW)
         else:
             pause = policy.background_pause(failure, in_a_row, current.left(now), policy.DRAW)
         return SharedFailure(failure, in_a_row, blocking, now, now + pause)

@@ -1,4 +1,4 @@
-"""Many identities whose first credentials are asked for at once.
+"""Many identities that need their first credentials at once.
 
 Args: how many.
 """
@@ -18,20 +18,20 @@ def main(count: int) -> None:
     """Read all at once while STS is silent; say how many threads that took."""
     providers = [irsa_creds.provider(session_name=f"tenant-{n}") for n in range(count)]
     keys: list[str] = []
-    readers = [
+    threads = [
         threading.Thread(target=lambda each=each: keys.append(each.get(timeout=60).access_key_id))
         for each in providers
     ]
     before = threading.active_count()
-    for each in readers:
+    for each in threads:
         each.start()
     most = 0
     ends = time.monotonic() + 3
     while time.monotonic() < ends:
-        most = max(most, threading.active_count() - before - sum(r.is_alive() for r in readers))
+        most = max(most, threading.active_count() - before - sum(r.is_alive() for r in threads))
         time.sleep(0.01)
     Path(os.environ["GO_ON"]).touch()
-    for each in readers:
+    for each in threads:
         each.join(60)
     sys.stdout.write(f"{most} {len(set(keys))}\n")
 

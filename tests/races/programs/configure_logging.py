@@ -17,14 +17,14 @@ class ShippingHandler(logging.StreamHandler):  # type: ignore[type-arg]
     def __init__(self) -> None:
         super().__init__(sys.stdout)
         try:
-            said = irsa_creds.provider().get(timeout=10).access_key_id
+            found = irsa_creds.provider().get(timeout=10).access_key_id
         except irsa_creds.IrsaError as error:
-            said = type(error).__name__
-        sys.stdout.write(f"{said}\n")
+            found = type(error).__name__
+        sys.stdout.write(f"{found}\n")
 
 
 def main(before: str) -> None:
-    """Configure logging, with a refresh in progress that needs the very lock, or with none."""
+    """Configure logging, with or without a refresh in progress that needs the same lock."""
     if before == "prefetched":
         # All that a refresh needs is imported.
         irsa_creds.provider().get()

@@ -1,4 +1,4 @@
-"""Forks the very moment after a refresh: the system may still be taking its thread apart.
+"""Forks right after a refresh: its thread may not yet be gone from the system.
 
 Each child fetches for itself, and is ended where that takes 10 s. Prints how many did not get any.
 """

@@ -1,4 +1,4 @@
-"""Forks while nothing of ours but the sleeping timer runs; warnings are errors here.
+"""Forks while the timer sleeps and no refresh runs; warnings are errors here.
 
 Prints the key, then for each child its key, its refresh in seconds and its calls to STS, and at
 last whether the parent's timer runs again after the next read.

@@ -1,4 +1,4 @@
-"""Forks while a refresh hangs; parent and child get credentials once STS answers again."""
+"""Forks while a refresh hangs; parent and child get credentials once STS responds again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def main() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.002)
     pid = os.fork()
-    who = "parent" if pid else "child"
+    name = "parent" if pid else "child"
     key = provider.get(timeout=25).access_key_id
-    sys.stdout.write(f"{who} {key} {provider.status().sts_calls}\n")
+    sys.stdout.write(f"{name} {key} {provider.status().sts_calls}\n")
     sys.stdout.flush()
     if not pid:
         os._exit(0)

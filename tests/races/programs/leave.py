@@ -1,4 +1,4 @@
-"""A process that ends while something of ours is under way.
+"""A process that ends during a refresh or beside the timer.
 
 Args: what is to be under way, or to happen, at the end.
 """

@@ -18,7 +18,7 @@ from pathlib import Path
 import irsa_creds
 
 TOKEN_FILE = os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"]
-told: list[str] = []
+results: list[str] = []
 
 
 def token() -> str:
@@ -27,7 +27,7 @@ def token() -> str:
 
 
 class ToCloudWatch(logging.Handler):
-    """Sends what it hears to AWS, with these very credentials."""
+    """Sends records to AWS with these credentials."""
 
     def __init__(self, provider: irsa_creds.Provider) -> None:
         super().__init__()
@@ -40,9 +40,9 @@ class ToCloudWatch(logging.Handler):
         self._here.busy = True
         try:
             self._provider.get(timeout=20)
-            told.append("served")
+            results.append("served")
         except irsa_creds.IrsaError as error:
-            told.append(type(error).__name__)
+            results.append(type(error).__name__)
         finally:
             self._here.busy = False
 
@@ -59,9 +59,9 @@ def main(kind: str) -> None:
     try:
         provider.get(timeout=20)
     except irsa_creds.IrsaError as error:
-        told.append(type(error).__name__)
+        results.append(type(error).__name__)
     beside.join(40)
-    sys.stdout.write(f"{time.monotonic() - started < 5} {' '.join(sorted(set(told)))}\n")
+    sys.stdout.write(f"{time.monotonic() - started < 5} {' '.join(sorted(set(results)))}\n")
 
 
 if __name__ == "__main__":

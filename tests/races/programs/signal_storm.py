@@ -1,4 +1,4 @@
-"""Signals whose handler raises while the main thread reads, as Celery's soft time limit does.
+"""A signal handler that raises while the main thread reads, as Celery's soft time limit does.
 
 Args: how many exceptions are to hit a read.
 """

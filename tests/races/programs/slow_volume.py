@@ -1,4 +1,4 @@
-"""An event loop with valid credentials, while the volume of a denied token takes seconds to answer.
+"""An event loop with valid credentials, while a read of the denied token takes seconds.
 
 Args: the instant that the token's file was written, in seconds.
 """
@@ -57,7 +57,7 @@ async def main(written_at: float) -> None:
         try:
             # On the slow path each time, as a read is that finds a refresh due.
             await provider.aget(min_ttl=1)
-        except Exception as error:  # noqa: BLE001 - it is told
+        except Exception as error:  # noqa: BLE001 - it is printed
             raised.add(type(error).__name__)
         await asyncio.sleep(0.01)
         longest = max(longest, time.monotonic() - started)
