@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_creds._errors import Failure
-from irsa_creds._exchange import advice
+from irsa_creds._exchange.classification import classify
 
 __all__ = ["LATENCY", "LIMIT", "Ledger", "Outage", "Sts"]
 
@@ -23,14 +23,14 @@ _BIN = 60.0
 
 def _failure(code: str, status: int) -> Failure:
     """Return the library's failure for an error."""
-    meaning = advice.meaning(code, "", status)
+    found = classify(code, "", status)
     return Failure(
         kind="exchange",
         code=code,
         message=f"STS returned {code}.",
-        retryable=meaning.retryable,
-        throttled=meaning.throttled,
-        attempts=meaning.attempts,
+        retryable=found.retryable,
+        throttled=found.throttled,
+        attempts=found.attempts,
         status=status,
     )
 

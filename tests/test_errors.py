@@ -132,7 +132,7 @@ def test_the_line_for_a_log_has_the_cause_the_state_and_the_identifiers() -> Non
     )
     state = "No valid credentials."
     assert failure("X").line(state, ROLE) == f"STS said X. {state} role={ROLE}"
-    assert failure("X", message="It\n  broke.").line() == "It broke (X)."
+    assert failure("X", message="It\n  broke.").line() == "X: It broke."
 
 
 def test_the_line_for_a_log_leaves_the_message_of_sts_to_its_end() -> None:
@@ -144,9 +144,12 @@ def test_the_line_for_a_log_leaves_the_message_of_sts_to_its_end() -> None:
 
 
 class Cause(NamedTuple):
-    """Facts of which only the caller makes an advice."""
+    """Facts that become an advice when a caller gets the failure."""
 
     name: str
+
+    def likely_cause(self, failure: Failure) -> str:
+        return f"{failure.code} is {self.name}."
 
     def explain(self, failure: Failure) -> Failure:
         return failure._replace(advice=f"The cause is {self.name}.", facts=None)
@@ -156,7 +159,7 @@ def test_advice_is_made_when_a_failure_is_raised_or_logged() -> None:
     record = failure("X", facts=Cause("here"))
     assert record.advice == ""
     assert "  advice:  The cause is here.\n" in record.text()
-    assert "The cause is here." in record.line()
+    assert "X is here." in record.line()
     error = record.error()
     assert error.failure == failure("X", advice="The cause is here.")
     assert pickle.loads(pickle.dumps(error)).failure == error.failure

@@ -15,6 +15,7 @@ an underscore may change in any release.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
@@ -85,6 +86,9 @@ __all__ = [
     "reset",
     "uninstall",
 ]
+
+# Without it, logging prints the warnings of a program that does not configure logging to stderr.
+logging.getLogger("irsa_creds").addHandler(logging.NullHandler())
 
 # `explain` needs no engine, and the first credentials of a process need nothing of botocore's part,
 # which costs 11 ms and more.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     class Facts(Protocol):
         """What the advice of a failure is made from."""
 
+        def likely_cause(self, failure: Failure, /) -> str: ...
         def explain(self, failure: Failure, /) -> Failure: ...
 
 
@@ -30,7 +31,7 @@ __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeo
 
 _LINE_LIMIT = 300
 _HEAD_LIMIT = 120
-_ADVICE_LIMIT = 130
+_LEAST_CAUSE = 20
 
 
 class Failure(NamedTuple):
@@ -115,26 +116,25 @@ class Failure(NamedTuple):
             state: what the failure means for callers, as a sentence.
             role_arn: the role without fresh credentials, where that is not the failure's own.
         """
-        explained = self.explained()
         head = self.message
         if self.words:
             head = head.replace(f": {self.words.rstrip('.')}", "", 1)
-        cause, stop, _ = explained.advice.partition(". ")
-        identifiers = {
-            "role": role_arn or self.role_arn,
-            "request_id": self.request_id,
-            "message": self.words and repr(self.words),
-        }
-        head = one_line(head, _HEAD_LIMIT)
         if self.code not in head:
-            head = f"{head.rstrip('.')} ({self.code})."
-        parts = [
-            head,
-            one_line(cause + stop.strip(), _ADVICE_LIMIT),
-            state,
-            *(f"{name}={value}" for name, value in identifiers.items() if value),
+            head = f"{self.code}: {head}"
+        head = one_line(head, _HEAD_LIMIT)
+        role_arn = role_arn or self.role_arn
+        identifiers = [
+            f"role={role_arn}" if role_arn else "",
+            f"request_id={self.request_id}" if self.request_id else "",
         ]
-        return one_line(" ".join(parts), _LINE_LIMIT)
+        end = " ".join(part for part in (state, *identifiers) if part)
+        # Not the whole advice: that is an import, and a refresh's thread may log.
+        advice = self.facts.likely_cause(self) if self.facts else self.advice
+        cause, stop, _ = advice.partition(". ")
+        room = max(_LINE_LIMIT - len(head) - len(end) - 2, _LEAST_CAUSE)
+        words = f"message={self.words!r}" if self.words else ""
+        parts = (head, one_line(cause + stop.strip(), room), end, words)
+        return one_line(" ".join(part for part in parts if part), _LINE_LIMIT)
 
     def _token(self) -> str:
         """Return the known claims on one line."""

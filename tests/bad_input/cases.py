@@ -1,4 +1,4 @@
-"""Everything that may be wrong: how it comes about, and what is said."""
+"""Every case of bad input, and the message that it must cause."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = ["ARGUMENTS", "CASES"]
 XML = credentials_xml()
 EXAMPLE = "like arn:aws:iam::123456789012:role/NAME."
 FILE = "The token file '"
-WHO = "an STS, and no proxy in between?"
+WHO = "is an STS endpoint and that no proxy responds in its place."
 
 #: What environment, files and servers bring; boto3's sessions meet these as well.
 CASES: dict[str, Case] = {
@@ -149,33 +149,33 @@ CASES: dict[str, Case] = {
     "STS answers HTML": Case(
         answers(answer(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
         ExchangeError,
-        ("The answer of http://localhost:", "has a DOCTYPE, as web pages have.", WHO),
+        ("an invalid response (MalformedAnswer)", "has a DOCTYPE, like a web page.", WHO),
         "MalformedAnswer",
     ),
     "STS answers truncated XML": Case(
         answers(answer(http(XML[: len(XML) // 2]))),
         ExchangeError,
-        ("The answer of http://localhost:", "was cut off.", WHO),
+        ("an invalid response (MalformedAnswer)", "is truncated.", WHO),
         "MalformedAnswer",
     ),
     "STS leaves fields out": Case(
         answers(answer(http(XML.replace("SessionToken", "Other")))),
         ExchangeError,
-        ("The answer of http://localhost:", "lacks SessionToken.", WHO),
+        ("an invalid response (MalformedAnswer)", "lacks SessionToken.", WHO),
         "MalformedAnswer",
     ),
     "STS answers 10 MB": Case(
         answers(answer(http(XML + " " * 10_000_000))),
         ExchangeError,
-        ("The answer of http://localhost:", "is longer than 1 MiB.", WHO),
+        ("an invalid response (MalformedAnswer)", "is longer than 1 MiB.", WHO),
         "MalformedAnswer",
     ),
     "STS drips": Case(
         answers(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
         ExchangeError,
         (
-            "STS at http://localhost:",
-            "did not answer (ReadTimeoutError",
+            "STS did not respond in time (ReadTimeoutError)",
+            "http://localhost:",
             "The next read tries again",
         ),
         "ReadTimeoutError",
@@ -183,7 +183,7 @@ CASES: dict[str, Case] = {
     "STS gives what has expired": Case(
         answers(success(expiration="2026-01-05T09:00:00Z")),
         ExchangeError,
-        ("credentials that expired 2026-01-05T09:00:00Z.", "Compare the pod's clock and STS's."),
+        ("their expiration was 2026-01-05T09:00:00Z.", "Compare the pod's clock and STS's."),
         "ExpiredCredentials",
     ),
     "STS refuses": Case(
@@ -196,8 +196,8 @@ CASES: dict[str, Case] = {
         answers(reset),
         ExchangeError,
         (
-            "STS at http://localhost:",
-            "did not answer (ConnectionClosedError",
+            "STS closed the connection (ConnectionClosedError)",
+            "http://localhost:",
             "The next read tries again",
         ),
         "ConnectionClosedError",
@@ -206,8 +206,8 @@ CASES: dict[str, Case] = {
         answers(hang_up),
         ExchangeError,
         (
-            "STS at http://localhost:",
-            "did not answer (ConnectionClosedError",
+            "STS closed the connection (ConnectionClosedError)",
+            "http://localhost:",
             "The next read tries again",
         ),
         "ConnectionClosedError",
@@ -215,25 +215,25 @@ CASES: dict[str, Case] = {
     "unknown host": Case(
         variable("AWS_ENDPOINT_URL_STS", "http://sts.unknown.invalid"),
         ExchangeError,
-        ("STS at http://sts.unknown.invalid did not answer", "Check DNS, network policies"),
+        ("Cannot connect to STS", "host not found", "sts.unknown.invalid", "Check DNS, network"),
         "EndpointConnectionError",
     ),
     "connection refused": Case(
         unused_port,
         ExchangeError,
-        ("STS at http://127.0.0.1:", "Connection refused", "Check DNS, network policies"),
+        ("Cannot connect to STS", "connection refused", "127.0.0.1:", "Check DNS, network"),
         "EndpointConnectionError",
     ),
     "TLS failure": Case(
         stranger,
         ExchangeError,
-        ("STS at https://localhost:", "did not answer (SSLError", "Check", "AWS_CA_BUNDLE"),
+        ("TLS connection to STS failed (SSLError): certificate verify failed", "AWS_CA_BUNDLE"),
         "SSLError",
     ),
     "CA bundle missing": Case(
         nowhere,
         ExchangeError,
-        ("STS at https://localhost:", "/nowhere/ca.pem", "AWS_CA_BUNDLE"),
+        ("STS failed (SSLError): CA bundle '/nowhere/ca.pem' not found", "AWS_CA_BUNDLE"),
         "SSLError",
     ),
 }

@@ -172,7 +172,7 @@ def test_where_none_can_be_had_nothing_is_on_standard_output(container: Containe
     done = container.run("process")
     assert (done.returncode, done.stdout) == (1, "")
     # Once: the log says no more.
-    assert done.stderr.count("STS answered AccessDenied") == 1
+    assert done.stderr.count("STS denied AssumeRoleWithWebIdentity (AccessDenied)") == 1
     assert "Traceback" not in done.stderr
 
 

@@ -41,18 +41,14 @@ CODE = dedent(
 def test_explain_loads_neither_the_engine_nor_botocore(imports: str) -> None:
     verdict, libraries, *core = python(CODE.format(imports=imports)).split()
     assert (verdict, libraries) == ("deny", "[]")
-    # What it says of a token's time and audience is worded where STS's errors are.
     assert {name.removeprefix("irsa_creds.") for name in core} <= {
         "_credentials",
         "_engine",
         "_engine.forks",
         "_errors",
-        "_exchange",
-        "_exchange.advice",
-        "_exchange.classification",
-        "_exchange.preload",
         "_identity",
         "_identity.arns",
+        "_identity.claims",
         "_identity.endpoint_settings",
         "_identity.settings",
         "_identity.token",

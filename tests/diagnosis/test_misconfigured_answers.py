@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.http import NoReply, Reply
-from irsa_creds._exchange.response import ExchangeRequest, failure_of, parse_response
+from irsa_creds._exchange.http import HttpFailure, HttpResponse
+from irsa_creds._exchange.request import ExchangeRequest
+from irsa_creds._exchange.response import network_failure, parse_response
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network.network_facts import Exchanged, OnlineFacts
 from irsa_creds.diagnosis._network.sts_checks import exchange_check
@@ -72,7 +73,7 @@ def asked() -> ExchangeRequest:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.code}: {row.words[:30]}")
 def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
-    reply = Reply(row.status, {}, error_xml(row.code, row.words).encode())
+    reply = HttpResponse(row.status, {}, error_xml(row.code, row.words).encode())
     status, message, fix, data = told(parse_response(reply, asked()))
     assert status == "fail"
     assert data == {"code": row.code}
@@ -83,7 +84,7 @@ def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
 
 @pytest.mark.parametrize(("code", "said"), UNREACHED.items())
 def test_an_sts_that_is_not_reached_is_told_as_that(code: str, said: str) -> None:
-    status, message, _, data = told(failure_of(NoReply(code, "refused"), asked()))
+    status, message, _, data = told(network_failure(HttpFailure(code, "refused"), asked()))
     assert status == "fail"
     assert data == {"code": code, "reached": False}
     assert said.lower() in message.lower()

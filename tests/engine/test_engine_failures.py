@@ -295,7 +295,7 @@ def test_a_refresh_that_hangs_is_disowned_and_its_callers_get_an_error(
     with pytest.raises(RefreshTimeout, match="did not end within 30 s"):
         here.read()
     assert refresh.is_done
-    eventually(lambda: "did not end within 30 s (RefreshTimeout). " in caplog.text)
+    eventually(lambda: "RefreshTimeout: The refresh did not end within 30 s. " in caplog.text)
     here.clock.advance(2)
     another = here.joined()
     assert another is not refresh

@@ -1,19 +1,20 @@
-"""What STS's codes mean, row by row of the design's section 7, and what is told of a token."""
+"""What each code of STS means, and the advice and command that a failure gets."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from irsa_creds._exchange.advice import Advice, advise, claims_told
-from irsa_creds._exchange.classification import Meaning, meaning
-from irsa_creds._exchange.response import ExchangeRequest
+from irsa_creds._exchange.classification import Classification, classify
+from irsa_creds._exchange.request import ExchangeRequest
 from irsa_creds._identity.token import Token
 from sts_server import jwt
+
+if TYPE_CHECKING:
+    from irsa_creds._errors import Failure
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 CLAIMS = {
@@ -29,27 +30,36 @@ NO_KEYS = ("InvalidIdentityToken", "Couldn't retrieve verification key from ..."
 AUDIENCE = ("InvalidIdentityToken", "Incorrect token audience")
 
 
-def about(
-    claims: Any = CLAIMS, *, token: str | None = None, written: datetime | None = None, **asked: Any
+def request(
+    claims: Any = CLAIMS, *, token: str | None = None, written: datetime | None = None, **facts: Any
 ) -> ExchangeRequest:
-    """Return what was asked, with a token of these claims."""
+    """Return a request with a token of these claims."""
     proof = Token(token or jwt(claims), written)
     return ExchangeRequest(
-        **{"role_arn": ROLE, "endpoint": URL, "duration": None, "token": proof, **asked}
+        **{"role_arn": ROLE, "endpoint": URL, "duration": None, "token": proof, **facts}
     )
 
 
-def advised(code: str, words: str = "", status: int | None = 400, **asked: Any) -> Advice:
-    skew = asked.pop("skew", None)
-    return advise(code, words, status, asked=about(**asked), skew=skew)
+def advised(
+    code: str,
+    words: str = "",
+    status: int | None = 400,
+    *,
+    skew: float | None = None,
+    **facts: Any,
+) -> Failure:
+    """Return a failure of such a request, with its advice and command."""
+    made = request(**facts)
+    found = made.classify(code, words, status)
+    return made.failure(code, "It failed.", found, skew=skew).explained()
 
 
-def flags(found: Meaning) -> tuple[bool, bool, bool, int]:
+def flags(found: Classification) -> tuple[bool, bool, bool, int]:
     return found.retryable, found.throttled, found.bad_token, found.attempts
 
 
 RETRY = (True, False, False, 0)
-REFUSED = (False, False, False, 0)
+DENIED = (False, False, False, 0)
 SLOWER = (True, True, False, 0)
 NEW_TOKEN = (False, False, True, 0)
 
@@ -58,18 +68,18 @@ NEW_TOKEN = (False, False, True, 0)
     ("code", "message", "status", "expected"),
     [
         (*NO_KEYS, 400, RETRY),
-        (*NO_PROVIDER, 400, REFUSED),
-        (*AUDIENCE, 400, REFUSED),
+        (*NO_PROVIDER, 400, DENIED),
+        (*AUDIENCE, 400, DENIED),
         ("InvalidIdentityToken", "The ID Token is not valid", 400, (True, False, True, 3)),
         ("ExpiredTokenException", "", 400, NEW_TOKEN),
         ("IDPCommunicationError", "", 400, RETRY),
         ("IDPRejectedClaim", "", 403, NEW_TOKEN),
-        ("AccessDenied", "", 403, REFUSED),
-        ("ValidationError", "", 400, REFUSED),
-        ("InvalidArgument", "", 400, REFUSED),
-        ("MalformedPolicyDocument", "", 400, REFUSED),
-        ("PackedPolicyTooLarge", "", 400, REFUSED),
-        ("RegionDisabledException", "", 403, REFUSED),
+        ("AccessDenied", "", 403, DENIED),
+        ("ValidationError", "", 400, DENIED),
+        ("InvalidArgument", "", 400, DENIED),
+        ("MalformedPolicyDocument", "", 400, DENIED),
+        ("PackedPolicyTooLarge", "", 400, DENIED),
+        ("RegionDisabledException", "", 403, DENIED),
         ("Throttling", "", 400, SLOWER),
         ("ThrottledSomehow", "", 400, SLOWER),
         ("RequestLimitExceeded", "", 503, SLOWER),
@@ -82,24 +92,24 @@ NEW_TOKEN = (False, False, True, 0)
         ("ProxyConnectionError", "", None, RETRY),
         ("SomethingNew", "", None, RETRY),
         ("MalformedAnswer", "", 200, RETRY),
-        ("HTTP401", "", 401, REFUSED),
-        ("SignatureDoesNotMatch", "", 403, REFUSED),
+        ("HTTP401", "", 401, DENIED),
+        ("SignatureDoesNotMatch", "", 403, DENIED),
         ("SomethingNew", "", 400, (True, False, False, 3)),
         ("UnexpectedRedirect", "", 302, (True, False, False, 3)),
     ],
 )
-def test_each_row_of_the_table_says_whether_to_try_again(
+def test_each_code_says_whether_to_retry(
     code: str, message: str, status: int | None, expected: tuple[bool, bool, bool, int]
 ) -> None:
-    assert flags(meaning(code, message, status)) == expected
+    assert flags(classify(code, message, status)) == expected
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "Throttling", "RegionDisabled"])
 def test_the_suffix_exception_changes_nothing(code: str) -> None:
-    assert meaning(code, status=400) is meaning(f"{code}Exception", status=400)
+    assert classify(code, status=400) is classify(f"{code}Exception", status=400)
 
 
-# -- what to type --------------------------------------------------------------------------------
+# -- commands ----------------------------------------------------------------------------------
 
 EXPLAIN = (
     "aws iam get-role --role-name reader > role.json && irsa-creds explain --policy role.json "
@@ -141,11 +151,11 @@ VALIDATE = (
         ("ExpiredTokenException", "", ""),
     ],
 )
-def test_a_refusal_says_what_to_type_next(code: str, words: str, command: str) -> None:
+def test_a_failure_has_the_next_command(code: str, words: str, command: str) -> None:
     assert advised(code, words).command == command
 
 
-def test_a_further_role_is_asked_about_with_the_one_that_signed() -> None:
+def test_a_denied_target_role_is_simulated_with_its_source_role() -> None:
     found = advised("AccessDenied", signer="arn:aws:iam::123456789012:role/first")
     assert found.command == (
         "aws iam simulate-principal-policy --policy-source-arn "
@@ -154,7 +164,7 @@ def test_a_further_role_is_asked_about_with_the_one_that_signed() -> None:
     )
 
 
-def test_an_issuer_that_is_no_eks_cluster_gets_its_provider_from_the_aws_cli() -> None:
+def test_an_issuer_other_than_eks_gets_its_provider_from_the_aws_cli() -> None:
     claims = {**CLAIMS, "iss": "https://issuer.example/a", "aud": "mine"}
     assert advised(*NO_PROVIDER, claims=claims).command == (
         "aws iam create-open-id-connect-provider --url https://issuer.example/a "
@@ -173,23 +183,23 @@ def test_an_issuer_that_is_no_eks_cluster_gets_its_provider_from_the_aws_cli() -
         {"iss": "https://me:pw@issuer.example"},
     ],
 )
-def test_where_the_claims_do_not_say_it_all_the_token_itself_is_explained(changed: Any) -> None:
-    claims, place = {**CLAIMS, **changed}, "/var/run/secrets/token"
-    found = advised("AccessDenied", claims=claims, token_file=place).command
+def test_explain_reads_the_token_itself_if_its_claims_are_incomplete(changed: Any) -> None:
+    claims, path = {**CLAIMS, **changed}, "/var/run/secrets/token"
+    found = advised("AccessDenied", claims=claims, token_file=path).command
     read = "aws iam get-role --role-name reader > role.json"
-    assert found == f"{read} && irsa-creds explain --policy role.json --token {place}"
+    assert found == f"{read} && irsa-creds explain --policy role.json --token {path}"
     found = advised("AccessDenied", claims=claims).command
     assert found == f"{read} && irsa-creds explain --policy role.json --token FILE"
 
 
 @pytest.mark.parametrize("name", ["a b;reboot", "$(reboot)", "x>y"])
-def test_a_role_s_name_is_one_word_of_the_commands(name: str) -> None:
+def test_a_role_name_is_one_word_of_the_commands(name: str) -> None:
     role = f"arn:aws:iam::123456789012:role/{name}"
     found = advised("AccessDenied", role_arn=role).command
     assert shlex.split(found)[:6] == ["aws", "iam", "get-role", "--role-name", name, ">"]
 
 
-def test_what_is_not_known_is_a_word_in_capitals() -> None:
+def test_an_unknown_value_is_a_word_in_capitals() -> None:
     strange: dict[str, Any] = {"token": "opaque", "role_arn": "strange", "endpoint": "https://a"}
     assert "--client-id AUDIENCE" in advised(*AUDIENCE, **strange).command
     assert "arn:aws:iam::ACCOUNT:oidc-provider/ISSUER" in advised(*AUDIENCE, **strange).command
@@ -203,7 +213,7 @@ def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None
     claims = {"iss": f"https://{evil}", "sub": "system:serviceaccount:ns:sa", "aud": evil}
     found = advised(*words, claims=claims).command
     assert "\n" not in found
-    # A shell reads it back as one word, if it is there at all.
+    # A shell reads it as one word, if it is there.
     assert found.count("touch") == sum("touch" in word for word in shlex.split(found))
     assert found.count("$(touch /tmp/owned)`id`") == sum(
         word == evil.replace("\n", " ") for word in shlex.split(found)
@@ -211,7 +221,7 @@ def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None
 
 
 @pytest.mark.parametrize("iss", ["-o/root/.profile", "--output=/x", "file:///etc", "https://-x"])
-def test_an_issuer_that_is_no_plain_url_is_in_no_command(iss: str) -> None:
+def test_an_issuer_that_is_not_a_plain_url_is_in_no_command(iss: str) -> None:
     claims = {**CLAIMS, "iss": iss}
     assert advised(*NO_KEYS, claims=claims).command == ""
     for words in (NO_PROVIDER, AUDIENCE, ("AccessDenied", "")):
@@ -234,13 +244,13 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("aud", FOREIGN)
-def test_an_audience_that_every_pod_has_is_never_added_to_iam_s_provider(aud: Any) -> None:
+def test_an_audience_of_every_pod_is_never_added_to_the_oidc_provider(aud: Any) -> None:
     claims = {**CLAIMS, "aud": aud}
     found = advised(*AUDIENCE, claims=claims)
     assert found.command == (f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}")
     assert "must not be added" in found.advice
-    nobody = advised(*AUDIENCE, claims={**claims, "sub": "repo:org/app"})
-    assert nobody.command == ""
+    unknown = advised(*AUDIENCE, claims={**claims, "sub": "repo:org/app"})
+    assert unknown.command == ""
     elsewhere = {**claims, "iss": "https://issuer.example"}
     if aud == ISSUER:
         elsewhere["aud"] = "https://issuer.example"
@@ -249,10 +259,10 @@ def test_an_audience_that_every_pod_has_is_never_added_to_iam_s_provider(aud: An
 
 
 @pytest.mark.parametrize("aud", ["vault", ["vault", "my-company"], ["vault", "amazonaws.com"]])
-def test_a_pod_s_token_for_another_system_is_not_the_one_to_mend_iam_for(aud: Any) -> None:
+def test_the_audience_of_another_system_is_not_added_to_the_oidc_provider(aud: Any) -> None:
     found = advised(*AUDIENCE, claims={**CLAIMS, "aud": aud})
     assert found.command == f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}"
-    assert "client ids: mount a token for sts.amazonaws.com (" in found.advice
+    assert "OIDC provider. Mount a token for sts.amazonaws.com (" in found.advice
     assert "add-client-id-to-open-id-connect-provider" in found.advice
 
 
@@ -265,32 +275,34 @@ def test_a_pod_s_token_for_another_system_is_not_the_one_to_mend_iam_for(aud: An
         {"aud": "openshift"},
     ],
 )
-def test_an_audience_that_iam_is_to_know_is_to_be_added(changed: dict[str, Any]) -> None:
+def test_an_audience_that_may_be_a_client_id_is_added_to_the_oidc_provider(
+    changed: dict[str, Any],
+) -> None:
     found = advised(*AUDIENCE, claims={**CLAIMS, **changed})
     assert "add-client-id-to-open-id-connect-provider" in found.command
 
 
-def test_of_a_proxy_that_was_not_reached_it_is_said_that_sts_was_not_asked() -> None:
+def test_a_proxy_failure_says_that_sts_was_not_called() -> None:
     found = advised("ProxyConnectionError", status=None).advice
-    assert "STS was not asked" in found
+    assert "STS was not called" in found
 
 
-def test_the_audience_of_sts_that_the_provider_lacks_is_to_be_added() -> None:
+def test_the_audience_of_sts_is_added_to_the_oidc_provider() -> None:
     found = advised(*AUDIENCE)
     assert found.command.endswith("--client-id sts.amazonaws.com")
-    assert "client ids: add it there." in found.advice
+    assert "OIDC provider. Add it there." in found.advice
 
 
-# -- the sentences -------------------------------------------------------------------------------
+# -- advice --------------------------------------------------------------------------------------
 
 
 def test_access_denied_points_to_the_trust_policy_and_to_explain() -> None:
     found = advised("AccessDenied").advice
-    assert "the role's trust policy does not let this token in" in found
+    assert "The role's trust policy probably does not match system:serviceaccount:ns:sa." in found
     assert "`irsa-creds explain`" in found
 
 
-def test_a_missing_provider_is_missed_in_the_roles_account() -> None:
+def test_a_missing_provider_names_the_roles_account() -> None:
     assert "The role's account 123456789012 has no IAM OIDC" in advised(*NO_PROVIDER).advice
     ceph = "arn:aws:iam:::role/X"
     assert "The role's account has no IAM OIDC" in advised(*NO_PROVIDER, role_arn=ceph).advice
@@ -304,14 +316,14 @@ def test_a_missing_provider_is_missed_in_the_roles_account() -> None:
     ],
 )
 @pytest.mark.parametrize("words", [AUDIENCE, ("AccessDenied", "")])
-def test_what_catches_the_eye_in_a_token_is_said(
+def test_an_unusual_token_is_described(
     words: tuple[str, str], changed: dict[str, Any], clue: str
 ) -> None:
     assert clue in advised(*words, claims={**CLAIMS, **changed}).advice
     assert clue not in advised(*words).advice
 
 
-def test_a_torn_token_shows_its_shape_only() -> None:
+def test_a_truncated_token_shows_only_its_shape() -> None:
     found = advised("InvalidIdentityToken", "not valid").advice
     assert Token(jwt(CLAIMS)).shape() in found
     assert "system:serviceaccount" not in found
@@ -347,7 +359,7 @@ def test_a_validation_error_shows_duration_and_role() -> None:
         ("HTTP404", 404),
     ],
 )
-def test_load_outages_and_strangers_show_the_endpoint(code: str, status: int | None) -> None:
+def test_advice_about_an_endpoint_names_it(code: str, status: int | None) -> None:
     assert URL in advised(code, status=status).advice
 
 
@@ -356,79 +368,10 @@ def test_an_opaque_token_has_no_claims_to_show() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skew", "told"),
+    ("skew", "expected"),
     [(3.0, ""), (-4.9, ""), (7200.0, "7,200 s ahead of"), (-28_009_778.0, "28,009,778 s behind")],
 )
-def test_a_clock_that_differs_by_moments_is_not_told(skew: float, told: str) -> None:
+def test_a_small_skew_is_left_out(skew: float, expected: str) -> None:
     text = advised("ExpiredToken", skew=skew).advice
-    assert ("STS's clock" in text) is bool(told)
-    assert told in text
-
-
-# -- what of a token is told -----------------------------------------------------------------------
-
-
-def test_a_tokens_claims_are_told_as_they_are() -> None:
-    assert claims_told(CLAIMS) == {
-        "iss": ISSUER,
-        "sub": "system:serviceaccount:ns:sa",
-        "aud": "sts.amazonaws.com",
-        "exp": 1_767_600_000.0,
-    }
-
-
-def test_no_claims_tell_nothing() -> None:
-    nothing = dict.fromkeys(("iss", "sub", "aud", "exp"))
-    assert claims_told(None) == claims_told({}) == nothing
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        ("x" * 200, "x" * 200),
-        ("x" * 201, "x" * 197 + "..."),
-        ("two\nlines\r\n\tof it", "two lines of it"),
-        ("\x1b[31mred\x00 \u202ereversed\ud800", "[31mred reversed"),
-        (f"a {jwt(CLAIMS)} b", "a *** b"),
-        ("https://me:pw@issuer.example/x", "https://***@issuer.example/x"),
-        ("repo:an-organisation/with-a-long-name-of-its-repository:ref", None),
-        (["one", "two", 3, None], "one, two"),
-        ({"a": "b"}, ""),
-        (7, ""),
-        ("", ""),
-        ([], ""),
-        ("\n", ""),
-    ],
-)
-@pytest.mark.parametrize("name", ["iss", "sub", "aud"])
-def test_a_claim_is_told_on_one_line_bounded_and_without_secrets(
-    name: str, value: Any, told: str | None
-) -> None:
-    expected = value if told is None else told or None
-    assert claims_told({name: value})[name] == expected
-
-
-@pytest.mark.parametrize(
-    ("exp", "told"),
-    [
-        (0, 0.0),
-        (1.5, 1.5),
-        (253_402_300_799, 253_402_300_799.0),
-        (253_402_300_800, None),
-        (10**400, None),
-        (-1, None),
-        (True, None),
-        ("1767600000", None),
-        (float("nan"), None),
-        (float("inf"), None),
-        ([1], None),
-    ],
-)
-def test_an_end_that_no_calendar_has_is_not_told(exp: Any, told: float | None) -> None:
-    assert claims_told({"exp": exp})["exp"] == told
-
-
-def test_what_is_told_of_any_token_can_be_shared_with_other_processes() -> None:
-    told = claims_told({"iss": "\ud800\x00", "sub": ["\ud800x"], "aud": "\u2028", "exp": 1e10})
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert all(each is None or str(each).isprintable() for each in told.values())
+    assert ("STS's clock" in text) is bool(expected)
+    assert expected in text

@@ -69,7 +69,7 @@ def attempt(
 def failed(asked: Config, seconds: float = 20) -> Failure:
     outcome = attempt(asked, seconds=seconds)
     assert isinstance(outcome, Failure)
-    return outcome
+    return outcome.explained()
 
 
 # -- what is sent ----------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_a_wrong_secret_is_refused_with_advice(sandbox: Sandbox, source: Credent
     outcome = attempt(config(sandbox.sts_url, ChainedRole(HERE, "pod", external_id="id-1")), wrong)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.status) == ("SignatureDoesNotMatch", 403)
-    assert ROLE in outcome.advice
+    assert ROLE in outcome.explained().advice
 
 
 def test_a_refusal_names_both_roles_and_what_may_be_missing(
@@ -233,8 +233,9 @@ def test_a_refusal_names_both_roles_and_what_may_be_missing(
     )
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.retryable) == ("AccessDenied", False)
-    assert f"{ROLE} allow sts:AssumeRole on {HERE}" in outcome.advice
-    assert "external id" in outcome.advice
+    advice = outcome.explained().advice
+    assert f"{ROLE} may not assume the role {HERE}" in advice
+    assert "external ID" in advice
     assert outcome.role_arn == HERE
 
 
@@ -254,13 +255,13 @@ def test_a_refusal_is_a_client_error_of_assume_role(sts: StsServer) -> None:
 @pytest.mark.parametrize(
     ("code", "retryable", "bad_token", "attempts", "words"),
     [
-        ("ExpiredToken", True, True, 3, "fetched anew"),
-        ("ExpiredTokenException", True, True, 3, "fetched anew"),
+        ("ExpiredToken", True, True, 3, "irsa-creds refreshes them"),
+        ("ExpiredTokenException", True, True, 3, "irsa-creds refreshes them"),
         ("InvalidClientTokenId", False, True, 0, "set AWS_REGION"),
         ("SignatureDoesNotMatch", False, False, 0, "clock"),
-        ("ValidationError", False, False, 0, "an hour is the most"),
+        ("ValidationError", False, False, 0, "at most one hour"),
         ("PackedPolicyTooLarge", False, False, 0, "tags"),
-        ("RegionDisabledException", False, False, 0, "enable the region"),
+        ("RegionDisabledException", False, False, 0, "Enable the region"),
         ("Throttling", True, False, 0, "too many calls"),
     ],
 )
@@ -330,7 +331,7 @@ def test_a_session_token_that_is_echoed_is_masked(sts: StsServer, echo: str) -> 
 
 def test_a_key_shows_no_secret() -> None:
     key = SigningCredentials(SOURCE)
-    assert repr(key) == "<Key ...URCE>"
+    assert repr(key) == "<SigningCredentials ...URCE>"
     assert (key.claims, key.written, key.fingerprint) == (None, None, "ASIASOURCE")
     assert key.shape() == f"{len(TOKEN)} characters"
     assert SESSION_TOKEN not in repr(key)

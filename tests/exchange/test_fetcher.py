@@ -111,7 +111,9 @@ def test_a_response_that_has_expired_is_a_failure(here: Rig, lifetime: float) ->
     here.sts.date = False
     record = failed(here, blocking=False)
     assert (record.code, record.retryable) == ("ExpiredCredentials", True)
-    assert record.message.startswith("STS answered with credentials that expired 2027-")
+    headline = "STS returned expired credentials (ExpiredCredentials): their expiration was "
+    assert record.message.startswith(headline)
+    assert "2027-01-15T0" in record.message
 
 
 def test_the_failure_of_an_expired_response_has_the_role_and_the_tokens_claims(

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from irsa_creds._exchange.advice import failure
+from irsa_creds._errors import Failure
 from irsa_creds._exchange.classification import codes
-from irsa_creds._exchange.response import ExchangeRequest
+from irsa_creds._exchange.http import HttpResponse
+from irsa_creds._exchange.request import ExchangeRequest
+from irsa_creds._exchange.response import parse_response
 from irsa_creds._identity.token import Token
-from sts_server import jwt
+from sts_server import error_xml, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,21 +42,24 @@ CHECKS = {
 
 
 def own_codes() -> set[str]:
-    """Return every code that stands in the library's source where a failure is made."""
+    """Return every code with which the library's source makes a failure."""
     trees = (ast.parse(path.read_text()) for path in SOURCE.glob("_*/*.py"))
     return {code for tree in trees for code in _codes_in(tree)} - {"Unknown"}
 
 
 def _codes_in(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+            given = [node.value]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             given = [key.value for key in node.keywords if key.arg == "code"]
             if name in {"_failure", "failure"}:
                 given += node.args[:2]
-            for value in given:
-                if isinstance(value, ast.Constant) and re.fullmatch("[A-Za-z]+", str(value.value)):
-                    yield str(value.value)
+        for value in given:
+            if isinstance(value, ast.Constant) and re.fullmatch("[A-Za-z]+", str(value.value)):
+                yield str(value.value)
 
 
 def network_codes() -> set[str]:
@@ -80,6 +85,7 @@ def test_the_source_was_searched() -> None:
         "TokenFileMissing",
         "EndpointUnresolved",
         "RefreshTimeout",
+        "MalformedAnswer",
     } <= own_codes()
     assert "SSLError" in network_codes()
 
@@ -96,7 +102,7 @@ def test_every_row_leads_to_checks_that_exist_or_says_that_there_is_none() -> No
     assert set(re.findall(r"\b[A-Z]\d\d\b", PAGE)) <= CHECKS
 
 
-def test_the_example_is_what_an_error_says() -> None:
+def test_the_example_is_the_text_of_an_error() -> None:
     words = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
     claims = {
         "iss": "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE",
@@ -104,18 +110,14 @@ def test_the_example_is_what_an_error_says() -> None:
         "aud": ["sts.amazonaws.com"],
         "exp": 1_767_600_000,
     }
-    asked = ExchangeRequest(
+    request = ExchangeRequest(
         "arn:aws:iam::123456789012:role/reader",
         "https://sts.eu-west-1.amazonaws.com",
         None,
         Token(jwt(claims)),
     )
-    made = failure(
-        asked,
-        "AccessDenied",
-        f"STS answered AccessDenied: {words}.",
-        words=words,
-        status=403,
-        request_id="3d86a7d3-1b2c-4d5e-8f90-123456789abc",
-    )
+    headers = {"x-amzn-requestid": "3d86a7d3-1b2c-4d5e-8f90-123456789abc"}
+    body = error_xml("AccessDenied", words).encode()
+    made = parse_response(HttpResponse(403, headers, body), request)
+    assert isinstance(made, Failure)
     assert made.text() in PAGE

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.http import BODY_LIMIT, NoReply, Reply
-from irsa_creds._exchange.response import (
-    ExchangeRequest,
-    ExchangeResult,
-    bare_url,
-    failure_of,
-    parse_response,
-)
+from irsa_creds._exchange.http import BODY_LIMIT, HttpFailure, HttpResponse
+from irsa_creds._exchange.request import ExchangeRequest, bare_url
+from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
 from irsa_creds._identity.token import Token
 from sts_server import (
     ASSUMED,
@@ -47,7 +42,7 @@ def asked(token: str = JWT, endpoint: str = URL) -> ExchangeRequest:
 def answered(body: str | bytes, status: int = 200, **headers: str) -> ExchangeResult | Failure:
     content = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return parse_response(Reply(status, named, content), asked())
+    return parse_response(HttpResponse(status, named, content), asked())
 
 
 def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
@@ -59,7 +54,7 @@ def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
     assert failure.message.endswith(".")
     assert "\n" not in failure.message + failure.line()
     assert JWT not in repr(failure)
-    return failure
+    return failure.explained()
 
 
 def test_a_failure_of_any_kind_tells_what_the_token_says() -> None:
@@ -67,11 +62,11 @@ def test_a_failure_of_any_kind_tells_what_the_token_says() -> None:
         failed(error_xml("AccessDenied"), 403),
         failed("", 503),
         malformed("<html/>"),
-        failure_of(NoReply("SSLError", "x"), asked()),
+        network_failure(HttpFailure("SSLError", "x"), asked()),
     ):
         assert (failure.iss, failure.sub) == (CLAIMS["iss"], CLAIMS["sub"])
         assert failure.operation == "AssumeRoleWithWebIdentity"
-    failure = failure_of(NoReply("SSLError", "x"), asked("opaque"))
+    failure = network_failure(HttpFailure("SSLError", "x"), asked("opaque"))
     assert (failure.iss, failure.sub, failure.aud, failure.exp) == (None,) * 4
 
 
@@ -186,7 +181,7 @@ def test_an_answer_that_names_nobody_has_no_arn() -> None:
         (b"<a>" + b"x" * BODY_LIMIT, "is longer than 1 MiB"),
         ("<html><body/></html>", "lacks AccessKeyId, SecretAccessKey, SessionToken, Expiration"),
         (credentials_xml(key=""), "lacks AccessKeyId."),
-        (credentials_xml(key="AS\nIA"), "characters that do not print in AccessKeyId"),
+        (credentials_xml(key="AS\nIA"), "unprintable characters in AccessKeyId"),
     ],
 )
 def test_an_answer_that_is_none_is_malformed(body: str | bytes, trouble: str) -> None:
@@ -202,7 +197,10 @@ def test_a_deep_document_is_only_malformed() -> None:
 def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
     failure = failed(error_xml("AccessDenied", "Not authorized to perform it"), 403)
     assert failure.code == "AccessDenied"
-    assert failure.message == "STS answered AccessDenied: Not authorized to perform it."
+    assert (
+        failure.message
+        == "STS denied AssumeRoleWithWebIdentity (AccessDenied): Not authorized to perform it."
+    )
     assert failure.words == "Not authorized to perform it"
     assert not failure.retryable
     assert failure.request_id == "3d86a7d3-0000-1111-2222-123456789abc"
@@ -214,7 +212,7 @@ def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
 def test_a_refusal_of_ceph_is_told_too() -> None:
     failure = failed(CEPH_ERROR, 403)
     assert failure.code == "AccessDenied"
-    assert failure.message == "STS answered AccessDenied."
+    assert failure.message == "STS denied AssumeRoleWithWebIdentity (AccessDenied)."
     assert failure.words == ""
     assert failure.request_id == "tx00000a-0066-1234-default"
 
@@ -236,7 +234,7 @@ def test_what_is_no_request_id_is_not_shown(id_: str) -> None:
 
 
 def test_an_opaque_token_is_not_taken_for_a_request_id() -> None:
-    reply = Reply(400, {"x-amzn-requestid": "id-opaque-token"}, b"")
+    reply = HttpResponse(400, {"x-amzn-requestid": "id-opaque-token"}, b"")
     failure = parse_response(reply, asked("opaque-token"))
     assert isinstance(failure, Failure)
     assert failure.request_id is None
@@ -270,8 +268,7 @@ def test_a_status_stands_in_for_a_code(
 def test_a_redirect_is_told_as_one() -> None:
     failure = failed("", 302, Location="https://login.example")
     assert failure.code == "HTTP302"
-    assert "a redirect, which is not followed" in failure.message
-    # Ours, not STS's.
+    assert "irsa-creds does not follow redirects" in failure.message
     assert failure.words == ""
     assert failure.attempts == 3
 
@@ -327,7 +324,9 @@ def test_no_retry_after_is_none() -> None:
 def test_a_server_that_echoes_the_token_shows_it_to_nobody(token: str) -> None:
     plain = token.replace(" ", "+").replace("+/=", "%2B%2F%3D")
     body = error_xml("InvalidIdentityToken", f"I got {token} as {plain}")
-    failure = parse_response(Reply(400, {"x-amzn-requestid": token}, body.encode()), asked(token))
+    failure = parse_response(
+        HttpResponse(400, {"x-amzn-requestid": token}, body.encode()), asked(token)
+    )
     assert isinstance(failure, Failure)
     assert token not in repr(failure)
     assert plain not in repr(failure)
@@ -345,7 +344,7 @@ SEGMENTED = "canary+first.canary/second.the.canary-third"
 def test_a_segment_of_the_token_is_masked_too(piece: str) -> None:
     token = SEGMENTED.replace("+", "/") if "%2Ffirst" in piece else SEGMENTED
     body = error_xml("InvalidIdentityToken", f"the section {piece} is bad")
-    failure = parse_response(Reply(400, {}, body.encode()), asked(token))
+    failure = parse_response(HttpResponse(400, {}, body.encode()), asked(token))
     assert isinstance(failure, Failure)
     assert failure.words == "the section *** is bad"
     assert "canary" not in repr(failure)
@@ -360,7 +359,7 @@ def test_an_arn_that_echoes_the_token_is_not_taken() -> None:
 
 @pytest.mark.parametrize("id_", ["canary-third", "anary-thir", "third", "x-canary-third-x"])
 def test_an_id_made_of_a_piece_of_the_token_is_not_shown(id_: str) -> None:
-    failure = parse_response(Reply(400, {"x-amzn-requestid": id_}, b""), asked(SEGMENTED))
+    failure = parse_response(HttpResponse(400, {"x-amzn-requestid": id_}, b""), asked(SEGMENTED))
     assert isinstance(failure, Failure)
     assert failure.request_id is None
 
@@ -372,13 +371,13 @@ def test_an_id_from_the_middle_of_a_jwt_is_not_shown() -> None:
 
 def test_a_code_or_message_that_is_a_piece_of_the_token_is_masked() -> None:
     body = error_xml("anarySecre", "ecretCanar")
-    failure = parse_response(Reply(400, {}, body.encode()), asked("canarySecretCanary"))
+    failure = parse_response(HttpResponse(400, {}, body.encode()), asked("canarySecretCanary"))
     assert isinstance(failure, Failure)
-    assert failure.message == "STS answered ***: ***."
+    assert failure.message == "STS rejected AssumeRoleWithWebIdentity (***): ***."
 
 
 def test_a_code_that_is_the_token_is_masked() -> None:
-    failure = parse_response(Reply(400, {}, error_xml("opaque").encode()), asked("opaque"))
+    failure = parse_response(HttpResponse(400, {}, error_xml("opaque").encode()), asked("opaque"))
     assert isinstance(failure, Failure)
     assert "opaque" not in failure.text()
 
@@ -388,26 +387,28 @@ def test_a_message_is_bounded_and_on_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("code", "headline"),
     [
-        ("ProxyConnectionError", "[Errno 111] Connection refused"),
-        ("SSLError", "there is no CA bundle '/nosuch'"),
+        ("ProxyConnectionError", "Cannot connect to the proxy"),
+        ("SSLError", "The TLS connection to STS failed"),
+        ("EndpointConnectionError", "Cannot connect to STS"),
+        ("ReadTimeoutError", "STS did not respond in time"),
+        ("SomethingNew", "The call to STS failed"),
     ],
 )
-def test_where_no_byte_went_to_sts_it_is_not_said_that_it_did_not_answer(
-    code: str, reason: str
-) -> None:
-    failure = failure_of(NoReply(code, reason), asked())
-    assert failure.message == f"STS at {URL} was not reached ({code}: {reason})."
+def test_a_network_failure_says_which_connection_failed(code: str, headline: str) -> None:
+    failure = network_failure(HttpFailure(code, "no route to host"), asked())
+    assert failure.message == f"{headline} ({code}): no route to host."
 
 
-def test_no_answer_tells_the_endpoint_and_the_cause() -> None:
-    failure = failure_of(NoReply("SSLError", f"certificate of {JWT}"), asked())
+def test_a_network_failure_has_a_masked_cause() -> None:
+    failure = network_failure(HttpFailure("SSLError", f"certificate of {JWT}"), asked())
     assert failure.code == "SSLError"
     assert failure.unreachable
     assert failure.retryable
-    assert failure.message == f"STS at {URL} did not answer (SSLError: certificate of ***)."
-    assert "AWS_CA_BUNDLE" in failure.advice
+    assert failure.message == "The TLS connection to STS failed (SSLError): certificate of ***."
+    assert "AWS_CA_BUNDLE" in failure.explained().advice
+    assert f"  STS:     {URL}\n" in failure.text()
 
 
 def test_a_password_in_the_endpoint_is_not_shown() -> None:
@@ -415,9 +416,9 @@ def test_a_password_in_the_endpoint_is_not_shown() -> None:
     assert bare_url("https://user:pa/ss@w@host/path") == "https://host/path"
     assert bare_url("https://host/path") == "https://host/path"
     outcomes: list[Any] = [
-        failure_of(NoReply("SSLError", "x"), asked(endpoint="https://user:hunter2@host")),
-        parse_response(Reply(200, {}, b""), asked(endpoint="https://user:hunter2@host")),
-        parse_response(Reply(403, {}, b""), asked(endpoint="https://user:hunter2@host")),
+        network_failure(HttpFailure("SSLError", "x"), asked(endpoint="https://user:hunter2@host")),
+        parse_response(HttpResponse(200, {}, b""), asked(endpoint="https://user:hunter2@host")),
+        parse_response(HttpResponse(403, {}, b""), asked(endpoint="https://user:hunter2@host")),
     ]
     assert "hunter2" not in repr(outcomes)
 
@@ -425,5 +426,8 @@ def test_a_password_in_the_endpoint_is_not_shown() -> None:
 def test_a_zonal_vpc_endpoint_is_shown_whole() -> None:
     url = "https://vpce-0fd61d3c4a9d1f21e-w0zijrwy-us-east-1a.sts.us-east-1.vpce.amazonaws.com"
     assert (
-        url in failure_of(NoReply("ConnectTimeoutError", "timed out"), asked(endpoint=url)).text()
+        url
+        in network_failure(
+            HttpFailure("ConnectTimeoutError", "timed out"), asked(endpoint=url)
+        ).text()
     )

@@ -76,7 +76,7 @@ def given(exchange: StsClient, seconds: float = 20) -> ExchangeResult:
 def refused(exchange: StsClient, seconds: float = 20, **limits: float) -> Failure:
     outcome = exchange.attempt(TOKEN, seconds, **limits)
     assert isinstance(outcome, Failure), outcome
-    return outcome
+    return outcome.explained()
 
 
 def test_a_token_is_exchanged_for_credentials(make: Callable[..., StsClient]) -> None:
@@ -171,7 +171,8 @@ def test_the_command_that_explains_names_the_tokens_file(
     with StsServer([refuse("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = make(server.url, token_file=file).attempt(Token(jwt({"sub": "pod"})), 20)
     assert isinstance(failure, Failure)
-    assert failure.command.endswith(f"irsa-creds explain --policy role.json --token {shown}")
+    command = failure.explained().command
+    assert command.endswith(f"irsa-creds explain --policy role.json --token {shown}")
 
 
 def test_no_answer_is_a_failure(make: Callable[..., StsClient]) -> None:
@@ -224,7 +225,7 @@ def test_an_optional_duration_is_left_out_once_refused(make: Callable[..., StsCl
         durations = [seen.form.get("DurationSeconds") for seen in server.seen]
         assert durations == ["43200", None, None]
         assert exchange.calls == 3
-        assert f"duration_seconds = 43200 of the profile for {ROLE}" in first.note
+        assert f"duration_seconds = 43200 of the profile; requests for {ROLE} omit it" in first.note
         assert second.note == ""
         assert (first.duration, second.duration) == (None, None)
 

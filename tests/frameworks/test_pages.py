@@ -143,7 +143,7 @@ def test_gunicorn_ends_where_the_role_is_refused(
     (tmp_path / "gunicorn.conf.py").write_text(configuration)
     done = start(tmp_path, environ, "-m", "gunicorn", "--bind", "127.0.0.1:0", "web")
     assert done.returncode != 0
-    assert "STS answered AccessDenied" in done.stderr
+    assert "STS denied AssumeRoleWithWebIdentity (AccessDenied)" in done.stderr
 
 
 def test_celery(environ: Mapping[str, str], tmp_path: Path) -> None:

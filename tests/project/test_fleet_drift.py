@@ -19,7 +19,7 @@ from irsa_creds._errors import Failure, IrsaError
 
 if TYPE_CHECKING:
     from benchmarks.fleet_rules import Process
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
 
 # Coverage doubles the time of the simulation, which is not part of the package.
@@ -96,7 +96,7 @@ def played(outage: Outage, seed: int) -> list[float]:
     """Return the times at which the library's engine with its timer calls STS."""
     clock, timer, notebook = FakeClock(), FakeTimer(), RecordingSts(outage)
     here = rig(draw=Random(seed).uniform, timer=timer, clock=clock)
-    here.pilot._exchange = LateSts(clock, notebook)
+    here.pilot._client = LateSts(clock, notebook)
     read_at = START
     while min([read_at, *timer.at[-1:]]) < START + SECONDS:
         if timer.at and timer.at[-1] <= read_at:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.request import Assertion
 
 pytestmark = pytest.mark.timeout(90)
 

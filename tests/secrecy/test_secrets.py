@@ -15,8 +15,8 @@ import pytest
 import irsa_creds
 from irsa_creds import Credentials
 from irsa_creds._botocore.errors import to_botocore
-from irsa_creds._exchange.http import NoReply, Reply, Request
-from irsa_creds._exchange.response import ExchangeRequest
+from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request
+from irsa_creds._exchange.request import ExchangeRequest
 from irsa_creds._identity.token import Token
 from irsa_creds._provider import engine_of
 from secrecy.leak_detector import OPAQUE, PASSWORD, TOKEN, chain, internals
@@ -323,8 +323,8 @@ def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
         Token(TOKEN),
         Token(OPAQUE),
         Request("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
-        Reply(200, {}, credentials_xml().encode()),
-        NoReply("SSLError", "handshake failure"),
+        HttpResponse(200, {}, credentials_xml().encode()),
+        HttpFailure("SSLError", "handshake failure"),
         ExchangeRequest(ROLE, "https://sts.example", None, Token(TOKEN)),
         Credentials("ASIA", SECRET_KEY, SESSION_TOKEN, datetime.now(UTC)),
     ],
@@ -360,7 +360,9 @@ def test_the_witness_has_eyes(witness: Witness) -> None:
 def test_objects_of_ours_are_found_whether_they_are_older_than_these_tests_or_new() -> None:
     new = Token(TOKEN)
     # The older one is a parameter above.
-    assert [new in internals(), sum(type(each) is Reply for each in internals()) > 0] == [True] * 2
+    found = internals()
+    assert new in found
+    assert any(type(each) is HttpResponse for each in found)
 
 
 def test_the_engine_that_serves_secrets_shows_none(witness: Witness) -> None:

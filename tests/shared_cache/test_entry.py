@@ -10,7 +10,8 @@ import pytest
 from engine_fakes import EPOCH, failure
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.snapshot import Snapshot
-from irsa_creds._exchange.advice import claims_told
+from irsa_creds._exchange.request import ExchangeFacts
+from irsa_creds._identity.claims import claims_fields
 from irsa_creds._shared_cache.entry import Entry, SharedFailure, boot_id, dump, load
 
 if TYPE_CHECKING:
@@ -21,8 +22,18 @@ DENIED = failure("AccessDenied", retryable=False, status=403, retry_after=1.5)
 # With fields about the token that STS rejected.
 DETAILED = failure(
     "AccessDenied",
-    **claims_told({"iss": "https://a", "sub": "\ud800b", "aud": ["c", "d"], "exp": 1e9}),
+    **claims_fields({"iss": "https://a", "sub": "\ud800b", "aud": ["c", "d"], "exp": 1e9}),
     command="irsa-creds explain",
+    facts=ExchangeFacts(
+        cause="trust_policy",
+        signer=None,
+        duration=900,
+        is_jwt=True,
+        shape="812 characters, 3 segments",
+        written=1e9,
+        token_file="/var/run/token",
+        skew=-1.5,
+    ),
 )
 
 

@@ -1,334 +1,278 @@
-"""What to do about a failure, with the facts at hand; and what of a token may be told.
+"""What to do about a failure, and the next command to run.
 
-Loaded at the first error of a process.
+A caller that gets the first failure of a process imports this module; a refresh does not.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from irsa_creds._errors import Failure, instant
-from irsa_creds._exchange.classification import meaning
+from irsa_creds._exchange.classification import CAUSES
+from irsa_creds._identity.arns import ROLE_PARTS
+from irsa_creds._identity.claims import (
+    OTHER_CLIENTS,
+    POD_IDENTITY,
+    SERVICE_ACCOUNT,
+    STS,
+    clean_issuer,
+    is_for_api_server,
+)
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted_path
-from irsa_creds._masking import JWT, one_line, without_userinfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from irsa_creds._exchange.response import ExchangeRequest
+    from irsa_creds._errors import Failure
+    from irsa_creds._exchange.request import ExchangeFacts
 
-__all__ = [
-    "OTHER_CLIENTS",
-    "POD_IDENTITY",
-    "ROLE",
-    "SERVICE_ACCOUNT",
-    "STS",
-    "Advice",
-    "advise",
-    "claims_told",
-    "clean_issuer",
-    "failure",
-    "is_for_api_server",
-    "meaning",
-]
-
-_SHOWN_LIMIT = 200
-# Seconds: STS tells whole ones, and an answer takes its time.
-_WORTH_TELLING = 5
-_END_OF_TIME = 253_402_300_799  # the last second of the year 9999
-#: The audience that AWS's STS asks for (EKS user guide, "IAM roles for service accounts").
-STS = "sts.amazonaws.com"
-#: The subject of service accounts' tokens (Kubernetes, "Service accounts"): namespace and name,
-#: whose letters need no quotes in a shell and cannot begin an option.
-SERVICE_ACCOUNT = r"system:serviceaccount:([a-z0-9][a-z0-9-]{0,62}):([a-z0-9][a-z0-9.-]{0,252})"
-# The API server's own audience: EKS and kubeadm, k3s, RKE2.
-_API_AUDIENCES = r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?/?|k3s|rke2|kubernetes|api"
-#: Partition, account and name of a role, whose path may hold anything.
-ROLE = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
-#: The audience of EKS Pod Identity's own tokens (EKS user guide, "EKS Pod Identity").
-POD_IDENTITY = "pods.eks.amazonaws.com"
-#: What others have as client ids of IAM's provider: kops (pod identity webhook's add-on), ROSA.
-OTHER_CLIENTS = frozenset({"amazonaws.com", "openshift"})
+__all__ = ["explain"]
 
 
-# What a shell takes as one word, and no program for an option or a user's password.
-_CLEAN_URL = r"(?ai:https?://(?:[a-z0-9][a-z0-9.-]*|\[[0-9a-f:]+\])(?::\d{1,5})?(?:/[\w.~/%+-]*)?)"
-_LONGEST_URL = 255  # IAM's API reference, OpenIDConnectProviderUrlType
-_OPAQUE = " The token is not a JWT, so nothing of it can be shown."
-_API_SERVER = " It is the token for the cluster's own API server, which no other should see."
-_DEFAULT = " The pod runs as the service account 'default': does its spec name the annotated one?"
-
-
-class Advice(NamedTuple):
-    """What to do, in words and as what can be pasted into a shell; neither holds a secret."""
-
-    advice: str
-    command: str
-
-
-def failure(
-    asked: ExchangeRequest,
-    code: str,
-    message: str,
-    *,
-    words: str = "",
-    skew: float | None = None,
-    **known: Any,
-) -> Failure:
-    """Return a failure of an exchange with what was asked, what the token says, and advice.
-
-    Args:
-        asked: what was asked of whom.
-        code: STS's code, or the class name of a network error.
-        message: what happened.
-        words: STS's own, masked.
-        skew: by how many seconds STS's clock is ahead of this machine's.
-        known: further fields of the failure.
-    """
-    advised = advise(code, words, known.get("status"), asked=asked, skew=skew)
-    return Failure(
-        kind="exchange",
-        code=code,
-        message=message,
-        endpoint=asked.bare_endpoint,
-        role_arn=asked.role_arn,
-        operation=asked.operation,
-        words=words,
-        **{**advised._asdict(), **claims_told(asked.token.claims), **known},
+def explain(failure: Failure, facts: ExchangeFacts) -> Failure:
+    """Return `failure` with advice and command in place of its facts."""
+    fix, command = _FIXES[facts.cause]
+    values = {
+        **facts.values(failure),
+        "duration": "STS's default" if facts.duration is None else f"{facts.duration} s",
+        "audience": _audience_advice(failure),
+        "clue": _clue(failure) if facts.is_jwt else " The token is not a JWT.",
+    }
+    return failure._replace(
+        advice=f"{CAUSES[facts.cause]} {fix}".lstrip().format_map(values),
+        command=command(failure, facts) if command else "",
+        facts=None,
     )
 
 
-def advise(
-    code: str,
-    words: str = "",
-    status: int | None = None,
-    *,
-    asked: ExchangeRequest,
-    skew: float | None = None,
-) -> Advice:
-    """Return what to do about a failure.
-
-    Args:
-        code: STS's code, or the class name of a network error.
-        words: STS's own.
-        status: the HTTP status; None where no answer came.
-        asked: what was asked of whom.
-        skew: by how many seconds STS's clock is ahead of this machine's.
-    """
-    found = meaning(code, words, status, chained=asked.signer is not None)
-    told = claims_told(asked.token.claims)
-    return Advice(
-        found.advice.format_map(_facts(asked, told, skew)),
-        found.command.format_map(_commands(asked, told)),
-    )
-
-
-def claims_told(claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what of a token's claims is told, as fields of `Failure`.
-
-    Args:
-        claims: anybody's: nothing here believes in their types, lengths or characters.
-    """
-    given = claims or {}
-    exp: Any = given.get("exp")
-    # What no clock and no file of ours can hold is none; True is an int, and NaN no number.
-    sound = type(exp) in {int, float} and 0 <= exp <= _END_OF_TIME
-    return {
-        **{name: _claim(given.get(name)) for name in ("iss", "sub", "aud")},
-        "exp": float(exp) if sound else None,
-    }
-
-
-def _claim(value: object) -> str | None:
-    if isinstance(value, list):
-        value = ", ".join(each for each in value if isinstance(each, str))
-    if not isinstance(value, str):
-        return None
-    # Nothing is masked for its length alone: an honest subject or issuer is long.
-    return one_line(re.sub(JWT, "***", without_userinfo(value)), _SHOWN_LIMIT) or None
-
-
-def _facts(asked: ExchangeRequest, told: Mapping[str, Any], skew: float | None) -> dict[str, str]:
-    """Return what the sentences of the table quote."""
-    token, duration = asked.token, asked.duration
-    written = token.written and instant(token.written.timestamp())
-    return {
-        "role": asked.role_arn,
-        "account": _account(asked.role_arn),
-        "signer": asked.signer or "",
-        "endpoint": asked.bare_endpoint,
-        "duration": "STS's default" if duration is None else f"{duration} s",
-        "shape": token.shape(),
-        "written": f"; its file was written at {written}" if written else "",
-        "skew": _skewed(skew),
-        "audience": _mend_audience(told),
-        "clue": _clue(told) if token.claims is not None else _OPAQUE,
-    }
-
-
-def _account(role_arn: str) -> str:
-    role = re.fullmatch(ROLE, role_arn)
-    return f" {role[2]}" if role and role[2] else ""
-
-
-def _skewed(skew: float | None) -> str:
-    """Return how far STS's clock is from this machine's, as a clause; nothing worth it: empty."""
-    if skew is None or abs(skew) < _WORTH_TELLING:
-        return ""
-    where = "ahead of" if skew > 0 else "behind"
-    return f", and STS's clock is {abs(skew):,.0f} s {where} this machine's"
-
-
-def _clue(told: Mapping[str, Any]) -> str:
-    """Return what catches the eye in a token, as a further sentence."""
-    named = _audiences(told)
-    if POD_IDENTITY in named:
+def _clue(failure: Failure) -> str:
+    """Return what is unusual about a token, as a further sentence."""
+    if POD_IDENTITY in _audiences(failure):
         return " It is a token of EKS Pod Identity, which is not meant for STS."
-    if _is_for_others(told):
-        return _API_SERVER
-    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
+    if _is_for_others(failure):
+        return " It is the token for the cluster's API server; send it nowhere else."
+    account = _service_account(failure)
     if account and account[2] == "default":
-        return _DEFAULT
+        return (
+            " The pod runs as the service account 'default': set serviceAccountName to the "
+            "annotated one."
+        )
     return ""
 
 
-def clean_issuer(iss: str | None) -> str | None:
-    """Return an issuer that may stand in a command; None for anything but a plain http(s) URL."""
-    # Three dots stand where a longer one was cut.
-    if not iss or len(iss) > _LONGEST_URL or "..." in iss:
-        return None
-    return iss if re.fullmatch(_CLEAN_URL, iss) else None
+def _service_account(failure: Failure) -> re.Match[str] | None:
+    """Return the service account that the token's subject names."""
+    return re.fullmatch(SERVICE_ACCOUNT, failure.sub or "")
 
 
-def is_for_api_server(audience: str, issuer: str | None) -> bool:
-    """Whether an audience is that of a cluster's own API server.
-
-    Args:
-        audience: one of a token.
-        issuer: its issuer, which many API servers take for their own name.
-    """
-    return audience == issuer or re.fullmatch(_API_AUDIENCES, audience) is not None
+def _audiences(failure: Failure) -> list[str]:
+    return (failure.aud or "").split(", ")
 
 
-def _audiences(told: Mapping[str, Any]) -> list[str]:
-    return (told["aud"] or "").split(", ")
-
-
-def _is_for_others(told: Mapping[str, Any]) -> bool:
+def _is_for_others(failure: Failure) -> bool:
     """Whether a token is meant for Pod Identity or the API server.
 
     IAM must never list such an audience: every pod has a token with it.
     """
     return any(
-        each == POD_IDENTITY or is_for_api_server(each, told["iss"]) for each in _audiences(told)
+        each == POD_IDENTITY or is_for_api_server(each, failure.iss) for each in _audiences(failure)
     )
 
 
-def _mend_audience(told: Mapping[str, Any]) -> str:
-    """Return what to do about an audience that IAM's provider does not list, as a clause."""
-    if _is_for_others(told):
-        return f"mount a token for {STS}, for this one's audience must not be added there"
-    if _belongs_there(told):
-        return "add it there"
+def _may_be_client_id(failure: Failure) -> bool:
+    """Whether the IAM OIDC provider should list the audience: it is not another system's."""
+    return not _is_for_others(failure) and (
+        failure.aud in {STS, *OTHER_CLIENTS} or _service_account(failure) is None
+    )
+
+
+def _audience_advice(failure: Failure) -> str:
+    if _is_for_others(failure):
+        return f"Mount a token for {STS}; this token's audience must not be added there"
+    if _may_be_client_id(failure):
+        return "Add it there"
     return (
-        f"mount a token for {STS} (the webhook's, or a projected volume with that audience), or "
-        "add the token's own there (aws iam add-client-id-to-open-id-connect-provider)"
+        f"Mount a token for {STS} (the webhook's, or a projected volume with that audience), or "
+        "add this token's audience (aws iam add-client-id-to-open-id-connect-provider)"
     )
 
 
-def _belongs_there(told: Mapping[str, Any]) -> bool:
-    """Whether an audience is one that IAM's provider is to list, and not another system's."""
-    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
-    return told["aud"] in {STS, *OTHER_CLIENTS} or not account
+# Commands: shlex quotes their words, because claims have arbitrary text. A word in capitals stands
+# for an unknown value. Sources: AWS CLI command reference; eksctl's schema of
+# `utils associate-iam-oidc-provider`.
 
 
-def _commands(asked: ExchangeRequest, told: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the commands of the table are made of, quoted for a shell: claims are anybody's.
-
-    What is not known is a word in capitals. Sources: AWS CLI command reference; eksctl's schema of
-    `utils associate-iam-oidc-provider`.
-    """
-    role = re.fullmatch(ROLE, asked.role_arn)
-    partition, account, name = role.groups() if role else ("aws", "", "ROLE")
-    iss, aud = clean_issuer(told["iss"]), _whole(told["aud"]) or "AUDIENCE"
-    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{_bare(iss or 'ISSUER')}"
-    words = {"role": asked.role_arn, "signer": asked.signer or "", "role_name": name}
-    lines = {
-        "make_provider": _make_provider(iss or "ISSUER", STS if _is_for_others(told) else aud),
-        "mend_audience": [
-            *("aws", "iam", "add-client-id-to-open-id-connect-provider"),
-            *("--open-id-connect-provider-arn", arn, "--client-id", aud),
-        ]
-        if _belongs_there(told) and not _is_for_others(told)
-        else _change_audience(asked, told),
-        "discovery": ["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"]
-        if iss
-        else [],
-        "enable_region": [
-            *("aws", "account", "enable-region", "--region-name", _region(asked.endpoint))
-        ],
-    }
-    return {
-        **{name: shlex.quote(word) for name, word in words.items()},
-        **{name: shlex.join(line) for name, line in lines.items()},
-        "explain": _explain(asked, told, name),
-    }
-
-
-def _change_audience(asked: ExchangeRequest, told: Mapping[str, Any]) -> list[str]:
-    """Return the command that prints a pod whose token is for STS; none where nobody is known."""
-    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
-    if not account:
-        return []
-    who = f"{account[1]}/{account[2]}"
-    return ["irsa-creds", "manifest", "--service-account", who, "--role-arn", asked.role_arn]
-
-
-def _make_provider(iss: str, aud: str) -> list[str]:
+def _create_provider(failure: Failure, _: ExchangeFacts) -> str:
+    iss = clean_issuer(failure.iss) or "ISSUER"
     region = region_of_issuer(iss)
     if region:
         eksctl = ["eksctl", "utils", "associate-iam-oidc-provider", "--cluster", "CLUSTER"]
-        return [*eksctl, "--region", region, "--approve"]
+        return shlex.join([*eksctl, "--region", region, "--approve"])
+    aud = STS if _is_for_others(failure) else _audience(failure)
     aws = ["aws", "iam", "create-open-id-connect-provider"]
-    return [*aws, "--url", iss, "--client-id-list", aud]
+    return shlex.join([*aws, "--url", iss, "--client-id-list", aud])
 
 
-def _explain(asked: ExchangeRequest, told: Mapping[str, Any], role_name: str) -> str:
+def _correct_audience(failure: Failure, __: ExchangeFacts) -> str:
+    """Return the command that adds the audience, or that prints a pod with a token for STS."""
+    if _may_be_client_id(failure):
+        partition, account, _ = _role_parts(failure)
+        provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
+        arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
+        add = ["aws", "iam", "add-client-id-to-open-id-connect-provider"]
+        add += ["--open-id-connect-provider-arn", arn, "--client-id", _audience(failure)]
+        return shlex.join(add)
+    subject = _service_account(failure)
+    if not subject:
+        return ""
+    manifest = ["irsa-creds", "manifest", "--service-account", f"{subject[1]}/{subject[2]}"]
+    return shlex.join([*manifest, "--role-arn", failure.role_arn or ""])
+
+
+def _fetch_discovery(failure: Failure, _: ExchangeFacts) -> str:
+    iss = clean_issuer(failure.iss)
+    if not iss:
+        return ""
+    return shlex.join(["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"])
+
+
+def _enable_region(failure: Failure, _: ExchangeFacts) -> str:
+    found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", failure.endpoint or "")
+    return f"aws account enable-region --region-name {found[1] if found else 'REGION'}"
+
+
+def _read_longest_session(failure: Failure, _: ExchangeFacts) -> str:
+    read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
+    return shlex.join([*read, "--query", "Role.MaxSessionDuration"])
+
+
+def _validate_policy(_: Failure, __: ExchangeFacts) -> str:
+    return (
+        "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
+        "--policy-document file://policy.json"
+    )
+
+
+def _simulate(failure: Failure, facts: ExchangeFacts) -> str:
+    simulate = ["aws", "iam", "simulate-principal-policy"]
+    simulate += ["--policy-source-arn", facts.signer or "", "--action-names", "sts:AssumeRole"]
+    return shlex.join([*simulate, "--resource-arns", failure.role_arn or ""])
+
+
+def _explain(failure: Failure, facts: ExchangeFacts) -> str:
     """Return the commands that read the trust policy and compare the token with it.
 
-    The pod cannot read it: it has no credentials just now. Where the claims say it all, neither
-    needs the token, and both run wherever somebody may call iam:GetRole.
+    The pod has no credentials to read the policy with. If the claims say everything, the commands
+    need no token and run wherever iam:GetRole is allowed.
     """
-    iss, aud = clean_issuer(told["iss"]), _whole(told["aud"])
-    account = re.fullmatch(SERVICE_ACCOUNT, told["sub"] or "")
+    iss, aud, account = clean_issuer(failure.iss), _whole(failure.aud), _service_account(failure)
     if account and iss and aud:
-        who = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
-        who += ["--audience", aud]
+        token = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
+        token += ["--audience", aud]
     else:
-        who = ["--token", _shown_file(asked.token_file) or "FILE"]
-    read = ["aws", "iam", "get-role", "--role-name", role_name]
-    explain = ["irsa-creds", "explain", "--policy", "role.json", *who]
+        token = ["--token", _printable(facts.token_file) or "FILE"]
+    read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
+    explain = ["irsa-creds", "explain", "--policy", "role.json", *token]
     return f"{shlex.join(read)} > role.json && {shlex.join(explain)}"
 
 
+def _role_parts(failure: Failure) -> tuple[str, ...]:
+    """Return partition, account and name of the role."""
+    role = re.fullmatch(ROLE_PARTS, failure.role_arn or "")
+    return role.groups() if role else ("aws", "", "ROLE")
+
+
+def _audience(failure: Failure) -> str:
+    return _whole(failure.aud) or "AUDIENCE"
+
+
 def _whole(claim: str | None) -> str | None:
-    """Return a claim that is one value, neither cut nor masked, and looks like no option."""
+    """Return a claim if it is one value, neither cut nor masked, and not like an option."""
     return None if claim is None or re.search(r"^-|, |\*\*\*|\.\.\.", claim) else claim
 
 
-def _bare(iss: str) -> str:
-    return re.sub(r"^https?://", "", iss).rstrip("/")
-
-
-def _region(endpoint: str) -> str:
-    """Return the region in the name of a regional endpoint of STS."""
-    found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", endpoint)
-    return found[1] if found else "REGION"
-
-
-def _shown_file(path: str | None) -> str | None:
-    """Return the token's file for a command; None where its name may not be shown as it is."""
+def _printable(path: str | None) -> str | None:
+    """Return the token file's path; None if it may not be shown as it is."""
     return path if path and path.isprintable() and quoted_path(path) == repr(path) else None
+
+
+class _Fix(NamedTuple):
+    """What to do: a template over the values of `explain`, and the command."""
+
+    text: str
+    command: Callable[[Failure, ExchangeFacts], str] | None = None
+
+
+_FIXES = {
+    "issuer_keys": _Fix(
+        "The refresh is retried. If the error stays, check that the issuer is reachable from AWS.",
+        _fetch_discovery,
+    ),
+    "no_provider": _Fix(
+        "Create the provider in that account, once for each cluster.", _create_provider
+    ),
+    "audience": _Fix("{audience}.{clue}", _correct_audience),
+    "invalid_token": _Fix(
+        "Check that the token file holds the token that the cluster projects; irsa-creds reads it "
+        "again.",
+    ),
+    "expired_token": _Fix(
+        "Do not mount it with subPath (such a file is never updated), and check the kubelet and "
+        "the clocks.",
+    ),
+    "issuer_unreachable": _Fix("Check that it is up and reachable from AWS.", _fetch_discovery),
+    "rejected_claim": _Fix("Check the claims; irsa-creds tries again when the token changes."),
+    "trust_policy": _Fix(
+        "If it does, the role may not exist, or an SCP or the policy of a VPC endpoint denies the "
+        "call.{clue} `irsa-creds explain` names the condition that fails; run it where "
+        "iam:GetRole is allowed.",
+        _explain,
+    ),
+    "parameter": _Fix(
+        "Compare the duration ({duration}) with the role's maximum session duration, and check "
+        "the role ARN {role} and the session name.",
+        _read_longest_session,
+    ),
+    "session_policy": _Fix(
+        "Correct the argument `policy`.",
+        _validate_policy,
+    ),
+    "policy_size": _Fix("Shorten the policy, or use fewer policy ARNs or tags."),
+    "region": _Fix(
+        "Enable the region in the account, or set AWS_REGION to another region.", _enable_region
+    ),
+    "throttled": _Fix("irsa-creds waits longer between its attempts."),
+    "no_connection": _Fix(
+        "Check DNS, network policies and routes from the pod to {endpoint}. AWS_REGION selects "
+        "the endpoint; without internet access the pod needs a VPC endpoint.",
+    ),
+    "tls": _Fix(
+        "Check that AWS_CA_BUNDLE names an existing file with the CA that signed the certificate "
+        "of {endpoint}. A TLS proxy has a certificate and a CA of its own.",
+    ),
+    "proxy": _Fix("Check HTTPS_PROXY and HTTP_PROXY, or add the host of {endpoint} to NO_PROXY."),
+    "malformed": _Fix(
+        "Check that {endpoint} is an STS endpoint and that no proxy responds in its place."
+    ),
+    "outage": _Fix("Check that {endpoint} is reachable and healthy. The next read tries again."),
+    "forbidden": _Fix("Check that {endpoint} is the STS that knows the role {role}."),
+    "unknown": _Fix("Check that {endpoint} is an STS endpoint."),
+    "source_role": _Fix(
+        "In a policy of the source role, allow sts:AssumeRole (sts:TagSession for session tags, "
+        "sts:SetSourceIdentity for a source identity). In the target role's trust policy, allow "
+        "the source role, with the external ID if the policy requires one.",
+        _simulate,
+    ),
+    "expired_source": _Fix("irsa-creds refreshes them. Check the clocks."),
+    "unknown_source": _Fix(
+        "Credentials from the global endpoint are not valid in opt-in regions: set AWS_REGION."
+    ),
+    "signature": _Fix("Check this machine's clock, and that no proxy changes the request."),
+    "chained_parameter": _Fix(
+        "Check the duration ({duration}; at most one hour in role chaining), the role ARN {role}, "
+        "the session name, the external ID, the tags and the source identity.",
+        _read_longest_session,
+    ),
+}

@@ -1,4 +1,4 @@
-"""The exchange of a further role: the credentials of the one before sign it."""
+"""AssumeRole: the credentials of the source role sign the request for the target role."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, poli
 
 if TYPE_CHECKING:
     from irsa_creds._credentials import Credentials
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.request import Assertion
     from irsa_creds._identity.config import Config
 
 __all__ = ["SignedStsClient", "SigningCredentials", "signed_headers"]
 
 
 class SigningCredentials(NamedTuple):
-    """The credentials that a request is signed with, in the place of a token.
+    """The source role's credentials, which sign the request.
 
-    botocore's signer takes it for credentials of its own: it reads `access_key`, `secret_key` and
-    `token`, and importing `botocore.credentials` for theirs takes 46 ms.
+    botocore's signer accepts it: it reads `access_key`, `secret_key` and `token`. The import of
+    botocore's own class takes 46 ms.
 
     Attributes:
-        credentials: of the role before.
+        credentials: of the source role.
     """
 
     credentials: Credentials
@@ -44,50 +44,50 @@ class SigningCredentials(NamedTuple):
 
     @property
     def value(self) -> str:
-        """What of it is sent, and is a secret."""
+        """The secret that is sent."""
         return self.token
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may hold: the secret key is not sent, but the server knows it."""
+        """What no message may contain: the server knows the secret key, which is not sent."""
         return self.token, self.secret_key
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from others."""
+        """The access key id."""
         return self.access_key
 
     @property
     def claims(self) -> None:
-        """None: it is no JWT."""
+        """None: not a JWT."""
         return
 
     @property
     def written(self) -> None:
-        """None: it comes from no file."""
+        """None: not from a file."""
         return
 
     def shape(self) -> str:
-        """Return what may be told of its content."""
+        """Return the length of the session token."""
         return f"{len(self.value):,} characters"
 
     def __repr__(self) -> str:
-        return f"<Key ...{self.fingerprint[-4:]}>"
+        return f"<SigningCredentials ...{self.fingerprint[-4:]}>"
 
 
 class SignedStsClient(StsClient):
-    """Asks STS for the credentials of the last role of a chain, signed by the role before.
+    """Requests the credentials of the last role of a chain, signed by its source role.
 
     Args:
-        config: who asks for what, and where; its chain is not empty.
+        config: the identity; its chain is not empty.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._hop = config.chained_roles[-1]
-        self._duration = self._hop.duration_seconds
-        # botocore sends it as well, and fails.
-        self._may_leave_duration_out = False
+        self._role = config.chained_roles[-1]
+        self._duration = self._role.duration_seconds
+        # botocore does not omit it either.
+        self._duration_optional = False
 
     @property
     def _signer(self) -> str:
@@ -95,23 +95,23 @@ class SignedStsClient(StsClient):
 
     @property
     def _external_id(self) -> str | None:
-        return self._hop.external_id
+        return self._role.external_id
 
     def _form(self, duration: int | None) -> dict[str, str]:
-        hop = self._hop
+        role = self._role
         form = {
-            **basic_form("AssumeRole", hop.role_arn, hop.session_name, duration),
-            **policies_form(hop.policy, hop.policy_arns),
+            **basic_form("AssumeRole", role.role_arn, role.session_name, duration),
+            **policies_form(role.policy, role.policy_arns),
         }
-        for number, (key, value) in enumerate(hop.tags, 1):
+        for number, (key, value) in enumerate(role.tags, 1):
             form[f"Tags.member.{number}.Key"] = key
             form[f"Tags.member.{number}.Value"] = value
-        for number, key in enumerate(hop.transitive_tag_keys, 1):
+        for number, key in enumerate(role.transitive_tag_keys, 1):
             form[f"TransitiveTagKeys.member.{number}"] = key
-        if hop.external_id is not None:
-            form["ExternalId"] = hop.external_id
-        if hop.source_identity is not None:
-            form["SourceIdentity"] = hop.source_identity
+        if role.external_id is not None:
+            form["ExternalId"] = role.external_id
+        if role.source_identity is not None:
+            form["SourceIdentity"] = role.source_identity
         return form
 
     def _request(self, url: str, form: dict[str, str], token: Assertion) -> Request:
@@ -122,14 +122,14 @@ class SignedStsClient(StsClient):
 
 
 def signed_headers(
-    config: Config, url: str, body: bytes, key: SigningCredentials
+    config: Config, url: str, body: bytes, credentials: SigningCredentials
 ) -> dict[str, str]:
-    """Return the headers of a POST to STS that these credentials sign now."""
-    from botocore.auth import SigV4Auth  # noqa: PLC0415 - only a chain of roles signs
+    """Return the headers of a POST to STS, signed with these credentials."""
+    from botocore.auth import SigV4Auth  # noqa: PLC0415 - only role chaining signs
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
     request = AWSRequest("POST", url, common_headers(), body)
     # At DEBUG the signer logs the session token.
     with muted():
-        SigV4Auth(key, "sts", signing_region(config)).add_auth(request)
+        SigV4Auth(credentials, "sts", signing_region(config)).add_auth(request)
     return dict(request.headers.items())

@@ -1,4 +1,4 @@
-"""The refreshes of a target role: what proves it to STS are the credentials of its source role."""
+"""The refresh of a target role: its source role's credentials sign the STS call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.fetcher import Asking
+    from irsa_creds._exchange.fetcher import Client
     from irsa_creds._identity.token import Token
 
 __all__ = ["AssumeRoleFetcher", "SourceRole"]
@@ -24,23 +24,23 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 
 class SourceRole:
-    """The source role of a target role, which assumes the other with its credentials.
+    """The source role of a target role.
 
-    They are read as any others: while they are valid, no target waits for their refresh.
+    While its credentials are valid, no target role waits for their refresh.
 
     Args:
-        engine: its engine.
+        engine: the source role's engine.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def key(self, refresh: Refresh, expired: str) -> SigningCredentials | Failure:
-        """Return its credentials, or why there are none.
+    def signing_credentials(self, refresh: Refresh, expired: str) -> SigningCredentials | Failure:
+        """Return the source role's credentials or its failure.
 
         Args:
-            refresh: the target's, which waits for them until its own deadline.
-            expired: the id of a key that STS called expired: its next one is waited for.
+            refresh: the target role's; its deadline bounds the wait.
+            expired: the id of a key that is expired for STS: the refresh waits for the next key.
         """
         engine = self.engine
 
@@ -58,39 +58,39 @@ class SourceRole:
             failure = _failure_of(error, engine.role_arn)
         else:
             return SigningCredentials(found.credentials)
-        # Its own refresh has tried often enough, and says when there is another.
+        # The source role's own refresh has retried, and its back-off says when the next one starts.
         return failure._replace(
             attempts=1, again_in=engine.cached_failure_left() or failure.again_in
         )
 
     def read(self) -> Token:
-        """Return the token with which the chain begins.
+        """Return the token of the first role in the chain.
 
         Raises:
-            TokenError: it cannot be had.
+            TokenError: the token is not readable.
         """
         return cast("StsFetcher", self.engine.fetcher).peek()
 
     def signature(self) -> str:
-        """Return the id of the key that is valid now, or nothing."""
+        """Return the id of the currently valid key; empty if there is none."""
         snapshot = self.engine.snapshot
         valid = self.engine.now() < snapshot.end_of_use
         return snapshot.credentials.access_key_id if valid else ""
 
 
 class AssumeRoleFetcher(StsFetcher):
-    """Gets the credentials of the last role of a chain.
+    """Gets the credentials of a target role.
 
-    Engines wait for each other in this direction only, on a refresh's own thread and no longer than
-    that refresh lasts.
+    Its engine waits for its source role's engine, never the other way around: on the refresh's
+    thread, and until the refresh's deadline.
 
     Args:
-        role_arn: the last role.
-        before: the role whose credentials sign.
-        exchange: asks STS for the last role.
-        ceiling: the longest lifetime that is believed.
+        role_arn: the target role.
+        source_role: its credentials sign the request.
+        client: calls STS for the target role.
+        ceiling: the longest lifetime that is accepted.
         clock: this process's clocks.
-        draw: the source of chance.
+        draw: the source of randomness.
     """
 
     is_chained = True
@@ -98,47 +98,47 @@ class AssumeRoleFetcher(StsFetcher):
     def __init__(
         self,
         role_arn: str,
-        before: SourceRole,
-        exchange: Asking,
+        source_role: SourceRole,
+        client: Client,
         *,
         ceiling: float,
         clock: Clock,
         draw: policy.Draw,
     ) -> None:
-        super().__init__(role_arn, before, exchange, ceiling=ceiling, clock=clock, draw=draw)
-        self._before = before
+        super().__init__(role_arn, source_role, client, ceiling=ceiling, clock=clock, draw=draw)
+        self._source_role = source_role
         self._expired = ""
 
-    def _proof(self, refresh: Refresh) -> SigningCredentials | Failure:
-        key = self._before.key(refresh, self._expired)
-        self._tried = "" if isinstance(key, Failure) else key.fingerprint
-        return key
+    def _assertion(self, refresh: Refresh) -> SigningCredentials | Failure:
+        found = self._source_role.signing_credentials(refresh, self._expired)
+        self._tried = "" if isinstance(found, Failure) else found.fingerprint
+        return found
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         outcome = super()._attempt(refresh)
-        # What the role before was told of its own token is no matter of its key.
+        # If no key was tried, the failure is the source role's own.
         if self._tried and isinstance(outcome, Failure) and outcome.code in _EXPIRED:
             self._expired = self._tried
-            self._before.engine.mark_stale(self._tried)
+            self._source_role.engine.mark_stale(self._tried)
         return outcome
 
     def token(self) -> Token:
-        """Return the token with which the chain begins; a key is what is tried here.
+        """Return the token of the first role in the chain, without recording it as tried.
 
         Raises:
-            TokenError: it cannot be had.
+            TokenError: the token is not readable.
         """
         return self.peek()
 
     def deliver(self) -> None:
-        """Log and tell what came of the source role's refreshes that ran on a target's thread."""
-        self._before.engine.deliver()
+        """Deliver the log lines and events of the source role's refreshes on this thread."""
+        self._source_role.engine.deliver()
 
     def token_changed(self) -> bool:
-        """Whether the source role has a key by now that was not tried."""
-        # It may be that role's token that was bad, and no other thread may be reading it.
-        self._before.engine.prefetch()
-        return self._before.signature() not in ("", self._tried)
+        """Whether the source role has a key that was not tried."""
+        # The source role's token may be the cause, and no other caller may read that role.
+        self._source_role.engine.prefetch()
+        return self._source_role.signature() not in ("", self._tried)
 
 
 def _failure_of(error: IrsaError, role_arn: str) -> Failure:

@@ -1,221 +1,88 @@
-"""What an answer of STS means in IRSA, as one table.
+"""What an error of STS or of the network means: its likely cause, and whether to retry.
 
-The table is the one of STS's API reference (AssumeRoleWithWebIdentity, "Errors" and "Common
-Errors") seen from a pod; `_answer` classifies by it and `_advice` fills its sentences.
+The source is STS's API reference: AssumeRoleWithWebIdentity, "Errors" and "Common Error Types".
+`advice` says what to do about each cause.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Meaning", "codes", "meaning"]
+__all__ = ["CAUSES", "Classification", "classify", "codes"]
 
 
-class Meaning(NamedTuple):
-    """What a code says about trying again.
+#: Templates over `ExchangeFacts.values`, one sentence each; empty if the headline has the cause.
+CAUSES = {
+    "audience": "The token's audience is not a client ID of the IAM OIDC provider.",
+    "chained_parameter": "A parameter of the request is not valid.",
+    "expired_source": "The credentials of the role {signer} are expired for STS{skew}.",
+    "expired_token": "The token is expired for STS{written}{skew}.",
+    "forbidden": "",
+    "invalid_token": "The token is truncated, or another issuer's ({shape}).",
+    "issuer_keys": "STS could not fetch the signing keys of the token's issuer.",
+    "issuer_unreachable": "STS cannot reach the token's issuer.",
+    "malformed": "",
+    "no_connection": "",
+    "no_provider": "The role's account{account} has no IAM OIDC provider for the token's issuer.",
+    "outage": "",
+    "parameter": "The duration, the role ARN or the session name is not valid.",
+    "policy_size": "Session policies and tags are larger than STS packs into a session.",
+    "proxy": "The proxy failed and STS was not called.",
+    "region": "STS is not active for the account at {endpoint}.",
+    "rejected_claim": "STS rejected a claim of the token, or the token is expired{skew}.",
+    "session_policy": "The session policy is not a valid IAM policy.",
+    "signature": "The signature by the role {signer} is not valid for STS{skew}.",
+    "source_role": "The role {signer} may not assume the role {role}.",
+    "throttled": "{endpoint} received too many calls.",
+    "tls": "",
+    "trust_policy": "The role's trust policy probably does not match {subject}.",
+    "unknown": "",
+    "unknown_source": "{endpoint} does not know the credentials of the role {signer}.",
+}
+
+
+class Classification(NamedTuple):
+    """The cause of a failure, and how to go on.
 
     Attributes:
-        advice: the likely cause and what to do, as a template over the facts of `_advice`.
-        command: what to type, as such a template.
+        cause: a key of `CAUSES`.
         retryable: the same request may succeed later.
-        throttled: STS asks for fewer calls.
+        throttled: STS wants fewer calls.
         bad_token: another token may succeed.
-        attempts: at most so many tries in one blocking flight; 0 is the usual number.
+        attempts: at most this many in one refresh that callers wait for; 0 is the usual number.
     """
 
-    advice: str = ""
-    command: str = ""
+    cause: str
     retryable: bool = False
     throttled: bool = False
     bad_token: bool = False
     attempts: int = 0
 
 
-class _Row(NamedTuple):
-    codes: tuple[str, ...]
-    phrase: str  # in the message; the first row that matches is the one
-    meaning: Meaning
+_OUTAGE = Classification("outage", retryable=True)
+_THROTTLED = Classification("throttled", retryable=True, throttled=True)
+_FORBIDDEN = Classification("forbidden")
+_UNKNOWN = Classification("unknown", retryable=True, attempts=3)
+_PARAMETER = ("ValidationError", "InvalidArgument", "InvalidParameterValue")
 
-
-# IAM API reference, GetRole: the maximum is in seconds.
-_LONGEST = "aws iam get-role --role-name {role_name} --query Role.MaxSessionDuration"
-# OpenID Connect Discovery 1.0, section 4: STS asks the same.
-_DISCOVERY = "{discovery}"
-_TRANSIENT = Meaning(
-    "Is {endpoint} reachable and healthy? The next read tries again.", retryable=True
-)
-_THROTTLED = Meaning(
-    "{endpoint} had too many calls: the next tries come more slowly.",
-    retryable=True,
-    throttled=True,
-)
-_REFUSED = Meaning("Is {endpoint} the STS that knows the role {role}?")
-_UNKNOWN = Meaning("Is {endpoint} an STS?", retryable=True, attempts=3)
-
-# Of AssumeRole, signed by the role before (STS's API reference, "Common Error Types", and IAM User
-# Guide, "Troubleshoot IAM roles"); what is not here means the same as with a token.
-_CHAINED = (
-    _Row(
-        ("AccessDenied",),
-        "",
-        Meaning(
-            "Does a policy of the role {signer} allow sts:AssumeRole on {role} (sts:TagSession for "
-            "session tags, sts:SetSourceIdentity for a source identity), and does that role's "
-            "trust policy let it in, with this external id if it asks for one?",
-            "aws iam simulate-principal-policy --policy-source-arn {signer} "
-            "--action-names sts:AssumeRole --resource-arns {role}",
-        ),
-    ),
-    _Row(
-        ("ExpiredToken",),
-        "",
-        Meaning(
-            "STS takes the credentials of the role {signer} for expired{skew}; they are fetched "
-            "anew. Is a clock wrong?",
-            retryable=True,
-            bad_token=True,
-            attempts=3,
-        ),
-    ),
-    _Row(
-        ("InvalidClientTokenId",),
-        "",
-        Meaning(
-            "{endpoint} does not know the credentials of the role {signer}. Those of the global "
-            "endpoint are not valid in regions that must be enabled: set AWS_REGION.",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"),
-        "",
-        Meaning(
-            "STS does not take the signature by the role {signer}{skew}. Is this machine's clock "
-            "wrong, or does a proxy change the request?"
-        ),
-    ),
-    _Row(
-        ("ValidationError", "InvalidArgument", "InvalidParameterValue"),
-        "",
-        Meaning(
-            "Check the duration ({duration}; an hour is the most in a chain of roles), the role "
-            "ARN {role}, session name, external id, tags and source identity.",
-            _LONGEST,
-        ),
-    ),
-)
-_TABLE = (
-    _Row(
-        ("InvalidIdentityToken",),
-        "retrieve verification key",
-        Meaning(
-            "STS could not fetch the keys of the token's issuer. If it stays so, the issuer is not "
-            "reachable from AWS.",
-            _DISCOVERY,
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "no openidconnect provider found",
-        Meaning(
-            "The role's account{account} has no IAM OIDC provider for the token's issuer: create "
-            "it there, once for each cluster.",
-            "{make_provider}",
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "incorrect token audience",
-        Meaning(
-            "The token's audience is none of the IAM OIDC provider's client ids: {audience}.{clue}",
-            "{mend_audience}",
-        ),
-    ),
-    _Row(
-        ("InvalidIdentityToken",),
-        "",
-        Meaning(
-            "The token is torn, or of another issuer ({shape}); it is read again. Does the token "
-            "file hold what the cluster projects?",
-            retryable=True,
-            bad_token=True,
-            attempts=3,
-        ),
-    ),
-    _Row(
-        ("ExpiredToken",),
-        "",
-        Meaning(
-            "STS takes the token for expired{written}{skew}. Is it mounted with subPath (never "
-            "updated), is the kubelet stuck, or is a clock wrong?",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("IDPCommunicationError",),
-        "",
-        Meaning(
-            "STS cannot reach the token's issuer: is it up, and reachable from AWS?",
-            _DISCOVERY,
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("IDPRejectedClaim",),
-        "",
-        Meaning(
-            "A claim of the token was refused, or its end is past{skew}; it is tried again when "
-            "the token changes.",
-            bad_token=True,
-        ),
-    ),
-    _Row(
-        ("AccessDenied",),
-        "",
-        Meaning(
-            "Most likely the role's trust policy does not let this token in (else there is no such "
-            "role, or an SCP or a VPC endpoint's policy refuses).{clue} `irsa-creds explain` tells "
-            "which condition fails, where somebody may read the policy (iam:GetRole).",
-            "{explain}",
-        ),
-    ),
-    _Row(
-        ("ValidationError", "InvalidArgument", "InvalidParameterValue"),
-        "",
-        Meaning(
-            "Check the duration ({duration}) against the role's maximum session duration, the role "
-            "ARN {role} and the session name.",
-            _LONGEST,
-        ),
-    ),
-    _Row(
-        ("MalformedPolicyDocument",),
-        "",
-        Meaning(
-            "The session policy is not a valid IAM policy: correct the argument policy.",
-            "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
-            "--policy-document file://policy.json",
-        ),
-    ),
-    _Row(
-        ("PackedPolicyTooLarge",),
-        "",
-        Meaning(
-            "Session policy, policy ARNs and tags exceed what STS packs into a session: shorten "
-            "the policy or give fewer policy ARNs."
-        ),
-    ),
-    _Row(
-        ("RegionDisabled",),
-        "",
-        Meaning(
-            "STS is not active for the account at {endpoint}: enable the region in the account, or "
-            "set AWS_REGION to another.",
-            "{enable_region}",
-        ),
-    ),
-    _Row(
+# STS has one code for these; a phrase in its message tells them apart.
+_INVALID_TOKEN = "InvalidIdentityToken"  # noqa: S105 - an error code
+_PHRASES = {
+    "retrieve verification key": Classification("issuer_keys", retryable=True),
+    "no openidconnect provider found": Classification("no_provider"),
+    "incorrect token audience": Classification("audience"),
+    "": Classification("invalid_token", retryable=True, bad_token=True, attempts=3),
+}
+_CODES = {
+    "ExpiredToken": Classification("expired_token", bad_token=True),
+    "IDPCommunicationError": Classification("issuer_unreachable", retryable=True),
+    "IDPRejectedClaim": Classification("rejected_claim", bad_token=True),
+    "AccessDenied": Classification("trust_policy"),
+    **dict.fromkeys(_PARAMETER, Classification("parameter")),
+    "MalformedPolicyDocument": Classification("session_policy"),
+    "PackedPolicyTooLarge": Classification("policy_size"),
+    "RegionDisabled": Classification("region"),
+    **dict.fromkeys(
         (
             "Throttling",
             "Throttled",
@@ -227,67 +94,55 @@ _TABLE = (
             "SlowDown",
             "PriorRequestNotComplete",
         ),
-        "",
         _THROTTLED,
     ),
-    _Row(
+    **dict.fromkeys(
         ("EndpointConnectionError", "ConnectTimeoutError"),
-        "",
-        Meaning(
-            "Check DNS, network policies and routes from the pod to {endpoint} (AWS_REGION names "
-            "the endpoint; without internet access a VPC endpoint is needed).",
-            retryable=True,
-        ),
+        Classification("no_connection", retryable=True),
     ),
-    _Row(
-        ("SSLError",),
-        "",
-        Meaning(
-            "Check that AWS_CA_BUNDLE names a file that is there and holds the authority that "
-            "signed the certificate of {endpoint}, and who answers there.",
-            retryable=True,
-        ),
+    "SSLError": Classification("tls", retryable=True),
+    "ProxyConnectionError": Classification("proxy", retryable=True),
+    "MalformedAnswer": Classification("malformed", retryable=True),
+}
+# For role chaining (also: IAM User Guide, "Troubleshoot IAM roles"); all other codes mean the same
+# as with a token.
+_CHAINED = {
+    "AccessDenied": Classification("source_role"),
+    "ExpiredToken": Classification("expired_source", retryable=True, bad_token=True, attempts=3),
+    "InvalidClientTokenId": Classification("unknown_source", bad_token=True),
+    **dict.fromkeys(
+        ("SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"),
+        Classification("signature"),
     ),
-    _Row(
-        ("ProxyConnectionError",),
-        "",
-        Meaning(
-            "It is the proxy that was not reached or refused, and STS was not asked: check "
-            "HTTPS_PROXY and HTTP_PROXY, or let NO_PROXY name the host of {endpoint}.",
-            retryable=True,
-        ),
-    ),
-    _Row(
-        ("MalformedAnswer",),
-        "",
-        Meaning("Is {endpoint} an STS, and no proxy in between?", retryable=True),
-    ),
-)
+    **dict.fromkeys(_PARAMETER, Classification("chained_parameter")),
+}
 
 
-def meaning(
-    code: str, message: str = "", status: int | None = None, *, chained: bool = False
-) -> Meaning:
+def classify(
+    code: str, words: str = "", status: int | None = None, *, chained: bool = False
+) -> Classification:
     """Return what a failure means.
 
     Args:
         code: STS's code, with or without the suffix `Exception`, or the class name of a network
             error.
-        message: STS's own words; they tell the kinds of InvalidIdentityToken apart.
-        status: the HTTP status; None where no answer came.
-        chained: whether another role's credentials signed, in place of a token.
+        words: STS's message.
+        status: the HTTP status; None without a response.
+        chained: whether a source role's credentials signed the request.
     """
-    bare, words = code.removesuffix("Exception"), message.lower()
-    for row in (*_CHAINED, *_TABLE) if chained else _TABLE:
-        if bare in row.codes and row.phrase in words:
-            return row.meaning
+    bare = code.removesuffix("Exception")
+    if bare == _INVALID_TOKEN:
+        return next(found for phrase, found in _PHRASES.items() if phrase in words.lower())
+    found = (_CODES | _CHAINED if chained else _CODES).get(bare)
+    if found is not None:
+        return found
     if bare.startswith("Throttl") or status == 429:  # noqa: PLR2004 - "Too Many Requests"
         return _THROTTLED
     if status is None or status >= 500:  # noqa: PLR2004 - the server's own failures
-        return _TRANSIENT
-    return _REFUSED if status in {401, 403} else _UNKNOWN
+        return _OUTAGE
+    return _FORBIDDEN if status in {401, 403} else _UNKNOWN
 
 
 def codes() -> frozenset[str]:
-    """Return every code that the table knows by name, without the suffix `Exception`."""
-    return frozenset(code for row in (*_CHAINED, *_TABLE) for code in row.codes)
+    """Return every code that is known by name, without the suffix `Exception`."""
+    return frozenset({_INVALID_TOKEN, *_CODES, *_CHAINED})

@@ -1,4 +1,4 @@
-"""At which URL STS is asked: what botocore's own rules say, without a client of botocore's."""
+"""STS's URL by botocore's own rules, without a botocore client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["API_VERSION", "endpoint_url", "signing_region"]
 
 # STS's only API version (botocore 1.44.8, data/sts).
 API_VERSION = "2011-06-15"
-# Of the global endpoint (botocore 1.44.8, data/sts, its rule set's `signingRegion`).
+# The global endpoint's (botocore 1.44.8, data/sts, `signingRegion` of the rule set).
 _GLOBAL_SIGNING_REGION = "us-east-1"
 
 # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8), all used in `_by_rules`:
@@ -27,37 +27,37 @@ PARTITIONS = "partitions"
 
 
 def endpoint_url(config: Config) -> str:
-    """Return the URL that `config`'s STS has.
+    """Return STS's URL.
 
     Args:
-        config: a custom endpoint is taken as it is; without one, botocore's rules decide by
-            region, FIPS, dual stack and "legacy".
+        config: its custom endpoint, if there is one; else botocore's rules for its region, FIPS,
+            dual stack and "legacy".
 
     Raises:
-        ConfigError: there is no endpoint for this combination.
+        ConfigError: botocore has no endpoint for this combination.
     """
     if config.endpoint_url is not None:
         return config.endpoint_url
     load_exchange_modules()
     try:
         return _by_rules(config)
-    except Exception:  # noqa: BLE001, S110 - no such endpoint, or the rules are gone: a client tells
+    except Exception:  # noqa: BLE001, S110 - no endpoint or no rules: the client knows
         pass
     try:
         return _by_client(config)
-    except Exception as error:  # noqa: BLE001 - botocore has a dozen of them for this
+    except Exception as error:  # noqa: BLE001 - botocore raises a dozen classes
         reason = str(error)
     raise ConfigError(
-        f"botocore knows no STS endpoint for region {config.region or '(none)'} with "
+        f"No STS endpoint in botocore for region {config.region or '(none)'} with "
         f"FIPS {_on(config.use_fips)} and dual stack {_on(config.use_dualstack)}: {reason}"
     )
 
 
 def signing_region(config: Config) -> str:
-    """Return the region that a signed request to `config`'s STS names, as botocore's clients do.
+    """Return the region of a request's signature, as botocore's clients do.
 
     Args:
-        config: the global endpoint is in us-east-1, wherever the caller is.
+        config: the global endpoint's region is us-east-1, wherever the caller is.
     """
     if config.region is None or config.legacy_global:
         return _GLOBAL_SIGNING_REGION
@@ -77,24 +77,24 @@ def _by_rules(config: Config) -> str:
         Region=region,
         UseFIPS=config.use_fips or fips_region,
         UseDualStack=config.use_dualstack,
-        # The rule set holds the list of regions that have no regional endpoint under "legacy".
+        # The rule set lists the regions without a regional endpoint under "legacy".
         UseGlobalEndpoint=config.legacy_global,
     )
     return str(endpoint.url)
 
 
 def _without_fips(region: str) -> tuple[str, bool]:
-    """Return a FIPS pseudo region's real one, as client.ClientCreator does (1.44.8)."""
+    """Return the region of a FIPS pseudo region, as client.ClientCreator does (1.44.8)."""
     plain = region.replace("fips-", "").replace("-fips", "")
     return plain, plain != region
 
 
 def _by_client(config: Config) -> str:
-    """Ask a throw-away client of botocore, by public names only: 40 ms and 8 MB."""
+    """Return the URL of a temporary botocore client, by public names only: 40 ms and 8 MB."""
     from botocore.config import Config as ClientConfig  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
-    # Without a profile, and with keys: neither files nor a chain of providers are looked at.
+    # No profile, and static keys: botocore reads no file and runs no credential provider chain.
     session = Session(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable(
         "sts_regional_endpoints", "legacy" if config.legacy_global else "regional"
@@ -112,11 +112,11 @@ def _by_client(config: Config) -> str:
     )
     urls: list[str] = []
 
-    def answer(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
+    def respond(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
         urls.append(params["url"])
         return SimpleNamespace(status_code=200), {}
 
-    client.meta.events.register("before-call.sts.AssumeRoleWithWebIdentity", answer)
+    client.meta.events.register("before-call.sts.AssumeRoleWithWebIdentity", respond)
     client.assume_role_with_web_identity(
         RoleArn="arn:aws:iam::123456789012:role/unused",
         RoleSessionName="unused",

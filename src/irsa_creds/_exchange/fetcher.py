@@ -1,4 +1,4 @@
-"""One refresh from start to end: token, STS, credentials, and the retries of a blocking one."""
+"""The work of a refresh: read the token, call STS, retry if callers wait."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import log
 from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError
-from irsa_creds._exchange.response import claims_fields
+from irsa_creds._identity.claims import claims_fields
 from irsa_creds._masking import safe_str
 
 if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
 
-    class Source(Protocol):
-        """Where the token comes from."""
+    class TokenSource(Protocol):
+        """A file or a callable that returns the token."""
 
         def read(self) -> Token: ...
         def signature(self) -> object | None: ...
 
-    class Asking(Protocol):
-        """What is asked of an exchange with STS."""
+    class Client(Protocol):
+        """Calls STS once."""
 
         @property
         def calls(self) -> int: ...
@@ -38,28 +38,28 @@ __all__ = ["StsFetcher"]
 
 
 class StsFetcher:
-    """Gets one identity's credentials from STS; all state here is about the token."""
+    """Gets the credentials of one identity; its state is which token was tried."""
 
-    #: Whether another role's credentials stand in the place of the token.
+    #: Whether a source role's credentials sign the request, in place of a token.
     is_chained = False
 
     def __init__(
         self,
         role_arn: str,
-        source: Source,
-        exchange: Asking,
+        token_source: TokenSource,
+        client: Client,
         *,
         ceiling: float,
         clock: Clock,
         draw: policy.Draw,
     ) -> None:
         self.role_arn = role_arn
-        self._source = source
-        self._exchange = exchange
+        self._token_source = token_source
+        self._client = client
         self._ceiling = ceiling
         self._clock = clock
         self._draw = draw
-        # The last token sent, and the one that was tried last: "" where none could be read.
+        # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
         self._tried = ""
         self._signature: object | None = None
@@ -67,14 +67,14 @@ class StsFetcher:
     @property
     def calls(self) -> int:
         """Requests sent to STS."""
-        return self._exchange.calls
+        return self._client.calls
 
     def fetch(self, refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
-        """Return new credentials, or why there are none; a blocking refresh tries a few times.
+        """Return new credentials or a failure; retry if callers wait.
 
         Args:
-            refresh: its deadline bounds all, and it keeps the events.
-            held: what the process has already.
+            refresh: has the deadline, and collects the events.
+            held: the process's current credentials.
         """
         del held
         attempt = 1
@@ -101,7 +101,7 @@ class StsFetcher:
             return self._attempt(refresh)
         except IrsaError as error:
             code, message, failure = type(error).__name__, str(error), error.failure
-        except Exception as error:  # noqa: BLE001 - a defect here must not leave waiters waiting
+        except Exception as error:  # noqa: BLE001 - callers wait for the outcome, whatever it is
             code, failure = type(error).__name__, None
             message = f"The refresh failed with {code}: {safe_str(error)}"
         return failure or Failure(
@@ -113,28 +113,28 @@ class StsFetcher:
         )
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
-        token = self._proof(refresh)
+        token = self._assertion(refresh)
         if isinstance(token, Failure):
             return token
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(policy.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
             return refresh.overdue()
-        answer = self._exchange.attempt(token, seconds)
-        if isinstance(answer, Failure):
-            return answer
-        if answer.note:
-            log(logging.WARNING, "%s", answer.note)
-        credentials = answer.credentials
+        result = self._client.attempt(token, seconds)
+        if isinstance(result, Failure):
+            return result
+        if result.note:
+            log(logging.WARNING, "%s", result.note)
+        credentials = result.credentials
         lifetime = policy.lifetime(
             credentials.expiration,
-            answer.date,
+            result.date,
             wall_at,
-            requested=answer.duration,
+            requested=result.duration,
             ceiling=self._ceiling,
         )
-        # Nothing is valid: at the first start, but in all pods that an outage has left without as
-        # well; they would stay in step from then on.
+        # After an outage, all pods without valid credentials refresh at once; a random age keeps
+        # them from doing so ever after.
         age = policy.first_refresh if refresh.blocking else policy.later_refresh
         snapshot = Snapshot(
             credentials, sent_at, wall_at, lifetime, sent_at + age(lifetime, self._draw)
@@ -144,15 +144,16 @@ class StsFetcher:
         return Failure(
             kind="exchange",
             code="ExpiredCredentials",
-            message=f"STS answered with credentials that expired {credentials.expiration:%FT%TZ}.",
+            message="STS returned expired credentials (ExpiredCredentials): their expiration was "
+            f"{credentials.expiration:%FT%TZ}.",
             advice="Compare the pod's clock and STS's.",
             role_arn=self.role_arn,
-            endpoint=answer.endpoint,
-            **claims_fields(token),
+            endpoint=result.endpoint,
+            **claims_fields(token.claims),
         )
 
-    def _proof(self, refresh: Refresh) -> Assertion | Failure:
-        """Return what proves the identity to STS, as it is now."""
+    def _assertion(self, refresh: Refresh) -> Assertion | Failure:
+        """Return what proves the identity to STS now."""
         token = self.token()
         refresh.sent = token.fingerprint
         if self._sent not in ("", token.fingerprint):
@@ -164,11 +165,11 @@ class StsFetcher:
         """Return the token as it is now, and record it as tried.
 
         Raises:
-            TokenError: it cannot be had.
+            TokenError: the token is not readable.
         """
-        self._signature = self._source.signature()
+        self._signature = self._token_source.signature()
         self._tried = ""
-        token = self._source.read()
+        token = self._token_source.read()
         self._tried = token.fingerprint
         return token
 
@@ -176,23 +177,23 @@ class StsFetcher:
         """Read the token without recording it as tried.
 
         Raises:
-            TokenError: it cannot be had.
+            TokenError: the token is not readable.
         """
-        return self._source.read()
+        return self._token_source.read()
 
     def token_changed(self) -> bool:
-        """Whether the token's content differs from what was tried last. It may be slow: I/O."""
-        signature = self._source.signature()
+        """Whether the token differs from the one tried last. It does I/O and may be slow."""
+        signature = self._token_source.signature()
         if signature is None or signature == self._signature:
             return False
         try:
-            return self._source.read().fingerprint != self._tried
+            return self._token_source.read().fingerprint != self._tried
         except TokenError:
             return False
 
     def deliver(self) -> None:
-        """Log and tell what else came of a refresh."""
+        """Deliver log lines and events of other engines, if a refresh caused any."""
 
     def reset_after_fork(self) -> None:
-        """Count a child's own calls only."""
-        self._exchange.reset_after_fork()
+        """Count only a child's own calls."""
+        self._client.reset_after_fork()

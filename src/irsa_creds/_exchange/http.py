@@ -1,6 +1,6 @@
 """One POST over a connection of its own, bounded in time and size.
 
-Imports inside functions are of modules that `_lazy` has loaded before: only an exchange pays.
+Imports inside functions are of modules that `preload` has loaded: only an STS call needs them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from irsa_creds._identity.endpoint_settings import HttpSettings
 
-__all__ = ["BODY_LIMIT", "NoReply", "Reply", "Request", "post"]
+__all__ = ["BODY_LIMIT", "HttpFailure", "HttpResponse", "Request", "post"]
 
 BODY_LIMIT = 1024 * 1024
 
-# A socket's timeout must be positive, even when nothing is left.
+# A socket's timeout must be positive, even after the deadline.
 _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
 
 
 class Request(NamedTuple):
-    """What is sent by POST."""
+    """A POST request."""
 
     url: str
     headers: Mapping[str, str]
@@ -42,42 +42,42 @@ class Request(NamedTuple):
         return f"<Request of {len(self.body)} bytes>"
 
 
-class Reply(NamedTuple):
-    """What came back; a body over `BODY_LIMIT` bytes is cut behind the first byte too many."""
+class HttpResponse(NamedTuple):
+    """A response; a body over `BODY_LIMIT` bytes is cut after the first byte too many."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def __repr__(self) -> str:
-        return f"<Reply {self.status} of {len(self.body)} bytes>"
+        return f"<HttpResponse {self.status} of {len(self.body)} bytes>"
 
 
-class NoReply(NamedTuple):
-    """Why no whole answer came.
+class HttpFailure(NamedTuple):
+    """Why there is no complete response.
 
     Attributes:
         code: the class name of the error.
-        reason: its innermost cause in words, not masked: a server's own words among them.
+        reason: the innermost cause in plain words, not masked: it may quote the server.
     """
 
     code: str
     reason: str
 
     def __repr__(self) -> str:
-        return f"<NoReply {self.code}>"
+        return f"<HttpFailure {self.code}>"
 
 
 def post(
     settings: HttpSettings, request: Request, *, seconds: float, connect: float, read: float
-) -> Reply | NoReply:
+) -> HttpResponse | HttpFailure:
     """Send `request` once, over a connection that is closed afterwards.
 
     Args:
         settings: certificates and proxies.
         request: what to send.
-        seconds: for all of it; only a host with several addresses that do not answer may take
-            `connect` for each of them.
+        seconds: for everything; only a host with several addresses that do not respond may take
+            `connect` seconds for each.
         connect: to connect to an address, in seconds.
         read: for each wait for a response, in seconds.
     """
@@ -88,9 +88,10 @@ def post(
             response = session.send(_prepared(request))
             with contextlib.closing(response.raw):
                 body: bytes = response.raw.read(BODY_LIMIT + 1)
-    except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise a zoo
-        return _no_reply(error)
-    return Reply(response.status_code, response.headers, body)
+    except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise many classes
+        # The error itself may hold the request and must not stay alive.
+        return HttpFailure(type(error).__name__, _reason(_innermost(error)))
+    return HttpResponse(response.status_code, response.headers, body)
 
 
 def _session(settings: HttpSettings, url: str, deadline: float, connect: float, read: float) -> Any:
@@ -99,10 +100,11 @@ def _session(settings: HttpSettings, url: str, deadline: float, connect: float, 
     from botocore.exceptions import SSLError  # noqa: PLC0415
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415
 
-    # botocore would say "No such file or directory" and not which.
+    # The error of botocore does not name the file.
     if isinstance(settings.verify, str) and not Path(settings.verify).exists():
-        raise SSLError(endpoint_url=url, error=f"there is no CA bundle {settings.verify!r}")
-    # urllib3 would quote half of a password that has a slash in it.
+        missing = FileNotFoundError(f"CA bundle {settings.verify!r} not found")
+        raise SSLError(endpoint_url=url, error=missing)
+    # The error of urllib3 quotes a part of a password that has a slash.
     proxies = settings.proxies_for(url)
     _check_proxy(proxies, url)
     left = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
@@ -116,7 +118,8 @@ def _session(settings: HttpSettings, url: str, deadline: float, connect: float, 
         proxies_config=(None if settings.proxies_config is None else dict(settings.proxies_config)),
     )
     # Not in botocore's public API (checked in 1.40.61, 1.43.117 and 1.44.8). Without that name,
-    # only a server that drips could outlast the deadline, and `http.client` could be told to print.
+    # a server that sends slowly can exceed the deadline, and `http.client` prints at its debug
+    # level.
     pools = getattr(session, "_pool_classes_by_scheme", {})
     scheme = url.partition(":")[0].lower()
     if scheme in pools:
@@ -135,7 +138,7 @@ def _bounded(pool: Any, deadline: float) -> type:
         return found
 
     class Connection(pool.ConnectionCls):  # type: ignore[misc]
-        # If a program sets it for all connections, `http.client` prints the token and the answer.
+        # If a program sets it for all connections, `http.client` prints the token and the response.
         debuglevel = 0
         response_class = staticmethod(response)
 
@@ -143,9 +146,9 @@ def _bounded(pool: Any, deadline: float) -> type:
 
 
 class _UntilDeadline(io.RawIOBase):
-    """Reads from a socket until a deadline, whatever a server sends and however slowly.
+    """Reads from a socket until a deadline, however slowly the server sends.
 
-    `http.client` waits anew for each piece of a line, and for as many `100 Continue` as come.
+    `http.client` restarts its timeout for each piece of a line and for each `100 Continue`.
     """
 
     def __init__(self, file: BinaryIO, sock: socket.socket, deadline: float) -> None:
@@ -160,7 +163,7 @@ class _UntilDeadline(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer did not end in time")
+            raise TimeoutError("the response did not end in time")
         self._sock.settimeout(min(left, self._longest or left))
         read: int | None = self._file.readinto(buffer)
         return read
@@ -190,16 +193,10 @@ def _prepared(request: Request) -> Any:
     return AWSRequest("POST", url, headers, body, stream_output=True).prepare()
 
 
-def _no_reply(error: Exception) -> NoReply:
-    """Return what `error` tells; the error itself may hold the request and must not live on."""
-    cause = _innermost(error)
-    return NoReply(type(error).__name__, str(cause) or type(cause).__name__)
-
-
 def _innermost(error: BaseException) -> BaseException:
-    """Return the error below botocore's and urllib3's wrappings.
+    """Return the error that botocore and urllib3 wrapped.
 
-    Not by `__context__`: that may be an error that the caller was just handling.
+    Not by `__context__`: that may be an error that the caller handles.
     """
     for _ in range(_CAUSES):
         wrapped = getattr(error, "kwargs", {}).get("error")
@@ -208,3 +205,20 @@ def _innermost(error: BaseException) -> BaseException:
             break
         error = inner
     return error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the cause of a network failure in plain words."""
+    from socket import gaierror  # noqa: PLC0415
+
+    verification = getattr(error, "verify_message", None)
+    if verification:
+        return f"certificate verify failed ({verification})"
+    text = str(error) or type(error).__name__
+    if not isinstance(error, OSError):
+        return text
+    text = error.strerror or text
+    if isinstance(error, gaierror):
+        return f"host not found ({text})"
+    # "connection refused", but "CA bundle".
+    return text[0].lower() + text[1:] if text[1:2].islower() else text

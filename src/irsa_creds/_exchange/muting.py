@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["muted"]
 
 # The loggers of all modules that a call uses (botocore 1.40.61 to 1.44.8, urllib3 1.26 to 2.8), and
-# the one that captured warnings go to. Each has a filter of its own, for the filter of a parent
-# does not see the records of its children.
+# that of captured warnings. Each needs a filter: a parent's filter does not see the records of its
+# children.
 _LOGGERS = (
     "botocore.args",
     "botocore.auth",
@@ -50,15 +50,15 @@ _LOGGERS = (
 
 
 class _Mute(logging.Filter):
-    """Drops all records of a thread that calls STS, and no other's."""
+    """Drops all records of threads that call STS."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.here = threading.local()
+        self.thread = threading.local()
 
     def filter(self, record: logging.LogRecord) -> bool:
         del record
-        return not getattr(self.here, "muted", False)
+        return not getattr(self.thread, "muted", False)
 
 
 _MUTE = _Mute()
@@ -71,10 +71,10 @@ for _name in _LOGGERS:
 @contextlib.contextmanager
 def muted() -> Iterator[None]:
     """Keep botocore's and urllib3's log lines of this thread out of every log."""
-    # A handler or a finalizer may call STS in the middle of such a call.
-    before = getattr(_MUTE.here, "muted", False)
-    _MUTE.here.muted = True
+    # A signal handler or a finalizer may call STS during such a call.
+    outer = getattr(_MUTE.thread, "muted", False)
+    _MUTE.thread.muted = True
     try:
         yield
     finally:
-        _MUTE.here.muted = before
+        _MUTE.thread.muted = outer

@@ -1,14 +1,18 @@
-"""What an STS call needs, imported before a refresh: a refresh imports nothing."""
+"""Imports that happen before a refresh or after it, because a refresh imports nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import importlib
+from typing import TYPE_CHECKING
 
 from irsa_creds._engine.forks import FORKS
 
-__all__ = ["load_certificates", "load_exchange_modules", "load_signer"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["load_advice", "load_certificates", "load_exchange_modules", "load_signer"]
 
 _MODULES = (
     "botocore.awsrequest",
@@ -25,7 +29,7 @@ _MODULES = (
 
 @functools.cache
 def load_exchange_modules() -> None:
-    """Import what an STS call needs; the second call costs nothing."""
+    """Import what an STS call needs."""
     FORKS.during(_load)
     FORKS.come_first()
 
@@ -33,16 +37,16 @@ def load_exchange_modules() -> None:
 def _load() -> None:
     for name in _MODULES:
         importlib.import_module(name)
-    # Private to botocore: `_endpoint` does without it where it is gone.
+    # Private to botocore: `endpoint` works without it.
     with contextlib.suppress(ImportError):
         importlib.import_module("botocore.endpoint_provider")
-    # Looking up a host's address imports this codec, deep inside `getaddrinfo`.
+    # `getaddrinfo` imports this codec.
     "x".encode("idna")
 
 
 @functools.cache
 def load_certificates() -> None:
-    """Import what finds the CA bundle, and registers an exit handler; botocore does without it."""
+    """Import what finds the CA bundle and registers an exit handler; botocore works without it."""
     with contextlib.suppress(ImportError):
         FORKS.during(lambda: importlib.import_module("certifi").where())
 
@@ -51,3 +55,9 @@ def load_certificates() -> None:
 def load_signer() -> None:
     """Import what signs a target role's STS calls."""
     FORKS.during(lambda: importlib.import_module("botocore.auth"))
+
+
+@functools.cache
+def load_advice() -> ModuleType:
+    """Import the advice, on the thread of the caller that raises or logs the first failure."""
+    return FORKS.during(lambda: importlib.import_module("irsa_creds._exchange.advice"))

@@ -1,6 +1,6 @@
-"""STS's response: credentials from its XML, or a `Failure`.
+"""The response of STS: credentials out of its XML, or one `Failure`.
 
-Imports inside functions are of modules that `preload` has loaded before.
+Imports inside functions are of modules that `preload` has loaded: only an STS call needs them.
 """
 
 from __future__ import annotations
@@ -8,67 +8,54 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote_plus
 
 from irsa_creds._credentials import Credentials
-from irsa_creds._exchange.http import BODY_LIMIT, NoReply, Reply
-from irsa_creds._masking import mask, without_pieces
+from irsa_creds._exchange.http import BODY_LIMIT
+from irsa_creds._exchange.request import bare_url
+from irsa_creds._masking import without_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import ModuleType
-    from typing import Any, Protocol
+    from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
     from irsa_creds._errors import Failure
-
-    class Assertion(Protocol):
-        """What shows STS who asks: the token, or what a request is signed with."""
-
-        @property
-        def value(self) -> str: ...
-        @property
-        def secrets(self) -> tuple[str, ...]: ...
-        @property
-        def fingerprint(self) -> str: ...
-        @property
-        def claims(self) -> Mapping[str, Any] | None: ...
-        @property
-        def written(self) -> datetime | None: ...
-        def shape(self) -> str: ...
+    from irsa_creds._exchange.http import HttpFailure, HttpResponse
+    from irsa_creds._exchange.request import ExchangeRequest
 
 
-__all__ = [
-    "ExchangeRequest",
-    "ExchangeResult",
-    "bare_url",
-    "claims_fields",
-    "failure_of",
-    "parse_response",
-]
+__all__ = ["ExchangeResult", "network_failure", "parse_response"]
 
 _OK = 200
-_REDIRECTS = range(300, 400)
+_ERRORS = 400
+_SERVER_ERRORS = 500
+_FORBIDDEN = {401, 403}
 _RETRY_AFTER_LIMIT = 3600.0
-# Strings: compiling them at import is a tenth of its time, and `re` keeps what it has compiled.
+# Strings: compiling them takes a tenth of the import's time, and `re` caches what it compiled.
 _CODE = r"[A-Za-z0-9._:]{1,64}"
 _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
-# A shorter external id is no secret, and may be an ordinary word.
-_TELLING = 8
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+# What failed, by the class name of the error.
+_NETWORK = {
+    "EndpointConnectionError": "Cannot connect to STS",
+    "ConnectTimeoutError": "Cannot connect to STS",
+    "ReadTimeoutError": "STS did not respond in time",
+    "ConnectionClosedError": "STS closed the connection",
+    "SSLError": "The TLS connection to STS failed",
+    "ProxyConnectionError": "Cannot connect to the proxy",
+}
 
 
 class ExchangeResult(NamedTuple):
-    """What STS gave.
+    """The credentials that STS returned.
 
     Attributes:
-        credentials: its credentials.
-        date: when, by its own clock; None where it did not say.
-        endpoint: its URL.
-        duration: the seconds that were asked for; None if the request left them to STS.
-        note: a line for the log; empty if there is nothing to say.
+        credentials: the credentials.
+        date: STS's clock; None if the response has no date.
+        endpoint: STS's URL.
+        duration: the requested seconds; None if the request left them to STS.
+        note: a line for the log; empty if there is none.
     """
 
     credentials: Credentials
@@ -78,116 +65,45 @@ class ExchangeResult(NamedTuple):
     note: str = ""
 
 
-class ExchangeRequest(NamedTuple):
-    """What was asked of whom: the facts that a failure quotes.
-
-    Attributes:
-        role_arn: the role to assume.
-        endpoint: whose answer it is.
-        duration: the lifetime asked for.
-        token: the secret that was sent.
-        token_file: where it is; None where it comes from a callable.
-        external_id: of a role further down a chain; some use a passphrase.
-        signer: the role that signed, in a chain; None where the token alone shows who asks.
-    """
-
-    role_arn: str
-    endpoint: str
-    duration: int | None
-    token: Assertion
-    signer: str | None = None
-    token_file: str | None = None
-    external_id: str | None = None
-
-    @property
-    def bare_endpoint(self) -> str:
-        """The endpoint as it may be shown."""
-        return bare_url(self.endpoint)
-
-    @property
-    def operation(self) -> str:
-        """What STS was asked to do."""
-        return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
-
-    def mask(self, text: str) -> str:
-        """Return `text` without secrets: those of this request, and what looks like one."""
-        secrets = self.secrets()
-        return mask(text, *secrets, *map(quote_plus, secrets))
-
-    def secrets(self) -> list[str]:
-        """Return what was sent, or signed with, and may not be shown."""
-        external = self.external_id or ""
-        return [*self.token.secrets, *([external] if len(external) >= _TELLING else [])]
-
-
 class _MalformedError(Exception):
-    """The answer is none of STS's; the text is the predicate of a sentence."""
+    """The response is not one of STS; the text is the predicate of a sentence."""
 
 
-def parse_response(reply: Reply, asked: ExchangeRequest) -> ExchangeResult | Failure:
-    """Return the credentials of an answer, or the failure that it tells of.
+def parse_response(response: HttpResponse, request: ExchangeRequest) -> ExchangeResult | Failure:
+    """Return the credentials of a response, or its failure.
 
     Args:
-        reply: any answer of any server.
-        asked: what it answers.
+        response: of any server.
+        request: the request that it responds to.
     """
-    root, trouble = _parse(reply.body)
-    refusal = None if root is None else _refusal(root)
-    if refusal is not None or reply.status != _OK:
-        return _refused(reply, asked, root, *(refusal or ("", "")))
-    endpoint = asked.bare_endpoint
+    root, defect = _parse(response.body)
+    error = None if root is None else _error(root)
+    if error is not None or response.status != _OK:
+        return _denial(response, request, root, *(error or ("", "")))
     if root is not None:
         try:
-            date = _date(reply.headers.get("Date"))
-            return ExchangeResult(_credentials(root, asked), date, endpoint, asked.duration)
-        except _MalformedError as error:
-            trouble = str(error)
-    return _failure(
-        asked,
-        "MalformedAnswer",
-        f"The answer of {endpoint} {trouble}.",
-        status=reply.status,
-        request_id=_request_id(reply, root, asked),
+            credentials = _credentials(root, request)
+        except _MalformedError as malformed:
+            defect = str(malformed)
+        else:
+            date = _date(response.headers.get("Date"))
+            endpoint = bare_url(request.endpoint)
+            return ExchangeResult(credentials, date, endpoint, request.duration)
+    code = "MalformedAnswer"
+    return request.failure(
+        code,
+        f"STS returned an invalid response ({code}): it {defect}.",
+        request.classify(code),
+        status=response.status,
+        request_id=_request_id(response, root, request),
     )
 
 
-def failure_of(broken: NoReply, asked: ExchangeRequest) -> Failure:
-    """Return the failure of a POST that brought no answer.
-
-    Args:
-        broken: why.
-        asked: what was sent.
-    """
-    endpoint = asked.bare_endpoint
-    reason = asked.mask(broken.reason)
-    # A proxy in between, or a file of authorities that is not there: no byte went to STS.
-    lost = broken.code == "ProxyConnectionError" or "there is no CA bundle" in reason
-    went = "was not reached" if lost else "did not answer"
-    message = f"STS at {endpoint} {went} ({broken.code}: {reason})."
-    return _failure(asked, broken.code, message, unreachable=True)
-
-
-def claims_fields(token: Assertion) -> dict[str, Any]:
-    """Return what a failure tells of the token, as its fields."""
-    told: dict[str, Any] = _table().claims_told(token.claims)
-    return told
-
-
-def _failure(asked: ExchangeRequest, code: str, message: str, **known: Any) -> Failure:
-    failure: Failure = _table().failure(asked, code, message, **known)
-    return failure
-
-
-def _table() -> ModuleType:
-    """Return what knows what errors mean; a program that meets none pays for none."""
-    from irsa_creds._exchange import advice  # noqa: PLC0415
-
-    return advice
-
-
-def bare_url(url: str) -> str:
-    """Return a URL without the user and password that it may hold."""
-    return re.sub(r"(?s)(?<=//).*@", "", url)
+def network_failure(error: HttpFailure, request: ExchangeRequest) -> Failure:
+    """Return the failure of a request without a response."""
+    what = _NETWORK.get(error.code, "The call to STS failed")
+    message = f"{what} ({error.code}): {request.mask(error.reason).rstrip('.')}."
+    return request.failure(error.code, message, request.classify(error.code), unreachable=True)
 
 
 def _parse(body: bytes) -> tuple[Element | None, str]:
@@ -202,16 +118,16 @@ def _parse(body: bytes) -> tuple[Element | None, str]:
         text = body.decode()
         # Entities, which grow without bound, can be declared in a DOCTYPE only.
         if "<!doctype" in text.lower():
-            return None, "has a DOCTYPE, as web pages have"
+            return None, "has a DOCTYPE, like a web page"
         return ET.fromstring(text), ""  # noqa: S314 - no DOCTYPE, no entities
     except UnicodeDecodeError:
         return None, "is not UTF-8 text"
     except ET.ParseError:
-        return None, "is not well-formed XML, or was cut off"
+        return None, "is not well-formed XML, or is truncated"
 
 
-def _refusal(root: Element) -> tuple[str, str] | None:
-    """Return code and message of an error document; None of any other.
+def _error(root: Element) -> tuple[str, str] | None:
+    """Return code and message of an error document; None for any other document.
 
     AWS's root is `ErrorResponse` with an `Error` in it, Ceph's is `Error` itself.
     """
@@ -223,54 +139,58 @@ def _refusal(root: Element) -> tuple[str, str] | None:
     return code if re.fullmatch(_CODE, code) else "", _text(error, "Message")
 
 
-def _refused(
-    reply: Reply, asked: ExchangeRequest, root: Element | None, code: str, words: str
+def _denial(
+    response: HttpResponse, request: ExchangeRequest, root: Element | None, code: str, words: str
 ) -> Failure:
-    status = reply.status
-    date = _date(reply.headers.get("Date"))
-    code = asked.mask(code) or f"HTTP{status}"
-    said = words = asked.mask(words)
-    if status in _REDIRECTS:
-        words = words or "a redirect, which is not followed"
-    meaning = _table().meaning(code, words, status, chained=asked.signer is not None)
-    return _failure(
-        asked,
+    """Return the failure of an error document, or of an HTTP status other than 200."""
+    status = response.status
+    date = _date(response.headers.get("Date"))
+    code = request.mask(code) or f"HTTP{status}"
+    words = request.mask(words)
+    found = request.classify(code, words, status)
+    details = words.rstrip(".")
+    if found.throttled:
+        verb = "throttled"
+    elif status >= _SERVER_ERRORS:
+        verb = "failed to process"
+    elif status in _FORBIDDEN or found.cause in {"trust_policy", "source_role"}:
+        verb = "denied"
+    elif words or status >= _ERRORS or status == _OK:
+        verb = "rejected"
+    else:
+        verb, details = "did not process", "irsa-creds does not follow redirects"
+    return request.failure(
         code,
-        f"STS answered {code}{': ' if words else ''}{words.rstrip('.')}.",
-        words=said,
+        f"STS {verb} {request.operation} ({code}){': ' if details else ''}{details}.",
+        found,
         skew=(date - datetime.now(UTC)).total_seconds() if date else None,
-        retryable=meaning.retryable,
-        throttled=meaning.throttled,
-        bad_token=meaning.bad_token,
-        attempts=meaning.attempts,
+        words=words,
         status=status,
-        request_id=_request_id(reply, root, asked),
-        retry_after=_retry_after(reply.headers.get("Retry-After"), date),
+        request_id=_request_id(response, root, request),
+        retry_after=_retry_after(response.headers.get("Retry-After"), date),
     )
 
 
-def _request_id(reply: Reply, root: Element | None, asked: ExchangeRequest) -> str | None:
-    found = [reply.headers.get("x-amzn-requestid") or ""]
+def _request_id(
+    response: HttpResponse, root: Element | None, request: ExchangeRequest
+) -> str | None:
+    found = [response.headers.get("x-amzn-requestid") or ""]
     if root is not None:
         found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
-    # Anything else than an id is not shown: a server may echo what it was sent.
-    return next(
-        (
-            id_
-            for id_ in found
-            if re.fullmatch(_REQUEST_ID, id_) and not _echoes(id_, asked.secrets())
-        ),
-        None,
-    )
+    # A server may echo what was sent.
+    for id_ in found:
+        if re.fullmatch(_REQUEST_ID, id_) and not _echoes(id_, request.secrets()):
+            return id_
+    return None
 
 
 def _echoes(text: str, secrets: Iterable[str]) -> bool:
-    """Whether `text` is a piece of a secret, or has one in it."""
+    """Whether `text` is a piece of a secret, or contains a piece."""
     return any(text in each or without_pieces(text, each) != text for each in secrets)
 
 
 def _retry_after(text: str | None, date: datetime | None) -> float | None:
-    """Return the header Retry-After in seconds, whether it has seconds or a date."""
+    """Return the header Retry-After, which has seconds or a date, in seconds."""
     if text is None:
         return None
     seconds = re.fullmatch(_SECONDS, text)
@@ -285,7 +205,7 @@ def _retry_after(text: str | None, date: datetime | None) -> float | None:
 
 
 def _date(text: str | None) -> datetime | None:
-    """Return an HTTP date; None where it is missing or none."""
+    """Return an HTTP date; None if it is missing or not a date."""
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
@@ -295,20 +215,20 @@ def _date(text: str | None) -> datetime | None:
         return None
 
 
-def _credentials(root: Element, asked: ExchangeRequest) -> Credentials:
+def _credentials(root: Element, request: ExchangeRequest) -> Credentials:
     found = next((e for e in root.iter() if _name(e) == "Credentials"), None)
     values = {name: "" if found is None else _text(found, name) for name in _FIELDS}
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise _MalformedError(f"lacks {', '.join(missing)}")
-    # They go into headers, and an error about a broken header quotes it.
+    # They go into headers, and the error of an HTTP library for an invalid header quotes it.
     broken = [name for name, value in values.items() if not value.isprintable()]
     if broken:
-        raise _MalformedError(f"has characters that do not print in {', '.join(broken)}")
+        raise _MalformedError(f"has unprintable characters in {', '.join(broken)}")
     user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
     arn = "" if user is None else _text(user, "Arn")
-    # An external id may be an account's number or a role's name.
-    if _echoes(arn, asked.token.secrets):
+    # Not the external ID: that may be the account's number or the role's name.
+    if _echoes(arn, request.token.secrets):
         arn = ""
     return Credentials(
         access_key_id=values["AccessKeyId"],
@@ -321,7 +241,7 @@ def _credentials(root: Element, asked: ExchangeRequest) -> Credentials:
 
 
 def _expiration(text: str) -> datetime:
-    """Return an ISO 8601 date with up to nanoseconds (Ceph), UTC where it names no offset."""
+    """Return an ISO 8601 date with up to nanoseconds (Ceph), in UTC if it has no offset."""
     try:
         date = datetime.fromisoformat(text)
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)

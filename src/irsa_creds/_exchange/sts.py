@@ -1,4 +1,4 @@
-"""The exchange: one token for one set of credentials, in one POST."""
+"""AssumeRoleWithWebIdentity: one token for credentials, in one POST."""
 
 from __future__ import annotations
 
@@ -8,43 +8,39 @@ from urllib.parse import urlencode
 
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
-from irsa_creds._exchange.http import NoReply, Reply, Request, post
+from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, post
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.preload import load_exchange_modules
-from irsa_creds._exchange.response import (
-    ExchangeRequest,
-    ExchangeResult,
-    claims_fields,
-    failure_of,
-    parse_response,
-)
+from irsa_creds._exchange.request import ExchangeRequest
+from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
+from irsa_creds._identity.claims import claims_fields
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.request import Assertion
     from irsa_creds._identity.config import Config
 
 __all__ = ["ExchangeResult", "StsClient", "basic_form", "common_headers", "policies_form"]
 
-# How STS and Ceph say that a parameter, perhaps the duration, does not please them.
-_VALIDATION = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
+# The codes of STS and Ceph for an invalid parameter, which may be the duration.
+_INVALID_PARAMETER = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
 
 
 class StsClient:
-    """Asks STS for the credentials of one identity, and shows its token.
+    """Requests the credentials of one identity from STS.
 
     Args:
-        config: who asks for what, and where.
+        config: the identity.
 
     Attributes:
-        calls: how many POSTs were sent.
+        calls: the number of POSTs.
     """
 
     def __init__(self, config: Config) -> None:
         self.calls = 0
         self._config = config
         self._duration = config.duration_seconds
-        self._may_leave_duration_out = config.duration_optional
+        self._duration_optional = config.duration_optional
         self._url: str | None = None
 
     @property
@@ -52,10 +48,10 @@ class StsClient:
         """STS's endpoint.
 
         Raises:
-            ConfigError: there is none for this region with these options.
+            ConfigError: botocore has no endpoint for this region with these options.
         """
-        # Not `cached_property`: before Python 3.12 that has one lock for all instances, which a
-        # child forked meanwhile inherits. Finding it out twice does no harm.
+        # Not `cached_property`: before Python 3.12 it has one lock for all instances, which a child
+        # inherits if it is forked meanwhile. Evaluating the rules twice does no harm.
         if self._url is None:
             self._url = endpoint_url(self._config)
         return self._url
@@ -64,13 +60,13 @@ class StsClient:
     def attempt(
         self, token: Assertion, seconds: float, *, connect: float = 3.0, read: float = 10.0
     ) -> ExchangeResult | Failure:
-        """Return credentials for `token`, or why there are none; network and STS never raise.
+        """Return credentials or a failure; neither the network nor STS makes it raise.
 
         Args:
-            token: it was read for this attempt; in a chain it is a `Key`.
-            seconds: for all of it, imports and a second POST included.
+            token: read for this attempt; in role chaining, the signing credentials.
+            seconds: for everything, imports and a second POST included.
             connect: to connect, in seconds.
-            read: for each wait for an answer, in seconds.
+            read: for each wait for a response, in seconds.
         """
         deadline = time.monotonic() + seconds
         load_exchange_modules()
@@ -79,28 +75,28 @@ class StsClient:
         except ConfigError as error:
             return self._unresolved(error, token)
 
-        def ask(duration: int | None) -> ExchangeResult | Failure:
-            return self._ask(
+        def call(duration: int | None) -> ExchangeResult | Failure:
+            return self._call(
                 url, token, duration, deadline - time.monotonic(), connect=connect, read=read
             )
 
-        outcome = ask(self._duration)
-        if not (self._may_leave_duration_out and self._duration and _rejected(outcome)):
+        outcome = call(self._duration)
+        if not (self._duration_optional and self._duration and _is_invalid(outcome)):
             return outcome
-        second = ask(None)
+        second = call(None)
         if isinstance(second, ExchangeResult):
             second = second._replace(
-                note=f"STS does not give the duration_seconds = {self._duration} of the profile "
-                f"for {self._config.role_arn}, which botocore ignores: it is left out from now on."
+                note=f"STS rejected duration_seconds = {self._duration} of the profile; requests "
+                f"for {self._config.role_arn} omit it from now on, as botocore does."
             )
             self._duration = None
         return second
 
     def reset_after_fork(self) -> None:
-        """Count a child's own POSTs only."""
+        """Count only a child's own POSTs."""
         self.calls = 0
 
-    def _ask(
+    def _call(
         self,
         url: str,
         token: Assertion,
@@ -110,7 +106,7 @@ class StsClient:
         connect: float,
         read: float,
     ) -> ExchangeResult | Failure:
-        asked = ExchangeRequest(
+        request = ExchangeRequest(
             self._config.final_role_arn,
             url,
             duration,
@@ -121,8 +117,8 @@ class StsClient:
         )
         self.calls += 1
         try:
-            # In one expression: no local of this frame holds the body, or the answer's.
-            return _judged(
+            # In one expression: no local variable of this frame holds a body.
+            return _outcome(
                 post(
                     self._config.http,
                     self._request(url, self._form(duration), token),
@@ -130,12 +126,12 @@ class StsClient:
                     connect=connect,
                     read=read,
                 ),
-                asked,
+                request,
             )
         except BaseException as error:  # noqa: BLE001 - raised again below
             interrupt = error
-        # KeyboardInterrupt in a flight on the user's own thread. The frames below hold the token
-        # and perhaps the answer, and rich and Sentry show a traceback with its locals.
+        # KeyboardInterrupt in a refresh on the caller's thread. The frames below hold the token and
+        # perhaps the response, and rich and Sentry show the local variables of a traceback.
         interrupt.__cause__ = interrupt.__context__ = None
         try:
             raise interrupt.with_traceback(None)
@@ -144,16 +140,16 @@ class StsClient:
 
     @property
     def _signer(self) -> str | None:
-        """The role whose credentials sign; None where the token alone shows who asks."""
+        """The source role whose credentials sign, in role chaining."""
         return None
 
     @property
     def _external_id(self) -> str | None:
-        """What a role further down a chain asks for."""
+        """The external ID that the target role requires, in role chaining."""
         return None
 
     def _form(self, duration: int | None) -> dict[str, str]:
-        """Return the fields as botocore's QuerySerializer (1.44.8), but for the token."""
+        """Return the fields without the token, as botocore's QuerySerializer does (1.44.8)."""
         config = self._config
         return {
             **basic_form(
@@ -174,12 +170,16 @@ class StsClient:
             advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
             retryable=False,
             role_arn=self._config.final_role_arn,
-            **claims_fields(token),
+            **claims_fields(token.claims),
         )
 
 
-def _judged(reply: Reply | NoReply, asked: ExchangeRequest) -> ExchangeResult | Failure:
-    return parse_response(reply, asked) if isinstance(reply, Reply) else failure_of(reply, asked)
+def _outcome(
+    response: HttpResponse | HttpFailure, request: ExchangeRequest
+) -> ExchangeResult | Failure:
+    if isinstance(response, HttpFailure):
+        return network_failure(response, request)
+    return parse_response(response, request)
 
 
 def basic_form(
@@ -204,7 +204,7 @@ def policies_form(policy: str | None, policy_arns: tuple[str, ...]) -> dict[str,
 
 def common_headers() -> dict[str, str]:
     """Return the headers that every request has."""
-    import botocore  # noqa: PLC0415 - 9 ms that only an exchange pays
+    import botocore  # noqa: PLC0415 - 9 ms that only an STS call needs
 
     return {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
@@ -212,5 +212,8 @@ def common_headers() -> dict[str, str]:
     }
 
 
-def _rejected(outcome: ExchangeResult | Failure) -> bool:
-    return isinstance(outcome, Failure) and outcome.code.removesuffix("Exception") in _VALIDATION
+def _is_invalid(outcome: ExchangeResult | Failure) -> bool:
+    return (
+        isinstance(outcome, Failure)
+        and outcome.code.removesuffix("Exception") in _INVALID_PARAMETER
+    )

@@ -12,6 +12,7 @@ from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.request import ExchangeFacts
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
@@ -138,7 +139,9 @@ def load(content: bytes) -> Entry:
         given["expiration"] = datetime.fromtimestamp(given["expiration"], UTC)
         fields["credentials"] = Credentials(**given)
     if shared is not None:
-        shared["failure"] = Failure(**shared["failure"])
+        failure = shared["failure"]
+        facts = failure["facts"] and ExchangeFacts(*failure["facts"])
+        shared["failure"] = Failure(**failure | {"facts": facts})
         fields["failure"] = SharedFailure(**shared)
     return Entry(**fields)
 

@@ -6,12 +6,12 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._exchange.advice import (
+from irsa_creds._identity.claims import (
     OTHER_CLIENTS,
     POD_IDENTITY,
     SERVICE_ACCOUNT,
     STS,
-    claims_told,
+    claims_fields,
 )
 from irsa_creds._identity.validation import AWS_SUFFIXES
 
@@ -80,7 +80,7 @@ def subject_of(claims: Mapping[str, Any] | None) -> Subject | None:
 
 def redacted(value: object) -> str | None:
     """Return a claim or variable for `data`: bounded, without tokens and passwords."""
-    shown: str | None = claims_told({"sub": value})["sub"]
+    shown: str | None = claims_fields({"sub": value})["sub"]
     return shown
 
 

@@ -35,13 +35,13 @@ def say(text: str) -> None:
 def announce() -> None:
     """Print this process's id before each call of STS."""
     pilot: Any = engine_of(irsa_creds.provider()).fetcher
-    original = pilot._exchange.attempt
+    original = pilot._client.attempt
 
     def attempt(*args: Any) -> Any:
         say(f"{os.getpid()} calls")
         return original(*args)
 
-    pilot._exchange.attempt = attempt
+    pilot._client.attempt = attempt
 
 
 def read(sessions: list[Session], errors: set[str], keys: list[str]) -> None:

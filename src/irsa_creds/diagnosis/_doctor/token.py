@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from irsa_creds._errors import instant
-from irsa_creds._exchange.advice import is_for_api_server
+from irsa_creds._identity.claims import is_for_api_server
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check

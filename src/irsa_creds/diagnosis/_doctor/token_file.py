@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from irsa_creds._exchange.advice import is_for_api_server
+from irsa_creds._identity.claims import is_for_api_server
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import STS, audiences, duration, redacted, seconds
 from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart, service_account

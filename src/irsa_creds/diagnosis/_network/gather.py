@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.preload import load_exchange_modules
-from irsa_creds._exchange.response import ExchangeResult, bare_url
+from irsa_creds._exchange.request import bare_url
+from irsa_creds._exchange.response import ExchangeResult
 from irsa_creds._exchange.sts import StsClient
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from irsa_creds._exchange.advice import clean_issuer
+from irsa_creds._identity.claims import clean_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import redacted

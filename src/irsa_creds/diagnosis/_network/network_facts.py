@@ -85,11 +85,12 @@ class Exchanged(NamedTuple):
     @classmethod
     def from_failure(cls, failure: Failure) -> Exchanged:
         """Return the result of a failed exchange."""
+        explained = failure.explained()
         return cls(
             code=failure.code,
             message=failure.message,
-            advice=failure.advice,
-            command=failure.command,
+            advice=explained.advice,
+            command=explained.command,
             unreachable=failure.unreachable,
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from irsa_creds._exchange.assume_role import SigningCredentials, signed_headers
 from irsa_creds._exchange.endpoint import API_VERSION
-from irsa_creds._exchange.http import NoReply, Reply, Request, post
+from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, post
 from irsa_creds._exchange.sts import common_headers
 from irsa_creds._masking import mask
 from irsa_creds.diagnosis._network.network_facts import Probe
@@ -103,7 +103,7 @@ def probe(config: Config, url: str, wall: Callable[[], float]) -> Probe:
     sent = wall()
     reply = _post(config, url, common_headers())
     took = wall() - sent
-    if isinstance(reply, NoReply):
+    if isinstance(reply, HttpFailure):
         return Probe(code=reply.code, reason=mask(reply.reason))
     return Probe(reply.status, skew=_skew(reply.headers.get("Date"), sent + took / 2))
 
@@ -113,7 +113,7 @@ def timed_out_probe(error: StepError) -> Probe:
     return Probe(code="Timeout", reason=str(error))
 
 
-def _post(config: Config, url: str, headers: Mapping[str, str]) -> Reply | NoReply:
+def _post(config: Config, url: str, headers: Mapping[str, str]) -> HttpResponse | HttpFailure:
     request = Request(url, headers, _GET_CALLER)
     return post(config.http, request, seconds=STEP - 1, connect=_CONNECT, read=STEP - 1)
 
@@ -133,7 +133,7 @@ def get_caller_arn(config: Config, url: str, credentials: Credentials) -> str:
     """Return the ARN of the credentials' identity (GetCallerIdentity)."""
     key = SigningCredentials(credentials)
     reply = _post(config, url, signed_headers(config, url, _GET_CALLER, key))
-    if isinstance(reply, NoReply):
+    if isinstance(reply, HttpFailure):
         raise StepError(f"{reply.code}: {mask(reply.reason, *key.secrets)}")
     text = reply.body.decode(errors="replace")
     arn = re.search(r"<Arn>\s*(arn:[!-;=-~]{1,2048})\s*</Arn>", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from irsa_creds._exchange.advice import ROLE
+from irsa_creds._identity.arns import ROLE_PARTS
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 
@@ -129,7 +129,7 @@ def _no_caller(caller: Caller) -> Check:
 
 def _is_session_of(arn: str, role_arn: str) -> bool:
     """Return whether a session is of a role; its ARN has the role's name without the path."""
-    role = re.fullmatch(ROLE, role_arn)
+    role = re.fullmatch(ROLE_PARTS, role_arn)
     return role is not None and role.groups() == _session(arn)[:3]
 
 
