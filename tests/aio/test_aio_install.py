@@ -334,6 +334,19 @@ def test_a_session_of_an_aiobotocore_that_lacks_a_name_keeps_its_own_provider(
     assert not is_ours(AioSession())
 
 
+def test_a_resolved_session_of_an_aiobotocore_that_lacks_a_name_is_not_changed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = AioSession()
+    credentials, chain = resolved(session), session.get_component("credential_provider")
+    providers = list(chain.providers)
+    monkeypatch.delattr(aiobotocore.session, "create_credential_resolver")
+    irsa_creds.install(session, strict=True)
+    assert resolved(session) is credentials
+    assert chain.providers == providers
+    assert ["create_credential_resolver" in each for each in warnings(caplog)] == [True]
+
+
 def _chain(session: AioSession) -> Any:
     return aiobotocore.credentials.create_credential_resolver(session)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "adapt_chain",
     "adapt_existing_session",
-    "provider_class",
+    "is_supported",
     "replace_providers",
     "restore_session",
 ]
@@ -40,10 +40,10 @@ def replace_providers(
         profile_name: the profile that names role and token.
         explicit_profile: whether code named it: the web identity variables are then ignored.
     """
-    cls = provider_class(session)
+    cls = _provider_class(session)
     return [
         cls(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
-        if cls and each.METHOD == METHOD and not isinstance(each, ChainProviderMixin)
+        if each.METHOD == METHOD and not isinstance(each, ChainProviderMixin)
         else each
         for each in providers
     ]
@@ -60,13 +60,12 @@ def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) ->
         session: sync or async.
         strict: one more provider comes first and never passes on, so no other identity is used.
     """
-    cls = provider_class(session)
-    if cls is None:
-        return
     # As in botocore 1.44.8, credentials.create_credential_resolver.
     profile = session.get_config_variable("profile") or "default"
     explicit = session.instance_variables().get("profile") is not None
-    create = functools.partial(cls, session, profile, disable_env_vars=explicit)
+    create = functools.partial(
+        _provider_class(session), session, profile, disable_env_vars=explicit
+    )
     providers = replace_providers(chain.providers, session, profile, explicit_profile=explicit)
     ours = [each for each in providers if isinstance(each, ChainProviderMixin)]
     methods = [each.METHOD for each in providers]
@@ -124,12 +123,18 @@ def restore_session(session: Session) -> None:
         chain.providers = [each for each in originals if each is not None]
 
 
-def provider_class(session: Session) -> type[ChainProviderMixin] | None:
-    """Return the class of the chain provider for a session; None for an unknown async one."""
-    if not inspect.iscoroutinefunction(session.get_credentials):
+def is_supported(session: Session) -> bool:
+    """Whether a session is sync, or async and of an aiobotocore that has all names used here."""
+    return not _is_async(session) or compat.is_aiobotocore_session(session)
+
+
+def _is_async(session: Session) -> bool:
+    return inspect.iscoroutinefunction(session.get_credentials)
+
+
+def _provider_class(session: Session) -> type[ChainProviderMixin]:
+    if not _is_async(session):
         return IrsaProvider
-    if not compat.is_aiobotocore_session(session):
-        return None
     # Only programs that have imported aiobotocore get here.
     from irsa_creds._botocore.aio import AioIrsaProvider  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ from irsa_creds._botocore import compat
 from irsa_creds._botocore.chain import (
     adapt_chain,
     adapt_existing_session,
-    provider_class,
+    is_supported,
     replace_providers,
     restore_session,
 )
@@ -104,7 +104,7 @@ class _Installation:
         return [found for each in self._adapted.valuerefs() if (found := each())]
 
     def _adapt(self, session: Session, name: str) -> str | None:
-        if _warned(compat.missing_in_session(session)):
+        if not _can_adapt(session):
             return None
         self._adapted[id(session)] = session
         return adapt_existing_session(session, strict=self._is_strict(session), name=name)
@@ -114,8 +114,7 @@ class _Installation:
             isinstance(session, Session)
             and (self._all_sessions or session in self._sessions)
             and not _disabled()
-            and provider_class(session) is not None
-            and not _warned(compat.missing_in_session(session))
+            and _can_adapt(session)
         )
 
     def _is_strict(self, session: Session) -> bool:
@@ -245,7 +244,7 @@ def uninstall() -> None:
 def _core(session: Any) -> Session:
     """Return the botocore or aiobotocore session of one of boto3 or aioboto3, or the same."""
     core = getattr(session, "_session", session)
-    known = isinstance(core, Session) and provider_class(core) is not None
+    known = isinstance(core, Session) and is_supported(core)
     if not known and not _warned(compat.missing_in_aiobotocore()):
         raise TypeError(
             "install() takes a session of boto3, botocore, aiobotocore or aioboto3, not a "
@@ -262,6 +261,10 @@ def _default_session() -> Session | None:
 
 def _disabled() -> bool:
     return switch("IRSA_CREDS_DISABLE", default=False)
+
+
+def _can_adapt(session: Session) -> bool:
+    return is_supported(session) and not _warned(compat.missing_in_session(session))
 
 
 def _warned(missing: list[str]) -> bool:
