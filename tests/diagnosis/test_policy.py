@@ -143,9 +143,9 @@ def test_a_statement_is_called_by_its_sid_or_its_number(sid: str | None, name: s
         (None, "is null"),
         (json.dumps(json.dumps(json.dumps(json.dumps(json.dumps("x"))))), "is a text"),
         ('{"Statement": [], "Statement": []}', "has the key 'Statement' twice"),
-        ('{"Statement": NaN}', "holds NaN, which is not JSON"),
-        (TEXT + " " * 70_000, "more than 65,536 are not read"),
-        ({"Statement": "x" * 70_000}, "more than 65,536 are not read"),
+        ('{"Statement": NaN}', "contains NaN, which is not JSON"),
+        (TEXT + " " * 70_000, "more than the limit of 65,536"),
+        ({"Statement": "x" * 70_000}, "more than the limit of 65,536"),
         ({"Statement": {1, 2}}, "cannot be written as JSON: Object of type set"),
         ({"Role": {"RoleName": "app"}}, "The policy has the element 'RoleName'"),
         ({"Role": {"AssumeRolePolicyDocument": DOCUMENT}, "Statement": STATEMENT}, "'Role'"),
@@ -153,10 +153,10 @@ def test_a_statement_is_called_by_its_sid_or_its_number(sid: str | None, name: s
         ({}, "has no statements"),
         ({"Statement": []}, "has no statements"),
         ({"Statement": ["x"]}, "Statement 1 is 'x', but it must be a JSON object"),
-        ({"Version": "2012-10-18", "Statement": STATEMENT}, "'2012-10-18', but IAM knows"),
+        ({"Version": "2012-10-18", "Statement": STATEMENT}, "'2012-10-18', but IAM has"),
         ({"Version": ["2012-10-17"], "Statement": STATEMENT}, "Version is ['2012-10-17']"),
-        ({"version": "2012-10-17", "Statement": STATEMENT}, "did you mean Version?"),
-        ({"Anything": 1, "Statement": STATEMENT}, "'Anything', which IAM does not take: take it"),
+        ({"version": "2012-10-17", "Statement": STATEMENT}, "rejects; write Version."),
+        ({"Anything": 1, "Statement": STATEMENT}, "'Anything', which IAM rejects; remove it"),
     ],
     ids=range(26),
 )
@@ -190,25 +190,25 @@ def test_what_is_nested_beyond_python_is_refused() -> None:
         ({"Effect": None}, "Statement 1 has no Effect; write Allow or Deny"),
         ({"Effect": "allow"}, "has Effect 'allow'; write Allow or Deny"),
         ({"Effect": ["Allow"]}, "has Effect ['Allow']"),
-        ({"Action": None}, "Statement 1 has neither Action nor NotAction; give one"),
-        ({"NotAction": "x"}, "has both Action and NotAction; give one"),
-        ({"Action": []}, "has Action []; give a text or a list of texts"),
+        ({"Action": None}, "Statement 1 has neither Action nor NotAction; write one"),
+        ({"NotAction": "x"}, "has both Action and NotAction; write one"),
+        ({"Action": []}, "has Action []; write a text or a list of texts"),
         ({"Action": [1]}, "has Action [1]"),
         ({"Action": {}}, "has Action {}"),
-        ({"Principal": None}, "has no Principal; name the issuer's provider"),
+        ({"Principal": None}, "has no Principal; name the OIDC provider of the issuer"),
         ({"Principal": "x"}, "has Principal 'x'"),
         ({"Principal": {}}, "has Principal {}"),
         ({"Principal": {"Federated": []}}, "The Principal of statement 1 has Federated []"),
-        ({"Principal": {"Federation": "x"}}, "'Federation', which IAM does not take: did you"),
-        ({"NotPrincipal": "*"}, "has NotPrincipal, which IAM does not take in the policy of a"),
-        ({"Resource": "*"}, "has the element 'Resource', which IAM does not take"),
-        ({"Conditions": {}}, "did you mean Condition?"),
+        ({"Principal": {"Federation": "x"}}, "'Federation', which IAM rejects; write Federated"),
+        ({"NotPrincipal": "*"}, "has NotPrincipal, which IAM rejects in the policy of a"),
+        ({"Resource": "*"}, "has the element 'Resource', which IAM rejects"),
+        ({"Conditions": {}}, "IAM rejects; write Condition."),
         ({"Condition": []}, "The Condition of statement 1 is [], but it must be a JSON object"),
         ({"Condition": {"StringEquals": "x"}}, "StringEquals in statement 1 is 'x'"),
         ({"Condition": {"StringIs": {}}}, "the condition operator 'StringIs', which IAM does not"),
         ({"Condition": {"NullIfExists": {}}}, "the condition operator 'NullIfExists'"),
-        ({"Condition": {"Bool": {"aws:a": [None]}}}, "holds 'aws:a' against None"),
-        ({"Condition": {"Bool": {"aws:a": {}}}}, "holds 'aws:a' against {}"),
+        ({"Condition": {"Bool": {"aws:a": [None]}}}, "compares 'aws:a' with None"),
+        ({"Condition": {"Bool": {"aws:a": {}}}}, "compares 'aws:a' with {}"),
     ],
 )
 def test_what_iam_does_not_take_is_named(changes: dict[str, Any], words: str) -> None:
@@ -237,7 +237,7 @@ def test_permissions_have_resources_and_no_principal() -> None:
     assert (other.resources, other.not_resources) == ((), ("a",))
     with pytest.raises(PolicyError, match="neither Resource nor NotResource"):
         parse_permissions({"Statement": allow})
-    with pytest.raises(PolicyError, match="'Principal', which IAM does not take"):
+    with pytest.raises(PolicyError, match="'Principal', which IAM rejects"):
         parse_permissions({"Statement": STATEMENT | {"Resource": "*"}})
 
 

@@ -301,7 +301,7 @@ def test_what_is_no_jwt_is_refused_without_showing_it(token: str) -> None:
 
 @pytest.mark.parametrize("claims", [{}, {"iss": ""}, {"iss": 7}])
 def test_a_token_without_issuer_is_refused(claims: dict[str, Any]) -> None:
-    with pytest.raises(TokenError, match="names no issuer"):
+    with pytest.raises(TokenError, match="has no issuer"):
         from_token(jwt(claims))
 
 
@@ -322,7 +322,7 @@ def test_a_service_account_says_what_its_token_would(issuer: str) -> None:
     ],
 )  # fmt: skip
 def test_a_service_account_has_a_namespace_and_a_name(name: str) -> None:
-    with pytest.raises(ConfigError, match="give NAMESPACE/NAME"):
+    with pytest.raises(ConfigError, match="use NAMESPACE/NAME"):
         from_service_account(name, issuer=ISSUER)
 
 

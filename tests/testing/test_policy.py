@@ -111,7 +111,7 @@ def test_one_policy_can_allow_and_one_deny_is_final() -> None:
         (trust({"ForAnyValue:Bool": {"aws:ViaAWSService": True}}), "with ForAnyValue:Bool"),
         (trust(Principal="*"), 'statement 1 has the principal "\\*"'),
         (trust({"StringLike": {SUB: "${aws:userid}"}}), f"{SUB} with StringLike"),
-        (trust(NotPrincipal="x"), "NotPrincipal, which IAM does not take"),
+        (trust(NotPrincipal="x"), "NotPrincipal, which IAM rejects"),
         (trust({"StringIs": {SUB: "x"}}), "operator 'StringIs'"),
     ],
 )

@@ -242,7 +242,7 @@ class TestTheRole:
         self.trust(sandbox, pod, Condition={"NullIfExists": {"aws:SourceVpc": "true"}})
         status, code, message = error_of(exchange())
         assert (status, code) == (501, "NotImplemented")
-        assert "the condition operator 'NullIfExists', which IAM does not know" in str(message)
+        assert "the condition operator 'NullIfExists', which IAM does not have" in str(message)
 
     def test_can_require_a_session_name(
         self, exchange: Exchange, pod: Pod, sandbox: Sandbox

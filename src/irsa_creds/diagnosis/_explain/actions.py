@@ -9,7 +9,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import add_action, apply_all, replace_action
 from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_list
 from irsa_creds.diagnosis._explain.principals import is_meant_for
-from irsa_creds.diagnosis._policy.patterns import matches
+from irsa_creds.diagnosis._policy.evaluate import covers_action
 from irsa_creds.diagnosis._policy.request import SOURCE_IDENTITY, TAGS
 from irsa_creds.diagnosis._policy.templates import ACTION
 
@@ -47,7 +47,11 @@ def action_findings(case: Case) -> Iterator[Found]:
 
 def _missing_actions(case: Case) -> Found:
     """Return P10 for all missing actions: one change adds them."""
-    missing = [each for each in _CLAIMS if each in case.request.actions and not _covers(case, each)]
+    missing = [
+        each
+        for each in _CLAIMS
+        if each in case.request.actions and not covers_action(case.statement, each)
+    ]
     brings = " and ".join(f"{_CLAIMS[each][0]} (claim {_CLAIMS[each][1]})" for each in missing)
     actions, excluded = case.statement.actions, case.statement.not_actions
     allows = (
@@ -63,12 +67,6 @@ def _missing_actions(case: Case) -> Found:
         fix,
         apply_all(add_action(case.index, each) for each in missing),
     )
-
-
-def _covers(case: Case, action: str) -> bool:
-    named, excepted = case.statement.actions, case.statement.not_actions
-    found = any(matches(name.lower(), action.lower()) for name in excepted or named)
-    return found is (excepted is None)
 
 
 def _wrong_action(case: Case) -> Found:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds.diagnosis._policy.evaluate import judge
-from irsa_creds.diagnosis._policy.parse import PolicyError, parse_policy
+from irsa_creds.diagnosis._policy.parse import PolicyError, as_list, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,7 +82,7 @@ def add_action(index: int, action: str) -> Change:
             raise PolicyError(
                 "A statement with NotAction does not list the actions that it allows."
             )
-        statement["Action"] = [*_listed(statement["Action"]), action]
+        statement["Action"] = [*as_list(statement["Action"]), action]
 
     return change
 
@@ -92,10 +92,10 @@ def replace_principal(index: int, kind: str, old: str, arn: str) -> Change:
 
     def change(document: dict[str, Any]) -> None:
         named = statement_of(document, index)["Principal"]
-        kept = [name for name in _listed(named[kind]) if name != old]
+        kept = [name for name in as_list(named[kind]) if name != old]
         if kind != "Federated":
             _put(named, kind, kept)
-            named["Federated"] = _replaced(_listed(named.get("Federated", [])), None, arn)
+            named["Federated"] = _replaced(as_list(named.get("Federated", [])), None, arn)
         else:
             named[kind] = _replaced(named[kind], old, arn)
 
@@ -174,7 +174,7 @@ def add_statement(statement: Mapping[str, Any]) -> Change:
     """Add a statement at the end."""
 
     def change(document: dict[str, Any]) -> None:
-        document["Statement"] = [*_listed(document["Statement"]), dict(statement)]
+        document["Statement"] = [*as_list(document["Statement"]), dict(statement)]
 
     return change
 
@@ -192,7 +192,7 @@ def apply_all(changes: Iterable[Change]) -> Change:
 
 def statement_of(document: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Return a statement of a document, which has one statement or a list."""
-    found: dict[str, Any] = _listed(document["Statement"])[index]
+    found: dict[str, Any] = as_list(document["Statement"])[index]
     return found
 
 
@@ -230,7 +230,3 @@ def _put(named: dict[str, Any], kind: str, names: list[Any]) -> None:
         named[kind] = names
     else:
         del named[kind]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

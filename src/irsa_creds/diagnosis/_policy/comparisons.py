@@ -1,4 +1,4 @@
-"""How one value of a policy compares with one value of a request, by the operator's family."""
+"""Compare one value of a policy with one value of a request, by operator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPARISONS", "Comparison"]
 
-# The policy's value, the request's value, and what variables stand for; None: not to be compared.
+# Takes the policy's value, the request's value and a lookup for variables; None: not comparable.
 Comparison: TypeAlias = "Callable[[str, str, Lookup | None], Truth]"
 
 _ARN_PARTS = 6
@@ -31,7 +31,7 @@ _DATE = re.compile(
 
 
 def _text(test: Callable[[str, str], Truth]) -> Comparison:
-    """Return a comparison with a pattern: of the families in which variables are replaced."""
+    """Return a comparison in which policy variables are replaced."""
 
     def compare(wanted: str, actual: str, lookup: Lookup | None) -> Truth:
         pattern = expanded(wanted, lookup)
@@ -43,11 +43,11 @@ def _text(test: Callable[[str, str], Truth]) -> Comparison:
 
 
 def _parsed(parse: Callable[[str], Any], test: Callable[[Any, Any], bool]) -> Comparison:
-    """Return a comparison of what `parse` makes of both; None of it: not to be compared."""
+    """Return a comparison of parsed values; None from `parse` means not comparable."""
 
     def compare(wanted: str, actual: str, _: Lookup | None) -> Truth:
-        theirs, ours = parse(actual), parse(wanted)
-        return None if theirs is None or ours is None else test(theirs, ours)
+        left, right = parse(actual), parse(wanted)
+        return None if left is None or right is None else test(left, right)
 
     return compare
 
@@ -70,7 +70,7 @@ def _number(text: str) -> Decimal | None:
 
 
 def _moment(text: str) -> Decimal | None:
-    """Return seconds since the epoch of a date, or of such a number itself."""
+    """Return seconds since the epoch, from a date or a number."""
     found = _DATE.fullmatch(text)
     if found is None:
         return _number(text)
@@ -105,7 +105,7 @@ def _binary(wanted: str, actual: str, _: Lookup | None) -> Truth:
 
 
 # Source: "IAM JSON policy elements: Condition operators", IAM User Guide. Variables are replaced
-# in the families of strings, ARNs and Booleans alone.
+# only in the families of strings, ARNs and Booleans.
 COMPARISONS: dict[str, Comparison] = {
     "StringEquals": _text(lambda pattern, actual: literal(pattern) == actual),
     "StringEqualsIgnoreCase": _text(lambda p, actual: literal(p).lower() == actual.lower()),

@@ -1,6 +1,7 @@
-"""Whether policies allow a request, as IAM decides it, in three-valued logic.
+"""Evaluate policies for a request as IAM does, in three-valued logic.
 
-Source: "Policy evaluation logic", IAM User Guide: an explicit Deny wins, silence is no.
+Source: "Policy evaluation logic", IAM User Guide: an explicit Deny takes precedence, and what no
+statement allows is denied.
 """
 
 from __future__ import annotations
@@ -19,20 +20,29 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.logic import Lookup
     from irsa_creds.diagnosis._policy.request import Request
 
-__all__ = ["AccessRequest", "Judged", "Judgement", "Truth", "Verdict", "judge", "judge_action"]
+__all__ = [
+    "AccessRequest",
+    "Judged",
+    "Judgement",
+    "Truth",
+    "Verdict",
+    "covers_action",
+    "judge",
+    "judge_action",
+]
 
 Verdict = Literal["allow", "deny", "unknown"]
 
 
 class AccessRequest(Protocol):
-    """What the statements of a policy are held against."""
+    """The request for which policies are evaluated."""
 
     @property
     def resource(self) -> str | None:
-        """Return the ARN of what is to be used; None asks a trust policy, which names none."""
+        """Return the resource's ARN; None for a trust policy, which has no resources."""
 
     def trusts(self, kind: str, name: str) -> Truth:
-        """Return whether a principal of that kind and name is who asks."""
+        """Return whether the principal of this kind and name is the caller."""
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key."""
@@ -40,15 +50,15 @@ class AccessRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A statement and what is true of its parts; None: unknown.
+    """A statement with the truth of its parts; None means unknown.
 
     Attributes:
-        statement: as parsed.
-        action: whether it is about the action.
-        principal: whether it is about who asks.
-        conditions: each, and whether it holds.
-        truth: whether all of these are, and so the statement counts.
-        resource: whether it is about the resource; True in a trust policy.
+        statement: the parsed statement.
+        action: whether it covers the action.
+        principal: whether it covers the caller.
+        conditions: each condition, and whether it matches.
+        truth: whether the statement applies, which requires all parts.
+        resource: whether it covers the resource; True in a trust policy.
     """
 
     statement: Statement
@@ -61,13 +71,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict, what each statement says, and the Allow that comes nearest.
+    """The verdict, the truth of each statement, and the nearest Allow.
 
     Attributes:
         verdict: "allow", "deny" or "unknown".
-        statements: all of them, in the policy's order.
-        nearest: the Allow that counts, or of which the least is amiss; None without any.
-        action: the action that this is about.
+        statements: all statements, in the policy's order.
+        nearest: the Allow that applies or fails in the fewest parts; None without an Allow.
+        action: the evaluated action.
     """
 
     verdict: Verdict
@@ -77,30 +87,30 @@ class Judgement:
 
 
 def judge(policy: Policy, request: Request) -> Judgement:
-    """Return whether a trust policy allows an exchange.
+    """Return whether a trust policy allows a request.
 
-    A token with session tags or a source identity asks for more than one action: the judgement is
-    then about the first that is denied, or else unknown, or else about the exchange itself.
+    A token with session tags or a source identity requires several actions. The judgement is about
+    the first one that is denied, else the first unknown one, else AssumeRoleWithWebIdentity.
 
     Args:
         policy: of the role.
-        request: what is asked.
+        request: made with the token.
     """
     judgements = [judge_action([policy], request, action) for action in request.actions]
     worst = {"deny": 0, "unknown": 1, "allow": 2}
     return min(judgements, key=lambda judgement: worst[judgement.verdict])
 
 
-def judge_action(policies: Iterable[Policy], asked: AccessRequest, action: str) -> Judgement:
+def judge_action(policies: Iterable[Policy], request: AccessRequest, action: str) -> Judgement:
     """Return whether policies together allow one action.
 
     Args:
-        policies: of one kind: what one allows, no other need allow.
-        asked: who asks, for what, and what is known about it.
+        policies: of one kind, so that one of them may allow alone.
+        request: the caller, the resource and the condition keys.
         action: such as "s3:GetObject".
     """
     judged = tuple(
-        _judged(statement, asked, action, asked.values if policy.version == LATEST else None)
+        _judged(statement, request, action, request.values if policy.version == LATEST else None)
         for policy in policies
         for statement in policy.statements
     )
@@ -108,36 +118,37 @@ def judge_action(policies: Iterable[Policy], asked: AccessRequest, action: str) 
     denied = any_of(one.truth for one in judged if one.statement.effect == "Deny")
     allowed = all_of([any_of(one.truth for one in allows), negation(denied)])
     verdict: Verdict = "unknown" if allowed is None else "allow" if allowed else "deny"
-    return Judgement(verdict, judged, min(allows, key=_amiss, default=None), action)
+    return Judgement(verdict, judged, min(allows, key=_distance, default=None), action)
 
 
 def _judged(
-    statement: Statement, asked: AccessRequest, action: str, lookup: Lookup | None
+    statement: Statement, request: AccessRequest, action: str, lookup: Lookup | None
 ) -> Judged:
-    about_action = _about_action(statement, action)
-    about_principal = _about_principal(statement, asked)
-    about_resource = _about_resource(statement, asked.resource, lookup)
-    conditions = tuple((test, _holds(test, asked, lookup)) for test in statement.conditions)
-    truths = (about_action, about_principal, about_resource, *(truth for _, truth in conditions))
+    action_truth = covers_action(statement, action)
+    principal_truth = _covers_principal(statement, request)
+    resource_truth = _covers_resource(statement, request.resource, lookup)
+    conditions = tuple((test, _matches(test, request, lookup)) for test in statement.conditions)
+    truths = (action_truth, principal_truth, resource_truth, *(truth for _, truth in conditions))
     return Judged(
-        statement, about_action, about_principal, conditions, all_of(truths), about_resource
+        statement, action_truth, principal_truth, conditions, all_of(truths), resource_truth
     )
 
 
-def _about_principal(statement: Statement, asked: AccessRequest) -> Truth:
-    # Only a trust policy says who; only a permission policy says what for.
-    if asked.resource is not None:
+def _covers_principal(statement: Statement, request: AccessRequest) -> Truth:
+    # Only a trust policy has principals; only a permission policy has resources.
+    if request.resource is not None:
         return True
-    return any_of(asked.trusts(*named) for named in statement.principals)
+    return any_of(request.trusts(*named) for named in statement.principals)
 
 
-def _about_action(statement: Statement, action: str) -> bool:
+def covers_action(statement: Statement, action: str) -> bool:
+    """Return whether `Action` or `NotAction` of a statement covers an action."""
     named = statement.actions if statement.not_actions is None else statement.not_actions
     found = any(matches(name.lower(), action.lower()) for name in named)
     return found if statement.not_actions is None else not found
 
 
-def _about_resource(statement: Statement, resource: str | None, lookup: Lookup | None) -> Truth:
+def _covers_resource(statement: Statement, resource: str | None, lookup: Lookup | None) -> Truth:
     if resource is None:
         return True
     named = statement.resources if statement.not_resources is None else statement.not_resources
@@ -152,15 +163,15 @@ def _is_resource(name: str, resource: str, lookup: Lookup | None) -> Truth:
     return pattern is not None and matches(pattern, resource)
 
 
-def _holds(condition: Condition, asked: AccessRequest, lookup: Lookup | None) -> Truth:
+def _matches(condition: Condition, request: AccessRequest, lookup: Lookup | None) -> Truth:
     operator = operator_named(condition.operator)
     if operator is None:
-        raise PolicyError(f"IAM knows no condition operator {condition.operator!r}.")
-    return holds(operator, condition.values, asked.values(condition.key), lookup)
+        raise PolicyError(f"IAM has no condition operator {condition.operator!r}.")
+    return holds(operator, condition.values, request.values(condition.key), lookup)
 
 
-def _amiss(judged: Judged) -> tuple[int, int, int]:
-    """Return how far a statement is from counting: what it is about weighs more than conditions."""
+def _distance(judged: Judged) -> tuple[int, int, int]:
+    """Return how far a statement is from applying; action and principal weigh most."""
     about = (judged.action, judged.principal, judged.resource)
     conditions = [truth for _, truth in judged.conditions]
     unknown = [truth for truth in (*about, *conditions) if truth is None]

@@ -1,4 +1,4 @@
-"""Which claims of a token IAM offers as condition keys, by issuer.
+"""The claims of a token that IAM provides as condition keys, by issuer.
 
 Sources: "Available keys for AWS OIDC federation" in "IAM and AWS STS condition context keys", IAM
 User Guide, and the condition keys of AssumeRoleWithWebIdentity in the Service Authorization
@@ -11,7 +11,7 @@ from irsa_creds.diagnosis._policy.patterns import matches
 
 __all__ = ["BUILT_IN", "COGNITO", "condition_claims"]
 
-# "Use this mapping if your IdP is not listed"; the listed ones have these as well.
+# "Use this mapping if your IdP is not listed"; the listed issuers have these as well.
 _DEFAULT = frozenset({"amr", "aud", "email", "oaud", "sub"})
 _GITHUB = frozenset(
     {
@@ -44,9 +44,9 @@ _LISTED = {
     "idcs-*.identity.oraclecloud.com": frozenset({"rpst_id"}),
     "accounts.google.com": frozenset({"google/organization_number"}),
 }
-# No provider is created for these: a policy names the host itself ("AWS JSON policy elements:
+# These need no OIDC provider in IAM: a policy names the host itself ("AWS JSON policy elements:
 # Principal", IAM User Guide).
-# Cognito's of AWS GovCloud (US): "Amazon Cognito" in the AWS GovCloud (US) User Guide.
+# For Cognito in AWS GovCloud (US): "Amazon Cognito" in the AWS GovCloud (US) User Guide.
 COGNITO = frozenset(
     {
         "cognito-identity.amazonaws.com",
@@ -58,7 +58,7 @@ BUILT_IN = COGNITO | {"accounts.google.com"}
 
 
 def condition_claims(provider: str) -> frozenset[str]:
-    """Return the names after the colon of all condition keys that an issuer's tokens can fill.
+    """Return the claims that IAM provides as condition keys for an issuer.
 
     Args:
         provider: the issuer without its scheme.

@@ -1,4 +1,4 @@
-"""A policy's JSON, however it was handed over: bounded, and without a key given twice."""
+"""Read the JSON of a policy from any of its usual forms, bounded and without duplicate keys."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from irsa_creds._identity.validation import quoted
 
 __all__ = ["PolicyError", "read_document", "role_of"]
 
-# IAM's longest policy has 10,240 characters; a response of GetRole has some more around it.
+# IAM's longest policy has 10,240 characters; a response of GetRole adds some.
 _LIMIT = 65_536
-# A response of GetRole is nested eight deep; Python cannot even show what is a thousand deep.
+# A response of GetRole has eight levels; Python cannot print a thousand.
 _DEEPEST = 32
 _EXAMPLE = '{"Version": "2012-10-17", "Statement": [...]}'
-# What wraps a trust policy: the response of GetRole, and the role in it.
+# A trust policy may be inside of a response of GetRole, or of the role in it.
 _WRAPPERS = ("Role", "AssumeRolePolicyDocument")
 
 
 class PolicyError(ConfigError, ValueError):
-    """What was given as a policy is none; the message says where and why."""
+    """The policy is invalid; the message says where and why."""
 
 
 def read_document(source: object) -> dict[str, Any]:
-    """Return the policy in JSON text, URL-encoded or not, or in what it decodes to.
+    """Return the policy as a dictionary, from JSON (URL-encoded or not) or a mapping.
 
     Args:
-        source: a policy, a role as IAM describes it, or a response of GetRole.
+        source: a policy, a role as returned by IAM, or a response of GetRole.
 
     Raises:
-        PolicyError: no JSON object comes of it.
+        PolicyError: it contains no JSON object.
     """
     found = source
-    # The response, the role, the document as text: each may wrap the next.
+    # Response, role and document text may each contain the next.
     for _ in range(len(_WRAPPERS) + 2):
         if isinstance(found, str):
             found = _decoded(found)
@@ -50,13 +50,13 @@ def read_document(source: object) -> dict[str, Any]:
         raise PolicyError(
             f"The policy is {_kind(found)}, but it must be a JSON object like {_EXAMPLE}."
         )
-    # To text and back: only JSON is left, bounded, and nobody else's to change.
+    # Encoding and decoding makes a bounded copy that contains only JSON.
     document: dict[str, Any] = _decoded(_encoded(found))
     return document
 
 
 def role_of(source: object) -> str | None:
-    """Return the ARN of the role whose policy that is, if it says so; else None.
+    """Return the ARN of the role if the source contains it, else None.
 
     Args:
         source: as for `read_document`.
@@ -76,29 +76,29 @@ def _inner(mapping: Mapping[Any, Any]) -> object | None:
 
 
 def _decoded(text: str) -> Any:
-    """Return what JSON text says."""
+    """Return the value of a JSON text."""
     if len(text) > _LIMIT:
         raise PolicyError(
-            f"The policy has {len(text):,} characters, but more than {_LIMIT:,} are not read; "
-            "IAM's longest has 10,240."
+            f"The policy has {len(text):,} characters, more than the limit of {_LIMIT:,}; "
+            "IAM allows 10,240."
         )
     text = text.removeprefix("\ufeff").strip()
-    # As IAM's API gives it: no JSON begins with a percent sign.
+    # The IAM API returns URL-encoded policies; no JSON begins with a percent sign.
     text = unquote(text) if text.startswith("%") else text
-    trouble = "it is empty"
+    problem = "it is empty"
     try:
         if text:
             found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
             if _is_shallow(found):
                 return found
-            trouble = "it is nested too deeply"
+            problem = "it is nested too deeply"
     except PolicyError:
         raise
     except RecursionError:
-        trouble = "it is nested too deeply"
+        problem = "it is nested too deeply"
     except ValueError as error:
-        trouble = str(error)
-    raise PolicyError(f"The policy is not JSON: {trouble}. Give one like {_EXAMPLE}.")
+        problem = str(error)
+    raise PolicyError(f"The policy is not JSON: {problem}. Expected: {_EXAMPLE}.")
 
 
 def _is_shallow(found: object) -> bool:
@@ -112,14 +112,14 @@ def _is_shallow(found: object) -> bool:
 
 
 def _encoded(mapping: Mapping[Any, Any]) -> str:
-    trouble = "it is nested too deeply"
+    problem = "it is nested too deeply"
     try:
         return json.dumps(dict(mapping), ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        trouble = str(error)
+        problem = str(error)
     except RecursionError:
         pass
-    raise PolicyError(f"The policy cannot be written as JSON: {trouble}.")
+    raise PolicyError(f"The policy cannot be written as JSON: {problem}.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,14 +127,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise PolicyError(
-            f"The policy has the key {quoted(twice)} twice in one object, which IAM does not take; "
-            "keep one, or give its values as a list."
+            f"The policy has the key {quoted(twice)} twice in one object, which IAM rejects; "
+            "keep one, or write its values as a list."
         )
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise PolicyError(f"The policy holds {name}, which is not JSON.")
+    raise PolicyError(f"The policy contains {name}, which is not JSON.")
 
 
 def _kind(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Truth with a third value, and the value of a condition key that only AWS knows."""
+"""Three-valued truth, and the value of a condition key that only AWS knows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["UNKNOWN", "Lookup", "Truth", "Unknown", "Values", "all_of", "any_of", "negation"]
 
-# None: unknown. Kleene's strong logic: an unknown never decides what a known value already does.
+# None means unknown (Kleene's strong logic).
 Truth: TypeAlias = bool | None
 
 
@@ -20,7 +20,7 @@ class Unknown(Enum):
 
 UNKNOWN: Literal[Unknown.UNKNOWN] = Unknown.UNKNOWN
 
-# What a request says of a condition key; None: the key is absent.
+# The values of a condition key in a request; None: the key is absent.
 Values: TypeAlias = tuple[str, ...] | Unknown | None
 
 # Returns the values of a condition key.
@@ -28,17 +28,17 @@ Lookup: TypeAlias = Callable[[str], Values]
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:
-    """Return whether all are true: one that is false decides, else one unknown leaves it open."""
+    """Return whether all are true: False if one is False, else None if one is unknown."""
     found = set(truths)
     return False if False in found else None if None in found else True
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
-    """Return whether one is true: one that is decides, else one unknown leaves it open."""
+    """Return whether one is true: True if one is True, else None if one is unknown."""
     found = set(truths)
     return True if True in found else None if None in found else False
 
 
 def negation(truth: Truth) -> Truth:
-    """Return the opposite; of unknown, unknown."""
+    """Return the opposite; the opposite of unknown is unknown."""
     return None if truth is None else not truth

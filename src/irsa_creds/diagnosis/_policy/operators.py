@@ -20,7 +20,7 @@ __all__ = ["Operator", "holds", "operator_named"]
 _ANY, _ALL = "ForAnyValue", "ForAllValues"
 _IF_EXISTS = "IfExists"
 _NULL = "Null"
-# The negated operators, each with the one whose opposite it is.
+# The negated operators, each with its opposite.
 _NEGATED = {
     "StringNotEquals": "StringEquals",
     "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
@@ -36,12 +36,12 @@ _NAMES = {name.lower(): name for name in (*COMPARISONS, *_NEGATED, _NULL)}
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A condition operator, taken apart.
+    """A parsed condition operator.
 
     Attributes:
-        name: as AWS writes it, such as "StringNotLike".
+        name: as in AWS's documentation, such as "StringNotLike".
         quantifier: "ForAnyValue", "ForAllValues" or empty.
-        if_exists: whether `IfExists` ends it.
+        if_exists: whether it ends with `IfExists`.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Operator:
 
     @property
     def negated(self) -> bool:
-        """Return whether it asks for values that do not match."""
+        """Return whether it requires values that do not match."""
         return self.name in _NEGATED
 
 
 def operator_named(written: str) -> Operator | None:
-    """Return the operator of that name; None where IAM has none.
+    """Return the operator with this name; None if IAM has none.
 
-    Case is no matter: AWS does not say whether it is, and what a role has has passed IAM.
+    Case is ignored: AWS does not document it, and IAM has already accepted the policy of a role.
     """
     prefix, colon, rest = written.rpartition(":")
     quantifiers = {_ANY.lower(): _ANY, _ALL.lower(): _ALL} if colon else {"": ""}
@@ -74,36 +74,33 @@ def operator_named(written: str) -> Operator | None:
 def holds(
     operator: Operator, wanted: tuple[str, ...], actual: Values, lookup: Lookup | None
 ) -> Truth:
-    """Return whether a condition is met.
+    """Return whether a condition matches.
 
     Args:
-        operator: how to compare.
-        wanted: the policy's values: one that matches is enough.
-        actual: the request's.
-        lookup: what policy variables stand for; None where the policy's version has none.
+        operator: of the condition.
+        wanted: the policy's values, of which one must match.
+        actual: the request's values.
+        lookup: returns the values of variables; None if the policy's version has no variables.
     """
     if isinstance(actual, Unknown):
         return None
     if operator.name == _NULL:
-        # What a quantifier makes of it, AWS does not say.
+        # AWS does not document Null with a quantifier.
         return None if operator.quantifier else any_of(_is_null(text, actual) for text in wanted)
     if actual is None:
-        return _of_nothing(operator)
-    # "A null data set, such as an empty string" is to the set operators as if the key were absent.
+        return _matches_absent_key(operator)
+    # For set operators, "a null data set, such as an empty string" equals an absent key.
     if operator.quantifier and actual == ("",):
         return operator.quantifier == _ALL
     each = [_compared(operator, wanted, value, lookup) for value in actual]
     if operator.quantifier:
         return any_of(each) if operator.quantifier == _ANY else all_of(each)
-    # AWS does not define what an operator without quantifier makes of several values.
+    # AWS does not document several values for an operator without a quantifier.
     return each[0] if len(each) == 1 else None
 
 
-def _of_nothing(operator: Operator) -> bool:
-    """Return what an absent key makes of it: a negated operator holds, any other does not.
-
-    A quantifier decides before `IfExists` does: no value of an absent key is any value.
-    """
+def _matches_absent_key(operator: Operator) -> bool:
+    """Return whether an operator matches an absent key; a quantifier decides before `IfExists`."""
     if operator.quantifier:
         return operator.quantifier == _ALL
     return operator.if_exists or operator.negated
@@ -120,5 +117,5 @@ def _compared(
     compare = COMPARISONS[_NEGATED.get(operator.name, operator.name)]
     found = any_of(compare(text, value, lookup) for text in wanted)
     if operator.negated and not wanted:
-        return None  # what an empty list excludes, AWS does not say
+        return None  # AWS does not document an empty list
     return negation(found) if operator.negated else found

@@ -1,4 +1,4 @@
-"""A policy as the evaluator reads it: parsed strictly, with a precise word on what is wrong."""
+"""Parse a policy strictly; the error names the statement and the element."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Statement",
+    "as_list",
     "parse_permissions",
     "parse_policy",
 ]
@@ -33,12 +34,12 @@ _PRINCIPALS = {"AWS", "Federated", "Service", "CanonicalUser"}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One test of a statement.
+    """One condition of a statement.
 
     Attributes:
-        operator: as the policy writes it.
-        key: the condition key, as the policy writes it.
-        values: what it is held against; JSON's numbers and Booleans as text.
+        operator: as written in the policy.
+        key: the condition key, as written in the policy.
+        values: the policy's values; numbers and Booleans as text.
     """
 
     operator: str
@@ -51,15 +52,15 @@ class Statement:
     """One statement of a policy.
 
     Attributes:
-        index: its place in the policy, from 0.
-        sid: its `Sid`, where it has one.
+        index: its position in the policy, from 0.
+        sid: its `Sid`, or None.
         effect: "Allow" or "Deny".
         actions: of `Action`.
-        not_actions: of `NotAction`; None where the statement has none.
+        not_actions: of `NotAction`; None without one.
         principals: pairs of kind and name; `"Principal": "*"` is ("*", "*").
-        conditions: all of them must hold.
+        conditions: all of them must match.
         resources: of `Resource`, in a permission policy.
-        not_resources: of `NotResource`; None where the statement has none.
+        not_resources: of `NotResource`; None without one.
     """
 
     index: int
@@ -74,18 +75,18 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """Return what messages call it."""
+        """Return its name for messages."""
         return f'statement "{self.sid}"' if self.sid else f"statement {self.index + 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy, taken apart.
+    """A parsed policy.
 
     Attributes:
-        version: "2012-10-17" or "2008-10-17", which is also what an absent one means.
+        version: "2012-10-17", or "2008-10-17" (also the default).
         statements: in the policy's order.
-        document: the JSON that it came from.
+        document: its JSON.
     """
 
     version: str
@@ -99,11 +100,11 @@ def parse_policy(source: str | Mapping[str, Any]) -> Policy:
     Source of the rules: "Grammar of the IAM JSON policy language", IAM User Guide.
 
     Args:
-        source: JSON text, URL-encoded or not, or what it decodes to: a policy, or what
-            `aws iam get-role` prints. At most 65,536 characters.
+        source: JSON text, URL-encoded or not, or a mapping: a policy, or the output of
+            `aws iam get-role`. At most 65,536 characters.
 
     Raises:
-        PolicyError: it is no trust policy, or one that IAM would not take.
+        PolicyError: it is not a trust policy, or IAM would reject it.
     """
     return _parsed(source, _TRUST_ELEMENTS)
 
@@ -115,7 +116,7 @@ def parse_permissions(source: str | Mapping[str, Any]) -> Policy:
         source: as for `parse_policy`.
 
     Raises:
-        PolicyError: it is no permission policy, or one that IAM would not take.
+        PolicyError: it is not a permission policy, or IAM would reject it.
     """
     return _parsed(source, _PERMISSION_ELEMENTS)
 
@@ -126,12 +127,12 @@ def _parsed(source: object, elements: set[str]) -> Policy:
     version = document.get("Version", OLDEST)
     if version not in (LATEST, OLDEST):
         raise PolicyError(
-            f"The policy's Version is {quoted(version)}, but IAM knows {LATEST} and {OLDEST}; "
+            f"The policy's Version is {quoted(version)}, but IAM has {LATEST} and {OLDEST}; "
             f'write "Version": "{LATEST}".'
         )
-    found = _listed(document.get("Statement", []))
+    found = as_list(document.get("Statement", []))
     if not found:
-        raise PolicyError('The policy has no statements; give them as "Statement": [...].')
+        raise PolicyError('The policy has no statements; write them as "Statement": [...].')
     statements = [_statement(index, entry, elements) for index, entry in enumerate(found)]
     return Policy(version, tuple(statements), document)
 
@@ -168,34 +169,33 @@ def _expect_known(where: str, found: dict[str, Any], known: set[str]) -> None:
     for name in found:
         if name == "NotPrincipal":
             raise PolicyError(
-                f"{where} has NotPrincipal, which IAM does not take in the policy of a role; "
-                "name who is meant in Principal."
+                f"{where} has NotPrincipal, which IAM rejects in the policy of a role; "
+                "list the trusted identities in Principal."
             )
         if name not in known:
             cased = {one.lower(): one for one in known}
             near = get_close_matches(name.lower()[:64], cased, n=1)
-            meant = f"did you mean {cased[near[0]]}?" if near else "take it out."
-            raise PolicyError(
-                f"{where} has the element {quoted(name)}, which IAM does not take: {meant}"
-            )
+            fix = f"write {cased[near[0]]}." if near else "remove it."
+            raise PolicyError(f"{where} has the element {quoted(name)}, which IAM rejects; {fix}")
 
 
 def _expect_one(where: str, entry: dict[str, Any], name: str, opposite: str) -> None:
     if (name in entry) == (opposite in entry):
         both = "both" if name in entry else "neither"
         raise PolicyError(
-            f"{where} has {both} {name} {'and' if both == 'both' else 'nor'} {opposite}; give one."
+            f"{where} has {both} {name} {'and' if both == 'both' else 'nor'} {opposite}; write "
+            "one of them."
         )
 
 
 def _texts(where: str, entry: dict[str, Any], name: str) -> tuple[str, ...] | None:
-    """Return one text or several; None where the element is not there."""
+    """Return one text or several; None if the element is absent."""
     if name not in entry:
         return None
-    found = _listed(entry[name])
+    found = as_list(entry[name])
     if not found or not all(isinstance(text, str) for text in found):
         raise PolicyError(
-            f"{where} has {_absent(name, entry[name])}; give a text or a list of texts."
+            f"{where} has {_absent(name, entry[name])}; write a text or a list of texts."
         )
     return tuple(found)
 
@@ -206,7 +206,8 @@ def _principals(where: str, entry: dict[str, Any]) -> tuple[tuple[str, str], ...
         return (("*", "*"),)
     if not isinstance(named, dict) or not named:
         raise PolicyError(
-            f"{where} has {_absent('Principal', named)}; name the issuer's provider, like "
+            f"{where} has {_absent('Principal', named)}; name the OIDC provider of the issuer, as "
+            "in "
             '{"Federated": "arn:aws:iam::123456789012:oidc-provider/ISSUER"}.'
         )
     _expect_known(f"The Principal of {where.lower()}", named, _PRINCIPALS)
@@ -218,14 +219,14 @@ def _principals(where: str, entry: dict[str, Any]) -> tuple[tuple[str, str], ...
 
 
 def _conditions(where: str, found: Any) -> Iterable[Condition]:
-    """Yield the tests in a `Condition`, with known operators only."""
+    """Yield the conditions in a `Condition` element; raise for an unknown operator."""
     for operator, tests in _entries(f"The Condition of {where.lower()}", found):
         if operator_named(operator) is None:
             raise PolicyError(
-                f"{where} has the condition operator {quoted(operator)}, which IAM does not know."
+                f"{where} has the condition operator {quoted(operator)}, which IAM does not have."
             )
         for key, wanted in _entries(f"{operator} in {where.lower()}", tests):
-            values = [_value(where, key, value) for value in _listed(wanted)]
+            values = [_value(where, key, value) for value in as_list(wanted)]
             yield Condition(operator, key, tuple(values))
 
 
@@ -236,13 +237,13 @@ def _entries(where: str, found: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _value(where: str, key: str, value: Any) -> str:
-    """Return a condition's value as text: IAM takes numbers and Booleans without quotes too."""
+    """Return a condition's value as text; IAM also accepts numbers and Booleans."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
         return str(value)
     raise PolicyError(
-        f"{where} holds {quoted(key)} against {quoted(value)}, but values are texts, numbers or "
+        f"{where} compares {quoted(key)} with {quoted(value)}, but values are texts, numbers or "
         "Booleans."
     )
 
@@ -251,5 +252,6 @@ def _absent(name: str, value: object) -> str:
     return f"no {name}" if value is None else f"{name} {quoted(value)}"
 
 
-def _listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return a JSON value that may be one item or a list, as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,7 +1,7 @@
-"""IAM's wildcards and policy variables.
+"""Wildcards and policy variables of IAM.
 
-A pattern is a text in which `*` and `?` are wildcards and a backslash takes the meaning from the
-character behind it: so what a variable brings, or `${*}` stands for, is no wildcard.
+In a pattern, `*` and `?` are wildcards and a backslash escapes the next character. Values of
+variables, and `${*}`, are escaped and thus no wildcards.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _DEFAULT = re.compile(r"(?s)([^',]*),\s*'(.*)'\s*")
 
 
 def expanded(text: str, lookup: Lookup | None) -> str | Unknown | None:
-    """Return a policy's text as a pattern, its variables replaced.
+    """Return a policy's text as a pattern with its variables replaced.
 
-    Source: "IAM policy elements: Variables and tags", IAM User Guide: a variable without a value
-    makes a text that nothing equals or is like; a multivalued key is no variable.
+    Source: "IAM policy elements: Variables and tags", IAM User Guide: a text with a variable that
+    has no value matches nothing, and a multivalued key cannot be a variable.
 
     Args:
-        text: a condition's value or a resource, as the policy has it.
-        lookup: returns the values of a condition key; None where the policy's version has no
+        text: a condition's value or a resource, as written in the policy.
+        lookup: returns the values of a condition key; None if the policy's version has no
             variables.
 
     Returns:
-        A pattern; None where a variable has no value, UNKNOWN where only AWS knows it.
+        A pattern; None if a variable has no value, UNKNOWN if only AWS knows it.
     """
     if lookup is None:
         return text.replace("\\", "\\\\")
@@ -53,7 +53,7 @@ def expanded(text: str, lookup: Lookup | None) -> str | Unknown | None:
 
 
 def _value(name: str, lookup: Lookup) -> str | Unknown | None:
-    """Return what stands for the variable `${name}`."""
+    """Return the value of the variable `${name}`."""
     if name in {"*", "?", "$"}:
         return name
     default = None
@@ -71,22 +71,22 @@ def _value(name: str, lookup: Lookup) -> str | Unknown | None:
 
 
 def escaped(text: str) -> str:
-    """Return the pattern that only `text` itself matches."""
+    """Return the pattern that matches only `text`."""
     return re.sub(r"[\\*?]", r"\\\g<0>", text)
 
 
 def literal(pattern: str) -> str:
-    """Return a pattern's text, its wildcards taken as characters."""
+    """Return a pattern's text with its wildcards as plain characters."""
     return re.sub(r"(?s)\\(.)", r"\1", pattern)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Return whether the whole of `text` matches: `*` is any text, `?` any one character.
+    """Return whether the whole `text` matches: `*` is any text, `?` any one character.
 
-    One regular expression with many `.*` could take for ever; runs between stars, each found as
-    early as it can be, take at most the product of both lengths.
+    A regular expression with many `.*` can take exponential time. Finding the parts between the
+    stars one by one, each as early as possible, takes at most the product of both lengths.
     """
-    first, *rest = _runs(pattern)
+    first, *rest = _parts(pattern)
     if not rest:
         return len(text) == first[1] and first[0].fullmatch(text) is not None
     *middle, last = rest
@@ -103,8 +103,8 @@ def matches(pattern: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _runs(pattern: str) -> tuple[tuple[re.Pattern[str], int], ...]:
-    """Return the runs between stars as expressions, each with its length in characters."""
+def _parts(pattern: str) -> tuple[tuple[re.Pattern[str], int], ...]:
+    """Return the parts between stars as expressions, each with its length in characters."""
     runs: list[list[str]] = [[]]
     for token in re.finditer(r"(?s)\\.|.", pattern):
         if token[0] == "*":

@@ -1,4 +1,4 @@
-"""What is asked of a trust policy, as condition keys: known, absent, or known to AWS alone."""
+"""The request that a token makes, and its values for condition keys."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ __all__ = [
 ]
 
 # "Pass session tags in AWS STS" and "Monitor and control actions taken with assumed roles", IAM
-# User Guide: one claim with all in it, or one claim for each.
+# User Guide: one claim with all tags, or one claim for each.
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
-# Keys of AWS's services; those of issuers begin with a host (by mistake, with its URL or ARN), and
-# SAML's come with another kind of request.
+# Condition keys of AWS services. Those of issuers begin with a host (or by mistake with a URL or
+# ARN), and those of SAML exist only in other requests.
 _SERVICE_KEY = re.compile(r"(?!saml:|https?:|arn:)[a-z0-9-]+:.*", re.DOTALL)
-# A provider's URL begins with https:// (IAM's API reference, CreateOpenIDConnectProvider). On
-# loopback, where no STS of AWS could reach it, there are issuers of tests.
+# A provider's URL begins with https:// (IAM API Reference, CreateOpenIDConnectProvider); issuers on
+# loopback are for tests.
 _SECURE = re.compile(
     r"https://.*|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/.*)?", re.DOTALL
 )
-# The issuer that leaves it out in some tokens: Google's documentation of OpenID Connect.
+# This issuer omits https:// in some tokens (Google's documentation of OpenID Connect).
 _WITHOUT_SCHEME = "accounts.google.com"
 _ARN_PARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An exchange of a token for a role's credentials.
+    """A call of AssumeRoleWithWebIdentity with a token.
 
     Attributes:
         issuer: the token's `iss`.
-        claims: all that the token says.
-        role_arn: its account and partition are the provider's; None: not known.
-        facts: values of further condition keys, these in lower case; None: absent.
+        claims: all claims of the token.
+        role_arn: gives account and partition of the provider; None if not known.
+        facts: values of other condition keys, in lower case; None: absent.
     """
 
     issuer: str
@@ -65,21 +65,21 @@ class Request:
 
     @property
     def resource(self) -> None:
-        """Return None: a trust policy names no resource."""
+        """Return None: a trust policy has no resource."""
 
     @property
     def provider(self) -> str:
-        """Return the issuer as ARNs and condition keys write it: without `https://`."""
+        """Return the issuer without `https://`, as in ARNs and condition keys."""
         return self.issuer.partition("://")[2] or self.issuer
 
     @property
     def secure(self) -> bool:
-        """Return whether IAM can have a provider of that URL at all."""
+        """Return whether IAM can have a provider with this URL."""
         return self.issuer == _WITHOUT_SCHEME or _SECURE.fullmatch(self.issuer) is not None
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Return every action that must be allowed, the exchange itself first."""
+        """Return all required actions, AssumeRoleWithWebIdentity first."""
         tags = ("sts:TagSession",) if any(self._tags()) else ()
         source = ("sts:SetSourceIdentity",) if self.claims.get(SOURCE_IDENTITY) else ()
         return (ACTION, *tags, *source)
@@ -88,8 +88,8 @@ class Request:
         """Return whether a policy's principal is the issuer's provider.
 
         Args:
-            kind: "Federated", "AWS", ...; "*" where the policy has `"Principal": "*"`.
-            name: an ARN; the host itself for an issuer that is built into IAM.
+            kind: "Federated", "AWS", ...; "*" for `"Principal": "*"`.
+            name: an ARN, or the host of an issuer that is built into IAM.
         """
         if not self.secure:
             return False
@@ -98,12 +98,12 @@ class Request:
         if kind != "Federated":
             return False
         if self.provider in BUILT_IN:
-            # AWS says to create no provider; what IAM makes of one that is there, it does not say.
+            # AWS does not document an OIDC provider for an issuer that is built in.
             return name == self.provider or (None if self._is_provider(name) else False)
         return self._is_provider(name)
 
     def _is_provider(self, arn: str) -> bool:
-        """Return whether that is the ARN of the issuer's provider in the role's account."""
+        """Return whether this is the ARN of the issuer's provider in the role's account."""
         start, partition, service, region, account, resource = _parts(arn)
         if (start, service, region) != ("arn", "iam", ""):
             return False
@@ -117,7 +117,7 @@ class Request:
         """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows.
 
         Args:
-            key: in any case.
+            key: in upper or lower case.
         """
         key = key.lower()
         if key in self.facts:
@@ -138,7 +138,7 @@ class Request:
         if name == "aud" and self.claims.get("azp"):
             return _texts(self.claims["azp"])
         found = self.claims.get("aud" if name == "oaud" else name)
-        # A part of a claim, whose form no document shows.
+        # Google's key is part of a claim whose format is not documented.
         return UNKNOWN if found is None and name.startswith("google/") else _texts(found)
 
     def _of_sts(self, name: str) -> Values:
@@ -148,7 +148,7 @@ class Request:
             tags = self.claims.get(TAGS)
             inner = tags.get("transitive_tag_keys") if isinstance(tags, Mapping) else None
             return _texts(inner or self.claims.get(f"{TAGS}/transitive_tag_keys"))
-        # AssumeRoleWithWebIdentity has no such parameter.
+        # AssumeRoleWithWebIdentity has no external id.
         return None if name == "externalid" else UNKNOWN
 
     def _of_tags(self, name: str) -> Values:
@@ -160,7 +160,7 @@ class Request:
         return UNKNOWN
 
     def _tags(self) -> dict[str, object]:
-        """Return the session tags that the token brings."""
+        """Return the session tags in the token."""
         tags = self.claims.get(TAGS)
         inner = tags.get("principal_tags") if isinstance(tags, Mapping) else None
         found = dict(inner) if isinstance(inner, Mapping) else {}
@@ -170,41 +170,41 @@ class Request:
 
 
 def from_token(token: str, *, role_arn: str | None = None) -> Request:
-    """Return the request that a token makes; nothing of it is verified.
+    """Return the request with a token, which is not verified.
 
     Args:
         token: a JWT.
-        role_arn: the role it is for; None: not known.
+        role_arn: of the role; None if not known.
 
     Raises:
-        TokenError: it is no JWT, or has no issuer.
-        ConfigError: the role's ARN is none.
+        TokenError: it is not a JWT, or has no issuer.
+        ConfigError: the role's ARN is malformed.
     """
     claims = claims_of(token.strip())
     if claims is None:
         raise TokenError(
-            f"The token ({len(token):,} characters) is not a JWT, so what it says cannot be read; "
-            "give the file that AWS_WEB_IDENTITY_TOKEN_FILE names."
+            f"The token ({len(token):,} characters) is not a JWT, so its claims cannot be read; "
+            "use the file in AWS_WEB_IDENTITY_TOKEN_FILE."
         )
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer:
-        raise TokenError("The token names no issuer (claim iss); STS takes none without it.")
+        raise TokenError("The token has no issuer (claim iss), which STS requires.")
     return Request(issuer=issuer, claims=claims, role_arn=_checked(role_arn))
 
 
 def from_service_account(
     name: str, *, issuer: str, audience: str = AUDIENCE, role_arn: str | None = None
 ) -> Request:
-    """Return the request that a service account's token would make.
+    """Return the request with a token of a service account.
 
     Args:
         name: "NAMESPACE/NAME".
-        issuer: the cluster's, with or without `https://`.
+        issuer: of the cluster, with or without `https://`.
         audience: of the projected token.
-        role_arn: the role it is for; None: not known.
+        role_arn: of the role; None if not known.
 
     Raises:
-        ConfigError: one of them cannot be what it is meant to be.
+        ConfigError: an argument is malformed.
     """
     namespace, account = names_of(name)
     url = issuer if "://" in issuer or not issuer else f"https://{issuer}"
@@ -225,7 +225,7 @@ def _parts(arn: str) -> tuple[str, ...]:
 
 
 def _texts(claim: object) -> Values:
-    """Return a claim's values as text; what is no text, number or Boolean only AWS can read."""
+    """Return a claim's values as text; UNKNOWN for other types than text, number and Boolean."""
     if claim is None or claim == []:
         return None
     values = claim if isinstance(claim, list) else [claim]

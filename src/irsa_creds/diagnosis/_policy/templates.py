@@ -1,4 +1,4 @@
-"""What is right, made: a role's trust policy, and the objects of a cluster that use the role."""
+"""Generate a correct trust policy, and Kubernetes objects that use the role."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ __all__ = [
     "trust_policy",
 ]
 
-#: The audience that the pod identity webhook asks for, and the client id of EKS's IAM providers.
+#: The audience of the Pod Identity webhook, and the client ID of OIDC providers for EKS.
 AUDIENCE = "sts.amazonaws.com"
 
-#: What a token is exchanged by.
+#: The action that a trust policy must allow.
 ACTION = "sts:AssumeRoleWithWebIdentity"
-# Names of Kubernetes' objects are of RFC 1123: a label of a namespace, a subdomain of an account.
+# Names by RFC 1123: a namespace is a label, a service account a subdomain.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PART = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _SUBDOMAIN = rf"(?=.{{1,253}}\Z){_PART}(?:\.{_PART})*"
 _PARTITION = r"aws(?:-[a-z0-9]+)*"
-# The URL of a provider: https, no query (IAM's API reference, CreateOpenIDConnectProvider).
+# The URL of a provider: https, no query (IAM API Reference, CreateOpenIDConnectProvider).
 _ISSUER = r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 _LONGEST_URL = 255
-_LONGEST_AUDIENCE = 255  # IAM's API reference, clientIDType
-# A reference of an image; what YAML or a terminal could stumble over is none.
+_LONGEST_AUDIENCE = 255  # IAM API Reference, clientIDType
+# An image reference without characters that are special in YAML or a terminal.
 _IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}"
 _LONGEST_LABEL = 63
 
-# Annotations: README of aws/amazon-eks-pod-identity-webhook. The kubelet gives a projected token
-# to the group `fsGroup`; without it, only root may read it unless all containers share one user.
+# Annotations: README of aws/amazon-eks-pod-identity-webhook. A projected token belongs to the group
+# `fsGroup`; without it, only root can read it unless all containers run as one user.
 _MANIFEST = """\
 apiVersion: v1
 kind: ServiceAccount
@@ -68,15 +68,15 @@ spec:
     spec:
       serviceAccountName: {name}
       securityContext:
-        fsGroup: 65534  # the token's file belongs to this group, so that no container needs root
+        fsGroup: 65534  # the token file belongs to this group, so no container needs root
       containers:
         - name: {container}
           image: {image}
 {command}"""
 _PYTHON = "public.ecr.aws/docker/library/python:3.13-slim"
-# Python without a terminal would end at once, and the Deployment start it again and again.
+# Python without a terminal exits at once, and the Deployment would restart it for ever.
 _WAITING = """\
-          command: ["sleep", "infinity"]  # it only waits, for kubectl exec: put your own here
+          command: ["sleep", "infinity"]  # waits for kubectl exec: put your own here
 """
 
 
@@ -88,24 +88,24 @@ def trust_policy(
     partition: str = "aws",
     audience: str = AUDIENCE,
 ) -> dict[str, Any]:
-    """Return the trust policy of a role for one service account, as the EKS User Guide has it.
+    """Return the trust policy of a role for one service account, as in the EKS User Guide.
 
     Args:
         service_account: "NAMESPACE/NAME".
-        issuer: the cluster's, "https://...".
-        account: the 12 digits of the account that holds the role and the OIDC provider.
+        issuer: of the cluster, "https://...".
+        account: the 12 digits of the AWS account of role and OIDC provider.
         partition: such as "aws", "aws-cn" or "aws-us-gov".
         audience: the token's `aud`.
 
     Raises:
-        ConfigError: one of them cannot be what it is meant to be.
+        ConfigError: an argument is malformed.
     """
     namespace, name = names_of(service_account)
     if not re.fullmatch(r"(?a:\d{12})", account):
-        raise ConfigError(f"The account is {quoted(account)}; give the 12 digits of its id.")
+        raise ConfigError(f"The account is {quoted(account)}; use the 12 digits of its ID.")
     if not re.fullmatch(_PARTITION, partition):
         raise ConfigError(
-            f"The partition is {quoted(partition)}; give one of AWS's, like aws, aws-cn, "
+            f"The partition is {quoted(partition)}; use one of AWS, such as aws, aws-cn, "
             "aws-us-gov."
         )
     provider = provider_in(issuer)
@@ -118,7 +118,7 @@ def trust_policy(
 
 
 def statement(arn: str, provider: str, subject: str, audience: str) -> dict[str, Any]:
-    """Return the statement that lets exactly this subject in."""
+    """Return a statement that allows exactly this subject."""
     return {
         "Effect": "Allow",
         "Principal": {"Federated": arn},
@@ -138,20 +138,20 @@ def manifest(
 
     Args:
         service_account: "NAMESPACE/NAME".
-        role_arn: of the role that its pods shall have.
-        image: of the Deployment's container; the one of Python that is the default waits there.
-        audience: of the token; annotated where it is not the webhook's own.
+        role_arn: the role for its pods.
+        image: of the container; the default, a Python image, only waits.
+        audience: of the token; annotated if it is not the webhook's default.
 
     Raises:
-        ConfigError: one of them cannot be what it is meant to be.
+        ConfigError: an argument is malformed.
     """
     namespace, name = names_of(service_account)
     role = checked_role_arn(role_arn, "The role", aws=True)
     if not re.fullmatch(_IMAGE, image):
-        raise ConfigError(f"The image is {quoted(image)}; give a reference like REGISTRY/NAME:TAG.")
+        raise ConfigError(f"The image is {quoted(image)}; use REGISTRY/NAME:TAG.")
     wanted = checked_audience(audience)
     annotation = f"    eks.amazonaws.com/audience: {_quoted(wanted)}\n"
-    # Values of labels and names of containers are shorter than those of objects.
+    # Labels and container names have a lower limit than object names.
     app = name[:_LONGEST_LABEL].rstrip("-.")
     return _MANIFEST.format(
         name=_quoted(name),
@@ -170,18 +170,18 @@ def names_of(value: str) -> tuple[str, str]:
     namespace, slash, name = value.partition("/")
     if not slash or not re.fullmatch(_LABEL, namespace) or not re.fullmatch(_SUBDOMAIN, name):
         raise ConfigError(
-            f"The service account is {quoted(value)}; give NAMESPACE/NAME, like default/reader: "
+            f"The service account is {quoted(value)}; use NAMESPACE/NAME, such as default/reader: "
             "lower case letters, digits and hyphens."
         )
     return namespace, name
 
 
 def provider_in(issuer: str) -> str:
-    """Return the issuer as ARNs and condition keys have it."""
+    """Return the issuer without `https://`, as in ARNs and condition keys."""
     host_like = re.fullmatch(_ISSUER, issuer) and not re.search(JWT, issuer)
     if len(issuer) > _LONGEST_URL or not host_like:
         raise ConfigError(
-            f"The issuer is {quoted(issuer)}; give its URL, which begins with https://, as "
+            f"The issuer is {quoted(issuer)}; use its URL, which begins with https://, as "
             "'aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer' "
             "prints it."
         )
@@ -189,14 +189,14 @@ def provider_in(issuer: str) -> str:
 
 
 def checked_audience(value: str) -> str:
-    """Return an audience that IAM can have as a client id."""
+    """Return an audience that can be a client ID in IAM."""
     if not 0 < len(value) <= _LONGEST_AUDIENCE or not value.isascii() or not value.isprintable():
         raise ConfigError(
-            f"The audience is {quoted(value)}; give 1 to {_LONGEST_AUDIENCE} printable characters."
+            f"The audience is {quoted(value)}; use 1 to {_LONGEST_AUDIENCE} printable characters."
         )
     return value
 
 
 def _quoted(value: str) -> str:
-    # A string of JSON is one of YAML: no name like "on", "1e3" or "~" becomes something else.
+    # JSON strings are YAML strings, and quotes keep names such as "on" and "1e3" text.
     return json.dumps(value)
