@@ -132,8 +132,10 @@ class StsServer:
             if self.certificate:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(*self.certificate)
-                sock = context.wrap_socket(sock, server_side=True)
+                sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                # Before the handshake, or a client that leaves in the middle of it leaves it open.
                 self._sockets.append(sock)
+                sock.do_handshake()
             stream = sock.makefile("rb")
             while line := stream.readline():
                 headers = {}
