@@ -1,4 +1,4 @@
-"""A pod whose credentials are short, for frameworks that run in processes of their own."""
+"""A pod with short credentials, for frameworks in processes of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from frameworks.ledger import CONTENT
-from frameworks.stage import LIFETIME, Cluster
+from frameworks.replies import CONTENT
+from frameworks.servers import LIFETIME, Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ _SHOWN = (
 
 @pytest.fixture(params=[False, True], ids=["apart", "shared"])
 def cluster(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Cluster]:
-    """Without the cache that processes share, and with it."""
+    """A cluster without the shared cache, and one with it."""
     shared: bool = request.param
     pod = sandbox.deploy(bucket="data")
     sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=CONTENT.encode())
@@ -50,7 +50,7 @@ def cluster(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what ran, and how often STS was asked: that is what these tests are for."""
+    """Print the versions and the number of STS calls of each test."""
     lines = {
         report.nodeid.rpartition("/")[2]: dict(report.user_properties)[_COUNTED]
         for reports in terminalreporter.stats.values()

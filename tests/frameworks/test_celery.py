@@ -1,4 +1,4 @@
-"""Celery: a main process that forks children, and replaces those that die."""
+"""Celery: a main process that forks children and replaces dead ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import Ledger, Reply
-from frameworks.stage import Server, run
+from frameworks.replies import Replies, Reply
+from frameworks.servers import Server, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
@@ -23,7 +23,7 @@ def test_prefork_children_read_through_refreshes_and_a_death(
 ) -> None:
     arguments = ["-m", "celery", "--app", "frameworks.apps.tasks", "worker"]
     arguments += ["--pool", "prefork", "--concurrency", "2"]
-    # SIGTERM and SIGQUIT wait ten seconds for what the dead child had begun.
+    # SIGTERM and SIGQUIT wait ten seconds for the dead child's task.
     with Server(arguments, cluster.environ, tmp_path, ending=signal.SIGKILL):
         out, _ = run("caller.py", {}, tmp_path)
-    cluster.check(Ledger(map(Reply.of, out.splitlines())), inherited=True, spare=2)
+    cluster.check(Replies(map(Reply.of, out.splitlines())), inherited=True, spare=2)

@@ -1,4 +1,4 @@
-"""dask.distributed: workers are processes that are sent how to read, and with what."""
+"""dask.distributed: workers that receive a session by pickle."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import Ledger, Reply
-from frameworks.stage import run
+from frameworks.replies import Replies, Reply
+from frameworks.servers import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
 
-def test_workers_read_by_a_session_that_came_without_secrets(
+def test_workers_read_with_a_pickled_session_without_secrets(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     out, _ = run("cluster.py", cluster.environ, tmp_path)
-    cluster.check(Ledger(map(Reply.of, out.splitlines())), spare=2)
+    cluster.check(Replies(map(Reply.of, out.splitlines())), spare=2)

@@ -1,4 +1,4 @@
-"""gevent: greenlets that stand in for threads, patched in before us, and too late."""
+"""gevent: patched before irsa-creds is imported, and too late."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import Ledger, Reply
-from frameworks.stage import Server, listener, requests, run
+from frameworks.replies import Replies, Reply
+from frameworks.servers import Server, listener, requests, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
 
-def test_a_crowd_of_greenlets_waits_for_one_refresh_and_no_other_greenlet_does(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_50_greenlets_wait_for_one_refresh_and_others_run(cluster: Cluster, tmp_path: Path) -> None:
     cluster.sandbox.faults.latency = 2.0
-    # Else a refresh might be due when the first answer comes.
+    # With short credentials, a refresh could be due at the first response.
     cluster.sandbox.lifetime = None
     out, err = run("patched_first.py", cluster.environ, tmp_path, "crowd")
     assert not err
@@ -32,10 +30,10 @@ def test_a_crowd_of_greenlets_waits_for_one_refresh_and_no_other_greenlet_does(
 def test_greenlets_patched_first_read_through_refreshes(cluster: Cluster, tmp_path: Path) -> None:
     out, err = run("patched_first.py", cluster.environ, tmp_path, "refreshes")
     assert not err
-    cluster.check(Ledger(map(Reply.of, out.splitlines())))
+    cluster.check(Replies(map(Reply.of, out.splitlines())))
 
 
-def test_greenlets_patched_late_are_served_what_is_valid_after_one_warning(
+def test_greenlets_patched_late_get_valid_credentials_after_one_warning(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.sandbox.lifetime = None
@@ -45,7 +43,7 @@ def test_greenlets_patched_late_are_served_what_is_valid_after_one_warning(
     assert len(set(out.split())) == 1
 
 
-def test_workers_of_a_preloaded_application_that_gevent_patches_late_serve_what_the_master_had(
+def test_preloaded_workers_patched_late_use_the_masters_credentials(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.sandbox.lifetime = None
@@ -55,11 +53,11 @@ def test_workers_of_a_preloaded_application_that_gevent_patches_late_serve_what_
         arguments += ["--worker-class", "gevent", "frameworks.apps.wsgi:application"]
         with Server(arguments, environ, tmp_path, (bound,)) as server:
             replies = [reply for _ in range(5) for reply in requests(bound.getsockname()[1])]
-            said = server.said()
+            output = server.output()
     assert len({reply.key for reply in replies}) == 1
-    assert _warnings(said) == 1
+    assert _warnings(output) == 1
 
 
-def _warnings(said: str) -> int:
-    """Return how often we said that gevent came late; its own words about that are others."""
-    return sum("gevent" in line and "irsa_creds" in line for line in said.splitlines())
+def _warnings(output: str) -> int:
+    """Return the number of irsa-creds's own warnings about gevent."""
+    return sum("gevent" in line and "irsa_creds" in line for line in output.splitlines())

@@ -1,4 +1,4 @@
-"""gunicorn: a master that forks workers, and replaces them."""
+"""gunicorn: a master that forks and replaces workers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import live_through
-from frameworks.stage import Server, listener, requests
+from frameworks.replies import read_and_restart
+from frameworks.servers import Server, listener, requests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
@@ -23,7 +23,7 @@ THREADS = {"sync": 1, "gthread": 4, "gevent": 1}
 
 
 def _restart(worker_class: str, server: Server, pid: int) -> int:
-    """Restart in the way that this class of workers meets here; return how many are new then."""
+    """Restart in the way for this worker class; return the number of new workers."""
     if worker_class == "sync":
         server.send(signal.SIGHUP)
         return WORKERS
@@ -49,15 +49,15 @@ def test_workers_read_through_refreshes_and_restarts(
         if preload:
             arguments.append("--preload")
         if preload and worker_class == "gevent":
-            # Else gevent patches in the workers, around what the master has imported already.
+            # Otherwise gevent patches in the workers, after the master's imports.
             arguments += ["--config", "python:frameworks.apps.patching"]
         arguments.append("frameworks.apps.wsgi:application")
         with Server(arguments, environ, tmp_path, (bound,)) as server:
             port = bound.getsockname()[1]
-            ledger = live_through(
+            replies = read_and_restart(
                 lambda: requests(port),
                 lambda pid: _restart(worker_class, server, pid),
                 workers=WORKERS,
                 restarted=WORKERS if worker_class == "sync" else 1,
             )
-    cluster.check(ledger, inherited=preload, spare=2 if preload else 0)
+    cluster.check(replies, inherited=preload, spare=2 if preload else 0)

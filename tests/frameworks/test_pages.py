@@ -1,4 +1,4 @@
-"""The how-to pages on frameworks: each program as its page shows it, run by its own command."""
+"""The programs of the how-to pages on frameworks, run by their own commands."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.markdown import block
-from frameworks.ledger import CONTENT
-from frameworks.stage import Server, listener
+from frameworks.replies import CONTENT
+from frameworks.servers import Server, listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ result_backend = "file://."
 
 @pytest.fixture
 def environ(sandbox: Sandbox) -> Mapping[str, str]:
-    """The variables of a pod that reads `greeting`."""
+    """The variables of a pod with the object `greeting`."""
     pod = sandbox.deploy(bucket="data")
     sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=CONTENT.encode())
     return pod.environ
@@ -44,7 +44,7 @@ def environ(sandbox: Sandbox) -> Mapping[str, str]:
 def start(
     folder: Path, environ: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, whatever that is."""
+    """Run a program to its end."""
     return subprocess.run(
         [sys.executable, *arguments],
         check=False,
@@ -57,18 +57,18 @@ def start(
 
 
 def run(folder: Path, environ: Mapping[str, str], *arguments: str) -> str:
-    """Run a program to its end, which must be a good one, and return what it printed."""
+    """Run a program, which must succeed, and return its output."""
     done = start(folder, environ, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    """Return status and text of an answer; a server that is not up yet is waited for."""
+    """Wait for the server; return the status and text of a response."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", path, headers={"Connection": "close"})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
 
 def test_fastapi_with_aioboto3(environ: Mapping[str, str], tmp_path: Path) -> None:
@@ -81,13 +81,13 @@ def test_fastapi_with_aioboto3(environ: Mapping[str, str], tmp_path: Path) -> No
             assert get(port, "/ready") == (HTTPStatus.OK, '"fresh"')
 
 
-def test_fastapi_is_imported_where_there_is_no_irsa(tmp_path: Path) -> None:
+def test_fastapi_can_be_imported_without_irsa(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(block("howto/fastapi.md", "app.py"))
     environ = {"PATH": os.environ["PATH"]}
     assert run(tmp_path, environ, "-c", "import app; print(app.app.title)") == "FastAPI\n"
 
 
-def test_fastapi_says_that_it_has_no_credentials(
+def test_fastapi_reports_missing_credentials(
     sandbox: Sandbox, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     sandbox.faults.fail("AccessDenied")
@@ -116,10 +116,10 @@ def test_tests_of_a_django_view(tmp_path: Path) -> None:
     (tmp_path / "urls.py").write_text(block("howto/django.md", "urls.py"))
     (tmp_path / "test_files.py").write_text(block("howto/django.md", "test_files.py"))
     environ = {"DJANGO_SETTINGS_MODULE": "settings", "PATH": os.environ["PATH"]}
-    # Named, for its entry point may be newer than an environment that was made before it.
+    # By name, because the installed environment may be older than the entry point.
     plugins = ["-p", "pytest_irsa_creds", "-p", "no:cacheprovider"]
-    said = run(tmp_path, environ, "-m", "pytest", "-q", *plugins, ".")
-    assert "2 passed" in said
+    output = run(tmp_path, environ, "-m", "pytest", "-q", *plugins, ".")
+    assert "2 passed" in output
 
 
 def test_gunicorn(sandbox: Sandbox, environ: Mapping[str, str], tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_gunicorn(sandbox: Sandbox, environ: Mapping[str, str], tmp_path: Path) 
     assert [call.outcome for call in sandbox.sts_calls] == ["OK"], "one exchange for all workers"
 
 
-def test_gunicorn_ends_where_the_role_is_refused(
+def test_gunicorn_ends_if_the_role_is_denied(
     sandbox: Sandbox, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     sandbox.faults.fail("AccessDenied")
@@ -160,7 +160,7 @@ def test_s3fs(environ: Mapping[str, str], tmp_path: Path) -> None:
     assert run(tmp_path, environ, "files.py") == f"{CONTENT}\n"
 
 
-def test_dask_with_a_session_that_is_sent(environ: Mapping[str, str], tmp_path: Path) -> None:
+def test_dask_with_a_pickled_session(environ: Mapping[str, str], tmp_path: Path) -> None:
     (tmp_path / "cluster.py").write_text(block("howto/dask-and-s3fs.md", "cluster.py"))
     assert run(tmp_path, environ, "cluster.py") == f"{CONTENT}\n"
 

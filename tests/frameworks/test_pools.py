@@ -1,4 +1,4 @@
-"""The standard library's pools: workers forked, spawned, and of the fork server."""
+"""The standard library's pools, with workers by fork, spawn and forkserver."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import Ledger, Reply
-from frameworks.stage import run
+from frameworks.replies import Replies, Reply
+from frameworks.servers import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
@@ -23,5 +23,5 @@ def test_workers_read_through_refreshes_and_a_death(
     pool: str, method: str, cluster: Cluster, tmp_path: Path
 ) -> None:
     out, _ = run("pools.py", cluster.environ, tmp_path, pool, method)
-    ledger = Ledger(map(Reply.of, out.splitlines()))
-    cluster.check(ledger, inherited=method == "fork", spare=2)
+    replies = Replies(map(Reply.of, out.splitlines()))
+    cluster.check(replies, inherited=method == "fork", spare=2)

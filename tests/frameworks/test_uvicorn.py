@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frameworks.ledger import live_through
-from frameworks.stage import Server, listener, requests
+from frameworks.replies import read_and_restart
+from frameworks.servers import Server, listener, requests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frameworks.stage import Cluster
+    from frameworks.servers import Cluster
 
 pytestmark = pytest.mark.real
 
@@ -27,9 +27,9 @@ def test_workers_read_through_refreshes_and_a_death(cluster: Cluster, tmp_path: 
         arguments.append("frameworks.apps.asgi:application")
         with Server(arguments, cluster.environ, tmp_path, (bound,)):
             port = bound.getsockname()[1]
-            ledger = live_through(
+            replies = read_and_restart(
                 lambda: requests(port),
                 lambda pid: os.kill(pid, signal.SIGKILL),
                 workers=WORKERS,
             )
-    cluster.check(ledger)
+    cluster.check(replies)

@@ -1,4 +1,4 @@
-"""A FastAPI application: each request reads S3 through aioboto3."""
+"""A FastAPI application: each request reads S3 with aioboto3."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import irsa_creds
 
 irsa_creds.install()
 
-import aioboto3  # noqa: E402 - as in a program that has been given one line at its start
+import aioboto3  # noqa: E402 - after install()
 from fastapi import FastAPI, Response  # noqa: E402 - as above
 
-from frameworks.ledger import Reply  # noqa: E402 - as above
+from frameworks.replies import Reply  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,22 +24,22 @@ session = aioboto3.Session()
 
 
 @contextlib.asynccontextmanager
-async def with_a_client(application: Any) -> AsyncIterator[None]:
+async def lifespan_with_client(application: Any) -> AsyncIterator[None]:
     async with session.client("s3") as application.state.s3:
         yield
 
 
 async def read() -> Any:
     try:
-        answer = await application.state.s3.get_object(Bucket="data", Key="greeting")
-        async with answer["Body"] as body:
+        response = await application.state.s3.get_object(Bucket="data", Key="greeting")
+        async with response["Body"] as body:
             content = (await body.read()).decode()
         key = (await provider.aget()).access_key_id
         reply = Reply(os.getpid(), key, provider.status().sts_calls, content)
-    except Exception:  # noqa: BLE001 - whatever it is, the test is to see it
+    except Exception:  # noqa: BLE001 - the test reports it
         return Response(traceback.format_exc(), status_code=500)
     return Response(reply.json())
 
 
-application = FastAPI(lifespan=with_a_client)
+application = FastAPI(lifespan=lifespan_with_client)
 application.add_api_route("/", read)

@@ -1,4 +1,4 @@
-"""Celery's broker in a folder, and replies beside it: neither side needs a server."""
+"""Celery's broker and the replies in folders, so that no server is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUEUE, OUTBOX, REPLIES = Path("queue"), Path("outbox"), Path("replies")
 
 
 def application(name: str, *, out: Path = QUEUE) -> Any:
-    """Return an application that reads its messages from `QUEUE`, and writes them to `out`."""
+    """Return an application that reads messages from `QUEUE` and writes them to `out`."""
     for folder in (QUEUE, OUTBOX, REPLIES):
         folder.mkdir(exist_ok=True)
     made: Any = Celery(name)
@@ -25,12 +25,12 @@ def application(name: str, *, out: Path = QUEUE) -> Any:
             "polling_interval": 0.01,
         },
         broker_connection_retry_on_startup=True,
-        # Else a child keeps a second task to itself while another child has nothing to do.
+        # Otherwise a busy child reserves a second task while another child is idle.
         worker_prefetch_multiplier=1,
     )
     return made
 
 
-def deliver(path: Path, folder: Path) -> None:
-    """Move a file in one step: who looks into `folder` finds it whole."""
+def move_into(path: Path, folder: Path) -> None:
+    """Move a file into `folder` atomically."""
     path.rename(folder / path.name)

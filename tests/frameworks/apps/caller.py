@@ -1,4 +1,4 @@
-"""Sends tasks to a Celery worker, and prints what its children replied."""
+"""Sends tasks to a Celery worker and prints the replies of its children."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
-from frameworks.apps.broker import OUTBOX, QUEUE, REPLIES, application, deliver
-from frameworks.ledger import Reply, live_through
+from frameworks.apps.broker import OUTBOX, QUEUE, REPLIES, application, move_into
+from frameworks.replies import Reply, read_and_restart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ names = (f"reply-{number}" for number in itertools.count())
 def send(task: str, *arguments: str) -> None:
     app.send_task(task, arguments)
     for message in OUTBOX.iterdir():
-        deliver(message, QUEUE)
+        move_into(message, QUEUE)
 
 
 def reply_in(path: Path) -> Reply:
@@ -41,4 +41,4 @@ def read_all() -> list[Reply]:
 
 
 if __name__ == "__main__":
-    live_through(read_all, lambda _: send("die"), workers=WORKERS).print()
+    read_and_restart(read_all, lambda _: send("die"), workers=WORKERS).print()

@@ -1,4 +1,4 @@
-"""A cluster of dask, whose workers read by a file system that is sent to them."""
+"""A dask cluster whose workers read with a pickled file system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from s3fs import S3FileSystem
 
 import irsa_creds
-from frameworks.ledger import Reply, live_through
+from frameworks.replies import Reply, read_and_restart
 
 WORKERS = 2
 SECONDS = 30
@@ -49,11 +49,11 @@ def main() -> None:
         def addresses() -> set[str]:
             return set(client.scheduler_info()["workers"])
 
-        # To every worker once; one that comes later has it from another worker.
+        # To every worker once; a later worker gets it from another worker.
         everywhere = client.scatter(files, broadcast=True)
 
         def read_all() -> list[Reply]:
-            # By each of them: the scheduler would spare who does not have it yet.
+            # On each worker, because the scheduler prefers workers that have the file system.
             futures = [
                 client.submit(read, everywhere, workers=[address], pure=False)
                 for address in addresses()
@@ -64,14 +64,14 @@ def main() -> None:
         def kill(pid: int) -> None:
             before = addresses()
             os.kill(pid, signal.SIGKILL)
-            # What is meant for a dead worker alone would wait for it.
+            # A task for a dead worker only would wait for it.
             deadline = time.monotonic() + SECONDS
             while len(addresses()) != WORKERS or addresses() == before:
                 assert time.monotonic() < deadline, "no other worker came"
                 time.sleep(0.01)
 
-        ledger = live_through(read_all, kill, workers=WORKERS)
-    ledger.print()
+        replies = read_and_restart(read_all, kill, workers=WORKERS)
+    replies.print()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""gevent patches before anything else is imported; greenlets read, and print what they replied.
+"""gevent patches before all other imports; greenlets read, and the program prints the replies.
 
-Args: "crowd", to read once with many at a time, or "refreshes".
+Args: "crowd", to read once in 50 greenlets, or "refreshes".
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import sys  # noqa: E402 - what is imported from here on is patched already
+import sys  # noqa: E402 - after patching
 import time  # noqa: E402 - as above
 
 import gevent  # noqa: E402 - as above
 
 from frameworks.apps.reading import provider, read  # noqa: E402 - as above
-from frameworks.ledger import Ledger, Reply, live_through  # noqa: E402 - as above
+from frameworks.replies import Replies, Reply, read_and_restart  # noqa: E402 - as above
 
 CROWD = 50
 SECONDS = 30
@@ -35,20 +35,20 @@ def beat(stalls: list[float]) -> None:
         last = now
 
 
-def crowd() -> Ledger:
+def crowd() -> Replies:
     stalls: list[float] = []
     heart = gevent.spawn(beat, stalls)
-    ledger = Ledger(read_all(CROWD))
+    replies = Replies(read_all(CROWD))
     heart.kill()
-    # STS takes two seconds: the crowd waited for it, and the rest of the program did not.
+    # STS takes two seconds: the 50 greenlets waited for it, and the other one did not.
     assert len(stalls) > 1, "nothing else ran meanwhile"
     assert max(stalls) < 1, max(stalls)
     assert provider.status().flights == 1
-    return ledger
+    return replies
 
 
-def refreshes() -> Ledger:
-    return live_through(read_all, lambda _: None, workers=1, restarted=0)
+def refreshes() -> Replies:
+    return read_and_restart(read_all, lambda _: None, workers=1, restarted=0)
 
 
 if __name__ == "__main__":

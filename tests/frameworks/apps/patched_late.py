@@ -17,17 +17,17 @@ SECONDS = 20
 logging.basicConfig(format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
 provider.get()
 
-import gevent  # noqa: E402 - late, as it should not be
+import gevent  # noqa: E402 - deliberately late
 from gevent import monkey  # noqa: E402 - as above
 
 with warnings.catch_warnings():
-    # gevent has one of its own.
+    # gevent warns too.
     warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)
     monkey.patch_all()
 
 
 def read() -> str:
-    """Read as code does that asks for the provider each time."""
+    """Read as code does that calls `provider()` each time."""
     return irsa_creds.provider().get().access_key_id
 
 

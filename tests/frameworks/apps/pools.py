@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from frameworks.apps.reading import provider, read
-from frameworks.ledger import Ledger, Reply, live_through
+from frameworks.replies import Replies, Reply, read_and_restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,26 +28,26 @@ SECONDS = 30
 
 def read_slowly(number: int) -> Reply:
     reply: Reply = read()
-    # So that no worker of the pool takes all there is to do.
+    # So that no worker of the pool takes all tasks.
     time.sleep(0.02)
     return reply
 
 
-def of_multiprocessing(context: BaseContext) -> Ledger:
+def of_multiprocessing(context: BaseContext) -> Replies:
     with context.Pool(WORKERS) as pool:
 
         def read_all() -> list[Reply]:
             return pool.map_async(read_slowly, range(2 * WORKERS), 1).get(SECONDS)
 
         def die_of_a_task(_: int) -> None:
-            # Not by a signal: an idle worker holds the queue's lock, and would take it with it.
+            # Without a signal, which could kill a worker that has the queue's lock.
             pool.apply_async(os._exit, (1,))
 
-        # The pool puts another one in its place.
-        return live_through(read_all, die_of_a_task, workers=WORKERS)
+        # The pool replaces it.
+        return read_and_restart(read_all, die_of_a_task, workers=WORKERS)
 
 
-def of_futures(context: Any) -> Ledger:
+def of_futures(context: Any) -> Replies:
     pool = ProcessPoolExecutor(WORKERS, context)
 
     def read_all() -> list[Reply]:
@@ -56,7 +56,7 @@ def of_futures(context: Any) -> Ledger:
     def kill(pid: int) -> None:
         nonlocal pool
         os.kill(pid, signal.SIGKILL)
-        # A broken pool is for good: the program makes another.
+        # A broken pool stays broken, so the program creates another one.
         try:
             pool.submit(read_slowly, 0).result(SECONDS)
         except BrokenProcessPool:
@@ -66,18 +66,18 @@ def of_futures(context: Any) -> Ledger:
             raise AssertionError("the pool did not break")
 
     try:
-        return live_through(read_all, kill, workers=WORKERS, restarted=WORKERS)
+        return read_and_restart(read_all, kill, workers=WORKERS, restarted=WORKERS)
     finally:
         pool.shutdown()
 
 
-POOLS: dict[str, Callable[[Any], Ledger]] = {
+POOLS: dict[str, Callable[[Any], Replies]] = {
     "multiprocessing": of_multiprocessing,
     "futures": of_futures,
 }
 
 if __name__ == "__main__":
     if sys.argv[2] == "fork":
-        # As a program has by then that has looked at its bucket.
+        # As in a program that has read its bucket before.
         provider.get()
     POOLS[sys.argv[1]](multiprocessing.get_context(sys.argv[2])).print()

@@ -1,4 +1,4 @@
-"""What every worker with boto3 does: read one object, and say with whose key."""
+"""The read of every worker with boto3."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import irsa_creds
 
 irsa_creds.install()
 
-import boto3  # noqa: E402 - as in a program that has been given one line at its start
+import boto3  # noqa: E402 - after install()
 
-from frameworks.ledger import Reply  # noqa: E402 - as above
+from frameworks.replies import Reply  # noqa: E402 - as above
 
 s3 = boto3.client("s3")
 provider = irsa_creds.provider()

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import time
 
-from frameworks.apps.broker import REPLIES, application, deliver
+from frameworks.apps.broker import REPLIES, application, move_into
 from frameworks.apps.reading import provider, read
 
 app = application("tasks")
 
-# In the worker's main process, which forks the others: as a program that looks at its bucket early.
+# In the worker's main process, as a program that reads its bucket before forking.
 provider.get()
 
 
 def read_slowly(name: str) -> None:
     written = REPLIES.with_name(name)
     written.write_text(read().json())
-    deliver(written, REPLIES)
-    # So that no child takes all there is to do.
+    move_into(written, REPLIES)
+    # So that no child takes all tasks.
     time.sleep(0.02)
 
 

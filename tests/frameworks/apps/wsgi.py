@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 if "FETCH_AT_IMPORT" in os.environ:
-    # What a preloaded application does that looks at its bucket before there is a worker.
+    # As a preloaded application that reads its bucket before it has workers.
     provider.get()
 
 
@@ -21,7 +21,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     status = HTTPStatus.OK
     try:
         body = read().json()
-    except Exception:  # noqa: BLE001 - whatever it is, the test is to see it
+    except Exception:  # noqa: BLE001 - the test reports it
         status, body = HTTPStatus.INTERNAL_SERVER_ERROR, traceback.format_exc()
     start_response(f"{status.value} {status.phrase}", [("Content-Length", str(len(body)))])
     return [body.encode()]

@@ -1,4 +1,4 @@
-"""Frameworks as they are run: by their own command, in processes of their own, as in a pod."""
+"""Frameworks, run by their own command in processes of their own, as in a pod."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from frameworks.ledger import Ledger, Reply
+from frameworks.replies import Replies, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LIFETIME", "Cluster", "Server", "listener", "requests", "run"]
 
-#: Seconds that credentials last here: a refresh comes within half of them.
+#: Lifetime of credentials; a refresh comes within half of it.
 LIFETIME = 6.0
-# From the moment of sending they count from the next whole second on; the earliest first refresh.
+# The earliest first refresh; the lifetime counts from the whole second after the request.
 _EARLIEST = 0.1 * (LIFETIME - 1)
-# A process does not take what ends within a second of its own, and an end is known to a second.
-# Two refreshes of an hour's credentials are never that near to each other.
+# A process ignores credentials that expire within a second of its own, and expirations are whole
+# seconds. Two refreshes of credentials of an hour are never that close.
 _FRESHER = 2.0
 
 _TESTS = Path(__file__).parents[1]
@@ -41,68 +41,68 @@ _CLIENTS = 4
 
 @dataclass(frozen=True)
 class Cluster:
-    """A sandbox whose credentials are short, and the variables of its one pod.
+    """A sandbox with short credentials, and the variables of its one pod.
 
     Attributes:
-        sandbox: sees all calls.
-        environ: of every process.
-        shared: whether they share a cache.
+        sandbox: records all calls.
+        environ: the variables of every process.
+        shared: whether the processes share a cache.
     """
 
     sandbox: Sandbox
     environ: dict[str, str]
     shared: bool
 
-    def check(self, ledger: Ledger, *, inherited: bool = False, spare: int = 0) -> None:
-        """See that nothing failed, and that STS was asked once for each refresh.
+    def check(self, replies: Replies, *, inherited: bool = False, spare: int = 0) -> None:
+        """Check that nothing failed, and that each refresh made one STS call.
 
         Args:
-            ledger: what workers replied.
-            inherited: whether workers began with what the process had that forked them.
-            spare: processes that may hold a key that no reply came from: a master, who ended.
+            replies: the workers' replies.
+            inherited: whether workers began with the credentials of their parent.
+            spare: number of other processes that may have a key, such as a master.
         """
-        calls, users = self.sandbox.sts_calls, ledger.users()
+        calls, users = self.sandbox.sts_calls, replies.users()
         assert {call.outcome for call in calls} == {"OK"}
         assert {call.status for call in self.sandbox.s3_identities} == {200}
-        # A worker may have brought a key that it was not asked to use any more.
+        # A worker may have got a last key without another read.
         unused = {call.access_key_id for call in calls} - set(users)
-        if self.shared or len(ledger.keys) == 1:
-            # One for all, and not again before a refresh may be due.
+        if self.shared or len(replies.keys) == 1:
+            # One call for all, and none before a refresh can be due.
             assert len(unused) <= 1 + spare
             gaps = [later.at - sooner.at for sooner, later in pairwise(calls)]
             for before, gap in pairwise([inf, *gaps]):
-                # After a refresh that came so early, another process may need one of its own.
+                # After such an early refresh, another process may need its own.
                 assert gap > _EARLIEST or before < _FRESHER, gaps
         if self.shared:
-            assert len(ledger.keys) == 1 or max(map(len, users.values())) > 1
+            assert len(replies.keys) == 1 or max(map(len, users.values())) > 1
             return
-        assert len(unused) <= len(ledger.keys) + spare
+        assert len(unused) <= len(replies.keys) + spare
         first = calls[0].access_key_id
         for key, pids in users.items():
             assert len(pids) == 1 or (inherited and key == first), f"{key} was used by {pids}"
-        for pid, keys in ledger.keys.items():
-            # The one more is under way, or was.
-            assert ledger.calls[pid] <= len(keys) + 1
+        for pid, keys in replies.keys.items():
+            # One more refresh may be in progress.
+            assert replies.calls[pid] <= len(keys) + 1
 
 
 @contextlib.contextmanager
 def listener() -> Iterator[socket.socket]:
-    """Listen on a port of the loopback, for a server that takes the socket over.
+    """Listen on a port of the loopback, for a server that inherits the socket.
 
-    Whoever connects before the server is there waits in its queue: nobody has to poll for it.
+    Connections wait in its queue until the server is up, so no test has to poll.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as opened:
         yield opened
 
 
 class Server:
-    """A framework's own command; what it says comes out where the test fails.
+    """A framework's own command, with its output in the test's output.
 
     Args:
-        arguments: of Python.
+        arguments: arguments of Python.
         environ: a pod's variables.
-        folder: where it runs, and leaves its log.
-        sockets: that it takes over.
+        folder: its working directory, also for its log.
+        sockets: sockets that it inherits.
         ending: the signal that ends it.
     """
 
@@ -125,7 +125,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[each.fileno() for each in sockets],
-                # Of a group of its own, by which nothing of it is left behind.
+                # In a new process group, to end all its processes.
                 start_new_session=True,
             )
         self.pid = self._process.pid
@@ -135,7 +135,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         status = self._end()
-        sys.stdout.write(f"--- the server, which ended with {status}:\n{self.said()}\n")
+        sys.stdout.write(f"--- the server, which ended with {status}:\n{self.output()}\n")
 
     def _end(self) -> int | None:
         self.send(self._ending)
@@ -146,24 +146,24 @@ class Server:
         return self._process.wait(_ENDING)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to its first process."""
+        """Send a signal to the server's first process."""
         self._process.send_signal(number)
 
-    def said(self) -> str:
-        """Return what it has printed so far."""
+    def output(self) -> str:
+        """Return the output so far."""
         return self._log.read_text(errors="replace")
 
 
 def requests(port: int) -> list[Reply]:
-    """Ask a server a few times at once, each over a connection of its own."""
+    """Send a few requests at once, each over a new connection."""
 
     def one(_: int) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         with contextlib.closing(connection):
             connection.request("GET", "/", headers={"Connection": "close"})
-            answer = connection.getresponse()
-            text = answer.read()
-        assert answer.status == http.HTTPStatus.OK, text.decode(errors="replace")
+            response = connection.getresponse()
+            text = response.read()
+        assert response.status == http.HTTPStatus.OK, text.decode(errors="replace")
         return Reply.of(text)
 
     with ThreadPoolExecutor(_CLIENTS) as pool:
@@ -171,7 +171,7 @@ def requests(port: int) -> list[Reply]:
 
 
 def run(program: str, environ: Mapping[str, str], folder: Path, *arguments: str) -> tuple[str, str]:
-    """Run a program of `apps/` to its end, which must be a good one; return what it printed."""
+    """Run a program of `apps/`, which must succeed; return its output and errors."""
     process = subprocess.Popen(
         [sys.executable, "-X", "faulthandler", str(_APPS / program), *arguments],
         env=_environ(environ),
@@ -187,7 +187,7 @@ def run(program: str, environ: Mapping[str, str], folder: Path, *arguments: str)
         out, err = process.communicate(timeout=90)
     except subprocess.TimeoutExpired:
         late = True
-        # It says where it hangs.
+        # It prints where it hangs.
         process.send_signal(signal.SIGABRT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_ENDING)
@@ -195,7 +195,7 @@ def run(program: str, environ: Mapping[str, str], folder: Path, *arguments: str)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     if late:
-        # Whoever else had its pipes is gone.
+        # No other process has its pipes any more.
         out, err = process.communicate(timeout=_ENDING)
     sys.stdout.write(f"--- {program}, which ended with {process.returncode}:\n{err}\n")
     assert not late, f"{program} hung"
