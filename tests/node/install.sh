@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings Node.js and npm onto Debian; quick where they are already there, from wherever they came.
+# Installs Node.js and npm on Debian; quick if they are installed from any source.
 set -eu
 
 packages="nodejs npm"
@@ -18,7 +18,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-# A new machine may still be busy with its own updates.
+# A new machine may still be installing updates.
 apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
 apt update
 # shellcheck disable=SC2086 # one word for each package

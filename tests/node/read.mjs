@@ -1,5 +1,5 @@
-// Reads an object again and again with a client that nobody tells where credentials are, until it
-// has used as many keys as the first argument says. Prints each key id, and what it read.
+// Reads an object again and again with a default client, until it has used as many keys as the first
+// argument says. Prints each key id with the content.
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -7,8 +7,8 @@ const client = new S3Client({ forcePathStyle: true });
 const keys = new Set();
 
 async function read() {
-  const answer = await client.send(new GetObjectCommand({ Bucket: "data", Key: "greeting" }));
-  return answer.Body.transformToString();
+  const response = await client.send(new GetObjectCommand({ Bucket: "data", Key: "greeting" }));
+  return response.Body.transformToString();
 }
 
 while (keys.size < Number(process.argv[2])) {
@@ -20,5 +20,5 @@ while (keys.size < Number(process.argv[2])) {
   }
   await sleep(100);
 }
-// A key may be new since the read before it was asked for: the last one is to be used as well.
+// The last key may have come after the last read, so read once more.
 await read();

@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript, which has no part of ours in its process, on Node.js."""
+"""The AWS SDK for JavaScript on Node.js, with credentials from `irsa-creds exec`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
-# The first key has ended by the time of the fourth.
+# The first key has expired by the time of the fourth.
 KEYS = 4
 LIFETIME = 8.0
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`read.mjs` beside the packages that it needs."""
-    place = tmp_path_factory.mktemp("node")
+    """`read.mjs` with the packages that it needs."""
+    folder = tmp_path_factory.mktemp("node")
     for name in ("package.json", "read.mjs"):
-        shutil.copy(HERE / name, place)
+        shutil.copy(HERE / name, folder)
     quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", *quiet], cwd=place, check=True, timeout=500)
-    return place / "read.mjs"
+    subprocess.run(["npm", "install", *quiet], cwd=folder, check=True, timeout=500)
+    return folder / "read.mjs"
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
         sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
         sandbox.reset_calls()
         made = Container(sandbox, pod, tmp_path)
-        # Which Node.js will be too old one day is no matter of this test.
+        # Ignore warnings that this Node.js will be too old in future.
         made.environ["NODE_NO_WARNINGS"] = "1"
         yield made
 

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Runs a command on this checkout in the Debian that install.sh brought, as root.
+# Runs a command on this checkout in the Debian of install.sh, as root.
 #
 #     sh tests/pythons/inside.sh FOLDER COMMAND...
 #
-# The mounts are in a namespace that ends with the command, so none is left behind in FOLDER.
+# The mounts are in a namespace that ends with the command, so none remains in FOLDER.
 set -eu
 
 root=$(realpath "$1")
 shift
 
-# The network and pip are set up as they are out here.
+# The network and pip are configured as outside.
 cp --dereference /etc/resolv.conf /etc/hosts "$root/etc/"
 for settings in /etc/pip.conf /etc/xdg/pip "${HOME:-/root}/.config/pip" "${HOME:-/root}/.pip"; do
     [ ! -e "$settings" ] || cp --parents --recursive "$settings" "$root"
@@ -19,7 +19,7 @@ done
 exec unshare --mount sh -euc '
     root=$1
     shift
-    # First: the checkout may lie in it.
+    # First, because the checkout may be below it.
     mount -t tmpfs tmp "$root/tmp"
     mkdir -p "$root$PWD"
     mount --bind "$PWD" "$root$PWD"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings the Pythons that this Debian does not have yet: in a folder, with the next Debian in it. The
-# system stays as it is, but for debootstrap. Quick where the folder is already there.
+# Installs newer Pythons in a folder that contains the next Debian. The system gets only debootstrap.
+# Quick if the folder exists.
 #
 #     sh tests/pythons/install.sh FOLDER
 set -eu
@@ -13,9 +13,9 @@ if [ -d "$folder" ]; then
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-# A new machine may still be busy with its own updates.
+# A new machine may still be installing updates.
 apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
-# Also where debootstrap is here: apt tells its mirror only with the lists of it.
+# Even with debootstrap installed: apt needs its lists to print the mirror.
 apt update
 command -v debootstrap >/dev/null || apt install -y --no-install-recommends debootstrap
 
@@ -24,7 +24,7 @@ command -v debootstrap >/dev/null || apt install -y --no-install-recommends debo
 # shellcheck disable=SC2016 # apt's own variable
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
     "Codename: $VERSION_CODENAME" | head -n 1)
-# Under another name until it is complete: it may be interrupted.
+# Under another name until it is complete, because it may be interrupted.
 rm -rf "$folder.part"
 mkdir -p "$(dirname "$folder")"
 log=$folder.log

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs make with another Python: one that is here, else one of the next Debian's.
+# Runs make with another Python: an installed one, or one of the next Debian.
 #
 #     sh tests/pythons/on.sh VERSION make TARGET...
 set -eu
@@ -26,4 +26,4 @@ case $version in
     fi
     ;;
 esac
-echo "NOT TESTED on Python $version: it is not here, and cannot be brought (root on Debian can)." >&2
+echo "NOT TESTED on Python $version: it is not installed, and only root on Debian can install it." >&2

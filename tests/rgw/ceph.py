@@ -1,7 +1,7 @@
-"""A Ceph RADOS Gateway of our own: an STS and an S3 server that nobody here wrote.
+"""A Ceph RADOS Gateway for tests: a real STS and S3 server.
 
 One monitor, one OSD that keeps everything in memory, one gateway: all on 127.0.0.1, all in one
-temporary directory. Whoever leaves the `Cluster` leaves nothing behind.
+temporary directory. The end of the `Cluster` removes everything.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ REGION = "us-east-1"
 _PROGRAMS = ("setpriv", "monmaptool", "ceph-mon", "ceph-osd", "radosgw-admin", "radosgw")
 _FSID = "6d0fca6b-4a2c-4c3e-9b2e-0d5c5e1f7a11"
 _GATEWAY = "client.rgw"
-_PATIENCE = 60.0  # seconds for one step; each takes less than one on an idle machine
+_TIMEOUT = 60.0  # seconds for one step; each takes less than one on an idle machine
 _CONF = Path(__file__).with_name("ceph.conf.in")
 
-# As the gateway words them, by what is wrong with the request.
+# The gateway's messages, by the fault of the request.
 REASONS = {
     "audience": "Client id in token doesn't match",
     "duration": "Incorrect value of duration",
@@ -52,19 +52,19 @@ REASONS = {
     "trust policy": "returned deny",
 }
 _REASON = re.compile("|".join(map(re.escape, REASONS.values())))
-# A request of ours to STS, in the words of the gateway's access log.
+# A request of irsa-creds to STS in the gateway's access log.
 _EXCHANGE = re.compile(r'"POST / HTTP/1\.1" (\d+) [^"]*"irsa-creds/')
 
 
 class ClusterError(Exception):
-    """The gateway could not be brought up; the message says what to do, or ends with its log."""
+    """The gateway did not start; the message says what to do, or ends with its log."""
 
 
 class Cluster:
-    """A running gateway, its administrator's clients, and the levers to kill and start it.
+    """A running gateway, its administrator's clients, and methods to kill and start it.
 
-    Each daemon ends with the thread that started it, however that ends: start them from one that
-    lives as long as they shall.
+    Each daemon ends with the thread that started it, so start them from a thread that lives long
+    enough.
     """
 
     def __init__(self) -> None:
@@ -82,39 +82,39 @@ class Cluster:
         self.stop()
 
     def start(self) -> None:
-        """Build a new cluster and return once its gateway answers."""
+        """Create a cluster and wait until its gateway responds."""
         _require_programs()
         with self._exits:
             directory = tempfile.TemporaryDirectory(prefix="rgw-", ignore_cleanup_errors=True)
             self._work = Path(self._exits.enter_context(directory))
             log = self._work / f"{_GATEWAY}.log"
-            self._refusals = _Search(log, _REASON)
+            self._denials = _Search(log, _REASON)
             self._exchanges = _Search(log, _EXCHANGE)
             self._start_storage()
             self._keys = self._create_admin()
             self._exits.callback(self.kill_gateway)
             self.start_gateway()
-            # All went well: what is to be undone is kept for `stop`.
+            # After success, keep the callbacks for `stop`.
             self._exits = self._exits.pop_all()
 
     def stop(self) -> None:
-        """End all daemons, the last started first, and remove their directory."""
+        """End all daemons, the last one first, and remove their directory."""
         self._exits.close()
 
     def start_gateway(self) -> None:
-        """Start the gateway and return once it answers."""
+        """Start the gateway and wait until it responds."""
         self._gateway = self._spawn("radosgw", "--name", _GATEWAY)
         self._await_gateway(self._gateway)
 
     def kill_gateway(self) -> None:
-        """End the gateway as the kernel's OOM killer would; nothing to do when it is down."""
+        """Kill the gateway, as the kernel's OOM killer does, if it is running."""
         if self._gateway is not None:
             _kill(self._gateway)
             self._gateway = None
 
     @contextmanager
     def dead_gateway(self) -> Iterator[None]:
-        """Kill the gateway, and start it again when the block is left."""
+        """Kill the gateway, and restart it after the block."""
         self.kill_gateway()
         try:
             yield
@@ -123,7 +123,7 @@ class Cluster:
 
     @contextmanager
     def hung_gateway(self) -> Iterator[None]:
-        """Let the gateway take requests, and answer none of them before the block is left."""
+        """Let the gateway accept requests, but respond only after the block."""
         assert self._gateway is not None
         self._gateway.send_signal(signal.SIGSTOP)
         try:
@@ -131,17 +131,17 @@ class Cluster:
         finally:
             self._gateway.send_signal(signal.SIGCONT)
 
-    def refusals(self, *, within: float = 5) -> list[str]:
+    def denials(self, *, within: float = 5) -> list[str]:
         """Return the reasons of `REASONS` that the gateway has logged since the last call.
 
-        The log is written a moment after the answer: where there is no reason yet, wait for one.
+        Wait for one, because the gateway writes its log a moment after the response.
         """
-        return self._refusals.find(1, within)
+        return self._denials.find(1, within)
 
     def exchanges(self, at_least: int = 1, *, within: float = 5) -> list[int]:
-        """Return the HTTP status of each request of ours to STS that is logged since the last call.
+        """Return the HTTP statuses of irsa-creds's requests to STS since the last call.
 
-        Wait for `at_least` so many: as `refusals`.
+        Wait for `at_least` so many, as `denials` does.
         """
         return [int(status) for status in self._exchanges.find(at_least, within)]
 
@@ -157,8 +157,8 @@ class Cluster:
 
     @cached_property
     def sts(self) -> Any:
-        """STS as nobody: AssumeRoleWithWebIdentity is not signed."""
-        # Unvalidated: in AWS's model no session is shorter than 900 s.
+        """STS without credentials: AssumeRoleWithWebIdentity is not signed."""
+        # Without validation, because AWS's model has a minimum of 900 s.
         config = Config(signature_version=UNSIGNED, parameter_validation=False)
         return self._client("sts", config=config)
 
@@ -202,7 +202,7 @@ class Cluster:
         return {"PATH": os.environ["PATH"], "CEPH_CONF": str(self._work / "ceph.conf")}
 
     def _run(self, *command: str) -> str:
-        """Run one of Ceph's tools to its end and return its output."""
+        """Run one of Ceph's tools and return its output."""
         try:
             done = subprocess.run(
                 command,
@@ -210,15 +210,15 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 check=True,
             )
         except subprocess.SubprocessError as error:
-            raise ClusterError(f"{error}\n{self._last_words()}") from error
+            raise ClusterError(f"{error}\n{self._log_tails()}") from error
         return done.stdout
 
     def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
-        # The parent-death signal: a test run that is itself killed must not leave daemons.
+        # The parent-death signal ends the daemons if the test run is killed.
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *command, "-f"],
             env=self._environment(),
@@ -228,15 +228,15 @@ class Cluster:
         )
 
     def _await_gateway(self, gateway: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not self._answers():
+        deadline = time.monotonic() + _TIMEOUT
+        while not self._responds():
             if gateway.poll() is not None or time.monotonic() > deadline:
                 raise ClusterError(
-                    f"radosgw does not answer (exit status {gateway.poll()}).\n{self._last_words()}"
+                    f"radosgw does not respond (exit status {gateway.poll()}).\n{self._log_tails()}"
                 )
             time.sleep(0.02)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=1)
         try:
             connection.request("GET", "/")
@@ -246,13 +246,13 @@ class Cluster:
         finally:
             connection.close()
 
-    def _last_words(self) -> str:
+    def _log_tails(self) -> str:
         logs = sorted(self._work.glob("*.log"))
         return "\n".join(f"{log.name}: ...{log.read_text(errors='replace')[-800:]}" for log in logs)
 
 
 class _Search:
-    """What a pattern finds in a log that grows, from where it was read to the last time."""
+    """Searches the new lines of a growing log for a pattern."""
 
     def __init__(self, log: Path, pattern: re.Pattern[str]) -> None:
         self._log = log
@@ -260,7 +260,7 @@ class _Search:
         self._offset = 0
 
     def find(self, at_least: int, within: float) -> list[str]:
-        """Return what is new; while that is less than `at_least`, wait so many seconds."""
+        """Return new matches; wait up to `within` seconds for `at_least` of them."""
         deadline = time.monotonic() + within
         found = self._pattern.findall(self._new_lines())
         while len(found) < at_least and time.monotonic() < deadline:
@@ -282,8 +282,8 @@ def _kill(daemon: subprocess.Popen[bytes]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    # Outside the ephemeral range: a client that knocks at a dead gateway in that range may be given
-    # the gateway's own port, and hold it when the gateway comes back.
+    # Outside the ephemeral range: otherwise a client that connects to a dead gateway may get the
+    # gateway's own port as its source port, and still have it when the gateway restarts.
     first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     ports = range(10_000, 65_536)
     candidates = [port for port in ports if not first <= port <= last] or list(ports)
@@ -302,7 +302,7 @@ def _require_programs() -> None:
     if missing:
         raise ClusterError(
             f"Ceph is not installed here ({', '.join(missing)} missing): "
-            "run tests/rgw/install.sh as root, or make test-real, which does."
+            "run tests/rgw/install.sh or make test-rgw as root."
         )
 
 

@@ -1,4 +1,4 @@
-"""The gateway once for all tests; an issuer, a role, a bucket and a token for each."""
+"""One gateway for all tests; an issuer, a role, a bucket and a token for each test."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def pod(ceph: Cluster, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.Monke
     pod.rotate_token()
     for name, value in pod.environment.items():
         monkeypatch.setenv(name, value)
-    # What other tests left.
-    ceph.refusals(within=0)
+    # Discard the log lines of other tests.
+    ceph.denials(within=0)
     ceph.exchanges(within=0)
     return pod
 
 
 @pytest.fixture(params=["boto3", "aiobotocore"])
 def library(request: pytest.FixtureRequest, pod: Pod) -> Library:
-    """Each of the two, the pod's environment about it."""
+    """boto3 and aiobotocore, in the pod's environment."""
     library: Library = request.getfixturevalue(f"{request.param}_library")
     return library
 
@@ -85,7 +85,7 @@ def boto3_library(pod: Pod) -> Library:
 
 @pytest.fixture
 def aiobotocore_library(pod: Pod) -> Iterator[Library]:
-    """On asyncio, with aiohttp."""
+    """aiobotocore on asyncio, with aiohttp."""
     with Aiobotocore.on("asyncio") as library:
         yield library
 

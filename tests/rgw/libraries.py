@@ -1,7 +1,7 @@
-"""boto3 and aiobotocore behind one face, so that each test is written once for both.
+"""boto3 and aiobotocore with one interface, so that each test runs with both.
 
-All calls wait for their answer. aiobotocore's run as tasks of an event loop, which has a thread of
-its own: so the loop goes on while a test kills the gateway, sleeps, or looks.
+All calls wait for their result. aiobotocore's run as tasks of an event loop on a thread of its own,
+so that the loop continues while a test kills the gateway or sleeps.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["S3", "Aiobotocore", "Boto3", "Library"]
 
 _Value = TypeVar("_Value")
 
-# No call takes nearly as long, not even one that waits for a flight to its end.
-_PATIENCE = 60.0
+# Longer than any call, including one that waits for a refresh.
+_TIMEOUT = 60.0
 
 
 class S3(ABC):
@@ -49,14 +49,14 @@ class S3(ABC):
 
     @abstractmethod
     def load(self, bucket: str, key: str) -> Load:
-        """Return readers of the object, as many at a time as suits the library."""
+        """Return threads or tasks that read the object all the time."""
 
 
 class Library(ABC):
-    """One of the libraries; its event loop and its clients live as long as the test."""
+    """One of the libraries, with an event loop and clients for one test."""
 
     def __init__(self) -> None:
-        # A client whose key comes later: to make one may take as long as a short key lasts.
+        # The client gets its key later, because creating it may take as long as a short key lasts.
         session = self.own_session()
         core = getattr(session, "_session", session)
         core.set_credentials("none", "none")
@@ -64,35 +64,35 @@ class Library(ABC):
         self._s3_of_key = self.s3(session)
 
     def s3_with_key(self, key_id: str, secret: str, token: str) -> S3:
-        """Return a client, always the same, that signs with this key from now on, come what may."""
+        """Return the one client that signs with this key from now on."""
         self._key.access_key, self._key.secret_key, self._key.token = key_id, secret, token
         return self._s3_of_key
 
     def s3_of(self, credentials: Credentials) -> S3:
-        """Return a client, always the same, that signs with these credentials from now on."""
+        """Return the one client that signs with these credentials from now on."""
         return self.s3_with_key(
             credentials.access_key_id, credentials.secret_access_key, credentials.session_token
         )
 
     @abstractmethod
     def session(self) -> Any:
-        """Return a session of ours."""
+        """Return a session with irsa-creds."""
 
     @abstractmethod
     def own_session(self) -> Any:
-        """Return a session as the library makes it."""
+        """Return an unchanged session of the library."""
 
     @abstractmethod
     def s3(self, session: Any, *, retries: bool = True) -> S3:
-        """Return a client of that session."""
+        """Return a client of a session."""
 
     @abstractmethod
     def key_id(self, session: Any) -> str:
-        """Return the id of the key that a request of that session would be signed with."""
+        """Return the access key id that a session signs with."""
 
     @abstractmethod
     def get(self, provider: Provider) -> Credentials:
-        """Return the provider's credentials, as the users of the library get them."""
+        """Return the provider's credentials with the library's kind of call."""
 
 
 class Boto3(Library):
@@ -131,7 +131,7 @@ class _Boto3S3(S3):
 
 
 class Aiobotocore(Library):
-    """aiobotocore; made by `on`.
+    """aiobotocore; created by `on`.
 
     Args:
         portal: to the event loop.
@@ -150,9 +150,9 @@ class Aiobotocore(Library):
     @classmethod
     @contextmanager
     def on(cls, backend: str, **settings: Any) -> Iterator[Aiobotocore]:
-        """Run an event loop of "asyncio" or "trio" for aiobotocore to be used on."""
+        """Run an event loop of "asyncio" or "trio" for aiobotocore."""
         with start_blocking_portal(backend) as portal, ExitStack() as exits:
-            # A task that hangs has failed its test already, and is not to be waited for.
+            # A task that hangs has failed its test already, so do not wait for it.
             exits.callback(portal.call, partial(portal.stop, cancel_remaining=True))
             clients = exits.enter_context(ExitStack())
             yield cls(portal, clients, settings)
@@ -174,10 +174,10 @@ class Aiobotocore(Library):
             frozen = await (await session.get_credentials()).get_frozen_credentials()
             return str(frozen.access_key)
 
-        return _answer(self._portal, key_id)
+        return _result(self._portal, key_id)
 
     def get(self, provider: Provider) -> Credentials:
-        return _answer(self._portal, provider.aget)
+        return _result(self._portal, provider.aget)
 
 
 class _AiobotocoreS3(S3):
@@ -186,16 +186,16 @@ class _AiobotocoreS3(S3):
         self._client = client
 
     def get(self, bucket: str, key: str) -> bytes:
-        return _answer(self._portal, partial(self._get, bucket, key))
+        return _result(self._portal, partial(self._get, bucket, key))
 
     async def _get(self, bucket: str, key: str) -> bytes:
-        answer = await self._client.get_object(Bucket=bucket, Key=key)
-        async with answer["Body"] as body:
+        response = await self._client.get_object(Bucket=bucket, Key=key)
+        async with response["Body"] as body:
             content: bytes = await body.read()
         return content
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        _answer(
+        _result(
             self._portal, partial(self._client.put_object, Bucket=bucket, Key=key, Body=content)
         )
 
@@ -207,5 +207,5 @@ def _retries(*, retries: bool) -> dict[str, Any]:
     return {} if retries else {"retries": {"total_max_attempts": 1}}
 
 
-def _answer(portal: BlockingPortal, call: Callable[[], Awaitable[_Value]]) -> _Value:
-    return portal.start_task_soon(call).result(timeout=_PATIENCE)
+def _result(portal: BlockingPortal, call: Callable[[], Awaitable[_Value]]) -> _Value:
+    return portal.start_task_soon(call).result(timeout=_TIMEOUT)

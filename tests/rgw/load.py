@@ -1,4 +1,4 @@
-"""Readers that read without pause, and a record of what each read met."""
+"""Readers that read without pause, and a record of each read."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Load", "Read", "Tasks", "Threads"]
 
-# A refused connection comes back at once: who meets one pauses for so many seconds.
+# A refused connection fails immediately, so a reader then pauses for so many seconds.
 _PAUSE = 0.02
-# No read takes nearly as long, not even one that waits for a flight to its end.
-_PATIENCE = 60.0
+# Longer than any read, including one that waits for a refresh.
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read: which reader's, when it ended, and how.
+    """One read.
 
     Attributes:
-        reader: from 0.
-        ended_at: on the monotonic clock.
-        error: None for a good one.
+        reader: number of the reader, from 0.
+        ended_at: end of the read on the monotonic clock.
+        error: None for a successful read.
     """
 
     reader: int
@@ -40,10 +40,10 @@ class Read:
 
 
 class Load(ABC):
-    """While it is entered, so many readers read over and over.
+    """Readers that read again and again inside a `with` block.
 
     Args:
-        readers: how many.
+        readers: number of readers.
     """
 
     def __init__(self, readers: int) -> None:
@@ -62,32 +62,32 @@ class Load(ABC):
 
     @abstractmethod
     def _start(self, number: int) -> None:
-        """Start one reader, which goes on until `_stop` is set."""
+        """Start one reader, which reads until `_stop` is set."""
 
     @abstractmethod
     def _join(self) -> None:
-        """Return when all readers have ended; raise where one hangs."""
+        """Wait until all readers have ended; raise if one hangs."""
 
     def _record(self, number: int, error: Exception | None) -> None:
         self._reads.append(Read(number, time.monotonic(), error))
 
     def reads(self, since: float = 0.0) -> list[Read]:
-        """Return the reads that have ended, those after `since` on the monotonic clock."""
+        """Return the reads that ended after `since` on the monotonic clock."""
         return [read for read in self._reads.copy() if read.ended_at > since]
 
     def errors(self, since: float = 0.0) -> list[Exception]:
-        """Return what the reads since then have met."""
+        """Return the errors of reads that ended after `since`."""
         return [read.error for read in self.reads(since) if read.error is not None]
 
-    def await_good_reads_of_all(self, since: float, *, within: float) -> None:
-        """Return once each reader had a good read that ended after `since`."""
+    def await_success_of_all(self, since: float, *, within: float) -> None:
+        """Wait until each reader had a successful read that ended after `since`."""
         deadline = time.monotonic() + within
         while len({read.reader for read in self.reads(since) if not read.error}) < self._readers:
-            assert time.monotonic() < deadline, f"no good reads: {self.errors(since)[-3:]}"
+            assert time.monotonic() < deadline, f"no successful reads: {self.errors(since)[-3:]}"
             time.sleep(0.02)
 
     def await_errors(self, kind: type[Exception], *, within: float) -> None:
-        """Return once an error of that kind was met."""
+        """Wait for an error of a kind."""
         deadline = time.monotonic() + within
         while not any(isinstance(error, kind) for error in self.errors()):
             assert time.monotonic() < deadline, f"no {kind.__name__}: {self.errors()[-3:]}"
@@ -112,7 +112,7 @@ class Threads(Load):
         thread.start()
 
     def _join(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
             assert not thread.is_alive(), "a reader hangs"
@@ -122,7 +122,7 @@ class Threads(Load):
             error: Exception | None = None
             try:
                 self._read()
-            except Exception as caught:  # noqa: BLE001 - the tests ask which they were
+            except Exception as caught:  # noqa: BLE001 - recorded for the tests
                 error = caught
                 time.sleep(_PAUSE)
             self._record(number, error)
@@ -146,7 +146,7 @@ class Tasks(Load):
         self._tasks.append(self._portal.start_task_soon(self._work, number))
 
     def _join(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         for task in self._tasks:
             task.result(timeout=max(0.0, deadline - time.monotonic()))
 
@@ -155,7 +155,7 @@ class Tasks(Load):
             error: Exception | None = None
             try:
                 await self._read()
-            except Exception as caught:  # noqa: BLE001 - the tests ask which they were
+            except Exception as caught:  # noqa: BLE001 - recorded for the tests
                 error = caught
                 await anyio.sleep(_PAUSE)
             self._record(number, error)

@@ -1,4 +1,4 @@
-"""A pod with IRSA as these tests see it: an issuer, a projected token, a role and a bucket."""
+"""A pod with IRSA: an issuer, a projected token, a role and a bucket."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ CONTENT = b"Good morning."
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What belongs to one test.
+    """The pod of one test.
 
     Attributes:
         ceph: the gateway, and its administrator's clients.
         issuer: registered at the gateway, its audience `AUDIENCE`.
-        volume: holds a good token of `SUBJECT`.
+        volume: contains a valid token of `SUBJECT`.
         config_file: AWS's; not there before `set_lifetime`.
         role: trusts `SUBJECT`, may do everything with `bucket`.
-        bucket: holds `CONTENT` at `KEY`.
+        bucket: has `CONTENT` at `KEY`.
     """
 
     ceph: Cluster
@@ -61,7 +61,7 @@ class Pod:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the pod identity webhook injects, and where the gateway and the profile are."""
+        """The variables of the Pod Identity webhook, the gateway's URL and the profile."""
         return {
             "AWS_ROLE_ARN": self.role_arn,
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.volume.token_file),
@@ -73,11 +73,11 @@ class Pod:
         }
 
     def set_lifetime(self, seconds: int) -> None:
-        """Let the credentials of unchanged programs last so long."""
+        """Set the lifetime of unchanged programs' credentials."""
         self.config_file.write_text(f"[default]\nduration_seconds = {seconds}\n")
 
     def rotate_token(self, **arguments: Any) -> None:
-        """Let kubelet replace the token by a new one, signed by the issuer's newest key."""
+        """Replace the token with a new one, signed with the issuer's newest key."""
         self.volume.write(self.issuer.token(SUBJECT, **arguments))
 
     def read(self, s3: S3) -> bytes:
@@ -89,20 +89,20 @@ class Pod:
         s3.put(self.bucket, KEY, content)
 
     def load(self, s3: S3) -> Load:
-        """Return many readers of the object."""
+        """Return readers of the object."""
         return s3.load(self.bucket, KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class BadToken:
-    """A token that the gateway refuses, and the reason that its log gives."""
+    """A token that the gateway denies, and the reason in its log."""
 
     token: str
     reason: str
 
 
 def trust_policy(issuer: Issuer, subject: str = SUBJECT) -> str:
-    """Return the trust policy that every IRSA guide shows, as JSON."""
+    """Return the usual trust policy of IRSA as JSON."""
     host = issuer.url.removeprefix("http://")
     return _policy(
         Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
@@ -112,7 +112,7 @@ def trust_policy(issuer: Issuer, subject: str = SUBJECT) -> str:
 
 
 def bucket_policy(bucket: str, action: str = "s3:*") -> str:
-    """Return a permission for one bucket and all in it, as JSON."""
+    """Return a permission for one bucket and its objects as JSON."""
     arn = f"arn:aws:s3:::{bucket}"
     return _policy(Action=action, Resource=[arn, f"{arn}/*"])
 

@@ -1,4 +1,4 @@
-"""From a pod's token to S3, and what becomes of a refusal."""
+"""From a pod's token to S3, and denials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 
-def test_a_token_becomes_credentials_that_s3_takes(pod: Pod, library: Library) -> None:
+def test_s3_accepts_the_credentials_of_a_token(pod: Pod, library: Library) -> None:
     credentials = library.get(irsa_creds.provider())
     assert credentials.account_id == ACCOUNT
     assert credentials.assumed_role_arn == (
@@ -30,7 +30,7 @@ def test_a_token_becomes_credentials_that_s3_takes(pod: Pod, library: Library) -
     assert pod.read(s3) == b"by our key"
 
 
-def test_a_session_of_ours_reads_and_writes(pod: Pod, library: Library) -> None:
+def test_a_session_with_irsa_creds_reads_and_writes(pod: Pod, library: Library) -> None:
     s3 = library.s3(library.session())
     pod.write(s3, b"by our session")
     assert pod.read(s3) == b"by our session"
@@ -47,7 +47,7 @@ def test_install_lets_all_sessions_of_a_library_share_one_exchange(
     assert pod.ceph.exchanges() == [200]
 
 
-def test_one_refusal_is_told_and_not_repeated_for_a_token_that_is(
+def test_one_denial_is_raised_and_not_repeated_for_a_token(
     bad_token: BadToken, pod: Pod, library: Library
 ) -> None:
     pod.volume.write(bad_token.token)
@@ -59,13 +59,11 @@ def test_one_refusal_is_told_and_not_repeated_for_a_token_that_is(
     assert caught.value.request_id is not None
     assert bad_token.token not in str(caught.value)
     assert provider.status().sts_calls == 1
-    assert pod.ceph.refusals() == [bad_token.reason]
+    assert pod.ceph.denials() == [bad_token.reason]
     assert pod.ceph.exchanges() == [403]
 
 
-def test_a_refusal_reaches_the_librarys_user_as_a_client_error_of_botocores(
-    pod: Pod, library: Library
-) -> None:
+def test_a_denial_is_a_client_error_of_botocore(pod: Pod, library: Library) -> None:
     pod.volume.write(pod.issuer.forged_token(SUBJECT))
     with pytest.raises(ClientError) as caught:
         pod.read(library.s3(library.session()))
@@ -76,14 +74,14 @@ def test_a_refusal_reaches_the_librarys_user_as_a_client_error_of_botocores(
     assert isinstance(error, irsa_creds.ExchangeError)
 
 
-def test_a_role_that_is_not_there_is_refused(pod: Pod, library: Library) -> None:
+def test_a_missing_role_is_denied(pod: Pod, library: Library) -> None:
     with pytest.raises(irsa_creds.ExchangeError) as caught:
         library.get(irsa_creds.provider(role_arn=f"{pod.role_arn}-typo"))
     assert caught.value.code == "AccessDenied"
-    assert pod.ceph.refusals() == [REASONS["role"]]
+    assert pod.ceph.denials() == [REASONS["role"]]
 
 
-def test_a_corrected_trust_policy_heals_the_provider(pod: Pod, library: Library) -> None:
+def test_a_provider_recovers_after_a_corrected_trust_policy(pod: Pod, library: Library) -> None:
     _trust(pod, f"{SUBJECT}-typo")
     provider = irsa_creds.provider()
     with pytest.raises(irsa_creds.ExchangeError):
@@ -96,7 +94,7 @@ def test_a_corrected_trust_policy_heals_the_provider(pod: Pod, library: Library)
     assert pod.read(library.s3_of(library.get(provider))) == CONTENT
 
 
-def test_a_session_policy_takes_rights_away(pod: Pod, library: Library) -> None:
+def test_a_session_policy_restricts_permissions(pod: Pod, library: Library) -> None:
     policy = bucket_policy(pod.bucket, "s3:GetObject")
     s3 = library.s3_of(library.get(irsa_creds.provider(policy=policy)))
     assert pod.read(s3) == CONTENT
@@ -105,16 +103,16 @@ def test_a_session_policy_takes_rights_away(pod: Pod, library: Library) -> None:
     assert pod.read(s3) == CONTENT
 
 
-def test_a_duration_over_the_roles_maximum_is_refused(pod: Pod, library: Library) -> None:
+def test_a_duration_over_the_roles_maximum_is_denied(pod: Pod, library: Library) -> None:
     with pytest.raises(irsa_creds.ExchangeError, match="7200") as caught:
         library.get(irsa_creds.provider(duration_seconds=7200))
     assert caught.value.code == "InvalidArgument"
     assert caught.value.failure is not None
     assert caught.value.failure.status == 400
-    assert pod.ceph.refusals() == [REASONS["duration"]]
+    assert pod.ceph.denials() == [REASONS["duration"]]
 
 
-def test_a_profiles_duration_over_the_roles_maximum_is_left_out(
+def test_a_profiles_duration_over_the_roles_maximum_is_omitted(
     pod: Pod, library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     pod.set_lifetime(7200)

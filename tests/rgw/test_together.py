@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from rgw.watch import await_keys
+from rgw.waiting import await_keys
 
 if TYPE_CHECKING:
     from rgw.libraries import Library
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-# Long enough for a busy machine; each refresh comes by the half of it.
+# Long enough for a busy machine; each refresh comes within half of it.
 LIFETIME = 6
 # The first, and three refreshes.
 KEYS = 4
 
 
-def test_threads_and_tasks_of_all_sessions_share_the_one_exchange_of_each_refresh(
+def test_threads_and_tasks_of_all_sessions_share_one_exchange_per_refresh(
     pod: Pod, boto3_library: Library, aiobotocore_library: Library
 ) -> None:
     pod.set_lifetime(LIFETIME)
@@ -36,14 +36,14 @@ def test_threads_and_tasks_of_all_sessions_share_the_one_exchange_of_each_refres
         assert irsa_creds.provider().status().sts_calls == KEYS
         assert pod.ceph.exchanges(KEYS) == [200] * KEYS
         for load in threads, tasks:
-            load.await_good_reads_of_all(since=time.monotonic(), within=10)
+            load.await_success_of_all(since=time.monotonic(), within=10)
     assert threads.errors() + tasks.errors() == []
 
 
-# httpx puts the whole URL on the request line, as clients do for a proxy. The gateway takes it and
-# checks the signature, which covers the path alone; its access log shows such a line as it came:
+# httpx sends an absolute URL in the request line, as clients do for a proxy. The gateway accepts it
+# and checks the signature, which covers only the path. Its access log shows the line as sent:
 # "GET http://127.0.0.1:PORT/BUCKET/KEY HTTP/1.1" 200.
-def test_tasks_of_trio_read_on_when_their_first_credentials_are_past(
+def test_trio_tasks_read_on_after_their_first_credentials_expire(
     pod: Pod, trio_library: Library
 ) -> None:
     pod.set_lifetime(LIFETIME)
@@ -55,5 +55,5 @@ def test_tasks_of_trio_read_on_when_their_first_credentials_are_past(
     with pod.load(s3) as load:
         await_keys(KEYS, [partial(trio_library.key_id, session)])
         assert irsa_creds.provider().status().sts_calls == KEYS
-        load.await_good_reads_of_all(since=past_at, within=15)
+        load.await_success_of_all(since=past_at, within=15)
     assert load.errors() == []

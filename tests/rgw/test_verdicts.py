@@ -1,7 +1,6 @@
 """The evaluator of `irsa-creds explain` against the gateway's, on the same policy and token.
 
-AWS's documentation is what ours follows; where Ceph does otherwise (seen with 18.2.7), the table
-says so, and why.
+irsa-creds follows AWS's documentation; the table lists where Ceph (18.2.7) differs, and why.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ class Verdicts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Court:
-    """A role of the gateway's whose trust policy each case replaces."""
+class EvaluatedRole:
+    """A role of the gateway, whose trust policy each case replaces."""
 
     ceph: Cluster
     issuer: Issuer
@@ -54,7 +53,7 @@ class Court:
         return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{self.host}"
 
     def statement(self, condition: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        """Return an Allow; HOST in it is the issuer's."""
+        """Return an Allow statement with the issuer's host for HOST."""
         found = {
             "Effect": "Allow",
             "Principal": {"Federated": self.provider},
@@ -66,9 +65,11 @@ class Court:
 
     def verdicts(self, claims: dict[str, Any], *statements: dict[str, Any]) -> Verdicts:
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        told = {"aud": [AUDIENCE], "sub": SUBJECT} | claims
-        request = Request(self.issuer.url, told, ROLE_ARN)
-        return Verdicts(judge(parse_policy(document), request).verdict, self._ceph(document, told))
+        all_claims = {"aud": [AUDIENCE], "sub": SUBJECT} | claims
+        request = Request(self.issuer.url, all_claims, ROLE_ARN)
+        return Verdicts(
+            judge(parse_policy(document), request).verdict, self._ceph(document, all_claims)
+        )
 
     def _ceph(self, document: str, claims: dict[str, Any]) -> str:
         self.ceph.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=document)
@@ -85,17 +86,17 @@ class Court:
 
 
 @pytest.fixture(scope="module")
-def court(ceph: Cluster) -> Iterator[Court]:
+def role(ceph: Cluster) -> Iterator[EvaluatedRole]:
     with Issuer().serve() as issuer:
-        court = Court(ceph, issuer)
+        role = EvaluatedRole(ceph, issuer)
         ceph.iam.create_open_id_connect_provider(
             Url=issuer.url, ClientIDList=[AUDIENCE], ThumbprintList=["0" * 40]
         )
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [court.statement({})]})
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [role.statement({})]})
         ceph.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
-        yield court
+        yield role
         ceph.iam.delete_role(RoleName=ROLE)
-        ceph.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=court.provider)
+        ceph.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=role.provider)
 
 
 POSITIVE = ["StringEquals", "StringEqualsIgnoreCase", "StringLike"]
@@ -103,7 +104,7 @@ NEGATED = ["StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike"]
 PLAIN = ("{}", "{}IfExists")
 ANY = ("ForAnyValue:{}", "ForAnyValue:{}IfExists")
 ALL = ("ForAllValues:{}", "ForAllValues:{}IfExists")
-# What the claim `amr` says, against a policy with the values "m" and "n".
+# The claim `amr` against a policy with the values "m" and "n".
 CLAIMS: dict[str, dict[str, Any]] = {
     "absent": {},
     "one that matches": {"amr": "m"},
@@ -114,47 +115,47 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "two that do not": {"amr": ["o", "p"]},
     "an empty text": {"amr": ""},
 }
-UNDEFINED = "AWS does not say what an operator without quantifier makes of several values."
+UNDEFINED = "AWS does not document operators without a quantifier for several values."
 EMPTY = "An empty text is nothing to AWS's sets, and a value to Ceph's."
-ABSENT = "Without the key AWS's negated operators hold, and Ceph's do not."
+ABSENT = "Without the key, AWS's negated operators are true, and Ceph's are false."
 ANY_IF_EXISTS = "Behind ForAnyValue AWS's IfExists changes nothing; Ceph's lets an absent key pass."
-ONE_DIFFERS = "AWS's negated operators ask that no value match; Ceph's, that one does not."
-NEGATED_SETS = "Ceph's quantified negated operators never hold."
+ONE_DIFFERS = "AWS's negated operators require that no value matches; Ceph's, that one does not."
+NEGATED_SETS = "Ceph's quantified negated operators are never true."
 SEVERAL = ("one of two", "two that match", "two that do not")
 
-# (negated, operator's form, claims): ours, Ceph's, and why.
+# (negated, operator's form, claims): irsa-creds's verdict, Ceph's, and the reason.
 DIFFERENCES: dict[tuple[bool, str, str], tuple[Verdicts, str]] = {
-    **{(False, form, said): (Verdicts("unknown", "allow"), UNDEFINED)
-       for form in PLAIN for said in SEVERAL[:2]},
+    **{(False, form, name): (Verdicts("unknown", "allow"), UNDEFINED)
+       for form in PLAIN for name in SEVERAL[:2]},
     **{(False, form, SEVERAL[2]): (Verdicts("unknown", "deny"), UNDEFINED) for form in PLAIN},
     **{(False, form, "an empty text"): (Verdicts("allow", "deny"), EMPTY) for form in ALL},
     **{(True, form, "absent"): (Verdicts("allow", "deny"), ABSENT)
        for form in (PLAIN[0], *ALL)},
     (False, ANY[1], "absent"): (Verdicts("deny", "allow"), ANY_IF_EXISTS),
-    **{(True, form, said): (Verdicts("deny", "allow"), ONE_DIFFERS)
-       for form in PLAIN for said in ("one that matches", "a list of one that matches")},
-    **{(True, form, said): (Verdicts("unknown", "allow"), UNDEFINED)
-       for form in PLAIN for said in SEVERAL},
-    **{(True, form, said): (Verdicts("allow", "deny"), NEGATED_SETS)
-       for form in ANY for said in ("one that does not", "one of two", "two that do not")},
-    **{(True, form, said): (Verdicts("allow", "deny"), NEGATED_SETS)
-       for form in ALL for said in ("one that does not", "two that do not", "an empty text")},
+    **{(True, form, name): (Verdicts("deny", "allow"), ONE_DIFFERS)
+       for form in PLAIN for name in ("one that matches", "a list of one that matches")},
+    **{(True, form, name): (Verdicts("unknown", "allow"), UNDEFINED)
+       for form in PLAIN for name in SEVERAL},
+    **{(True, form, name): (Verdicts("allow", "deny"), NEGATED_SETS)
+       for form in ANY for name in ("one that does not", "one of two", "two that do not")},
+    **{(True, form, name): (Verdicts("allow", "deny"), NEGATED_SETS)
+       for form in ALL for name in ("one that does not", "two that do not", "an empty text")},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", [*PLAIN, *ANY, *ALL])
 @pytest.mark.parametrize("operator", [*POSITIVE, *NEGATED])
-def test_string_operators_say_the_same_but_for_what_is_listed(
-    court: Court, operator: str, form: str
+def test_string_operators_agree_except_for_the_listed_cases(
+    role: EvaluatedRole, operator: str, form: str
 ) -> None:
-    statement = court.statement({form.format(operator): {"HOST:amr": ["m", "n"]}})
-    for said, claims in CLAIMS.items():
-        found = court.verdicts(claims, statement)
-        listed = DIFFERENCES.get((operator in NEGATED, form, said))
+    statement = role.statement({form.format(operator): {"HOST:amr": ["m", "n"]}})
+    for name, claims in CLAIMS.items():
+        found = role.verdicts(claims, statement)
+        listed = DIFFERENCES.get((operator in NEGATED, form, name))
         if listed:
-            assert found == listed[0], f"{said}: {listed[1]}"
+            assert found == listed[0], f"{name}: {listed[1]}"
         else:
-            assert found.ours == found.ceph, said
+            assert found.ours == found.ceph, name
 
 
 @pytest.mark.parametrize(
@@ -184,12 +185,12 @@ def test_string_operators_say_the_same_but_for_what_is_listed(
         ("Null", "true", None, "allow"),
     ],
 )
-def test_other_tests_of_one_value_say_the_same(
-    court: Court, operator: str, wanted: str, claim: object, verdict: str
+def test_other_operators_agree(
+    role: EvaluatedRole, operator: str, wanted: str, claim: object, verdict: str
 ) -> None:
-    statement = court.statement({operator: {"HOST:amr": wanted}})
+    statement = role.statement({operator: {"HOST:amr": wanted}})
     claims = {} if claim is None else {"amr": claim}
-    assert court.verdicts(claims, statement) == Verdicts(verdict, verdict)
+    assert role.verdicts(claims, statement) == Verdicts(verdict, verdict)
 
 
 @pytest.mark.parametrize(
@@ -209,17 +210,17 @@ def test_other_tests_of_one_value_say_the_same(
         ({"Effect": "Deny"}, "deny"),
     ],
 )
-def test_statements_say_the_same(court: Court, changes: dict[str, Any], verdict: str) -> None:
-    statement = court.statement({}, **changes)
-    assert court.verdicts({}, statement) == Verdicts(verdict, verdict)
+def test_statements_agree(role: EvaluatedRole, changes: dict[str, Any], verdict: str) -> None:
+    statement = role.statement({}, **changes)
+    assert role.verdicts({}, statement) == Verdicts(verdict, verdict)
 
 
-def test_a_deny_wins_with_both(court: Court) -> None:
-    allow, deny = court.statement({}), court.statement({}, Effect="Deny")
-    other = court.statement({"StringEquals": {"HOST:sub": "x"}}, Effect="Deny")
+def test_a_deny_wins_with_both(role: EvaluatedRole) -> None:
+    allow, deny = role.statement({}), role.statement({}, Effect="Deny")
+    other = role.statement({"StringEquals": {"HOST:sub": "x"}}, Effect="Deny")
     for statements in ([allow, deny], [deny, allow]):
-        assert court.verdicts({}, *statements) == Verdicts("deny", "deny")
-    assert court.verdicts({}, allow, other) == Verdicts("allow", "allow")
+        assert role.verdicts({}, *statements) == Verdicts("deny", "deny")
+    assert role.verdicts({}, allow, other) == Verdicts("allow", "allow")
 
 
 @pytest.mark.parametrize(
@@ -253,13 +254,13 @@ def test_a_deny_wins_with_both(court: Court) -> None:
             {"Condition": {"Null": {"HOST:sub": "false"}}},
             {},
             Verdicts("allow", "deny"),
-            "Ceph's Null does not look at its value: it holds where the key is absent.",
+            "Ceph's Null ignores its value: it is true if the key is absent.",
         ),
         (
             {"Condition": {"ArnLike": {"HOST:amr": "arn:aws:iam::*:role/*"}}},
             {"amr": "arn:aws:iam::1:role/x"},
             Verdicts("allow", "deny"),
-            "Ceph finds no match, and does not say why.",
+            "Ceph finds no match, and gives no reason.",
         ),
         (
             {"Condition": {"BinaryEquals": {"HOST:amr": "bQ=="}}},
@@ -271,7 +272,7 @@ def test_a_deny_wins_with_both(court: Court) -> None:
             {"Principal": "*"},
             {},
             Verdicts("unknown", "deny"),
-            "AWS does not say whether anybody is somebody with a token.",
+            "AWS does not document whether a wildcard principal includes web identities.",
         ),
         (
             {"Principal": {"Federated": "arn:aws:iam::210987654321:oidc-provider/HOST"}},
@@ -281,7 +282,11 @@ def test_a_deny_wins_with_both(court: Court) -> None:
         ),
     ],
 )
-def test_what_else_differs(
-    court: Court, changes: dict[str, Any], claims: dict[str, Any], verdicts: Verdicts, why: str
+def test_other_differences(
+    role: EvaluatedRole,
+    changes: dict[str, Any],
+    claims: dict[str, Any],
+    verdicts: Verdicts,
+    why: str,
 ) -> None:
-    assert court.verdicts(claims, court.statement({}, **changes)) == verdicts, why
+    assert role.verdicts(claims, role.statement({}, **changes)) == verdicts, why
