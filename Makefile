@@ -1,38 +1,37 @@
-# `make demo` and `make test` need python3 >= 3.11 and nothing else: the rest comes into .venv.
+# `make demo` and `make test` need only python3 >= 3.11 and install the rest into .venv.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras
-# .venv has the newest aiobotocore, and the botocore that it takes. Beside it: the oldest pair, laid over
-# that, and the newest botocore, where no aiobotocore is.
+# .venv has the newest aiobotocore and the botocore that it requires. Tests also run with the oldest pair,
+# installed over it, and with the newest botocore without aiobotocore.
 OLDEST := 1.40.61
 NEWEST_VENV := $(VENV)-newest-botocore
-# What forks, spawns or patches our processes, as applications run it.
+# Frameworks that fork, spawn or patch processes.
 FRAMEWORKS_VENV := $(VENV)-frameworks
-# The demo alone, so that a first look does not wait for what developers need.
+# The demo alone, which installs faster than .venv.
 DEMO_VENV := $(VENV)-demo
-# The build backend alone: what a release is built with runs no other package.
+# The build backend alone, so that no other package runs when a release is built.
 BUILD_VENV := $(VENV)-build
-# The AWS CLI has a botocore of its own; the bench measures it.
+# The AWS CLI, which has its own botocore, for benchmarks.
 AWSCLI_VENV := $(VENV)-awscli
-# What touches botocore's own names.
+# Tests that use botocore's private names.
 BOTOCORE_TESTS := tests/botocore_adapters tests/identity tests/exchange tests/test_smoke.py
 AIO_TESTS := tests/aio
-# What versions of Python differ in: threads, processes, event loops, and what stands on botocore's classes.
+# Tests that depend on the version of Python: threads, processes, event loops, botocore's classes.
 CORE_TESTS := $(BOTOCORE_TESTS) tests/aio tests/engine tests/races tests/shared_cache tests/test_*.py
-# `make test` runs the whole suite on one Python, usually the oldest. These have the core's tests, and the last the
-# whole suite as well.
+# `make test` runs all tests on one Python, usually the oldest. The core tests run on these, and all tests on the last.
 OTHER_PYTHONS := 3.12 3.13 3.14 3.15
-# Each worker begins with half of the suite in a row, so that what a file's tests share is made once.
+# Each worker begins with half of the tests in order, so that the tests of a file share their fixtures.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
-# Also where the environment forbids it, as in many images: compiling takes a third of a short process.
+# Compile even if the environment forbids it, as many images do: it takes a third of a short process.
 export PYTHONDONTWRITEBYTECODE :=
 
-# A virtual environment with exactly what a lock names.
+# Create a virtual environment with exactly the packages of a lock.
 define MAKE_VENV
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
-	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot create virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/$(PIP) --require-hashes $(PIP_OPTIONS) -r $<
 endef
@@ -41,18 +40,18 @@ endef
 	bench docs dist release address test-dist lint format lock clean
 
 help:
-	@echo 'make demo            the main job, seen: IRSA end to end, beside botocore on its own'
-	@echo 'make test            the hermetic suite, with each botocore'
-	@echo 'make test-pythons    the core on Python 3.12 to 3.14, all tests on 3.15 (as root on Debian: brings the'
-	@echo '                     newer ones, into build/)'
-	@echo 'make test-real       against Ceph RGW, a real STS (root; installs Debian packages), and in'
-	@echo '                     real frameworks (make test-frameworks) and on Node.js (make test-node)'
-	@echo 'make bench           what we promise to reach, measured beside botocore'
-	@echo 'make docs            the pages, into build/docs; a warning is an error'
-	@echo 'make dist            sdist and wheel, twice, to be the same (make test-dist: tested as well;'
+	@echo 'make demo            IRSA end to end, with irsa-creds and with botocore alone'
+	@echo 'make test            the hermetic tests, with each botocore'
+	@echo 'make test-pythons    core tests on Python 3.12 to 3.14, all tests on 3.15 (root on Debian: installs'
+	@echo '                     missing ones into build/)'
+	@echo 'make test-real       with Ceph RGW, a real STS (root; installs Debian packages), with real'
+	@echo '                     frameworks (make test-frameworks) and on Node.js (make test-node)'
+	@echo 'make bench           benchmarks of irsa-creds and botocore, with targets'
+	@echo 'make docs            build the pages in build/docs; a warning is an error'
+	@echo 'make dist            build sdist and wheel twice, with equal bytes (make test-dist also tests them;'
 	@echo '                     make release: only with the public address)'
-	@echo 'make lint            ruff, mypy, whether the locks name all extras and all public types are known'
-	@echo 'make lock            pin all packages anew (needs uv)'
+	@echo 'make lint            ruff, mypy, extras of the locks, types of the public names'
+	@echo 'make lock            update the locks (needs uv)'
 
 demo: $(DEMO_VENV)/ready
 	PYTHONPATH=$(CURDIR)/src $(DEMO_VENV)/bin/python -m demo
@@ -72,13 +71,13 @@ test-newest: $(NEWEST_VENV)/ready
 
 test-pythons: $(addprefix test-python-,$(OTHER_PYTHONS))
 
-# One after another, also with -j: each takes all processors.
+# One after another even with -j, because each uses all processors.
 .NOTPARALLEL:
 test-python-%:
 	sh tests/pythons/on.sh $* $(MAKE) --no-print-directory VENV=.venv-$* \
 	  $(if $(filter $*,$(lastword $(OTHER_PYTHONS))),test-on-this,test-core)
 
-# Coverage is the main suite's to judge: what a version of Python lacks is not reached everywhere.
+# Without coverage: not every version of Python reaches every line.
 test-on-this: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real'
@@ -92,7 +91,7 @@ test-real: test-frameworks test-node test-rgw
 test-frameworks: $(FRAMEWORKS_VENV)/ready
 	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
 
-# Another language's SDK, through `irsa-creds exec`.
+# Another language's SDK, with `irsa-creds exec`.
 test-node: $(VENV)/ready
 	sh tests/node/install.sh
 	$(BIN)/python -m pytest -q -m real tests/node
@@ -109,7 +108,7 @@ docs: $(VENV)/ready
 	$(BIN)/sphinx-build -q -W --keep-going -b linkcheck docs build/docs-links
 	$(BIN)/sphinx-build -q -W --keep-going -b doctest docs build/docs-tests
 
-# Twice, from two checkouts' worth of times: the same bytes, or it is no release.
+# Build twice, because a release must have reproducible bytes.
 dist: $(BUILD_VENV)/ready
 	rm -rf dist build/dist-again
 	$(BUILD_VENV)/bin/python -m hatchling build --directory dist
@@ -123,7 +122,7 @@ address:
 	@grep -q '^repository = "https://.*[^/]"$$' pyproject.toml || { \
 	  echo 'A release needs the public address: set "repository" in pyproject.toml.' >&2; exit 1; }
 
-# As somebody who packages it would: only what the sdist holds, and the wheel as it is installed.
+# As a distribution would: the tests of the sdist with the installed wheel.
 test-dist: dist $(VENV)/ready
 	rm -rf build/sdist && mkdir -p build/sdist/site
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
@@ -152,7 +151,7 @@ $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Quick: the lock is complete, and most of what it brings is never imported, hence not compiled.
+# Fast: the lock is complete, and most of its packages are never imported, so they are not compiled.
 $(DEMO_VENV)/ready: PIP_OPTIONS := --no-deps --no-compile
 $(DEMO_VENV)/ready: requirements/demo.txt
 $(BUILD_VENV)/ready: requirements/build.txt
@@ -171,7 +170,7 @@ $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	@PYTHONPATH=$(@D) $(BIN)/python requirements/extras.py $<
 	touch $@
 
-# Every package with its hashes, for all Pythons and platforms at once, without index addresses.
+# Every package with its hashes, for all Pythons and platforms, without index URLs.
 lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --extra testing --extra aiobotocore --group demo pyproject.toml --constraints requirements/dev.txt \
