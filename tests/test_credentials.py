@@ -25,7 +25,7 @@ def test_the_repr_shows_the_keys_last_four_characters_and_the_expiry_and_no_more
     assert "canary" not in f"{CREDENTIALS} {[CREDENTIALS]}"
 
 
-def test_secrets_do_not_travel() -> None:
+def test_credentials_do_not_pickle() -> None:
     with pytest.raises(TypeError, match="Pickle the provider instead"):
         pickle.dumps(CREDENTIALS)
 

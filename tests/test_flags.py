@@ -50,7 +50,7 @@ def test_an_unset_or_empty_number_is_at_its_default(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1_000", "٣", "1" * 5000, "8\n9"])
-def test_what_is_no_number_of_things_warns_once_and_changes_nothing(
+def test_an_invalid_number_warns_once_and_means_the_default(
     text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _flags._warn.cache_clear()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine_fakes import EPOCH, ROLE, failure, high, low
 from irsa_creds._engine.backoff import Backoff
-from irsa_creds._engine.events import LastFailure
 from irsa_creds._engine.snapshot import NEVER
 from irsa_creds._engine.this_thread import log_all
 
@@ -39,7 +37,7 @@ def fail(backoff: Backoff, code: str = "X", *, left: float = 600.0, **fields: An
 
 def test_before_the_first_failure_there_is_no_back_off(backoff: Backoff) -> None:
     assert backoff.failure is None
-    assert backoff.last_failure is None
+    assert backoff.last is None
     assert not backoff.bad_token
     assert backoff.cached_failure(NOW) is None
     assert backoff.background_failure(NOW) is None
@@ -89,6 +87,9 @@ def test_after_a_blocking_refresh_failed_the_next_has_one_attempt(backoff: Backo
     assert backoff.attempts == 4, "background failures do not count"
     fail(backoff, left=0)
     assert backoff.attempts == 1
+    for _ in range(8):
+        fail(backoff, left=0)
+    assert backoff.attempts == 1
     backoff.record_success()
     assert backoff.attempts == 4
 
@@ -119,7 +120,7 @@ def test_a_success_ends_the_back_off_and_keeps_the_last_failure(backoff: Backoff
     backoff.record_success()
     assert backoff.failure is None
     assert backoff.background_failure(NOW) is backoff.cached_failure(NOW) is None
-    assert backoff.last_failure == LastFailure("X", datetime.fromtimestamp(EPOCH, UTC), 0)
+    assert (backoff.last, backoff.failed_at, backoff.in_a_row) == (failure("X"), EPOCH, 0)
     fail(backoff)
     assert backoff.not_before == NOW + 2
     fail(backoff, left=0)
@@ -129,7 +130,7 @@ def test_a_success_ends_the_back_off_and_keeps_the_last_failure(backoff: Backoff
 def test_the_last_failure_has_code_instant_and_count(backoff: Backoff) -> None:
     fail(backoff, "A")
     fail(backoff, "B")
-    assert backoff.last_failure == LastFailure("B", datetime.fromtimestamp(EPOCH, UTC), 2)
+    assert (backoff.last, backoff.failed_at, backoff.in_a_row) == (failure("B"), EPOCH, 2)
 
 
 def test_a_back_off_can_be_extended(backoff: Backoff) -> None:

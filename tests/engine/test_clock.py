@@ -63,7 +63,7 @@ def test_a_boottime_that_cannot_be_read_does_not_fail_the_import() -> None:
     assert python(dedent(code)) == "True"
 
 
-def test_the_wall_is_the_epochs() -> None:
+def test_wall_is_seconds_since_the_epoch() -> None:
     before = time.time()
     assert before <= SystemClock().wall() <= time.time()
 
@@ -84,7 +84,7 @@ def test_without_boottime_suspend_is_counted_by_the_wall(times: Times) -> None:
     assert clock.now() - start == 3610
 
 
-def test_without_boottime_a_wall_set_back_makes_nothing_younger(times: Times) -> None:
+def test_without_boottime_a_wall_set_back_does_not_make_credentials_younger(times: Times) -> None:
     clock = SystemClock()
     times.pass_(3600, suspended=True)
     start = clock.now()
@@ -94,7 +94,7 @@ def test_without_boottime_a_wall_set_back_makes_nothing_younger(times: Times) ->
     assert clock.now() - start == 10
 
 
-def test_without_boottime_a_pause_between_the_two_looks_is_no_lead(
+def test_without_boottime_a_pause_between_the_two_calls_is_not_a_lead(
     times: Times, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SystemClock()

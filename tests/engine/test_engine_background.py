@@ -41,7 +41,7 @@ def tick(here: Rig) -> None:
 # -- ticks ---------------------------------------------------------------------------------------
 
 
-def test_a_tick_refreshes_what_was_read_since_the_last_refresh(here: Rig) -> None:
+def test_a_tick_refreshes_credentials_that_were_read_since_the_last_refresh(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     tick(here)
@@ -59,9 +59,7 @@ def test_a_tick_before_the_refresh_only_schedules_the_next_tick(
     assert here.sts.calls == 1
 
 
-def test_an_idle_engine_goes_dormant_and_the_next_read_wakes_it(
-    here: Rig, timer: FakeTimer
-) -> None:
+def test_without_reads_refreshes_stop_until_the_next_read(here: Rig, timer: FakeTimer) -> None:
     here.warm()
     here.clock.advance(2700)
     tick(here)
@@ -87,7 +85,7 @@ def test_a_tick_after_the_end_leaves_the_refresh_to_the_next_read(
     assert timer.at == []
 
 
-def test_every_tick_that_comes_again_comes_later(here: Rig, timer: FakeTimer) -> None:
+def test_each_tick_schedules_a_later_one(here: Rig, timer: FakeTimer) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.sts.down = failure()
@@ -165,7 +163,7 @@ def test_keep_warm_does_not_spin_if_no_refresh_may_start(
     assert timer.at[-1] == here.clock.now() + 1
 
 
-def test_keep_warm_waits_for_no_first_read(here: Rig) -> None:
+def test_keep_warm_needs_no_first_read(here: Rig) -> None:
     here.engine.keep_warm = True
     tick(here)
     assert here.sts.calls == 1
@@ -276,7 +274,7 @@ def test_a_refresh_in_progress_at_close_still_counts_for_its_callers(here: Rig) 
     assert refresh.outcome is here.served()
 
 
-def test_what_is_closed_is_not_kept_warm(here: Rig) -> None:
+def test_close_ends_keep_warm(here: Rig) -> None:
     here.engine.keep_warm = True
     here.warm()
     here.engine.close()

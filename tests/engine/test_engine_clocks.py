@@ -121,7 +121,7 @@ def test_past_the_end_by_both_clocks_nothing_is_served(here: Rig) -> None:
         acquire(here.engine)
 
 
-def test_a_machine_that_slept_and_has_no_threads_serves_and_tries_again(
+def test_after_a_pause_without_threads_valid_credentials_are_served(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = here.warm()
@@ -150,7 +150,7 @@ def test_a_skewed_pod_clock_changes_nothing(here: Rig) -> None:
 
 
 @pytest.mark.parametrize(("skew", "lifetime"), [(0.0, 3600.0), (-1800.0, 1801.0), (9e6, 3600.0)])
-def test_without_a_date_the_local_clock_stands_in(here: Rig, skew: float, lifetime: float) -> None:
+def test_without_a_date_the_local_clock_counts(here: Rig, skew: float, lifetime: float) -> None:
     here.sts.date = False
     here.sts.skew = skew
     assert here.warm().lifetime == lifetime
@@ -159,7 +159,7 @@ def test_without_a_date_the_local_clock_stands_in(here: Rig, skew: float, lifeti
 # -- the timer ---------------------------------------------------------------------------------
 
 
-def test_the_refresher_sees_the_jump_and_closes_the_hot_path() -> None:
+def test_the_timer_notices_a_jump_and_ends_the_fast_path() -> None:
     here = rig(draw=high, timer=FakeTimer())
     made = here.warm()
     here.clock.step_wall(DAY)
@@ -171,7 +171,7 @@ def test_the_refresher_sees_the_jump_and_closes_the_hot_path() -> None:
     here.finish()
 
 
-def test_an_idle_engine_is_closed_to_the_hot_path_so_that_the_next_read_compares() -> None:
+def test_the_next_read_of_an_idle_engine_leaves_the_fast_path() -> None:
     here = rig(draw=high, timer=FakeTimer())
     here.joined()
     here.finish()
@@ -185,7 +185,7 @@ def test_an_idle_engine_is_closed_to_the_hot_path_so_that_the_next_read_compares
     here.finish()
 
 
-def test_a_status_starts_nothing_and_moves_nothing(here: Rig) -> None:
+def test_status_starts_nothing_and_changes_nothing(here: Rig) -> None:
     made = here.warm()
     here.clock.step_wall(60)
     assert here.engine.status().state == "stale"

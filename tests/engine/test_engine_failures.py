@@ -81,7 +81,7 @@ def test_after_an_outage_all_is_as_before(here: Rig) -> None:
 # -- with nothing valid ----------------------------------------------------------------------------
 
 
-def test_expired_credentials_are_never_handed_out(here: Rig) -> None:
+def test_expired_credentials_are_never_returned(here: Rig) -> None:
     made = here.warm()
     here.sts.down = failure()
     here.clock.advance(made.left(here.clock.now()))

@@ -47,7 +47,7 @@ def test_a_snapshot_expires_for_threads_that_already_have_it(here: Rig, method: 
     assert here.clock.now() >= taken.end_of_use
 
 
-def test_another_key_than_the_one_in_use_changes_nothing(here: Rig) -> None:
+def test_invalidating_another_key_changes_nothing(here: Rig) -> None:
     made = here.warm()
     here.engine.invalidate(SECOND)
     assert here.served() is made
@@ -87,7 +87,7 @@ def test_a_key_that_a_service_calls_expired_is_stale_and_served(here: Rig) -> No
     assert here.served().credentials.access_key_id == SECOND
 
 
-def test_a_key_younger_than_a_minute_is_trusted(here: Rig) -> None:
+def test_a_key_younger_than_a_minute_is_not_marked_stale(here: Rig) -> None:
     here.warm()
     here.clock.advance(59.9)
     here.engine.mark_stale(FIRST)
@@ -184,7 +184,7 @@ def test_the_timer_watches_the_token_as_well(here: Rig) -> None:
     assert here.sts.calls == 3
 
 
-def test_a_new_token_ends_no_other_back_off(here: Rig) -> None:
+def test_a_new_token_does_not_end_another_back_off(here: Rig) -> None:
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(failure(retry_after=100.0))

@@ -77,7 +77,7 @@ def test_reads_stay_on_the_fast_path_during_a_back_off(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_the_hot_path_never_outlasts_the_credentials(here: Rig) -> None:
+def test_the_fast_path_never_outlasts_the_credentials(here: Rig) -> None:
     here.sts.lifetime = 10
     made = here.warm()
     here.clock.advance(8.9)
@@ -224,7 +224,7 @@ def test_min_ttl_obeys_the_back_off(here: Rig) -> None:
     assert here.sts.calls == 2
 
 
-def test_min_ttl_with_no_thread_to_be_had_is_an_error_at_once(
+def test_min_ttl_without_a_thread_is_an_error_at_once(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.warm()
@@ -255,7 +255,7 @@ def test_the_timer_is_scheduled_for_the_refresh_its_deadline_and_the_back_off() 
     assert timer.at[-1] == start + 2700 + 2
 
 
-def test_a_process_that_cannot_fetch_has_no_refresher() -> None:
+def test_a_failed_first_refresh_does_not_start_the_timer() -> None:
     timer = FakeTimer()
     here = rig(timer=timer)
     here.sts.down = failure("AccessDenied", retryable=False)

@@ -117,7 +117,7 @@ def test_a_subscriber_may_put_and_deliver_itself() -> None:
     assert events == EVENTS[:2]
 
 
-def test_a_flood_keeps_the_latest_thousand() -> None:
+def test_of_many_events_the_latest_thousand_are_kept() -> None:
     subscribers, events = Subscribers(), list[Event]()
     subscribers.subscribe(events.append)
     for number in range(1100):
@@ -156,7 +156,7 @@ class UnspeakableError(Exception):
 @pytest.mark.parametrize(
     "raised", [SystemExit(3), asyncio.CancelledError(), UnspeakableError()], ids=repr
 )
-def test_an_exception_of_one_subscriber_takes_no_event_from_the_others(
+def test_an_exception_of_one_subscriber_costs_the_others_no_event(
     raised: BaseException,
 ) -> None:
     subscribers, events = Subscribers(), list[Event]()
@@ -171,7 +171,7 @@ def test_an_exception_of_one_subscriber_takes_no_event_from_the_others(
     assert events == EVENTS
 
 
-def test_a_keyboard_interrupt_is_the_users_own() -> None:
+def test_a_keyboard_interrupt_is_raised() -> None:
     subscribers = Subscribers()
 
     def interrupted(_: Event) -> None:

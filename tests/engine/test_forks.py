@@ -433,7 +433,7 @@ def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
     worker.be_busy(forks)
 
 
-def test_a_signal_handler_may_fork_in_the_middle_of_entering() -> None:
+def test_a_signal_handler_may_fork_inside_during() -> None:
     # In a process of its own: would it hang, the alarm would end it.
     program = textwrap.dedent(
         """

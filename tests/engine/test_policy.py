@@ -234,7 +234,7 @@ def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: fl
             assert 0 < plan(lifetime, draw) < snapshot(lifetime=lifetime).left(START)
 
 
-def test_chance_is_the_machines_own_and_no_seed_of_the_program() -> None:
+def test_a_seed_of_the_program_does_not_change_the_draws() -> None:
     import random
 
     random.seed(1)
@@ -315,7 +315,7 @@ def test_back_off_while_valid_is_at_least_one_second_and_five_when_throttled() -
 
 
 @pytest.mark.parametrize(("left", "pause"), [(6, 2), (4.5, 1.5), (0.9, 0.3), (0.6, 0.2), (0, 0.2)])
-def test_the_ceiling_makes_it_denser_as_expiry_nears(left: float, pause: float) -> None:
+def test_pauses_become_shorter_towards_expiry(left: float, pause: float) -> None:
     assert policy.background_pause(failure(), 5, left, high) == pytest.approx(pause)
     throttled = failure(throttled=True)
     assert policy.background_pause(throttled, 1, left, high) == pytest.approx(pause)
@@ -332,7 +332,7 @@ def test_the_ceiling_makes_it_denser_as_expiry_nears(left: float, pause: float) 
         (300, 0.3, 0.2),
     ],
 )
-def test_retry_after_wins_up_to_300_seconds_and_a_third_of_what_is_left(
+def test_retry_after_counts_up_to_300_seconds_and_a_third_of_the_time_left(
     retry_after: float, left: float, pause: float
 ) -> None:
     for in_a_row in (1, 9):
@@ -414,10 +414,3 @@ def test_all_throttled_attempts_fit_into_one_refresh() -> None:
     attempts = range(1, policy.BLOCKING_ATTEMPTS)
     pauses = sum(policy.blocking_pause(throttled, each, high) for each in attempts)
     assert pauses + policy.ATTEMPT_SECONDS < policy.BLOCKING_SECONDS
-
-
-@pytest.mark.parametrize(("failed", "attempts"), [(0, 4), (1, 1), (9, 1)])
-def test_only_the_first_refresh_with_nothing_valid_tries_more_than_once(
-    failed: int, attempts: int
-) -> None:
-    assert policy.blocking_attempts(failed) == attempts

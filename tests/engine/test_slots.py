@@ -254,7 +254,7 @@ def test_a_log_handler_or_subscriber_that_takes_its_time_has_no_slot(slots: Slot
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_defect_in_a_refresh_costs_no_slot(slots: Slots, engine: Recorder) -> None:
+def test_a_bug_in_a_refresh_costs_no_slot(slots: Slots, engine: Recorder) -> None:
     def fail() -> None:
         raise SystemError("a defect")
 
@@ -268,7 +268,7 @@ def test_a_defect_in_a_refresh_costs_no_slot(slots: Slots, engine: Recorder) -> 
 # -- no thread can start ---------------------------------------------------------------------------
 
 
-def test_where_no_thread_can_start_all_stay_queued(
+def test_if_no_thread_can_start_all_stay_queued(
     slots: Slots, engine: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots.most_in_background = 1

@@ -237,7 +237,7 @@ def test_the_heap_that_was_cleared_wakes_the_others_in_order(
     assert timer.take_due() == engines
 
 
-def test_an_engine_without_users_may_go_while_it_sleeps(clock: FakeClock, timer: Timer) -> None:
+def test_an_unused_engine_is_collected_while_it_sleeps(clock: FakeClock, timer: Timer) -> None:
     gone = weakref.ref(ticked_once(clock, timer))
     gc.collect()
     assert gone() is None

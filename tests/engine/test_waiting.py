@@ -352,7 +352,7 @@ def test_the_thread_of_a_target_roles_refresh_runs_its_source_roles_too(script: 
     assert script.delivered == 0, "its log lines wait until the target's refresh has ended"
 
 
-def test_unless_another_thread_runs_that_one(script: Script) -> None:
+def test_it_waits_for_a_source_roles_refresh_that_another_thread_runs(script: Script) -> None:
     made = snapshot()
     script.results = [script.refresh(), made]
     assert script.get(here=True) is made
@@ -373,7 +373,7 @@ def test_a_read_inside_a_read_waits_for_no_other_thread(script: Script) -> None:
     assert script.waited == []
 
 
-def test_so_does_one_while_this_thread_is_in_a_log_handler(script: Script) -> None:
+def test_a_read_in_a_log_handler_waits_for_no_other_thread(script: Script) -> None:
     made, refresh = snapshot(), script.refresh(claimed=False)
     script.results = [script.refresh(claimed=False), refresh, made]
     handler = logging.StreamHandler()
@@ -520,13 +520,11 @@ def test_tasks_need_no_thread_each(here: Rig) -> None:
     assert len(set(map(id, asyncio.run(main())))) == 1
 
 
-def test_a_trio_that_is_only_just_being_imported_is_not_in_the_way(
-    here: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_partly_imported_trio_does_no_harm(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "trio", ModuleType("trio"))
     assert on_asyncio(here.engine)
 
 
-def test_without_trio_asyncio_needs_none(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asyncio_works_without_trio(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "trio")
     assert on_asyncio(here.engine)

@@ -37,13 +37,13 @@ def test_a_process_ends_at_once_while_the_timer_sleeps(environ: dict[str, str]) 
     ("way", "reads"),
     [("atexit_cold", 1), ("atexit_warm", 2), ("atexit_stale", 2), ("thread_at_shutdown", 1)],
 )
-def test_a_read_on_the_way_out_is_served(way: str, reads: int, environ: dict[str, str]) -> None:
+def test_a_read_at_exit_is_served(way: str, reads: int, environ: dict[str, str]) -> None:
     ended = run("leave.py", environ, way, seconds=50)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out == "ASIA0000000000000001\n" * reads
 
 
-def test_a_read_on_the_way_out_while_sts_hangs_ends_at_its_deadline(
+def test_a_read_at_exit_while_sts_hangs_ends_at_its_deadline(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.gate.clear()
@@ -56,7 +56,7 @@ def test_a_read_on_the_way_out_while_sts_hangs_ends_at_its_deadline(
 
 
 @pytest.mark.parametrize("way", ["finalizer", "finalizer_hung"])
-def test_a_read_by_a_finalizer_of_the_last_moment_does_not_hang(
+def test_a_read_by_a_finalizer_at_exit_does_not_hang(
     way: str, sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     if way == "finalizer_hung":

@@ -51,13 +51,13 @@ def test_hooks_registered_later_run_first() -> None:
     assert python(FORK + ORDER + "fork()").startswith("other True, before True, ")
 
 
-def test_unless_they_come_first_again_and_then_they_are_called_once_all_the_same() -> None:
+def test_come_first_moves_them_to_the_front_and_they_still_run_once() -> None:
     lines = python(FORK + ORDER + "FORKS.come_first(); fork()").strip(" ,").split(", ")
     assert lines[:2] == ["before True", "other True"]
     assert sorted(lines[2:]) == ["in child False", "in parent True"]
 
 
-def test_they_come_first_where_filelock_was_imported_by_us() -> None:
+def test_they_run_first_after_irsa_creds_imported_filelock() -> None:
     code = """
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._shared_cache.store import _filelock

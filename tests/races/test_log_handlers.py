@@ -24,7 +24,7 @@ def test_a_log_handler_that_reads_credentials_holds_up_no_refresh(
     assert len(sts.calls) <= 3
 
 
-def test_nor_does_it_where_our_own_lines_of_an_outage_come_to_it(
+def test_a_log_handler_that_gets_the_lines_of_an_outage_holds_up_no_refresh(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.error = "AccessDenied"

@@ -171,7 +171,7 @@ def test_a_refresh_that_ends_while_a_loop_is_being_closed_logs_nothing_and_wakes
 
 
 @pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_loop_that_was_closed_from_under_its_tasks_is_woken_in_vain(
+def test_to_wake_a_closed_loop_does_no_harm(
     make: Callable[[], asyncio.AbstractEventLoop], here: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     here.sts.hold.clear()

@@ -58,7 +58,7 @@ def test_a_refresh_on_a_callers_thread_ends_when_its_callers_time_is_over(
     assert len(sts.calls) == 1
 
 
-def test_no_thread_is_started_once_the_interpreter_takes_itself_apart(
+def test_no_thread_is_started_while_the_interpreter_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     provider = irsa_creds.provider()

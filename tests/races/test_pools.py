@@ -15,7 +15,9 @@ pytestmark = pytest.mark.timeout(110)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "default"])
-def test_workers_read_s3_by_what_the_parent_made_or_sent(method: str, sandbox: Sandbox) -> None:
+def test_pool_workers_read_s3_with_the_objects_of_their_parent(
+    method: str, sandbox: Sandbox
+) -> None:
     pod = sandbox.deploy()
     sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
     ended = run("pools.py", pod.environ, method, seconds=100)

@@ -128,7 +128,7 @@ def test_a_read_inside_a_read_refreshes_on_its_own_thread(here: Rig) -> None:
 
 
 @pytest.mark.usefixtures("no_thread")
-def test_it_is_served_what_is_valid_and_leaves_the_refresh_that_is_due_to_others(
+def test_it_is_served_valid_credentials_and_starts_no_refresh(
     here: Rig,
 ) -> None:
     found = acquire(here.engine, alone=True)
@@ -217,7 +217,7 @@ def test_a_read_of_another_identity_is_served_what_is_valid(clock: FakeClock) ->
 
 
 @pytest.mark.usefixtures("no_thread", "changed")
-def test_where_nothing_is_valid_it_gets_a_typed_error(clock: FakeClock) -> None:
+def test_without_valid_credentials_it_gets_a_typed_error(clock: FakeClock) -> None:
     second = rig(clock=clock)
     # Another thread in the same situation may hold the other lock and wait for this one.
     with pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
@@ -250,7 +250,7 @@ def test_two_threads_that_read_each_others_identity_inside_a_change_do_not_deadl
     assert len(errors) == 2
 
 
-def test_what_another_thread_is_in_the_middle_of_is_no_matter_here(clock: FakeClock) -> None:
+def test_a_change_on_another_thread_does_not_matter_here(clock: FakeClock) -> None:
     first, second = rig(clock=clock), rig(clock=clock)
     held, go_on = threading.Event(), threading.Event()
 

@@ -141,10 +141,10 @@ def test_every_kind_of_caller_gets_three_values_of_one_valid_response(stage: Sta
     def properties() -> Values:
         while True:
             key = adapter.access_key
-            held = adapter._thread.held[0]
+            held = adapter._thread.pin[0]
             rest = adapter.secret_key, adapter.token
             # A set that ended between two properties is replaced, as is promised: read again.
-            if adapter._thread.held[0] is held:
+            if adapter._thread.pin[0] is held:
                 return (key, *rest)
 
     stage.run(get, frozen, properties)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from irsa_creds._engine import policy
@@ -13,7 +12,6 @@ from irsa_creds._engine.snapshot import NEVER
 if TYPE_CHECKING:
     from collections import deque
 
-    from irsa_creds._engine.events import LastFailure
     from irsa_creds._engine.this_thread import Line
     from irsa_creds._errors import Failure
 
@@ -37,8 +35,9 @@ class Backoff:
         self.in_a_row = 0
         # Counted separately: background failures must not slow down the first recovery.
         self._blocking_in_a_row = 0
-        self._failure: Failure | None = None
-        self._failed_at = 0.0
+        #: The last failure, also after a success, and its instant by the wall clock.
+        self.last: Failure | None = None
+        self.failed_at = 0.0
         # The failure as callers get it while it is cached.
         self._cached: Failure | None = None
         # The code that was logged last, and whether credentials were valid then.
@@ -51,7 +50,7 @@ class Backoff:
     @property
     def failure(self) -> Failure | None:
         """Why the last refresh failed; None after a success."""
-        return self._failure if self.in_a_row else None
+        return self.last if self.in_a_row else None
 
     @property
     def bad_token(self) -> bool:
@@ -61,19 +60,9 @@ class Backoff:
         return failure is not None and failure.bad_token
 
     @property
-    def last_failure(self) -> LastFailure | None:
-        """The last failure, as `status()` shows it."""
-        if self._failure is None:
-            return None
-        from irsa_creds._engine.events import LastFailure  # noqa: PLC0415 - `status()` has loaded it
-
-        at = datetime.fromtimestamp(self._failed_at, UTC)
-        return LastFailure(self._failure.code, at, self.in_a_row)
-
-    @property
     def attempts(self) -> int:
         """The attempts of the next refresh that callers wait for."""
-        return policy.blocking_attempts(self._blocking_in_a_row)
+        return policy.LATER_ATTEMPTS if self._blocking_in_a_row else policy.BLOCKING_ATTEMPTS
 
     def cached_failure(self, now: float) -> Failure | None:
         """Return the failure that a caller without valid credentials gets instead of a refresh."""
@@ -91,7 +80,7 @@ class Backoff:
         seconds = -((now - until) // 1)
         if self._cached is None or self._cached.again_in != seconds:
             # Another process may have got it earlier than this one.
-            told_at = failure.told_at or self._failed_at
+            told_at = failure.told_at or self.failed_at
             self._cached = failure._replace(again_in=seconds, told_at=told_at)
         return self._cached
 
@@ -108,8 +97,8 @@ class Backoff:
             wall: the same by the wall clock.
         """
         self.in_a_row += 1
-        self._failure, self._cached = failure, None
-        self._failed_at = wall
+        self.last, self._cached = failure, None
+        self.failed_at = wall
         if left > 0:
             pause = policy.background_pause(failure, self.in_a_row, left, self._draw)
             self.not_before = now + pause

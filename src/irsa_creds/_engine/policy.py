@@ -18,8 +18,11 @@ __all__ = ["Draw"]
 
 MINUTE = 60.0
 ATTEMPT_SECONDS = 15.0
+#: Attempts of the first refresh that callers wait for: a lost packet or a throttled call must not
+#: be an error when a pod starts.
 BLOCKING_ATTEMPTS = 4
-#: Attempts of each further refresh that callers wait for, once one has failed.
+#: Attempts of the next ones once that has failed. In an outage of STS, single attempts notice its
+#: recovery as soon as several at a time would, with a quarter of the calls.
 LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
 #: The longest time for which a failure is cached. Chosen with `benchmarks/fleet.py` so that an
@@ -168,16 +171,6 @@ def cached_failure_seconds(failure: Failure, in_a_row: int, draw: Draw) -> float
     if failure.retry_after is not None:
         return min(CACHED_FAILURE_SECONDS, max(1.0, failure.retry_after))
     return min(CACHED_FAILURE_SECONDS, _doubled(2.0, in_a_row)) * draw(0.5, 1)
-
-
-def blocking_attempts(in_a_row: int) -> int:
-    """Return the attempts of a refresh that callers wait for, after `in_a_row` that failed.
-
-    A lost packet or a throttled call must not be an error when a pod starts, so the first refresh
-    has several attempts. In an outage of STS, single attempts notice its recovery as soon as
-    several at a time would, with a quarter of the calls.
-    """
-    return LATER_ATTEMPTS if in_a_row else BLOCKING_ATTEMPTS
 
 
 def blocking_pause(failure: Failure, attempt: int, draw: Draw) -> float:
