@@ -26,7 +26,7 @@ LOGGING_LOCK: Any = vars(logging)["_lock"]
 
 
 def test_a_log_handler_that_reads_while_logging_is_configured_gets_credentials(here: Rig) -> None:
-    # Those of other tests.
+    # Refreshes of other tests.
     join_refreshes()
     with LOGGING_LOCK:
         made = acquire(here.engine, timeout=5)
@@ -185,7 +185,7 @@ def test_a_read_at_interpreter_exit_gets_the_failure_of_a_hanging_refresh(
     here.joined()
     eventually(lambda: here.sts.calls == 1)
     here.clock.advance(30 + OVERDUE_GRACE)
-    # No module can be imported and no thread started by then.
+    # At that time no module can be imported and no thread started.
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     with pytest.raises(RefreshTimeout):
         here.read()

@@ -94,7 +94,7 @@ def test_each_tick_schedules_a_later_one(here: Rig, timer: FakeTimer) -> None:
         tick(here)
         assert timer.at[-1] > here.clock.now(), "the timer would spin"
         here.clock.advance(timer.at[-1] - here.clock.now())
-    # It went on after the end as well, every 15 s at last.
+    # It continues after the end, at last every 15 s.
     assert here.clock.now() > 4600
     assert here.engine.status().state == "expired"
 

@@ -1,4 +1,4 @@
-"""Suspend, paused machines, clock steps both ways, and a `Date` that is missing or foolish."""
+"""Suspend, paused VMs, clock steps in both directions, and a missing or wrong `Date`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = 86400.0
 def test_credentials_that_expired_during_suspend_are_not_returned(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(DAY)
-    assert made.check_at < here.clock.now(), "not on the hot path either"
+    assert made.check_at < here.clock.now(), "nor are they on the fast path"
     assert here.joined().blocking
 
 

@@ -37,7 +37,7 @@ def test_in_an_outage_while_valid_no_caller_gets_an_error_and_calls_are_few(here
         here.clock.advance(1)
         assert here.served() is made
         here.finish()
-    # 895 s in back-offs of 2, 4, 8 ... 120 s, and denser as expiry nears.
+    # 895 s in back-offs of 2, 4, 8 ... 120 s, which become shorter towards expiry.
     assert 10 <= here.sts.calls <= 30
 
 
@@ -402,7 +402,7 @@ def test_a_log_handler_may_read_credentials_itself(
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            # It would block here if the engine's lock were held.
+            # It would block here if the refresh's thread held the engine's lock.
             thread = threading.Thread(target=lambda: read.append(here.served()))
             thread.start()
             thread.join(10)

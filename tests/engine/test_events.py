@@ -139,7 +139,7 @@ def test_a_child_drops_the_deliveries_of_its_parents_threads() -> None:
 
 
 async def a_coroutine(event: Event) -> None:
-    """It would never be awaited."""
+    """Return a coroutine, which no code would await."""
 
 
 @pytest.mark.parametrize("callback", [None, a_coroutine])
@@ -254,7 +254,7 @@ def test_the_overdue_attempt_has_its_own_number(
     here.sts.script.append(failure())
 
     def overrun(seconds: float) -> None:
-        # In the pause between two attempts: this thread is the refresh's.
+        # This is the pause between two attempts, on the refresh's thread.
         here.clock.advance(seconds + 30 + OVERDUE_GRACE)
         if elsewhere:
             other = threading.Thread(target=here.engine.prefetch)

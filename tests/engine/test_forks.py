@@ -434,7 +434,7 @@ def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
 
 
 def test_a_signal_handler_may_fork_inside_during() -> None:
-    # In a process of its own: would it hang, the alarm would end it.
+    # In a separate process: if it hangs, the alarm ends it.
     program = textwrap.dedent(
         """
         import os, signal
@@ -471,7 +471,7 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
         def work():
             half.append(True)
             imports.set()
-            # As an import does, it runs all the time.
+            # It runs without a pause, as an import does.
             for _ in range(2_000_000):
                 pass
             half.clear()

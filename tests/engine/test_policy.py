@@ -23,7 +23,7 @@ DATE = datetime.fromtimestamp(EPOCH, UTC)
 def lifetime(
     given: float, *, date: float | None = 0.0, clock: float = 0.0, requested: int | None = 3600
 ) -> float:
-    """Return the lifetime that is believed of credentials.
+    """Return the lifetime that the engine believes.
 
     Args:
         given: the seconds that STS gave, by the true time.
@@ -209,7 +209,7 @@ def test_reads_stay_on_the_fast_path_until_the_refresh() -> None:
 def test_the_refresh_window_is_awss_table_and_never_over_half_the_lifetime(
     lifetime: float, window: float
 ) -> None:
-    # 20 min and a second are of the second row, clamped; 90 min of the third.
+    # A lifetime of 20 min and 1 s is in the second row and clamped; 90 min are in the third.
     assert policy.refresh_window(lifetime) == min(window, lifetime / 2)
 
 

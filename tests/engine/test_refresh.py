@@ -157,7 +157,7 @@ def test_a_caller_that_comes_after_the_outcome_is_released_at_once(refresh: Refr
 
 def test_two_threads_that_release_the_same_callers_release_each_once(refresh: Refresh) -> None:
     class Emptied(deque["Callable[[], object]"]):
-        """A queue whose last entry another thread takes first."""
+        """A queue: another thread takes its last entry first."""
 
         def popleft(self) -> Callable[[], object]:
             others.append(super().popleft())

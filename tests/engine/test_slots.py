@@ -84,7 +84,7 @@ def test_a_refresh_runs_on_a_daemon_thread_of_its_own(
 ) -> None:
     engine.go_on.clear()
     (refresh,) = made()
-    # Those of other tests.
+    # Refreshes of other tests.
     join_refreshes()
     slots.put(refresh, engine, waited_for=waited_for)
     assert slots.holds(refresh)
@@ -256,7 +256,7 @@ def test_a_log_handler_or_subscriber_that_takes_its_time_has_no_slot(slots: Slot
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_a_refresh_costs_no_slot(slots: Slots, engine: Recorder) -> None:
     def fail() -> None:
-        raise SystemError("a defect")
+        raise SystemError("a bug")
 
     slots.most_in_background = 1
     slots.put(made()[0], Recorder(fail), waited_for=False)

@@ -25,7 +25,7 @@ loops = st.integers(0, LOOPS - 1)
 
 
 class _Log(logging.Handler):
-    """What asyncio logs of callbacks: what goes wrong there is seen nowhere else."""
+    """The errors that asyncio logs about callbacks, which no test would see otherwise."""
 
     logger = logging.getLogger("asyncio")
 
@@ -36,7 +36,7 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        # Not what depends on when garbage is collected, or a failure would not fail again.
+        # Messages that depend on garbage collection are left out: a failure must be reproducible.
         if "callback" in message:
             self.messages.append(message)
 
@@ -45,7 +45,7 @@ class _Log(logging.Handler):
 
 
 class PromisesToTasks(PromiseMachine):
-    """The same promises, to tasks as well."""
+    """The same promises for tasks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class PromisesToTasks(PromiseMachine):
         self.log = _Log()
 
     def loop(self, number: int) -> SteppedLoop:
-        """Return the loop of that number: a second one where the first was closed."""
+        """Return the loop of that number: a second one if the first was closed."""
         if number not in self.loops:
             self.loops[number] = SteppedLoop(self.clock)
         return self.loops[number]
@@ -63,7 +63,7 @@ class PromisesToTasks(PromiseMachine):
         return [each for loop in self.loops.values() for each in loop.waiting]
 
     def excused(self) -> bool:
-        """Whether credentials that are valid may be waited for all the same."""
+        """Whether a caller may wait although credentials are valid."""
         return self.is_expired_by_the_wall() and self.key not in self.wall_tried
 
     def settle(self, loop: SteppedLoop) -> None:
@@ -123,7 +123,7 @@ class PromisesToTasks(PromiseMachine):
     def check_error(
         self, waiting: Waiting, error: IrsaError, failure: Failure | None, *, valid: bool
     ) -> None:
-        """Check what a task got that had waited.
+        """Check the result of a task that waited.
 
         Args:
             waiting: what it waited for.
@@ -167,7 +167,7 @@ class PromisesToTasks(PromiseMachine):
 
     @rule()
     def process_forks(self) -> None:
-        """Go on as the child, whose loops are its own."""
+        """Continue as the child, which has loops of its own."""
         for loop in self.loops.values():
             loop.end(cancel=False)
         self.closed += self.loops.values()

@@ -31,7 +31,7 @@ HOUR = 3600.0
 
 
 class Ticked:
-    """An engine that counts, and may do something, when it is woken."""
+    """An engine that counts its ticks, and may call a function in them."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
         self.wakes_at = NEVER
@@ -63,13 +63,13 @@ def timer(clock: FakeClock, slots: Slots) -> Iterator[Timer]:
 
 
 def schedule(timer: Timer, engine: Ticked, at: float) -> None:
-    """Schedule as an engine does: it knows for when."""
+    """Schedule as an engine does, which keeps the instant."""
     engine.wakes_at = at
     timer.schedule(engine, at)
 
 
 def book(timer: Timer, engine: Ticked, at: float) -> None:
-    """Schedule, and let the timer take it over on this thread, before it has one of its own."""
+    """Schedule, and let the timer push the entry on this thread, before it has its own."""
     schedule(timer, engine, at)
     timer._sleep()
 
@@ -81,7 +81,7 @@ def start(timer: Timer) -> threading.Thread:
 
 
 def look_again(timer: Timer, clock: FakeClock) -> None:
-    """Let the thread look at the clocks, as it does every minute; wait until it has done so."""
+    """Let the thread look at the clocks, as it does every minute; wait for that."""
     seen = Ticked()
     schedule(timer, seen, clock.now())
     eventually(lambda: seen.ticks)
@@ -230,7 +230,7 @@ def test_the_heap_that_was_cleared_wakes_the_others_in_order(
 ) -> None:
     engines = [Ticked() for _ in range(200)]
     for number in range(200):
-        # In no order, with one that goes in between each time.
+        # In random order; each time another one is pushed in between.
         book(timer, engines[number * 77 % 200], clock.now() + 1 + number * 77 % 200)
         book(timer, Ticked(), clock.now() + 100)
     clock.advance(HOUR)
@@ -244,13 +244,13 @@ def test_an_unused_engine_is_collected_while_it_sleeps(clock: FakeClock, timer: 
 
 
 def ticked_once(clock: FakeClock, timer: Timer) -> Ticked:
-    """Return an engine that was woken, and is to be woken again much later."""
+    """Return an engine that had a tick, and gets the next one much later."""
     engine = Ticked()
     schedule(timer, engine, clock.now())
     start(timer)
     eventually(lambda: engine.ticks == 1)
     schedule(timer, engine, clock.now() + HOUR)
-    # Twice: the thread must have done with the first one, too.
+    # Twice: the thread must have finished with the first one, too.
     look_again(timer, clock)
     look_again(timer, clock)
     eventually(timer._new.empty)
@@ -282,7 +282,7 @@ def test_many_small_steps_are_a_jump_as_well(clock: FakeClock, timer: Timer) -> 
 
 
 class Quiet(queue.SimpleQueue["tuple[float, weakref.ref[Ticking]] | None"]):
-    """News that never come; it writes down for how long they were waited for."""
+    """A queue without entries that notes the timeouts."""
 
     def __init__(self) -> None:
         self.waited: list[float | None] = []
@@ -322,7 +322,7 @@ def test_it_starts_the_refresh_that_waits_for_the_slot_of_one_that_hangs(
             assert released.wait(10)
 
         def deliver(self) -> None:
-            """It has no subscribers."""
+            """Do nothing: there are no subscribers."""
 
     slots.most_in_background = 1
     first, second = (Refresh(blocking=False, created_at=0.0, seconds=15.0) for _ in range(2))
@@ -364,7 +364,7 @@ def test_threads_that_run_it_at_once_start_one(timer: Timer) -> None:
     other = threading.Thread(target=timer.run)
     other.start()
     assert lock.asked_for.acquire(timeout=10)
-    # The other thread has seen that there is none, and waits.
+    # The other thread has seen that there is no thread, and waits for the lock.
     start(timer)
     lock.release()
     other.join(10)
@@ -428,7 +428,7 @@ def test_an_engine_that_raises_does_not_stop_the_others(
     clock: FakeClock, timer: Timer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
-        raise ValueError("a defect")
+        raise ValueError("a bug")
 
     broken, sound = Ticked(fail), Ticked()
     for engine in (broken, sound):
@@ -436,14 +436,14 @@ def test_an_engine_that_raises_does_not_stop_the_others(
     start(timer)
     eventually(lambda: sound.ticks == 1)
     assert "A refresh could not be started: ValueError." in caplog.messages
-    assert "a defect" not in caplog.text
+    assert "a bug" not in caplog.text
 
 
 def test_a_log_handler_that_raises_does_not_stop_it_either(
     clock: FakeClock, timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise ValueError("a defect")
+        raise ValueError("a bug")
 
     broken, sound = Ticked(fail), Ticked()
     monkeypatch.setattr(logging.getLogger("irsa_creds"), "warning", fail)
@@ -546,7 +546,7 @@ def test_an_entry_that_a_replaced_thread_takes_is_not_lost() -> None:
     asleep, taken = threading.Event(), threading.Event()
 
     class OldFirst(queue.SimpleQueue["tuple[float, weakref.ref[Ticking]] | None"]):
-        """News that the old thread gets before the new one does."""
+        """A queue with an entry that the old thread gets before the new one."""
 
         def get(
             self,
@@ -568,7 +568,7 @@ def test_an_entry_that_a_replaced_thread_takes_is_not_lost() -> None:
     timer._thread = old
     old.start()
     assert asleep.wait(10)
-    # It was busy when it was paused, and its successor took what was to end it.
+    # It was busy when it was paused, and its successor took the entry that was to end it.
     timer._thread = None
     new = start(timer)
     schedule(timer, engine, clock.now() + 0.05)
@@ -604,7 +604,7 @@ def test_a_child_begins_with_an_empty_heap_and_no_thread(clock: FakeClock, timer
     clock.advance(HOUR)
     look_again(timer, clock)
     assert old.ticks == 0
-    # The parent's would sleep on.
+    # The parent's timer would continue to sleep.
     news.put(None)
     thread.join(10)
 
@@ -612,7 +612,7 @@ def test_a_child_begins_with_an_empty_heap_and_no_thread(clock: FakeClock, timer
 def test_on_gevent_that_patched_late_no_thread_is_started(
     timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It would be a greenlet, and its wait for news would block all the others.
+    # It would be a greenlet that blocks all others while it waits for entries.
     class Patched:
         """The queue that gevent patches in."""
 

@@ -197,7 +197,7 @@ def test_a_caller_waits_until_the_refresh_is_overdue_and_looks_again(script: Scr
     made = snapshot()
     script.results = [*[script.refresh()] * 7, made]
     assert script.get() is made
-    # Every 5 s as well: an exception of a signal handler may hit the thread that wakes it.
+    # Also every 5 s: an exception of a signal handler may interrupt the thread that wakes it.
     assert script.waited == [5.0] * 6 + [OVERDUE_GRACE]
 
 
@@ -262,7 +262,7 @@ def test_at_the_interpreters_end_a_caller_that_cannot_wait_gets_a_typed_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Lock:
-        """What `threading.Lock` is by then, from Python 3.13 on."""
+        """`threading.Lock` at the interpreter's end, from Python 3.13 on."""
 
         def acquire(self, *, timeout: float = -1) -> bool:
             if timeout >= 0:
@@ -363,7 +363,7 @@ def test_it_waits_for_a_source_roles_refresh_that_another_thread_runs(script: Sc
 def test_a_read_inside_a_read_waits_for_no_other_thread(script: Script) -> None:
     made = snapshot()
     taken, refresh = script.refresh(), script.refresh(claimed=False)
-    # The first one's thread claims it between the decision and the claim.
+    # Another thread claims it after the decision to run it here.
     script.results = [taken, refresh, made]
     with HERE.slow_path:
         assert script.get() is made

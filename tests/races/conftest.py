@@ -21,13 +21,13 @@ def sts() -> Iterator[LoopbackSts]:
 
 @pytest.fixture
 def environ(sts: LoopbackSts, tmp_path: Path) -> dict[str, str]:
-    """The variables of a pod, for a process of its own."""
+    """The environment of a pod, for a child process."""
     return sts.pod(tmp_path)
 
 
 @pytest.fixture
 def pod(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """This process is the pod."""
+    """The environment of a pod in this process."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     return environ

@@ -1,4 +1,4 @@
-"""Loops on threads of their own, and a count of the callers that wait for a refresh."""
+"""Event loops on threads, and a count of the callers that wait for a refresh."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LoopThread:
         self.kill()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Let a task of the loop do `work`."""
+        """Run `work` as a task of the loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def kill(self) -> None:

@@ -27,18 +27,18 @@ PROGRAMS = Path(__file__).with_name("programs")
 
 
 class _Server(ThreadingHTTPServer):
-    # A thousand may connect at once, and none of them waits for another at the end.
+    # A thousand clients may connect at once, and none waits for another at the end.
     request_queue_size = 1024
     daemon_threads = True
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that died: that is what these tests are about."""
+        """Print nothing about clients that died: these tests kill them."""
 
 
 @dataclass
 class LoopbackSts:
-    """An STS that gives numbered credentials to everybody, until the end of the `with` block.
+    """An STS that returns numbered credentials until the end of the `with` block.
 
     Attributes:
         lifetime: seconds that they last.
@@ -81,7 +81,7 @@ class LoopbackSts:
             number = len(self.calls)
         self.arrived.set()
         self.gate.wait(60)
-        # STS's clock has whole seconds in `Date`, and the client takes it for a second later.
+        # `Date` has whole seconds, so the client assumes a second more.
         second = int(time.time())
         date = datetime.fromtimestamp(second, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         if self.error:
@@ -138,7 +138,7 @@ class Ended:
 
 
 def run(program: str, environ: Mapping[str, str], *arguments: object, seconds: float = 60) -> Ended:
-    """Run a program of `programs/` in a process of its own; kill it and all its kin when late."""
+    """Run a program of `programs/`; kill it and all its children at the deadline."""
     started = time.monotonic()
     process = subprocess.Popen(
         # Warnings are errors there as they are here, and a hang dumps its tracebacks.
@@ -169,7 +169,7 @@ def _plain_environ() -> dict[str, str]:
 
 
 def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
-    """Let `count` threads do `work` at the same instant; return what each returned or raised."""
+    """Let `count` threads call `work` at the same instant; return all results or exceptions."""
     barrier = threading.Barrier(count)
 
     def one() -> Any:
@@ -193,7 +193,7 @@ def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
 
 @contextlib.contextmanager
 def beside(work: Callable[[], None]) -> Iterator[None]:
-    """Do `work` on another thread meanwhile; it must have ended well at the end of the block."""
+    """Call `work` on another thread during the block; it must end there without an exception."""
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
         yield

@@ -1,4 +1,4 @@
-"""What a caller with valid credentials never does, and how many threads others cost."""
+"""Callers with valid credentials start no thread and do no I/O; cold identities share threads."""
 
 from __future__ import annotations
 

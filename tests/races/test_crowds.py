@@ -28,7 +28,7 @@ CROWD = 1000
 
 @pytest.fixture(autouse=True)
 def _small_stacks() -> Iterator[None]:
-    """A thousand threads fit into a small machine."""
+    """Small stacks, so that a thousand threads fit into a small machine."""
     before = threading.stack_size(256 * 1024)
     yield
     threading.stack_size(before)
@@ -45,8 +45,8 @@ def test_a_thousand_threads_share_the_one_refresh_that_fails(sts: LoopbackSts) -
     assert len(sts.calls) == 1
     assert provider.status().flights == 1
     assert {type(error) for error in errors} == {ExchangeError}
-    # One failure, and one for each second in which it is raised again for callers that come
-    # later; an exception for each, whose traceback is its thread's own.
+    # One failure, and one for each second in which later callers get it from the cache. Each caller
+    # has an exception with the traceback of its own thread.
     assert len({id(error.failure) for error in errors}) <= 1 + 5
     assert len({id(error) for error in errors}) == CROWD
     assert all(error.__cause__ is None and error.__context__ is None for error in errors)
@@ -169,7 +169,7 @@ def test_a_boto3_call_on_a_loop_with_tasks_that_await_the_refresh_does_not_deadl
         tasks = [asyncio.create_task(provider.aget()) for _ in range(3)]
         await asyncio.to_thread(sts.arrived.wait, 10)
         threading.Timer(0.1, sts.gate.set).start()
-        # This blocks the only loop there is, while its tasks wait for the same refresh.
+        # This blocks the only loop while its tasks wait for the same refresh.
         frozen = boto3.Session().get_credentials().get_frozen_credentials()
         return {frozen.access_key, *[(await task).access_key_id for task in tasks]}
 

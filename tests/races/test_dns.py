@@ -1,4 +1,4 @@
-"""DNS that hangs: a process with credentials never notices, one without waits for a while only."""
+"""DNS that hangs: callers with valid credentials do not notice, others get an error in time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HangingDns:
 
 @pytest.fixture
 def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
-    """Return what makes all look-ups of hosts hang from now on."""
+    """Return a function that lets all DNS look-ups hang from then on."""
     hanging = HangingDns()
 
     def hang() -> HangingDns:
@@ -47,13 +47,13 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
 
     yield hang
     hanging.released.set()
-    # Not one of them may reach into the next test.
+    # None may go on during the next test.
     eventually(lambda: not any(t.name == "irsa-creds-refresh" for t in threading.enumerate()))
 
 
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refreshes are over after a third of a second instead of 30."""
+    """Limit refreshes to a third of a second instead of 30 s."""
     monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.3)
     monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.3)
     monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_GRACE", 0.05)
@@ -80,7 +80,7 @@ def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
 
     eventually(failed_twice)
     assert hanging.called.acquire(timeout=0)
-    # Two hang, and one more a minute may: none of the other tries makes a thread.
+    # Two may hang, and one more each minute: no other attempt starts a thread.
     monkeypatch.setattr(engine_of(provider)._backoff, "not_before", float("-inf"))
     for _ in range(100):
         engine_of(provider).leave_fast_path()
@@ -126,7 +126,7 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     def read() -> str:
         with pytest.raises(RefreshTimeout) as caught:
             provider.get(timeout=10)
-        # As if the failure were not cached any more: it would be for many seconds.
+        # End the cached failure, which would last for many seconds.
         engine._backoff.cached_until = engine._backoff.not_before = engine.now()
         return str(caught.value)
 
@@ -135,7 +135,7 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     assert "No further refresh was started" in read()
     assert provider.status().flights == 2
 
-    # A minute later, and another, and so on.
+    # One more each minute.
     monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.05)
     monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_INTERVAL", 0.0)
     for number in range(3, 17):

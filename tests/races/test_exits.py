@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(60)
 
-# A refresh may take 30 s and a caller wait 35 s: an end that waited for either would be seen.
+# Seconds. A refresh may take 30 s and a caller may wait 35 s: no exit waits for that long.
 PROMPTLY = 10.0
 
 
@@ -63,7 +63,7 @@ def test_a_read_by_a_finalizer_at_exit_does_not_hang(
         sts.gate.clear()
     ended = run("leave.py", environ, way, seconds=50)
     assert ended.status == 0
-    # Other threads run no more, and nothing can be imported: typed errors are all there is.
+    # Other threads do not run any more, and no module can be imported: only typed errors are left.
     assert ended.out in {"ExchangeError\n", "RefreshTimeout\n"}
     assert "Traceback" not in ended.err
     assert ended.seconds < PROMPTLY

@@ -1,4 +1,4 @@
-"""What we do at a fork comes before what others do at it, and once."""
+"""irsa-creds' fork hooks run before other hooks, and once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def fork():
 ORDER = """
 from irsa_creds._engine.forks import FORKS
 def noting(name):
-    # In one write: parent and child may speak at once.
+    # In one write: parent and child may write at the same time.
     return lambda: os.write(1, f"{name} {os.getpid() == parent}, ".encode())
 parent = os.getpid()
 FORKS.call(before=noting("before"), in_parent=noting("in parent"), in_child=noting("in child"))

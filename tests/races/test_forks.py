@@ -1,4 +1,4 @@
-"""Processes that fork at the worst moment: parent and child go on, each on its own."""
+"""Forks at the worst moment: both parent and child have credentials and can refresh them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_fork_beside_the_sleeping_timer_warns_of_nothing_and_shares_the_creden
     assert not ended.err
     key, *children, parent = ended.out.splitlines()
     assert len(children) == 8
-    # Each serves what the parent had, without a call of its own, until an instant of its own.
+    # Each child uses the parent's credentials, and refreshes them at an instant of its own.
     assert {(child.split()[0], child.split()[2]) for child in children} == {(key, "0")}
     assert len({child.split()[1] for child in children}) == 8
     assert parent == "['irsa-creds-timer'] 0.0"

@@ -1,4 +1,4 @@
-"""What goes on in a child that nothing reads, and in one that was forked during slow imports."""
+"""Forked children with `keep_warm` and no reads, and children forked during slow imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log handlers that read credentials: no refresh waits for one, and none for a refresh."""
+"""Log handlers that read credentials: neither they nor refreshes wait for each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads from inside the configuration of `logging`, which holds a lock that all threads need."""
+"""Reads while `logging` is configured, which holds a lock that all threads need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_log_handler_gets_credentials_while_logging_is_configured(
 def test_beside_a_refresh_that_imports_it_gets_credentials_or_a_typed_error_and_does_not_hang(
     environ: dict[str, str],
 ) -> None:
-    # The importing thread has a module and needs logging's lock, the handler the reverse.
+    # The importing thread holds a module's lock and needs logging's; the handler the reverse.
     ended = run("configure_logging.py", environ, "importing", seconds=50)
     assert ended.status == 0
     # The prefetch may get the first key, and the handler's own refresh the second.

@@ -1,4 +1,4 @@
-"""Loops that end at a bad moment: how a refresh wakes them, and a cancellation that comes then."""
+"""Event loops that end, and tasks that are cancelled, just when a refresh ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_cancellation_counts_however_near_the_outcome_it_comes(turns: int, her
         task = asyncio.create_task(aacquire(here.engine))
         await asyncio.sleep(0)
         assert waiting_for(here.engine) == 1
-        # This loop stands still meanwhile: it hears of the outcome when it turns again.
+        # This loop does not run meanwhile: it gets the outcome in its next iteration.
         here.finish()
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -150,7 +150,7 @@ def test_a_refresh_that_ends_while_a_loop_is_being_closed_logs_nothing_and_wakes
             number: int = number, here: Rig = here, leaving: threading.Event = leaving
         ) -> None:
             leaving.wait(10)
-            # A little later each time, to meet every moment of the closing.
+            # A little later each time, so that one hits each moment of the closing.
             started = time.perf_counter()
             while time.perf_counter() < started + number * STEP:
                 pass

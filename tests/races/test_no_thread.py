@@ -1,4 +1,4 @@
-"""Where no thread can start: threads run refreshes themselves, tasks get an error, none hangs."""
+"""If no thread can start, threads run refreshes themselves, tasks get an error, none hangs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
 
 
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let none of our threads start; STS's are in this process as well."""
+    """Let no thread of irsa-creds start; the threads of the STS in this process may."""
     original = threading.Thread.start
 
     def start(self: threading.Thread) -> None:
@@ -88,7 +88,7 @@ def test_a_task_gets_a_clear_error_where_no_thread_can_start(
             await provider.aget(timeout=5)
 
     asyncio.run(main())
-    # And a thread is served all the same.
+    # A thread gets credentials nevertheless.
     assert provider.get()
 
 
@@ -129,7 +129,7 @@ def test_an_interrupt_of_the_caller_that_runs_a_refresh_is_no_failure_for_the_ot
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         provider.get()
-    # The other one looks again, and runs a refresh itself.
+    # The other caller looks again, and runs a refresh itself.
     sts.gate.set()
     other.join(20)
     assert not other.is_alive()

@@ -1,4 +1,4 @@
-"""Pools of processes around what their parent has made: clients, sessions, providers."""
+"""Process pools that use clients, sessions and providers of their parent."""
 
 from __future__ import annotations
 

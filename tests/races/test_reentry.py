@@ -45,7 +45,7 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
         results.append(provider.get(timeout=5).access_key_id)
 
     class InterruptingClock:
-        """The engine looks at the wall under its lock; a signal may come there as anywhere."""
+        """Raise a signal: the engine reads the wall clock while it holds its lock."""
 
         def now(self) -> float:
             return engine.now()
@@ -92,7 +92,7 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
         provider.get(timeout=5)
     eventually(lambda: results)
     sts.error = ""
-    # As if the failure were not cached any more.
+    # End the cached failure.
     outage = engine_of(provider)._backoff
     outage.cached_until = outage.not_before = 0.0
     assert provider.get(timeout=5)
@@ -199,7 +199,7 @@ def changed(clock: FakeClock) -> Iterator[Rig]:
 def test_a_read_in_the_middle_of_a_change_of_the_same_identity_gets_a_typed_error(
     changed: Rig,
 ) -> None:
-    # Others would wait for the lock for as long as STS takes.
+    # Other threads would wait for the lock for as long as STS takes.
     with pytest.raises(RefreshTimeout, match="while irsa-creds changed them"):
         acquire(changed.engine)
     assert changed.sts.calls == 0
@@ -299,7 +299,7 @@ def test_a_handler_without_a_lock_and_a_logging_without_one_hold_nothing(
 ) -> None:
     handler = logging.NullHandler()
     assert handler.lock is None
-    # The names are private: a logging that lacks them, or has others, holds nothing.
+    # The names are private: without them no lock counts as held.
     for without in (SimpleNamespace(), SimpleNamespace(_lock=object())):
         monkeypatch.setattr("irsa_creds._engine.this_thread.logging", without)
         assert not logging_is_held_here()

@@ -1,4 +1,4 @@
-"""Exceptions out of signal handlers, in the middle of reads."""
+"""Exceptions of signal handlers that interrupt reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_an_exception_of_a_signal_handler_leaves_no_lock_taken(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     ended = run("signal_storm.py", environ, 10_000, seconds=100)
-    # Python 3.11 itself complains on stderr where an exception hit `Thread.start`.
+    # Python 3.11 itself writes to stderr if an exception interrupts `Thread.start`.
     assert ended.status == 0, ended.err
     assert ended.out == "10000 1\n"
     assert sts.calls

@@ -47,7 +47,7 @@ class ScriptedSts:
         self._clock = clock
         self._numbers = count(1)
         self.calls = 0
-        # By BOOTTIME: no step of the wall clock under the test can fool it.
+        # By BOOTTIME, so that a step of the wall clock during the test does not matter.
         self.ends: dict[str, float] = {}
         self._together = threading.Semaphore(1)
         self.overlapped = False
@@ -57,7 +57,7 @@ class ScriptedSts:
         self.overlapped |= not self._together.acquire(blocking=False)
         number = next(self._numbers)
         if number % 10 == 0:
-            # Late: what is in use ends meanwhile, and callers must wait.
+            # Late: the current credentials expire meanwhile, and callers must wait.
             time.sleep(1.2 * LIFETIME)
         self.ends[f"key-{number}"] = self._clock.now() + LIFETIME
         date = datetime.now(UTC)
@@ -69,12 +69,12 @@ class ScriptedSts:
         )
 
     def reset_after_fork(self) -> None:
-        """Nothing is shared."""
+        """Do nothing: no test forks."""
 
 
 @dataclass
 class Stage:
-    """An engine on the machine's own clock, its STS, and what callers found wrong."""
+    """An engine on the system clock, its STS, and the errors that callers found."""
 
     clock: SystemClock
     sts: ScriptedSts
@@ -85,12 +85,12 @@ class Stage:
         number = key.removeprefix("key-")
         if (secret, token) != (f"secret-{number}", f"session-{number}"):
             self.wrong.append(f"{key}, {secret} and {token} are of different responses")
-        # A thread that is preempted between read and check may see them end: no fault of the read.
+        # Compared with the time before the read: the thread may be preempted after it.
         if self.sts.ends[key] < before:
             self.wrong.append(f"{key} had expired when it was returned")
 
     def run(self, *reads: Callable[[], Values]) -> None:
-        """Let each of `reads` go on in threads until there were enough refreshes."""
+        """Call each of `reads` on threads until there were enough refreshes."""
         deadline = time.monotonic() + 60
 
         def loop(read: Callable[[], Values]) -> None:
@@ -114,8 +114,8 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    pilot = StsFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
-    engine = Engine(pilot, clock, timer, Subscribers(), DRAW, slots=slots)
+    fetcher = StsFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
+    engine = Engine(fetcher, clock, timer, Subscribers(), DRAW, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield Stage(clock, sts, engine, [])
@@ -143,7 +143,7 @@ def test_every_kind_of_caller_gets_three_values_of_one_valid_response(stage: Sta
             key = adapter.access_key
             held = adapter._thread.pin[0]
             rest = adapter.secret_key, adapter.token
-            # A set that ended between two properties is replaced, as is promised: read again.
+            # If the set expires between two properties, it is replaced as promised: read again.
             if adapter._thread.pin[0] is held:
                 return (key, *rest)
 

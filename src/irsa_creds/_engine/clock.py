@@ -32,7 +32,7 @@ class SystemClock:
     """The machine's own clocks."""
 
     def __init__(self) -> None:
-        # Bound once: the hot path calls `now` on every read.
+        # Bound once: each read on the fast path calls `now`.
         self.now: Callable[[], float] = _boottime() or _LargerClock().now
 
     def wall(self) -> float:

@@ -15,7 +15,7 @@ import irsa_creds
 
 
 def main(count: int) -> None:
-    """Read all at once while STS is silent; say how many threads that took."""
+    """Read all at once while STS does not respond; print how many threads that takes."""
     providers = [irsa_creds.provider(session_name=f"tenant-{n}") for n in range(count)]
     keys: list[str] = []
     threads = [

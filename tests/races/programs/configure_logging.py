@@ -12,7 +12,7 @@ import irsa_creds
 
 
 class ShippingHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Wants its credentials at once."""
+    """A handler that reads credentials in its constructor."""
 
     def __init__(self) -> None:
         super().__init__(sys.stdout)
@@ -26,7 +26,7 @@ class ShippingHandler(logging.StreamHandler):  # type: ignore[type-arg]
 def main(before: str) -> None:
     """Configure logging, with or without a refresh in progress that needs the same lock."""
     if before == "prefetched":
-        # All that a refresh needs is imported.
+        # Import all modules that a refresh needs.
         irsa_creds.provider().get()
         irsa_creds.provider().close()
     if before != "cold":

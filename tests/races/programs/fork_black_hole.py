@@ -9,7 +9,7 @@ import warnings
 
 import irsa_creds
 
-# A fork beside a running thread is what this is about.
+# The warning about a fork beside a running thread is expected here.
 warnings.simplefilter("ignore", DeprecationWarning)
 
 

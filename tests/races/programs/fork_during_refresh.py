@@ -1,4 +1,4 @@
-"""Fresh processes that fork while their first refresh runs, or what it needs is imported.
+"""New processes that fork during their first refresh or its imports.
 
 Each is a fork of this one, which has imported irsa_creds and nothing of botocore.
 
@@ -22,12 +22,12 @@ assert _registry, "it registers what is done at a fork"
 DEADLINE = 20.0
 TOGETHER = 4
 
-# A fork beside a running thread is what this is about.
+# The warning about a fork beside a running thread is expected here.
 warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def in_a_process(work: object, *arguments: object) -> int:
-    """Fork; return the child's id, which does `work` and ends with 0, or 1 where that failed."""
+    """Fork; return the id of the child, which exits with 0, or with 1 if `work` fails."""
     pid = os.fork()
     if pid:
         return pid
@@ -44,7 +44,7 @@ def in_a_process(work: object, *arguments: object) -> int:
 
 
 def joined(pid: int, what: str) -> None:
-    """Wait for a process, but not for ever."""
+    """Wait for a process until a deadline."""
     deadline = time.monotonic() + DEADLINE + 10
     while True:
         found, status = os.waitpid(pid, os.WNOHANG)
@@ -81,6 +81,6 @@ def main(delays: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    # A fork waits for a handshake, but not for one that takes longer; on a busy machine any does.
+    # A fork waits for a handshake only for a time, and on a busy machine each may take longer.
     forks._IDLE_PATIENCE = forks._PATIENCE = DEADLINE
     main([int(argument) for argument in sys.argv[1:]])

@@ -24,10 +24,10 @@ DELAYS = [int(argument) for argument in sys.argv[2:]]
 
 
 class SlowImports(importlib.abc.MetaPathFinder):
-    """Burns time, as a throttled CPU does, in the middle of importing botocore's HTTP session."""
+    """Delays the import of botocore's HTTP session, as a throttled CPU does."""
 
     def find_spec(self, name: str, *_: object) -> None:
-        # One in the middle of another: the outer one is half there meanwhile.
+        # Inside another import: the outer module is incomplete meanwhile.
         if name in {"botocore.httpsession", "urllib3.util.ssl_"}:
             ends = time.monotonic() + SECONDS / 2
             while time.monotonic() < ends:
@@ -49,7 +49,7 @@ def fork_after(milliseconds: int) -> None:
 
 
 def main() -> None:
-    """Say how many processes had a child that works."""
+    """Print how many processes had a child that got credentials."""
     sound = 0
     for delay in DELAYS:
         try:

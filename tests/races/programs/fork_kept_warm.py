@@ -1,4 +1,4 @@
-"""A provider that is kept warm and never read, in a forked child: a readiness probe looks at it."""
+"""A provider with `keep_warm` in a forked child, read by a readiness probe only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def states(provider: irsa_creds.Provider, seconds: float) -> list[str]:
-    """Look at the status until it has been fresh after the inherited credentials were over."""
+    """Read the status until it is fresh after the parent's credentials have expired."""
     inherited = provider.status().last_success_at
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -25,7 +25,7 @@ def states(provider: irsa_creds.Provider, seconds: float) -> list[str]:
 
 
 def main() -> None:
-    """Fork beside a provider that nothing reads; both processes go on."""
+    """Fork beside a provider that no code reads; both processes continue."""
     provider = irsa_creds.provider(keep_warm=True)
     while provider.status().state == "empty":
         time.sleep(0.01)

@@ -14,7 +14,7 @@ import irsa_creds
 THREADS = 8
 FORKS = 60
 
-# A fork beside running threads is what this is about.
+# The warning about a fork beside running threads is expected here.
 warnings.simplefilter("ignore", DeprecationWarning)
 
 

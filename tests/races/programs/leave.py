@@ -93,11 +93,11 @@ def thread_at_shutdown(provider: irsa_creds.Provider) -> None:
 
 
 class Mourner:
-    """Reads when the interpreter takes its module apart."""
+    """An object that reads credentials in its finalizer at interpreter exit."""
 
     def __init__(self, provider: irsa_creds.Provider) -> None:
         self.get = provider.get
-        # By then the names of this module and `sys.stdout` may be gone.
+        # At that time the names of this module and `sys.stdout` may be gone.
         self.errors = irsa_creds.IrsaError
         self.write = os.write
 

@@ -1,4 +1,4 @@
-"""Pools of worker processes that use what the parent has made.
+"""Pools of worker processes that use objects of the parent.
 
 Args: how workers are started: fork, spawn or forkserver; "default" is what this Python takes.
 """
@@ -35,7 +35,7 @@ def with_what_was_sent(given: tuple[irsa_creds.Provider, Any]) -> tuple[int, str
     assert provider is irsa_creds.provider()
     assert provider.get(timeout=30) == provider.get()
     body = session.client("s3").get_object(Bucket="data", Key="greeting")["Body"].read()
-    # Session and provider share what this process fetched.
+    # Session and provider share the credentials of this process.
     assert provider.status().sts_calls <= 1
     return os.getpid(), body.decode()
 
@@ -57,13 +57,13 @@ def main(method: str) -> None:
     session = irsa_creds.boto3_session()
     results: list[tuple[int, str]] = []
     context = multiprocessing.get_context(None if method == "default" else method)
-    # A worker that is not forked knows nothing of what the parent did.
+    # A worker that is not forked has no state of the parent.
     with context.Pool(WORKERS, initializer=irsa_creds.install) as pool:
         results += pool.map_async(with_what_was_sent, [(provider, session)] * READS, 1).get(60)
         results += pool.map_async(with_plain_boto3, range(READS), 1).get(60)
         if context.get_start_method() == "fork":
             results += pool.map_async(with_the_inherited_client, range(READS), 1).get(60)
-        # A worker that is still starting would be killed in the middle of it, and say so.
+        # A worker that is killed while it starts would print an error.
         pool.close()
         pool.join()
     assert {body for _, body in results} == {"hello"}

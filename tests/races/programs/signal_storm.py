@@ -22,14 +22,14 @@ LONGEST = 80.0
 
 
 class SoftTimeLimitError(Exception):
-    """What the handler raises."""
+    """The exception of the handler."""
 
 
 def read_until_interrupted(provider: irsa_creds.Provider, seconds: float, *, cold: bool) -> None:
-    """Read on the slow path, which takes locks, decides and schedules; the handler raises there."""
+    """Read on the slow path, which takes locks and schedules, and where the handler raises."""
     engine = engine_of(provider)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    # Not for ever: Python itself drops an exception that hits a weak reference's callback.
+    # With a limit: Python drops an exception that is raised in a weak reference's callback.
     for _ in range(5 if cold else 200):
         if cold:
             provider.invalidate()
@@ -39,7 +39,7 @@ def read_until_interrupted(provider: irsa_creds.Provider, seconds: float, *, col
 
 
 def _leaves_locks_of_python(frame: FrameType | None) -> bool:
-    """Whether Python itself would leave a lock taken: `Thread.start` has a `with` of its own."""
+    """Whether Python would leave a lock taken itself: `Thread.start` contains a `with`."""
     where = frame.f_code.co_filename if frame else ""
     return sys.version_info >= (3, 14) and where == threading.__file__
 
@@ -68,7 +68,7 @@ def main(wanted: int) -> None:
         provider.invalidate()
         done.append(provider.get(timeout=20).access_key_id)
 
-    # The main thread may own what it left taken: others would wait for it for ever.
+    # The main thread may own a lock that it left taken, for which others would wait for ever.
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     thread.join(30)

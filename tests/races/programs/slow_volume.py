@@ -29,7 +29,7 @@ def rewrite_token(written_at: float) -> None:
 
 
 async def main(written_at: float) -> None:
-    """Read for a while; say how long the loop was blocked and what reads raised."""
+    """Read for a while; print how long the loop was blocked, and the exceptions of reads."""
     provider = irsa_creds.provider()
     await provider.aget()
     # The refresh that is due is denied because of the token.
@@ -55,7 +55,7 @@ async def main(written_at: float) -> None:
     while time.monotonic() < ends:
         started = time.monotonic()
         try:
-            # On the slow path each time, as a read is that finds a refresh due.
+            # On the slow path each time, as when a refresh is due.
             await provider.aget(min_ttl=1)
         except Exception as error:  # noqa: BLE001 - it is printed
             raised.add(type(error).__name__)
