@@ -111,9 +111,9 @@ def _processes() -> dict[str, Curve]:
 def _calls_of_start(sandbox: Sandbox, pod: Pod, side: str, number: int) -> float:
     sandbox.reset_calls()
     with tempfile.TemporaryDirectory() as folder:
-        place = str(Path(folder) / "cache") if side == SHARED else ""
+        cache_dir = str(Path(folder) / "cache") if side == SHARED else ""
         name = OURS if side == SHARED else side
-        with children(crowd(name, Crowd(number, sessions=_SESSIONS), pod, place)) as (child,):
+        with children(crowd(name, Crowd(number, sessions=_SESSIONS), pod, cache_dir)) as (child,):
             child.go()
             child.result()
     return float(calls_of(sandbox, name))

@@ -94,7 +94,7 @@ async def _main(side: str, refreshes: int) -> list[list[float]]:
         credentials._expiry_time = datetime.now(UTC) - timedelta(seconds=1)  # noqa: SLF001
         spans.append([usual, *await _largest_gap(_SPAN)])
         if await _key(credentials) == before:
-            raise AssertionError(f"{side}: no refresh took place where one was to be measured.")
+            raise AssertionError(f"{side}: no refresh happened in the measured span.")
     reader.cancel()
     return spans
 

@@ -31,32 +31,32 @@ _STATIC = "static"
 _SESSIONS = {THEIRS: 20, OURS: 200, _STATIC: 200}
 _FIRST = 5
 _MOST = 20.0
-_COLOURS = ("botocore", "aiobotocore")
+_LIBRARIES = ("botocore", "aiobotocore")
 
 
 def run() -> list[Row]:
     """Measure."""
     with Sandbox() as sandbox:
         pod = pod_for(sandbox)
-        return [_row(colour, pod) for colour in _COLOURS]
+        return [_row(library, pod) for library in _LIBRARIES]
 
 
-def _row(colour: str, pod: Pod) -> Row:
+def _row(library: str, pod: Pod) -> Row:
     kilobytes = {}
     for side in _SESSIONS:
         keys = _KEYS if side == _STATIC else {}
-        kilobytes[side] = measured("benchmarks.memory", side, (colour,), pod, **keys)
+        kilobytes[side] = measured("benchmarks.memory", side, (library,), pod, **keys)
     plain = kilobytes[_STATIC]
     theirs, ours = kilobytes[THEIRS] - plain, kilobytes[OURS] - plain
     note = f"over the session itself, {plain:.0f} kB"
-    what = f"memory of one more {colour} session"
+    what = f"memory of one more {library} session"
     return Row(what, "kB", theirs, ours, f"< {_MOST:g}", ours < _MOST, note, raw=kilobytes)
 
 
-def main(side: str, colour: str) -> None:
+def main(side: str, library: str) -> None:
     """Run the child."""
     ready()
-    session = _aio_session if colour == "aiobotocore" else _session
+    session = _aio_session if library == "aiobotocore" else _session
     print(json.dumps(asyncio.run(_measure(session, side))))
 
 

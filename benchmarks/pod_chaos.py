@@ -64,11 +64,11 @@ def _let_it_reign() -> dict[str, Any]:
         command, env=clean_environ({}), stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            said, _ = process.communicate(timeout=_MOST_SECONDS)
+            output, _ = process.communicate(timeout=_MOST_SECONDS)
         finally:
             if process.poll() is None:
                 _end(process)
-    result: dict[str, Any] = json.loads(said)
+    result: dict[str, Any] = json.loads(output)
     return result
 
 

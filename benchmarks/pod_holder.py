@@ -100,5 +100,5 @@ def _await_call(sandbox: Sandbox) -> None:
     deadline = time.monotonic() + _ARRIVES
     while not sandbox.sts_calls:
         if time.monotonic() > deadline:
-            raise RuntimeError("No process has asked STS.")
+            raise RuntimeError("No process has called STS.")
         time.sleep(0.002)

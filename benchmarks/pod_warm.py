@@ -103,11 +103,11 @@ def run() -> list[Row]:
 
 def _timed(side: str, environ: Mapping[str, str]) -> dict[str, float]:
     """Run one process and return its output."""
-    said = subprocess.check_output(
+    output = subprocess.check_output(
         [sys.executable, "-c", _PROGRAMS[side]],
         env=clean_environ({**environ, "AWS_ROLE_SESSION_NAME": side}),
         timeout=_MOST_SECONDS,
         text=True,
     )
-    figures: dict[str, float] = json.loads(said)
+    figures: dict[str, float] = json.loads(output)
     return figures

@@ -29,7 +29,7 @@ from demo.process import Side
 from demo.promises import promises
 from demo.scenario import QUICK, WHOLE, Phase, Scenario
 from demo.side import TICK
-from demo.story import Story, tell
+from demo.story import Story, set_up_irsa
 from demo.tally import Tally
 from demo.view import State, line, live, summary
 from irsa_creds.testing import Sandbox
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.rule(
             "[bold]irsa-creds: from a pod's token to S3 reads that never wait for a refresh"
         )
-        story = tell(console, sandbox, _SIDES, folder)
+        story = set_up_irsa(console, sandbox, _SIDES, folder)
         _announce(console, scenario)
         sides = [
             stack.enter_context(

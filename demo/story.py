@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing import Sandbox
 
-__all__ = ["Story", "tell"]
+__all__ = ["Story", "set_up_irsa"]
 
 _NAMESPACE, _ACCOUNT = "shop", "reports"
 _ROLE, _BUCKET, _KEY = "reports", "shop-reports", "november.csv"
@@ -47,7 +47,7 @@ class Story:
         )
 
 
-def tell(console: Console, sandbox: Sandbox, sides: tuple[str, ...], folder: Path) -> Story:
+def set_up_irsa(console: Console, sandbox: Sandbox, sides: tuple[str, ...], folder: Path) -> Story:
     """Set up IRSA and print each step.
 
     Args:

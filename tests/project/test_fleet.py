@@ -160,11 +160,11 @@ def test_the_table_says_where_irsa_creds_is_worse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "held", "missed"),
+    ("column", "row_name", "too_much"),
     [("throttled", "throttled calls", 101), ("peak", "STS calls a second, peak", 101)],
 )
 def test_a_large_roll_out_with_more_calls_than_botocores_misses_the_target(
-    column: str, held: str, missed: float
+    column: str, row_name: str, too_much: float
 ) -> None:
     figures = {
         side: simulate(side, Cluster(5, seconds=5 * MINUTE))
@@ -173,21 +173,21 @@ def test_a_large_roll_out_with_more_calls_than_botocores_misses_the_target(
     }
 
     def met() -> bool:
-        (row,) = [row for row in fleet._start_rows(figures) if row.what.endswith(held)]
+        (row,) = [row for row in fleet._start_rows(figures) if row.what.endswith(row_name)]
         assert row.target == "<= 1 x"
         return row.met
 
     assert met()
-    figures[OURS][column] = missed
+    figures[OURS][column] = too_much
     assert not met()
 
 
 @pytest.mark.parametrize(
-    ("column", "held", "missed"),
+    ("column", "row_name", "too_much"),
     [("calls_in_outage", "STS calls in it", 201), ("excess", "pod-seconds without, after it", 5.1)],
 )
 def test_an_outage_with_more_calls_or_excess_misses_the_target(
-    column: str, held: str, missed: float
+    column: str, row_name: str, too_much: float
 ) -> None:
     given: dict[str, float] = {
         "pods": 5,
@@ -199,11 +199,11 @@ def test_an_outage_with_more_calls_or_excess_misses_the_target(
     figures = {PLANNED: given, OURS: {**given, "excess": 5}}
 
     def met() -> bool:
-        (row,) = [row for row in fleet._outage_rows(figures) if row.what.endswith(held)]
+        (row,) = [row for row in fleet._outage_rows(figures) if row.what.endswith(row_name)]
         return row.met
 
     assert met()
-    figures[OURS] = {**figures[OURS], column: missed}
+    figures[OURS] = {**figures[OURS], column: too_much}
     assert not met()
 
 
@@ -252,9 +252,9 @@ def test_two_runs_give_the_same_figures() -> None:
 def test_sts_throttles_calls_over_its_limit_and_refills_continuously() -> None:
     ledger = Ledger(60, None)
     sts = Sts(ledger, 10, None)
-    answers = [sts.call(1.0, refresh=False) for _ in range(12)]
-    assert [answer and answer.code for answer in answers] == [None] * 10 + ["Throttling"] * 2
-    assert all(answer is None or answer.throttled for answer in answers)
+    outcomes = [sts.call(1.0, refresh=False) for _ in range(12)]
+    assert [outcome and outcome.code for outcome in outcomes] == [None] * 10 + ["Throttling"] * 2
+    assert all(outcome is None or outcome.throttled for outcome in outcomes)
     assert sts.call(1.1, refresh=False) is None
     assert ledger.throttled == 2
 

@@ -87,9 +87,9 @@ class LateSts(FakeSts):
 
     def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         self.down = self.notebook.call(self.clock.now(), refresh=False)
-        answer = super().attempt(token, seconds)
+        outcome = super().attempt(token, seconds)
         self.clock.advance(LATENCY)
-        return answer
+        return outcome
 
 
 def played(outage: Outage, seed: int) -> list[float]:

@@ -129,7 +129,7 @@ _BAD_TOKENS: dict[str, tuple[Callable[[Issuer], str], str]] = {
         REASONS["signature"],
     ),
     "of an unknown issuer": (
-        lambda issuer: issuer.token(SUBJECT, iss="http://127.0.0.1/nobody"),
+        lambda issuer: issuer.token(SUBJECT, iss="http://127.0.0.1/unknown"),
         REASONS["issuer"],
     ),
 }

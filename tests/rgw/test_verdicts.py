@@ -81,7 +81,7 @@ class EvaluatedRole:
             )
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return "deny" if status == HTTPStatus.FORBIDDEN else f"an answer {status}"
+            return "deny" if status == HTTPStatus.FORBIDDEN else f"status {status}"
         return "allow"
 
 

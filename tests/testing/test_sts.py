@@ -53,7 +53,7 @@ def test_a_valid_token_returns_credentials_in_awss_xml(
 
 
 def test_an_error_is_returned_in_awss_xml(exchange: Exchange) -> None:
-    response = exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")
+    response = exchange(RoleArn="arn:aws:iam::123456789012:role/missing")
     assert response.root.tag == f"{NAMESPACE}ErrorResponse"
     assert [e.tag.removeprefix(NAMESPACE) for e in response.root] == ["Error", "RequestId"]
     assert response["Type"] == "Sender"
@@ -199,7 +199,7 @@ class TestTheRole:
         )
 
     def test_must_exist(self, exchange: Exchange) -> None:
-        assert error_of(exchange(RoleArn="arn:aws:iam::123456789012:role/nobody")) == self.DENIED
+        assert error_of(exchange(RoleArn="arn:aws:iam::123456789012:role/missing")) == self.DENIED
         assert (
             error_of(exchange(RoleArn="arn:aws:iam::123456789012:role/path/app-role"))
             == self.DENIED

@@ -158,10 +158,10 @@ class Faults:
 
 
 class InjectedFaults(Faults):
-    """The same faults with what the sandbox's STS needs to inject them."""
+    """The same faults, with the methods that inject them into the sandbox's STS."""
 
     def take_failure(self) -> AwsError | None:
-        """Return the error that the next call gets, and count it."""
+        """Return the error for the next call, if any, and count the call."""
         if self._outage == "500":
             return AwsError("InternalFailure", _DEFAULT_MESSAGES["InternalFailure"])
         with self._lock:
@@ -176,11 +176,11 @@ class InjectedFaults(Faults):
         return None
 
     def total_failure(self, mode: str) -> Reply | None:
-        """Return what an outage answers without looking at the request; None if it does look."""
+        """Return an outage's reply if it does not depend on the request."""
         return _FIXED_REPLIES.get(mode)
 
     def spoil(self, mode: str, reply: Reply) -> Reply:
-        """Return a good reply made bad in the way of the outage."""
+        """Return a valid reply, changed as the outage requires."""
         if drip := _DRIPS.get(mode):
             return replace(reply, delivery=drip, interval=self.drip_interval)
         body = reply.body

@@ -34,10 +34,10 @@ def reply_in(path: Path) -> Reply:
 
 
 def read_all() -> list[Reply]:
-    asked = list(itertools.islice(names, 2 * WORKERS))
-    for name in asked:
+    sent = list(itertools.islice(names, 2 * WORKERS))
+    for name in sent:
         send("read", name)
-    return [reply_in(REPLIES / name) for name in asked]
+    return [reply_in(REPLIES / name) for name in sent]
 
 
 if __name__ == "__main__":
