@@ -38,13 +38,13 @@ def write_profiles(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> 
 SECOND = "arn:aws:iam::123456789012:role/second"
 
 
-def hop(monkeypatch: pytest.MonkeyPatch, folder: Path, **keys: str) -> None:
-    """Write the profile `hop`, a role with a web identity profile as its source."""
+def write_target_profile(monkeypatch: pytest.MonkeyPatch, folder: Path, **keys: str) -> None:
+    """Write the profile `target`, a role with a web identity profile as its source."""
     more = "".join(f"{key} = {value}\n" for key, value in keys.items())
     write_profiles(
         monkeypatch,
         folder,
-        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n{more}[profile app]\n"
+        f"[profile target]\nrole_arn = {SECOND}\nsource_profile = app\n{more}[profile app]\n"
         f"role_arn = arn:aws:iam::123456789012:role/first\n"
         f"web_identity_token_file = {folder / 'token'}\n",
     )

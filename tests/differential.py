@@ -1,9 +1,9 @@
-"""One case of the differential table: the same pod for botocore's provider and for ours.
+"""One case of the differential table: the same pod for botocore's provider and for irsa-creds.
 
-Each case runs in a colour: a program of botocore's, or (in tests/aio) one of aiobotocore's.
+Each case runs in a program that uses botocore or (in tests/aio) aiobotocore.
 
-Where we differ on purpose, a case names the row of the design's closed list. A row says under
-which other case botocore does what we do (`REWRITES`), or what we do instead (`OUTCOMES`).
+A case names the rows of the closed list of differences that apply to it. For each row, `REWRITES`
+has another case for which botocore does the same, or `OUTCOMES` the different outcome.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ISSUER_REGION = "eu-north-1"
 
 
 def jwt(issuer: str) -> str:
-    """Return a token of that issuer; nobody here verifies it."""
+    """Return a token of that issuer, with an invalid signature."""
     parts: tuple[dict[str, str], ...] = (
         {"alg": "RS256"},
         {"iss": issuer, "sub": "system:serviceaccount:default:app"},
@@ -55,7 +55,7 @@ EKS_TOKEN = jwt(f"https://oidc.eks.{ISSUER_REGION}.amazonaws.com/id/0123ABCD")
 
 
 class Row(enum.Enum):
-    """The design's closed list (section 8), as far as one fetch shows it."""
+    """The closed list of differences, as far as one fetch shows them."""
 
     HALF_SET = "token file set, role missing"
     ROLE_ALONE = "AWS_ROLE_ARN alone"
@@ -65,18 +65,18 @@ class Row(enum.Enum):
     ISSUER = "no region anywhere, EKS issuer"
     SESSION_NAME = "session name not given"
     DURATION = "duration_seconds with web identity"
-    NO_REGION = "a second role, an endpoint of its own and no region anywhere"
+    NO_REGION = "a target role, an endpoint of its own and no region anywhere"
     RETRIES = "STS client's events, retries, user agent of the session"
-    # Section 7: "caught at construction where possible", as one `ConfigError` whatever it is.
-    CAUGHT_EARLY = "what STS or a client of botocore's would refuse as malformed"
+    # A `ConfigError` before any call.
+    CAUGHT_EARLY = "values that STS or a client of botocore rejects as malformed"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A pod, its files, and what its program says.
+    """A pod, its files, and the settings of its program.
 
     Attributes:
-        environ: its variables; files are named by `TOKEN_FILE` and the like.
+        environ: its variables; `TOKEN_FILE` stands for the path of the token file.
         config: sections of AWS_CONFIG_FILE; a value of several lines is a nested section.
         shared: sections of AWS_SHARED_CREDENTIALS_FILE.
         profile: the profile that code names.
@@ -84,9 +84,9 @@ class Case:
         client_region: the region of a client made before credentials are read.
         client_config: the session's default client configuration.
         token: the token file's content; None: there is no file.
-        refusal: what STS says to the web identity.
-        down: whether the network is.
-        rows: where we differ on purpose.
+        refusal: the error that STS returns for the web identity.
+        down: whether the network is down.
+        rows: the differences that apply.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Case:
     rows: frozenset[Row] = frozenset()
 
     def __or__(self, other: Case) -> Case:
-        """Return both in one: what `other` leaves open stays."""
+        """Return both in one case; the values of `other` take precedence."""
         merged: dict[str, Any] = {
             "environ": {**self.environ, **other.environ},
             "config": _merged(self.config, other.config),
@@ -121,7 +121,7 @@ class Case:
         return replace(self, environ={**self.environ, **variables})
 
     def with_keys(self, **keys: str) -> Case:
-        """Return it with keys in every section that names a role, where they are not given."""
+        """Return the case with keys added to every section that names a role."""
         config = {
             name: {**keys, **section} if "role_arn" in section else section
             for name, section in self.config.items()
@@ -140,14 +140,14 @@ def _merged(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a program sees, and what went out.
+    """The result of a program, and its requests.
 
     Attributes:
-        method: of the credentials: which provider of the chain won; None: there are none.
+        method: of the credentials, which names the provider in the chain; None: there are none.
         key: the access key's id.
-        families: botocore's classes that the error is of.
+        families: the classes of botocore that the error is an instance of.
         code: the error code of a `ClientError`.
-        calls: the requests, a repeated one once.
+        calls: the requests, without repetitions.
     """
 
     method: str | None = None
@@ -176,9 +176,9 @@ REWRITES: dict[Row, Callable[[Case], Case]] = {
 
 def _with_duration(outcome: Outcome, case: Case) -> Outcome:
     (section,) = (each for each in case.config.values() if "duration_seconds" in each)
-    call, *hops = outcome.calls
+    call, *others = outcome.calls
     form = {**call.form, "DurationSeconds": section["duration_seconds"]}
-    return replace(outcome, calls=(replace(call, form=form), *hops))
+    return replace(outcome, calls=(replace(call, form=form), *others))
 
 
 def _without_token(outcome: Outcome, case: Case) -> Outcome:
@@ -200,17 +200,17 @@ OUTCOMES: dict[Row, Callable[[Outcome, Case], Outcome]] = {
 
 
 class Program:
-    """A program of botocore's; another colour says what it does otherwise."""
+    """A program that uses botocore; a subclass uses aiobotocore."""
 
     session: Any = Session
     config: Any = Config
 
     def tap(self, patch: pytest.MonkeyPatch) -> Wire:
-        """Return what stands in for the network from now on."""
+        """Replace the network by a fake one, and return it."""
         return Wire.tapped(patch)
 
     def prepared(self, case: Case, *, installed: bool) -> Any:
-        """Return the session of the case's program, before anybody asks it."""
+        """Return the session of the case's program."""
         session = self.session(
             profile=case.profile,
             event_hooks=copy(_handlers(self.session)),
@@ -225,7 +225,7 @@ class Program:
         return session
 
     def resolve(self, case: Case, *, installed: bool) -> Outcome:
-        """Do what the program does: it makes a client, and reads credentials."""
+        """Create a client, and read credentials."""
         session = self.prepared(case, installed=installed)
         if case.client_region is not None:
             session.create_client("sts", region_name=case.client_region)
@@ -236,38 +236,38 @@ class Program:
 
 
 class Bench:
-    """Runs cases in one colour.
+    """Runs cases in one program.
 
     Args:
-        monkeypatch: undoes what a case needs.
+        monkeypatch: undoes the changes of a case.
         folder: for its files.
-        colour: of its program.
+        program: None: one that uses botocore.
     """
 
     def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, folder: Path, colour: Program | None = None
+        self, monkeypatch: pytest.MonkeyPatch, folder: Path, program: Program | None = None
     ) -> None:
         monkeypatch.setattr(socket, "gethostname", lambda: HOST)
-        # Pauses between attempts are not what is compared.
+        # The pauses between attempts are not compared.
         monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
         self._monkeypatch = monkeypatch
         self._folder = folder
-        self._colour = colour or Program()
+        self._program = program or Program()
 
     def difference(self, case: Case, ours: Outcome) -> dict[str, tuple[Any, Any]]:
-        """Return what is otherwise than it should be: by its name what is expected, and ours."""
+        """Return the unexpected fields by name, each with the expected and the actual value."""
         expected = self.expected(case)
         found = {
             name: (getattr(expected, name), getattr(ours, name))
             for name in ("calls", "method", "key", "code")
         }
-        # Whoever catches botocore's error catches ours; but there has to be one.
+        # Code that catches botocore's error must catch this one, and there must be an error.
         families = ours.families & expected.families if expected.families else ours.families
         found["families"] = (expected.families, families)
         return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
     def ours(self, case: Case) -> Outcome:
-        """Return what our provider does."""
+        """Return the outcome with the provider of irsa-creds."""
         try:
             return self._run(case, installed=True)
         finally:
@@ -275,11 +275,11 @@ class Bench:
             irsa_creds.reset()
 
     def botocores(self, case: Case) -> Outcome:
-        """Return what botocore's own provider does."""
+        """Return the outcome with botocore's own provider."""
         return self._run(case, installed=False)
 
     def expected(self, case: Case) -> Outcome:
-        """Return what botocore's does, but for the rows that the case names."""
+        """Return botocore's outcome, changed by the rows of the case."""
         rewritten = case
         for row in case.rows & REWRITES.keys():
             rewritten = REWRITES[row](rewritten)
@@ -291,13 +291,13 @@ class Bench:
     def _run(self, case: Case, *, installed: bool) -> Outcome:
         with self._monkeypatch.context() as patch:
             self._set_up(case, patch)
-            wire = self._colour.tap(patch)
+            wire = self._program.tap(patch)
             wire.refusal = case.refusal
             if case.down:
                 wire.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
             try:
-                outcome = self._colour.resolve(case, installed=installed)
-            except Exception as error:  # noqa: BLE001 - which one is what is compared
+                outcome = self._program.resolve(case, installed=installed)
+            except Exception as error:  # noqa: BLE001 - the class is compared
                 outcome = _failed(error)
             return replace(outcome, calls=_unique(wire.sent))
 
@@ -324,7 +324,7 @@ def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
 
 @cache
 def _handlers(session: Any) -> Any:
-    """Return the event handlers of a new session: registering them takes most of its time."""
+    """Return the event handlers of a new session: most of its creation is their registration."""
     return session()._original_handler
 
 

@@ -1,4 +1,4 @@
-"""The axes of the differential table: who names the identity, the region and the endpoint."""
+"""The axes of the differential table: sources of the identity, the region and the endpoint."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ KEYS = {
     "web_identity_token_file": TOKEN_FILE,
     "role_session_name": "of-the-profile",
 }
-HOP = {"role_arn": SECOND_ROLE, "role_session_name": "hop", "source_profile": "app"}
-FILES = {"default": {"output": "json"}, "profile app": KEYS, "profile hop": HOP}
+TARGET = {"role_arn": SECOND_ROLE, "role_session_name": "target", "source_profile": "app"}
+FILES = {"default": {"output": "json"}, "profile app": KEYS, "profile target": TARGET}
 
 
-def _hop(**environ: str) -> Case:
+def _with_files(**environ: str) -> Case:
     return Case(environ=environ, config=FILES)
 
 
-#: Who names role and token.
+#: Sources of role and token.
 SOURCES: dict[str, Case] = {
     "variables": Case(environ=IRSA),
     "default profile": Case(config={"default": KEYS}),
@@ -29,13 +29,13 @@ SOURCES: dict[str, Case] = {
     "AWS_PROFILE": Case(environ={"AWS_PROFILE": "app"}, config=FILES),
     "AWS_DEFAULT_PROFILE": Case(environ={"AWS_DEFAULT_PROFILE": "app"}, config=FILES),
     "both profile variables": Case(
-        environ={"AWS_DEFAULT_PROFILE": "app", "AWS_PROFILE": "hop"}, config=FILES
+        environ={"AWS_DEFAULT_PROFILE": "app", "AWS_PROFILE": "target"}, config=FILES
     ),
     "explicit profile": Case(profile="app", config=FILES),
-    "explicit profile beats AWS_PROFILE": Case(
-        environ={"AWS_PROFILE": "hop"}, profile="app", config=FILES
+    "explicit profile overrides AWS_PROFILE": Case(
+        environ={"AWS_PROFILE": "target"}, profile="app", config=FILES
     ),
-    "variables beat AWS_PROFILE": Case(environ={**IRSA, "AWS_PROFILE": "app"}, config=FILES),
+    "variables override AWS_PROFILE": Case(environ={**IRSA, "AWS_PROFILE": "app"}, config=FILES),
     "explicit profile switches variables off": Case(environ=IRSA, profile="app", config=FILES),
     "token by variable, role by profile": Case(
         environ={"AWS_WEB_IDENTITY_TOKEN_FILE": TOKEN_FILE, "AWS_PROFILE": "app"}, config=FILES
@@ -43,12 +43,12 @@ SOURCES: dict[str, Case] = {
     "role by variable, token by profile": Case(
         environ={"AWS_ROLE_ARN": ROLE, "AWS_PROFILE": "app"}, config=FILES
     ),
-    "hop": _hop(AWS_PROFILE="hop"),
-    "explicit hop": Case(profile="hop", config=FILES),
-    "hop beats variables": _hop(AWS_PROFILE="hop", **IRSA),
-    "two hops": Case(
+    "target role": _with_files(AWS_PROFILE="target"),
+    "explicit target role": Case(profile="target", config=FILES),
+    "target role overrides variables": _with_files(AWS_PROFILE="target", **IRSA),
+    "two target roles": Case(
         environ={"AWS_PROFILE": "top"},
-        config={**FILES, "profile top": {**HOP, "role_arn": ROLE, "source_profile": "hop"}},
+        config={**FILES, "profile top": {**TARGET, "role_arn": ROLE, "source_profile": "target"}},
     ),
 }
 
@@ -61,7 +61,7 @@ def _environ(**variables: str) -> Case:
     return Case(environ=variables)
 
 
-#: Who names a region. Our own order is the pod's, the profile's, the session's, the client's.
+#: Sources of a region. The order of irsa-creds is pod, profile, session, client.
 REGIONS: dict[str, Case] = {
     "no region": Case(),
     "AWS_DEFAULT_REGION": _environ(AWS_DEFAULT_REGION="eu-west-1"),
@@ -126,7 +126,7 @@ _OTHER_SERVICES = Case(
 _URL = {"AWS_ENDPOINT_URL": "http://all.example:2"}
 _URL_STS = {"AWS_ENDPOINT_URL_STS": "https://sts.example/path"}
 
-#: Who names an endpoint, or changes AWS's own.
+#: Sources of an endpoint, and settings that change AWS's own.
 ENDPOINTS: dict[str, Case] = {
     "AWS_ENDPOINT_URL_STS": Case(environ=_URL_STS),
     "AWS_ENDPOINT_URL": Case(environ=_URL),

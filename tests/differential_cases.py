@@ -9,13 +9,13 @@ from differential import OTHER_TOKEN, OUTCOMES, REWRITES, ROLE, TOKEN_FILE, Case
 from differential_axes import (
     ENDPOINTS,
     FILES,
-    HOP,
     IRSA,
     KEYS,
     NAMED,
     REGIONS,
     SECOND_ROLE,
     SOURCES,
+    TARGET,
 )
 from fake_network import Refusal
 
@@ -24,94 +24,102 @@ if TYPE_CHECKING:
 
 STATIC = {"aws_access_key_id": "AKIDSTATIC", "aws_secret_access_key": "static-secret"}
 _CHAIN_KEYS = {"AWS_ACCESS_KEY_ID": "AKIDSTATIC", "AWS_SECRET_ACCESS_KEY": "static-secret"}
-# Both look whether it is there.
+# Both check that the file exists.
 _CA = TOKEN_FILE
 _PROXY = {"HTTPS_PROXY": "http://proxy.example:3128"}
 
 
-def _hops(rows: frozenset[Row] = frozenset(), **profiles: Mapping[str, str]) -> Case:
-    """Return a case of the profile `hop`, with those profiles in place of the usual ones."""
+def _chained(rows: frozenset[Row] = frozenset(), **profiles: Mapping[str, str]) -> Case:
+    """Return a case of the profile `target`, with those profiles instead of the usual ones."""
     config = {**FILES, **{f"profile {name}": keys for name, keys in profiles.items()}}
-    return Case(environ={"AWS_PROFILE": "hop"}, config=config, rows=rows)
+    return Case(environ={"AWS_PROFILE": "target"}, config=config, rows=rows)
 
 
-#: One thing each.
+#: Cases that change one setting each.
 SINGLES: dict[str, Case] = {
-    # Which provider of the chain wins.
-    "static variables win": Case(environ={**IRSA, **_CHAIN_KEYS}),
-    "explicit profile beats static variables": Case(
+    # Which provider of the chain takes precedence.
+    "static variables take precedence": Case(environ={**IRSA, **_CHAIN_KEYS}),
+    "explicit profile overrides static variables": Case(
         environ=_CHAIN_KEYS, profile="app", config=FILES
     ),
-    "web identity beats static keys of the profile": Case(environ=IRSA, config={"default": STATIC}),
+    "web identity overrides static keys of the profile": Case(
+        environ=IRSA, config={"default": STATIC}
+    ),
     "web identity and static keys in one profile": Case(config={"default": {**KEYS, **STATIC}}),
     "static keys of an explicit profile": Case(
         environ=IRSA, profile="keys", config={"profile keys": STATIC}
     ),
     "static keys of the credentials file": Case(shared={"default": STATIC}),
-    "web identity beats a process": Case(
+    "web identity overrides a process": Case(
         environ=IRSA, config={"default": {"credential_process": "false"}}
     ),
-    "web identity beats a container": Case(
+    "web identity overrides a container": Case(
         environ={**IRSA, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/credentials"}
     ),
     "nothing at all": Case(),
-    "source_profile beside a token is no hop": Case(
+    "source_profile beside a token is no target role": Case(
         config={"default": {**KEYS, "source_profile": "app"}, "profile app": STATIC}
     ),
-    "hop from static keys": Case(
-        environ={**IRSA, "AWS_PROFILE": "hop"}, config={"profile hop": HOP, "profile app": STATIC}
+    "target role from static keys": Case(
+        environ={**IRSA, "AWS_PROFILE": "target"},
+        config={"profile target": TARGET, "profile app": STATIC},
     ),
-    "hop from a profile without a token": Case(
-        environ={"AWS_PROFILE": "hop"}, config={"profile hop": HOP, "profile app": {"a": "b"}}
+    "target role from a profile without a token": Case(
+        environ={"AWS_PROFILE": "target"},
+        config={"profile target": TARGET, "profile app": {"a": "b"}},
     ),
-    "hop from a missing profile": Case(environ={"AWS_PROFILE": "hop"}, config={"profile hop": HOP}),
-    "hop from a web identity beside static keys": _hops(app={**KEYS, **STATIC}),
-    "hop from a second role beside static keys": _hops(
-        hop={**HOP, "source_profile": "two"}, two={**HOP, **STATIC}
+    "target role from a missing profile": Case(
+        environ={"AWS_PROFILE": "target"}, config={"profile target": TARGET}
     ),
-    "hop with static keys of its own": _hops(hop={**HOP, **STATIC}),
-    "hop by a credential source": _hops(
-        hop={"role_arn": SECOND_ROLE, "credential_source": "Environment"}
+    "target role from a web identity beside static keys": _chained(app={**KEYS, **STATIC}),
+    "target role from a second role beside static keys": _chained(
+        target={**TARGET, "source_profile": "two"}, two={**TARGET, **STATIC}
+    ),
+    "target role with static keys of its own": _chained(target={**TARGET, **STATIC}),
+    "target role by a credential source": _chained(
+        target={"role_arn": SECOND_ROLE, "credential_source": "Environment"}
     )
     | Case(environ=_CHAIN_KEYS),
-    "hop by two sources": _hops(hop={**HOP, "credential_source": "Environment"}),
-    "hop by no source": _hops(hop={"role_arn": SECOND_ROLE}),
-    "hop from itself": _hops(hop={**HOP, "source_profile": "hop"}),
-    "hops in a circle": _hops(
-        hop={**HOP, "source_profile": "two"}, two={**HOP, "source_profile": "hop"}
+    "target role by two sources": _chained(target={**TARGET, "credential_source": "Environment"}),
+    "target role by no source": _chained(target={"role_arn": SECOND_ROLE}),
+    "target role from itself": _chained(target={**TARGET, "source_profile": "target"}),
+    "target roles in a circle": _chained(
+        target={**TARGET, "source_profile": "two"}, two={**TARGET, "source_profile": "target"}
     ),
-    "hop from a half set profile": _hops(
+    "target role from a half set profile": _chained(
         app={"web_identity_token_file": TOKEN_FILE}, rows=frozenset({Row.HALF_SET})
     ),
-    "hop from an empty token": _hops(app={**KEYS, "web_identity_token_file": ""}),
-    "hop of the default profile": Case(config={"default": HOP, "profile app": KEYS}),
-    "hop with an external id": _hops(hop={**HOP, "external_id": "of/the:owner"}),
-    "hop with a duration": _hops(hop={**HOP, "duration_seconds": "1800"}),
-    "hop with a duration that is no number": _hops(hop={**HOP, "duration_seconds": "an hour"}),
-    "hop with more than an hour": _hops(
-        hop={**HOP, "duration_seconds": "3601"}, rows=frozenset({Row.CAUGHT_EARLY})
+    "target role from an empty token": _chained(app={**KEYS, "web_identity_token_file": ""}),
+    "target role of the default profile": Case(config={"default": TARGET, "profile app": KEYS}),
+    "target role with an external id": _chained(target={**TARGET, "external_id": "of/the:owner"}),
+    "target role with a duration": _chained(target={**TARGET, "duration_seconds": "1800"}),
+    "target role with a duration that is no number": _chained(
+        target={**TARGET, "duration_seconds": "an hour"}
     ),
-    "hop with more than an hour, not at AWS": _hops(
-        hop={**HOP, "duration_seconds": "3601"}, rows=frozenset({Row.NO_REGION})
+    "target role with more than an hour": _chained(
+        target={**TARGET, "duration_seconds": "3601"}, rows=frozenset({Row.CAUGHT_EARLY})
+    ),
+    "target role with more than an hour, not at AWS": _chained(
+        target={**TARGET, "duration_seconds": "3601"}, rows=frozenset({Row.NO_REGION})
     )
     | Case(environ={"AWS_ENDPOINT_URL_STS": "http://ceph.example:8000"}),
-    "hop to what is no role": _hops(
-        hop={**HOP, "role_arn": "arn:aws:iam::123456789012:policy/x"},
+    "target role to what is no role": _chained(
+        target={**TARGET, "role_arn": "arn:aws:iam::123456789012:policy/x"},
         rows=frozenset({Row.CAUGHT_EARLY}),
     ),
-    "hop without a session name": _hops(
-        hop={k: v for k, v in HOP.items() if k != "role_session_name"},
+    "target role without a session name": _chained(
+        target={k: v for k, v in TARGET.items() if k != "role_session_name"},
         rows=frozenset({Row.SESSION_NAME}),
     ),
-    "hop without a session name, but a variable of one": _hops(
-        hop={k: v for k, v in HOP.items() if k != "role_session_name"},
+    "target role without a session name, but a variable of one": _chained(
+        target={k: v for k, v in TARGET.items() if k != "role_session_name"},
         rows=frozenset({Row.SESSION_NAME}),
     )
     | Case(environ=IRSA),
-    "hop from a web identity with a duration": _hops(
+    "target role from a web identity with a duration": _chained(
         app={**KEYS, "duration_seconds": "7200"}, rows=frozenset({Row.DURATION})
     ),
-    # What is half set, or empty.
+    # Incomplete or empty settings.
     "role missing": Case(
         environ={"AWS_WEB_IDENTITY_TOKEN_FILE": TOKEN_FILE}, rows=frozenset({Row.HALF_SET})
     ),
@@ -135,7 +143,7 @@ SINGLES: dict[str, Case] = {
         environ=IRSA, token=f"{OTHER_TOKEN}\n", rows=frozenset({Row.TOKEN})
     ),
     "opaque token": Case(environ=IRSA, token="an-opaque-token"),
-    # What is asked for.
+    # Parameters of the request.
     "no session name": Case(
         environ={k: v for k, v in IRSA.items() if k not in NAMED},
         rows=frozenset({Row.SESSION_NAME}),
@@ -199,11 +207,11 @@ SINGLES: dict[str, Case] = {
     "region is none": Case(
         environ={**IRSA, "AWS_DEFAULT_REGION": "eu west"}, rows=frozenset({Row.CAUGHT_EARLY})
     ),
-    "refused": Case(environ=IRSA, refusal=Refusal("AccessDenied", status=403)),
-    "token refused": Case(environ=IRSA, refusal=Refusal("InvalidIdentityToken")),
+    "denied": Case(environ=IRSA, refusal=Refusal("AccessDenied", status=403)),
+    "token rejected": Case(environ=IRSA, refusal=Refusal("InvalidIdentityToken")),
     "token expired": Case(environ=IRSA, refusal=Refusal("ExpiredTokenException")),
-    "refused in a hop": Case(
-        environ={"AWS_PROFILE": "hop"}, config=FILES, refusal=Refusal("AccessDenied", status=403)
+    "target role denied": Case(
+        environ={"AWS_PROFILE": "target"}, config=FILES, refusal=Refusal("AccessDenied", status=403)
     ),
     "unreachable": Case(
         environ={**IRSA, "AWS_MAX_ATTEMPTS": "1"}, down=True, rows=frozenset({Row.RETRIES})
@@ -247,7 +255,7 @@ def cases() -> dict[str, Case]:
 
 
 def different() -> dict[str, Case]:
-    """Return those that show a row each, by name."""
+    """Return cases that show a difference each, by name."""
     variables = SOURCES["variables"]
     plain = {**SINGLES, **{name: variables | region for name, region in REGIONS.items()}}
     shown = REWRITES.keys() | OUTCOMES.keys()
@@ -256,14 +264,14 @@ def different() -> dict[str, Case]:
 
 def _cases() -> Iterator[tuple[str, Case]]:
     yield from SINGLES.items()
-    for (name, region), (source, who) in product(_few(REGIONS, _FEW_REGIONS), SOURCES.items()):
-        yield f"{source} + {name}", _at_home(who, region)
-    for (name, endpoint), (source, who) in product(
+    for (name, region), (source, identity) in product(_few(REGIONS, _FEW_REGIONS), SOURCES.items()):
+        yield f"{source} + {name}", _in_profile(identity, region)
+    for (name, endpoint), (source, identity) in product(
         _few(ENDPOINTS, _FEW_ENDPOINTS), SOURCES.items()
     ):
-        signed = name in _OWN_ENDPOINTS and "hop" in source
+        signed = name in _OWN_ENDPOINTS and "target role" in source
         rows = frozenset({Row.NO_REGION} if signed else ())
-        yield f"{source} + {name}", _at_home(who, endpoint) | Case(rows=rows)
+        yield f"{source} + {name}", _in_profile(identity, endpoint) | Case(rows=rows)
     variables = SOURCES["variables"]
     for name, region in REGIONS.items():
         yield f"{name}, plain", variables | region
@@ -276,14 +284,15 @@ def _few(axis: Mapping[str, Case], names: tuple[str, ...]) -> Iterator[tuple[str
     return ((name, axis[name]) for name in names)
 
 
-def _at_home(who: Case, setting: Case) -> Case:
-    """Return both in one; what a setting says of the default profile, it says of the session's."""
-    home = who.profile or who.environ.get("AWS_DEFAULT_PROFILE") or who.environ.get("AWS_PROFILE")
-    if not home or "default" not in setting.config:
-        return who | setting
+def _in_profile(identity: Case, setting: Case) -> Case:
+    """Return both in one case, with the setting in the profile of the identity."""
+    environ = identity.environ
+    profile = identity.profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+    if not profile or "default" not in setting.config:
+        return identity | setting
     config = dict(setting.config)
-    config[f"profile {home}"] = config.pop("default")
-    return who | Case(
+    config[f"profile {profile}"] = config.pop("default")
+    return identity | Case(
         environ=setting.environ,
         config=config,
         region=setting.region,

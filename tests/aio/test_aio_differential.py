@@ -12,7 +12,7 @@ import irsa_creds
 from aio.aio_program import AioProgram
 from aio.loops import frozen
 from differential import Bench, Case
-from differential_axes import HOP, IRSA, KEYS as APP
+from differential_axes import IRSA, KEYS as APP, TARGET
 from differential_cases import cases, different
 from fake_network import KEYS, WEB_IDENTITY
 from sts_server import StsServer, answer, credentials_xml, http, success
@@ -106,14 +106,14 @@ def test_the_fake_network_sees_the_signed_request_of_a_target_role(
 ) -> None:
     (tmp_path / "token").write_text("token")
     sections = {"profile app": {**APP, "web_identity_token_file": tmp_path / "token"}}
-    sections["profile hop"] = dict(HOP)
+    sections["profile target"] = dict(TARGET)
     text = "".join(
         f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in section.items())
         for name, section in sections.items()
     )
     (tmp_path / "config").write_text(text)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    monkeypatch.setenv("AWS_PROFILE", "target")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     first = credentials_xml(EXPIRATION, key=KEYS[WEB_IDENTITY])
     documents = [first, first.replace(WEB_IDENTITY, "AssumeRole")] * 2

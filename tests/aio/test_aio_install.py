@@ -21,7 +21,14 @@ from botocore.session import Session
 
 import irsa_creds
 from aio.loops import frozen, is_ours, on_asyncio, resolved
-from botocore_sessions import SECOND, attributes, hop, pod, warnings, write_profiles
+from botocore_sessions import (
+    SECOND,
+    attributes,
+    pod,
+    warnings,
+    write_profiles,
+    write_target_profile,
+)
 from fake_network import KEYS, WEB_IDENTITY, Wire
 from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
@@ -159,9 +166,9 @@ def test_a_later_strict_install_affects_existing_sessions() -> None:
 def test_source_role_and_target_role_both_come_from_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path)
+    write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
-    credentials = resolved(AioSession(profile="hop"))
+    credentials = resolved(AioSession(profile="target"))
 
     assert isinstance(credentials, AioIrsaCredentials)
     assert (credentials.method, credentials.provider.role_arn) == ("assume-role", SECOND)
@@ -173,17 +180,17 @@ def test_source_role_and_target_role_both_come_from_irsa_creds(
 def test_a_target_role_with_an_mfa_device_stays_aiobotocores(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    write_target_profile(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
     irsa_creds.install()
-    assert type(resolved(AioSession(profile="hop"))) is AioDeferredRefreshableCredentials
+    assert type(resolved(AioSession(profile="target"))) is AioDeferredRefreshableCredentials
 
 
 def test_uninstall_restores_the_provider_of_a_target_role(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path)
+    write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
-    session = AioSession(profile="hop")
+    session = AioSession(profile="target")
     assert isinstance(resolved(session), AioIrsaCredentials)
     irsa_creds.uninstall()
     credentials = resolved(session)

@@ -15,7 +15,15 @@ from botocore.credentials import ProfileProviderBuilder
 from botocore.session import Session
 
 import irsa_creds
-from botocore_sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
+from botocore_sessions import (
+    SECOND,
+    give_node_role,
+    is_ours,
+    pod,
+    warnings,
+    write_profiles,
+    write_target_profile,
+)
 from fake_network import KEYS, WEB_IDENTITY, Wire
 from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
@@ -198,8 +206,8 @@ def test_a_session_with_a_target_role_assumes_it_again_with_a_warning(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    hop(monkeypatch, tmp_path)
-    session = Session(profile="hop")
+    write_target_profile(monkeypatch, tmp_path)
+    session = Session(profile="target")
     session.get_credentials()
     irsa_creds.install(session)
     irsa_creds.install(session)
@@ -223,10 +231,10 @@ def test_a_target_role_of_static_keys_stays(
     write_profiles(
         monkeypatch,
         tmp_path,
-        f"[profile hop]\nrole_arn = {SECOND}\nsource_profile = app\n"
+        f"[profile target]\nrole_arn = {SECOND}\nsource_profile = app\n"
         "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
     )
-    boto3.setup_default_session(profile_name="hop")
+    boto3.setup_default_session(profile_name="target")
     current = boto3.DEFAULT_SESSION.get_credentials()
     irsa_creds.install()
     assert boto3.DEFAULT_SESSION.get_credentials() is current
@@ -302,10 +310,10 @@ def test_an_explicit_profile_switches_the_variables_off(
 def test_source_role_and_target_role_both_come_from_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path)
+    write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
 
-    credentials = Session(profile="hop").get_credentials()
+    credentials = Session(profile="target").get_credentials()
 
     assert (type(credentials), credentials.method) == (IrsaCredentials, "assume-role")
     assert credentials.get_frozen_credentials().access_key == KEYS["AssumeRole"]
@@ -318,9 +326,9 @@ def test_source_role_and_target_role_both_come_from_irsa_creds(
 def test_a_target_role_with_an_mfa_device_stays_botocores_with_a_source_of_irsa_creds(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    write_target_profile(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
     irsa_creds.install()
-    session = Session(profile="hop")
+    session = Session(profile="target")
     # Programs set their own prompt for MFA codes on botocore's provider.
     chain = session.get_component("credential_provider")
     chain.get_provider("assume-role")._prompter = lambda _: "123456"

@@ -13,7 +13,15 @@ from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
 import irsa_creds
-from botocore_sessions import SECOND, give_node_role, hop, is_ours, pod, warnings, write_profiles
+from botocore_sessions import (
+    SECOND,
+    give_node_role,
+    is_ours,
+    pod,
+    warnings,
+    write_profiles,
+    write_target_profile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,8 +161,8 @@ def test_strict_replaces_other_credentials_with_one_warning(
 def test_a_target_role_of_irsa_creds_stays_with_strict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hop(monkeypatch, tmp_path)
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    write_target_profile(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "target")
     irsa_creds.install()
     session = Session()
     current = session.get_credentials()
@@ -167,8 +175,8 @@ def test_a_target_role_of_irsa_creds_stays_with_strict(
 def test_a_target_role_with_an_mfa_device_is_replaced_with_strict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hop(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    write_target_profile(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
+    monkeypatch.setenv("AWS_PROFILE", "target")
     irsa_creds.install()
     session = Session()
     assert session.get_credentials().method == "assume-role"
@@ -180,8 +188,8 @@ def test_a_target_role_with_an_mfa_device_is_replaced_with_strict(
 def test_a_strict_session_has_the_target_role_of_its_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path)
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    write_target_profile(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "target")
     irsa_creds.install(strict=True)
     assert Session().get_credentials().provider.role_arn == SECOND
 
@@ -223,10 +231,10 @@ def test_uninstall_restores_a_strict_session_completely(
     write_profiles(
         monkeypatch,
         tmp_path,
-        "[profile hop]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = app\n"
+        "[profile target]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = app\n"
         "[profile app]\naws_access_key_id = AKID\naws_secret_access_key = secret\n",
     )
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    monkeypatch.setenv("AWS_PROFILE", "target")
     session = make_strict_everywhere()
     irsa_creds.uninstall()
     session.create_client("sts", region_name="us-west-2")

@@ -15,7 +15,7 @@ from botocore.session import Session
 
 import irsa_creds
 import irsa_creds.botocore
-from botocore_sessions import attributes, hop, is_ours, pod, warnings
+from botocore_sessions import attributes, is_ours, pod, warnings, write_target_profile
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def test_uninstall_restores_the_chains_of_sessions_created_while_installed(
 def test_uninstall_restores_the_source_of_a_target_role(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hop(monkeypatch, tmp_path)
+    write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
-    session = Session(profile="hop")
+    session = Session(profile="target")
     session.get_credentials()
     irsa_creds.uninstall()
     session.get_credentials().get_frozen_credentials()
