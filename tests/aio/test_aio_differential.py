@@ -40,9 +40,9 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 def test_requests_and_outcomes_are_aiobotocores_but_for_the_listed_differences_and_those_of_sync(
     case: Case, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ours = bench.ours(case)
-    assert bench.difference(case, ours) == {}
-    assert ours == Bench(monkeypatch, tmp_path).ours(case)
+    found = bench.ours(case)
+    assert bench.difference(case, found) == {}
+    assert found == Bench(monkeypatch, tmp_path).ours(case)
 
 
 @pytest.mark.parametrize("case", DIFFERENT.values(), ids=DIFFERENT)
@@ -50,7 +50,7 @@ def test_a_difference_is_listed_only_where_aiobotocore_differs(case: Case, bench
     assert bench.botocores(case) != bench.ours(case)
 
 
-# -- what is recorded is what goes out -------------------------------------------------------------
+# -- recorded and real requests --------------------------------------------------------------------
 
 
 def went_out(sent: Sent, over_the_wire: Seen) -> bool:
@@ -94,11 +94,11 @@ def test_the_fake_network_sees_what_a_real_connection_carries(
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{server.url}{path}")
         (sent,) = read_thrice(monkeypatch)
 
-    theirs, ours = server.seen
-    assert went_out(sent, theirs)
-    assert (ours.line, ours.form) == (theirs.line, theirs.form)
-    assert ours.headers["content-type"] == theirs.headers["content-type"]
-    assert ours.headers["user-agent"].startswith("irsa-creds/")
+    original, found = server.seen
+    assert went_out(sent, original)
+    assert (found.line, found.form) == (original.line, original.form)
+    assert found.headers["content-type"] == original.headers["content-type"]
+    assert found.headers["user-agent"].startswith("irsa-creds/")
 
 
 def test_the_fake_network_sees_the_signed_request_of_a_target_role(
@@ -122,11 +122,12 @@ def test_the_fake_network_sees_the_signed_request_of_a_target_role(
         sent = read_thrice(monkeypatch)
 
     assert [each.signed_with for each in sent] == [None, KEYS[WEB_IDENTITY]]
-    theirs, ours = server.seen[:2], server.seen[2:]
-    assert all(map(went_out, sent, theirs))
-    assert [each.form for each in ours] == [each.form for each in theirs]
+    original, found = server.seen[:2], server.seen[2:]
+    assert all(map(went_out, sent, original))
+    assert [each.form for each in found] == [each.form for each in original]
     signed = [
-        each.headers["authorization"].partition(", Signature=")[0] for each in (ours[1], theirs[1])
+        each.headers["authorization"].partition(", Signature=")[0]
+        for each in (found[1], original[1])
     ]
     assert signed[0] == signed[1]
-    assert ours[1].headers["user-agent"].startswith("irsa-creds/")
+    assert found[1].headers["user-agent"].startswith("irsa-creds/")

@@ -63,11 +63,11 @@ def test_the_fake_network_sees_what_a_real_connection_carries(
         irsa_creds.install()
         Session().get_credentials().get_frozen_credentials()
 
-    theirs, ours = server.seen
-    assert ours.line == theirs.line
-    assert ours.form == theirs.form
-    assert ours.headers["content-type"] == theirs.headers["content-type"]
-    assert ours.headers["user-agent"].startswith("irsa-creds/")
+    original, found = server.seen
+    assert found.line == original.line
+    assert found.form == original.form
+    assert found.headers["content-type"] == original.headers["content-type"]
+    assert found.headers["user-agent"].startswith("irsa-creds/")
 
 
 def test_the_sts_call_triggers_no_events_of_the_session(
@@ -79,13 +79,13 @@ def test_the_sts_call_triggers_no_events_of_the_session(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     seen: list[str] = []
 
-    def hear(event_name: str, **_: Any) -> AWSResponse | None:
+    def respond(event_name: str, **_: Any) -> AWSResponse | None:
         seen.append(event_name)
         return None
 
     def get(wire: Wire) -> int:
         session = Session()
-        session.register("before-send.sts", hear)
+        session.register("before-send.sts", respond)
         session.get_credentials().get_frozen_credentials()
         return len(wire.sent)
 

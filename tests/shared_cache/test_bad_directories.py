@@ -371,7 +371,7 @@ def public(tmp_path: Path) -> Path:
 def test_users_of_different_uids_do_not_share(pod: Pod, public: Path) -> None:
     pod.cache_dir = public
     pod.fetched(pod.process())
-    (ours,) = public.iterdir()
+    (own_directory,) = public.iterdir()
 
     def look() -> None:
         calls = pod.rig.sts.calls
@@ -380,10 +380,10 @@ def test_users_of_different_uids_do_not_share(pod: Pod, public: Path) -> None:
         assert pod.rig.sts.calls - calls == (1 if os.geteuid() == UNKNOWN_UID else 0)
         if os.geteuid() == UNKNOWN_UID:
             with pytest.raises(PermissionError):
-                list(ours.iterdir())
+                list(own_directory.iterdir())
 
     as_another_user(look)
-    others = {each.name for each in public.iterdir()} - {ours.name}
+    others = {each.name for each in public.iterdir()} - {own_directory.name}
     assert others == ({f"irsa-creds-{UNKNOWN_UID}"} if os.geteuid() == 0 else set())
 
 

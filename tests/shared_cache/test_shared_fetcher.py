@@ -335,7 +335,7 @@ def test_the_lock_is_released_after_a_refresh_that_raised(
         assert stacks
 
 
-# -- who writes what -------------------------------------------------------------------------------
+# -- writing the entry -----------------------------------------------------------------------------
 
 
 def test_a_holder_that_continues_late_does_not_replace_newer_credentials(
@@ -573,11 +573,11 @@ def test_credentials_of_an_overdue_refresh_are_not_written_under_another_tokens_
         return outcome
 
     monkeypatch.setattr(pod.rig.pilot, "fetch", overtaken)
-    mine = pod.fetched(process)
-    theirs = pod.fetched(pod.process())
-    assert theirs.credentials != mine.credentials
+    fetched_first = pod.fetched(process)
+    fetched_later = pod.fetched(pod.process())
+    assert fetched_later.credentials != fetched_first.credentials
     pod.rig.token.value = first
-    assert pod.fetched(pod.process()).credentials == mine.credentials
+    assert pod.fetched(pod.process()).credentials == fetched_first.credentials
 
 
 def test_credentials_for_a_token_that_has_just_changed_are_not_written_under_the_old_name(
@@ -777,7 +777,7 @@ def test_works_is_false_while_the_directory_is_not_usable(pod: Pod) -> None:
     assert not process.works
     pod.fetched(process)
     assert process.works
-    pod.entry.write_bytes(b"torn")
+    pod.entry.write_bytes(b"damaged")
     pod.fetched(process)
     assert process.works
     process._store.warn("no space")
