@@ -28,16 +28,8 @@ class SessionSettings:
 
     def __init__(self, session: Any, profile_name: str, *, explicit_profile: bool) -> None:
         self._session = session
-        self._profile_name = profile_name
-        self._explicit_profile = explicit_profile
-
-    @property
-    def explicit_profile(self) -> bool:
-        return self._explicit_profile
-
-    @property
-    def profile_name(self) -> str:
-        return self._profile_name
+        self.profile_name = profile_name
+        self.explicit_profile = explicit_profile
 
     def variable(self, name: str) -> str | None:
         return os.environ.get(name)
