@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.container import Container
-from irsa_creds.cli._identity import is_no_error
+from irsa_creds.cli._identity import is_not_error
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
 def _log_as_before() -> Iterator[None]:
     """What a command that fails does to the log of its own process, no other test sees."""
     yield
-    logging.getLogger("irsa_creds").removeFilter(is_no_error)
+    logging.getLogger("irsa_creds").removeFilter(is_not_error)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from irsa_creds.cli._child_environ import (
     REMOVED,
     child_environ,
     defaults,
-    past_proxies,
     with_defaults,
+    without_proxy,
 )
 
 KEPT = {
@@ -101,4 +101,4 @@ def test_the_nodes_role_is_out_of_reach_unless_it_is_asked_for(
 def test_the_endpoint_is_reached_without_a_proxy_and_other_exceptions_stay(
     own: dict[str, str], given: tuple[str, str]
 ) -> None:
-    assert past_proxies(own, "127.0.0.1") == dict(zip(NO_PROXY, given, strict=True))
+    assert without_proxy(own, "127.0.0.1") == dict(zip(NO_PROXY, given, strict=True))

@@ -404,13 +404,13 @@ def test_who_has_shown_the_token_makes_room_for_nobody(
             client.sendall(request(busy_endpoint))
         assert busy.full.wait(PATIENCE)
         dismissed = threading.Event()
-        dismiss = busy_endpoint._dismiss_strangers
+        dismiss = busy_endpoint._close_unauthenticated
 
         def told() -> None:
             dismiss()
             dismissed.set()
 
-        monkeypatch.setattr(busy_endpoint, "_dismiss_strangers", told)
+        monkeypatch.setattr(busy_endpoint, "_close_unauthenticated", told)
         monkeypatch.setattr("irsa_creds.cli._endpoint._GRACE_SECONDS", 0)
         late = stack.enter_context(connected(busy_endpoint))
         late.sendall(request(busy_endpoint))
@@ -442,7 +442,7 @@ def test_a_client_that_goes_away_is_no_news(
     def gone(*_: Any) -> None:
         raise BrokenPipeError(endpoint.token)
 
-    monkeypatch.setattr(_endpoint._Handler, "_answer", gone)
+    monkeypatch.setattr(_endpoint._Handler, "_respond", gone)
     with caplog.at_level("DEBUG", "irsa_creds"):
         assert send(endpoint, request(endpoint)).status == 0
     assert endpoint.token not in caplog.text

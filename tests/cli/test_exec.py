@@ -127,7 +127,7 @@ def test_without_a_place_to_write_to_the_token_is_in_the_environment(
     nowhere = container.place / "nowhere"
     code = (
         "import sys; from irsa_creds.cli import _endpoint_token, main;"
-        f"_endpoint_token._PLACES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
+        f"_endpoint_token._DIRECTORIES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
     )
     container.environ["TMPDIR"] = str(nowhere)
     child = seen(container.python(code, "exec", "--", sys.executable, "-c", SEEN))
@@ -370,7 +370,7 @@ def test_of_the_profile_that_is_taken_away_the_region_stays_and_the_rest_is_told
     child = json.loads(done.stdout)
     assert child["AWS_REGION"] == child["AWS_DEFAULT_REGION"] == "eu-west-3"
     assert done.stderr == (
-        "irsa-creds: warning: the command does not see ca_bundle of the profile 'dev': "
+        "irsa-creds: warning: the command does not get ca_bundle of the profile 'dev': "
         "set AWS_CA_BUNDLE.\n"
     )
 
@@ -453,7 +453,7 @@ def test_where_a_place_is_full_the_next_is_taken(
     for place in (full, roomy):
         place.mkdir()
     monkeypatch.setenv("TMPDIR", str(full))
-    monkeypatch.setattr(_endpoint_token, "_PLACES", (str(roomy),))
+    monkeypatch.setattr(_endpoint_token, "_DIRECTORIES", (str(roomy),))
     monkeypatch.setattr(os, "fdopen", limited)
     with _endpoint_token.token_file("secret") as path:
         assert path is not None

@@ -296,7 +296,7 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
         (["--token", "nowhere/token", "--policy", "right.json"], "does not exist"),
         (
             ["--token", "nosuch.jwt", "--policy", "right.json"],
-            "The token file './nosuch.jwt' does not exist. Give a file that holds one",
+            "The token file './nosuch.jwt' does not exist. Use a file with a token",
         ),
         (
             ["--token", "empty", "--policy", "right.json"],
@@ -481,7 +481,7 @@ def test_a_web_identity_that_sts_refuses_cannot_fetch_and_the_way_round_is_told(
     status, _, err = run("explain", "--token", "token", "--fetch")
     assert status == 2
     assert [asked["Action"] for asked in iam.asked] == [["AssumeRoleWithWebIdentity"]]
-    assert "which are those of the web identity, and STS refuses it" in err
+    assert "which are those of the web identity, and STS denies it" in err
     assert f"on {role} for ***." in err
     fetch, explained = err.splitlines()[-2:]
     assert fetch == f"  aws iam get-role --role-name {role.rpartition('/')[2]} > role.json"

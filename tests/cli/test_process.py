@@ -183,7 +183,7 @@ def test_an_account_that_sts_does_not_tell_is_left_out(
 
     end = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
     told = irsa_creds.Credentials("AKIA", "secret", "session", end)
-    monkeypatch.setattr("irsa_creds.cli._process._up_to_date", lambda _: told)
+    monkeypatch.setattr("irsa_creds.cli._process._refreshed", lambda _: told)
     assert main(["process"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "Version": 1,

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from irsa_creds.cli._other_sources import rivals
+from irsa_creds.cli._other_sources import overriding_sources
 
 # What wins, and the profile that makes it win.
 SOURCES = {
@@ -43,7 +43,7 @@ def test_a_default_profile_that_is_a_source_is_named_with_its_file(
     key: str, file: str, environ: dict[str, str]
 ) -> None:
     Path(environ[file]).write_text(f"[default]\n{SOURCES[key]}\n")
-    assert next(rivals(environ)) == f"{key} of the profile 'default' in {environ[file]}"
+    assert next(overriding_sources(environ)) == f"{key} of the profile 'default' in {environ[file]}"
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_default_profile_that_is_a_source_is_named_with_its_file(
 )
 def test_nothing_else_in_a_file_is_a_rival(content: str, environ: dict[str, str]) -> None:
     Path(environ["AWS_CONFIG_FILE"]).write_text(content)
-    assert list(rivals(environ)) == []
+    assert list(overriding_sources(environ)) == []
 
 
 def test_where_there_are_no_files_there_are_no_rivals(environ: dict[str, str]) -> None:
-    assert list(rivals(environ)) == []
+    assert list(overriding_sources(environ)) == []
 
 
 def test_the_usual_files_are_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_the_usual_files_are_in_the_home(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("config", "credentials"):
         (tmp_path / ".aws" / name).write_text("[default]\naws_access_key_id = AKIA\n")
     (tmp_path / ".boto").write_text("[Credentials]\naws_access_key_id = AKIA\n")
-    assert list(rivals({})) == [
+    assert list(overriding_sources({})) == [
         "aws_access_key_id of the profile 'default' in ~/.aws/credentials",
         "aws_access_key_id of the profile 'default' in ~/.aws/config",
         "aws_access_key_id of [Credentials] in ~/.boto",
@@ -80,7 +80,7 @@ def test_the_usual_files_are_in_the_home(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_file_of_boto_2_without_keys_is_none(environ: dict[str, str]) -> None:
     Path(environ["BOTO_CONFIG"]).write_text("[Boto]\ndebug = 1\n")
-    assert list(rivals(environ)) == []
+    assert list(overriding_sources(environ)) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_file_that_does_not_parse_makes_sdks_fail_and_is_told_without_its_cont
 ) -> None:
     path = Path(environ[variable])
     path.write_bytes(content)
-    assert list(rivals(environ)) == [f"the file {path}, which does not parse,"]
+    assert list(overriding_sources(environ)) == [f"the file {path}, which does not parse,"]
     with pytest.raises((BotoCoreError, ValueError)):
         botocores(environ)
 
@@ -114,7 +114,7 @@ def test_what_botocore_takes_first_is_named_first(environ: dict[str, str]) -> No
     shared, config = environ["AWS_SHARED_CREDENTIALS_FILE"], environ["AWS_CONFIG_FILE"]
     Path(shared).write_text(both.format("SHARED"))
     Path(config).write_text(f"{both.format('CONFIG')}credential_process = /bin/false\n")
-    assert list(rivals(environ)) == [
+    assert list(overriding_sources(environ)) == [
         f"aws_access_key_id of the profile 'default' in {shared}",
         f"credential_process of the profile 'default' in {config}",
         f"aws_access_key_id of the profile 'default' in {config}",
@@ -129,8 +129,8 @@ def test_without_a_home_nothing_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
     monkeypatch.chdir(tmp_path)
-    assert list(rivals({})) == []
-    assert list(rivals({"BOTO_CONFIG": "~nosuch/x"})) == []
+    assert list(overriding_sources({})) == []
+    assert list(overriding_sources({"BOTO_CONFIG": "~nosuch/x"})) == []
 
 
 @pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
@@ -141,7 +141,7 @@ def test_an_empty_name_of_a_file_is_none_for_some_sdks(
     (tmp_path / ".aws").mkdir()
     for file in ("config", "credentials"):
         (tmp_path / ".aws" / file).write_text("[default]\ncredential_process = /bin/false\n")
-    (found,) = rivals({**environ, name: ""})
+    (found,) = overriding_sources({**environ, name: ""})
     assert "'default' in ~/.aws/" in found
 
 
@@ -151,7 +151,7 @@ def test_a_default_profile_with_blanks_in_its_brackets_is_named(
     file: str, title: str, environ: dict[str, str]
 ) -> None:
     Path(environ[file]).write_text(f"{title}\naws_access_key_id = AKIA\n")
-    assert list(rivals(environ)) == [
+    assert list(overriding_sources(environ)) == [
         f"aws_access_key_id of the profile 'default' in {environ[file]}"
     ]
 
@@ -163,7 +163,9 @@ def test_the_default_profile_of_a_configuration_file_may_be_titled_profile(
     title: str, environ: dict[str, str]
 ) -> None:
     Path(environ["AWS_CONFIG_FILE"]).write_text(f"{title}\naws_access_key_id = AKIA\n")
-    assert next(rivals(environ)).startswith("aws_access_key_id of the profile 'default'")
+    assert next(overriding_sources(environ)).startswith(
+        "aws_access_key_id of the profile 'default'"
+    )
 
 
 PROPERTIES = [
@@ -178,8 +180,10 @@ PROPERTIES = [
 @pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
 @pytest.mark.parametrize("each", PROPERTIES)
 def test_javas_own_properties_win(name: str, each: str, environ: dict[str, str]) -> None:
-    assert list(rivals({**environ, name: f"-Xmx1g -D{each}=hush"})) == [f"-D{each} in {name}"]
-    assert list(rivals({**environ, name: "-Xmx1g -Daws.region=x"})) == []
+    assert list(overriding_sources({**environ, name: f"-Xmx1g -D{each}=hush"})) == [
+        f"-D{each} in {name}"
+    ]
+    assert list(overriding_sources({**environ, name: "-Xmx1g -Daws.region=x"})) == []
 
 
 @pytest.mark.parametrize("each", PROPERTIES)
@@ -190,8 +194,8 @@ def test_javas_own_properties_win_in_the_commands_arguments(
     command: list[str], each: str, environ: dict[str, str]
 ) -> None:
     argv = [part.format(each) for part in command]
-    assert list(rivals(environ, argv)) == [f"-D{each} in the command's arguments"]
-    assert list(rivals(environ, ["java", "-Daws.region=x"])) == []
+    assert list(overriding_sources(environ, argv)) == [f"-D{each} in the command's arguments"]
+    assert list(overriding_sources(environ, ["java", "-Daws.region=x"])) == []
 
 
 def test_botocores_chain_has_no_link_before_the_endpoint_that_is_not_known_here() -> None:

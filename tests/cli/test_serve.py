@@ -148,7 +148,7 @@ def test_a_port_that_is_taken_is_told_so(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 2
-    assert f"Port {port} cannot be had: Address already in use" in capsys.readouterr().err
+    assert f"Port {port} is not available: Address already in use" in capsys.readouterr().err
 
 
 def test_a_port_that_is_none_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +159,7 @@ def test_a_port_that_is_none_is_told_so(capsys: pytest.CaptureFixture[str]) -> N
 def test_without_a_place_for_the_token_it_does_not_print_it(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds.cli._endpoint_token._PLACES", ())
+    monkeypatch.setattr("irsa_creds.cli._endpoint_token._DIRECTORIES", ())
     monkeypatch.delenv("TMPDIR")
     assert main(["serve"]) == 2
     said = capsys.readouterr()

@@ -69,7 +69,7 @@ def test_what_sts_did_not_tell_is_not_made_up(
 
     monkeypatch.setattr("irsa_creds.cli._whoami._facts", no_more)
     assert main(["whoami"]) == 0
-    assert capsys.readouterr().out == "account id  (not told)\n"
+    assert capsys.readouterr().out == "account id  (unknown)\n"
 
 
 def test_a_claim_begins_no_line_of_its_own(
@@ -112,7 +112,7 @@ def test_where_a_program_here_is_somebody_else_a_remark_says_so(
         monkeypatch.setenv(name, value)
     assert main(["whoami"]) == 0
     said = capsys.readouterr()
-    assert said.err.startswith(f"but a program here is not this role (C01): {winner}")
+    assert said.err.startswith(f"A program here does not use this role (C01): {winner}")
     assert "assumed-role/app-role/" in said.out
     assert "beaten" not in said.out
     assert main(["whoami", "--json"]) == 0

@@ -65,7 +65,7 @@ def test_in_a_read_only_container_it_takes_the_token_from_the_environment(
     container.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "not this one"
     code = (
         "import sys; from irsa_creds.cli import _endpoint_token, main;"
-        "_endpoint_token._PLACES = (); sys.exit(main(sys.argv[1:]))"
+        "_endpoint_token._DIRECTORIES = (); sys.exit(main(sys.argv[1:]))"
     )
     container.environ["TMPDIR"] = str(container.place / "nowhere")
     done = container.python(code, "exec", "--", "node", str(program), "1")

@@ -1,4 +1,4 @@
-"""The environment of a program whose AWS SDK is to ask the endpoint, and nobody else."""
+"""The environment for a program with an AWS SDK that must use the endpoint."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["REMOVED", "child_environ", "defaults", "past_proxies", "with_defaults"]
+__all__ = ["REMOVED", "child_environ", "defaults", "with_defaults", "without_proxy"]
 
-#: All that comes before the endpoint in the chains of the SDKs, or changes what they ask there.
+#: Variables that take precedence over the endpoint in SDKs, or change their request to it.
 #: Sources: botocore 1.43.117, credentials.create_credential_resolver; AWS SDKs and Tools Reference
-#: Guide, "Standardized credential providers"; AWS_ACCESS_KEY, AWS_SECRET_KEY: Go and Java of old;
-#: AMAZON_*: Ruby; AWS_CREDENTIAL_PROFILES_FILE: Java of old; AWS_CREDENTIAL_FILE: EC2's tools of
-#: old, and botocore; AWS_BEARER_TOKEN_BEDROCK: Amazon Bedrock User Guide, "API keys".
+#: Guide, "Standardized credential providers"; AWS_ACCESS_KEY, AWS_SECRET_KEY: old Go and Java SDKs;
+#: AMAZON_*: Ruby; AWS_CREDENTIAL_PROFILES_FILE: old Java SDK; AWS_CREDENTIAL_FILE: old EC2 tools
+#: and botocore; AWS_BEARER_TOKEN_BEDROCK: Amazon Bedrock User Guide, "API keys".
 REMOVED = (
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
@@ -40,44 +40,44 @@ REMOVED = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 _FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
-# Some libraries look at the one first, some at the other.
+# Libraries differ in which of the two they read first.
 _NO_PROXY = ("NO_PROXY", "no_proxy")
-# The first is that of all SDKs but botocore, the second is botocore's.
+# botocore reads the second one, all other SDKs the first.
 _REGION, _DEFAULT_REGION = "AWS_REGION", "AWS_DEFAULT_REGION"
 
 
 def child_environ(environ: Mapping[str, str], *, files: bool = True) -> dict[str, str]:
-    """Return an environment without what would beat the endpoint.
+    """Return an environment without variables that take precedence over the endpoint.
 
     Args:
-        environ: what it is made of.
-        files: let the SDKs read AWS's configuration files.
+        environ: the original environment.
+        files: whether SDKs may read the AWS configuration files.
     """
     kept = {name: value for name, value in environ.items() if name not in REMOVED}
     return kept if files else {**kept, **dict.fromkeys(_FILES, os.devnull)}
 
 
 def defaults(region: str | None) -> dict[str, str]:
-    """Return what a program is to have unless its environment says otherwise.
+    """Return variables for a program that its environment may override.
 
-    The node's metadata are off: some SDKs go on there, to the node's role, when the endpoint fails
-    (aws/aws-sdk-java-v2, issue 1915). With them goes the region that the SDKs would find there.
+    They disable the node's metadata: some SDKs use the node's role when the endpoint fails
+    (aws/aws-sdk-java-v2, issue 1915). SDKs then need the region from elsewhere.
 
     Args:
-        region: the pod's; None where nothing names it.
+        region: of the pod; None if it is not known.
     """
-    # STS's global endpoint is no region of any other service.
+    # The name of STS's global endpoint is not a region of other services.
     known = region if region != "aws-global" else None
     regions = {} if known is None else dict.fromkeys((_REGION, _DEFAULT_REGION), known)
     return {"AWS_EC2_METADATA_DISABLED": "true", **regions}
 
 
 def with_defaults(environ: Mapping[str, str], region: str | None) -> dict[str, str]:
-    """Return an environment with `defaults` where it has nothing itself.
+    """Return an environment with `defaults` for variables that it lacks.
 
     Args:
-        environ: what `child_environ` returned.
-        region: the pod's, for where `environ` names none.
+        environ: the result of `child_environ`.
+        region: of the pod, if `environ` has none.
     """
     own = environ.get(_REGION) or environ.get(_DEFAULT_REGION)
     return {
@@ -86,12 +86,12 @@ def with_defaults(environ: Mapping[str, str], region: str | None) -> dict[str, s
     }
 
 
-def past_proxies(environ: Mapping[str, str], host: str) -> dict[str, str]:
-    """Return the variables that let a program reach `host` without the proxy that it may have.
+def without_proxy(environ: Mapping[str, str], host: str) -> dict[str, str]:
+    """Return variables that exempt `host` from a program's proxy.
 
     Args:
-        environ: the program's, whose own exceptions stay.
-        host: the endpoint's.
+        environ: of the program, whose own exemptions are kept.
+        host: of the endpoint.
     """
     own = {name: environ.get(name) for name in _NO_PROXY}
     known = next(filter(None, own.values()), "")
@@ -100,7 +100,7 @@ def past_proxies(environ: Mapping[str, str], host: str) -> dict[str, str]:
 
 def _with_host(exceptions: str, host: str) -> str:
     names = [name.strip() for name in exceptions.split(",")]
-    # A star means all hosts only where it stands alone.
+    # A star means all hosts only if it is the only entry.
     if host in names or names == ["*"]:
         return exceptions
     return f"{exceptions},{host}" if exceptions else host

@@ -1,4 +1,4 @@
-"""A child process that stands in for this one: it gets the signals, and gives the exit status."""
+"""Run a child process, pass signals on to it, and return its exit status."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from irsa_creds.cli._errors import SIGNALLED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["end_on_signals", "run", "shielded"]
+__all__ = ["end_on_signals", "run", "without_signals"]
 
 Result = TypeVar("Result")
 
-# All that somebody may want to tell a program, real-time signals included: `serve` runs where some
-# of them are missing.
+# All signals that users send to programs, including real-time signals; some systems lack some.
 _NAMES = ["SIGALRM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
 _REAL_TIME = range(getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", -1) + 1)
 _PASSED = {getattr(signal, name) for name in _NAMES if hasattr(signal, name)} | {*_REAL_TIME}
 _WAITED_FOR = _PASSED | {getattr(signal, "SIGCHLD", signal.SIGTERM)}
-# What ends the command itself, if it is told so: a terminal that goes, or whoever started it.
+# Signals that end the command itself: the terminal closes, or the parent process asks for it.
 _ENDING = {getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)}
-# As a shell reports it.
+# As in a shell.
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end this process by an exception, so that it cleans up after itself.
+    """Make SIGTERM and SIGHUP raise SystemExit, so that this process cleans up.
 
     The first process of a container would not even end without a handler: pid_namespaces(7).
     """
@@ -40,23 +39,22 @@ def end_on_signals() -> None:
         raise SystemExit(SIGNALLED + number)
 
     for number in _ENDING:
-        # As nohup(1) wants it.
+        # nohup(1) relies on ignored signals.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
 
 
-def shielded(work: Callable[[], Result]) -> Result:
-    """Do `work` on a thread that no signal reaches, nor any thread that it starts.
+def without_signals(work: Callable[[], Result]) -> Result:
+    """Run `work` on a thread with blocked signals, which threads that it starts inherit.
 
-    So all signals come to the main thread, which `run` needs, and which may be interrupted while it
-    waits here.
+    All signals then reach the main thread, as `run` requires, and can interrupt its wait here.
     """
     future: Future[Result] = Future()
 
     def body() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again by `result`
             future.set_exception(error)
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
@@ -68,12 +66,12 @@ def shielded(work: Callable[[], Result]) -> Result:
 
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command to its end; return its exit status, and why it could not start if so.
+    """Run a command to its end; return its exit status, and the error if it could not start.
 
-    Call it in the main thread, with every other one `shielded`. Signals that somebody sends to this
-    process are passed on. Those of a terminal's keyboard are not: the kernel gives them to the
-    child as well, which is in the same process group. Orphans that come to this process, if it is
-    the first one of a container, are buried.
+    Call it in the main thread, with all other threads started by `without_signals`. Signals from
+    other processes are passed on. Signals from the terminal's keyboard are not, because the kernel
+    sends them to the whole process group. As the first process of a container, this one also reaps
+    orphans.
 
     Args:
         argv: the command and its arguments; no shell is involved.
@@ -81,15 +79,15 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """
     early: list[int] = []
     for number in _PASSED:
-        # What was ignored when we came stays so, for the child too: nohup(1).
+        # Signals that were ignored at the start stay ignored, also for the child: nohup(1).
         if signal.getsignal(number) is not signal.SIG_IGN:
-            # Not blocked yet: the child would inherit that, but not a handler.
+            # Not blocked yet, because the child would inherit that, unlike a handler.
             signal.signal(number, lambda received, _: early.append(received))
-    # Where it is ignored, the kernel itself would reap the child, with its status.
+    # If it were ignored, the kernel would reap the child and discard its status.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        # Descriptors that a shell has opened for the command are its own; those of this process are
-        # closed all the same: PEP 446.
+        # The child inherits descriptors that a shell opened for it, but none of this process
+        # (PEP 446).
         child = subprocess.Popen(argv, env=environ, close_fds=False)  # noqa: S603 - the user's own
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -98,17 +96,17 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     for number in early:
         child.send_signal(number)
     while not _has_ended(child):
-        told = signal.sigwaitinfo(_WAITED_FOR)
-        # Sent by a process, not by the kernel: sigaction(2), si_code.
-        if told.si_signo != signal.SIGCHLD and told.si_code <= 0:
-            child.send_signal(told.si_signo)
+        received = signal.sigwaitinfo(_WAITED_FOR)
+        # A process sent it, not the kernel: sigaction(2), si_code.
+        if received.si_signo != signal.SIGCHLD and received.si_code <= 0:
+            child.send_signal(received.si_signo)
     status = child.returncode
     return (SIGNALLED - status if status < 0 else status), ""
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Reap whoever has ended; return whether the child was among them."""
-    # Looked at before it is reaped: the child's status is for `Popen`.
+    """Reap all ended processes; return whether the child was among them."""
+    # WNOWAIT leaves the child's status to `Popen`.
     while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         if found.si_pid == child.pid:
             child.wait()

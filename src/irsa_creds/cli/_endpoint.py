@@ -1,4 +1,4 @@
-"""Credentials over HTTP on the loopback, as the SDKs of every language read them in containers."""
+"""An HTTP endpoint on loopback with the protocol of container credentials, for all AWS SDKs."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ _log = logging.getLogger("irsa_creds")
 HOST = "127.0.0.1"
 _PATH = "/v1/credentials"
 _HTTP_PORT = 80
-#: Connections at once. A program that starts a hundred clients has the others queue up.
+#: Connections at once; the kernel queues further ones.
 _CONNECTIONS = 32
 _BACKLOG = 128
-#: What an SDK sends is below 2 kB, and comes in one piece.
+#: SDKs send less than 2 kB.
 _REQUEST_BYTES = 16_384
-#: From the first byte that is read to the last one of the response.
+#: From the first byte of the request to the last one of the response.
 _REQUEST_SECONDS = 2.0
-#: Where all are taken, so long has a client to show the token before it makes room for the next.
-#: Those in the kernel's queue are served within a second then, whoever is before them.
+#: With all connections in use, a client without the token is disconnected after this time. Clients
+#: in the kernel's queue are then served within a second.
 _GRACE_SECONDS = 0.1
-#: The SDKs' own time-out is 1 s (JavaScript) to 2 s (botocore), and each tries three times or more.
+#: The timeout of SDKs is 1 s (JavaScript) to 2 s (botocore), with three attempts or more.
 _WAIT_SECONDS = 0.8
-#: Where the system has run out of something, trying again at once would only burn time.
+#: The pause after the system ran out of descriptors or threads.
 _PAUSE_SECONDS = 0.1
 
 
 class Endpoint:
-    """Hands a provider's credentials to whoever knows the token; 127.0.0.1 alone can reach it.
+    """Serve a provider's credentials to clients with the token, on 127.0.0.1 only.
 
     The protocol is that of Amazon ECS and EKS Pod Identity. Sources: AWS SDKs and Tools Reference
     Guide, "Container credential provider"; botocore 1.43.117, utils.ContainerMetadataFetcher;
-    credential-provider-http of the AWS SDK for JavaScript v3, which insists on all four fields.
+    credential-provider-http of the AWS SDK for JavaScript v3, which requires all four fields.
 
     Args:
-        provider: whose credentials they are.
-        port: 0 takes any that is free.
+        provider: of the credentials.
+        port: 0 selects a free one.
 
     Attributes:
-        url: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` is to be.
-        token: what a request's `Authorization` must be.
+        url: for `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+        token: the required `Authorization` header.
 
     Raises:
         OSError: the port is taken.
@@ -71,8 +71,8 @@ class Endpoint:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}{_PATH}"
         self.hosts = hosts_of(self.port)
-        # Those that have not shown the token, and when they came.
-        self._strangers: dict[socket.socket, float] = {}
+        # Connections without the token so far, with the time of their start.
+        self._unauthenticated: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         self._free = threading.Semaphore(_CONNECTIONS)
         self._closing = threading.Event()
@@ -88,66 +88,68 @@ class Endpoint:
         self.close()
 
     def start(self) -> None:
-        """Answer from now on, until `close` or the end of the process."""
+        """Serve until `close` or the end of the process."""
         self._thread.start()
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop serving."""
         self._closing.set()
-        # The thread waits for one of these: closing the socket alone would leave it in `accept`.
+        # These wake the thread; closing the socket alone would leave it in `accept`.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._free.release()
         self._thread.join()
         self._listener.close()
 
     def admit(self, connection: socket.socket) -> None:
-        """Let a client that has shown the token stay, whoever comes."""
+        """Keep the connection of a client that has sent the token."""
         with self._lock:
-            self._strangers.pop(connection, None)
+            self._unauthenticated.pop(connection, None)
 
     def _accept(self) -> None:
         while not self._closing.is_set():
             try:
                 connection, address = self._listener.accept()
             except OSError:
-                # The client is gone already, no descriptor is left for now, or this is the end.
+                # The client is gone, the descriptors are used up, or `close` was called.
                 self._closing.wait(_PAUSE_SECONDS)
                 continue
-            self._take_place()
+            self._wait_for_slot()
             with self._lock:
-                self._strangers[connection] = time.monotonic()
+                self._unauthenticated[connection] = time.monotonic()
             thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
             try:
                 thread.start()
             except RuntimeError:
-                # The limit of threads: the client tries again.
+                # The limit of threads is reached; the client tries again.
                 self._end(connection)
                 self._closing.wait(_PAUSE_SECONDS)
 
-    def _take_place(self) -> None:
-        """Wait until there is room; meanwhile the kernel's queue holds those beyond at no cost."""
+    def _wait_for_slot(self) -> None:
+        """Wait for a free connection; the kernel queues further clients."""
         taken = self._free.acquire(blocking=False)
         while not taken:
-            self._dismiss_strangers()
+            self._close_unauthenticated()
             taken = self._free.acquire(timeout=_GRACE_SECONDS / 4)
 
-    def _dismiss_strangers(self) -> None:
-        """Let the threads of those that have had their time see an end of the connection."""
+    def _close_unauthenticated(self) -> None:
+        """Shut down the connections without the token whose time is over."""
         latest = time.monotonic() - _GRACE_SECONDS
         with self._lock:
-            for connection in [each for each, came in self._strangers.items() if came <= latest]:
-                del self._strangers[connection]
-                # It may have gone by itself.
+            for connection in [
+                each for each, came in self._unauthenticated.items() if came <= latest
+            ]:
+                del self._unauthenticated[connection]
+                # The client may have closed it.
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         try:
-            # A handler asks nothing else of a server.
+            # The handler uses no other attribute of a server.
             _Handler(connection, address, cast("Any", self))
-        except Exception as error:  # noqa: BLE001 - one client's trouble is nobody else's
-            # Without the traceback: what is in it belongs to a request.
-            _log.debug("A client of the endpoint went away: %s.", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - an error of one client must not affect others
+            # The traceback contains the request, so it is not logged.
+            _log.debug("A client of the endpoint disconnected: %s.", type(error).__name__)
         finally:
             self._end(connection)
 
@@ -158,19 +160,19 @@ class Endpoint:
 
 
 def hosts_of(port: int) -> set[str]:
-    """Return what `Host` may be, in small letters.
+    """Return the allowed values of `Host` in lower case.
 
-    A page in a browser may give the loopback a name of its own ("DNS rebinding").
+    The check prevents DNS rebinding, in which a web page gives loopback a name of its own.
 
     Args:
-        port: 80 goes without saying: RFC 9110, section 4.2.1.
+        port: 80 may be omitted (RFC 9110, section 4.2.1).
     """
     names = {HOST, "localhost"}
     return {f"{name}:{port}" for name in names} | (names if port == _HTTP_PORT else set())
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the one request of a connection, before one deadline for all of it."""
+    """Handle the one request of a connection, within one deadline."""
 
     protocol_version = "HTTP/1.1"
     server: Any
@@ -182,11 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(self._received)
 
     def parse_request(self) -> bool:
-        # Not one request after the other: a connection that is kept is one that others lack.
+        # Connections are limited, so none is kept open.
         parsed = super().parse_request()
         self.close_connection = True
-        if parsed and self._received.cut:
-            self._refuse(431, "TooLarge")
+        if parsed and self._received.truncated:
+            self._reject(431, "TooLarge")
             return False
         return parsed
 
@@ -194,45 +196,45 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint: Endpoint = self.server
         hosts = [host.lower() for host in self.headers.get_all("Host", [])]
         if hosts not in [[host] for host in endpoint.hosts]:
-            self._refuse(403, "WrongHost")
+            self._reject(403, "WrongHost")
         elif not self._is_authorized(endpoint.token):
-            self._refuse(401, "Unauthorized")
+            self._reject(401, "Unauthorized")
         elif self.path != _PATH:
-            self._refuse(404, "NotFound")
+            self._reject(404, "NotFound")
         else:
             endpoint.admit(self.connection)
-            self._hand_out(endpoint.provider)
+            self._send_credentials(endpoint.provider)
 
     def _is_authorized(self, token: str) -> bool:
         given = self.headers.get_all("Authorization", [])
         # As bytes: `compare_digest` takes text of ASCII only.
         return len(given) == 1 and hmac.compare_digest(given[0].encode(), token.encode())
 
-    def _hand_out(self, provider: Provider) -> None:
+    def _send_credentials(self, provider: Provider) -> None:
         try:
             found = provider.get(timeout=min(_WAIT_SECONDS, _left(self._deadline)))
         except IrsaError as error:
-            # 5xx: whoever asks tries again. The message is free of secrets, as all of ours are.
+            # SDKs try again after 5xx. Messages of irsa-creds contain no secrets.
             code = error.code if isinstance(error, ExchangeError) else type(error).__name__
-            self._answer(503, {"code": code, "message": str(error)})
+            self._respond(503, {"code": code, "message": str(error)})
             return
-        answer = {
+        content = {
             "AccessKeyId": found.access_key_id,
             "SecretAccessKey": found.secret_access_key,
             "Token": found.session_token,
             "Expiration": expiration(found),
         }
         if found.account_id is not None:
-            answer["AccountId"] = found.account_id
-        self._answer(200, answer)
+            content["AccountId"] = found.account_id
+        self._respond(200, content)
 
-    def _refuse(self, status: int, code: str) -> None:
-        self._answer(status, {"code": code})
+    def _reject(self, status: int, code: str) -> None:
+        self._respond(status, {"code": code})
 
-    def _answer(self, status: int, content: dict[str, str]) -> None:
+    def _respond(self, status: int, content: dict[str, str]) -> None:
         body = json.dumps(content).encode()
         self.connection.settimeout(_left(self._deadline))
-        # To what it does not understand `http.server` answers as HTTP/0.9 had it: without a head.
+        # After an invalid request line, `http.server` would respond without headers (HTTP/0.9).
         self.request_version = self.protocol_version
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
@@ -243,37 +245,37 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_error(self, code: int, *_: object, **__: object) -> None:
-        """Answer what `http.server` refuses by itself in as few words as the rest."""
-        self._refuse(code, "BadRequest")
+        """Respond to a request that `http.server` rejects."""
+        self._reject(code, "BadRequest")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's own name
-        """Keep silent: nobody needs a line for each request."""
+        """Log nothing."""
 
 
 class _Received(io.RawIOBase):
-    """What a client sends: so much at most, and until a deadline, whatever its pace.
+    """The bytes from a client, up to a limit and a deadline.
 
     Attributes:
-        cut: whether it sent more.
+        truncated: whether the client sent more.
     """
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
-        self._room = _REQUEST_BYTES
+        self._remaining = _REQUEST_BYTES
         self._deadline = deadline
-        self.cut = False
+        self.truncated = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        if self._room == 0:
-            self.cut = True
+        if self._remaining == 0:
+            self.truncated = True
             return 0
-        # A constant time-out would start again with each byte of a client that drips.
+        # A constant timeout would restart with each byte of a slow client.
         self._connection.settimeout(_left(self._deadline))
-        received = self._connection.recv_into(buffer, min(len(memoryview(buffer)), self._room))
-        self._room -= received
+        received = self._connection.recv_into(buffer, min(len(memoryview(buffer)), self._remaining))
+        self._remaining -= received
         return received
 
 
@@ -281,7 +283,7 @@ def _left(deadline: float) -> float:
     """Return the seconds until `deadline`, an instant of `time.monotonic`.
 
     Raises:
-        TimeoutError: it is over; `http.server` then ends the connection.
+        TimeoutError: it has passed; `http.server` then ends the connection.
     """
     left = deadline - time.monotonic()
     if left <= 0:

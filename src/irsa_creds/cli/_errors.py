@@ -1,12 +1,12 @@
-"""Wrong usage and exit statuses: what all commands share without a parser of arguments."""
+"""`UsageError` and the exit status of signals, for all commands; needs no argument parser."""
 
 from __future__ import annotations
 
 __all__ = ["SIGNALLED", "UsageError"]
 
-#: What a shell reports for a program that a signal has ended: this and the signal's number.
+#: A shell reports this plus the signal's number for a program that a signal ended.
 SIGNALLED = 128
 
 
 class UsageError(Exception):
-    """What was asked for makes no sense: shown like argparse's own errors, exit status 2."""
+    """The arguments are invalid: printed like errors of argparse, with exit status 2."""

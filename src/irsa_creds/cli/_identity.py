@@ -1,4 +1,4 @@
-"""Whose credentials a command is about: options in place of the environment's variables."""
+"""The identity of a command: options that override the environment variables."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ IDENTITY = ("role_arn", "token_file", "session_name", "duration_seconds", "regio
 #: The end of `--help` of the commands that take these options.
 ENVIRONMENT = """\
 environment:
-  AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE (both are set by the pod identity
-  webhook), AWS_ROLE_SESSION_NAME, AWS_REGION, AWS_PROFILE and the rest that
-  botocore reads."""
+  AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (the Pod Identity webhook sets
+  both), AWS_ROLE_SESSION_NAME, AWS_REGION, AWS_PROFILE and the other variables
+  of botocore."""
 
 
 def add_identity(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name an identity; what is not given comes from the environment."""
-    group = parser.add_argument_group("identity (as a rule the environment says it all)")
-    group.add_argument("--role-arn", metavar="ARN", help="the role, in place of AWS_ROLE_ARN")
+    """Add the options of the identity; the environment has the defaults."""
+    group = parser.add_argument_group("identity (by default from the environment)")
+    group.add_argument("--role-arn", metavar="ARN", help="the role, instead of AWS_ROLE_ARN")
     group.add_argument(
-        "--token-file", metavar="FILE", help="in place of AWS_WEB_IDENTITY_TOKEN_FILE"
+        "--token-file", metavar="FILE", help="instead of AWS_WEB_IDENTITY_TOKEN_FILE"
     )
-    group.add_argument("--session-name", metavar="NAME", help="in place of AWS_ROLE_SESSION_NAME")
+    group.add_argument("--session-name", metavar="NAME", help="instead of AWS_ROLE_SESSION_NAME")
     group.add_argument(
-        "--duration-seconds", metavar="N", type=int, help="how long credentials are to last"
+        "--duration-seconds", metavar="N", type=int, help="requested lifetime of the credentials"
     )
-    group.add_argument("--region", help="the region whose STS is asked")
-    group.add_argument("--profile", help="a profile that names role and token")
+    group.add_argument("--region", help="the region of STS")
+    group.add_argument("--profile", help="a profile with role and token")
 
 
 def provider_of(
@@ -60,11 +60,11 @@ def provider_of(
     keep_warm: bool = False,
     shared_cache: bool | None = None,
 ) -> Provider:
-    """Return the provider of the identity that the options name.
+    """Return the provider for the options.
 
     Raises:
         UsageError: an option's value is malformed.
-        ConfigError: a variable's or a profile's is, or IRSA is not configured.
+        ConfigError: a variable or profile is malformed, or IRSA is not configured.
     """
     try:
         return provider(
@@ -73,7 +73,7 @@ def provider_of(
             shared_cache=shared_cache,
         )
     except ConfigError as error:
-        # The library's messages begin with what they are about.
+        # The library's messages begin with the setting.
         begins, argument, rest = str(error).partition("The argument ")
         if begins or not argument:
             raise
@@ -82,24 +82,24 @@ def provider_of(
 
 
 def region_of(provider: Provider) -> str | None:
-    """Return the region that a pod's variables, profile or token name; None where none does."""
+    """Return the region from variables, profile or token, or None."""
     return provider._config.region  # noqa: SLF001 - no public name, and none is needed
 
 
 def fetch(provider: Provider) -> Credentials:
-    """Return credentials; an error is told by the command that it ends, and not logged as well.
+    """Return credentials; the command prints an error, so it is not logged as well.
 
-    The log stays without errors then: the thread of the refresh may come to its line only later.
+    After an error the filter stays, because the refresh thread may log it later.
     """
     log = logging.getLogger("irsa_creds")
-    log.addFilter(is_no_error)
+    log.addFilter(is_not_error)
     found = provider.get()
-    log.removeFilter(is_no_error)
+    log.removeFilter(is_not_error)
     return found
 
 
-def is_no_error(record: logging.LogRecord) -> bool:
-    """Let warnings pass: of a cache that is of no use, for one, nothing else tells."""
+def is_not_error(record: logging.LogRecord) -> bool:
+    """Keep warnings, such as the one about an unusable cache."""
     return record.levelno < logging.ERROR
 
 
@@ -108,17 +108,17 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="neither read nor write the cache that the processes of this pod share",
+        help="do not use the shared credential cache",
     )
 
 
 def cache_of(args: argparse.Namespace) -> bool | None:
-    """Return `shared_cache` as `--no-cache` and the environment say; on where neither speaks."""
+    """Return `shared_cache` from `--no-cache` and the environment; on by default."""
     if args.no_cache:
         return False
     return None if os.environ.get("IRSA_CREDS_CACHE_DIR") else True
 
 
 def expiration(credentials: Credentials) -> str:
-    """Return when credentials end, as AWS's formats have it (ISO 8601, UTC)."""
+    """Return the expiration in AWS's format (ISO 8601, UTC)."""
     return f"{credentials.expiration:%Y-%m-%dT%H:%M:%SZ}"

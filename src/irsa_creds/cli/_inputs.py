@@ -1,4 +1,4 @@
-"""The token and the policy that `explain` is given: files, or standard input."""
+"""Read the token and the policy for `explain`, from files or standard input."""
 
 from __future__ import annotations
 
@@ -16,43 +16,41 @@ __all__ = ["STDIN", "policy_in", "token_in"]
 
 STDIN = "-"
 _LIMIT = 1024 * 1024
-# The name of a file in this directory: by its end, or as a plain word. No token looks like that.
+# A file name in the working directory: with an extension, or a plain word. No token looks so.
 _NAME = r"(?a:[\w-]{1,40}\.(?:json|jwt|token|txt)|[a-z-]{1,16})"
 _UNREADABLE = frozenset({"TokenFileMissing", "TokenFileUnreadable"})
-_NO_TOKEN = "Give a file that holds one, or --service-account and --issuer in place of a token."  # noqa: S105 - a sentence
-_NO_POLICY = (
-    "Give a trust policy, or what 'aws iam get-role --role-name ROLE > role.json' has written."
-)
+_NO_TOKEN = "Use a file with a token, or --service-account and --issuer instead of a token."  # noqa: S105 - a sentence
+_NO_POLICY = "Use a trust policy, or the output of: aws iam get-role --role-name ROLE > role.json"
 
 
 def token_in(path: str) -> str:
     """Return the token in a file or on standard input.
 
     Raises:
-        TokenError: what the file holds is none.
+        TokenError: the file does not contain a token.
         UsageError: it cannot be read.
     """
     if path == STDIN:
         return _read(path, "token", _NO_TOKEN).strip()
-    trouble = ""
+    message = ""
     try:
-        # What stands behind a slash is told as a path: an opaque token could be any other name.
+        # Messages show names with a slash; another name may be an opaque token.
         named = f"./{path}" if re.fullmatch(_NAME, path) else path
         return TokenFile(named).read().value
     except TokenError as error:
-        # The advice for a pod is for whoever names the pod's own file.
-        ours = path == os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
-        if ours or error.failure is None or error.failure.code not in _UNREADABLE:
+        # The advice for a pod applies only to the pod's own token file.
+        of_pod = path == os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        if of_pod or error.failure is None or error.failure.code not in _UNREADABLE:
             raise
-        trouble = error.failure.message
-    raise UsageError(f"{trouble} {_NO_TOKEN}")
+        message = error.failure.message
+    raise UsageError(f"{message} {_NO_TOKEN}")
 
 
 def policy_in(path: str) -> str:
     """Return the text of a policy's file or of standard input.
 
     Raises:
-        UsageError: it cannot be read, is too long, or is no text.
+        UsageError: it cannot be read, is too long, or is not text.
     """
     return _read(path, "policy", _NO_POLICY)
 

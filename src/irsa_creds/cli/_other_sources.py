@@ -1,4 +1,4 @@
-"""What the SDKs of a child process would take before the container's endpoint."""
+"""Sources that take precedence over the endpoint in the SDKs of a child process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from irsa_creds._identity.settings import read_file
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["rivals"]
+__all__ = ["overriding_sources"]
 
 _BOTO = "/etc/boto.cfg", "~/.boto"
 # Read by every Java program. Source: AWS SDK for Java 2, SdkSystemSetting and
-# ProfileFileSystemSetting: properties of the system come before the environment.
+# ProfileFileSystemSetting: system properties take precedence over the environment.
 _JAVA = "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"
 _PROPERTIES = (
     "aws.accessKeyId",
@@ -27,35 +27,35 @@ _PROPERTIES = (
 
 
 class _Default(NamedTuple):
-    """The profile `default` as one file has it: the answer is to say which."""
+    """The profile `default` of one file."""
 
     path: str
     shared: bool
     keys: Mapping[str, Any]
 
 
-def rivals(environ: Mapping[str, str], argv: Sequence[str] = ()) -> Iterator[str]:
-    """Yield what beats the endpoint in a child's environment all the same, the winner first.
+def overriding_sources(environ: Mapping[str, str], argv: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the sources that take precedence over the endpoint, in botocore's order.
 
-    The order is botocore's; a file that does not parse lets most SDKs fail, whatever is in it.
+    A file that does not parse counts too, because most SDKs fail on it.
 
     Args:
-        environ: what `child_environ` returned.
+        environ: the result of `child_environ`.
         argv: the child's command and its arguments.
     """
     options = {"the command's arguments": " ".join(argv)}
     options |= {name: environ.get(name, "") for name in _JAVA}
-    for place, text in options.items():
+    for source, text in options.items():
         for each in _PROPERTIES:
             if f"-D{each}=" in text:
-                yield f"-D{each} in {place}"
-    # Some SDKs take an empty name for none.
+                yield f"-D{each} in {source}"
+    # Some SDKs treat an empty name as not set.
     shared = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
     config = environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
     files = {path: _sections(path) for path in (shared, config)}
     for path, found in files.items():
         if found is None:
-            yield _broken(path)
+            yield _unparsable(path)
     yield from _of_profiles(
         _Default(shared, True, _keys(files[shared], "default")),
         _Default(config, False, _keys(files[config], "default", "profile default")),
@@ -66,7 +66,7 @@ def rivals(environ: Mapping[str, str], argv: Sequence[str] = ()) -> Iterator[str
 def _of_profiles(*found: _Default) -> Iterator[str]:
     if not any(each.keys for each in found):
         return
-    # It brings all of the diagnosis along: most pods have no such file, and need none of it.
+    # Most pods have no such file and start faster without this import.
     from irsa_creds.diagnosis._doctor.profile_sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
 
     for source in (ASSUMED, WEB_IDENTITY, *LATER):
@@ -78,24 +78,24 @@ def _of_profiles(*found: _Default) -> Iterator[str]:
 
 
 def _boto2(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield boto 2's files that hold keys: botocore still reads them before the endpoint."""
+    """Yield files of boto 2 with keys, which botocore still reads before the endpoint."""
     given = environ.get("BOTO_CONFIG")
     for path in _BOTO if given is None else (given,):
         found = _sections(path)
         if found is None:
-            yield _broken(path)
+            yield _unparsable(path)
         elif "aws_access_key_id" in found.get("Credentials", {}):
             yield f"aws_access_key_id of [Credentials] in {path}"
 
 
-def _broken(path: str) -> str:
+def _unparsable(path: str) -> str:
     return f"the file {path}, which does not parse,"
 
 
 def _keys(sections: Mapping[str, Mapping[str, Any]] | None, *titles: str) -> Mapping[str, Any]:
     """Return the keys of all sections with one of these titles.
 
-    Blanks and quotes do not count: unlike botocore, the SDKs for Java and Go take `[ default ]`.
+    Blanks and quotes are ignored: unlike botocore, the SDKs for Java and Go accept `[ default ]`.
     """
     return {
         key: value
@@ -106,7 +106,7 @@ def _keys(sections: Mapping[str, Mapping[str, Any]] | None, *titles: str) -> Map
 
 
 def _sections(path: str) -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the sections of a file; none where it is not there, None where it does not parse."""
+    """Return the sections of a file: none if it does not exist, None if it does not parse."""
     try:
         return read_file("raw_config_parse", path)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The commands, and a parser for the one that was asked for."""
+"""The commands, and the argument parser of each."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ __all__ = [
     "parser_for",
 ]
 
-#: What `add` of a command's module gets; argparse has no public name for it.
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - as said
+#: The type of argparse's subparsers, which has no public name.
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - no public name
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal: sentences are wrapped, and examples stay as they are."""
+    """Wrap sentences to the width of the terminal and leave examples unchanged."""
 
     def __init__(self, prog: str) -> None:
-        # To ask for a width itself, argparse imports `shutil` as soon as an option is added.
+        # Without a width, argparse would import `shutil`.
         super().__init__(prog, width=columns(sys.stdout))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        import textwrap  # noqa: PLC0415 - only --help needs it, and `process` shall be quick
+        import textwrap  # noqa: PLC0415 - only --help needs it
 
         filled: list[str] = []
         for raw, group in groupby(text.splitlines(), key=_is_raw):
@@ -48,14 +48,14 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _is_raw(line: str) -> bool:
-    """Whether a line of help is none of a sentence: empty, a title, or behind blanks."""
+    """Return whether a line of help is not wrapped: empty, a title, or indented."""
     return not line or line.endswith(":") or line.startswith(" ")
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Leave it to whoever knows of `--json` to tell it."""
-        # Python 3.14 would paint the usage, which `Printer` would write out.
+        """Raise UsageError, which `main` prints as text or JSON."""
+        # Python 3.14 would color the usage, and `Printer` would escape the codes.
         self.color = False
         raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
 
@@ -67,7 +67,7 @@ class Module(Protocol):
         """Add the parsers of its commands, by `command`."""
 
     def run(self, args: argparse.Namespace, out: Printer) -> int:
-        """Do what `args.command` says, and return the exit status."""
+        """Run `args.command` and return the exit status."""
 
 
 class _Command(NamedTuple):
@@ -75,42 +75,43 @@ class _Command(NamedTuple):
     line: str
 
 
-#: In the order of `--help`. A module is imported only for its own commands.
+#: In the order of `--help`; a module is imported only for its own commands.
 COMMANDS = {
     "doctor": _Command("_doctor", "find what is wrong with IRSA in this pod or manifest"),
-    "explain": _Command("_explain", "say whether a trust policy lets a token in, and if not why"),
-    "whoami": _Command("_whoami", "show which role this pod has, by asking STS"),
-    "process": _Command("_process", "print credentials as AWS's credential_process wants them"),
-    "exec": _Command("_exec", "run a command of any language with credentials that refresh"),
-    "serve": _Command("_serve", "serve such credentials to programs started elsewhere"),
+    "explain": _Command("_explain", "evaluate a trust policy for a token, and explain a denial"),
+    "whoami": _Command("_whoami", "call STS and show the role of this pod"),
+    "process": _Command("_process", "print credentials in the format of credential_process"),
+    "exec": _Command("_exec", "run a program of any language with refreshed credentials"),
+    "serve": _Command("_serve", "serve such credentials to other programs"),
     "trust-policy": _Command("_explain", "print the trust policy of a service account"),
     "manifest": _Command("_explain", "print a ServiceAccount and a Deployment that use a role"),
 }
 
 _EXAMPLES = (
-    ("what is wrong here?", "irsa-creds doctor --online"),
+    ("find what is wrong", "irsa-creds doctor --online"),
     (
-        "why AccessDenied?",
+        "explain AccessDenied",
         "irsa-creds explain --token $AWS_WEB_IDENTITY_TOKEN_FILE --policy role.json",
     ),
-    ("who am I?", "irsa-creds whoami"),
-    ("any program, any language", "irsa-creds exec -- aws s3 ls"),
+    ("show the role of this pod", "irsa-creds whoami"),
+    ("run a program of any language", "irsa-creds exec -- aws s3 ls"),
 )
 
 
 def module_of(name: str) -> Module:
-    """Return the module of a command, imported now."""
+    """Import and return the module of a command."""
     return cast("Module", import_module(f"irsa_creds.cli.{COMMANDS[name].module}"))
 
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser for the command that `arguments` begin with; without one, of all names."""
+    """Return a parser for the command in `arguments`, or for the list of all commands."""
     parser: argparse.ArgumentParser = _Parser(
         prog="irsa-creds",
-        description="AWS credentials for pods with IRSA: use them, and see why they do not come.",
-        epilog=_epilog(_EXAMPLES, "'irsa-creds COMMAND --help' shows more of each."),
+        description="AWS credentials for pods with IRSA: use them, and find out why they are "
+        "missing.",
+        epilog=_epilog(_EXAMPLES, "'irsa-creds COMMAND --help' describes a command."),
         formatter_class=_Formatter,
-        # An option that is cut short today may mean another one tomorrow.
+        # An abbreviation could become ambiguous with a new option.
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"irsa-creds {__version__}")
@@ -118,7 +119,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     if arguments and arguments[0] in COMMANDS:
         module_of(arguments[0]).add(subparsers)
         return parser
-    # Whatever stands there is no command: what follows is help, or the list of what could be meant.
+    # There is no known command, so argparse prints help or an error with all names.
     for name, (_, line) in COMMANDS.items():
         subparsers.add_parser(name, help=line, formatter_class=_Formatter)
     return parser
@@ -136,11 +137,11 @@ def command(
     """Add the parser of a command, with `--json`, and return it for its own options.
 
     Args:
-        subparsers: what `add` got.
-        name: one of `COMMANDS`, which has its line of help.
+        subparsers: the argument of `add`.
+        name: one of `COMMANDS`.
         description: what it does, in a few sentences.
-        examples: what one wants to know or do, and the command line for it.
-        after: what else `--help` says at its end: exit status, environment.
+        examples: pairs of a purpose and a command line.
+        after: the end of `--help`, such as exit statuses.
         more: further arguments of `ArgumentParser`.
     """
     parser = subparsers.add_parser(

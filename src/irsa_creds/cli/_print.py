@@ -1,4 +1,4 @@
-"""What the command line prints: results on one stream, errors on the other, colour for people."""
+"""Print results on standard output and errors on standard error, in color or as JSON."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "Printer", "Styled", "columns"]
 
-#: The version of all JSON that the command line prints; it changes when a name or meaning does.
+#: The version of the JSON output; it changes with the name or meaning of a field.
 SCHEMA = 1
-# Columns: longer lines are hard to read, and in shorter ones nothing fits.
+# Columns; longer lines are hard to read, and shorter ones too narrow.
 _WIDEST, _NARROWEST = 100, 40
 _STYLES = {
     "heading": "1",
@@ -29,31 +29,31 @@ _STYLES = {
     "error": "31",
     "deny": "31",
 }
-# Tokens, files and answers are anybody's text: none may steer the terminal or turn a line round.
-_STEERING = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+# Control characters and marks of direction, which untrusted text could use to control the terminal.
+_CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def columns(stream: TextIO | None) -> int:
-    """Return how wide lines may be: as the terminal, 40 to 100; 100 where there is no terminal.
+    """Return the width of lines: that of the terminal within 40 to 100, or 100 without a terminal.
 
-    `shutil` would say it too, and brings three compressors along.
+    `shutil` has a function for that, but imports three compression modules.
     """
     found = os.environ.get("COLUMNS", "")
     if not (found.isascii() and found.isdigit() and len(found) <= len("99999")):
         try:
             found = str(os.get_terminal_size(stream.fileno() if stream else -1).columns)
-        # A stream without a descriptor, or none of a terminal.
+        # The stream has no descriptor or is not a terminal.
         except (OSError, ValueError):
             found = ""
-    # A terminal that does not know its width says 0.
+    # A terminal without a known width reports 0.
     return max(_NARROWEST, min(int(found or 0) or _WIDEST, _WIDEST))
 
 
 class Styled(NamedTuple):
-    """A part of a line with a style of its own.
+    """A part of a line with a style.
 
     Attributes:
-        text: anything.
+        text: printed with control characters escaped.
         style: heading, dim, ok, info, warn, warning, fail, error, unknown, skipped, allow or deny.
     """
 
@@ -62,11 +62,11 @@ class Styled(NamedTuple):
 
 
 class Printer:
-    """Prints for people, or JSON for programs.
+    """Print text for people, or JSON for programs.
 
     Attributes:
-        json: whether `--json` was given: `emit` is then all that goes to standard output.
-        width: columns that a line of text may fill.
+        json: whether `--json` was given; only `emit` then prints on standard output.
+        width: columns of a line.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Printer:
         stdout: TextIO,
         stderr: TextIO,
         *,
-        colour: bool = False,
-        stderr_colour: bool = False,
+        color: bool = False,
+        stderr_color: bool = False,
         json: bool = False,
         width: int = _WIDEST,
     ) -> None:
@@ -83,50 +83,50 @@ class Printer:
         self.width = width
         self._stdout = stdout
         self._stderr = stderr
-        self._colour = colour
-        self._stderr_colour = stderr_colour
+        self._color = color
+        self._stderr_color = stderr_color
 
     @classmethod
     def to(
         cls, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], *, json: bool = False
     ) -> Printer:
-        """Return a printer that uses colour where a stream is a terminal which is to have it.
+        """Return a printer that uses color on terminals, unless NO_COLOR or TERM=dumb is set.
 
-        `NO_COLOR`, if not empty, turns it off (no-color.org), and so does `TERM=dumb`.
+        An empty `NO_COLOR` counts as not set (no-color.org).
         """
         wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         return cls(
             stdout,
             stderr,
-            colour=wanted and stdout.isatty(),
-            stderr_colour=wanted and stderr.isatty(),
+            color=wanted and stdout.isatty(),
+            stderr_color=wanted and stderr.isatty(),
             json=json,
             width=columns(stdout),
         )
 
     def line(self, *parts: str | Styled) -> None:
-        """Print `parts` side by side on standard output, and end the line."""
-        self._stdout.write(_joined(parts, colour=self._colour) + "\n")
+        """Print a line of `parts` on standard output."""
+        self._stdout.write(_joined(parts, color=self._color) + "\n")
 
     def heading(self, text: str) -> None:
         """Print a heading."""
         self.line(Styled(text, "heading"))
 
     def dim(self, text: str) -> None:
-        """Print what matters less."""
+        """Print a line in the style dim."""
         self.line(Styled(text, "dim"))
 
     def emit(self, data: Mapping[str, Any]) -> None:
-        """Print an object as JSON on standard output; `schema` comes first if it has none."""
+        """Print an object as JSON on standard output, with `schema` if it has none."""
         self._stdout.write(_as_json(data) + "\n")
 
     def flush(self) -> None:
-        """Let whoever reads standard output have what was printed: for a command that goes on."""
+        """Flush standard output, for a command that continues to run."""
         self._stdout.flush()
 
     def note(self, *parts: str | Styled) -> None:
-        """Print a line on standard error that is no error."""
-        self._stderr.write(_joined(parts, colour=self._stderr_colour) + "\n")
+        """Print a line on standard error that is not an error."""
+        self._stderr.write(_joined(parts, color=self._stderr_color) + "\n")
 
     def error(
         self,
@@ -142,36 +142,36 @@ class Printer:
             message: a few lines.
             kind: the name of its class.
             code: STS's error code, where there is one.
-            more: what JSON tells besides, by its names.
+            more: further fields of the JSON.
         """
         if self.json:
-            told = {"type": kind, "code": code, "message": message, **(more or {})}
-            self._stderr.write(_as_json({"error": told}) + "\n")
+            fields = {"type": kind, "code": code, "message": message, **(more or {})}
+            self._stderr.write(_as_json({"error": fields}) + "\n")
         else:
             self.note(Styled("irsa-creds: error:", "error"), " ", message)
 
 
-def _joined(parts: tuple[str | Styled, ...], *, colour: bool) -> str:
-    return "".join(_shown(part, colour=colour) for part in parts)
+def _joined(parts: tuple[str | Styled, ...], *, color: bool) -> str:
+    return "".join(_shown(part, color=color) for part in parts)
 
 
-def _shown(part: str | Styled, *, colour: bool) -> str:
+def _shown(part: str | Styled, *, color: bool) -> str:
     if isinstance(part, str):
         return _clean(part)
     text = _clean(part.text)
-    return f"\x1b[{_STYLES[part.style]}m{text}\x1b[0m" if colour else text
+    return f"\x1b[{_STYLES[part.style]}m{text}\x1b[0m" if color else text
 
 
 def _clean(text: str) -> str:
-    """Return `text` with what would steer a terminal written out."""
+    """Return `text` with control characters escaped."""
     if text.isprintable():
-        # None of them prints. The expression takes longer to compile than all else that is printed.
+        # It has no control characters; compiling the expression takes longer than printing.
         return text
-    return re.sub(_STEERING, lambda found: ascii(found[0])[1:-1], text)
+    return re.sub(_CONTROL, lambda found: ascii(found[0])[1:-1], text)
 
 
 def _as_json(data: Mapping[str, Any]) -> str:
-    import json  # noqa: PLC0415 - a command that prints none need not pay for it
+    import json  # noqa: PLC0415 - other commands start faster without it
 
-    # All of ASCII: whatever the locale is, and no control character gets through.
+    # ASCII works in every locale and escapes control characters.
     return json.dumps({"schema": SCHEMA, **data}, indent=2)

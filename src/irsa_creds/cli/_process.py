@@ -1,4 +1,4 @@
-"""`process`: what AWS's `credential_process` runs, for the AWS CLI and the SDKs of any language."""
+"""`process`: print credentials for the setting `credential_process` of the AWS CLI and SDKs."""
 
 from __future__ import annotations
 
@@ -32,23 +32,22 @@ if TYPE_CHECKING:
 __all__ = ["WITHOUT_OPTIONS", "add", "run"]
 
 _DESCRIPTION = """\
-Print credentials as AWS's credential_process wants them: a JSON object with secrets in it. They
-come from the cache that the processes of this pod share (files of mode 0600, in
-IRSA_CREDS_CACHE_DIR or the directory for temporary files): a call costs no request while they are
-fresh."""
+Print credentials in the format of credential_process: a JSON object with secrets. They come from
+the shared credential cache (files of mode 0600, in IRSA_CREDS_CACHE_DIR or the directory for
+temporary files), so a call needs no request while they are fresh."""
 
 #: The arguments of `irsa-creds process` alone, as the parser would give them.
 WITHOUT_OPTIONS: Any = SimpleNamespace(
     command="process", json=False, no_cache=False, **dict.fromkeys(IDENTITY)
 )
 
-# While credentials are valid, so long does a refresh that is due keep the caller waiting at most.
+# While credentials are valid, the command waits this long for a refresh that is due.
 _REFRESH_SECONDS = 3.0
 
 
 def add(subparsers: Subparsers) -> None:
     """Add the command."""
-    # It imports argparse, without which the command starts sooner.
+    # It imports argparse, without which the command starts faster.
     from irsa_creds.cli._parser import command  # noqa: PLC0415
 
     parser = command(
@@ -57,13 +56,13 @@ def add(subparsers: Subparsers) -> None:
         description=_DESCRIPTION,
         examples=(
             (
-                "let the AWS CLI and every SDK use it: in ~/.aws/config",
+                "in ~/.aws/config, for the AWS CLI and all SDKs",
                 "[profile irsa]\n  credential_process = irsa-creds process",
             ),
             ("then", "aws --profile irsa s3 ls"),
-            ("without any file", "irsa-creds process --no-cache"),
+            ("without the cache", "irsa-creds process --no-cache"),
             (
-                "another role of the same token",
+                "for another role",
                 "irsa-creds process --role-arn arn:aws:iam::...:role/reader",
             ),
         ),
@@ -75,11 +74,11 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace, out: Printer) -> int:
     """Print the credentials."""
-    # The interpreter would look at all that was imported once more: a tenth of the command's time.
+    # Saves the last garbage collection, a tenth of the command's time.
     atexit.register(gc.freeze)
-    found = _up_to_date(provider_of(args, shared_cache=cache_of(args)))
+    found = _refreshed(provider_of(args, shared_cache=cache_of(args)))
     # Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
-    answer: dict[str, str | int] = {
+    content: dict[str, str | int] = {
         "Version": 1,
         "AccessKeyId": found.access_key_id,
         "SecretAccessKey": found.secret_access_key,
@@ -87,16 +86,16 @@ def run(args: argparse.Namespace, out: Printer) -> int:
         "Expiration": expiration(found),
     }
     if found.account_id is not None:
-        answer["AccountId"] = found.account_id
+        content["AccountId"] = found.account_id
     if args.json:
-        out.emit(answer)
+        out.emit(content)
     else:
-        out.line(json.dumps(answer))
+        out.line(json.dumps(content))
     return 0
 
 
-def _up_to_date(provider: Provider) -> Credentials:
-    """Return credentials; a refresh that is due is waited for: this process ends after that."""
+def _refreshed(provider: Provider) -> Credentials:
+    """Return credentials; wait for a refresh that is due, because this process then ends."""
     found = fetch(provider)
     engine = engine_of(provider)
     refresh = engine.refresh

@@ -1,4 +1,4 @@
-"""`serve`: the endpoint of `exec` alone, for programs that are started elsewhere."""
+"""`serve`: the endpoint of `exec`, for programs that other commands start."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _DESCRIPTION = """\
-Serve refreshing credentials on 127.0.0.1 until SIGTERM, SIGHUP or SIGINT, and print the lines of
-shell that lead AWS's SDKs there: what would win is unset, and AWS_EC2_METADATA_DISABLED=true keeps
-them from the node's role, unless the variable is set already. The token that they need is in a file
-of mode 0600, which is removed at the end. All containers of a pod reach the port: those that can
-read the file get credentials."""
+Serve refreshed credentials on 127.0.0.1 until SIGTERM, SIGHUP or SIGINT, and print shell commands
+that make AWS SDKs use them: they unset the sources with precedence and, unless it is set, export
+AWS_EC2_METADATA_DISABLED=true, which disables the node's role. The token for the endpoint is in a
+file of mode 0600, which serve removes at its end. All containers of a pod can reach the port;
+containers that can read the file get credentials."""
 
-# The other container runs what stands there: no other user may be able to replace it.
+# The other container runs this file, so no other user may be able to replace it.
 _SHARED = """\
 umask 077 && mkdir -p /shared/aws &&
     TMPDIR=/shared/aws irsa-creds serve > /shared/aws/environment"""
@@ -45,42 +45,42 @@ def add(subparsers: Subparsers) -> None:
         "serve",
         description=_DESCRIPTION,
         examples=(
-            ("start it, and see what to set", "irsa-creds serve"),
-            ("for another container of the same user id, on a volume of these two", _SHARED),
+            ("start it and print the shell commands", "irsa-creds serve"),
+            ("for another container with the same user id, on a volume of both", _SHARED),
             (
-                "and in that one, if the directory is its own",
+                "and in that container, if it owns the directory",
                 "[ -O /shared/aws ] && . /shared/aws/environment && exec ./program",
             ),
         ),
         after=ENVIRONMENT,
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the usual: any that is free")
+    parser.add_argument("--port", type=int, default=0, help="by default 0: a free one")
     add_identity(parser)
 
 
 def run(args: argparse.Namespace, out: Printer) -> int:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     if args.port not in _PORTS:
-        raise UsageError(f"--port is {args.port}, but a port is a number from 0 to 65535.")
+        raise UsageError(f"--port is {args.port}; use a number from 0 to 65535.")
     end_on_signals()
     provider = provider_of(args, keep_warm=True)
-    # What is wrong is better told now than to whoever asks.
+    # Report an error here, and not to the first client.
     fetch(provider)
     try:
         endpoint = Endpoint(provider, args.port)
     except OSError as error:
-        raise UsageError(f"Port {args.port} cannot be had: {error.strerror}.") from None
+        raise UsageError(f"Port {args.port} is not available: {error.strerror}.") from None
     with endpoint, token_file(endpoint.token) as path:
         if path is None:
-            raise UsageError("There is no place to write the token to: set TMPDIR to one.")
-        # To be ended is what it is there for.
+            raise UsageError("The token file cannot be written: set TMPDIR to a writable path.")
+        # A signal is the normal end.
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            _tell(variables(endpoint, path), defaults(region_of(provider)), out)
+            _print_commands(variables(endpoint, path), defaults(region_of(provider)), out)
             threading.Event().wait()
     return 0
 
 
-def _tell(variables: dict[str, str], unless_set: dict[str, str], out: Printer) -> None:
+def _print_commands(variables: dict[str, str], unless_set: dict[str, str], out: Printer) -> None:
     if out.json:
         out.emit({"environment": {**dict.fromkeys(REMOVED), **variables}, "defaults": unless_set})
     else:
@@ -88,6 +88,6 @@ def _tell(variables: dict[str, str], unless_set: dict[str, str], out: Printer) -
         for name, value in variables.items():
             out.line(f"export {name}={quote(value)}")
         for name, value in unless_set.items():
-            # "true", and a region: of letters, digits and hyphens.
+            # The values need no quotes: "true", and a region.
             out.line(f'export {name}="${{{name}:-{value}}}"')
     out.flush()

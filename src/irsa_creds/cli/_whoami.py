@@ -1,4 +1,4 @@
-"""`whoami`: which role the pod has, by the exchange itself."""
+"""`whoami`: call STS and show the role of this pod."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _DESCRIPTION = """\
-Trade the token at STS and show who this pod is to AWS: the assumed role in STS's answer, which is
-what GetCallerIdentity would say and needs no second request. No secret is shown. Where the exchange
-fails, the error says why; where botocore would take other credentials all the same, a remark."""
+Call STS with the token and show the identity of this pod: the assumed role in the response, the
+same as GetCallerIdentity returns, without a second request. No secret is printed. If STS denies,
+the error has the cause. A note warns if botocore would use other credentials."""
 
 _CLAIMS = ("iss", "sub", "aud", "exp")
 
@@ -39,10 +39,10 @@ def add(subparsers: Subparsers) -> None:
         "whoami",
         description=_DESCRIPTION,
         examples=(
-            ("who am I?", "irsa-creds whoami"),
+            ("show the role of this pod", "irsa-creds whoami"),
             ("for a script", "irsa-creds whoami --json | jq -r .assumed_role_arn"),
             (
-                "may this pod take another role?",
+                "try another role",
                 "irsa-creds whoami --role-arn arn:aws:iam::...:role/reader",
             ),
         ),
@@ -52,8 +52,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace, out: Printer) -> int:
-    """Make the exchange, and show whom STS saw."""
-    # What another process left in the cache says nothing of the token as it is now.
+    """Call STS and print the identity."""
+    # Cached credentials would say nothing about the current token.
     found = provider_of(args, shared_cache=False)
     credentials = fetch(found)
     facts = _facts(found._config, credentials)  # noqa: SLF001 - no public name, and none is needed
@@ -66,11 +66,11 @@ def run(args: argparse.Namespace, out: Printer) -> int:
         facts["token exp"] = instant(facts["token exp"])
     width = max(map(len, facts))
     for name, value in facts.items():
-        # A claim is anybody's text: it must not begin a line of its own.
-        shown = "(not told)" if value is None else str(value).replace("\n", "\\n")
+        # A claim is untrusted: a newline in it must not start a line.
+        shown = "(unknown)" if value is None else str(value).replace("\n", "\\n")
         out.line(Styled(name.replace("_", " ").ljust(width), "dim"), "  ", shown)
     if beaten_by:
-        out.note("but a program here is not this role (C01): ", beaten_by)
+        out.note("A program here does not use this role (C01): ", beaten_by)
     return 0
 
 
@@ -85,11 +85,11 @@ def _facts(config: Config, credentials: Credentials) -> dict[str, Any]:
         "endpoint": endpoint_url(config),
         "region": config.region,
         "token": {name: token[name] for name in _CLAIMS if name in token},
-        "beaten_by": _beaten_by(),
+        "beaten_by": _overridden_by(),
     }
 
 
-def _beaten_by() -> str | None:
-    """Return what comes first in botocore's chain, as a sentence; None where nothing does."""
+def _overridden_by() -> str | None:
+    """Return what takes precedence in botocore's chain, as a sentence, or None."""
     first, _ = chain_checks(gather_facts(os.environ))
     return first.message if first.status == "fail" else None
