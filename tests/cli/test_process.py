@@ -167,6 +167,14 @@ def test_a_refresh_that_fails_leaves_what_is_valid_still(
     assert len(here.sandbox.sts_calls) == 2
 
 
+def test_a_warning_of_the_library_is_on_standard_error(container: Container) -> None:
+    container.environ["IRSA_CREDS_MAX_REFRESHES"] = "many"
+    done = container.run("process")
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("IRSA_CREDS_MAX_REFRESHES='many' is not a whole number")
+
+
 def test_where_none_can_be_had_nothing_is_on_standard_output(container: Container) -> None:
     container.sandbox.faults.fail("AccessDenied")
     done = container.run("process")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from itertools import takewhile
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     json = _JSON in takewhile("--".__ne__, arguments)
     # A stream that was closed before the start is None.
     stdout, stderr = sys.stdout or _Closed(), sys.stderr or io.StringIO()
+    # The library itself prints no log line.
+    logging.basicConfig(format="%(message)s", stream=stderr)
     out = Printer.to(stdout, stderr, os.environ, json=json)
     try:
         return _run(arguments, out)
