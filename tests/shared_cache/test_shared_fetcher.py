@@ -766,7 +766,7 @@ def test_a_token_without_issuer_subject_or_audience_is_not_shared(
     assert not pod.cache_dir.exists()
     (message,) = warnings(caplog)
     assert message.endswith("the token does not name its iss, sub and aud.")
-    assert not process.works
+    assert not process.is_sharing
 
 
 # -- errors and secrets ----------------------------------------------------------------------------
@@ -774,14 +774,14 @@ def test_a_token_without_issuer_subject_or_audience_is_not_shared(
 
 def test_works_is_false_while_the_directory_is_not_usable(pod: Pod) -> None:
     process = pod.process()
-    assert not process.works
+    assert not process.is_sharing
     pod.fetched(process)
-    assert process.works
+    assert process.is_sharing
     pod.entry.write_bytes(b"damaged")
     pod.fetched(process)
-    assert process.works
+    assert process.is_sharing
     process._store.warn("no space")
-    assert not process.works
+    assert not process.is_sharing
 
 
 def test_an_unexpected_error_in_the_cache_does_not_fail_a_refresh(

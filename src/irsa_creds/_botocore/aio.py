@@ -74,7 +74,7 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
                 `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # `policy.state` inlined: one comparison decides for nearly every request.
+        # `snapshot.state` in one comparison, which decides for nearly every request.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
             frozen: Frozen = snapshot.adapted or frozen_of(snapshot)

@@ -52,7 +52,7 @@ class ChainProviderMixin:
         self.strict = strict
         self.only_source_profiles = only_source_profiles
         if only_source_profiles:
-            # A chain finds its web identity provider by the other name.
+            # `get_provider("assume-role-with-web-identity")` must go on to find the other one.
             self.METHOD = "irsa-creds-source-profile"
         self._session = session
         self._settings = SessionSettings(session, profile_name, explicit_profile=disable_env_vars)

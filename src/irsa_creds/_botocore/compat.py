@@ -1,4 +1,15 @@
-"""All private names of botocore and aiobotocore in use, and checks that they exist."""
+"""The private names of botocore and aiobotocore that `install()` needs, with checks.
+
+`install()` warns and changes nothing if one of the checked names is missing. These private names
+stand elsewhere, because a check would not help:
+
+    _exchange/http.py             URLLib3Session's pool classes: connections with a deadline
+    _exchange/endpoint.py         the endpoint rules; without them a client tells the URL
+    _exchange/muting.py           names of loggers
+    _botocore/credentials.py      attributes of RefreshableCredentials that other programs use
+    _botocore/sync.py, aio.py     methods of it that other programs call; the caller of one method
+    _botocore/install.py          boto3's `Session._session`
+"""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class _Installation:
     def install_everywhere(self, *, strict: bool) -> None:
         """Add irsa-creds to all new sessions, and to existing ones that have no chain yet."""
         with self._lock:
-            if not self._wrap_factories():
+            if not self._wrap_factories_once():
                 return
             self._all_sessions = True
             self._all_strict |= strict
@@ -69,7 +69,7 @@ class _Installation:
     def install_in(self, session: Session, *, strict: bool) -> None:
         """Add irsa-creds to one session."""
         with self._lock:
-            if not self._wrap_factories():
+            if not self._wrap_factories_once():
                 return
             self._sessions[session] = strict or self._sessions.get(session, False)
             method = self._adapt(session, "The session given to irsa_creds.install(session)")
@@ -120,7 +120,7 @@ class _Installation:
     def _is_strict(self, session: Session) -> bool:
         return self._all_strict or self._sessions.get(session, False)
 
-    def _wrap_factories(self) -> bool:
+    def _wrap_factories_once(self) -> bool:
         """Wrap the functions that create chains; return False if botocore lacks a name."""
         if self._originals:
             return True
@@ -226,7 +226,7 @@ def install(
     """
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
-    core = None if session is None else _core(session)
+    core = None if session is None else _botocore_session_of(session)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
     elif core is None:
@@ -241,7 +241,7 @@ def uninstall() -> None:
     _INSTALLATION.undo()
 
 
-def _core(session: Any) -> Session:
+def _botocore_session_of(session: Any) -> Session:
     """Return the botocore or aiobotocore session of one of boto3 or aioboto3, or the same."""
     core = getattr(session, "_session", session)
     known = isinstance(core, Session) and is_supported(core)

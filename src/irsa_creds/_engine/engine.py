@@ -539,7 +539,7 @@ class Engine:
         self.subscribers.reset_after_fork()
         snapshot = self.snapshot
         if snapshot.lifetime:
-            if self.shared_fetcher is not None and self.shared_fetcher.works:
+            if self.shared_fetcher is not None and self.shared_fetcher.is_sharing:
                 # The time was drawn for all processes: if each child drew one, the earliest would
                 # be the time of all.
                 snapshot.refresh_at += policy.shared_delay(snapshot.lifetime, self._draw)

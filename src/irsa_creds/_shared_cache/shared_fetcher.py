@@ -69,10 +69,10 @@ class SharedFetcher:
         # Whether the last token could be shared.
         self._is_shared = False
         # The process with a refresh in the cache at this moment, and when that is overdue.
-        self._inside = 0, 0.0
+        self._access = 0, 0.0
 
     @property
-    def works(self) -> bool:
+    def is_sharing(self) -> bool:
         """Whether other processes see what this one fetches, as far as is known."""
         return self._is_shared and not self._store.failing
 
@@ -90,7 +90,7 @@ class SharedFetcher:
             found = entry_id = None
             with self._using_cache(refresh):
                 entry_id = self._entry_id(self._fetcher.token)
-                found = entry_id and self._wait(entry_id, refresh, current, locks)
+                found = entry_id and self._wait_or_lock(entry_id, refresh, current, locks)
             if found is not None:
                 self._note(found, refresh)
                 return found
@@ -124,19 +124,19 @@ class SharedFetcher:
     @contextlib.contextmanager
     def _using_cache(self, refresh: Refresh) -> Iterator[None]:
         """Catch any error of the cache, and let the next refresh see whether this one hangs."""
-        self._inside = os.getpid(), refresh.overdue_at
+        self._access = os.getpid(), refresh.overdue_at
         try:
             with self._store.catch_errors():
                 yield
         finally:
-            self._inside = 0, 0.0
+            self._access = 0, 0.0
 
     def _is_hanging(self) -> bool:
         """Whether an earlier, overdue refresh is still in the cache: the file system hangs.
 
         Every further refresh would hang there as well and never reach STS.
         """
-        pid, overdue_at = self._inside
+        pid, overdue_at = self._access
         # In a forked child the parent's refresh does not exist.
         if pid != os.getpid() or self._clock.now() < overdue_at:
             return False
@@ -145,7 +145,7 @@ class SharedFetcher:
 
     # -- waiting for the process that calls STS ----------------------------------------------------
 
-    def _wait(
+    def _wait_or_lock(
         self,
         entry_id: _EntryId,
         refresh: Refresh,
@@ -277,7 +277,7 @@ class SharedFetcher:
         try:
             token = read()
         except IrsaError:
-            # The other fetcher gets the same error, and reports it.
+            # `self._fetcher` reads the token again, and reports the error.
             return None
         # First: without a boot id no instants can be shared.
         boot_id()

@@ -1,6 +1,7 @@
 """A private directory in which the processes of a pod exchange small files.
 
-Nothing here raises: if the directory is not usable, one warning says so, and reading finds nothing.
+The methods of `Store` raise nothing: if the directory is not usable, one warning says so, and
+reading finds nothing.
 """
 
 from __future__ import annotations
@@ -134,14 +135,14 @@ class Store:
             return True
         return False
 
-    def lock(self, name: str, until: contextlib.ExitStack, patience: float) -> bool:
-        """Take a lock until the end of `until`; return False while another process has it.
+    def lock(self, name: str, stack: contextlib.ExitStack, patience: float) -> bool:
+        """Take a lock until the end of `stack`; return False while another process has it.
 
         On a file system without locks it returns True as well: each process calls STS itself.
 
         Args:
             name: the lock's.
-            until: releases the lock.
+            stack: releases the lock.
             patience: seconds after which the lock holder counts as stopped. Its lock file is then
                 removed (it keeps the lock of a file without a name), and the next call takes a new
                 one.
@@ -154,7 +155,7 @@ class Store:
                 os.path.join(path, file), mode=_PRIVATE_FILE, fallback_to_soft=False
             )
             try:
-                until.enter_context(lock.acquire(timeout=0))
+                stack.enter_context(lock.acquire(timeout=0))
             except filelock.Timeout:
                 with gone:
                     taken_at = os.stat(file, dir_fd=directory, follow_symlinks=False).st_mtime
