@@ -18,6 +18,8 @@ from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._locks import hold, holding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.events import Status
     from irsa_creds._engine.refresh import Fetcher, Outcome, SharedCache
@@ -61,22 +63,22 @@ class Engine:
         *,
         slots: Slots | None = None,
     ) -> None:
-        self.snapshot = Snapshot.nothing()
-        self.keep_warm = False
+        self.snapshot: Snapshot = Snapshot.nothing()
+        self.keep_warm: bool = False
         #: The shared cache; None: it is off.
         self.shared_fetcher: SharedCache | None = None
         #: The refresh in progress, queued or running.
         self.refresh: Refresh | None = None
         #: When the timer calls `tick`; NEVER before the first credentials.
-        self.wakes_at = NEVER
-        self.now = clock.now
-        self.role_arn = fetcher.role_arn
+        self.wakes_at: float = NEVER
+        self.now: Callable[[], float] = clock.now
+        self.role_arn: str = fetcher.role_arn
         self.fetcher = fetcher
         self.clock = clock
         self.timer = timer
         self.subscribers = subscribers
         self._draw = draw
-        self.slots = slots or Slots(clock)
+        self.slots: Slots = slots or Slots(clock)
         self._lock = threading.RLock()
         # To be logged without the lock.
         self._lines: deque[Line] = deque()
