@@ -222,7 +222,7 @@ class Ours(Process):
         seconds = policy.background_seconds(snapshot.left(sent_at))
         failure = self._sts.call(sent_at, refresh=self._has_credentials)
         yield self._env.timeout(min(LATENCY, seconds))
-        return failure or self._snapshot(sent_at, policy.later_refresh)
+        return failure or self._snapshot(sent_at, policy.age_after_background)
 
     def _blocking_refresh(
         self, attempts: int | None
@@ -237,7 +237,7 @@ class Ours(Process):
             responded_at = at + LATENCY
             if failure is None:
                 yield self._until(responded_at)
-                return self._snapshot(at, policy.first_refresh)
+                return self._snapshot(at, policy.age_after_blocking)
             most = min(allowed, failure.attempts or allowed)
             if failure.retryable and attempt < most:
                 at = responded_at + policy.blocking_pause(failure, attempt, self._random.uniform)

@@ -261,7 +261,7 @@ class FakeTimer:
         del engine
         self.at.append(at)
 
-    def run(self) -> bool:
+    def ensure_running(self) -> bool:
         return False
 
 

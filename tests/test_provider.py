@@ -84,9 +84,9 @@ def test_the_fast_path_ends_exactly_at_check_at(
     looks: list[float] = []
     get_or_join = engine.get_or_join
 
-    def counted(min_ttl: float = 0.0, *, alone: bool = False) -> object:
+    def counted(min_ttl: float = 0.0, *, must_not_wait: bool = False) -> object:
         looks.append(min_ttl)
-        return get_or_join(min_ttl, alone=alone)
+        return get_or_join(min_ttl, must_not_wait=must_not_wait)
 
     monkeypatch.setattr(engine, "get_or_join", counted)
     get(provider)

@@ -208,7 +208,7 @@ class Registry:
 
 
 REGISTRY = Registry(SystemClock())
-FORKS.call(
+FORKS.set_hooks(
     before=REGISTRY.before_fork,
     in_parent=REGISTRY.after_in_parent,
     in_child=REGISTRY.after_in_child,

@@ -95,7 +95,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     given = of(engine_rig)
     given.get_frozen_credentials()
     template = engine_rig.engine.snapshot
-    refresh_at = policy.later_refresh(lifetime, lambda low, high: high)
+    refresh_at = policy.age_after_background(lifetime, lambda low, high: high)
     snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
     engine_rig.engine.snapshot = snapshot
     slow: list[float] = []

@@ -45,8 +45,8 @@ def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
     seconds = float(row[0]) * 60
     credentials = Credentials("", "", "", Snapshot.nothing().credentials.expiration)
     snapshot = Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
-    first = [policy.first_refresh(seconds, draw) for draw in (low, high)]
-    later = [policy.later_refresh(seconds, draw) for draw in (high, low)]
+    first = [policy.age_after_blocking(seconds, draw) for draw in (low, high)]
+    later = [policy.age_after_background(seconds, draw) for draw in (high, low)]
     assert row[1:] == [
         in_minutes(policy.refresh_window(seconds)),
         " to ".join(map(in_minutes, first)),
@@ -101,8 +101,8 @@ def test_the_picture_of_an_hour_shows_the_codes_times() -> None:
     shown = {
         text.text for text in ET.parse(DOCS / "_static" / "timeline.svg").findall(".//{*}text")
     }
-    times = [policy.first_refresh(hour, low), policy.later_refresh(hour, high)]
-    times += [policy.later_refresh(hour, low), hour]
+    times = [policy.age_after_blocking(hour, low), policy.age_after_background(hour, high)]
+    times += [policy.age_after_background(hour, low), hour]
     assert {f"{in_minutes(each)} min" for each in times} <= shown
 
 

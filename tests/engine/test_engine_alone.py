@@ -40,7 +40,7 @@ def test_it_does_so_beside_a_refresh_that_waits_for_the_same_lock(here: Rig) -> 
     stuck = here.joined()
     eventually(lambda: here.sts.calls == 1)
     with LOGGING_LOCK:
-        refresh = here.engine.get_or_join(alone=True)
+        refresh = here.engine.get_or_join(must_not_wait=True)
         assert isinstance(refresh, Refresh)
         assert refresh is not stuck
         assert not refresh.is_claimed
@@ -112,10 +112,10 @@ def test_a_refresh_cut_by_one_callers_deadline_is_not_a_failure_for_the_next(her
 
 def claimed_with_no_time(here: Rig) -> Refresh:
     """Return a refresh that a caller claimed at the instant of its deadline."""
-    refresh = here.engine.get_or_join(alone=True)
+    refresh = here.engine.get_or_join(must_not_wait=True)
     assert isinstance(refresh, Refresh)
     assert refresh.claim(here.clock.now())
-    refresh.cut_at(here.clock.now())
+    refresh.shorten_to(here.clock.now())
     return refresh
 
 

@@ -228,7 +228,7 @@ def test_a_child_with_a_shared_cache_keeps_the_refresh_time_of_all_processes(
 ) -> None:
     made = here.warm()
     parents = made.refresh_at
-    here.engine.shared_fetcher = cast("Any", SimpleNamespace(works=works))
+    here.engine.shared_fetcher = cast("Any", SimpleNamespace(is_sharing=works))
     here.clock.advance(1000)
     here.engine.reset_after_fork()
     drawn = here.engine.snapshot.refresh_at

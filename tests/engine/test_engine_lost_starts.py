@@ -159,6 +159,6 @@ def test_an_overtaken_refresh_counts_if_it_is_newer(here: Rig) -> None:
     assert not isinstance(overtaken, Snapshot)
     assert overtaken.claim(here.clock.now())
     # A read inside a read does not wait for the thread that claimed it.
-    assert here.engine.get_or_join(alone=True) is not overtaken
+    assert here.engine.get_or_join(must_not_wait=True) is not overtaken
     here.engine.run(overtaken)
     assert here.served() is overtaken.outcome

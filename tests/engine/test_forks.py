@@ -240,7 +240,7 @@ def test_a_thread_is_busy_until_the_outermost_work_ends(
 def test_a_fork_waits_until_an_ending_thread_is_gone_from_the_system(
     forks: Forks, worker: Worker, time: Time
 ) -> None:
-    worker.do(forks.end)
+    worker.do(forks.mark_ending)
     time.then[0.1] = worker.end
     forks._wait()
     assert time.now == pytest.approx(0.1, abs=0.01)
@@ -249,21 +249,21 @@ def test_a_fork_waits_until_an_ending_thread_is_gone_from_the_system(
 
 def test_threads_that_are_gone_are_dropped_when_the_next_one_ends(forks: Forks) -> None:
     for _ in range(20):
-        Worker().end(forks.end)
+        Worker().end(forks.mark_ending)
     assert len(forks._ending) == 1
 
 
 def test_the_main_thread_does_not_end_with_a_refresh_of_gevents(forks: Forks) -> None:
     # All greenlets run on the main thread, which has the id of the process.
     if threading.get_native_id() == os.getpid():
-        forks.end()
+        forks.mark_ending()
     else:
         done = subprocess.run(
             [
                 sys.executable,
                 "-c",
                 (
-                    "from irsa_creds._engine.forks import FORKS; FORKS.end(); "
+                    "from irsa_creds._engine.forks import FORKS; FORKS.mark_ending(); "
                     "print(len(FORKS._ending))"
                 ),
             ],
@@ -296,7 +296,7 @@ def test_whether_a_thread_runs_is_read_from_proc() -> None:
 
 
 def noting(forks: Forks, called: list[str]) -> None:
-    forks.call(
+    forks.set_hooks(
         before=lambda: called.append("before"),
         in_parent=lambda: called.append("in_parent"),
         in_child=lambda: called.append("in_child"),
@@ -306,7 +306,7 @@ def noting(forks: Forks, called: list[str]) -> None:
 def test_the_hooks_are_called_once_at_each_fork(forks: Forks, system: System) -> None:
     called: list[str] = []
     noting(forks, called)
-    forks.come_first()
+    forks.register_again()
     system.before()
     system.in_parent()
     assert called == ["before", "in_parent"]
@@ -324,7 +324,7 @@ def test_the_hooks_run_before_hooks_that_were_registered_since(
         before=lambda: called.append("another's"),
         after_in_parent=lambda: called.append("another's in_parent"),
     )
-    forks.come_first()
+    forks.register_again()
     system.before()
     assert called == ["before", "another's"]
     system.in_parent()
@@ -425,7 +425,7 @@ def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
 ) -> None:
     monkeypatch.setattr("irsa_creds._engine.forks._is_running", lambda _: False)
     noting(forks, [])
-    worker.do(forks.end)
+    worker.do(forks.mark_ending)
     worker.be_busy(forks)
     system.before()
     system.in_child()

@@ -214,8 +214,8 @@ def test_the_refresh_window_is_awss_table_and_never_over_half_the_lifetime(
 
 
 def test_the_first_refresh_of_a_process_is_spread_from_a_tenth_to_the_window() -> None:
-    assert policy.first_refresh(HOUR, low) == 6 * MINUTE
-    assert policy.first_refresh(HOUR, high) == 45 * MINUTE
+    assert policy.age_after_blocking(HOUR, low) == 6 * MINUTE
+    assert policy.age_after_blocking(HOUR, high) == 45 * MINUTE
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_the_first_refresh_of_a_process_is_spread_from_a_tenth_to_the_window() -
 )
 def test_later_refreshes_are_spread_before_the_window(lifetime: float, spread: float) -> None:
     latest = lifetime - policy.refresh_window(lifetime)
-    assert policy.later_refresh(lifetime, low) == latest
-    assert policy.later_refresh(lifetime, high) == latest - spread
+    assert policy.age_after_background(lifetime, low) == latest
+    assert policy.age_after_background(lifetime, high) == latest - spread
 
 
 @given(st.floats(0.5, 7 * 24 * HOUR))
 def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: float) -> None:
-    for plan in (policy.first_refresh, policy.later_refresh):
+    for plan in (policy.age_after_blocking, policy.age_after_background):
         for draw in (low, high):
             assert 0 < plan(lifetime, draw) < snapshot(lifetime=lifetime).left(START)
 

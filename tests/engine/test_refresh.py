@@ -101,20 +101,20 @@ def test_a_blocking_refresh_keeps_its_attempts_when_more_callers_join_it() -> No
 
 def test_a_caller_with_less_time_cuts_it(refresh: Refresh) -> None:
     refresh.claim(NOW)
-    refresh.cut_at(NOW + 4)
-    assert refresh.cut
+    refresh.shorten_to(NOW + 4)
+    assert refresh.shortened
     assert refresh.deadline == NOW + 4
-    assert not refresh.was_cut(NOW + 3.9)
-    assert refresh.was_cut(NOW + 4)
+    assert not refresh.was_shortened(NOW + 3.9)
+    assert refresh.was_shortened(NOW + 4)
 
 
 @pytest.mark.parametrize("seconds", [10, 11])
 def test_a_caller_with_enough_time_does_not_cut_it(refresh: Refresh, seconds: float) -> None:
     refresh.claim(NOW)
-    refresh.cut_at(NOW + seconds)
-    assert not refresh.cut
+    refresh.shorten_to(NOW + seconds)
+    assert not refresh.shortened
     assert refresh.deadline == NOW + 10
-    assert not refresh.was_cut(NOW + 20)
+    assert not refresh.was_shortened(NOW + 20)
 
 
 def test_its_failure_has_the_seconds_that_it_could_take(refresh: Refresh) -> None:
@@ -122,7 +122,7 @@ def test_its_failure_has_the_seconds_that_it_could_take(refresh: Refresh) -> Non
     failed = refresh.overdue()
     assert (failed.kind, failed.code) == ("timeout", "RefreshTimeout")
     assert "did not end within 10 s" in failed.message
-    refresh.cut_at(NOW - 1)
+    refresh.shorten_to(NOW - 1)
     assert "did not end within 0 s" in refresh.overdue().message, "its caller came too late"
 
 

@@ -75,7 +75,7 @@ def book(timer: Timer, engine: Ticked, at: float) -> None:
 
 
 def start(timer: Timer) -> threading.Thread:
-    assert timer.run()
+    assert timer.ensure_running()
     assert timer._thread is not None
     return timer._thread
 
@@ -352,7 +352,7 @@ def test_scheduling_starts_no_thread_and_running_starts_one(clock: FakeClock, ti
         schedule(timer, engine, clock.now() + HOUR)
     assert timers() == before
     for _ in range(3):
-        assert timer.run()
+        assert timer.ensure_running()
         look_again(timer, clock)
     assert timers() == before + 1
 
@@ -361,7 +361,7 @@ def test_threads_that_run_it_at_once_start_one(timer: Timer) -> None:
     before, lock = timers(), Announced()
     timer._lock = lock  # type: ignore[assignment]
     lock.acquire(blocking=True)
-    other = threading.Thread(target=timer.run)
+    other = threading.Thread(target=timer.ensure_running)
     other.start()
     assert lock.asked_for.acquire(timeout=10)
     # The other thread has seen that there is no thread, and waits for the lock.
@@ -395,8 +395,8 @@ def test_where_no_thread_can_start_the_next_run_tries_again(
     schedule(timer, engine, clock.now())
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail_to_start)
-        assert not timer.run()
-    assert timer.run()
+        assert not timer.ensure_running()
+    assert timer.ensure_running()
     eventually(lambda: engine.ticks == 1)
 
 
@@ -406,7 +406,7 @@ def test_while_the_interpreter_ends_no_thread_is_tried(
     before = timers()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "is_finalizing", lambda: True)
-        assert not timer.run()
+        assert not timer.ensure_running()
     assert timers() == before
 
 
@@ -419,7 +419,7 @@ def test_an_exception_of_a_signal_handler_that_hits_the_start_leaves_no_thread_b
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            timer.run()
+            timer.ensure_running()
     start(timer)
     look_again(timer, clock)
 
@@ -617,4 +617,4 @@ def test_on_gevent_that_patched_late_no_thread_is_started(
         """The queue that gevent patches in."""
 
     monkeypatch.setattr(queue, "SimpleQueue", Patched)
-    assert not timer.run()
+    assert not timer.ensure_running()

@@ -141,16 +141,18 @@ class Script:
         self.waited: list[float] = []
         self.ran: list[Refresh] = []
         self.delivered = 0
-        self.alone: list[bool] = []
+        self.must_not_wait: list[bool] = []
         self.failed: Failure | None = None
         self.outcome: Snapshot | Failure = snapshot()
 
     def last_failure(self) -> Failure | None:
         return self.failed
 
-    def get_or_join(self, min_ttl: float = 0.0, *, alone: bool = False) -> Snapshot | Refresh:
+    def get_or_join(
+        self, min_ttl: float = 0.0, *, must_not_wait: bool = False
+    ) -> Snapshot | Refresh:
         assert min_ttl == 0.0
-        self.alone.append(alone)
+        self.must_not_wait.append(must_not_wait)
         found = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if isinstance(found, IrsaError):
             raise found
@@ -252,7 +254,7 @@ def test_after_a_refresh_cut_by_another_callers_deadline_the_caller_looks_again(
     script: Script,
 ) -> None:
     refresh, made = script.refresh(), snapshot()
-    refresh.cut_at(script.now() + 0.1)
+    refresh.shorten_to(script.now() + 0.1)
     refresh.settle(failure())
     script.results = [refresh, made]
     assert script.get() is made
@@ -305,7 +307,7 @@ def test_a_thread_runs_the_refresh_itself_where_no_thread_can_start(script: Scri
     assert script.waited == []
     assert script.delivered == 1
     assert refresh.deadline == script.now() + 9, "it ends with its caller's time"
-    assert not refresh.alone
+    assert not refresh.must_not_wait
 
 
 def test_its_failure_is_the_callers_error_also_where_its_caller_cut_it_short(
@@ -347,7 +349,7 @@ def test_the_thread_of_a_target_roles_refresh_runs_its_source_roles_too(script: 
     made = snapshot()
     refresh = script.refresh(claimed=False)
     script.results = [refresh, made]
-    assert script.get(here=True) is made
+    assert script.get(for_target_role=True) is made
     assert script.ran == [refresh]
     assert script.delivered == 0, "its log lines wait until the target's refresh has ended"
 
@@ -355,7 +357,7 @@ def test_the_thread_of_a_target_roles_refresh_runs_its_source_roles_too(script: 
 def test_it_waits_for_a_source_roles_refresh_that_another_thread_runs(script: Script) -> None:
     made = snapshot()
     script.results = [script.refresh(), made]
-    assert script.get(here=True) is made
+    assert script.get(for_target_role=True) is made
     assert script.ran == []
     assert script.waited == [5.0]
 
@@ -367,9 +369,9 @@ def test_a_read_inside_a_read_waits_for_no_other_thread(script: Script) -> None:
     script.results = [taken, refresh, made]
     with HERE.slow_path:
         assert script.get() is made
-    assert script.alone == [True] * 3
+    assert script.must_not_wait == [True] * 3
     assert script.ran == [refresh]
-    assert refresh.alone
+    assert refresh.must_not_wait
     assert script.waited == []
 
 
@@ -382,15 +384,15 @@ def test_a_read_in_a_log_handler_waits_for_no_other_thread(script: Script) -> No
         assert script.get() is made
     finally:
         handler.release()
-    assert script.alone == [False, True, True]
+    assert script.must_not_wait == [False, True, True]
     assert script.ran == [refresh]
 
 
 def test_joining_a_source_roles_refresh_runs_it_here_where_no_thread_does(script: Script) -> None:
     refresh = script.refresh(claimed=False)
-    joined(script, refresh, script.now() + 9, alone=True)
+    joined(script, refresh, script.now() + 9, must_not_wait=True)
     assert script.ran == [refresh]
-    assert refresh.alone
+    assert refresh.must_not_wait
     assert refresh.deadline == script.now() + 9
     assert script.delivered == 0
 
@@ -404,13 +406,13 @@ def test_joining_it_waits_for_the_thread_that_runs_it(script: Script) -> None:
 
 
 def test_joining_it_waits_for_no_other_thread_inside_a_read(script: Script) -> None:
-    joined(script, script.refresh(), script.now() + 9, alone=True)
+    joined(script, script.refresh(), script.now() + 9, must_not_wait=True)
     assert script.waited == []
     assert script.ran == []
 
 
-def joined(script: Any, refresh: Refresh, deadline: float, *, alone: bool = False) -> None:
-    join(script, refresh, deadline, alone=alone)
+def joined(script: Any, refresh: Refresh, deadline: float, *, must_not_wait: bool = False) -> None:
+    join(script, refresh, deadline, must_not_wait=must_not_wait)
 
 
 def test_a_thread_that_waits_is_woken_by_the_outcome_or_by_its_time() -> None:

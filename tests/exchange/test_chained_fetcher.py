@@ -290,9 +290,9 @@ def test_the_refresh_of_such_a_key_is_waited_for(
     roles.second.sts.script.append(EXPIRED)
     roles.first.sts.hold.clear()
 
-    def joining(*arguments: Any, alone: bool) -> None:
+    def joining(*arguments: Any, must_not_wait: bool) -> None:
         roles.first.sts.hold.set()
-        join(*arguments, alone=alone)
+        join(*arguments, must_not_wait=must_not_wait)
 
     monkeypatch.setattr("irsa_creds._exchange.chained_fetcher.join", joining)
     assert acquire(roles.second.engine).credentials.access_key_id == key(1002)

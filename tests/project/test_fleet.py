@@ -96,8 +96,8 @@ def test_a_process_calls_sts_at_most_every_10_s_in_an_outage() -> None:
         for seed in range(80)
     )
     # Its credentials last at least 15 minutes after the first failed refresh.
-    while_valid, first_refresh, doubling = 50, 4, 4
-    assert while_valid < most <= while_valid + first_refresh + doubling + 15 * MINUTE / 10
+    while_valid, age_after_blocking, doubling = 50, 4, 4
+    assert while_valid < most <= while_valid + age_after_blocking + doubling + 15 * MINUTE / 10
 
 
 def test_figures_of_an_outage_cover_all_its_moments() -> None:

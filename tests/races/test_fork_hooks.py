@@ -19,7 +19,7 @@ def noting(name):
     # In one write: parent and child may write at the same time.
     return lambda: os.write(1, f"{name} {os.getpid() == parent}, ".encode())
 parent = os.getpid()
-FORKS.call(before=noting("before"), in_parent=noting("in parent"), in_child=noting("in child"))
+FORKS.set_hooks(before=noting("before"), in_parent=noting("in parent"), in_child=noting("in child"))
 os.register_at_fork(before=noting("other"))
 """
 TWO_THREADS = """
@@ -52,7 +52,7 @@ def test_hooks_registered_later_run_first() -> None:
 
 
 def test_come_first_moves_them_to_the_front_and_they_still_run_once() -> None:
-    lines = python(FORK + ORDER + "FORKS.come_first(); fork()").strip(" ,").split(", ")
+    lines = python(FORK + ORDER + "FORKS.register_again(); fork()").strip(" ,").split(", ")
     assert lines[:2] == ["before True", "other True"]
     assert sorted(lines[2:]) == ["in child False", "in parent True"]
 

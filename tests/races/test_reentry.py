@@ -131,7 +131,7 @@ def test_a_read_inside_a_read_refreshes_on_its_own_thread(here: Rig) -> None:
 def test_it_is_served_valid_credentials_and_starts_no_refresh(
     here: Rig,
 ) -> None:
-    found = acquire(here.engine, alone=True)
+    found = acquire(here.engine, must_not_wait=True)
     here.clock.advance(here.engine.snapshot.refresh_at - here.clock.now())
     with HERE.slow_path:
         assert acquire(here.engine) is found
@@ -161,7 +161,7 @@ def test_it_does_not_wait_for_the_thread_that_runs_the_refresh(here: Rig) -> Non
 
 @pytest.mark.usefixtures("no_thread")
 def test_it_refreshes_for_min_ttl_on_its_own_thread_too(here: Rig) -> None:
-    first = acquire(here.engine, alone=True)
+    first = acquire(here.engine, must_not_wait=True)
     here.clock.advance(600)
     with HERE.slow_path:
         found = acquire(here.engine, min_ttl=first.lifetime - 60)

@@ -598,7 +598,7 @@ def test_a_refresh_that_must_not_wait_for_threads_does_not_wait_for_a_lock_holde
     pod: Pod,
 ) -> None:
     refresh = pod.refresh()
-    refresh.alone = True
+    refresh.must_not_wait = True
     with locked_by_another(pod):
         assert isinstance(pod.process().fetch(refresh, Snapshot.nothing()), Snapshot)
     assert pod.rig.clock.slept == []

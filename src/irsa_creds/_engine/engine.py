@@ -92,7 +92,7 @@ class Engine:
         # The instant of the last failure since the last success.
         self._failed_at = NEVER
         # Callers are released without the lock, since that calls into their event loops.
-        self._settled: deque[tuple[Refresh, Outcome]] = deque()
+        self._to_settle: deque[tuple[Refresh, Outcome]] = deque()
 
     def _lock_of_section(self) -> threading.RLock:
         # By this a read in a signal handler notices that it interrupted a change.
@@ -101,25 +101,27 @@ class Engine:
 
     # -- reads ---------------------------------------------------------------------------------
 
-    def get_or_join(self, min_ttl: float = 0.0, *, alone: bool = False) -> Snapshot | Refresh:
+    def get_or_join(
+        self, min_ttl: float = 0.0, *, must_not_wait: bool = False
+    ) -> Snapshot | Refresh:
         """Return valid credentials, or a refresh that the caller starts and waits for.
 
         Args:
             min_ttl: seconds that must be left to the end of use.
-            alone: whether the caller must not wait for another thread: it gets a refresh that it
-                runs itself.
+            must_not_wait: whether the caller must not wait for another thread: it gets a refresh
+                that it runs itself.
 
         Raises:
             IrsaError: a cached failure.
         """
-        if alone:
+        if must_not_wait:
             snapshot, left = self.snapshot, self.snapshot.left(self.clock.now())
             if left > 0 and left >= min_ttl:
                 return snapshot
             if HERE.is_in_section:
                 raise timeouts.interrupted(self.role_arn)
-        found = self._decide(min_ttl, alone=alone)
-        if alone:
+        found = self._decide(min_ttl, must_not_wait=must_not_wait)
+        if must_not_wait:
             self._release_callers(deliver=False)
         else:
             self._wake(found)
@@ -130,24 +132,28 @@ class Engine:
         return found
 
     @_section
-    def _decide(self, min_ttl: float, *, alone: bool) -> Snapshot | Refresh | Failure | IrsaError:
+    def _decide(
+        self, min_ttl: float, *, must_not_wait: bool
+    ) -> Snapshot | Refresh | Failure | IrsaError:
         now, snapshot = self.clock.now(), self.snapshot
-        self._disown_overdue(now)
+        self._drop_overdue(now)
         if now >= snapshot.end_of_use:
-            return self._join_or_create(now, alone=alone)
+            return self._join_or_create(now, must_not_wait=must_not_wait)
         snapshot.was_read = True
-        joined = self._joinable(alone=alone) if self._refresh_if_due(snapshot, now) else None
-        if joined is not None:
-            return joined
-        return (
-            snapshot if snapshot.left(now) >= min_ttl else self._demand(now, min_ttl, alone=alone)
-        )
+        if self._refresh_if_due(snapshot, now) is State.EXPIRED:
+            # By the wall clock alone: callers wait for one refresh. If it fails, BOOTTIME decides.
+            joined = self._joinable(must_not_wait=must_not_wait)
+            if joined is not None:
+                return joined
+        if snapshot.left(now) >= min_ttl:
+            return snapshot
+        return self._demand(now, min_ttl, must_not_wait=must_not_wait)
 
-    def _join_or_create(self, now: float, *, alone: bool) -> Refresh | Failure | IrsaError:
+    def _join_or_create(self, now: float, *, must_not_wait: bool) -> Refresh | Failure | IrsaError:
         """Return the refresh in progress, a cached failure or a new refresh: nothing is valid."""
         if self.refresh is not None and self.refresh.is_run_here:
             return timeouts.own_refresh(self.role_arn)
-        joined = self._joinable(alone=alone)
+        joined = self._joinable(must_not_wait=must_not_wait)
         if joined is not None:
             joined.serve_callers(self._backoff.attempts)
             return joined
@@ -161,9 +167,11 @@ class Engine:
             self._overdue.append(self.refresh)
         return self._create(now, blocking=True, cached=cached)
 
-    def _demand(self, now: float, min_ttl: float, *, alone: bool) -> Refresh | Failure | IrsaError:
+    def _demand(
+        self, now: float, min_ttl: float, *, must_not_wait: bool
+    ) -> Refresh | Failure | IrsaError:
         """Return a refresh for a caller whose `min_ttl` is more than the seconds left."""
-        joined = self._joinable(alone=alone)
+        joined = self._joinable(must_not_wait=must_not_wait)
         if joined is not None:
             return joined
         failure = self._backoff.background_failure(now)
@@ -177,18 +185,15 @@ class Engine:
             return refresh
         return timeouts.too_short(self.snapshot.left(now), min_ttl)
 
-    def _joinable(self, *, alone: bool) -> Refresh | None:
+    def _joinable(self, *, must_not_wait: bool) -> Refresh | None:
         """Return the refresh in progress if a caller may wait for it, or run it if it is queued."""
         refresh = self.refresh
-        if refresh is None or refresh.is_run_here or (alone and refresh.is_claimed):
+        if refresh is None or refresh.is_run_here or (must_not_wait and refresh.is_claimed):
             return None
         return refresh
 
-    def _refresh_if_due(self, snapshot: Snapshot, now: float) -> bool:
-        """Create the refresh that is due; return whether the wall clock calls `snapshot` expired.
-
-        Then callers wait for this one refresh. If it fails, BOOTTIME alone decides.
-        """
+    def _refresh_if_due(self, snapshot: Snapshot, now: float) -> State:
+        """Create the refresh that is due; return the state of `snapshot` by both clocks."""
         wall = self.clock.wall()
         found = state(snapshot, now, wall)
         if snapshot.wall_ahead(now, wall):
@@ -202,7 +207,7 @@ class Engine:
         self._reschedule(snapshot, now)
         if found is State.EXPIRED and self.refresh is not None:
             self.leave_fast_path()
-        return found is State.EXPIRED
+        return found
 
     def _create_ahead(self, now: float, *, blocking: bool, cached: Failure | None) -> None:
         """Create a refresh before a caller needs it, unless too many hang."""
@@ -269,7 +274,7 @@ class Engine:
             and not self.slots.holds(refresh)
         ):
             self._schedule(refresh.started_at)
-        running = self.wakes_at > NEVER and self.timer is not None and self.timer.run()
+        running = self.wakes_at > NEVER and self.timer is not None and self.timer.ensure_running()
         if not running and refresh is not found:
             self._start_in_background()
 
@@ -294,7 +299,7 @@ class Engine:
             if outcome is None:
                 # An exception such as a signal handler's ended it. It does not concern the other
                 # callers: they look again.
-                refresh.cut_at(self.clock.now())
+                refresh.shorten_to(self.clock.now())
                 outcome = refresh.overdue()
             self._finish(refresh, outcome)
 
@@ -340,7 +345,7 @@ class Engine:
                 self.subscribers.put(refresh.events if timely else refresh.events[-1:])
         elif timely:
             self.subscribers.put(refresh.events)
-            if refresh.cached is None and not refresh.was_cut(now):
+            if refresh.cached is None and not refresh.was_shortened(now):
                 self._record(refresh, outcome, now)
             else:
                 self._reschedule(self.snapshot, now)
@@ -352,7 +357,7 @@ class Engine:
         if self.refresh is not None:
             # The late refresh was disowned, and a newer one is in progress. The callers of that
             # one need not wait any longer.
-            self._settled.append((self.refresh, snapshot))
+            self._to_settle.append((self.refresh, snapshot))
             if not self.refresh.claim(now):
                 self._overdue.append(self.refresh)
             self.refresh = None
@@ -370,7 +375,7 @@ class Engine:
             snapshot.wall_tried = True
         self._reschedule(snapshot, now)
 
-    def _disown_overdue(self, now: float) -> None:
+    def _drop_overdue(self, now: float) -> None:
         """Wait no longer for an overdue refresh: a hanging DNS server must not block callers."""
         refresh = self.refresh
         if refresh is None or (now < refresh.overdue_at and not refresh.ended):
@@ -378,10 +383,10 @@ class Engine:
         self.refresh = None
         self._overdue.append(refresh)
         failure = refresh.overdue()
-        self._settled.append((refresh, failure))
-        if refresh.cut or refresh.ended:
+        self._to_settle.append((refresh, failure))
+        if refresh.shortened or refresh.ended:
             # It ended without an outcome: a signal handler's exception interrupted it.
-            refresh.cut = True
+            refresh.shortened = True
             self._reschedule(self.snapshot, now)
             return
         self._record(refresh, failure, now)
@@ -391,10 +396,10 @@ class Engine:
 
     def _release_callers(self, *, deliver: bool = True) -> None:
         """Release the callers of refreshes that were disowned or overtaken; hold no lock."""
-        released = bool(self._settled)
+        released = bool(self._to_settle)
         with contextlib.suppress(IndexError):
             while True:
-                refresh, outcome = self._settled.popleft()
+                refresh, outcome = self._to_settle.popleft()
                 refresh.settle(outcome)
         if released and deliver:
             # On a separate thread: a slow log handler must not delay the timer. If no thread can
@@ -447,7 +452,7 @@ class Engine:
     def _tick(self) -> None:
         now = self.clock.now()
         self.wakes_at = NEVER
-        self._disown_overdue(now)
+        self._drop_overdue(now)
         if self.keep_warm or (self.snapshot.was_read and now < self.snapshot.end_of_use):
             self._refresh_ahead(now)
         else:
@@ -462,7 +467,7 @@ class Engine:
     @_section
     def _prefetch(self) -> None:
         now = self.clock.now()
-        self._disown_overdue(now)
+        self._drop_overdue(now)
         self._refresh_ahead(now)
 
     def _refresh_ahead(self, now: float) -> None:
@@ -533,7 +538,7 @@ class Engine:
         self._lock = threading.RLock()
         self.refresh = None
         self._overdue = []
-        self._settled.clear()
+        self._to_settle.clear()
         # The parent logs them.
         self._lines.clear()
         self._started = 0
@@ -555,13 +560,13 @@ class Engine:
         self.leave_fast_path()
         if self.keep_warm and self.timer is not None:
             self._schedule(self.clock.now())
-            self.timer.run()
+            self.timer.ensure_running()
 
     # -- state for others ------------------------------------------------------------------------
 
     @property
     def is_failing(self) -> bool:
-        """Whether refreshes still go on, and fail: credentials that are not read get none."""
+        """Whether a refresh failed in the last six minutes; unread credentials get none."""
         return self.clock.now() - self._failed_at <= _TRIED_AT_LEAST_EVERY
 
     def cached_failure_left(self) -> float:

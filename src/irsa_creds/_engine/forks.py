@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging  # noqa: F401 - its hooks must be registered first, see `come_first`
+import logging  # noqa: F401 - its hooks must be registered first, see `register_again`
 import os
 import threading
 import time
@@ -42,7 +42,7 @@ class Forks:
         self._hooks: tuple[Hook, Hook, Hook] = (_nothing, _nothing, _nothing)
         self._registered = 0
         self.reset_after_fork()
-        self.come_first()
+        self.register_again()
 
     def reset_after_fork(self) -> None:
         """Forget the parent's threads: in a child none of them exists."""
@@ -66,7 +66,7 @@ class Forks:
         finally:
             self._busy.discard(me)
 
-    def end(self) -> None:
+    def mark_ending(self) -> None:
         """Register this thread as ending: forks wait until it is gone from the system.
 
         `Thread.join` returns a little earlier (until Python 3.13). OpenSSL frees a thread's data
@@ -104,7 +104,7 @@ class Forks:
 
     # -- the hooks -----------------------------------------------------------------------------
 
-    def call(self, *, before: Hook, in_parent: Hook, in_child: Hook) -> None:
+    def set_hooks(self, *, before: Hook, in_parent: Hook, in_child: Hook) -> None:
         """Set the hooks.
 
         Args:
@@ -113,9 +113,9 @@ class Forks:
             in_child: called in the child once it has no threads registered.
         """
         self._hooks = (before, in_parent, in_child)
-        self.come_first()
+        self.register_again()
 
-    def come_first(self) -> None:
+    def register_again(self) -> None:
         """Register the hooks once more, so that they run before hooks that were registered since.
 
         Of the hooks before a fork, Python calls the one registered last first. logging holds its

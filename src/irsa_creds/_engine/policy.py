@@ -103,13 +103,17 @@ def refresh_window(lifetime: float) -> float:
     return min(window, lifetime / 2)
 
 
-def first_refresh(lifetime: float, draw: Draw) -> float:
-    """Return the age at which a process refreshes first: pods of one roll-out spread at once."""
+def age_after_blocking(lifetime: float, draw: Draw) -> float:
+    """Return the age at which to refresh credentials that callers had to wait for.
+
+    All pods of a roll-out get theirs in the same minutes, and so do all pods after an outage. A
+    wide range spreads their next refreshes.
+    """
     return draw(0.1 * lifetime, lifetime - refresh_window(lifetime))
 
 
-def later_refresh(lifetime: float, draw: Draw) -> float:
-    """Return the age at which any later refresh is due: pods that have spread stay spread."""
+def age_after_background(lifetime: float, draw: Draw) -> float:
+    """Return the age at which to refresh credentials of a background refresh: late, but spread."""
     return lifetime - refresh_window(lifetime) - draw(0, min(5 * MINUTE, lifetime / 12))
 
 

@@ -50,7 +50,7 @@ class Refresh:
     It is queued until a thread claims it. Its deadline counts from then.
 
     Args:
-        blocking: whether callers without valid credentials wait for it.
+        blocking: whether there are no valid credentials, so that any caller waits for it.
         created_at: the instant of now.
         seconds: how long it may take.
         attempts: how often it calls STS at most.
@@ -59,9 +59,9 @@ class Refresh:
     """
 
     __slots__ = (
-        "_claimed", "_wakers", "alone", "attempts", "blocking", "cached", "cut", "deadline",
-        "ended", "events", "failed_attempts", "min_ttl", "outcome", "seconds", "sent",
-        "started_at", "thread_id",
+        "_claimed", "_wakers", "attempts", "blocking", "cached", "deadline", "ended", "events",
+        "failed_attempts", "min_ttl", "must_not_wait", "outcome", "seconds", "sent",
+        "shortened", "started_at", "thread_id",
     )  # fmt: skip
 
     # A data class takes three times as long to create, which every cold start would pay for.
@@ -83,9 +83,9 @@ class Refresh:
         self.started_at: float = created_at
         self.deadline: float = float("inf")
         #: Whether it must not wait for another thread, since that may wait for the caller's thread.
-        self.alone: bool = False
+        self.must_not_wait: bool = False
         #: Whether its caller's deadline shortened it: its failure does not concern other callers.
-        self.cut: bool = False
+        self.shortened: bool = False
         #: The thread that runs it; None before.
         self.thread_id: int | None = None
         #: Credentials or a failure, never an exception; None while callers wait.
@@ -141,14 +141,14 @@ class Refresh:
         if not self.is_claimed and not self.blocking:
             self.blocking, self.seconds, self.attempts = True, policy.BLOCKING_SECONDS, attempts
 
-    def cut_at(self, deadline: float) -> None:
+    def shorten_to(self, deadline: float) -> None:
         """End it at the deadline of the caller on whose thread it runs."""
-        self.cut = deadline < self.deadline
+        self.shortened = deadline < self.deadline
         self.deadline = min(self.deadline, deadline)
 
-    def was_cut(self, now: float) -> bool:
+    def was_shortened(self, now: float) -> bool:
         """Whether it ended because its caller's deadline was over."""
-        return self.cut and now >= self.deadline
+        return self.shortened and now >= self.deadline
 
     @property
     def overdue_at(self) -> float:

@@ -148,7 +148,7 @@ class Slots:
             if ran:
                 engine.deliver()
         finally:
-            FORKS.end()
+            FORKS.mark_ending()
 
 
 def _ends_at(refresh: Refresh, started_at: float) -> float:

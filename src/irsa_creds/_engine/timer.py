@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         """The part of the timer that an engine uses."""
 
         def schedule(self, engine: Ticking, at: float) -> None: ...
-        def run(self) -> bool: ...
+        def ensure_running(self) -> bool: ...
 
     _Entry = tuple[float, int, weakref.ref[Ticking]]
 
@@ -81,7 +81,7 @@ class Timer:
         """Call `engine.tick` at `at`, if that is still its `wakes_at`; `run` starts the thread."""
         self._new.put((at, weakref.ref(engine)))
 
-    def run(self) -> bool:
+    def ensure_running(self) -> bool:
         """Start the thread if there is none; return whether there is one. Hold no other lock."""
         if self._thread is not None:
             return True
@@ -122,7 +122,7 @@ class Timer:
             else:
                 # It may have taken an entry that its successor is to wait for.
                 self._new.put(None)
-            FORKS.end()
+            FORKS.mark_ending()
 
     @staticmethod
     def _tick(engine: Ticking) -> None:

@@ -24,7 +24,8 @@ __all__ = ["aacquire", "acquire", "join"]
 
 # Seconds after which a caller looks again at a refresh that no thread has claimed yet.
 _QUEUED_PATIENCE = 1.0
-# And at any other: an exception of a signal handler may interrupt the thread that is to wake it.
+# Seconds after which it looks again at a running one: an exception of a signal handler may have
+# interrupted the thread that was to wake it.
 _LOOK_AGAIN = 5.0
 
 
@@ -33,8 +34,8 @@ def acquire(
     min_ttl: float = 0.0,
     timeout: float = WAITER_SECONDS,
     *,
-    here: bool = False,
-    alone: bool | None = None,
+    for_target_role: bool = False,
+    must_not_wait: bool | None = None,
 ) -> Snapshot:
     """Return valid credentials; without any, block this thread until a refresh ends.
 
@@ -42,58 +43,66 @@ def acquire(
         engine: the identity.
         min_ttl: seconds that must be left to the end of use.
         timeout: seconds to wait.
-        here: whether this thread runs the refresh of a target role. The source role's refresh runs
-            on it too, since a second slot for each target could use up all slots.
-        alone: whether it must not wait for another thread; None: if it is inside another read.
+        for_target_role: whether this thread runs the refresh of a target role. The source role's
+            refresh runs on it too, since a second slot for each target could use up all slots.
+        must_not_wait: whether it must not wait for another thread; None: if it is inside another
+            read.
     """
     deadline = engine.now() + timeout
-    if alone is None:
-        alone = HERE.is_busy
+    if must_not_wait is None:
+        must_not_wait = HERE.is_busy
     while True:
-        found, run_here = hold(HERE.slow_path, _look, engine, min_ttl, alone=alone, here=here)
+        found, run_here = hold(
+            HERE.slow_path,
+            _look,
+            engine,
+            min_ttl,
+            must_not_wait=must_not_wait,
+            for_target_role=for_target_role,
+        )
         if isinstance(found, Snapshot):
             return found
         if found is None:
-            alone = True
+            must_not_wait = True
             continue
-        ran_here = run_here and _run_here(engine, found, deadline, alone=alone)
+        ran_here = run_here and _run_here(engine, found, deadline, must_not_wait=must_not_wait)
         if ran_here:
-            if not here:
+            if not for_target_role:
                 engine.deliver()
-        elif alone:
+        elif must_not_wait:
             # Another thread has just claimed it.
             continue
         else:
             _wait(found, _patience(engine, found, deadline, timeout))
-        _raise_failure(found, cut=ran_here)
+        _raise_failure(found, shortened=ran_here)
 
 
 def _look(
-    engine: Engine, min_ttl: float, *, alone: bool, here: bool
+    engine: Engine, min_ttl: float, *, must_not_wait: bool, for_target_role: bool
 ) -> tuple[Snapshot | Refresh | None, bool]:
     """Return credentials or a refresh, and whether to run that here; None: look again alone."""
-    found = engine.get_or_join(min_ttl, alone=alone)
+    found = engine.get_or_join(min_ttl, must_not_wait=must_not_wait)
     if isinstance(found, Snapshot):
         return found, False
-    if not alone and logging_is_held_here():
+    if not must_not_wait and logging_is_held_here():
         return None, False
     # If no thread can start, this one runs the refresh.
-    return found, alone or here or not engine.start(found)
+    return found, must_not_wait or for_target_role or not engine.start(found)
 
 
-def join(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> None:
+def join(engine: Engine, refresh: Refresh, deadline: float, *, must_not_wait: bool) -> None:
     """Run a source role's refresh on the thread of a target's, or wait until it ends."""
-    if not _run_here(engine, refresh, deadline, alone=alone) and not alone:
+    if not _run_here(engine, refresh, deadline, must_not_wait=must_not_wait) and not must_not_wait:
         _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
 
 
-def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, alone: bool) -> bool:
+def _run_here(engine: Engine, refresh: Refresh, deadline: float, *, must_not_wait: bool) -> bool:
     """Run a refresh on this thread; return False if another thread has claimed it."""
 
     def run() -> None:
-        refresh.alone = alone
+        refresh.must_not_wait = must_not_wait
         # The caller cannot stop waiting for its own thread, so the refresh must end in time.
-        refresh.cut_at(deadline)
+        refresh.shorten_to(deadline)
         engine.run(refresh)
 
     return refresh.run_once(engine.now(), run)
@@ -143,16 +152,16 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     )
 
 
-def _raise_failure(refresh: Refresh, *, cut: bool = False) -> None:
+def _raise_failure(refresh: Refresh, *, shortened: bool = False) -> None:
     """Raise the failure of `refresh`, unless the caller is to look again.
 
     Args:
         refresh: the one that the caller waited for.
-        cut: whether a refresh that was cut short counts. For the caller that ran it, it does.
+        shortened: whether a refresh that was cut short counts. For the caller that ran it, it does.
     """
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.
-    if isinstance(outcome, Failure) and refresh.blocking and (cut or not refresh.cut):
+    if isinstance(outcome, Failure) and refresh.blocking and (shortened or not refresh.shortened):
         raise outcome.error()
 
 

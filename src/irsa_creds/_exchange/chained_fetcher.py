@@ -46,13 +46,15 @@ class SourceRole:
 
         def snapshot() -> Snapshot:
             left = refresh.deadline - engine.now()
-            return acquire(engine, timeout=left, here=True, alone=refresh.alone)
+            return acquire(
+                engine, timeout=left, for_target_role=True, must_not_wait=refresh.must_not_wait
+            )
 
         try:
             found = snapshot()
             current = engine.refresh
             if current is not None and found.credentials.access_key_id == expired:
-                join(engine, current, refresh.deadline, alone=refresh.alone)
+                join(engine, current, refresh.deadline, must_not_wait=refresh.must_not_wait)
                 found = snapshot()
         except IrsaError as error:
             failure = _failure_of(error, engine.role_arn)

@@ -135,7 +135,7 @@ class StsFetcher:
         )
         # After an outage, all pods without valid credentials refresh at once; a random age keeps
         # them from doing so ever after.
-        age = policy.first_refresh if refresh.blocking else policy.later_refresh
+        age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
         snapshot = Snapshot(
             credentials, sent_at, wall_at, lifetime, sent_at + age(lifetime, self._draw)
         )

@@ -31,7 +31,7 @@ _MODULES = (
 def load_exchange_modules() -> None:
     """Import what an STS call needs."""
     FORKS.during(_load)
-    FORKS.come_first()
+    FORKS.register_again()
 
 
 def _load() -> None:

@@ -161,7 +161,7 @@ class SharedFetcher:
         # A refresh that has little time waits for a third of it.
         patience = min(_PATIENCE, (refresh.deadline - now) / 3)
         # The lock holder may be another thread of this process, which waits for this one.
-        ends_at = now if refresh.alone else now + 2 * patience
+        ends_at = now if refresh.must_not_wait else now + 2 * patience
         # Not all processes replace a lock at the same time, and a second stopped holder is replaced
         # before all call STS without a lock.
         patience *= policy.DRAW(0.8, 1.0)

@@ -292,7 +292,7 @@ def _is_private(found: os.stat_result) -> bool:
 def _filelock() -> ModuleType:
     """Import filelock, so that its fork hooks run after those of irsa-creds."""
     module = FORKS.during(lambda: importlib.import_module("filelock"))
-    FORKS.come_first()
+    FORKS.register_again()
     return module
 
 

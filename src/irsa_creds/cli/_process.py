@@ -101,5 +101,5 @@ def _refreshed(provider: Provider) -> Credentials:
     refresh = engine.refresh
     if refresh is None:
         return found
-    join(engine, refresh, engine.now() + _REFRESH_SECONDS, alone=False)
+    join(engine, refresh, engine.now() + _REFRESH_SECONDS, must_not_wait=False)
     return provider.get()
