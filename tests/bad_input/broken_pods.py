@@ -150,7 +150,7 @@ def unused_port(scene: Scene) -> None:
 
 
 def stranger(scene: Scene) -> None:
-    """Put a server in STS's place whose certificate nobody has signed."""
+    """Replace STS by a server with a self-signed certificate."""
     certificate = make_certificate(scene.token.parent)
     server = scene.stack.enter_context(StsServer([success()], certificate))
     scene.set("AWS_ENDPOINT_URL_STS", server.url)

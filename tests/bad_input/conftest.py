@@ -1,4 +1,4 @@
-"""A pod where all is well, whose flights do not take long to fail."""
+"""A correct pod with refreshes that fail quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong is said in one clear text, as a typed error, and in time."""
+"""Every case of bad input is a typed error with a clear text, in time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check(error: irsa_creds.IrsaError, case: Case) -> None:
 
 
 @pytest.mark.parametrize("what", EVERYTHING)
-def test_a_provider_says_what_is_wrong_and_what_to_do(what: str, scene: Scene) -> None:
+def test_a_provider_reports_the_error_and_the_fix(what: str, scene: Scene) -> None:
     case = EVERYTHING[what]
     case.spoil(scene)
     timeout = scene.arguments.pop("timeout", 20)
@@ -56,7 +56,7 @@ def test_a_provider_says_what_is_wrong_and_what_to_do(what: str, scene: Scene) -
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_boto3_says_the_same_in_both_families(what: str, scene: Scene) -> None:
+def test_boto3_gets_an_error_of_both_families(what: str, scene: Scene) -> None:
     case = CASES[what]
     case.spoil(scene)
     irsa_creds.install()

@@ -98,7 +98,7 @@ NEW_TOKEN = (False, False, True, 0)
         ("UnexpectedRedirect", "", 302, (True, False, False, 3)),
     ],
 )
-def test_each_code_says_whether_to_retry(
+def test_each_code_is_retried_or_not(
     code: str, message: str, status: int | None, expected: tuple[bool, bool, bool, int]
 ) -> None:
     assert flags(classify(code, message, status)) == expected

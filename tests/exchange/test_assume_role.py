@@ -107,10 +107,10 @@ def test_every_parameter_is_written_as_botocore_writes_it(sts: StsServer) -> Non
     assert sts.seen[0].form == botocores_form()
 
 
-def test_what_is_not_given_is_not_sent(sts: StsServer) -> None:
+def test_parameters_without_a_value_are_not_sent(sts: StsServer) -> None:
     attempt(config(sts.url, duration_seconds=43_200, policy="{}", policy_arns=("arn:x",)))
     (seen,) = sts.seen
-    # What the first role was asked for is no matter of the second.
+    # The source role's parameters do not apply to the target role.
     assert seen.form == {
         "Action": "AssumeRole",
         "Version": "2011-06-15",
@@ -184,7 +184,7 @@ def trust(role_arn: str, **condition: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def source(sandbox: Sandbox) -> Credentials:
-    """Credentials of a pod's role, which a second role trusts if it is told the external id."""
+    """Credentials of a pod's role; a target role trusts it with the external ID."""
     pod = sandbox.deploy()
     sandbox.deploy(
         service_account="second",
@@ -217,7 +217,7 @@ def test_a_verifying_sts_takes_the_signature(
     assert found.account_id == "123456789012"
 
 
-def test_a_wrong_secret_is_refused_with_advice(sandbox: Sandbox, source: Credentials) -> None:
+def test_a_wrong_secret_key_is_denied_with_advice(sandbox: Sandbox, source: Credentials) -> None:
     wrong = Credentials(source.access_key_id, "wrong", source.session_token, source.expiration)
     outcome = attempt(config(sandbox.sts_url, ChainedRole(HERE, "pod", external_id="id-1")), wrong)
     assert isinstance(outcome, Failure)
@@ -225,7 +225,7 @@ def test_a_wrong_secret_is_refused_with_advice(sandbox: Sandbox, source: Credent
     assert ROLE in outcome.explained().advice
 
 
-def test_a_refusal_names_both_roles_and_what_may_be_missing(
+def test_a_denial_names_both_roles_and_the_missing_permission(
     sandbox: Sandbox, source: Credentials
 ) -> None:
     outcome = attempt(
@@ -242,7 +242,7 @@ def test_a_refusal_names_both_roles_and_what_may_be_missing(
 # -- failures --------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_a_client_error_of_assume_role(sts: StsServer) -> None:
+def test_a_denial_is_a_client_error_of_assume_role(sts: StsServer) -> None:
     sts.script[:] = [refuse("AccessDenied", "No.", "403 Forbidden")]
     error: Any = to_botocore(failed(config(sts.url)).error())
     assert {ExchangeError, ClientError} <= set(type(error).__mro__)
@@ -265,7 +265,7 @@ def test_a_refusal_is_a_client_error_of_assume_role(sts: StsServer) -> None:
         ("Throttling", True, False, 0, "too many calls"),
     ],
 )
-def test_what_a_code_means_for_a_further_role(
+def test_each_code_has_a_meaning_in_role_chaining(
     sts: StsServer, *, code: str, retryable: bool, bad_token: bool, attempts: int, words: str
 ) -> None:
     sts.script[:] = [refuse(code, "So it is.", "403 Forbidden")]
@@ -280,7 +280,7 @@ def test_what_a_code_means_for_a_further_role(
     assert found.operation == "AssumeRole"
 
 
-def test_an_external_id_that_a_server_echoes_is_shown_to_nobody(sts: StsServer) -> None:
+def test_an_external_id_that_a_server_echoes_is_masked(sts: StsServer) -> None:
     sts.script[:] = [refuse("AccessDenied", "I got open sesame 1 as open+sesame+1.")]
     found = failed(config(sts.url, ChainedRole(SECOND, "pod", external_id="open sesame 1")))
     assert found.words == "I got *** as ***."
@@ -293,14 +293,14 @@ def test_an_external_id_may_be_the_account_of_the_role(sts: StsServer) -> None:
     assert outcome.credentials.account_id == "123456789012"
 
 
-def test_a_duration_that_sts_does_not_give_is_not_left_out(sts: StsServer) -> None:
+def test_role_chaining_does_not_omit_a_rejected_duration(sts: StsServer) -> None:
     sts.script[:] = [refuse("ValidationError"), success()]
     hop = ChainedRole(SECOND, "pod", 3600)
     assert failed(config(sts.url, hop, duration_optional=True)).code == "ValidationError"
     assert len(sts.seen) == 1
 
 
-def test_no_answer_and_a_malformed_one_are_failures_of_assume_role(sts: StsServer) -> None:
+def test_missing_and_malformed_responses_are_failures_of_assume_role(sts: StsServer) -> None:
     sts.script[:] = [hang]
     assert failed(config(sts.url), seconds=0.3).operation == "AssumeRole"
     sts.script[:] = [lambda call: call.send(http("<html/>"))]
@@ -311,13 +311,13 @@ def test_no_answer_and_a_malformed_one_are_failures_of_assume_role(sts: StsServe
 def test_without_an_endpoint_it_is_the_last_roles_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # No partition of today lacks an endpoint, so the rules must not be asked.
+    # Every partition of today has an endpoint, so this needs other rules.
     monkeypatch.setattr("irsa_creds._exchange.endpoint.RULE_SET", "missing")
     found = failed(config(None, ChainedRole(THIRD, "pod"), region="not a region"))
     assert (found.code, found.role_arn) == ("EndpointUnresolved", THIRD)
 
 
-def test_the_clock_of_sts_is_told_where_a_signature_is_refused(sts: StsServer) -> None:
+def test_a_rejected_signature_reports_the_clock_of_sts(sts: StsServer) -> None:
     sts.script[:] = [refuse("SignatureDoesNotMatch", "Signature expired.", "403 Forbidden")]
     assert DATE.endswith("2026 10:00:00 GMT")
     assert "this machine's" in failed(config(sts.url)).advice
@@ -329,7 +329,7 @@ def test_a_session_token_that_is_echoed_is_masked(sts: StsServer, echo: str) -> 
     assert TOKEN[:30] not in failed(config(sts.url)).text()
 
 
-def test_a_key_shows_no_secret() -> None:
+def test_signing_credentials_show_no_secret() -> None:
     key = SigningCredentials(SOURCE)
     assert repr(key) == "<SigningCredentials ...URCE>"
     assert (key.claims, key.written, key.fingerprint) == (None, None, "ASIASOURCE")

@@ -39,7 +39,7 @@ def warm(roles: Pair) -> Snapshot:
 # -- what signs ----------------------------------------------------------------------------------
 
 
-def test_the_second_role_is_assumed_with_the_key_of_the_first(roles: Pair) -> None:
+def test_the_source_roles_credentials_sign_for_the_target_role(roles: Pair) -> None:
     warm(roles)
     assert roles.signers == [key(1)]
     assert (roles.first.sts.calls, roles.second.sts.calls) == (1, 1)
@@ -73,7 +73,7 @@ def test_it_is_known_by_its_own_name(roles: Pair) -> None:
 # -- no caller waits while credentials are valid ---------------------------------------------------
 
 
-def test_a_refresh_of_the_second_does_not_wait_for_one_of_the_first(roles: Pair) -> None:
+def test_a_target_refresh_does_not_wait_for_a_source_refresh(roles: Pair) -> None:
     warm(roles)
     roles.clock_to_refresh()
     roles.first.sts.hold.clear()
@@ -85,7 +85,7 @@ def test_a_refresh_of_the_second_does_not_wait_for_one_of_the_first(roles: Pair)
     assert roles.first.served().credentials.access_key_id == key(1)
 
 
-def test_a_refresh_of_the_second_makes_no_caller_of_the_first_wait(roles: Pair) -> None:
+def test_a_target_refresh_makes_no_caller_of_the_source_wait(roles: Pair) -> None:
     warm(roles)
     roles.clock_to_refresh()
     roles.second.sts.hold.clear()
@@ -95,7 +95,7 @@ def test_a_refresh_of_the_second_makes_no_caller_of_the_first_wait(roles: Pair) 
     assert roles.second.served().credentials.access_key_id == key(1001)
 
 
-def test_the_second_is_served_while_the_first_cannot_be_had(roles: Pair) -> None:
+def test_the_target_is_served_while_the_source_fails(roles: Pair) -> None:
     roles.first.sts.lifetime = 1800.0
     warm(roles)
     roles.first.sts.down = roles.second.sts.down = failure("AccessDenied", retryable=False)
@@ -159,7 +159,7 @@ def claimed(roles: Pair, *, blocking: bool = True) -> Refresh:
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
+def test_a_source_failure_is_the_targets_failure_without_a_retry(
     roles: Pair, *, blocking: bool
 ) -> None:
     roles.first.sts.down = failure("ServiceUnavailable", status=503)
@@ -171,7 +171,7 @@ def test_a_failure_of_the_first_is_the_seconds_and_is_not_tried_again(
     assert outcome.again_in == roles.first.engine.cached_failure_left()
 
 
-def test_callers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
+def test_callers_get_the_source_roles_error_after_one_call(roles: Pair) -> None:
     roles.first.sts.down = failure("AccessDenied", retryable=False, advice="Look there.")
     for _ in range(50):
         with pytest.raises(ExchangeError, match=r"(?s)STS said AccessDenied\.\n.* Look there\."):
@@ -179,12 +179,12 @@ def test_callers_get_the_first_roles_error_and_no_stampede(roles: Pair) -> None:
     assert roles.first.sts.calls == 1
 
 
-def test_what_the_first_recovers_from_the_second_does_at_once(roles: Pair) -> None:
+def test_the_target_recovers_with_its_source(roles: Pair) -> None:
     roles.first.sts.down = failure("AccessDenied", retryable=False)
     with pytest.raises(ExchangeError):
         acquire(roles.second.engine)
     roles.first.sts.down = None
-    # As long as the first answers with its record, the second does.
+    # The target fails as long as its source's failure is cached.
     roles.clock(5.1)
     assert acquire(roles.second.engine).credentials.access_key_id == key(1001)
 
@@ -220,7 +220,7 @@ def test_a_key_that_was_not_tried_counts_as_a_new_token(roles: Pair) -> None:
     assert roles.second.pilot.token_changed()
 
 
-def test_a_first_role_that_hangs_is_waited_for_no_longer_than_the_refresh_lasts(
+def test_a_source_role_that_hangs_blocks_the_target_until_its_deadline(
     roles: Pair,
 ) -> None:
     roles.first.sts.hold.clear()
@@ -228,7 +228,7 @@ def test_a_first_role_that_hangs_is_waited_for_no_longer_than_the_refresh_lasts(
     check_timeout(roles)
 
 
-def test_nor_is_it_called_when_no_time_is_left(roles: Pair) -> None:
+def test_sts_is_not_called_after_the_deadline(roles: Pair) -> None:
     check_timeout(roles)
     assert roles.first.sts.calls == 0
 
@@ -243,7 +243,7 @@ def check_timeout(roles: Pair) -> None:
     assert "\n" not in outcome.message
 
 
-def test_why_the_first_role_runs_out_of_time_is_the_advice(roles: Pair) -> None:
+def test_the_advice_says_why_the_source_role_timed_out(roles: Pair) -> None:
     engine: Any = roles.first.engine
     last = failure("Throttling", sub="system:serviceaccount:ns:app", advice="Wait.")
     late = RefreshTimeout(
@@ -269,7 +269,7 @@ EXPIRED = failure(
 )
 
 
-def test_a_first_key_that_sts_calls_expired_is_replaced(roles: Pair) -> None:
+def test_a_source_key_that_is_expired_for_sts_is_replaced(roles: Pair) -> None:
     warm(roles)
     roles.clock_to_refresh()
     acquire(roles.first.engine)
@@ -299,7 +299,7 @@ def test_the_refresh_of_such_a_key_is_waited_for(
     assert roles.signers == [key(1), key(1), key(2)]
 
 
-def test_it_runs_on_the_targets_thread_where_no_other_thread_has_begun_it() -> None:
+def test_an_unclaimed_source_refresh_runs_on_the_targets_thread() -> None:
     class BusyTimer(FakeTimer):
         """It runs, and has not come to this engine yet."""
 
@@ -346,7 +346,7 @@ def test_without_threads_a_caller_runs_both_refreshes_itself(
     assert roles.signers == [key(1)]
 
 
-def test_the_first_roles_refresh_needs_no_second_thread(
+def test_the_source_roles_refresh_needs_no_thread_of_its_own(
     roles: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
@@ -363,7 +363,7 @@ def test_the_first_roles_refresh_needs_no_second_thread(
     assert threads == ["irsa-creds-refresh", "1"]
 
 
-def test_what_came_of_it_is_told_to_the_first_roles_subscribers(roles: Pair) -> None:
+def test_the_source_roles_subscribers_get_its_events(roles: Pair) -> None:
     heard: list[object] = []
     roles.first.subscribers.subscribe(heard.append)
     warm(roles)
@@ -383,7 +383,7 @@ def test_a_read_inside_a_read_runs_both_refreshes_itself(
     assert started == []
 
 
-def test_a_read_inside_a_read_does_not_wait_for_the_first_roles_thread(roles: Pair) -> None:
+def test_a_read_inside_a_read_does_not_wait_for_the_source_roles_thread(roles: Pair) -> None:
     roles.first.sts.hold.clear()
     roles.first.joined()
     eventually(lambda: roles.first.sts.calls == 1)
@@ -400,7 +400,7 @@ def test_a_read_inside_a_read_does_not_wait_for_the_first_roles_thread(roles: Pa
     assert roles.first.sts.calls == 2
 
 
-def test_a_read_in_the_middle_of_the_first_roles_change_is_served_what_is_valid_or_told(
+def test_a_read_during_a_change_of_the_source_engine_is_served_or_gets_an_error(
     roles: Pair,
 ) -> None:
     first = roles.first.engine
@@ -413,7 +413,7 @@ def test_a_read_in_the_middle_of_the_first_roles_change_is_served_what_is_valid_
         assert acquire(roles.second.engine, timeout=5) is made
 
 
-def test_a_token_callable_that_reads_the_second_role_is_told(roles: Pair) -> None:
+def test_a_token_callable_that_reads_the_target_role_gets_an_error(roles: Pair) -> None:
     told: list[BaseException] = []
     read = roles.first.token.read
 
@@ -429,7 +429,7 @@ def test_a_token_callable_that_reads_the_second_role_is_told(roles: Pair) -> Non
     assert "A refresh read the credentials that it refreshes" in str(told[0])
 
 
-def test_every_draw_the_other_way_it_lasts_as_long() -> None:
+def test_the_target_gets_the_whole_lifetime_with_the_other_draw() -> None:
     roles = pair(draw=high)
     made = roles.second.warm()
     assert made.lifetime == 3600.0

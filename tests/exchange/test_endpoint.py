@@ -125,7 +125,7 @@ def test_a_custom_endpoint_is_taken_as_it_is() -> None:
     [(None, False), ("eu-west-1", False), ("eu-west-1", True), ("cn-north-1", True)],
 )
 @pytest.mark.parametrize("dualstack", [False, True])
-def test_the_throw_away_client_says_the_same(
+def test_the_temporary_client_has_the_same_endpoint(
     region: str | None, *, legacy: bool, dualstack: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # None of these may reach the client: they are `Config`'s affair.
@@ -163,7 +163,7 @@ def rename_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("change", [hide_module, hide_class, change_method])
-def test_a_private_name_that_is_gone_is_asked_of_a_client(
+def test_a_client_replaces_a_missing_private_name(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[Config] = []
@@ -179,10 +179,10 @@ def test_a_private_name_that_is_gone_is_asked_of_a_client(
 
 
 @pytest.mark.parametrize("change", [change_constructor, rename_rules, rename_partitions])
-def test_a_private_shape_that_changed_is_asked_of_a_client(
+def test_a_client_replaces_a_changed_private_signature(
     change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    test_a_private_name_that_is_gone_is_asked_of_a_client(change, monkeypatch)
+    test_a_client_replaces_a_missing_private_name(change, monkeypatch)
 
 
 def test_a_foolish_data_path_leaves_botocores_own_rules(
@@ -192,13 +192,15 @@ def test_a_foolish_data_path_leaves_botocores_own_rules(
     assert endpoint_url(config("eu-west-1")) == "https://sts.eu-west-1.amazonaws.com"
 
 
-def test_a_combination_without_an_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_endpoint_is_a_config_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("irsa_creds._exchange.endpoint.RULE_SET", "nothing")
     with pytest.raises(ConfigError, match=r"region not a region with FIPS on and dual stack off:"):
         endpoint_url(config("not a region", use_fips=True))
 
 
-def test_the_error_holds_no_error_of_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_has_no_cause_from_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("irsa_creds._exchange.endpoint.RULE_SET", "nothing")
     with pytest.raises(ConfigError) as caught:
         endpoint_url(config("not a region"))

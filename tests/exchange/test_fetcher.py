@@ -76,7 +76,7 @@ def test_a_refresh_returns_credentials_with_their_timeline() -> None:
 def test_a_process_without_valid_credentials_refreshes_next_at_any_time_of_the_lifetime(
     here: Rig,
 ) -> None:
-    # A process that starts, and all those that an outage has left without.
+    # A process that starts, and every process without credentials after an outage.
     for first in (True, False):
         found = succeeded(here, first=first, blocking=True)
         assert found.refresh_at == here.clock.now() + 360
@@ -266,7 +266,7 @@ def test_each_attempt_has_an_event_with_its_number_and_latency() -> None:
     ]
 
 
-def test_a_token_that_differs_from_the_one_sent_before_has_an_event(here: Rig) -> None:
+def test_a_rotated_token_has_an_event(here: Rig) -> None:
     heard = heard_by(here)
     succeeded(here)
     succeeded(here)
@@ -323,7 +323,7 @@ def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(h
     assert here.pilot.token_changed()
 
 
-def test_what_an_answer_says_for_the_log_is_logged(
+def test_the_note_of_a_result_is_logged(
     here: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     attempt = here.sts.attempt

@@ -61,7 +61,7 @@ def took(url: str, settings: HttpSettings = DIRECT, **limits: float) -> tuple[Ht
     return outcome, time.monotonic() - start
 
 
-def test_a_post_arrives_as_it_was_given() -> None:
+def test_a_post_arrives_unchanged() -> None:
     with StsServer([OK]) as server:
         outcome = post(DIRECT, request(server.url + "/path?q=1", b"a=1&b=2"), **ENOUGH)
         assert isinstance(outcome, HttpResponse)
@@ -120,7 +120,7 @@ def test_a_connection_that_is_closed_is_a_failure_and_nothing_is_sent_again(
         assert len(server.seen) == 1
 
 
-def test_a_server_that_refuses_the_connection_is_told() -> None:
+def test_a_refused_connection_is_reported() -> None:
     with StsServer([OK]) as server:
         pass
     outcome = broke(server.url)
@@ -128,7 +128,7 @@ def test_a_server_that_refuses_the_connection_is_told() -> None:
     assert outcome.reason == "connection refused"
 
 
-def test_an_unknown_host_is_told() -> None:
+def test_an_unknown_host_is_reported() -> None:
     outcome = broke("http://sts.unknown.invalid")
     assert outcome.code == "EndpointConnectionError"
     assert "not known" in outcome.reason
@@ -148,8 +148,8 @@ def test_a_black_hole_ends_with_the_attempt() -> None:
         assert 0.15 < seconds < 1
 
 
-def test_a_host_that_does_not_answer_ends_with_the_connect_timeout() -> None:
-    # A listener whose queue is full drops further requests to connect.
+def test_an_unresponsive_host_ends_with_the_connect_timeout() -> None:
+    # A listener with a full queue drops further connections.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         fillers = [socket.socket() for _ in range(3)]
@@ -252,7 +252,7 @@ def test_so_do_the_headers_of_a_proxys_tunnel(act: Callable[[Call], None]) -> No
         assert seconds < 2
 
 
-def test_a_request_goes_through_a_proxys_tunnel(tmp_path: Path) -> None:
+def test_a_request_uses_a_proxys_tunnel(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     with StsServer([OK], certificate=certificate) as server:
 
@@ -277,7 +277,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_program_that_debugs_http_prints_nothing_of_ours(
+def test_the_debug_level_of_http_client_prints_no_sts_call(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(HTTPConnection, "debuglevel", 1)
@@ -293,7 +293,7 @@ def test_headers_that_come_late_but_whole_are_read() -> None:
         assert got(server.url) == b"fine"
 
 
-def test_a_chunked_answer_is_read() -> None:
+def test_a_chunked_response_is_read() -> None:
     chunked = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n2\r\nne\r\n0\r\n\r\n"
     )
@@ -301,7 +301,7 @@ def test_a_chunked_answer_is_read() -> None:
         assert got(server.url) == b"fine"
 
 
-def test_an_answer_without_length_ends_with_its_connection() -> None:
+def test_a_response_without_length_ends_with_its_connection() -> None:
     def say(call: Call) -> None:
         call.send(b"HTTP/1.1 200 OK\r\n\r\nfine")
         hang_up(call)
@@ -310,12 +310,12 @@ def test_an_answer_without_length_ends_with_its_connection() -> None:
         assert got(server.url) == b"fine"
 
 
-def test_an_empty_answer_is_one() -> None:
+def test_an_empty_response_is_a_response() -> None:
     with StsServer([answer(http("", "204 No Content"))]) as server:
         assert got(server.url) == b""
 
 
-def test_an_oversize_answer_is_cut() -> None:
+def test_an_oversize_response_is_cut() -> None:
     def much(call: Call) -> None:
         call.send(http("", length=100 * BODY_LIMIT))
         while True:
@@ -325,12 +325,12 @@ def test_an_oversize_answer_is_cut() -> None:
         assert len(got(server.url, seconds=60)) == BODY_LIMIT + 1
 
 
-def test_an_answer_at_the_limit_is_whole() -> None:
+def test_a_response_at_the_limit_is_whole() -> None:
     with StsServer([answer(http("x" * BODY_LIMIT))]) as server:
         assert len(got(server.url, seconds=60)) == BODY_LIMIT
 
 
-def test_a_compressed_answer_is_left_as_it_is() -> None:
+def test_a_compressed_response_is_not_decompressed() -> None:
     with StsServer([answer(http("\x1f\x8b", Content_Encoding="gzip"))]) as server:
         assert got(server.url) == "\x1f\x8b".encode()
 
@@ -352,7 +352,7 @@ def test_busy_servers_are_not_waited_for() -> None:
         assert len(server.seen) == 1
 
 
-def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_rejected(tmp_path: Path) -> None:
     with StsServer([OK], certificate=make_certificate(tmp_path)) as server:
         outcome = broke(server.url)
         assert outcome.code == "SSLError"
@@ -366,14 +366,14 @@ def test_a_certificate_of_the_bundle_is_taken(tmp_path: Path) -> None:
         assert got(server.url, HttpSettings(verify=str(certificate[0]))) == b"fine"
 
 
-def test_a_bundle_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_ca_bundle_is_reported(tmp_path: Path) -> None:
     settings = HttpSettings(verify=str(tmp_path / "missing.pem"))
     outcome = broke("https://localhost:1", settings)
     assert outcome.code == "SSLError"
     assert f"CA bundle '{tmp_path}/missing.pem' not found" in outcome.reason
 
 
-def test_a_server_that_speaks_no_tls_is_told() -> None:
+def test_a_server_without_tls_is_reported() -> None:
     with StsServer([OK]) as server:
         _, seconds = took(server.url.replace("http:", "https:"), connect=0.2)
         assert seconds < 1
@@ -384,7 +384,7 @@ def test_a_foolish_client_certificate_is_a_failure() -> None:
     assert broke("https://localhost:1", settings).code == "ValueError"
 
 
-def test_a_proxy_that_refuses_is_told() -> None:
+def test_a_proxy_that_denies_is_reported() -> None:
     settings = HttpSettings(proxies=(("http", "http://user:hunter2@localhost:1"),))
     outcome = broke("http://sts.example", settings)
     assert outcome.code == "ProxyConnectionError"
@@ -394,7 +394,7 @@ def test_a_proxy_that_refuses_is_told() -> None:
 @pytest.mark.parametrize("mark", "/#?\\")
 @pytest.mark.parametrize("begin", ["canary", "1"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_whose_password_tears_its_url_apart_is_told_without_it(
+def test_a_proxy_url_that_cannot_be_parsed_is_reported_without_its_password(
     scheme: str, begin: str, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -415,7 +415,7 @@ def test_the_proxy_of_another_scheme_is_not_looked_at() -> None:
         assert got(server.url, settings) == b"fine"
 
 
-def test_a_request_goes_through_its_proxy() -> None:
+def test_a_request_uses_its_proxy() -> None:
     with StsServer([OK]) as server:
         settings = HttpSettings(proxies=(("http", server.url),), proxies_config=())
         assert got("http://sts.example/", settings) == b"fine"

@@ -63,7 +63,7 @@ def _codes_in(tree: ast.AST) -> Iterator[str]:
 
 
 def network_codes() -> set[str]:
-    """Return the classes of botocore's errors that the connection is told by."""
+    """Return the classes of botocore's errors that the connection raises."""
     tree = ast.parse((SOURCE / "_exchange" / "http.py").read_text())
     return {
         alias.name
@@ -95,7 +95,7 @@ def test_every_code_has_a_row(code: str) -> None:
     assert any(f"`{code}`" in row[0] for row in rows())
 
 
-def test_every_row_leads_to_checks_that_exist_or_says_that_there_is_none() -> None:
+def test_every_row_names_existing_checks_or_a_dash() -> None:
     for what, *_, found_by in rows():
         if what not in {"code", "headline"}:
             assert found_by == "—" or set(re.findall(r"[A-Z]\d\d", found_by)), what

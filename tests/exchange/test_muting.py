@@ -76,7 +76,7 @@ def chained(url: str) -> SignedStsClient:
 
 # urllib3 warns of each connection that verifies nothing.
 @pytest.mark.filterwarnings("always")
-def test_no_logger_speaks_while_sts_is_called(recorder: Recorder, tmp_path: Path) -> None:
+def test_no_logger_writes_during_an_sts_call(recorder: Recorder, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     proxy = HttpSettings(proxies=(("https", "http://localhost:1"),))
     with (
@@ -107,7 +107,7 @@ def test_neither_does_one_while_a_client_of_botocores_finds_the_endpoint(
     assert recorder.seen == []
 
 
-def test_what_this_shows_is_not_for_want_of_lines(recorder: Recorder) -> None:
+def test_the_muted_loggers_write_without_muting(recorder: Recorder) -> None:
     load_exchange_modules()
     endpoint_url(Config(role_arn=ROLE, session_name="pod", region="eu-west-1"))
     assert {name for name, _ in recorder.seen} == {"botocore.loaders"}
@@ -186,7 +186,7 @@ def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     assert "canary" not in caplog.text
 
 
-def test_other_threads_and_later_requests_are_heard(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_threads_and_later_requests_are_not_muted(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("urllib3.connection")
     with caplog.at_level(logging.DEBUG):
         with muted():

@@ -106,12 +106,12 @@ def test_a_refresh_that_fails_imports_nothing_either(
         assert refreshed(*urls) == ["1", "True"]
 
 
-def test_importing_the_exchange_imports_no_botocore() -> None:
+def test_importing_the_sts_client_imports_no_botocore() -> None:
     program = "import sys, irsa_creds._exchange.sts; print('botocore' in sys.modules)"
     assert refreshed(program=program) == ["False"]
 
 
-def test_providers_have_loaded_what_a_refresh_needs_and_the_module_alone_has_not() -> None:
+def test_a_provider_imports_all_that_a_refresh_needs() -> None:
     program = textwrap.dedent(
         """
         import sys, irsa_creds, irsa_creds._registry
@@ -134,7 +134,7 @@ def unloaded() -> Iterator[None]:
 
 @pytest.mark.usefixtures("unloaded")
 @pytest.mark.parametrize("name", ["botocore.endpoint_provider", "certifi"])
-def test_what_botocore_may_lack_is_not_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_modules_are_optional(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     load_exchange_modules()
 

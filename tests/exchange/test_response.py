@@ -1,4 +1,4 @@
-"""STS's answers, good, bad and ugly, and what is made of each."""
+"""Responses of STS and of other servers, and the result of each."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
     return failure.explained()
 
 
-def test_a_failure_of_any_kind_tells_what_the_token_says() -> None:
+def test_every_failure_has_the_tokens_claims() -> None:
     for failure in (
         failed(error_xml("AccessDenied"), 403),
         failed("", 503),
@@ -70,7 +70,7 @@ def test_a_failure_of_any_kind_tells_what_the_token_says() -> None:
     assert (failure.iss, failure.sub, failure.aud, failure.exp) == (None,) * 4
 
 
-def test_a_malformed_answer_is_told_with_its_request_id() -> None:
+def test_a_malformed_response_has_its_request_id() -> None:
     failure = failed("<html/>", 200, **{"x-amzn-requestid": "r-7"})
     assert (failure.code, failure.request_id) == ("MalformedAnswer", "r-7")
 
@@ -158,7 +158,7 @@ def test_an_account_is_taken_from_an_arn_only(arn: str, account: str | None) -> 
     assert answer.credentials.assumed_role_arn == (arn or None)
 
 
-def test_an_answer_that_names_nobody_has_no_arn() -> None:
+def test_a_response_without_a_user_has_no_arn() -> None:
     answer = answered(credentials_xml().replace("AssumedRoleUser", "Somebody"))
     assert isinstance(answer, ExchangeResult)
     assert answer.credentials.assumed_role_arn is None
@@ -184,7 +184,7 @@ def test_an_answer_that_names_nobody_has_no_arn() -> None:
         (credentials_xml(key="AS\nIA"), "unprintable characters in AccessKeyId"),
     ],
 )
-def test_an_answer_that_is_none_is_malformed(body: str | bytes, trouble: str) -> None:
+def test_other_documents_are_malformed_responses(body: str | bytes, trouble: str) -> None:
     failure = malformed(body)
     assert trouble in failure.message
     assert URL in failure.text()
@@ -194,7 +194,7 @@ def test_a_deep_document_is_only_malformed() -> None:
     assert "lacks" in malformed("<a>" * 50_000 + "</a>" * 50_000).message
 
 
-def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
+def test_a_denial_of_aws_has_its_request_id() -> None:
     failure = failed(error_xml("AccessDenied", "Not authorized to perform it"), 403)
     assert failure.code == "AccessDenied"
     assert (
@@ -209,7 +209,7 @@ def test_a_refusal_of_aws_is_told_with_its_request_id() -> None:
     assert "irsa-creds explain " in failure.command
 
 
-def test_a_refusal_of_ceph_is_told_too() -> None:
+def test_a_denial_of_ceph_has_its_request_id() -> None:
     failure = failed(CEPH_ERROR, 403)
     assert failure.code == "AccessDenied"
     assert failure.message == "STS denied AssumeRoleWithWebIdentity (AccessDenied)."
@@ -229,7 +229,7 @@ def test_the_header_names_the_request_too() -> None:
 
 
 @pytest.mark.parametrize("id_", ["<b>", "x" * 101, "two words", JWT])
-def test_what_is_no_request_id_is_not_shown(id_: str) -> None:
+def test_an_invalid_request_id_is_not_shown(id_: str) -> None:
     assert failed("", 500, **{"x-amzn-requestid": id_}).request_id is None
 
 
@@ -265,7 +265,7 @@ def test_a_status_stands_in_for_a_code(
     assert (failure.code, failure.retryable, failure.attempts) == (code, retryable, attempts)
 
 
-def test_a_redirect_is_told_as_one() -> None:
+def test_a_redirect_is_reported() -> None:
     failure = failed("", 302, Location="https://login.example")
     assert failure.code == "HTTP302"
     assert "irsa-creds does not follow redirects" in failure.message
@@ -273,13 +273,13 @@ def test_a_redirect_is_told_as_one() -> None:
     assert failure.attempts == 3
 
 
-def test_throttling_is_told_apart() -> None:
+def test_throttling_is_recognized() -> None:
     assert failed(error_xml("Throttling", "Rate exceeded")).throttled
     assert failed("", 429).throttled
     assert not failed("", 500).throttled
 
 
-def test_a_bad_token_is_told_apart() -> None:
+def test_a_bad_token_is_recognized() -> None:
     failure = failed(error_xml("ExpiredTokenException", "Token expired"), Date=DATE)
     assert failure.bad_token
     assert not failure.retryable
@@ -309,19 +309,19 @@ def test_retry_after_is_read_and_bounded(header: str, expected: float | None) ->
     assert failed("", 503, Retry_After=header, Date=DATE).retry_after == expected
 
 
-def test_a_date_in_retry_after_counts_from_now_where_there_is_no_date() -> None:
+def test_a_date_in_retry_after_counts_from_now_without_a_date_header() -> None:
     soon = f"{datetime.now(UTC) + timedelta(seconds=60):%a, %d %b %Y %H:%M:%S GMT}"
     wait = failed("", 503, Retry_After=soon).retry_after
     assert wait is not None
     assert 30 < wait <= 60
 
 
-def test_no_retry_after_is_none() -> None:
+def test_a_missing_retry_after_is_none() -> None:
     assert failed("", 503).retry_after is None
 
 
 @pytest.mark.parametrize("token", [JWT, "an opaque token+/="])
-def test_a_server_that_echoes_the_token_shows_it_to_nobody(token: str) -> None:
+def test_a_token_that_a_server_echoes_is_masked(token: str) -> None:
     plain = token.replace(" ", "+").replace("+/=", "%2B%2F%3D")
     body = error_xml("InvalidIdentityToken", f"I got {token} as {plain}")
     failure = parse_response(
@@ -334,7 +334,7 @@ def test_a_server_that_echoes_the_token_shows_it_to_nobody(token: str) -> None:
     assert failure.words == "I got *** as ***"
 
 
-# Of no known shape; a short segment tells nothing, and may be an ordinary word.
+# Not a known format; a short segment reveals nothing, and may be an ordinary word.
 SEGMENTED = "canary+first.canary/second.the.canary-third"
 
 

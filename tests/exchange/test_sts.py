@@ -1,4 +1,4 @@
-"""The exchange: what is sent, what comes of it, and what nobody gets to see."""
+"""AssumeRoleWithWebIdentity: the request, the outcome, and secrets that must not be visible."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def given(exchange: StsClient, seconds: float = 20) -> ExchangeResult:
     return outcome
 
 
-def refused(exchange: StsClient, seconds: float = 20, **limits: float) -> Failure:
-    outcome = exchange.attempt(TOKEN, seconds, **limits)
+def refused(exchange: StsClient, seconds: float = 20) -> Failure:
+    outcome = exchange.attempt(TOKEN, seconds)
     assert isinstance(outcome, Failure), outcome
     return outcome.explained()
 
@@ -144,7 +144,7 @@ def test_the_form_is_the_one_that_botocore_sends(
         )
 
 
-def test_a_refusal_is_a_failure(make: Callable[..., StsClient]) -> None:
+def test_a_denial_is_a_failure(make: Callable[..., StsClient]) -> None:
     with StsServer([refuse("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = refused(make(server.url))
         assert failure.code == "AccessDenied"
@@ -175,20 +175,22 @@ def test_the_command_that_explains_names_the_tokens_file(
     assert command.endswith(f"irsa-creds explain --policy role.json --token {shown}")
 
 
-def test_no_answer_is_a_failure(make: Callable[..., StsClient]) -> None:
+def test_a_missing_response_is_a_failure(make: Callable[..., StsClient]) -> None:
     failure = refused(make("http://sts.unknown.invalid"))
     assert failure.unreachable
     assert failure.code == "EndpointConnectionError"
     assert "http://sts.unknown.invalid" in failure.text()
 
 
-def test_the_attempt_ends_in_time(make: Callable[..., StsClient]) -> None:
+def test_the_attempt_ends_in_time(
+    make: Callable[..., StsClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with StsServer([hang]) as server:
         start = time.monotonic()
         assert refused(make(server.url), seconds=0.2).code == "ReadTimeoutError"
         assert time.monotonic() - start < 1
-        exchange = make(server.url)
-        assert refused(exchange, read=0.1).code == "ReadTimeoutError"
+        monkeypatch.setattr("irsa_creds._exchange.sts._READ_SECONDS", 0.1)
+        assert refused(make(server.url)).code == "ReadTimeoutError"
         assert time.monotonic() - start < 2
 
 
@@ -218,7 +220,9 @@ def test_a_child_counts_its_own_calls_only(make: Callable[..., StsClient]) -> No
 TOO_LONG = refuse("ValidationError", "The requested DurationSeconds exceeds the maximum.")
 
 
-def test_an_optional_duration_is_left_out_once_refused(make: Callable[..., StsClient]) -> None:
+def test_an_optional_duration_is_omitted_once_rejected(
+    make: Callable[..., StsClient],
+) -> None:
     with StsServer([TOO_LONG, success()]) as server:
         exchange = make(server.url, duration_seconds=43_200, duration_optional=True)
         first, second = given(exchange), given(exchange)
@@ -239,7 +243,7 @@ def test_a_duration_that_is_not_to_blame_is_kept(make: Callable[..., StsClient])
         assert (found.duration, found.note) == (43_200, "")
 
 
-def test_a_duration_that_the_user_asked_for_is_not_left_out(make: Callable[..., StsClient]) -> None:
+def test_a_required_duration_is_not_omitted(make: Callable[..., StsClient]) -> None:
     with StsServer([TOO_LONG, success()]) as server:
         assert refused(make(server.url, duration_seconds=43_200)).code == "ValidationError"
         assert len(server.seen) == 1
@@ -250,7 +254,7 @@ def test_cephs_word_for_it_counts_too(make: Callable[..., StsClient]) -> None:
         given(make(server.url, duration_seconds=43_200, duration_optional=True))
 
 
-def test_another_refusal_keeps_an_optional_duration(make: Callable[..., StsClient]) -> None:
+def test_another_denial_keeps_an_optional_duration(make: Callable[..., StsClient]) -> None:
     with StsServer([refuse("AccessDenied"), success()]) as server:
         refused(make(server.url, duration_seconds=43_200, duration_optional=True))
         assert len(server.seen) == 1
@@ -271,7 +275,7 @@ def test_both_posts_share_the_time(make: Callable[..., StsClient]) -> None:
 def test_an_endpoint_that_does_not_exist_is_a_failure(
     make: Callable[..., StsClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # No partition of today lacks an endpoint, so the rules must not be asked.
+    # Every partition of today has an endpoint, so this needs other rules.
     monkeypatch.setattr("irsa_creds._exchange.endpoint.RULE_SET", "missing")
     failure = refused(make(None, region="not a region"))
     assert failure.code == "EndpointUnresolved"
@@ -359,7 +363,7 @@ def test_no_log_and_no_failure_shows_a_secret(
     fault: str, make: Callable[..., StsClient], everything: Callable[[], str]
 ) -> None:
     with StsServer([FAULTS[fault]]) as server:
-        outcome = make(server.url).attempt(TOKEN, 0.5, connect=0.3, read=0.3)
+        outcome = make(server.url).attempt(TOKEN, 0.5)
     assert isinstance(outcome, ExchangeResult) == (fault == "success")
     assert_silent(everything(), outcome)
 
@@ -376,7 +380,7 @@ def test_no_connection_shows_no_secret(
     assert_silent(everything(), outcome)
 
 
-def test_trouble_with_tls_shows_no_secret(
+def test_a_tls_failure_shows_no_secret(
     make: Callable[..., StsClient], everything: Callable[[], str], tmp_path: Path
 ) -> None:
     with StsServer([success()], certificate=make_certificate(tmp_path)) as server:
@@ -389,7 +393,7 @@ def test_trouble_with_tls_shows_no_secret(
         assert_silent(everything(), failure)
 
 
-def test_a_proxy_that_refuses_shows_no_secret(
+def test_a_proxy_that_denies_shows_no_secret(
     make: Callable[..., StsClient], everything: Callable[[], str]
 ) -> None:
     proxies = (("http", "http://user:hunter2@localhost:1"), ("https", "localhost:1"))
@@ -418,7 +422,7 @@ def test_an_unknown_error_of_the_session_shows_no_secret(
 
 
 def locals_below(error: BaseException) -> Iterator[str]:
-    """Yield what a traceback that shows locals would show of our frames and those below."""
+    """Yield the local variables of a traceback from the library's frames on."""
 
     def shown(value: object) -> Iterator[str]:
         yield repr(value)
@@ -436,7 +440,7 @@ def locals_below(error: BaseException) -> Iterator[str]:
 @pytest.mark.parametrize(
     "where", ["http.client.HTTPConnection.getresponse", "irsa_creds._exchange.sts.parse_response"]
 )
-def test_an_interrupt_shows_no_local_that_holds_a_secret(
+def test_an_interrupt_shows_no_local_variable_with_a_secret(
     where: str, make: Callable[..., StsClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
@@ -480,7 +484,7 @@ def test_the_date_of_the_server_comes_along(make: Callable[..., StsClient]) -> N
     assert second.date is None
 
 
-def test_one_identity_that_looks_up_its_endpoint_holds_up_no_other(
+def test_a_slow_endpoint_lookup_delays_no_other_identity(
     make: Callable[..., StsClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As a child would be that was forked in the middle of it, where the lock is never let go.

@@ -1,4 +1,4 @@
-"""A pod full of canaries, its STS, and who watches."""
+"""A pod with canaries for secrets, its STS, and the detector."""
 
 from __future__ import annotations
 

@@ -30,11 +30,11 @@ __all__ = [
     "older_objects_set_aside",
 ]
 
-# The payload says {"iss": "https://issuer.example", "sub": "pod"}: that much may be told.
+# The payload is {"iss": "https://issuer.example", "sub": "pod"}, which may be shown.
 _PAYLOAD = "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicG9kIn0"
 _SIGNATURE = "canary-signature-of-the-token"
 TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{_PAYLOAD}.{_SIGNATURE}"
-# Of no known shape, and with what a form writes otherwise: only who knows it can mask it.
+# Not a known format, and with characters that a form encodes: only the exact value can be masked.
 OPAQUE = "canary/opaque+token"
 PASSWORD = "canary-proxy-password"
 SECRETS = (
@@ -135,7 +135,7 @@ _PIECES = {
 
 
 def _with_parts(things: Iterable[object]) -> Iterator[object]:
-    """Yield things, and what is in those of them that others look into, whatever their repr is."""
+    """Yield objects and their contents, whatever their repr shows."""
     for thing in things:
         yield thing
         if isinstance(thing, tuple):
@@ -143,14 +143,14 @@ def _with_parts(things: Iterable[object]) -> Iterator[object]:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error with all its causes and contexts, also those that are not shown."""
+    """Yield an error with all its causes and contexts, shown or not."""
     seen: list[Any] = [error]
     for each in seen:
         yield each
         seen += [e for e in (each.__cause__, each.__context__) if e and e not in seen]
 
 
-#: Objects of ours that are older than the tests of the file that runs.
+#: The library's objects that are older than the tests of the current file.
 _older: list[object] = []
 
 
@@ -176,7 +176,7 @@ def older_objects_set_aside() -> Iterator[None]:
 
 
 def internals() -> list[object]:
-    """Return every object of ours that lives in this process."""
+    """Return every object of the library in this process."""
     # The failure of an earlier test is garbage, but in circles through its traceback.
     gc.collect()
     return [*_older, *filter(_is_ours, gc.get_objects())]

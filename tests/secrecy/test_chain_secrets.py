@@ -1,4 +1,4 @@
-"""A further role: what signs the request is a secret of ours, and shows up nowhere either."""
+"""Role chaining: the credentials that sign a request are secrets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token_file: Path)
 
 
 @pytest.mark.parametrize("what", answers(SESSION_TOKEN))
-def test_no_answer_to_the_second_role_makes_us_tell_a_secret(
+def test_no_response_to_a_target_role_reveals_a_secret(
     what: str, sts: StsServer, witness: Witness
 ) -> None:
     sts.script[:] = [success(), answers(SESSION_TOKEN)[what]]
@@ -47,7 +47,7 @@ def test_no_answer_to_the_second_role_makes_us_tell_a_secret(
     assert not [module for module in kept if not module.startswith("irsa_creds")]
 
 
-def test_a_success_of_both_roles_tells_no_secret_either(sts: StsServer, witness: Witness) -> None:
+def test_a_success_of_both_roles_reveals_no_secret(sts: StsServer, witness: Witness) -> None:
     assert witness_all(witness) == []
     assert [SESSION_TOKEN in str(each.headers) for each in sts.seen] == [False, True]
     assert witness.find() == []

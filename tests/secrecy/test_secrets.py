@@ -131,7 +131,7 @@ def witness_all(witness: Witness) -> list[BaseException]:
 
 @pytest.mark.parametrize("what", answers(TOKEN))
 @pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
-def test_no_answer_of_sts_makes_us_tell_a_secret(
+def test_no_response_of_sts_reveals_a_secret(
     token: str, what: str, sts: StsServer, token_file: Path, witness: Witness
 ) -> None:
     token_file.write_text(token)
@@ -147,7 +147,7 @@ def test_no_answer_of_sts_makes_us_tell_a_secret(
     assert not [module for module in kept if not module.startswith("irsa_creds")]
 
 
-def test_a_success_tells_no_secret_either(sts: StsServer, witness: Witness) -> None:
+def test_a_success_reveals_no_secret(sts: StsServer, witness: Witness) -> None:
     assert witness_all(witness) == []
     assert witness.find() == []
     assert irsa_creds.provider().get().secret_access_key == SECRET_KEY
@@ -160,7 +160,7 @@ def unused_port() -> int:
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:{}", "http://unknown.invalid:{}"])
-def test_a_connection_that_is_refused_tells_no_secret(
+def test_a_refused_connection_reveals_no_secret(
     where: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", where.format(unused_port()))
@@ -168,7 +168,7 @@ def test_a_connection_that_is_refused_tells_no_secret(
     assert witness.find() == []
 
 
-def test_tls_that_fails_tells_no_secret(
+def test_a_tls_failure_reveals_no_secret(
     sts: StsServer, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url.replace("http:", "https:"))
@@ -187,7 +187,7 @@ def test_tls_that_fails_tells_no_secret(
     ids=["407", "502", "hung up", "refused"],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_fails_tells_no_password(
+def test_a_proxy_failure_reveals_no_password(
     scheme: str,
     act: Callable[[Call], None] | None,
     sts: StsServer,
@@ -205,7 +205,7 @@ def test_a_proxy_that_fails_tells_no_password(
 @pytest.mark.parametrize("mark", "/#?@\\")
 @pytest.mark.parametrize("begin", [PASSWORD, "1"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxys_password_that_nobody_has_escaped_is_not_told(
+def test_an_unescaped_proxy_password_is_not_revealed(
     scheme: str, begin: str, mark: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     password = f"{begin}{mark}{PASSWORD}"
@@ -219,7 +219,7 @@ def test_a_proxys_password_that_nobody_has_escaped_is_not_told(
 
 
 @pytest.mark.parametrize("mark", ["", "/", "#", "?", "@", " ", "@/@"])
-def test_a_password_in_the_endpoint_is_refused_and_not_told(
+def test_a_password_in_the_endpoint_is_rejected_and_not_revealed(
     mark: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://user:1{mark}{PASSWORD}@sts.example.com")
@@ -243,7 +243,7 @@ def test_a_password_in_the_endpoint_is_refused_and_not_told(
         PASSWORD * 500,
     ],
 )
-def test_a_token_in_place_of_its_file_is_not_told(
+def test_a_token_instead_of_its_file_is_not_revealed(
     value: str, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", value)
@@ -257,7 +257,7 @@ def test_a_token_in_place_of_its_file_is_not_told(
 
 
 @pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
-def test_an_interrupt_of_the_user_tells_no_secret_by_its_locals(
+def test_an_interrupt_reveals_no_secret_in_local_variables(
     token: str, token_file: Path, sts: StsServer, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_: object) -> None:
@@ -275,7 +275,7 @@ def test_an_interrupt_of_the_user_tells_no_secret_by_its_locals(
     assert witness.find() == []
 
 
-def test_a_token_callable_that_tells_its_secret_is_not_repeated(witness: Witness) -> None:
+def test_the_message_of_a_token_callable_is_masked(witness: Witness) -> None:
     def fetch() -> str:
         raise OSError(f"GET https://user:{PASSWORD}@vault.example?jwt={TOKEN} failed")
 
@@ -303,9 +303,7 @@ def test_a_subscriber_that_raises_a_secret_is_not_repeated(witness: Witness) -> 
     assert witness.find() == []
 
 
-def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
-    sts: StsServer, witness: Witness
-) -> None:
+def test_no_object_shows_a_secret_during_a_request(sts: StsServer, witness: Witness) -> None:
     sts.script[:] = [hang]
     irsa_creds.provider().prefetch()
     deadline = time.monotonic() + 10
@@ -330,12 +328,12 @@ def test_nothing_of_ours_shows_a_secret_while_a_request_is_under_way(
     ],
     ids=lambda thing: type(thing).__name__,
 )
-def test_what_holds_a_secret_does_not_show_it(thing: Any, witness: Witness) -> None:
+def test_objects_with_a_secret_do_not_show_it(thing: Any, witness: Witness) -> None:
     witness.see(thing)
     assert witness.find() == []
 
 
-def test_what_holds_a_secret_does_not_travel() -> None:
+def test_objects_with_a_secret_do_not_pickle() -> None:
     provider = irsa_creds.provider()
     credentials = provider.get()
     irsa_creds.install()
@@ -344,7 +342,7 @@ def test_what_holds_a_secret_does_not_travel() -> None:
             pickle.dumps(held)
 
 
-def test_sessions_travel_without_what_they_fetched(witness: Witness) -> None:
+def test_sessions_pickle_without_credentials(witness: Witness) -> None:
     session = irsa_creds.boto3_session(region_name="eu-west-1")
     assert session.get_credentials().get_frozen_credentials().secret_key == SECRET_KEY
     witness.see_pickle(session)
@@ -357,7 +355,7 @@ def test_the_witness_has_eyes(witness: Witness) -> None:
     assert witness.find()
 
 
-def test_objects_of_ours_are_found_whether_they_are_older_than_these_tests_or_new() -> None:
+def test_the_detector_finds_old_and_new_objects() -> None:
     new = Token(TOKEN)
     # The older one is a parameter above.
     found = internals()

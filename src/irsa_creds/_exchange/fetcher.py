@@ -69,14 +69,14 @@ class StsFetcher:
         """Requests sent to STS."""
         return self._client.calls
 
-    def fetch(self, refresh: Refresh, held: Snapshot) -> Snapshot | Failure:
+    def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         """Return new credentials or a failure; retry if callers wait.
 
         Args:
             refresh: has the deadline, and collects the events.
-            held: the process's current credentials.
+            current: the process's current credentials.
         """
-        del held
+        del current
         attempt = 1
         while True:
             outcome = self._attempt_safely(refresh)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExchangeResult", "StsClient", "basic_form", "common_headers", "policies_form"]
 
+# For each address of the host, and for each wait for a part of the response.
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 10.0
 # The codes of STS and Ceph for an invalid parameter, which may be the duration.
 _INVALID_PARAMETER = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
 
@@ -57,16 +60,12 @@ class StsClient:
         return self._url
 
     @muted()
-    def attempt(
-        self, token: Assertion, seconds: float, *, connect: float = 3.0, read: float = 10.0
-    ) -> ExchangeResult | Failure:
+    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
         """Return credentials or a failure; neither the network nor STS makes it raise.
 
         Args:
             token: read for this attempt; in role chaining, the signing credentials.
             seconds: for everything, imports and a second POST included.
-            connect: to connect, in seconds.
-            read: for each wait for a response, in seconds.
         """
         deadline = time.monotonic() + seconds
         load_exchange_modules()
@@ -76,9 +75,7 @@ class StsClient:
             return self._unresolved(error, token)
 
         def call(duration: int | None) -> ExchangeResult | Failure:
-            return self._call(
-                url, token, duration, deadline - time.monotonic(), connect=connect, read=read
-            )
+            return self._call(url, token, duration, deadline - time.monotonic())
 
         outcome = call(self._duration)
         if not (self._duration_optional and self._duration and _is_invalid(outcome)):
@@ -97,14 +94,7 @@ class StsClient:
         self.calls = 0
 
     def _call(
-        self,
-        url: str,
-        token: Assertion,
-        duration: int | None,
-        seconds: float,
-        *,
-        connect: float,
-        read: float,
+        self, url: str, token: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
         request = ExchangeRequest(
             self._config.final_role_arn,
@@ -123,8 +113,8 @@ class StsClient:
                     self._config.http,
                     self._request(url, self._form(duration), token),
                     seconds=seconds,
-                    connect=connect,
-                    read=read,
+                    connect=_CONNECT_SECONDS,
+                    read=_READ_SECONDS,
                 ),
                 request,
             )
