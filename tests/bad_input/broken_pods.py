@@ -137,7 +137,7 @@ def vault_is_down() -> str:
     raise OSError("vault is down")
 
 
-def answers(act: Any) -> Callable[[Scene], None]:
+def responses(act: Any) -> Callable[[Scene], None]:
     def spoil(scene: Scene) -> None:
         scene.sts.script[:] = [act]
 

@@ -8,7 +8,6 @@ import os
 from bad_input.broken_pods import (
     JWT,
     Case,
-    answers,
     argument,
     call,
     content,
@@ -17,6 +16,7 @@ from bad_input.broken_pods import (
     nowhere,
     profile,
     replaced,
+    responses,
     role,
     stranger,
     unused_port,
@@ -146,32 +146,32 @@ CASES: dict[str, Case] = {
         (FILE, "is not UTF-8 text.", "It must contain a web identity token"),
         "TokenFileInvalid",
     ),
-    "STS answers HTML": Case(
-        answers(answer(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
+    "STS returns HTML": Case(
+        responses(answer(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "has a DOCTYPE, like a web page.", WHO),
         "MalformedAnswer",
     ),
-    "STS answers truncated XML": Case(
-        answers(answer(http(XML[: len(XML) // 2]))),
+    "STS returns truncated XML": Case(
+        responses(answer(http(XML[: len(XML) // 2]))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "is truncated.", WHO),
         "MalformedAnswer",
     ),
-    "STS leaves fields out": Case(
-        answers(answer(http(XML.replace("SessionToken", "Other")))),
+    "STS omits fields": Case(
+        responses(answer(http(XML.replace("SessionToken", "Other")))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "lacks SessionToken.", WHO),
         "MalformedAnswer",
     ),
-    "STS answers 10 MB": Case(
-        answers(answer(http(XML + " " * 10_000_000))),
+    "STS returns 10 MB": Case(
+        responses(answer(http(XML + " " * 10_000_000))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "is longer than 1 MiB.", WHO),
         "MalformedAnswer",
     ),
     "STS drips": Case(
-        answers(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
+        responses(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
         ExchangeError,
         (
             "STS did not respond in time (ReadTimeoutError)",
@@ -180,20 +180,20 @@ CASES: dict[str, Case] = {
         ),
         "ReadTimeoutError",
     ),
-    "STS gives what has expired": Case(
-        answers(success(expiration="2026-01-05T09:00:00Z")),
+    "STS returns expired credentials": Case(
+        responses(success(expiration="2026-01-05T09:00:00Z")),
         ExchangeError,
         ("their expiration was 2026-01-05T09:00:00Z.", "Compare the pod's clock and STS's."),
         "ExpiredCredentials",
     ),
-    "STS refuses": Case(
-        answers(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
+    "STS denies the call": Case(
+        responses(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
         ExchangeError,
         ("AccessDenied", "iss https://issuer.example", "trust policy"),
         "AccessDenied",
     ),
     "STS resets": Case(
-        answers(reset),
+        responses(reset),
         ExchangeError,
         (
             "STS closed the connection (ConnectionClosedError)",
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
         "ConnectionClosedError",
     ),
     "STS hangs up": Case(
-        answers(hang_up),
+        responses(hang_up),
         ExchangeError,
         (
             "STS closed the connection (ConnectionClosedError)",

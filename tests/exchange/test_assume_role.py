@@ -48,9 +48,11 @@ EVERYTHING = ChainedRole(
 DOCUMENT = credentials_xml().replace("AssumeRoleWithWebIdentity", "AssumeRole")
 
 
-def config(url: str | None, hop: ChainedRole = ChainedRole(SECOND, "pod"), **values: Any) -> Config:  # noqa: B008
+def config(
+    url: str | None, role: ChainedRole = ChainedRole(SECOND, "pod"), **values: Any
+) -> Config:  # noqa: B008
     return Config(
-        role_arn=ROLE, session_name="pod", endpoint_url=url, chained_roles=(hop,), **values
+        role_arn=ROLE, session_name="pod", endpoint_url=url, chained_roles=(role,), **values
     )
 
 
@@ -209,8 +211,8 @@ HERE = "arn:aws:iam::123456789012:role/second"
 def test_a_verifying_sts_takes_the_signature(
     sandbox: Sandbox, source: Credentials, path: str
 ) -> None:
-    hop = ChainedRole(HERE, "tenant-7", external_id="id-1", tags=(("team", "ünï x"),))
-    outcome = attempt(config(sandbox.sts_url + path, hop, region="eu-west-1"), source)
+    role = ChainedRole(HERE, "tenant-7", external_id="id-1", tags=(("team", "ünï x"),))
+    outcome = attempt(config(sandbox.sts_url + path, role, region="eu-west-1"), source)
     assert isinstance(outcome, ExchangeResult), outcome
     found = outcome.credentials
     assert found.assumed_role_arn == "arn:aws:sts::123456789012:assumed-role/second/tenant-7"
@@ -295,8 +297,8 @@ def test_an_external_id_may_be_the_account_of_the_role(sts: StsServer) -> None:
 
 def test_role_chaining_does_not_omit_a_rejected_duration(sts: StsServer) -> None:
     sts.script[:] = [refuse("ValidationError"), success()]
-    hop = ChainedRole(SECOND, "pod", 3600)
-    assert failed(config(sts.url, hop, duration_optional=True)).code == "ValidationError"
+    role = ChainedRole(SECOND, "pod", 3600)
+    assert failed(config(sts.url, role, duration_optional=True)).code == "ValidationError"
     assert len(sts.seen) == 1
 
 

@@ -35,18 +35,18 @@ CEPH_ERROR = """<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied<
 <Message></Message><RequestId>tx00000a-0066-1234-default</RequestId><HostId>h</HostId></Error>"""
 
 
-def asked(token: str = JWT, endpoint: str = URL) -> ExchangeRequest:
+def request(token: str = JWT, endpoint: str = URL) -> ExchangeRequest:
     return ExchangeRequest(ROLE, endpoint, 3_600, Token(token))
 
 
-def answered(body: str | bytes, status: int = 200, **headers: str) -> ExchangeResult | Failure:
+def parsed(body: str | bytes, status: int = 200, **headers: str) -> ExchangeResult | Failure:
     content = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return parse_response(HttpResponse(status, named, content), asked())
+    return parse_response(HttpResponse(status, named, content), request())
 
 
 def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
-    failure = answered(body, status, **headers)
+    failure = parsed(body, status, **headers)
     assert isinstance(failure, Failure)
     assert failure.kind == "exchange"
     assert (failure.endpoint, failure.role_arn, failure.status) == (URL, ROLE, status)
@@ -62,11 +62,11 @@ def test_every_failure_has_the_tokens_claims() -> None:
         failed(error_xml("AccessDenied"), 403),
         failed("", 503),
         malformed("<html/>"),
-        network_failure(HttpFailure("SSLError", "x"), asked()),
+        network_failure(HttpFailure("SSLError", "x"), request()),
     ):
         assert (failure.iss, failure.sub) == (CLAIMS["iss"], CLAIMS["sub"])
         assert failure.operation == "AssumeRoleWithWebIdentity"
-    failure = network_failure(HttpFailure("SSLError", "x"), asked("opaque"))
+    failure = network_failure(HttpFailure("SSLError", "x"), request("opaque"))
     assert (failure.iss, failure.sub, failure.aud, failure.exp) == (None,) * 4
 
 
@@ -83,28 +83,28 @@ def malformed(body: str | bytes) -> Failure:
 
 
 def test_credentials_of_aws_are_read() -> None:
-    answer = answered(credentials_xml(), Date=DATE)
-    assert isinstance(answer, ExchangeResult)
-    given = answer.credentials
+    result = parsed(credentials_xml(), Date=DATE)
+    assert isinstance(result, ExchangeResult)
+    given = result.credentials
     assert given.access_key_id == "ASIAEXAMPLE"
     assert given.secret_access_key == SECRET_KEY
     assert given.session_token == SESSION_TOKEN
     assert given.expiration == datetime(2026, 1, 5, 11, tzinfo=UTC)
     assert given.account_id == "123456789012"
     assert given.assumed_role_arn == ASSUMED
-    assert answer.date == datetime(2026, 1, 5, 10, tzinfo=UTC)
-    assert answer.endpoint == URL
-    assert "canary" not in repr(answer)
+    assert result.date == datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert result.endpoint == URL
+    assert "canary" not in repr(result)
 
 
 def test_credentials_of_ceph_are_read() -> None:
-    answer = answered(CEPH_SUCCESS)
-    assert isinstance(answer, ExchangeResult)
-    given = answer.credentials
+    result = parsed(CEPH_SUCCESS)
+    assert isinstance(result, ExchangeResult)
+    given = result.credentials
     assert given.expiration == datetime(2026, 1, 5, 11, 0, 0, 123456, tzinfo=UTC)
     assert given.account_id is None
     assert given.assumed_role_arn == "arn:aws:sts:::assumed-role/X/pod"
-    assert answer.date is None
+    assert result.date is None
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_credentials_of_ceph_are_read() -> None:
     ],
 )
 def test_an_expiration_is_read_in_its_offset(text: str, expected: datetime) -> None:
-    answer = answered(credentials_xml(text))
-    assert isinstance(answer, ExchangeResult)
-    assert answer.credentials.expiration == expected
-    assert answer.credentials.expiration.tzinfo is UTC
+    result = parsed(credentials_xml(text))
+    assert isinstance(result, ExchangeResult)
+    assert result.credentials.expiration == expected
+    assert result.credentials.expiration.tzinfo is UTC
 
 
 @pytest.mark.parametrize("text", ["soon", "1767610800", "0001-01-01T00:00:00+14:00"])
@@ -143,25 +143,25 @@ def test_a_foolish_expiration_is_malformed(text: str) -> None:
     ],
 )
 def test_the_date_is_read_or_left_out(date: str, expected: datetime | None) -> None:
-    answer = answered(credentials_xml(), Date=date)
-    assert isinstance(answer, ExchangeResult)
-    assert answer.date == expected
+    result = parsed(credentials_xml(), Date=date)
+    assert isinstance(result, ExchangeResult)
+    assert result.date == expected
 
 
 @pytest.mark.parametrize(
     ("arn", "account"), [("", None), ("who", None), ("arn:aws:sts", None), (ASSUMED[3:], None)]
 )
 def test_an_account_is_taken_from_an_arn_only(arn: str, account: str | None) -> None:
-    answer = answered(credentials_xml().replace(ASSUMED, arn))
-    assert isinstance(answer, ExchangeResult)
-    assert answer.credentials.account_id == account
-    assert answer.credentials.assumed_role_arn == (arn or None)
+    result = parsed(credentials_xml().replace(ASSUMED, arn))
+    assert isinstance(result, ExchangeResult)
+    assert result.credentials.account_id == account
+    assert result.credentials.assumed_role_arn == (arn or None)
 
 
 def test_a_response_without_a_user_has_no_arn() -> None:
-    answer = answered(credentials_xml().replace("AssumedRoleUser", "Somebody"))
-    assert isinstance(answer, ExchangeResult)
-    assert answer.credentials.assumed_role_arn is None
+    result = parsed(credentials_xml().replace("AssumedRoleUser", "Somebody"))
+    assert isinstance(result, ExchangeResult)
+    assert result.credentials.assumed_role_arn is None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_an_invalid_request_id_is_not_shown(id_: str) -> None:
 
 def test_an_opaque_token_is_not_taken_for_a_request_id() -> None:
     reply = HttpResponse(400, {"x-amzn-requestid": "id-opaque-token"}, b"")
-    failure = parse_response(reply, asked("opaque-token"))
+    failure = parse_response(reply, request("opaque-token"))
     assert isinstance(failure, Failure)
     assert failure.request_id is None
 
@@ -325,7 +325,7 @@ def test_a_token_that_a_server_echoes_is_masked(token: str) -> None:
     plain = token.replace(" ", "+").replace("+/=", "%2B%2F%3D")
     body = error_xml("InvalidIdentityToken", f"I got {token} as {plain}")
     failure = parse_response(
-        HttpResponse(400, {"x-amzn-requestid": token}, body.encode()), asked(token)
+        HttpResponse(400, {"x-amzn-requestid": token}, body.encode()), request(token)
     )
     assert isinstance(failure, Failure)
     assert token not in repr(failure)
@@ -344,7 +344,7 @@ SEGMENTED = "canary+first.canary/second.the.canary-third"
 def test_a_segment_of_the_token_is_masked_too(piece: str) -> None:
     token = SEGMENTED.replace("+", "/") if "%2Ffirst" in piece else SEGMENTED
     body = error_xml("InvalidIdentityToken", f"the section {piece} is bad")
-    failure = parse_response(HttpResponse(400, {}, body.encode()), asked(token))
+    failure = parse_response(HttpResponse(400, {}, body.encode()), request(token))
     assert isinstance(failure, Failure)
     assert failure.words == "the section *** is bad"
     assert "canary" not in repr(failure)
@@ -352,14 +352,14 @@ def test_a_segment_of_the_token_is_masked_too(piece: str) -> None:
 
 def test_an_arn_that_echoes_the_token_is_not_taken() -> None:
     echo = f"arn:aws:sts::123456789012:assumed-role/{JWT[10:40]}/pod"
-    answer = answered(credentials_xml().replace(ASSUMED, echo))
-    assert isinstance(answer, ExchangeResult)
-    assert (answer.credentials.assumed_role_arn, answer.credentials.account_id) == (None, None)
+    result = parsed(credentials_xml().replace(ASSUMED, echo))
+    assert isinstance(result, ExchangeResult)
+    assert (result.credentials.assumed_role_arn, result.credentials.account_id) == (None, None)
 
 
 @pytest.mark.parametrize("id_", ["canary-third", "anary-thir", "third", "x-canary-third-x"])
 def test_an_id_made_of_a_piece_of_the_token_is_not_shown(id_: str) -> None:
-    failure = parse_response(HttpResponse(400, {"x-amzn-requestid": id_}, b""), asked(SEGMENTED))
+    failure = parse_response(HttpResponse(400, {"x-amzn-requestid": id_}, b""), request(SEGMENTED))
     assert isinstance(failure, Failure)
     assert failure.request_id is None
 
@@ -371,13 +371,13 @@ def test_an_id_from_the_middle_of_a_jwt_is_not_shown() -> None:
 
 def test_a_code_or_message_that_is_a_piece_of_the_token_is_masked() -> None:
     body = error_xml("anarySecre", "ecretCanar")
-    failure = parse_response(HttpResponse(400, {}, body.encode()), asked("canarySecretCanary"))
+    failure = parse_response(HttpResponse(400, {}, body.encode()), request("canarySecretCanary"))
     assert isinstance(failure, Failure)
     assert failure.message == "STS rejected AssumeRoleWithWebIdentity (***): ***."
 
 
 def test_a_code_that_is_the_token_is_masked() -> None:
-    failure = parse_response(HttpResponse(400, {}, error_xml("opaque").encode()), asked("opaque"))
+    failure = parse_response(HttpResponse(400, {}, error_xml("opaque").encode()), request("opaque"))
     assert isinstance(failure, Failure)
     assert "opaque" not in failure.text()
 
@@ -397,12 +397,12 @@ def test_a_message_is_bounded_and_on_one_line() -> None:
     ],
 )
 def test_a_network_failure_says_which_connection_failed(code: str, headline: str) -> None:
-    failure = network_failure(HttpFailure(code, "no route to host"), asked())
+    failure = network_failure(HttpFailure(code, "no route to host"), request())
     assert failure.message == f"{headline} ({code}): no route to host."
 
 
 def test_a_network_failure_has_a_masked_cause() -> None:
-    failure = network_failure(HttpFailure("SSLError", f"certificate of {JWT}"), asked())
+    failure = network_failure(HttpFailure("SSLError", f"certificate of {JWT}"), request())
     assert failure.code == "SSLError"
     assert failure.unreachable
     assert failure.retryable
@@ -416,9 +416,11 @@ def test_a_password_in_the_endpoint_is_not_shown() -> None:
     assert bare_url("https://user:pa/ss@w@host/path") == "https://host/path"
     assert bare_url("https://host/path") == "https://host/path"
     outcomes: list[Any] = [
-        network_failure(HttpFailure("SSLError", "x"), asked(endpoint="https://user:hunter2@host")),
-        parse_response(HttpResponse(200, {}, b""), asked(endpoint="https://user:hunter2@host")),
-        parse_response(HttpResponse(403, {}, b""), asked(endpoint="https://user:hunter2@host")),
+        network_failure(
+            HttpFailure("SSLError", "x"), request(endpoint="https://user:hunter2@host")
+        ),
+        parse_response(HttpResponse(200, {}, b""), request(endpoint="https://user:hunter2@host")),
+        parse_response(HttpResponse(403, {}, b""), request(endpoint="https://user:hunter2@host")),
     ]
     assert "hunter2" not in repr(outcomes)
 
@@ -428,6 +430,6 @@ def test_a_zonal_vpc_endpoint_is_shown_whole() -> None:
     assert (
         url
         in network_failure(
-            HttpFailure("ConnectTimeoutError", "timed out"), asked(endpoint=url)
+            HttpFailure("ConnectTimeoutError", "timed out"), request(endpoint=url)
         ).text()
     )

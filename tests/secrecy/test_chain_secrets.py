@@ -10,7 +10,7 @@ import irsa_creds
 from irsa_creds._exchange.assume_role import SigningCredentials
 from irsa_creds._identity.roles import RoleConfig
 from secrecy.leak_detector import chain
-from secrecy.test_secrets import answers, witness_all
+from secrecy.test_secrets import responses, witness_all
 from sts_server import ROLE, SESSION_TOKEN, success
 
 if TYPE_CHECKING:
@@ -25,18 +25,18 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture(autouse=True)
 def _profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token_file: Path) -> None:
     (tmp_path / "config").write_text(
-        "[profile hop]\nrole_arn = arn:aws:iam::123456789012:role/second\nsource_profile = app\n"
+        "[profile target]\nrole_arn = arn:aws:iam::123456789012:role/second\nsource_profile = app\n"
         f"[profile app]\nrole_arn = {ROLE}\nweb_identity_token_file = {token_file}\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "hop")
+    monkeypatch.setenv("AWS_PROFILE", "target")
 
 
-@pytest.mark.parametrize("what", answers(SESSION_TOKEN))
+@pytest.mark.parametrize("what", responses(SESSION_TOKEN))
 def test_no_response_to_a_target_role_reveals_a_secret(
     what: str, sts: StsServer, witness: Witness
 ) -> None:
-    sts.script[:] = [success(), answers(SESSION_TOKEN)[what]]
+    sts.script[:] = [success(), responses(SESSION_TOKEN)[what]]
 
     errors = witness_all(witness)
 

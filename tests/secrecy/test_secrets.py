@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(60)
 
 
-def answers(token: str) -> dict[str, Callable[[Call], None]]:
+def responses(token: str) -> dict[str, Callable[[Call], None]]:
     """Return what a server may do with the token that it was sent."""
     echo = f"I was sent {token}, that is {quote_plus(token)}."
     return {
@@ -129,13 +129,13 @@ def witness_all(witness: Witness) -> list[BaseException]:
     return errors
 
 
-@pytest.mark.parametrize("what", answers(TOKEN))
+@pytest.mark.parametrize("what", responses(TOKEN))
 @pytest.mark.parametrize("token", [TOKEN, OPAQUE], ids=["JWT", "opaque"])
 def test_no_response_of_sts_reveals_a_secret(
     token: str, what: str, sts: StsServer, token_file: Path, witness: Witness
 ) -> None:
     token_file.write_text(token)
-    sts.script[:] = [answers(token)[what]]
+    sts.script[:] = [responses(token)[what]]
 
     errors = witness_all(witness)
 
