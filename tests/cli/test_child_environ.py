@@ -25,7 +25,7 @@ NO_PROXY = ("NO_PROXY", "no_proxy")
 METADATA = "AWS_EC2_METADATA_DISABLED"
 
 
-def test_what_names_other_credentials_is_taken_out_of_the_environment() -> None:
+def test_variables_of_other_credentials_are_removed() -> None:
     named = {
         "AMAZON_ACCESS_KEY_ID",
         "AMAZON_SECRET_ACCESS_KEY",
@@ -68,7 +68,7 @@ def test_files_can_be_hidden() -> None:
     ],
     ids=str,
 )
-def test_the_region_is_the_pods_where_the_environment_names_none(
+def test_the_region_is_the_pods_if_the_environment_has_none(
     own: dict[str, str], region: str | None, given: tuple[str | None, str | None]
 ) -> None:
     child = with_defaults(own, region)
@@ -78,9 +78,7 @@ def test_the_region_is_the_pods_where_the_environment_names_none(
 @pytest.mark.parametrize(
     ("own", "given"), [({}, "true"), ({METADATA: ""}, "true"), ({METADATA: "false"}, "false")]
 )
-def test_the_nodes_role_is_out_of_reach_unless_it_is_asked_for(
-    own: dict[str, str], given: str
-) -> None:
+def test_the_nodes_role_is_disabled_by_default(own: dict[str, str], given: str) -> None:
     assert with_defaults(own, None)[METADATA] == given
     assert defaults(None) == {METADATA: "true"}
 

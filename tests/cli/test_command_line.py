@@ -86,7 +86,7 @@ def test_the_help_of_each_command_teaches_by_example(
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])
 @pytest.mark.parametrize("width", [60, 80])
-def test_help_is_as_wide_as_the_terminal_but_for_what_is_to_be_pasted(
+def test_help_is_as_wide_as_the_terminal_except_for_commands(
     name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -132,7 +132,7 @@ def test_python_m_irsa_creds_is_the_same() -> None:
     assert said == f"irsa-creds {__version__}\n"
 
 
-def test_importing_what_python_m_runs_runs_nothing() -> None:
+def test_importing_main_runs_nothing() -> None:
     assert importlib.import_module("irsa_creds.__main__").main is main
 
 
@@ -141,7 +141,7 @@ def test_importing_what_python_m_runs_runs_nothing() -> None:
     [(), ("dance",), ("--json",), ("whoami", "--sing"), ("whoami", "--js"), ("whoami", "more")],
     ids=["nothing", "no command", "no command's option", "no option", "cut short", "too much"],
 )
-def test_what_makes_no_sense_is_told_on_standard_error(
+def test_wrong_usage_is_printed_on_standard_error(
     argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert usage(*argv) == 2
@@ -159,7 +159,7 @@ def test_arguments_come_from_the_command_line(
     assert __version__ in capsys.readouterr().out
 
 
-def test_under_json_what_makes_no_sense_is_an_object_too(
+def test_json_makes_wrong_usage_an_object(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert usage("whoami", "--sing", "--json") == 2
@@ -242,7 +242,7 @@ def test_an_interrupt_ends_it_like_a_shell_reports_it(
 
 
 @pytest.mark.measures_children
-def test_who_reads_no_more_is_no_error(container: Container) -> None:
+def test_a_closed_pipe_is_not_an_error(container: Container) -> None:
     with container.start("whoami", stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -261,7 +261,7 @@ def test_who_reads_no_more_is_no_error(container: Container) -> None:
     ],
     ids=str,
 )
-def test_where_the_system_says_no_that_is_told(
+def test_a_system_error_is_reported(
     error: Exception, told: str, doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     doing(raising(error))
@@ -269,7 +269,7 @@ def test_where_the_system_says_no_that_is_told(
     assert capsys.readouterr().err == f"irsa-creds: error: {told}\n"
 
 
-def test_of_a_defect_the_place_is_told_and_no_value(
+def test_a_bug_is_reported_with_its_place_and_no_value(
     doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     doing(raising(ValueError("a secret")))
@@ -298,7 +298,7 @@ def redirected(container: Container, command: str, to: str) -> subprocess.Comple
 )
 @pytest.mark.parametrize("command", ["whoami", "process --no-cache", "serve"])
 @pytest.mark.measures_children
-def test_what_cannot_be_told_was_not_done(
+def test_closed_standard_output_is_an_error(
     command: str, to: str, why: str, container: Container
 ) -> None:
     done = redirected(container, command, to)
@@ -324,7 +324,7 @@ def test_the_status_is_the_commands(argv: list[str], doing: Callable[..., None])
     assert main(argv) == 3
 
 
-def test_a_locale_without_the_letters_is_no_error(container: Container) -> None:
+def test_a_locale_that_cannot_encode_a_character_is_no_error(container: Container) -> None:
     container.environ |= {"PYTHONIOENCODING": "ascii", "AWS_ROLE_SESSION_NAME": "ö"}
     done = container.run("whoami")
     assert done.returncode == 1
@@ -367,7 +367,7 @@ class Terminal(io.StringIO):
     ],
     ids=str,
 )
-def test_a_terminal_gets_colour_unless_it_is_not_to(
+def test_a_terminal_gets_color_unless_it_is_disabled(
     environ: dict[str, str],
     coloured: bool,  # noqa: FBT001 - a parameter of the table above
 ) -> None:
@@ -403,7 +403,7 @@ def test_a_line_is_as_wide_as_the_terminal_up_to_a_hundred_columns(
     [("72", 72), ("500", 100), ("1", 40), ("0", 100), ("wide", 80), ("9" * 5000, 80), ("²", 80)],
     ids=lambda value: str(value)[:8],
 )
-def test_columns_says_how_wide_where_it_is_a_number(
+def test_columns_sets_the_width_if_it_is_a_number(
     value: str, expected: int, terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, stream = terminal
@@ -412,14 +412,14 @@ def test_columns_says_how_wide_where_it_is_a_number(
     assert columns(stream) == expected
 
 
-def test_what_is_no_terminal_has_a_hundred_columns(tmp_path: Path) -> None:
+def test_output_without_a_terminal_has_100_columns(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file:
         assert columns(file) == 100
     assert columns(io.StringIO()) == 100
     assert columns(None) == 100
 
 
-def test_a_file_gets_no_colour_though_the_other_stream_is_a_terminal() -> None:
+def test_a_file_gets_no_color_if_the_other_stream_is_a_terminal() -> None:
     stdout, stderr = io.StringIO(), Terminal()
     out = Printer.to(stdout, stderr, {})
     out.heading("Who")
@@ -430,7 +430,7 @@ def test_a_file_gets_no_colour_though_the_other_stream_is_a_terminal() -> None:
     assert stderr.getvalue() == "by the way\n"
 
 
-def test_what_would_steer_a_terminal_is_written_out() -> None:
+def test_control_characters_are_escaped() -> None:
     stdout = Terminal()
     out = Printer.to(stdout, io.StringIO(), {})
     out.line("a\x1b[2Jb\rc\x9b d\u202ee", Styled("x\x1by\x07", "ok"), "\tkept\nkept")
@@ -440,7 +440,7 @@ def test_what_would_steer_a_terminal_is_written_out() -> None:
 
 
 @pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069")
-def test_what_would_turn_or_end_a_line_unseen_is_written_out(mark: str) -> None:
+def test_invisible_line_breaks_and_marks_are_escaped(mark: str) -> None:
     stdout = io.StringIO()
     Printer(stdout, io.StringIO()).line(f"a{mark}b")
     assert stdout.getvalue() == f"a\\u{ord(mark):04x}b\n"

@@ -118,7 +118,7 @@ def gives_nothing(answer: Answered) -> bool:
 # -- what it is for --------------------------------------------------------------------------------
 
 
-def test_who_knows_the_token_gets_what_the_sdks_read(endpoint: Endpoint) -> None:
+def test_a_client_with_the_token_gets_the_format_of_sdks(endpoint: Endpoint) -> None:
     answer = send(endpoint, request(endpoint))
     assert answer.status == 200
     assert "Content-Type: application/json" in answer.head
@@ -131,7 +131,9 @@ def test_who_knows_the_token_gets_what_the_sdks_read(endpoint: Endpoint) -> None
     }
 
 
-def test_the_account_is_named_where_sts_told_it(endpoint: Endpoint, holder: Holder) -> None:
+def test_the_account_is_in_the_output_if_sts_returned_it(
+    endpoint: Endpoint, holder: Holder
+) -> None:
     holder.credentials = irsa_creds.Credentials(
         "ASIAEXAMPLE", "secret", "session", GIVEN.expiration, account_id="123456789012"
     )
@@ -148,7 +150,7 @@ def test_the_port_of_http_goes_without_saying_and_no_other() -> None:
     assert hosts_of(8080) == {"127.0.0.1:8080", "localhost:8080"}
 
 
-def test_without_credentials_it_answers_503_and_why_so_that_sdks_try_again(
+def test_without_credentials_it_returns_503_with_the_error(
     real: Endpoint, container: Container
 ) -> None:
     container.sandbox.faults.fail("AccessDenied")
@@ -273,9 +275,7 @@ def test_only_one_request_is_answered_on_a_connection(endpoint: Endpoint) -> Non
     assert "Connection: close" in answer.head
 
 
-def test_who_drips_is_cut_off_whatever_the_pace(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_client_is_disconnected(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("irsa_creds.cli._endpoint._REQUEST_SECONDS", 0.3)
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE) as connection:
@@ -328,7 +328,7 @@ def test_the_wait_for_credentials_ends_with_the_request(
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /v1/credentials HTTP/1.1\r\nHost:"], ids=["", "half"])
-def test_those_who_do_not_show_the_token_make_room_however_long_they_may_take(
+def test_clients_without_the_token_are_disconnected(
     said: bytes, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds.cli._endpoint._REQUEST_SECONDS", 10 * PATIENCE)
@@ -393,7 +393,7 @@ def test_connections_have_a_limit_and_the_rest_wait_for_their_turn(
     assert busy.most == _endpoint._CONNECTIONS
 
 
-def test_who_has_shown_the_token_makes_room_for_nobody(
+def test_a_client_with_the_token_is_not_disconnected(
     busy: Busy, busy_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ExitStack() as stack:
@@ -419,7 +419,7 @@ def test_who_has_shown_the_token_makes_room_for_nobody(
         assert {received(client).status for client in [*known, late]} == {200}
 
 
-def test_where_no_thread_can_start_the_next_client_is_served(
+def test_without_a_thread_the_next_client_is_served(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = threading.Thread.start
@@ -436,7 +436,7 @@ def test_where_no_thread_can_start_the_next_client_is_served(
     assert send(endpoint, request(endpoint)).status == 200
 
 
-def test_a_client_that_goes_away_is_no_news(
+def test_a_client_that_disconnects_is_not_logged_as_an_error(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(*_: Any) -> None:
@@ -460,7 +460,7 @@ def test_each_has_a_token_of_its_own(endpoint: Endpoint, holder: Holder) -> None
         assert send(other, request(other, authorization=endpoint.token)).status == 401
 
 
-def test_when_it_is_closed_nobody_listens(holder: Holder) -> None:
+def test_a_closed_endpoint_does_not_listen(holder: Holder) -> None:
     with Endpoint(cast("Any", holder)) as endpoint:
         pass
     with pytest.raises(OSError, match="refused"):

@@ -61,7 +61,7 @@ def test_a_program_that_knows_nothing_of_it_reads_a_bucket(container: Container)
     assert [each.access_key_id for each in container.sandbox.s3_identities] == container.given
 
 
-def test_the_child_has_the_endpoint_and_nothing_that_beats_it(container: Container) -> None:
+def test_the_child_has_the_endpoint_and_nothing_with_precedence(container: Container) -> None:
     others = {
         "AWS_ACCESS_KEY_ID": "AKIA",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -107,7 +107,7 @@ def test_the_child_reaches_the_endpoint_without_its_proxy(container: Container) 
 
 
 @pytest.mark.parametrize("place", ["arguments", "JAVA_TOOL_OPTIONS"])
-def test_a_property_of_java_that_wins_is_named_and_nothing_is_started(
+def test_a_java_property_with_precedence_is_named_and_nothing_is_started(
     place: str, container: Container
 ) -> None:
     given = "-Daws.sharedCredentialsFile=/hush"
@@ -121,7 +121,7 @@ def test_a_property_of_java_that_wins_is_named_and_nothing_is_started(
     assert "/hush" not in done.stderr
 
 
-def test_without_a_place_to_write_to_the_token_is_in_the_environment(
+def test_without_a_writable_directory_the_token_is_in_the_environment(
     container: Container,
 ) -> None:
     nowhere = container.place / "nowhere"
@@ -153,7 +153,7 @@ def test_it_ends_with_the_commands_status(container: Container) -> None:
     assert container.exec("raise SystemExit(7)").returncode == 7
 
 
-def test_it_ends_like_a_shell_where_a_signal_ended_the_command(container: Container) -> None:
+def test_it_exits_like_a_shell_if_a_signal_ended_the_command(container: Container) -> None:
     done = container.exec("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert done.returncode == 128 + signal.SIGKILL
 
@@ -164,7 +164,7 @@ def test_it_ends_like_a_shell_where_a_signal_ended_the_command(container: Contai
     ids=["missing", "no program"],
 )
 @pytest.mark.measures_children
-def test_what_cannot_be_started_is_told_like_a_shell_does(
+def test_a_command_that_cannot_start_is_reported_as_in_a_shell(
     command: str, status: int, container: Container
 ) -> None:
     done = container.run("exec", "--", command)
@@ -189,7 +189,7 @@ def test_signals_are_passed_on_each_once(container: Container) -> None:
 
 
 @pytest.mark.measures_children
-def test_what_comes_while_the_command_is_being_started_is_passed_on_too(
+def test_signals_during_the_start_are_passed_on(
     container: Container,
 ) -> None:
     code = (
@@ -206,7 +206,7 @@ def test_what_comes_while_the_command_is_being_started_is_passed_on_too(
 
 
 @pytest.mark.measures_children
-def test_what_is_ignored_stays_ignored_for_the_child_as_under_nohup(container: Container) -> None:
+def test_ignored_signals_stay_ignored_for_the_child(container: Container) -> None:
     code = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     command = [*IRSA_CREDS, "exec", "--", sys.executable, "-c", code]
     done = subprocess.run(
@@ -220,7 +220,7 @@ def test_what_is_ignored_stays_ignored_for_the_child_as_under_nohup(container: C
     assert done.stdout == "True\n"
 
 
-def test_where_the_end_is_ignored_it_stays_so(container: Container) -> None:
+def test_an_ignored_signal_stays_ignored(container: Container) -> None:
     ignoring = (
         "import signal, sys; from irsa_creds.cli import main;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); sys.exit(main(sys.argv[1:]))"
@@ -296,7 +296,7 @@ def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container
 
 
 @pytest.mark.measures_children
-def test_where_sts_refuses_nothing_is_started(container: Container) -> None:
+def test_nothing_is_started_if_sts_denies(container: Container) -> None:
     container.sandbox.faults.fail("AccessDenied")
     done = container.exec("print('started')")
     assert (done.returncode, done.stdout) == (1, "")
@@ -318,7 +318,7 @@ def test_a_signal_before_the_command_has_started_ends_it(
         assert process.stdout.read() == ""
 
 
-def test_a_profile_that_wins_is_named_and_nothing_is_started(container: Container) -> None:
+def test_a_profile_with_precedence_is_named_and_nothing_is_started(container: Container) -> None:
     config = container.home / "config"
     config.write_text("[default]\ncredential_process = /bin/false\n")
     container.environ["AWS_CONFIG_FILE"] = str(config)
@@ -331,7 +331,7 @@ def test_a_profile_that_wins_is_named_and_nothing_is_started(container: Containe
 
 
 @pytest.mark.measures_children
-def test_an_identity_of_a_file_is_handed_on_where_the_command_does_not_see_the_file(
+def test_an_identity_from_a_file_works_for_a_command_without_files(
     container: Container,
 ) -> None:
     config = container.home / "config"
@@ -354,7 +354,7 @@ def test_an_identity_of_a_file_is_handed_on_where_the_command_does_not_see_the_f
     assert "ca_bundle of the profile 'default': set AWS_CA_BUNDLE" in done.stderr
 
 
-def test_of_the_profile_that_is_taken_away_the_region_stays_and_the_rest_is_told(
+def test_the_region_of_a_hidden_profile_stays_and_other_settings_are_warned_about(
     container: Container,
 ) -> None:
     config = container.home / "config"
@@ -375,7 +375,7 @@ def test_of_the_profile_that_is_taken_away_the_region_stays_and_the_rest_is_told
     )
 
 
-def test_the_region_that_an_option_names_is_the_childs_where_it_has_none(
+def test_the_region_option_is_the_childs_default(
     container: Container,
 ) -> None:
     for name in REGIONS:
@@ -384,7 +384,7 @@ def test_the_region_that_an_option_names_is_the_childs_where_it_has_none(
 
 
 @pytest.mark.parametrize(("own", "given"), [(None, "true"), ("false", "false")])
-def test_the_node_stays_out_of_reach_unless_it_is_asked_for(
+def test_the_metadata_service_is_disabled_by_default(
     own: str | None, given: str, container: Container
 ) -> None:
     container.environ.pop("AWS_EC2_METADATA_DISABLED", None)
@@ -394,7 +394,7 @@ def test_the_node_stays_out_of_reach_unless_it_is_asked_for(
 
 
 @pytest.mark.measures_children
-def test_force_goes_on_and_says_so(container: Container) -> None:
+def test_force_runs_the_command_with_a_warning(container: Container) -> None:
     config = container.home / "config"
     config.write_text("[default]\ncredential_process = /bin/false\n")
     container.environ["AWS_CONFIG_FILE"] = str(config)
@@ -417,7 +417,7 @@ def test_without_a_command_it_is_wrong_usage(
     assert "irsa-creds exec -- COMMAND" in capsys.readouterr().err
 
 
-def test_a_system_without_the_means_is_told_so(
+def test_a_system_without_sigwaitinfo_is_wrong_usage(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(signal, "sigwaitinfo")
@@ -437,9 +437,7 @@ def test_the_tokens_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_where_a_place_is_full_the_next_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_directory_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full, roomy = tmp_path / "full", tmp_path / "roomy"
     opened = os.fdopen
 

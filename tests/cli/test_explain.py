@@ -77,7 +77,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return done
 
 
-def test_a_policy_that_allows_ends_with_0_and_says_what_it_is_about(
+def test_a_policy_that_allows_exits_with_0_and_names_the_request(
     run: Callable[..., Ran],
 ) -> None:
     status, out, err = run("explain", "--token", "token", "--policy", "right.json")
@@ -89,7 +89,7 @@ def test_a_policy_that_allows_ends_with_0_and_says_what_it_is_about(
     assert out.endswith(f"\n{CAVEAT}\n")
 
 
-def test_a_policy_that_denies_ends_with_1_and_says_why_and_what_mends_it(
+def test_a_policy_that_denies_exits_with_1_with_cause_and_fix(
     run: Callable[..., Ran],
 ) -> None:
     status, out, _ = run("explain", "--token", "token", "--policy", "wrong.json")
@@ -117,7 +117,7 @@ def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], plac
     assert "\nP11 warning Statement 1 has no condition on sub" in out
 
 
-def test_an_expired_token_is_told_of_beside_the_verdict(
+def test_an_expired_token_has_a_note_beside_the_verdict(
     run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.time", lambda: float(NOW))
@@ -150,7 +150,7 @@ def test_a_policy_without_an_allow_has_no_nearest_statement(
     assert "nearest statement" not in out
 
 
-def test_what_needs_no_mending_has_no_fix(run: Callable[..., Ran], place: Path) -> None:
+def test_information_has_no_fix(run: Callable[..., Ran], place: Path) -> None:
     noted = json.loads(json.dumps(RIGHT))
     email = {f"{ISSUER.removeprefix('https://')}:email": "a@b.c"}
     noted["Statement"][0]["Condition"]["StringEqualsIfExists"] = email
@@ -178,7 +178,7 @@ def test_json_is_all_that_is_printed(run: Callable[..., Ran]) -> None:
     ]
 
 
-def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
@@ -228,7 +228,7 @@ def test_a_policy_that_names_its_role_is_not_held_against_that_of_the_environmen
     assert "--role-name reader " in err
 
 
-def test_a_variable_that_is_no_role_is_named(
+def test_an_invalid_role_variable_is_named(
     run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", "garbage")
@@ -248,7 +248,7 @@ def test_a_closed_standard_input_is_wrong_usage(
     assert "standard input is closed" in err
 
 
-def test_a_token_in_the_wrong_place_is_not_printed(run: Callable[..., Ran]) -> None:
+def test_a_token_in_the_wrong_option_is_not_printed(run: Callable[..., Ran]) -> None:
     who = ["--service-account", "prod/reader", "--issuer", jwt()]
     status, out, err = run("explain", *who, "--policy", "right.json")
     assert status == 2
@@ -256,7 +256,7 @@ def test_a_token_in_the_wrong_place_is_not_printed(run: Callable[..., Ran]) -> N
 
 
 @pytest.mark.parametrize("token", ["hvs.CAESIJ0canary", "s.Zcanary0123456789abcdef", "canary" * 3])
-def test_what_may_be_an_opaque_token_is_not_printed(run: Callable[..., Ran], token: str) -> None:
+def test_a_possible_opaque_token_is_not_printed(run: Callable[..., Ran], token: str) -> None:
     status, out, err = run("explain", "--token", token, "--policy", "right.json")
     assert status == 2
     assert "canary" not in out + err
@@ -326,7 +326,7 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
         ([*WHO, "--policy", "wrong.json", "--fixed", "-"], "not -."),
     ],
 )
-def test_wrong_usage_ends_with_2_and_never_with_the_status_of_a_refusal(
+def test_wrong_usage_exits_with_2_and_not_like_a_denial(
     run: Callable[..., Ran], place: Path, arguments: list[str], says: str
 ) -> None:
     (place / "empty").write_text("")
@@ -374,7 +374,7 @@ def test_a_corrected_policy_may_replace_an_older_one(
     ("policy", "says"),
     [("right.json", "the policy already allows"), ("twice.json", "no single change")],
 )
-def test_nothing_is_written_where_there_is_no_correction(
+def test_nothing_is_written_without_a_correction(
     run: Callable[..., Ran], place: Path, policy: str, says: str
 ) -> None:
     twice = WRONG["Statement"][0] | {"Action": "sts:AssumeRole"}
@@ -467,7 +467,7 @@ def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(
     assert "210987654321" in err
 
 
-def test_a_web_identity_that_sts_refuses_cannot_fetch_and_the_way_round_is_told(
+def test_a_denied_web_identity_cannot_fetch_and_gets_other_commands(
     run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/eksctl-prod-addon-iamserviceaccount-Role1-{'A1B2C3D4' * 2}"
@@ -481,14 +481,14 @@ def test_a_web_identity_that_sts_refuses_cannot_fetch_and_the_way_round_is_told(
     status, _, err = run("explain", "--token", "token", "--fetch")
     assert status == 2
     assert [asked["Action"] for asked in iam.asked] == [["AssumeRoleWithWebIdentity"]]
-    assert "which are those of the web identity, and STS denies it" in err
+    assert "here the web identity, and STS denies it" in err
     assert f"on {role} for ***." in err
     fetch, explained = err.splitlines()[-2:]
     assert fetch == f"  aws iam get-role --role-name {role.rpartition('/')[2]} > role.json"
     assert explained.startswith("  irsa-creds explain --policy role.json ")
 
 
-def test_a_token_s_file_that_is_not_there_is_no_reason_to_crash(
+def test_a_missing_token_file_is_wrong_usage(
     run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -501,7 +501,7 @@ def test_a_token_s_file_that_is_not_there_is_no_reason_to_crash(
     assert not iam.asked
 
 
-def test_a_refusal_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> None:
+def test_a_denial_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> None:
     iam.refuses = "no iam:GetRole for you"
     status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
     assert status == 2
@@ -519,14 +519,14 @@ def test_a_refusal_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> Non
         ["--service-account", "prod/reader"],
     ],
 )
-def test_what_is_wrong_with_the_arguments_is_told_before_iam_is_asked(
+def test_wrong_arguments_are_reported_before_iam_is_called(
     run: Callable[..., Ran], iam: Iam, who: list[str]
 ) -> None:
     assert run("explain", *who, "--role-arn", ROLE, "--fetch")[0] == 2
     assert not iam.asked
 
 
-def test_without_credentials_iam_is_not_asked(
+def test_without_credentials_iam_is_not_called(
     run: Callable[..., Ran], iam: Iam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -545,7 +545,7 @@ def test_a_partition_without_a_known_region_has_the_session_s(
     assert run("explain", *WHO, "--role-arn", iam.arn, "--fetch")[0] == 1
 
 
-def test_a_made_policy_is_json_that_allows(run: Callable[..., Ran], place: Path) -> None:
+def test_a_generated_policy_is_json_and_allows(run: Callable[..., Ran], place: Path) -> None:
     status, out, err = run("trust-policy", *WHO, "--account", ACCOUNT)
     assert (status, err) == (0, "")
     assert json.loads(out) == RIGHT
@@ -553,7 +553,7 @@ def test_a_made_policy_is_json_that_allows(run: Callable[..., Ran], place: Path)
     assert run("explain", *WHO, "--policy", "made.json", "--role-arn", ROLE)[0] == 0
 
 
-def test_a_made_policy_of_another_partition_and_audience(run: Callable[..., Ran]) -> None:
+def test_a_generated_policy_of_another_partition_and_audience(run: Callable[..., Ran]) -> None:
     more = ["--partition", "aws-cn", "--audience", "vault", "--json"]
     _, out, _ = run("trust-policy", *WHO, "--account", ACCOUNT, *more)
     expected = trust_policy("prod/reader", ISSUER, ACCOUNT, partition="aws-cn", audience="vault")
@@ -580,7 +580,7 @@ def test_a_manifest_is_printed(run: Callable[..., Ran], monkeypatch: pytest.Monk
         (["trust-policy", *WHO, "--account", "1"], "12 digits"),
     ],
 )
-def test_what_cannot_be_made_ends_with_2(
+def test_invalid_arguments_exit_with_2(
     run: Callable[..., Ran], arguments: list[str], says: str
 ) -> None:
     status, out, err = run(*arguments)
@@ -588,7 +588,7 @@ def test_what_cannot_be_made_ends_with_2(
     assert says in err
 
 
-def test_help_says_whence_a_dash_reads(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_that_a_dash_reads_standard_input(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["explain", "--help"])
     words = " ".join(capsys.readouterr().out.split())
@@ -596,7 +596,7 @@ def test_help_says_whence_a_dash_reads(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("name", ["explain", "trust-policy", "manifest"])
-def test_help_teaches_by_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0

@@ -80,7 +80,7 @@ def files(place: Path) -> list[Path]:
     return [each for each in place.rglob("*") if each.is_file()]
 
 
-def test_it_prints_what_credential_process_is_to_print(container: Container) -> None:
+def test_it_prints_the_format_of_credential_process(container: Container) -> None:
     found = answer(container.run("process"))
     assert list(found) == FIELDS
     assert found["Version"] == 1
@@ -88,7 +88,7 @@ def test_it_prints_what_credential_process_is_to_print(container: Container) -> 
     assert found["AccountId"] == "123456789012"
 
 
-def test_a_second_call_costs_no_request_and_no_import_of_what_makes_requests(
+def test_a_second_call_makes_no_request_and_imports_no_http_modules(
     container: Container,
 ) -> None:
     first = answer(container.run("process"))
@@ -107,14 +107,14 @@ def test_the_cache_is_in_the_directory_for_temporary_files_and_private(
     assert stat.S_IMODE(entry.parent.stat().st_mode) == 0o700
 
 
-def test_the_cache_is_where_the_environment_says(container: Container, tmp_path: Path) -> None:
+def test_the_cache_is_in_the_configured_directory(container: Container, tmp_path: Path) -> None:
     container.environ["IRSA_CREDS_CACHE_DIR"] = str(tmp_path / "chosen")
     container.run("process")
     assert files(tmp_path / "chosen")
     assert not files(container.temporary)
 
 
-def test_no_cache_writes_nothing_and_asks_each_time(container: Container) -> None:
+def test_no_cache_writes_nothing_and_calls_sts_each_time(container: Container) -> None:
     assert answer(container.run("process", "--no-cache"))
     assert answer(container.run("process", "--no-cache"))
     assert len(container.given) == 2
@@ -175,7 +175,7 @@ def test_a_warning_of_the_library_is_on_standard_error(container: Container) -> 
     assert line.startswith("IRSA_CREDS_MAX_REFRESHES='many' is not a whole number")
 
 
-def test_where_none_can_be_had_nothing_is_on_standard_output(container: Container) -> None:
+def test_without_credentials_standard_output_is_empty(container: Container) -> None:
     container.sandbox.faults.fail("AccessDenied")
     done = container.run("process")
     assert (done.returncode, done.stdout) == (1, "")
@@ -202,6 +202,6 @@ def test_an_account_that_sts_does_not_tell_is_left_out(
     }
 
 
-def test_without_options_it_does_what_the_parser_would_say() -> None:
+def test_the_fast_path_equals_the_parser() -> None:
     parsed = parser_for(["process"]).parse_args(["process"])
     assert vars(_process.WITHOUT_OPTIONS) == vars(parsed)

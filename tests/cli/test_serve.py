@@ -69,7 +69,7 @@ def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
     assert list(container.temporary.iterdir()) == []
 
 
-def test_a_shell_is_told_what_to_unset_and_keeps_its_own_region(container: Container) -> None:
+def test_the_shell_commands_unset_variables_and_keep_the_region(container: Container) -> None:
     own = {"AWS_REGION": "ap-south-1", "AWS_PROFILE": "x", "AWS_ACCESS_KEY_ID": "AKIA"}
     with container.start("serve", "--region", "eu-west-1") as process:
         lines = told(process)
@@ -86,7 +86,7 @@ def test_a_shell_is_told_what_to_unset_and_keeps_its_own_region(container: Conta
 
 
 @pytest.mark.measures_children
-def test_json_tells_the_same(container: Container) -> None:
+def test_json_has_the_same_fields(container: Container) -> None:
     with container.start("serve", "--json") as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "}\n")
@@ -142,21 +142,19 @@ def here(container: Container, monkeypatch: pytest.MonkeyPatch) -> Container:
     return container
 
 
-def test_a_port_that_is_taken_is_told_so(
-    here: Container, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_in_use_is_an_error(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 2
     assert f"Port {port} is not available: Address already in use" in capsys.readouterr().err
 
 
-def test_a_port_that_is_none_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_port_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", "65536"]) == 2
     assert "65536" in capsys.readouterr().err
 
 
-def test_without_a_place_for_the_token_it_does_not_print_it(
+def test_without_a_directory_for_the_token_serve_fails(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds.cli._endpoint_token._DIRECTORIES", ())
@@ -166,7 +164,9 @@ def test_without_a_place_for_the_token_it_does_not_print_it(
     assert (said.out, "TMPDIR" in said.err) == ("", True)
 
 
-def test_what_is_wrong_is_told_at_once(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_reported_at_the_start(
+    here: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
     here.sandbox.faults.fail("AccessDenied")
     assert main(["serve"]) == 1
     assert "AccessDenied" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def here(container: Container, monkeypatch: pytest.MonkeyPatch) -> Container:
     return container
 
 
-def test_it_tells_the_role_of_stss_answer_and_the_tokens_claims(
+def test_it_prints_the_role_of_the_response_and_the_tokens_claims(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_SESSION_NAME", "pod-7")
@@ -47,9 +47,7 @@ def test_it_tells_the_role_of_stss_answer_and_the_tokens_claims(
     }
 
 
-def test_it_tells_people_the_same_in_lines(
-    here: Container, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_prints_the_same_as_text(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["whoami"]) == 0
     said = capsys.readouterr().out
     lines = dict(line.split("  ", 1) for line in said.splitlines())
@@ -61,7 +59,7 @@ def test_it_tells_people_the_same_in_lines(
     assert here.pod.token_file.read_text() not in said
 
 
-def test_what_sts_did_not_tell_is_not_made_up(
+def test_fields_missing_in_the_response_are_not_invented(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_more(*_: object) -> dict[str, object]:
@@ -99,7 +97,7 @@ aws_secret_access_key = b
     [(KEYS, "AWS_ACCESS_KEY_ID is set"), ({"AWS_PROFILE": "other"}, "The profile 'other'")],
     ids=["keys", "a profile"],
 )
-def test_where_a_program_here_is_somebody_else_a_remark_says_so(
+def test_another_identity_of_programs_is_noted(
     environ: dict[str, str],
     winner: str,
     here: Container,
@@ -121,7 +119,7 @@ def test_where_a_program_here_is_somebody_else_a_remark_says_so(
     assert json.loads(said.out)["beaten_by"].startswith(winner)
 
 
-def test_it_asks_sts_whatever_the_cache_has(
+def test_it_calls_sts_whatever_the_cache_has(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["process"]) == 0
@@ -130,9 +128,7 @@ def test_it_asks_sts_whatever_the_cache_has(
     assert len(here.given) == 2
 
 
-def test_where_sts_refuses_it_tells_why(
-    here: Container, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_denial_of_sts_is_explained(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
     here.sandbox.faults.fail("AccessDenied")
     assert main(["whoami", "--json"]) == 1
     said = capsys.readouterr()
@@ -152,7 +148,7 @@ def test_where_sts_refuses_it_tells_why(
     assert here.pod.token_file.read_text() not in said.err
 
 
-def test_where_irsa_is_not_set_up_it_says_what_is_missing(
+def test_without_irsa_it_names_the_missing_setting(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["whoami"]) == 1

@@ -13,7 +13,7 @@ from engine_fakes import high, low
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_ours_does_what_the_table_says(scenario: Scenario) -> None:
+def test_irsa_creds_does_what_the_table_says(scenario: Scenario) -> None:
     gets = [step for step in scenario.steps if isinstance(step, Get)]
     assert play(scenario, latest) == [step.here for step in gets]
     assert play(scenario, earliest) == [step.here_early for step in gets]
@@ -44,7 +44,7 @@ def test_a_back_off_is_as_long_as_the_page_says(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_a_reason_stands_where_ours_differs_and_nowhere_else(scenario: Scenario) -> None:
+def test_a_reason_stands_exactly_where_irsa_creds_differs(scenario: Scenario) -> None:
     assert bool(scenario.why) == scenario.differs
 
 

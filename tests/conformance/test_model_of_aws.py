@@ -86,7 +86,7 @@ def play(scenario: Scenario) -> Iterator[Seen]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_the_model_does_what_the_specification_says(scenario: Scenario) -> None:
+def test_the_model_follows_the_specification(scenario: Scenario) -> None:
     expected = [step.aws for step in scenario.steps if isinstance(step, Get)]
     if _UNSET in scenario.title:
         assert [seen.window for seen in play(scenario)] == [3600]

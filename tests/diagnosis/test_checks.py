@@ -27,7 +27,7 @@ NOT_TRIED = Check("S01", "skipped", "Not tried.")
         ((Check("T01", "unknown", "?"), NOT_TRIED), 0, 0),
     ],
 )
-def test_the_exit_status_tells_what_kind_of_trouble_there_is(
+def test_the_exit_status_names_the_kind_of_failure(
     checks: tuple[Check, ...], status: int, strict: int
 ) -> None:
     diagnosis = Diagnosis(checks)
@@ -56,7 +56,7 @@ def test_as_text_it_is_a_line_for_each_check_and_its_fix_below() -> None:
     )
 
 
-def test_checks_are_told_group_by_group() -> None:
+def test_checks_are_grouped() -> None:
     diagnosis = Diagnosis((UNREACHED, WELL, FAILED))
     assert [(group.title, checks) for group, checks in diagnosis.groups()] == [
         ("environment", (WELL,)),
@@ -91,7 +91,7 @@ def test_that_sts_is_not_reached_hides_no_fault_of_the_network_s_own_checks() ->
     assert Diagnosis((UNREACHED, other)).exit_status() == 1
 
 
-def test_what_a_terminal_would_obey_is_in_neither_message_nor_fix() -> None:
+def test_control_characters_are_in_neither_message_nor_fix() -> None:
     evil = "a\x1b[2Jb\u202ec"
     check = Check("E01", "fail", f"{evil}\nsecond", f"ls {evil}\nid\r")
     assert check.message == "a?[2Jb?c?second"

@@ -75,7 +75,7 @@ def statuses(diagnosis: Diagnosis, letter: str) -> set[str]:
     return {check.status for check in diagnosis.checks if check.id.startswith(letter)}
 
 
-def test_every_check_is_in_the_result_though_nothing_was_asked_for(
+def test_every_check_is_in_the_result_without_options(
     examine: Callable[..., Diagnosis],
 ) -> None:
     ids = [check.id for check in examine().checks]
@@ -87,7 +87,7 @@ def test_every_check_is_in_the_result_though_nothing_was_asked_for(
     ]
 
 
-def test_what_was_not_asked_for_is_skipped_and_says_how_to_ask(
+def test_optional_checks_are_skipped_and_name_their_option(
     examine: Callable[..., Diagnosis],
 ) -> None:
     diagnosis = examine()
@@ -100,7 +100,7 @@ def test_without_an_environment_it_is_that_of_this_process() -> None:
     assert doctor()["E01"].status == "fail"
 
 
-def test_an_explicit_profile_is_what_a_session_of_it_would_see(
+def test_an_explicit_profile_is_checked_like_a_session_with_it(
     examine: Callable[..., Diagnosis],
 ) -> None:
     config = "[profile dev]\nregion = eu-central-1\n"
@@ -108,14 +108,14 @@ def test_an_explicit_profile_is_what_a_session_of_it_would_see(
     assert diagnosis["C01"].data["winner"] == "explicit-profile"
 
 
-def test_a_trust_policy_that_lets_the_token_in(
+def test_a_trust_policy_that_allows(
     examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     diagnosis = examine(policy=written(trust("system:serviceaccount:prod:app")))
     assert (diagnosis["P00"].status, diagnosis["P00"].data) == ("ok", {"verdict": "allow"})
 
 
-def test_a_trust_policy_that_does_not_has_explains_findings_as_checks(
+def test_a_trust_policy_that_denies_adds_findings_as_checks(
     examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     diagnosis = examine(policy=written(trust("system:serviceaccount:prod:other")))
@@ -126,7 +126,7 @@ def test_a_trust_policy_that_does_not_has_explains_findings_as_checks(
     assert SECRET not in str(diagnosis)
 
 
-def test_what_explain_warns_of_is_a_warning_here(
+def test_warnings_of_explain_are_warnings_of_doctor(
     examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     policy = trust("system:serviceaccount:prod:app")
@@ -191,7 +191,7 @@ def test_a_policy_is_read_whether_or_not_there_is_a_token(
         doctor(policy=written(["nothing"]), environ={})
 
 
-def test_a_token_without_an_issuer_cannot_be_judged(
+def test_a_token_without_an_issuer_is_not_evaluated(
     examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     policy = written(trust("system:serviceaccount:prod:app"))
@@ -199,7 +199,7 @@ def test_a_token_without_an_issuer_cannot_be_judged(
     assert diagnosis["P00"].status == "fail"
 
 
-def test_a_token_that_is_gone_meanwhile_cannot_be_judged(
+def test_a_token_that_is_gone_meanwhile_is_not_evaluated(
     examine: Callable[..., Diagnosis],
     written: Callable[[object], Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -247,7 +247,7 @@ def test_elsewhere_than_in_its_pod_the_manifest_alone_counts(
     assert "manifest" in diagnosis["E01"].message
 
 
-def test_who_asks_for_more_than_the_manifest_is_told_of_the_machine_too(
+def test_online_or_policy_also_checks_the_machine(
     written: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = written(service_account(**{"eks.amazonaws.com/role-arn": ROLE}))
@@ -285,14 +285,14 @@ def test_a_file_without_end_is_not_read_to_its_end(examine: Callable[..., Diagno
         examine(policy="/dev/zero")
 
 
-def test_a_policy_that_is_none_is_the_users_mistake(
+def test_an_invalid_policy_is_a_config_error(
     examine: Callable[..., Diagnosis], written: Callable[[object], Path]
 ) -> None:
     with pytest.raises(ConfigError):
         examine(policy=written(["nothing"]))
 
 
-def test_online_the_network_is_asked_for_the_same_environment_and_profile(
+def test_online_checks_use_the_same_environment_and_profile(
     examine: Callable[..., Diagnosis], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str | None]] = []
@@ -358,7 +358,7 @@ CANARIES = (jwt({"sub": "somebody"}), "https://user:pa55word@proxy.example/x")
         "name of the profile",
     ],
 )
-def test_a_secret_in_the_wrong_place_is_shown_nowhere(
+def test_a_secret_in_the_wrong_setting_is_never_shown(
     canary: str, place: str, examine: Callable[..., Diagnosis]
 ) -> None:
     if place.startswith(("AWS_", "IRSA_")):

@@ -126,7 +126,7 @@ def test_an_action_is_named_by_wildcards_in_any_case_or_left_out(
     assert judgement.verdict == ("allow" if about else "deny")
 
 
-def test_each_part_of_a_statement_is_judged() -> None:
+def test_each_part_of_a_statement_is_evaluated() -> None:
     [one] = judged(allow(TRUE, FALSE, {"Null": {"aws:SourceVpc": "false"}}, **ANYBODY)).statements
     assert (one.action, one.principal, one.resource, one.truth) == (True, None, True, False)
     assert [(test.operator, truth) for test, truth in one.conditions] == [
@@ -178,7 +178,7 @@ def test_session_tags_of_a_token_must_be_allowed_too(
     assert (judgement.verdict, judgement.action) == (verdict, about)
 
 
-def test_what_is_denied_tells_more_than_what_is_unknown() -> None:
+def test_a_denied_action_takes_precedence_over_an_unknown_one() -> None:
     judgement = judged(allow(UNKNOWN), **TAGS)
     assert (judgement.verdict, judgement.action) == ("deny", "sts:TagSession")
 
@@ -209,7 +209,7 @@ def test_the_nearest_allow_is_the_one_of_which_least_is_amiss(
     assert (found and found.statement.index) == nearest
 
 
-def test_an_operator_that_was_never_parsed_is_refused() -> None:
+def test_an_operator_that_was_not_parsed_is_rejected() -> None:
     odd = Statement(0, None, "Allow", (ACTION,), conditions=(Condition("Odd", "aws:a", ("b",)),))
     with pytest.raises(PolicyError, match="no condition operator 'Odd'"):
         judge(Policy("2012-10-17", (odd,), {}), Request(f"https://{HOST}"))

@@ -43,7 +43,7 @@ def policy(**elements: Any) -> dict[str, Any]:
     return made
 
 
-def test_a_token_and_the_service_account_that_it_is_of_get_the_same_answer() -> None:
+def test_a_token_and_its_service_account_get_the_same_explanation() -> None:
     of_token = explain(policy(), token=TOKEN, role_arn=ROLE)
     named = explain(policy(), service_account="prod/reader", issuer=ISSUER, role_arn=ROLE)
     assert of_token == named
@@ -130,13 +130,13 @@ def test_the_nearest_statement_is_shown_as_the_policy_has_it() -> None:
         {"service_account": "prod/reader", "issuer": TOKEN},
     ],
 )
-def test_who_asks_must_be_clear(given_: dict[str, str]) -> None:
+def test_the_identity_must_be_unambiguous(given_: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         explain(policy(), **given_)
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", jwt([1]), jwt({"sub": SUBJECT})])
-def test_a_token_must_say_who_it_is_of(token: str) -> None:
+def test_a_token_must_have_an_issuer(token: str) -> None:
     with pytest.raises(TokenError):
         explain(policy(), token=token)
 
@@ -148,7 +148,7 @@ def test_a_token_s_audience_may_be_anything(audience: object) -> None:
     assert found.findings
 
 
-def test_neither_the_answer_nor_its_words_hold_the_token() -> None:
+def test_neither_the_explanation_nor_its_text_contains_the_token() -> None:
     for bad in (policy(), policy(Action="sts:AssumeRole"), policy(Principal="*")):
         found = explain(bad, token=TOKEN, role_arn=ROLE)
         for text in (str(found), repr(found), json.dumps(found.as_dict())):
@@ -189,7 +189,7 @@ def test_a_fix_that_would_show_a_token_does_not() -> None:
 @pytest.mark.parametrize(
     "odd", ["\x1b]0;t\x07", "\nALLOW    all is well", "\u202e", "\u2028", "\u200f"]
 )
-def test_what_a_policy_or_token_holds_cannot_steer_what_is_said(odd: str) -> None:
+def test_control_characters_of_policy_and_token_are_not_shown(odd: str) -> None:
     keys = [
         f"{EKS}:email{odd}",
         f"x.y{odd}:sub",
@@ -230,7 +230,7 @@ def test_the_role_is_the_one_of_the_policy_unless_another_is_named() -> None:
 
 
 @pytest.mark.parametrize("arn", [None, 7, "reader", "arn:aws:iam::1:role/x"])
-def test_what_is_no_role_s_arn_beside_a_policy_is_not_looked_at(arn: object) -> None:
+def test_an_invalid_role_arn_beside_a_policy_is_ignored(arn: object) -> None:
     role = {"Role": {"Arn": arn, "AssumeRolePolicyDocument": policy()}}
     found = explain(role, token=TOKEN)
     assert found.verdict == "allow"
@@ -372,7 +372,7 @@ LAW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 
 @LAW
 @given(JSON | JSON.map(json.dumps) | st.text(max_size=40), CLAIMS)
-def test_law_any_json_gets_an_answer_or_a_policy_error(
+def test_law_any_json_gets_an_explanation_or_a_policy_error(
     document: Any, claims: dict[str, Any]
 ) -> None:
     with suppress(PolicyError):
@@ -382,7 +382,7 @@ def test_law_any_json_gets_an_answer_or_a_policy_error(
 
 @LAW
 @given(POLICIES, CLAIMS, ROLES)
-def test_law_the_verdict_is_the_evaluator_s_and_a_refusal_has_a_reason(
+def test_law_the_verdict_is_the_evaluators_and_a_denial_has_a_reason(
     document: dict[str, Any], claims: dict[str, Any], role: str | None
 ) -> None:
     before = copy.deepcopy(document)
@@ -411,6 +411,6 @@ def test_law_a_correction_always_allows(
         again = explain(found.fixed, token=jwt(claims), role_arn=role)
         assert (again.verdict, again.fixed) == ("allow", None)
         assert not {"P08", "P11"} & {f.id for f in again.findings}
-        nobody = jwt(claims | {"sub": "system:serviceaccount:0nobody0:0nobody0"})
-        if explain(document, token=nobody, role_arn=role).verdict == "deny":
-            assert explain(found.fixed, token=nobody, role_arn=role).verdict != "allow"
+        stranger = jwt(claims | {"sub": "system:serviceaccount:0nobody0:0nobody0"})
+        if explain(document, token=stranger, role_arn=role).verdict == "deny":
+            assert explain(found.fixed, token=stranger, role_arn=role).verdict != "allow"

@@ -77,7 +77,7 @@ def test_a_provider_differs_from_any_other_too(found: str, wanted: str, says: st
     assert says in difference(found, wanted)
 
 
-def test_only_a_provider_that_is_another_is_a_stranger() -> None:
+def test_only_an_unrelated_provider_is_another_issuer() -> None:
     assert is_other_issuer(EKS.replace(ID, "F" * 32), EKS)
     assert is_other_issuer("gitlab.com", EKS)
     assert not is_other_issuer(EKS.replace("0123", "0132", 1), EKS)
@@ -100,7 +100,7 @@ def test_only_a_provider_that_is_another_is_a_stranger() -> None:
         ("a" * 20, "b" * 20, False),
     ],
 )
-def test_texts_are_alike_where_few_letters_are_wrong(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_texts_are_similar_if_few_letters_are_wrong(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
     assert is_similar(one, other) is expected
 
 
@@ -118,7 +118,7 @@ def test_subjects_that_are_not_of_kubernetes_differ_by_their_parts(
     assert says in subject_difference(wanted, actual)
 
 
-def test_errors_come_before_warnings_and_those_before_information() -> None:
+def test_errors_come_before_warnings_before_information() -> None:
     policy = wanting(ForAllValues={}, StringEquals={"sub": "system:serviceaccount:prod:raeder"})
     policy["Statement"][0]["Condition"].pop("ForAllValues")
     policy["Statement"][0]["Condition"]["StringEqualsIfExists"] = {f"{EKS}:email": "a@b.c"}
@@ -159,7 +159,7 @@ def test_without_a_role_the_account_comes_from_the_policy() -> None:
     assert f'"Federated": "{arn}"' in finding.fix
 
 
-def test_where_nobody_knows_the_account_there_is_a_word_in_its_place() -> None:
+def test_an_unknown_account_is_a_placeholder() -> None:
     policy = right()
     policy["Statement"][0]["Principal"] = {"Federated": ISSUER}
     found = asked(policy, role_arn=None)
@@ -167,7 +167,7 @@ def test_where_nobody_knows_the_account_there_is_a_word_in_its_place() -> None:
     assert found.fixed is None
 
 
-def test_a_statement_for_somebody_else_is_left_alone_and_a_right_one_proposed() -> None:
+def test_a_statement_for_another_principal_stays_and_a_correct_one_is_added() -> None:
     node = {
         "Effect": "Allow",
         "Principal": {"Service": "ec2.amazonaws.com"},
@@ -178,7 +178,7 @@ def test_a_statement_for_somebody_else_is_left_alone_and_a_right_one_proposed() 
     assert any("Add a statement" in finding.fix for finding in found.findings)
 
 
-def test_a_finding_is_not_told_twice() -> None:
+def test_a_finding_is_not_repeated() -> None:
     policy = right()
     policy["Statement"][0]["Sid"] = "Same"
     policy["Statement"][0]["Condition"] = None
@@ -188,7 +188,7 @@ def test_a_finding_is_not_told_twice() -> None:
     assert sorted(f.id for f in found.findings) == ["P06", "P11"]
 
 
-def test_a_condition_of_another_trusted_provider_is_no_alarm() -> None:
+def test_a_condition_of_another_trusted_provider_is_information() -> None:
     policy = right()
     statement = policy["Statement"][0]
     other = f"oidc.eks.us-east-1.amazonaws.com/id/{'F' * 32}"

@@ -94,7 +94,7 @@ def without(statement: dict[str, Any], operator: str, key: str) -> dict[str, Any
 
 @given(anything, anything)
 @quick
-def test_any_json_is_judged_or_refused_as_no_policy(document: Any, claim: Any) -> None:
+def test_any_json_is_evaluated_or_rejected(document: Any, claim: Any) -> None:
     request = Request(ISSUER, {"sub": claim, "aud": claim, "https://aws.amazon.com/tags": claim})
     for source in (document, json.dumps(document)):
         try:
@@ -105,7 +105,7 @@ def test_any_json_is_judged_or_refused_as_no_policy(document: Any, claim: Any) -
 
 @given(st.text())
 @quicker
-def test_any_text_is_refused_as_no_policy(text: str) -> None:
+def test_any_text_is_rejected(text: str) -> None:
     try:
         parse_policy(text)
     except PolicyError:
@@ -115,7 +115,7 @@ def test_any_text_is_refused_as_no_policy(text: str) -> None:
 
 @given(statements(), st.data())
 @quick
-def test_a_policy_with_anything_in_it_is_judged_or_refused(
+def test_a_policy_with_any_json_is_evaluated_or_rejected(
     statement: dict[str, Any], data: st.DataObject
 ) -> None:
     element = data.draw(st.sampled_from(["Effect", "Principal", "Action", "Condition", "Sid"]))
@@ -128,7 +128,7 @@ def test_a_policy_with_anything_in_it_is_judged_or_refused(
 
 @given(policies, requests, st.sampled_from(["2012-10-17", "2008-10-17"]))
 @quick
-def test_the_order_of_statements_is_no_matter(
+def test_the_order_of_statements_does_not_matter(
     found: list[dict[str, Any]], request: Request, version: str
 ) -> None:
     assert verdict(found, request, version) == verdict(found[::-1], request, version)
@@ -181,7 +181,7 @@ def test_no_allow_comes_of_a_key_that_only_aws_knows(
 
 @given(policies, requests, st.sampled_from([("1.2.3.4",), ("a", "b"), None]))
 @quick
-def test_what_is_learnt_of_an_unknown_key_never_overturns_a_verdict(
+def test_more_knowledge_never_reverses_a_verdict(
     found: list[dict[str, Any]], request: Request, values: tuple[str, ...] | None
 ) -> None:
     informed = replace(request, facts={key.lower(): values for key in OPEN_KEYS})

@@ -36,7 +36,7 @@ def test_there_are_enough_of_them() -> None:
 
 
 @pytest.mark.parametrize("case", MISCONFIGURED, ids=lambda case: case.title)
-def test_what_is_wrong_has_its_ids_and_lines_that_mend_it(case: Case, tmp_path: Path) -> None:
+def test_each_problem_has_its_ids_and_a_fix(case: Case, tmp_path: Path) -> None:
     lab = Lab(tmp_path, **case.changes)
     facts = lab.facts()
     diagnosis = Diagnosis(offline_checks(facts))
@@ -55,6 +55,6 @@ def test_what_is_wrong_has_its_ids_and_lines_that_mend_it(case: Case, tmp_path: 
 
 
 @pytest.mark.parametrize("changes", SOUND.values(), ids=SOUND)
-def test_of_a_sound_pod_nothing_is_told(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_a_correct_pod_has_no_problem(changes: dict[str, Any], tmp_path: Path) -> None:
     diagnosis = Diagnosis(offline_checks(Lab(tmp_path, **changes).facts()))
     assert told(diagnosis) == ""

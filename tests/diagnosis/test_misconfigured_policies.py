@@ -370,7 +370,7 @@ def told(
 
 
 @pytest.mark.parametrize(("id_", "says", "bad", "claims"), cases(DENIED))
-def test_a_policy_that_refuses_is_told_why(
+def test_a_denying_policy_has_the_finding(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
     found = told(bad, claims, "deny", "error")
@@ -388,7 +388,7 @@ def test_a_key_without_the_issuer_is_an_error_whatever_iam_makes_of_it(
 
 
 @pytest.mark.parametrize(("id_", "says", "bad", "claims"), cases(OPEN))
-def test_a_policy_that_lets_in_too_many_is_warned_of(
+def test_a_policy_that_allows_too_much_has_a_warning(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
     found = told(bad, claims, "allow", "warning")
@@ -396,7 +396,7 @@ def test_a_policy_that_lets_in_too_many_is_warned_of(
 
 
 @pytest.mark.parametrize(("id_", "says", "bad", "claims"), cases(UNDECIDED))
-def test_a_policy_that_only_aws_can_judge_is_said_to_be_one(
+def test_a_policy_that_only_aws_can_evaluate_is_unknown(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
     found = told(bad, claims, "unknown", "warning")

@@ -79,7 +79,7 @@ def test_many_stars_do_not_take_for_ever() -> None:
         ("${open", "${open"),
     ],
 )
-def test_variables_become_what_the_request_says(text: str, expected: str | Unknown | None) -> None:
+def test_variables_get_the_values_of_the_request(text: str, expected: str | Unknown | None) -> None:
     assert expanded(text, lambda key: KEYS[key]) == expected
 
 

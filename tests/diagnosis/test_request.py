@@ -70,7 +70,7 @@ def test_a_claim_has_values_as_text(claim: object, expected: Values) -> None:
         ({}, None, None),
     ],
 )
-def test_aud_is_azp_where_the_token_has_it_and_oaud_is_always_aud(
+def test_aud_is_azp_if_the_token_has_it_and_oaud_is_always_aud(
     claims: dict[str, Any], aud: Values, oaud: Values
 ) -> None:
     # "Available keys for AWS OIDC federation", IAM User Guide, default mapping.
@@ -223,7 +223,7 @@ def test_an_issuer_built_into_iam_is_named_by_its_host(issuer: str, *, expected:
     assert Request(f"https://{issuer}").trusts("Federated", issuer) is expected
 
 
-def test_what_an_arn_means_for_an_issuer_built_into_iam_only_aws_knows() -> None:
+def test_an_arn_for_a_built_in_issuer_is_unknown() -> None:
     request = Request("https://accounts.google.com")
     arn = "arn:aws:iam::123456789012:oidc-provider/accounts.google.com"
     assert request.trusts("Federated", arn) is None
@@ -262,7 +262,7 @@ def test_a_cluster_s_issuer_is_the_url_of_a_provider(issuer: str) -> None:
         from_service_account("data/reader", issuer=issuer)
 
 
-def test_a_token_in_the_place_of_the_issuer_is_not_shown() -> None:
+def test_a_token_given_as_issuer_is_not_shown() -> None:
     token = jwt({"iss": ISSUER}).replace("e30.", "eyJhbGciOiJSUzI1NiJ9.")
     with pytest.raises(ConfigError, match="The issuer is") as caught:
         from_service_account("data/reader", issuer=token)
@@ -274,7 +274,7 @@ def test_a_sandbox_s_issuer_is_one_too() -> None:
     assert from_service_account("data/reader", issuer=url).issuer == url
 
 
-def test_an_empty_audience_is_none() -> None:
+def test_an_empty_audience_counts_as_absent() -> None:
     with pytest.raises(ConfigError, match="The audience is"):
         from_service_account("data/reader", issuer=ISSUER, audience="")
 
@@ -285,7 +285,7 @@ def test_the_cluster_may_be_in_any_region() -> None:
     assert request.trusts("Federated", name) is True
 
 
-def test_a_token_says_what_is_asked() -> None:
+def test_a_token_makes_the_request() -> None:
     request = from_token(jwt({"iss": ISSUER, "sub": SUBJECT}) + "\n", role_arn=ROLE)
     assert request == Request(ISSUER, {"iss": ISSUER, "sub": SUBJECT}, ROLE)
     assert request.provider == HOST
@@ -293,20 +293,20 @@ def test_a_token_says_what_is_asked() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "opaque-secret", "a.b.c", jwt([]), jwt({"iss": ISSUER}) * 9])
-def test_what_is_no_jwt_is_refused_without_showing_it(token: str) -> None:
+def test_a_token_that_is_not_a_jwt_is_rejected_without_showing_it(token: str) -> None:
     with pytest.raises(TokenError, match="is not a JWT") as caught:
         from_token(token)
     assert not token or token not in str(caught.value)
 
 
 @pytest.mark.parametrize("claims", [{}, {"iss": ""}, {"iss": 7}])
-def test_a_token_without_issuer_is_refused(claims: dict[str, Any]) -> None:
+def test_a_token_without_issuer_is_rejected(claims: dict[str, Any]) -> None:
     with pytest.raises(TokenError, match="has no issuer"):
         from_token(jwt(claims))
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, HOST])
-def test_a_service_account_says_what_its_token_would(issuer: str) -> None:
+def test_a_service_account_makes_the_same_request_as_its_token(issuer: str) -> None:
     request = from_service_account("data/reader", issuer=issuer, role_arn=ROLE)
     claims = {"iss": ISSUER, "aud": ["sts.amazonaws.com"], "sub": SUBJECT}
     assert request == Request(ISSUER, claims, ROLE)

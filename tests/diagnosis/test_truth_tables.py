@@ -142,7 +142,7 @@ def truth(written: str, wanted: tuple[str, ...], actual: Values) -> Truth:
         *(pytest.param(family, "negated", id=family.name) for family in NEGATED),
     ],
 )
-def test_an_operator_makes_of_what_the_request_has(family: Family, kind: str, row: str) -> None:
+def test_an_operator_compares_with_the_request(family: Family, kind: str, row: str) -> None:
     actual = values(family, row)
     for form, expected in zip(FORMS, ROWS[kind][row], strict=True):
         assert truth(form.format(family.name), family.wanted, actual) is expected, form
@@ -199,7 +199,7 @@ def test_an_empty_text_is_nothing_to_a_set_and_a_value_to_any_other(
         (("maybe", "true"), True, None),
     ],
 )
-def test_null_asks_whether_the_key_is_there(
+def test_null_tests_whether_the_key_is_present(
     wanted: tuple[str, ...], *, absent: Truth, present: Truth
 ) -> None:
     assert truth("Null", wanted, None) is absent

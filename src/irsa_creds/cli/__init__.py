@@ -113,7 +113,7 @@ def _fields_of(error: IrsaError) -> dict[str, str | None]:
 
 
 def _text_of(error: Exception) -> str:
-    """Return the text of a system error; only the place of any other, whose text may be secret."""
+    """Return the text of a system error; any other text may be secret, so only its place."""
     if isinstance(error, OSError | RuntimeError):
         return str(error) or type(error).__name__
     traceback = error.__traceback__

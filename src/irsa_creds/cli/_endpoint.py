@@ -132,7 +132,7 @@ class Endpoint:
             taken = self._free.acquire(timeout=_GRACE_SECONDS / 4)
 
     def _close_unauthenticated(self) -> None:
-        """Shut down the connections without the token whose time is over."""
+        """Shut down the connections that sent no token in time."""
         latest = time.monotonic() - _GRACE_SECONDS
         with self._lock:
             for connection in [

@@ -129,7 +129,7 @@ def _add_account(parser: argparse.ArgumentParser, *, required: bool = True) -> N
         "--service-account",
         required=required,
         metavar="NS/NAME",
-        help="namespace and name" if required else "in place of a token",
+        help="namespace and name" if required else "instead of a token",
     )
 
 
@@ -205,10 +205,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
 
 def _identity(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return issuer, subject and audience as JSON shows them: bounded and without secrets."""
-    who = {
+    identity = {
         name: redacted(claims.get(claim)) for name, claim in (("issuer", "iss"), ("subject", "sub"))
     }
-    return {**who, "audience": [redacted(each) for each in audiences(claims)]}
+    return {**identity, "audience": [redacted(each) for each in audiences(claims)]}
 
 
 def _role(args: argparse.Namespace) -> str | None:

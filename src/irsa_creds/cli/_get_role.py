@@ -56,7 +56,7 @@ def _message(arn: str, error: Exception) -> str:
     if getattr(error, "operation_name", None) == _EXCHANGE:
         return (
             f"IAM was not called for {quoted(arn)}: --fetch uses the credentials of this "
-            f"environment, which are those of the web identity, and STS denies it. {text}."
+            f"environment, here the web identity, and STS denies it. {text}."
         )
     return (
         f"iam:GetRole of {quoted(arn)} failed: {text}. --fetch uses the credentials of this "

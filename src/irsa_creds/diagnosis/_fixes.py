@@ -14,7 +14,7 @@ ROLE_EXAMPLE = "arn:aws:iam::ACCOUNT:role/ROLE"
 def mount_token(audience: str) -> str:
     """Return the volume and mount that the webhook would add to a pod.
 
-    The fields are those of the ServiceAccountTokenProjection of Kubernetes.
+    Source: Kubernetes API reference, ServiceAccountTokenProjection.
     """
     return (
         "# the pod's spec\n"

@@ -282,7 +282,7 @@ def _missing_ca_bundle(settings: EnvironSettings, config: Config | None) -> str:
     if settings.option("ca_bundle") is not None:
         by_variable = settings.variable("AWS_CA_BUNDLE") is not None
         source = "AWS_CA_BUNDLE" if by_variable else "ca_bundle of the profile"
-    return f"{source} is {quoted(bundle)}, and there is no such file."
+    return f"{source} is {quoted(bundle)}, which does not exist."
 
 
 def _account(directory: str) -> Subject | None:

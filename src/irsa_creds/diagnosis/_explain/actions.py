@@ -52,7 +52,7 @@ def _missing_actions(case: Case) -> Found:
         for each in _CLAIMS
         if each in case.request.actions and not covers_action(case.statement, each)
     ]
-    brings = " and ".join(f"{_CLAIMS[each][0]} (claim {_CLAIMS[each][1]})" for each in missing)
+    claims = " and ".join(f"{_CLAIMS[each][0]} (claim {_CLAIMS[each][1]})" for each in missing)
     actions, excluded = case.statement.actions, case.statement.not_actions
     allows = (
         f"allows {quoted_list(actions)}" if excluded is None else f"excepts {quoted_list(excluded)}"
@@ -63,7 +63,7 @@ def _missing_actions(case: Case) -> Found:
     return case.found(
         "P10",
         "error",
-        f"{allows}. The token has {brings}, so STS also requires {' and '.join(missing)}.",
+        f"{allows}. The token has {claims}, so STS also requires {' and '.join(missing)}.",
         fix,
         apply_all(add_action(case.index, each) for each in missing),
     )
@@ -71,14 +71,14 @@ def _missing_actions(case: Case) -> Found:
 
 def _wrong_action(case: Case) -> Found:
     actions = case.statement.actions
-    mistaken = _misspelled_action(actions)
+    wrong = _misspelled_action(actions)
     meant = is_meant_for(case.judged, case.request)
-    if mistaken is None:
+    if wrong is None:
         message = f"allows {quoted_list(actions)}; a token needs {ACTION}."
         change = add_action(case.index, ACTION)
         fix = _fix(case, [*actions, ACTION])
     else:
-        action, why = mistaken
+        action, why = wrong
         message = f"allows {quoted(action)}, {why}; a token needs {ACTION}."
         change = replace_action(case.index, action, ACTION)
         fix = _fix(case, [ACTION if each == action else each for each in actions])

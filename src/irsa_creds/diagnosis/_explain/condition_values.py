@@ -111,8 +111,8 @@ def _wildcard(
         # Every owner of a namespace can create a service account with this name.
         message += ", but so would subjects of other namespaces"
         wanted = tuple(values[0] if each == patterns[0] else each for each in condition.values)
-        anybody = matches_wildcards(patterns[0], f"{_OTHER_NAMESPACE}0nobody0")
-        fix = "" if anybody else f"\nor, for that name in any namespace, {fix}"
+        any_name = matches_wildcards(patterns[0], f"{_OTHER_NAMESPACE}0nobody0")
+        fix = "" if any_name else f"\nor, for that name in any namespace, {fix}"
         fix = json_condition(condition.operator, condition.key, *wanted) + fix
         change = set_values(case.index, condition, *wanted)
         return case.found("P05", "error", f"{message}.", fix, change)

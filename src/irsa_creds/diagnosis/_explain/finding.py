@@ -146,7 +146,7 @@ class Case:
 def finding(
     id_: str, severity: Severity, statement: int | None, message: str, fix: str = ""
 ) -> Finding:
-    """Return a finding in whose texts everything that looks like a token is masked."""
+    """Return a finding with everything masked that looks like a token."""
     message, remedy = (re.sub(JWT, "***", text) for text in (message, fix))
     return Finding(id_, severity, statement, message, remedy)
 

@@ -85,7 +85,7 @@ def principal_findings(case: Case) -> Iterator[Found]:
             f"cannot trust the token's issuer {quoted(case.request.issuer)}: OIDC providers of IAM "
             "require a URL that begins with https://."
         )
-        yield case.found("P02", "error", message, "Use a token whose issuer is an https:// URL.")
+        yield case.found("P02", "error", message, "Use a token with an https:// URL as issuer.")
     elif case.judged.principal is None:
         yield _unknown(case)
     else:

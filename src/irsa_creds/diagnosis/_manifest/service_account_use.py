@@ -33,9 +33,9 @@ _MOST = 50  # accounts to compare one pod with
 def unused(objects: Objects) -> Iterator[Check]:
     """Yield M02: pods that do not run as an annotated account that no other object uses."""
     # A misspelled field explains why a pod runs as another account.
-    misspelt = [check for each in objects.workloads for check in _misspelt_field(each)]
-    yield from misspelt
-    if misspelt:
+    misspelled = [check for each in objects.workloads for check in _misspelled_field(each)]
+    yield from misspelled
+    if misspelled:
         return
     used = {workload.account for workload in objects.workloads} | objects.named_elsewhere
     unused_accounts = _by_namespace([each for each in objects.annotated if each.name not in used])
@@ -68,7 +68,7 @@ def _candidates(
     )
 
 
-def _misspelt_field(workload: Workload) -> Iterator[Check]:
+def _misspelled_field(workload: Workload) -> Iterator[Check]:
     """Yield a `serviceAccountName` at a path or in a spelling that Kubernetes ignores."""
     if workload.account is not None:
         return

@@ -1,7 +1,7 @@
 """Contact DNS, STS and the token's issuer: all network calls of the diagnosis start here.
 
 They use the settings, endpoint, proxies, certificates and exchange of the library itself. The
-proxies are those of this process, whatever `environ` says.
+proxies always come from this process's environment, not from `environ`.
 """
 
 from __future__ import annotations

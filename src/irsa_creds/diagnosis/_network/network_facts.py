@@ -123,7 +123,7 @@ class OnlineFacts(NamedTuple):
         bypassed: whether NO_PROXY exempts the host.
         role_arn: the role for the token; None if no web identity is configured.
         final_role_arn: the last role of a chain of `source_profile` keys, else the same.
-        no_token: why there is no token to show; empty where there is one.
+        no_token: why there is no token; empty if there is one.
     """
 
     settings_error: str = ""

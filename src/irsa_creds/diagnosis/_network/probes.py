@@ -1,6 +1,6 @@
 """Network calls with bounded time and size: DNS, connection, probe, GetCallerIdentity.
 
-Every failure becomes a `StepError`, whose text has no secrets.
+Every failure becomes a `StepError`, with a text without secrets.
 """
 
 from __future__ import annotations

@@ -99,14 +99,14 @@ def identity_check(facts: OnlineFacts) -> Check:
         return Check("S02", "ok", f"A program here is {caller.arn}, as configured.", data=data)
     session = _session(caller.arn)
     node = re.fullmatch(_INSTANCE, session.name) is not None
-    who = f"a program here is {caller.arn} (by {caller.method})"
+    caller_text = f"a program here is {caller.arn} (by {caller.method})"
     if node:
-        who += f": the role of the node {session.name}"
+        caller_text += f": the role of the node {session.name}"
     if facts.role_arn is None:
         return Check(
             "S02",
             "fail" if node else "warn",
-            f"No role is configured, and {who}.",
+            f"No role is configured, and {caller_text}.",
             "# where kubectl may change the namespace (not in the pod)\n"
             f"eks.amazonaws.com/role-arn={ROLE_EXAMPLE}",
             data,
@@ -114,7 +114,7 @@ def identity_check(facts: OnlineFacts) -> Check:
     return Check(
         "S02",
         "fail",
-        f"The role {facts.final_role_arn} is configured, but {who}.",
+        f"The role {facts.final_role_arn} is configured, but {caller_text}.",
         "irsa-creds doctor  # C01 names what takes precedence over IRSA",
         data,
     )

@@ -133,7 +133,7 @@ def method(profile: str | None) -> str:
 
 
 @pytest.mark.parametrize(("changes", "winner", "methods"), WINNERS.values(), ids=WINNERS)
-def test_who_wins_is_whom_botocore_takes(
+def test_the_first_source_is_botocores(
     changes: Mapping[str, Any], winner: str, methods: str, enter: Callable[..., Facts]
 ) -> None:
     facts = enter(**changes)
@@ -222,6 +222,6 @@ def test_the_sources_of_a_profile_are_in_the_order_of_botocores_chain() -> None:
     assert [method for method in chain if method in METHODS.values()] == ours
 
 
-def test_the_command_of_a_credential_process_is_not_told(enter: Callable[..., Facts]) -> None:
+def test_the_command_of_a_credential_process_is_not_shown(enter: Callable[..., Facts]) -> None:
     facts = enter(config=f"[default]\ncredential_process = /bin/x --password {SECRET}\n")
     assert SECRET not in str(Diagnosis(chain_checks(facts)))

@@ -46,14 +46,14 @@ def test_a_cluster_of_another_region_than_sts_is_allowed(
     }
 
 
-def test_the_token_that_expired_tells_when_and_how_long_ago(check: Callable[..., Check]) -> None:
+def test_an_expired_token_is_reported_with_time_and_age(check: Callable[..., Check]) -> None:
     found = check("T01", claims={"exp": int(NOW) - 7_200})
     assert found.message == "The token expired at 2027-01-15T06:00:00Z, 2 hours ago."
     assert found.data == {"exp": "2027-01-15T06:00:00Z", "seconds_left": -7_200}
     assert "kubectl rollout restart" in found.fix
 
 
-def test_a_job_is_not_told_to_restart_a_deployment(check: Callable[..., Check]) -> None:
+def test_a_ci_job_gets_no_fix_with_kubectl(check: Callable[..., Check]) -> None:
     claims = {"iss": "https://gitlab.com", "exp": int(NOW) - 60, "sub": "x"}
     found = check("T01", only=True, claims=claims)
     assert "kubectl" not in found.fix
@@ -88,7 +88,7 @@ def test_settings_that_can_be_used_are_well(check: Callable[..., Check]) -> None
     assert check("E04").status == "ok"
 
 
-def test_settings_are_not_judged_while_one_with_its_own_check_is_wrong(
+def test_settings_are_skipped_while_another_check_fails(
     check: Callable[..., Check],
 ) -> None:
     assert check("E04", environ={"AWS_ROLE_ARN": "nonsense"}).status == "skipped"
@@ -108,7 +108,7 @@ def test_a_link_to_the_api_servers_token_is_that_token(
     assert found.status == "fail"
 
 
-def test_a_token_that_does_not_say_when_it_was_issued_is_no_proof_of_a_wrong_clock(
+def test_a_token_without_time_of_issue_is_unknown(
     check: Callable[..., Check],
 ) -> None:
     assert check("T02", claims={"iat": None, "nbf": None}).status == "unknown"
@@ -118,13 +118,13 @@ def test_a_token_that_does_not_say_when_it_was_issued_is_no_proof_of_a_wrong_clo
     "claims",
     [{"iat": None}, {"exp": None}, {"exp": int(NOW) - 1_000}, {"exp": int(NOW) - 600}],
 )
-def test_rotation_cannot_be_told_of_a_token_without_a_lifetime(
+def test_rotation_is_unknown_for_a_token_without_a_lifetime(
     claims: dict[str, Any], check: Callable[..., Check]
 ) -> None:
     assert check("F05", claims=claims).status == "unknown"
 
 
-def test_a_legacy_token_is_only_a_warning_where_another_sts_takes_it(
+def test_a_legacy_token_is_a_warning_for_another_sts(
     check: Callable[..., Check],
 ) -> None:
     ceph = {"AWS_ENDPOINT_URL_STS": "https://ceph.example.com"}
@@ -177,7 +177,7 @@ def test_every_region_that_botocore_knows_is_in_its_partition() -> None:
         ),
     ],
 )
-def test_where_botocore_reads_no_region_its_clients_fail_and_that_is_said(
+def test_a_region_that_botocore_does_not_read_is_a_warning(
     environ: dict[str, str | None], status: str, fix: str, check: Callable[..., Check]
 ) -> None:
     found = check("V02", environ=environ)
@@ -185,7 +185,7 @@ def test_where_botocore_reads_no_region_its_clients_fail_and_that_is_said(
     assert ("NoRegionError" in found.message) is (status == "warn")
 
 
-def test_the_audience_for_another_endpoint_than_aws_s_is_not_judged(
+def test_any_audience_is_ok_for_another_endpoint(
     check: Callable[..., Check],
 ) -> None:
     ceph = {"AWS_ENDPOINT_URL_STS": "https://ceph.example.com"}
@@ -194,7 +194,7 @@ def test_the_audience_for_another_endpoint_than_aws_s_is_not_judged(
     assert "not AWS's, so any audience may be correct" in found.message
 
 
-def test_a_development_version_has_what_its_release_will_have(
+def test_a_development_version_counts_as_its_release(
     check: Callable[..., Check],
 ) -> None:
     assert check("V01", versions={"botocore": "1.40.61.dev1+g123"}).status == "ok"
@@ -225,14 +225,14 @@ def test_a_process_without_a_group_of_its_own_is_given_nobodys(
     assert found.fix.endswith("fsGroup: 65534")
 
 
-def test_all_of_one_group_is_skipped_with_the_reason_where_an_earlier_check_fails(
+def test_a_group_is_skipped_with_a_reason_after_an_earlier_failure(
     check: Callable[..., Check],
 ) -> None:
     found = check("F04", volume="none")
     assert (found.status, found.message) == ("skipped", "There is no token: see F01.")
 
 
-def test_an_opaque_token_says_nothing_and_is_no_failure_at_ceph(
+def test_an_opaque_token_is_ok_with_ceph(
     check: Callable[..., Check],
 ) -> None:
     ceph = {"AWS_ENDPOINT_URL_STS": "https://ceph.example.com"}
@@ -243,7 +243,7 @@ def test_an_opaque_token_says_nothing_and_is_no_failure_at_ceph(
     )
 
 
-def test_whoever_named_the_role_is_named(check: Callable[..., Check]) -> None:
+def test_the_source_of_the_role_is_named(check: Callable[..., Check]) -> None:
     found = check("R01", environ={"AWS_ROLE_ARN": f"{ROLE}!"})
     assert found.message.startswith("AWS_ROLE_ARN is ")
 
@@ -302,9 +302,7 @@ URLS = st.builds("{}://{}".format, st.sampled_from(["https", "http", ""]), st.te
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(claims=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, ANYTHING | URLS)))
-def test_whatever_a_token_says_each_check_has_one_line_to_say_of_it(
-    claims: dict[str, Any], sound: Facts
-) -> None:
+def test_any_token_gets_one_line_per_check(claims: dict[str, Any], sound: Facts) -> None:
     assert sound.file is not None
     changed = replace(sound, file=sound.file._replace(claims=claims))
     checks = offline_checks(changed)
@@ -327,12 +325,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         ({"config": "[default]\nca_bundle = /nonexistent.pem\n"}, "# in ~/.aws/config, correct"),
     ],
 )
-def test_authorities_that_are_not_there_are_told_before_anything_is_sent(
+def test_a_missing_ca_bundle_fails_before_any_request(
     check: Callable[..., Check], changes: dict[str, Any], fix: str
 ) -> None:
     found = check("E04", **changes)
     assert found.status == "fail"
-    assert "'/nonexistent.pem', and there is no such file" in found.message
+    assert "'/nonexistent.pem', which does not exist" in found.message
     assert found.fix.startswith(fix)
 
 
@@ -351,7 +349,7 @@ def test_a_directory_s_name_writes_no_line_of_its_own_into_a_fix(
     assert "sudo" not in found.fix
 
 
-def test_only_permissions_are_mended_by_a_group(check: Callable[..., Check]) -> None:
+def test_only_permissions_are_fixed_by_a_group(check: Callable[..., Check]) -> None:
     broken = check("F02", read_error=OSError(5, "Input/output error"))
     assert "fsGroup" not in broken.fix
     assert broken.fix.startswith("ls -l /")
@@ -395,7 +393,7 @@ def test_no_region_is_advised_in_which_the_role_cannot_be(
     assert found.fix == f"export AWS_REGION={region} AWS_DEFAULT_REGION={region}"
 
 
-def test_what_is_no_command_is_a_comment_where_it_stands_behind_one(
+def test_lines_below_commands_are_comments_unless_commands(
     check: Callable[..., Check],
 ) -> None:
     found = check("T03", claims={"aud": ["sts.amazon.com"]})
@@ -405,7 +403,7 @@ def test_what_is_no_command_is_a_comment_where_it_stands_behind_one(
 
 
 @pytest.mark.parametrize("subject", ["system:serviceaccount:-x:app", "system:serviceaccount:a b:c"])
-def test_a_subject_that_is_no_service_account_s_is_in_no_command(
+def test_another_subject_than_a_service_account_is_in_no_command(
     check: Callable[..., Check], subject: str
 ) -> None:
     found = check(

@@ -61,7 +61,7 @@ def test_nothing_else_in_a_file_is_a_rival(content: str, environ: dict[str, str]
     assert list(overriding_sources(environ)) == []
 
 
-def test_where_there_are_no_files_there_are_no_rivals(environ: dict[str, str]) -> None:
+def test_without_files_no_other_source_takes_precedence(environ: dict[str, str]) -> None:
     assert list(overriding_sources(environ)) == []
 
 
@@ -78,7 +78,7 @@ def test_the_usual_files_are_in_the_home(tmp_path: Path, monkeypatch: pytest.Mon
     ]
 
 
-def test_a_file_of_boto_2_without_keys_is_none(environ: dict[str, str]) -> None:
+def test_a_file_of_boto_2_without_keys_does_not_count(environ: dict[str, str]) -> None:
     Path(environ["BOTO_CONFIG"]).write_text("[Boto]\ndebug = 1\n")
     assert list(overriding_sources(environ)) == []
 
@@ -89,7 +89,7 @@ def test_a_file_of_boto_2_without_keys_is_none(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "content", [b"[default\naws_secret_access_key = hush\n", b"[a]\nb =\n  hush\n", b"\xff"]
 )
-def test_a_file_that_does_not_parse_makes_sdks_fail_and_is_told_without_its_content(
+def test_a_file_that_does_not_parse_is_named_without_its_content(
     content: bytes, variable: str, environ: dict[str, str]
 ) -> None:
     path = Path(environ[variable])
@@ -109,7 +109,7 @@ def botocores(environ: dict[str, str]) -> Any:
         return botocore.session.Session().get_credentials()
 
 
-def test_what_botocore_takes_first_is_named_first(environ: dict[str, str]) -> None:
+def test_sources_are_in_botocores_order(environ: dict[str, str]) -> None:
     both = "[default]\naws_access_key_id = AKIA{0}\naws_secret_access_key = secret\n"
     shared, config = environ["AWS_SHARED_CREDENTIALS_FILE"], environ["AWS_CONFIG_FILE"]
     Path(shared).write_text(both.format("SHARED"))
@@ -134,7 +134,7 @@ def test_without_a_home_nothing_fails(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-def test_an_empty_name_of_a_file_is_none_for_some_sdks(
+def test_an_empty_file_name_counts_as_not_set(
     name: str, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -179,7 +179,7 @@ PROPERTIES = [
 
 @pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
 @pytest.mark.parametrize("each", PROPERTIES)
-def test_javas_own_properties_win(name: str, each: str, environ: dict[str, str]) -> None:
+def test_java_properties_take_precedence(name: str, each: str, environ: dict[str, str]) -> None:
     assert list(overriding_sources({**environ, name: f"-Xmx1g -D{each}=hush"})) == [
         f"-D{each} in {name}"
     ]
@@ -190,7 +190,7 @@ def test_javas_own_properties_win(name: str, each: str, environ: dict[str, str])
 @pytest.mark.parametrize(
     "command", [["java", "-D{}=hush", "-jar", "x.jar"], ["/bin/sh", "-c", "java -D{}=hush X"]]
 )
-def test_javas_own_properties_win_in_the_commands_arguments(
+def test_java_properties_in_the_arguments_take_precedence(
     command: list[str], each: str, environ: dict[str, str]
 ) -> None:
     argv = [part.format(each) for part in command]

@@ -23,7 +23,7 @@ def objects(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc"])
-def test_a_made_policy_lets_its_service_account_in_and_no_other(partition: str) -> None:
+def test_a_generated_policy_allows_only_its_service_account(partition: str) -> None:
     policy = trust_policy("prod/reader", ISSUER, ACCOUNT, partition=partition)
     role = f"arn:{partition}:iam::{ACCOUNT}:role/reader"
     right = explain(policy, service_account="prod/reader", issuer=ISSUER, role_arn=role)
@@ -33,7 +33,7 @@ def test_a_made_policy_lets_its_service_account_in_and_no_other(partition: str) 
         assert found.verdict == "deny"
 
 
-def test_a_made_policy_asks_for_the_audience_that_was_given() -> None:
+def test_a_generated_policy_requires_the_given_audience() -> None:
     policy = trust_policy("prod/reader", ISSUER, ACCOUNT, audience="vault")
     tests = policy["Statement"][0]["Condition"]["StringEquals"]
     assert tests[f"{ISSUER.removeprefix('https://')}:aud"] == "vault"
@@ -60,7 +60,7 @@ def test_a_made_policy_asks_for_the_audience_that_was_given() -> None:
         ({"audience": "a\nb"}, "printable"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_value(named: dict[str, str], says: str) -> None:
+def test_invalid_arguments_are_rejected_with_the_value(named: dict[str, str], says: str) -> None:
     given: dict[str, str] = {
         "service_account": "prod/reader",
         "issuer": ISSUER,
@@ -106,7 +106,7 @@ def test_no_name_becomes_something_else_in_yaml(name: str) -> None:
     assert label[-1] not in ".-"
 
 
-def test_the_image_that_is_the_default_waits_and_another_does_what_it_does() -> None:
+def test_only_the_default_image_gets_a_waiting_command() -> None:
     def started(**options: str) -> object:
         _, deployment = objects(manifest("prod/reader", ROLE, **options))
         return deployment["spec"]["template"]["spec"]["containers"][0].get("command")
@@ -133,7 +133,7 @@ def test_a_manifest_takes_an_image() -> None:
         (ROLE, "", "The image is"),
     ],
 )
-def test_a_manifest_of_what_cannot_be_is_refused(role: str, image: str, says: str) -> None:
+def test_a_manifest_with_invalid_names_is_rejected(role: str, image: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         manifest("prod/reader", role, image=image)
 

@@ -65,20 +65,20 @@ def test_an_sts_that_is_not_aws_s_has_no_vpc_endpoint(address: str, kind: str) -
     assert kind in found.message
 
 
-def test_that_the_cluster_s_region_is_another_is_legal_and_said_so() -> None:
+def test_another_region_of_the_cluster_is_allowed() -> None:
     assert check("N06").status == "ok"
     assert "in eu-west-1 and STS is called in us-east-1, which is allowed" in check("N06").message
     assert "which is allowed" not in check("N06", region="eu-west-1").message
     assert "which is allowed" not in check("N06", region=None).message
 
 
-def test_a_token_without_the_id_of_its_key_is_told() -> None:
+def test_a_token_without_its_key_id_fails() -> None:
     found = check("N06", issuer=Issuer(ISSUER, named=ISSUER, kids=(KID,)))
     assert found.status == "fail"
     assert "(without an id)" in found.message
 
 
-def test_an_issuer_that_differs_by_a_slash_is_told() -> None:
+def test_an_issuer_that_differs_by_a_slash_fails() -> None:
     found = check("N06", issuer=Issuer(ISSUER, kid=KID, named=f"{ISSUER}/", kids=(KID,)))
     assert found.status == "fail"
     assert "slashes included" in found.message
@@ -94,7 +94,7 @@ def test_an_issuer_that_differs_by_a_slash_is_told() -> None:
         "https://x/" + "x" * 300,
     ],
 )
-def test_an_issuer_that_is_no_plain_url_is_not_to_be_pasted(url: str) -> None:
+def test_an_issuer_that_is_not_a_plain_url_is_in_no_command(url: str) -> None:
     found = check("N06", issuer=Issuer(url, error="no"))
     assert (
         found.fix
@@ -108,7 +108,7 @@ def test_the_issuer_s_document_is_to_be_fetched_by_hand() -> None:
     assert found.fix == f"curl -sS {ISSUER}/.well-known/openid-configuration"
 
 
-def test_a_proxy_s_url_that_is_none_is_told_once_and_means_that_sts_is_not_reached() -> None:
+def test_an_invalid_proxy_url_fails_once_and_sts_is_not_reached() -> None:
     broken = WELL._replace(
         proxy_error="the URL of the proxy (HTTPS_PROXY) cannot be parsed",
         lookup=None, connection=None, probe=None, exchanged=None, caller=None,
@@ -142,7 +142,7 @@ def test_without_an_endpoint_sts_is_not_reached() -> None:
         (("127.0.0.1", "10.0.0.1"), "an interface VPC endpoint"),
     ],
 )
-def test_all_addresses_count_and_what_is_not_global_is_private(
+def test_all_addresses_count_and_non_global_ones_are_private(
     addresses: tuple[str, ...], kind: str
 ) -> None:
     assert kind in check("N01", lookup=Lookup("sts", addresses)).message
@@ -171,7 +171,7 @@ def test_the_variable_that_names_the_proxy_is_that_of_the_url(scheme: str) -> No
     assert found.fix.endswith(f'sts.example.com"  # or correct {scheme.upper()}_PROXY')
 
 
-def test_what_no_proxy_names_already_stays_in_it() -> None:
+def test_hosts_in_no_proxy_stay_in_it() -> None:
     fix = check("N04", proxy="http://proxy:3128", probe=None).fix
     shell = f"NO_PROXY=a,b; {fix}; echo $NO_PROXY; unset NO_PROXY; {fix}; echo $NO_PROXY"
     shell = shell.replace("  # or correct HTTPS_PROXY", "")
@@ -181,7 +181,7 @@ def test_what_no_proxy_names_already_stays_in_it() -> None:
 
 
 @pytest.mark.parametrize("command", ["aws iam get-role --role-name app > role.json", ""])
-def test_whom_sts_refuses_is_told_that_the_policy_is_read_elsewhere(command: str) -> None:
+def test_a_denied_pod_gets_commands_for_another_machine(command: str) -> None:
     refused = Exchanged(code="AccessDenied", message="No.", command=command)
     first, *rest = check("S01", exchanged=refused).fix.splitlines()
     assert first == "# where you have iam:GetRole (not in the pod)"
@@ -195,7 +195,7 @@ def test_the_role_of_a_fix_that_is_not_known_is_words_in_capitals() -> None:
     assert found.fix.endswith("eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE")
 
 
-def test_who_cannot_be_asked_about_is_unknown_and_nobody_is_skipped() -> None:
+def test_an_unknown_caller_is_unknown_and_no_caller_is_skipped() -> None:
     assert check("S02", caller=Caller(error="no answer within 6 s")).status == "unknown"
     assert check("S02", caller=Caller()).status == "skipped"
 
@@ -206,7 +206,7 @@ def test_a_token_on_an_open_wire_is_a_warning() -> None:
     assert "is sent in clear text" in found.message
 
 
-def test_an_open_wire_inside_the_machine_is_none() -> None:
+def test_plain_http_on_loopback_is_skipped() -> None:
     local = Lookup("localhost", ("127.0.0.1",))
     assert check("N03", url="http://localhost:8000", is_aws=False, lookup=local).status == "skipped"
 
@@ -219,7 +219,7 @@ def test_an_open_wire_inside_the_machine_is_none() -> None:
         ("ProxyConnectionError", ("ok", "skipped", "fail")),
     ],
 )
-def test_behind_a_proxy_each_failure_is_told_once(code: str, statuses: tuple[str, ...]) -> None:
+def test_behind_a_proxy_each_failure_is_reported_once(code: str, statuses: tuple[str, ...]) -> None:
     broken = WELL._replace(
         proxy="http://proxy:3128", probe=Probe(code=code, reason="no"), exchanged=None, caller=None
     )
@@ -241,14 +241,14 @@ def test_a_role_with_a_path_is_known_by_its_name() -> None:
         "arn:aws:iam::123456789012:user/app",
     ],
 )
-def test_another_identity_than_the_one_meant_is_told(arn: str) -> None:
+def test_another_identity_than_the_configured_one_fails(arn: str) -> None:
     found = check("S02", caller=Caller(arn, "env"))
     assert found.status == "fail"
     assert "(by env)" in found.message
     assert "node" not in found.message
 
 
-def test_the_node_s_role_is_told_by_its_session() -> None:
+def test_the_nodes_role_is_recognized_by_its_session() -> None:
     node = "arn:aws:sts::123456789012:assumed-role/eksctl-nodes/i-0123456789abcdef0"
     found = check("S02", caller=Caller(node, "iam-role"))
     assert found.status == "fail"
@@ -266,13 +266,13 @@ def test_the_last_role_of_a_chain_is_the_one_meant() -> None:
     assert check("S02", final_role_arn=last, caller=Caller(SESSION, "assume-role")).status == "fail"
 
 
-def test_an_sts_that_does_not_know_the_question_is_no_fault() -> None:
+def test_an_sts_without_get_caller_identity_is_unknown() -> None:
     unasked = Caller(method="env", error="MethodNotAllowed")
     assert check("S02", caller=unasked, is_aws=False).status == "unknown"
     assert check("S02", caller=unasked).status == "fail"
 
 
-def test_what_failed_comes_with_the_command_that_mends_it() -> None:
+def test_a_failure_comes_with_a_command() -> None:
     failed = Exchanged(code="InvalidIdentityToken", message="No.", advice="Do.", command="eksctl x")
     found = check("S01", exchanged=failed)
     assert (found.message, found.fix) == (

@@ -49,7 +49,7 @@ def resolver(addresses: list[str]) -> Callable[..., Any]:
     return found
 
 
-def test_all_is_well_in_a_pod_whose_role_is_had(here: Pod) -> None:
+def test_all_checks_are_ok_in_a_pod_with_its_role(here: Pod) -> None:
     checks = checked()
     assert statuses(checks) == {
         "N01": "ok", "N02": "ok", "N03": "skipped", "N04": "ok",
@@ -87,15 +87,13 @@ def test_a_name_that_is_not_known_ends_it_at_once(
     assert not sts_reached(checks.values())
 
 
-def test_a_name_without_an_address_is_told(here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_an_address_fails(here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example.com")
     monkeypatch.setattr(socket, "getaddrinfo", resolver([]))
     assert "the host has no address" in checked()["N01"].message
 
 
-def test_a_configuration_that_cannot_be_read_is_told(
-    here: Pod, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_configuration_fails(here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/root/.aws/config")
 
@@ -112,7 +110,7 @@ def test_a_configuration_that_cannot_be_read_is_told(
         (["127.0.0.1"], "this machine"),
     ],
 )
-def test_the_address_tells_a_vpc_endpoint_from_a_public_one(
+def test_a_vpc_endpoint_is_recognized_by_its_address(
     here: Pod, monkeypatch: pytest.MonkeyPatch, addresses: list[str], kind: str
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
@@ -129,7 +127,7 @@ def test_the_address_tells_a_vpc_endpoint_from_a_public_one(
     assert checks["N02"].status == "fail"
 
 
-def test_where_nobody_listens_sts_is_not_reached(here: Pod, shared: Sandbox) -> None:
+def test_without_a_listener_sts_is_not_reached(here: Pod, shared: Sandbox) -> None:
     shared.faults.outage = "refuse"
     checks = checked()
     assert statuses(checks) == {
@@ -141,7 +139,7 @@ def test_where_nobody_listens_sts_is_not_reached(here: Pod, shared: Sandbox) -> 
 
 
 @pytest.mark.parametrize("outage", ["reset", "black hole"])
-def test_a_connection_without_an_answer_is_not_sts_reached(
+def test_a_connection_without_a_response_does_not_reach_sts(
     here: Pod, shared: Sandbox, monkeypatch: pytest.MonkeyPatch, outage: str
 ) -> None:
     # What an answer may take; all of a step may take as long as ever.
@@ -156,7 +154,7 @@ def test_a_connection_without_an_answer_is_not_sts_reached(
 @pytest.mark.parametrize(
     ("step", "check_id"), [(1, "N01"), (2, "N02"), (3, "N02"), (4, "S01"), (5, "S02"), (6, "S02")]
 )
-def test_a_step_that_takes_too_long_is_told_in_its_place(
+def test_a_slow_step_fails_in_its_own_check(
     here: Pod, monkeypatch: pytest.MonkeyPatch, step: int, check_id: str
 ) -> None:
     steps = count(1)
@@ -182,7 +180,7 @@ def test_a_call_that_does_not_end_is_left_to_itself() -> None:
     never.set()
 
 
-def test_a_call_that_raises_is_told_without_what_it_holds() -> None:
+def test_an_exception_is_reported_without_its_secrets() -> None:
     def fails() -> None:
         raise ValueError(f"https://user:pa55@host {'s' * 50}")
 
@@ -192,7 +190,7 @@ def test_a_call_that_raises_is_told_without_what_it_holds() -> None:
         probes.within(5, lambda: (_ for _ in ()).throw(KeyError()))
 
 
-def test_what_sts_refuses_says_what_to_do(here: Pod, shared: Sandbox) -> None:
+def test_a_denial_of_sts_has_advice(here: Pod, shared: Sandbox) -> None:
     shared.faults.fail("AccessDenied")
     checks = checked()
     assert checks["S01"].status == "fail"
@@ -222,14 +220,14 @@ def test_the_clock_is_held_to_that_of_sts(
 
 
 @pytest.mark.parametrize("date", [None, "yesterday"])
-def test_an_answer_without_a_date_tells_nothing_of_the_clock(
+def test_a_response_without_a_date_leaves_the_clock_unknown(
     here: Pod, shared: Sandbox, date: str | None
 ) -> None:
     shared.faults.date_header = date
     assert checked()["N05"].status == "unknown"
 
 
-def test_keys_in_the_environment_are_somebody_else(
+def test_keys_in_the_environment_are_another_identity(
     here: Pod, monkeypatch: pytest.MonkeyPatch, shared: Sandbox
 ) -> None:
     admin = shared.client("sts")._get_credentials()
@@ -240,7 +238,7 @@ def test_keys_in_the_environment_are_somebody_else(
     assert "is configured, but a program here is" in check.message
 
 
-def test_without_irsa_s02_tells_who_a_program_is_all_the_same(
+def test_without_irsa_s02_reports_the_identity(
     here: Pod, monkeypatch: pytest.MonkeyPatch, shared: Sandbox
 ) -> None:
     admin = shared.client("sts")._get_credentials()
@@ -256,7 +254,7 @@ def test_without_irsa_s02_tells_who_a_program_is_all_the_same(
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in checks["S01"].message
 
 
-def test_without_irsa_and_without_anything_else_there_is_nobody(
+def test_without_any_credentials_there_is_no_caller(
     here: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"):
@@ -294,7 +292,7 @@ KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = x\n"
         f"{B_TO_C}{ASSUMES.format('c')}{MFA}[profile c]\n{KEYS}",
     ],
 )
-def test_no_profile_on_the_way_asks_for_an_mfa_code_on_the_terminal(
+def test_no_source_profile_prompts_for_an_mfa_code(
     profiles: Callable[[str], Check], monkeypatch: pytest.MonkeyPatch, config: str
 ) -> None:
     monkeypatch.setattr("getpass.getpass", lambda *_: pytest.fail("somebody is asked"))
@@ -328,7 +326,7 @@ def test_profiles_that_lead_nowhere_or_in_a_circle_are_left_to_botocore(
     assert profiles(circle).status == "unknown"
 
 
-def test_another_environment_than_this_process_s_is_not_asked_of_botocore(
+def test_another_environment_does_not_use_botocores_chain(
     here: Pod, shared: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ = dict(os.environ)
@@ -343,7 +341,7 @@ def test_another_environment_than_this_process_s_is_not_asked_of_botocore(
     assert gather_online(environ).caller is None
 
 
-def test_a_token_that_is_not_there_is_told_in_its_place(
+def test_a_missing_token_is_reported_by_its_check(
     here: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
@@ -355,7 +353,7 @@ def test_a_token_that_is_not_there_is_told_in_its_place(
     assert checks["N02"].data["reached"] is True
 
 
-def test_a_role_that_is_none_leaves_the_network_to_be_looked_at(
+def test_an_invalid_role_does_not_stop_the_network_checks(
     here: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", "app")
@@ -374,7 +372,7 @@ def test_without_an_endpoint_all_is_skipped(here: Pod, monkeypatch: pytest.Monke
     assert "AWS_ENDPOINT_URL_STS" in checks["N01"].message
 
 
-def test_the_region_of_the_issuer_is_the_last_to_be_asked(
+def test_the_region_of_the_issuer_is_the_last_resort(
     here: Pod, monkeypatch: pytest.MonkeyPatch, shared: Sandbox
 ) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -385,7 +383,7 @@ def test_the_region_of_the_issuer_is_the_last_to_be_asked(
     assert gather_online(os.environ).region == "eu-west-1"
 
 
-def test_a_profile_that_leads_to_a_role_asks_for_the_first(
+def test_a_profile_with_a_role_chain_requests_the_first_role(
     here: Pod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared: Sandbox
 ) -> None:
     first, last = here.role_arn, "arn:aws:iam::123456789012:role/last"
@@ -411,7 +409,7 @@ def test_a_profile_that_leads_to_a_role_asks_for_the_first(
 class TestTls:
     """HTTPS on the loopback."""
 
-    def test_a_certificate_that_nobody_signed_is_told(
+    def test_an_untrusted_certificate_fails(
         self, here: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with StsServer([answer(http(""))], certificate=make_certificate(tmp_path)) as server:
@@ -450,7 +448,7 @@ class TestProxy:
         assert "pa55" not in repr(facts) + repr(checks)
         assert not sts_reached(checks.values())
 
-    def test_a_proxy_that_refuses_is_told(self, here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_proxy_that_denies_fails(self, here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://sts.us-east-1.amazonaws.com")
         with StsServer([answer(http("", "407 Proxy Authentication Required"))]) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.url.replace("localhost", "127.0.0.1"))
@@ -469,7 +467,7 @@ class TestProxy:
         assert checks["N04"].status == "ok"
         assert f"through the proxy {shared.sts_url}" in checks["N04"].message
 
-    def test_no_proxy_that_names_the_host_is_told(
+    def test_no_proxy_for_the_host_is_reported(
         self, here: Pod, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -479,7 +477,7 @@ class TestProxy:
         assert "NO_PROXY" in checks["N04"].message
         assert checks["S01"].status == "ok"
 
-    def test_a_proxy_without_a_port_number_is_told(
+    def test_a_proxy_without_a_port_number_fails(
         self, here: Pod, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:port")
@@ -518,7 +516,7 @@ class TestIdentity:
             (b"nothing", "200 OK", "failed: HTTP200"),
         ],
     )
-    def test_what_sts_says_is_told(
+    def test_the_error_of_sts_is_reported(
         self,
         here: Pod,
         monkeypatch: pytest.MonkeyPatch,
@@ -534,7 +532,7 @@ class TestIdentity:
             checks = checked()
         assert says in checks["S02"].message
 
-    def test_an_answer_that_does_not_come_is_told(
+    def test_a_missing_response_is_reported(
         self, here: Pod, monkeypatch: pytest.MonkeyPatch, shared: Sandbox
     ) -> None:
         def then_reset(facts: OnlineFacts, _: object) -> Any:

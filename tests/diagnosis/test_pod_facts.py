@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_sound_pod_says_who_it_is_and_whom_it_asks(tmp_path: Path) -> None:
+def test_the_facts_of_a_correct_pod_have_identity_and_endpoint(tmp_path: Path) -> None:
     facts = Lab(tmp_path).facts()
     assert facts.account == ("prod", "app")
     assert facts.claims == eks_claims()
@@ -27,7 +27,7 @@ def test_a_sound_pod_says_who_it_is_and_whom_it_asks(tmp_path: Path) -> None:
     assert facts.config_error == ""
 
 
-def test_here_and_now_is_what_is_looked_at_unless_told_otherwise() -> None:
+def test_facts_come_from_this_machine_by_default() -> None:
     facts = gather_facts({})
     assert facts.now > 1_700_000_000
     assert facts.versions["botocore"] == botocore.__version__
@@ -36,7 +36,7 @@ def test_here_and_now_is_what_is_looked_at_unless_told_otherwise() -> None:
     assert facts.user == User(os.geteuid(), tuple(sorted({os.getegid(), *os.getgroups()})))
 
 
-def test_a_system_without_user_ids_is_none_to_be_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_user_ids_has_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.geteuid")
     assert gather_facts({}).user is None
 
@@ -62,7 +62,7 @@ def test_no_fact_holds_a_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", [jwt({"iss": "x"}), SECRET])
-def test_a_token_in_the_place_of_its_path_is_not_kept(token: str, tmp_path: Path) -> None:
+def test_a_token_given_as_path_is_not_kept(token: str, tmp_path: Path) -> None:
     facts = Lab(tmp_path, environ={"AWS_WEB_IDENTITY_TOKEN_FILE": token}).facts()
     assert SECRET not in repr(facts)
 
@@ -73,7 +73,7 @@ def test_a_path_that_no_system_call_takes_is_a_missing_file(tmp_path: Path) -> N
     assert facts.file.failure is not None
 
 
-def test_a_broken_profile_does_not_hide_what_the_variables_say(tmp_path: Path) -> None:
+def test_an_invalid_profile_does_not_hide_the_variables(tmp_path: Path) -> None:
     facts = Lab(tmp_path, environ={"AWS_PROFILE": "nowhere"}).facts()
     assert "nowhere" in facts.profile.error
     assert facts.claims == eks_claims()
@@ -101,7 +101,7 @@ def test_an_account_that_its_token_does_not_name_is_not_known(tmp_path: Path) ->
     assert facts.in_pod
 
 
-def test_owner_and_mode_of_the_file_are_told(tmp_path: Path) -> None:
+def test_owner_and_mode_of_the_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(jwt({}))
     path.chmod(0o640)
@@ -135,14 +135,14 @@ def test_the_mounts_of_this_very_system_can_be_read(tmp_path: Path) -> None:
     assert str(token).startswith(found.mount.point)
 
 
-def test_the_nearest_directory_that_exists_says_where_a_path_goes_wrong(tmp_path: Path) -> None:
+def test_the_nearest_existing_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     found = gather_file(str(tmp_path / "a/b/c/token"), "/nowhere")
     assert found.nearest == str(tmp_path / "a")
     assert found.real == ""
 
 
-def test_the_volume_is_seen_to_be_kubelets_by_where_its_symlinks_lead(tmp_path: Path) -> None:
+def test_a_projected_volume_is_recognized_by_its_symlinks(tmp_path: Path) -> None:
     facts = Lab(tmp_path).facts()
     assert facts.file is not None
     assert facts.file.projected

@@ -42,21 +42,21 @@ def ask(url: object, header: bytes = b'{"kid": "k1"}') -> Any:
     return issuer.fetch_issuer(http_settings, token_of(url, header), aws=False)
 
 
-def test_an_issuer_that_is_down_is_no_fault_of_the_pod(here: Pod, shared: Sandbox) -> None:
+def test_an_unavailable_issuer_is_not_a_failure(here: Pod, shared: Sandbox) -> None:
     shared.issuer.reachable = False
     check = checked()["N06"]
     assert check.status == "unknown"
     assert "returned HTTP 503" in check.message
 
 
-def test_a_key_that_is_not_published_is_told(here: Pod, shared: Sandbox) -> None:
+def test_a_key_that_is_not_published_fails(here: Pod, shared: Sandbox) -> None:
     here.token_file.write_text(shared.issuer.token(header={"kid": "old"}))
     check = checked()["N06"]
     assert check.status == "fail"
     assert "The key old" in check.message
 
 
-def test_another_issuer_in_the_document_is_told() -> None:
+def test_another_issuer_in_the_document_fails() -> None:
     discovery = {"issuer": "https://other.example", "jwks_uri": ""}
     replies: dict[str, Reply] = {}
     with served(lambda request: replies[request.path]) as server:
@@ -87,7 +87,9 @@ def test_a_few_redirects_are_followed() -> None:
         ({"Location": "http://[bad"}, "not a valid host"),
     ],
 )
-def test_what_a_strange_document_names_is_not_asked(places: dict[str, str], error: str) -> None:
+def test_urls_of_an_unexpected_document_are_not_contacted(
+    places: dict[str, str], error: str
+) -> None:
     reply = as_json(places)
     if "Location" in places:
         reply = Reply(302, places, b"")
@@ -101,13 +103,13 @@ def test_an_old_urllib3_is_read_byte_by_byte() -> None:
     assert issuer._read(raw, time.monotonic() + 60) == b"ab"
 
 
-def test_a_redirect_to_what_is_no_url_is_told() -> None:
+def test_a_redirect_to_an_invalid_url_is_reported() -> None:
     with pytest.raises(StepError, match="redirects to an invalid URL"):
         issuer._redirected("http://issuer.example", "//[bad")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://issuer.example"])
-def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
+def test_an_issuer_for_aws_must_use_https(url: str) -> None:
     found = issuer.fetch_issuer(HttpSettings(), token_of(url), aws=True)
     assert "is not an https URL" in found.error
 
@@ -116,14 +118,16 @@ def test_where_aws_is_to_ask_it_an_issuer_has_https(url: str) -> None:
     "address",
     ["169.254.169.254", "fe80::1%eth0", "fd00:ec2::254", "0.0.0.0", "::ffff:169.254.169.254"],
 )
-def test_no_issuer_is_where_clouds_hand_out_credentials(
+def test_metadata_addresses_are_not_contacted_as_issuers(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: (address,))
     assert "which cannot be an issuer" in ask("http://issuer.example").error
 
 
-def test_a_public_issuer_leads_nobody_into_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_issuer_cannot_redirect_to_a_private_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     way = issuer._IssuerRequest(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
     monkeypatch.setattr(
         "irsa_creds.diagnosis._network.issuer.addresses_of", lambda *_: ("52.1.1.1",)
@@ -183,21 +187,21 @@ def test_a_loop_of_redirects_is_not() -> None:
         (Reply(302, {"Location": "ftp://elsewhere"}, b""), "is not an http(s) URL"),
     ],
 )
-def test_a_document_that_is_none_is_told(reply: Reply, error: str) -> None:
+def test_an_invalid_document_is_reported(reply: Reply, error: str) -> None:
     with served(lambda _: reply) as server:
         assert error in ask(server.url).error
 
 
-def test_a_key_set_without_keys_is_told() -> None:
+def test_a_key_set_without_keys_is_reported() -> None:
     with served(lambda _: as_json({"jwks_uri": f"{server.url}/keys"})) as server:
         assert "has no keys" in ask(server.url).error
 
 
-def test_an_issuer_that_is_no_url_is_not_asked() -> None:
+def test_an_issuer_that_is_not_a_url_is_not_contacted() -> None:
     assert "is not an http(s) URL" in ask("file:///etc").error
     assert ask(5).error == "the token has no issuer"
 
 
 @pytest.mark.parametrize("header", [b"[]", b"{", b'{"kid": 5}', b"[" * 10_000])
-def test_a_token_without_the_id_of_a_key_is_told(header: bytes) -> None:
+def test_a_token_without_a_key_id_fails(header: bytes) -> None:
     assert ask("file:///etc", header).kid is None

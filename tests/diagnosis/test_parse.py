@@ -81,7 +81,7 @@ def test_a_policy_is_read_however_it_comes(source: Any) -> None:
     assert parse_policy(source) == parse_policy(TEXT)
 
 
-def test_what_was_given_is_not_kept() -> None:
+def test_the_given_document_is_copied() -> None:
     given = json.loads(TEXT)
     policy = parse_policy(given)
     given["Statement"].clear()
@@ -100,7 +100,7 @@ def test_without_a_version_it_is_the_oldest() -> None:
     assert parse_policy({"Statement": STATEMENT}).version == "2008-10-17"
 
 
-def test_anybody_is_a_principal_of_its_own() -> None:
+def test_a_star_is_a_principal_of_its_own() -> None:
     [statement] = parse_policy(changed(Principal="*")).statements
     assert statement.principals == (("*", "*"),)
 
@@ -160,23 +160,23 @@ def test_a_statement_is_called_by_its_sid_or_its_number(sid: str | None, name: s
     ],
     ids=range(26),
 )
-def test_what_is_no_policy_is_refused(source: Any, words: str) -> None:
+def test_an_invalid_policy_is_rejected(source: Any, words: str) -> None:
     assert words in trouble(source)
 
 
-def test_what_refers_to_itself_is_refused() -> None:
+def test_an_alias_that_contains_itself_is_rejected() -> None:
     loop: dict[str, Any] = {}
     loop["Statement"] = loop
     assert "Circular reference" in trouble(loop)
 
 
 @pytest.mark.parametrize("depth", [32, 500, 900, *range(930, 1000, 5)])
-def test_what_is_nested_deeper_than_any_policy_is_refused(depth: int) -> None:
+def test_too_deep_nesting_is_rejected(depth: int) -> None:
     nested = f"{'[' * depth}{']' * depth}"
     assert "nested too deeply" in trouble(f'{{"Statement": {{"Sid": {nested}}}}}')
 
 
-def test_what_is_nested_beyond_python_is_refused() -> None:
+def test_nesting_beyond_python_is_rejected() -> None:
     nested: Any = []
     for _ in range(100_000):
         nested = [nested]
@@ -211,7 +211,7 @@ def test_what_is_nested_beyond_python_is_refused() -> None:
         ({"Condition": {"Bool": {"aws:a": {}}}}, "compares 'aws:a' with {}"),
     ],
 )
-def test_what_iam_does_not_take_is_named(changes: dict[str, Any], words: str) -> None:
+def test_invalid_elements_are_named(changes: dict[str, Any], words: str) -> None:
     source = (
         changed(**changes)
         if "Principal" not in changes

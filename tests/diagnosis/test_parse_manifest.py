@@ -72,11 +72,11 @@ def test_yaml_without_pyyaml_names_the_extra(no_yaml: None) -> None:
         (f'{{"kind": {"1" * 5000}}}', "a number is too long"),
     ],
 )
-def test_json_that_is_none_is_told(no_yaml: None, text: str, says: str) -> None:
+def test_invalid_json_is_reported(no_yaml: None, text: str, says: str) -> None:
     assert says in trouble(text)
 
 
-def test_yaml_that_begins_with_a_brace_is_no_json_and_taken() -> None:
+def test_yaml_with_a_leading_brace_is_parsed() -> None:
     assert parse_manifest("{kind: Pod, metadata: {name: a}}")[0].name == "a"
 
 
@@ -105,12 +105,12 @@ def test_a_usage_error_is_a_config_error() -> None:
         (b"#" * (MANIFEST_LIMIT + 1), "longer than 4 MiB"),
     ],
 )
-def test_what_is_no_manifest_is_told(content: bytes | str, says: str) -> None:
+def test_an_invalid_manifest_is_rejected(content: bytes | str, says: str) -> None:
     assert says in trouble(content)
 
 
 @pytest.mark.parametrize("first", ["a: &a [x, x, x, x, x, x, x, x, x]", "a: &a {k: v}"])
-def test_aliases_that_would_grow_without_bound_are_refused(first: str) -> None:
+def test_aliases_that_expand_without_bound_are_rejected(first: str) -> None:
     merged = first.endswith("}")
     lines = [first]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
@@ -124,7 +124,7 @@ def test_a_few_aliases_are_no_bomb() -> None:
     assert parse_manifest(text)[0].document["spec"]["template"]["metadata"]["name"] == "a"
 
 
-def test_more_objects_than_anybody_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_objects_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._manifest.parse._MOST_OBJECTS", 2)
     assert "more than 2 objects" in trouble(json.dumps([{"kind": "Pod"}] * 3))
 
@@ -164,7 +164,7 @@ def test_yaml_is_imported_only_for_yaml(monkeypatch: pytest.MonkeyPatch) -> None
         "!!timestamp 2024-99-45",
     ],
 )
-def test_a_number_or_a_date_that_is_no_short_one_stays_text(number: str) -> None:
+def test_long_numbers_and_dates_stay_text(number: str) -> None:
     (found,) = parse_manifest(f"kind: Pod\nmetadata:\n  name: {number}\n")
     assert found.name == number.removeprefix("!!int ").removeprefix("!!timestamp ")[:253]
 
@@ -178,7 +178,7 @@ def test_a_short_number_is_one(written: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["7", "true", "[a]", "{a: b}", "null", '""'])
-def test_a_name_that_is_no_text_is_none(name: str) -> None:
+def test_a_name_that_is_not_text_counts_as_absent(name: str) -> None:
     (found,) = parse_manifest(f"kind: Pod\nmetadata: {{name: {name}, namespace: {name}}}\n")
     assert (found.name, found.namespace) == ("(without a name)", None)
 

@@ -72,7 +72,7 @@ def asked() -> ExchangeRequest:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.code}: {row.words[:30]}")
-def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
+def test_a_failed_response_has_check_and_fix(row: Row) -> None:
     reply = HttpResponse(row.status, {}, error_xml(row.code, row.words).encode())
     status, message, fix, data = told(parse_response(reply, asked()))
     assert status == "fail"
@@ -83,7 +83,7 @@ def test_an_answer_gives_the_check_and_what_to_do(row: Row) -> None:
 
 
 @pytest.mark.parametrize(("code", "said"), UNREACHED.items())
-def test_an_sts_that_is_not_reached_is_told_as_that(code: str, said: str) -> None:
+def test_an_unreachable_sts_is_reported_as_unreachable(code: str, said: str) -> None:
     status, message, _, data = told(network_failure(HttpFailure(code, "refused"), asked()))
     assert status == "fail"
     assert data == {"code": code, "reached": False}

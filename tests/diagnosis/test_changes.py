@@ -103,7 +103,7 @@ def test_a_correction_changes_one_thing_and_leaves_the_rest(
     assert fixed(policy(**elements)) == policy(**expected)["Statement"][0]
 
 
-def test_a_provider_that_is_misspelt_everywhere_is_one_mistake() -> None:
+def test_a_provider_misspelled_everywhere_is_one_mistake() -> None:
     wrong = EKS.replace("oidc.eks.eu-west-1", "oidc.eu-west-1.eks")
     bad = policy(
         Principal={"Federated": ARN.replace(EKS, wrong)},
@@ -132,7 +132,7 @@ def test_a_statement_without_a_list_gets_one_when_another_is_added() -> None:
     assert found.fixed == {"Version": "2012-10-17", "Statement": [node, policy()["Statement"][0]]}
 
 
-def test_a_single_statement_is_mended_where_it_stands() -> None:
+def test_a_single_statement_is_corrected_in_place() -> None:
     bad = {"Version": "2012-10-17", "Statement": policy(Action="sts:AssumeRole")["Statement"][0]}
     found = asked(bad)
     assert found.fixed == {"Version": "2012-10-17", "Statement": policy()["Statement"][0]}
@@ -171,13 +171,13 @@ def test_a_single_statement_is_mended_where_it_stands() -> None:
         },
     ],
 )
-def test_where_one_change_does_not_mend_it_none_is_offered(bad: dict[str, Any]) -> None:
+def test_no_correction_is_offered_if_one_change_is_not_enough(bad: dict[str, Any]) -> None:
     found = asked(bad)
     assert found.verdict == "deny"
     assert found.fixed is None
 
 
-def test_a_deny_learns_who_is_excepted() -> None:
+def test_a_deny_gets_one_more_exception() -> None:
     deny = {
         "Effect": "Deny",
         "Principal": {"Federated": ARN},

@@ -26,7 +26,7 @@ NOW = 1_800_000_000.0
         ({"iat": NOW + 61}, "by this clock the token becomes valid in 61 seconds; until then"),
     ],
 )
-def test_what_sts_refuses_for_its_time_is_told(claims: dict[str, Any], note: str) -> None:
+def test_a_token_outside_of_its_time_has_a_note(claims: dict[str, Any], note: str) -> None:
     [told] = time_notes(claims, NOW)
     assert told.startswith(note)
     assert told.endswith(" STS denies it whatever the policy says")

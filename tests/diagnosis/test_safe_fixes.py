@@ -99,7 +99,7 @@ def test_of_two_trusted_clusters_each_gets_its_own_statement() -> None:
 
 
 @pytest.mark.parametrize("other", [OTHER, "a.example.com"])
-def test_a_misspelt_provider_is_mended_and_not_the_other_beside_it(other: str) -> None:
+def test_only_the_misspelled_provider_is_corrected(other: str) -> None:
     both = [arn(f"{EKS}/"), arn(other)]
     found = asked(allow(held(StringEquals={SUB: READER}), Principal={"Federated": both}))
     assert found.fixed is not None
@@ -117,7 +117,7 @@ def test_a_misspelt_provider_is_mended_and_not_the_other_beside_it(other: str) -
         allow({"StringEquals": {f"{GITHUB}:environment": "dev", f"{GITHUB}:aud": STS}}, GITHUB),
     ],
 )  # fmt: skip
-def test_no_correction_lets_in_every_repository(open_: dict[str, Any]) -> None:
+def test_no_correction_allows_every_repository(open_: dict[str, Any]) -> None:
     found = asked(open_, iss=f"https://{GITHUB}", sub=MAIN, environment="prod")
     assert found.verdict == "deny"
     assert found.fixed is None
@@ -126,13 +126,13 @@ def test_no_correction_lets_in_every_repository(open_: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "open_", [allow(Action="sts:AssumeRole"), allow(provider=f"{EKS}/"), allow(Action="sts:Get*")]
 )
-def test_a_policy_that_would_be_open_once_mended_is_warned_of(open_: dict[str, Any]) -> None:
+def test_a_policy_that_is_too_broad_once_fixed_has_a_warning(open_: dict[str, Any]) -> None:
     found = asked(open_)
     [warning] = [each for each in found.findings if each.id == "P11"]
     assert warning.message.endswith("can get this role, once the other findings are fixed.")
 
 
-def test_what_a_token_of_nobody_in_particular_would_pass_is_no_correction() -> None:
+def test_a_change_that_allows_other_identities_is_no_correction() -> None:
     host = "sso.example.com"
     found = asked(
         allow({"StringEquals": {f"{host}:sub": "*b*", f"{host}:aud": STS}}, host),
@@ -169,14 +169,14 @@ def test_two_tests_never_become_one(condition: dict[str, Any]) -> None:
         held(StringEquals={SUB: READER}, Null={SUB: "true"}),
     ],
 )
-def test_whom_the_policy_shuts_out_no_correction_lets_in(condition: dict[str, Any]) -> None:
+def test_no_correction_allows_an_excluded_identity(condition: dict[str, Any]) -> None:
     found = asked(allow(condition))
     assert found.verdict == "deny"
     assert found.fixed is None
 
 
 @pytest.mark.parametrize("key", [f"{EKS}:kubernetes.io/namespace", "sts:ExternalId", "saml:aud"])
-def test_a_condition_goes_only_where_the_subjects_are_listed(key: str) -> None:
+def test_a_condition_is_removed_only_if_the_subjects_are_listed(key: str) -> None:
     wide = asked(allow(held(StringEquals={key: "prod"}, StringLike={SUB: "*:reader"})))
     assert wide.fixed is None
     exact = asked(allow(held(StringEquals={key: "prod", SUB: [READER, "x"]})))
@@ -224,14 +224,14 @@ def test_a_claim_that_would_be_a_pattern_is_not_written(claim: str) -> None:
         ("system:*x", READER, ["system:*x", READER]),
     ],
 )
-def test_who_is_let_in_already_keeps_it(listed: Any, sub: str, expected: Any) -> None:
+def test_listed_subjects_stay_allowed(listed: Any, sub: str, expected: Any) -> None:
     found = asked(allow(held(StringEquals={SUB: listed})), sub=sub)
     assert found.fixed is not None
     assert found.fixed["Statement"][0]["Condition"]["StringEquals"][SUB] == expected
     assert json.dumps(expected) in found.findings[0].fix
 
 
-def test_who_is_let_in_whatever_the_case_keeps_it() -> None:
+def test_subjects_listed_without_case_stay_allowed() -> None:
     named = "system:serviceaccount:prod:Reader"
     found = asked(
         allow(held(StringEqualsIgnoreCase={SUB: named})), sub="system:serviceaccount:dev:reader"
@@ -252,7 +252,7 @@ def test_the_audience_of_a_pod_s_other_token_is_not_trusted(audience: str, wante
     assert asked(allow(provider=OTHER), aud=[audience]).fixed is None
 
 
-def test_what_an_issuer_built_into_iam_needs_is_its_host() -> None:
+def test_a_built_in_issuer_needs_its_host_as_principal() -> None:
     host = "cognito-identity.amazonaws.com"
     found = asked(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")
     assert found.fixed is not None
@@ -263,7 +263,7 @@ def test_what_an_issuer_built_into_iam_needs_is_its_host() -> None:
     assert "requires its host name alone" in named.findings[0].message
 
 
-def test_an_issuer_that_is_not_https_is_told_and_not_trusted() -> None:
+def test_an_issuer_without_https_fails() -> None:
     found = asked(OWN, iss=f"http://{EKS}")
     assert (found.verdict, found.fixed) == ("deny", None)
     assert [each.id for each in found.findings] == ["P02"]
@@ -312,7 +312,7 @@ def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) ->
 
 
 @pytest.mark.parametrize("pattern", ["system:serviceaccount:*:reader", "system:serviceaccount:*"])
-def test_a_star_for_any_namespace_is_mended_by_the_exact_subject(pattern: str) -> None:
+def test_a_star_for_any_namespace_is_replaced_by_the_exact_subject(pattern: str) -> None:
     found = asked(allow(held(StringEquals={SUB: pattern})))
     [error] = [each for each in found.findings if each.severity == "error"]
     assert error.id == "P05"
@@ -334,7 +334,7 @@ def test_a_star_within_a_namespace_is_meant() -> None:
     }
 
 
-def test_a_pull_request_that_is_refused_is_perhaps_refused_rightly() -> None:
+def test_no_correction_allows_every_pull_request() -> None:
     keys = {f"{GITHUB}:sub": MAIN, f"{GITHUB}:aud": STS}
     pull: Any = {"sub": "repo:acme/app:pull_request", "iss": f"https://{GITHUB}"}
     found = asked(allow({"StringEquals": keys}, GITHUB), **pull)

@@ -56,7 +56,7 @@ def test_the_annotation_on_a_deployment_comes_with_the_command_for_the_account()
     assert check.data == {"kind": "Deployment", "name": "web", "namespace": "prod"}
 
 
-def test_the_name_that_is_missing_comes_with_its_place() -> None:
+def test_a_missing_name_comes_with_its_path() -> None:
     check = checks(ACCOUNT, DEPLOYMENT.replace("      serviceAccountName: app\n", ""))["M02"]
     assert "names no spec.template.spec.serviceAccountName" in check.message
     assert check.fix == "spec.template.spec.serviceAccountName: app"
@@ -82,7 +82,7 @@ def test_namespaces_that_differ_come_with_the_subject_to_trust() -> None:
         ("arn:aws:iam::123456789012:user/app", "arn:aws:iam::ACCOUNT:role/ROLE"),
     ],
 )
-def test_an_arn_that_gives_the_right_one_away_is_mended(value: str, fixed: str) -> None:
+def test_an_arn_that_contains_the_role_is_corrected(value: str, fixed: str) -> None:
     check = checks(ACCOUNT.replace(ROLE, value), DEPLOYMENT)["M04"]
     assert check.status == "fail"
     assert check.fix.endswith(f"{KEY}={fixed}")
@@ -96,12 +96,12 @@ def test_a_wrong_key_comes_with_the_command_that_removes_it() -> None:
     ]
 
 
-def test_what_is_to_be_pasted_quotes_what_the_manifest_says() -> None:
+def test_commands_quote_names_from_the_manifest() -> None:
     evil = ACCOUNT.replace("name: app", "name: '$(reboot)'").replace("role-arn", "role_arn")
     assert "serviceaccount '$(reboot)' -n prod" in checks(evil)["M04"].fix
 
 
-def test_a_role_that_is_not_the_pod_s_is_told() -> None:
+def test_another_role_than_the_pods_fails() -> None:
     check = checks(ACCOUNT, DEPLOYMENT, role_arn=f"{ROLE}2")["M04"]
     assert (check.status, check.fix) == (
         "warn",
@@ -116,7 +116,7 @@ def test_ceph_takes_a_role_without_an_account() -> None:
     assert checks(ceph, DEPLOYMENT, aws=False)["M04"].status == "ok"
 
 
-def test_that_automount_is_off_is_no_fault_and_said_so() -> None:
+def test_disabled_automount_is_correct() -> None:
     off = DEPLOYMENT.replace(
         "    spec:\n", "    spec:\n      automountServiceAccountToken: false\n"
     )
@@ -213,7 +213,7 @@ def found(check_id: str, *documents: str) -> list[Check]:
     return [each for each in manifest_checks(resources) if each.id == check_id]
 
 
-def test_where_others_run_beside_it_nobody_is_told_to_take_the_role() -> None:
+def test_with_several_pods_none_is_sure_to_need_the_role() -> None:
     # As JupyterHub's chart has it: the hub gives the account to the pods that it makes.
     hub = [
         account("singleuser"),
@@ -226,7 +226,7 @@ def test_where_others_run_beside_it_nobody_is_told_to_take_the_role() -> None:
     assert all("serviceAccountName: NAME  #" in each.fix for each in checks)
 
 
-def test_a_name_that_is_near_is_a_slip_whoever_runs_beside_it() -> None:
+def test_a_similar_name_is_a_misspelling_even_beside_other_pods() -> None:
     documents = [account("payments"), deployment("web", "payment"), deployment("proxy")]
     slip, other = found("M02", *documents)
     assert (slip.status, other.status) == ("fail", "warn")
