@@ -33,16 +33,25 @@ def annotate(facts: Facts, *annotations: str) -> str:
     role = f"eks.amazonaws.com/role-arn={_role(facts)}"
     given = " ".join(annotations or (role,))
     return (
-        f"# where kubectl may change the namespace {namespace} (not in the pod)\n"
+        f"{_rights(namespace)}\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"
         f"  {given}\n"
-        f"{restart(facts)}"
+        f"{_restart(namespace)}"
     )
 
 
 def restart(facts: Facts) -> str:
     """Return the command that recreates the pods: the webhook acts only when a pod is created."""
-    return f"kubectl rollout restart deployment NAME --namespace {service_account(facts)[0]}"
+    namespace, _ = service_account(facts)
+    return f"{_rights(namespace)}\n{_restart(namespace)}"
+
+
+def _rights(namespace: str) -> str:
+    return f"# where kubectl may change the namespace {namespace} (not in the pod)"
+
+
+def _restart(namespace: str) -> str:
+    return f"kubectl rollout restart deployment NAME --namespace {namespace}"
 
 
 def name_role(facts: Facts) -> str:
