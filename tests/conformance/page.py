@@ -1,4 +1,4 @@
-"""Writes docs/development/conformance.md: `python -m conformance.page`, with tests/ on the path."""
+"""Write docs/development/conformance.md: `python -m conformance.page`, with tests/ on the path."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ def page() -> str:
 
 def _row(number: int, scenario: Scenario) -> str:
     title = f"{number}. {scenario.title.rstrip('.')}"
-    here = "; ".join(_told(step, ours=True) for step in scenario.steps)
+    here = "; ".join(_in_words(step, here=True) for step in scenario.steps)
     if scenario.backs_off:
         here += "; the back-off is shorter"
-    aws = "; ".join(_told(step, ours=False) for step in scenario.steps)
+    aws = "; ".join(_in_words(step, here=False) for step in scenario.steps)
     why = ", ".join(scenario.why) or "the same"
     return f"| {title} | {scenario.given} | {aws} | {here} | {why} |\n"
 
 
-def _told(step: Step, *, ours: bool) -> str:
+def _in_words(step: Step, *, here: bool) -> str:
     match step:
         case Advance():
             return f"{step.seconds:g} s later"
         case Invalidate():
             return "rejection" if step.matches else "rejection of another key"
         case Get():
-            answer = f" (STS: {step.answer})" if step.answer and not ours else ""
-            return f"read{answer}: {_here(step) if ours else step.aws}"
+            response = f" (STS: {step.response})" if step.response and not here else ""
+            return f"read{response}: {_here(step) if here else step.aws}"
 
 
 def _here(step: Get) -> str:

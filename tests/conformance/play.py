@@ -1,4 +1,4 @@
-"""Plays a scenario against an engine on a fake clock."""
+"""Play a scenario against an engine on a fake clock."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 __all__ = ["earliest", "latest", "pause_after", "play"]
 
 _LIFETIME = 3600.0
-# Seconds of age: in the middle of what AWS's windows of 15 minutes and one make of an hour.
+# Ages in seconds of credentials that last an hour, each in the middle of one of AWS's windows.
 _AGES = {"valid": 1800.0, "advisory": 3000.0, "mandatory": 3570.0, "expired": 3630.0}
 _FAILURES = {
     spec.FAILS: failure(),
-    spec.REFUSES: failure("AccessDenied", retryable=False, status=403),
+    spec.DENIES: failure("AccessDenied", retryable=False, status=403),
 }
 
 
 def latest(low: float, high: float) -> float:
-    """Draw what makes refreshes as late as they may be: an age, or else by how much earlier."""
+    """Draw the value for the latest refresh: the highest age, or else no time earlier."""
     return high if low else low
 
 
 def earliest(low: float, high: float) -> float:
-    """Draw what makes refreshes as early as they may be."""
+    """Draw the value for the earliest refresh."""
     return low or high
 
 
 def play(scenario: Scenario, draw: Draw) -> list[Seen]:
-    """Return what each call for credentials comes to."""
+    """Return the result of each call for credentials."""
     return list(_steps(_rig(scenario, draw), scenario))
 
 
 def pause_after(scenario: Scenario, draw: Draw) -> float:
-    """Return for how many seconds after its end STS is left alone, to the tenth."""
+    """Return the seconds after the scenario until the next STS call, in steps of 0.1 s."""
     here = _rig(scenario, draw)
     list(_steps(here, scenario))
     calls, tenths = here.sts.calls, 0
@@ -76,23 +76,23 @@ def _steps(here: Rig, scenario: Scenario) -> Iterator[Seen]:
 
 
 def _reject(here: Rig, step: Invalidate) -> None:
-    held = here.engine.snapshot.credentials.access_key_id
-    # What this begins is answered with what the next step says.
+    current = here.engine.snapshot.credentials.access_key_id
+    # The refresh that this starts gets the response of the next step.
     here.sts.hold.clear()
-    here.engine.mark_stale(held if step.matches else "ASIA-ANOTHER")
+    here.engine.mark_stale(current if step.matches else "ASIA-ANOTHER")
     if here.refresh is None:
         here.sts.hold.set()
 
 
 def _get(here: Rig, step: Get, calls: int) -> Seen:
     sts, before = here.sts, here.engine.snapshot.credentials.access_key_id
-    sts.down = _FAILURES.get(step.answer or "")
-    sts.lifetime = -1.0 if step.answer == spec.STALE else step.lifetime
+    sts.down = _FAILURES.get(step.response or "")
+    sts.lifetime = -1.0 if step.response == spec.STALE else step.lifetime
     try:
         found = acquire(here.engine)
     except IrsaError as error:
-        refused = error.failure is not None and not error.failure.retryable
-        result = spec.REFUSED if refused else spec.NOTHING
+        denied = error.failure is not None and not error.failure.retryable
+        result = spec.DENIED if denied else spec.NOTHING
     else:
         result = spec.CACHED if found.credentials.access_key_id == before else spec.NEW
     here.finish()
@@ -100,6 +100,6 @@ def _get(here: Rig, step: Get, calls: int) -> Seen:
 
 
 def _window(here: Rig) -> float:
-    """Return how many seconds before its end what is held now is refreshed."""
+    """Return how many seconds before their end the current credentials are refreshed."""
     snapshot = here.engine.snapshot
     return round(snapshot.expires_at - snapshot.refresh_at, 6)

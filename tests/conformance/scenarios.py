@@ -1,22 +1,21 @@
-"""AWS's refresh specification as its scenarios have it, and what ours does in each.
+"""The scenarios of AWS's planned refresh rules, with the results of AWS and of irsa-creds.
 
 The source of the scenarios is `credential-refresh-tests.json`: 24 in botocore's branch
 `feature/credential-refresh` (commit 8cde039, August 2026), of which smithy-rs (commit 71d3859) has
-23, in a state before a non-recoverable error was remembered for up to 5 s. What AWS's SDKs do in
-them is taken from there, in words of our own; what ours does is played by `play` and compared by
-the test.
+23, of a version that did not yet cache a non-recoverable error for up to 5 s. The results of AWS
+are from there, in words of our own; `play` produces those of irsa-creds, and a test compares them.
 """
 
 from __future__ import annotations
 
 from conformance.steps import (
     CACHED,
+    DENIED,
+    DENIES,
     FAILS,
     FRESH,
     NEW,
     NOTHING,
-    REFUSED,
-    REFUSES,
     STALE,
     Advance,
     Get,
@@ -27,7 +26,7 @@ from conformance.steps import (
 
 __all__ = ["REASONS", "SCENARIOS"]
 
-#: Why a scenario differs: the page's text by the name that scenarios give.
+#: Why scenarios differ: the text of the page, by the name in `Scenario.why`.
 REASONS = {
     "background": (
         "While credentials are valid, no caller waits. By AWS's rules the read that meets a "
@@ -71,63 +70,63 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "A read of valid credentials.",
         "valid",
-        [Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True))],
+        [Get(None, Seen(CACHED, calls_sts=False), early=Seen(CACHED, calls_sts=True))],
         ("spread",),
     ),
     Scenario(
         "Advisory window: the refresh succeeds.",
         "advisory",
-        [Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True))],
+        [Get(FRESH, Seen(NEW, calls_sts=True), Seen(CACHED, calls_sts=True))],
         ("background",),
     ),
     Scenario(
         "Advisory window: the refresh fails.",
         "advisory",
-        [Get(FAILS, Seen(CACHED, asked=True))],
+        [Get(FAILS, Seen(CACHED, calls_sts=True))],
         backs_off=True,
     ),
     Scenario(
         "Mandatory window: the refresh succeeds.",
         "mandatory",
-        [Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True))],
+        [Get(FRESH, Seen(NEW, calls_sts=True), Seen(CACHED, calls_sts=True))],
         ("background",),
     ),
     Scenario(
         "Mandatory window: the refresh fails.",
         "mandatory",
-        [Get(FAILS, Seen(CACHED, asked=True))],
+        [Get(FAILS, Seen(CACHED, calls_sts=True))],
         backs_off=True,
     ),
     Scenario(
         "Expired credentials: the refresh succeeds.",
         "expired",
-        [Get(FRESH, Seen(NEW, asked=True))],
+        [Get(FRESH, Seen(NEW, calls_sts=True))],
     ),
     Scenario(
         "Expired credentials: the refresh fails.",
         "expired",
-        [Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True))],
+        [Get(FAILS, Seen(CACHED, calls_sts=True), Seen(NOTHING, calls_sts=True))],
         ("expired",),
     ),
     Scenario(
         "The first fetch fails.",
         "none",
         [
-            Get(FAILS, Seen(NOTHING, asked=True)),
-            Get(FRESH, Seen(NEW, asked=True), Seen(NOTHING, asked=False)),
+            Get(FAILS, Seen(NOTHING, calls_sts=True)),
+            Get(FRESH, Seen(NEW, calls_sts=True), Seen(NOTHING, calls_sts=False)),
         ],
         ("back-off",),
     ),
     Scenario(
         "Advisory window: the source returns expired credentials.",
         "advisory",
-        [Get(STALE, Seen(CACHED, asked=True))],
+        [Get(STALE, Seen(CACHED, calls_sts=True))],
         backs_off=True,
     ),
     Scenario(
         "Mandatory window: the source returns expired credentials.",
         "mandatory",
-        [Get(STALE, Seen(CACHED, asked=True))],
+        [Get(STALE, Seen(CACHED, calls_sts=True))],
         backs_off=True,
     ),
     Scenario(
@@ -136,8 +135,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         [
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=300),
-                early=Seen(NEW, asked=True, window=540),
+                Seen(NEW, calls_sts=True, window=300),
+                early=Seen(NEW, calls_sts=True, window=540),
                 lifetime=600,
             )
         ],
@@ -149,9 +148,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         [
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=900),
-                Seen(NEW, asked=True, window=615),
-                Seen(NEW, asked=True, window=1107),
+                Seen(NEW, calls_sts=True, window=900),
+                Seen(NEW, calls_sts=True, window=615),
+                Seen(NEW, calls_sts=True, window=1107),
                 lifetime=1230,
             )
         ],
@@ -163,8 +162,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         [
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=3600),
-                early=Seen(NEW, asked=True, window=19440),
+                Seen(NEW, calls_sts=True, window=3600),
+                early=Seen(NEW, calls_sts=True, window=19440),
                 lifetime=21600,
             )
         ],
@@ -176,16 +175,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         [
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=3600),
-                early=Seen(NEW, asked=True, window=19440),
+                Seen(NEW, calls_sts=True, window=3600),
+                early=Seen(NEW, calls_sts=True, window=19440),
                 lifetime=21600,
             ),
             Advance(18060),
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=300),
-                Seen(CACHED, asked=True, window=300),
-                Seen(CACHED, asked=True, window=350),
+                Seen(NEW, calls_sts=True, window=300),
+                Seen(CACHED, calls_sts=True, window=300),
+                Seen(CACHED, calls_sts=True, window=350),
                 lifetime=600,
             ),
         ],
@@ -197,9 +196,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         [
             Get(
                 FRESH,
-                Seen(NEW, asked=True, window=1800),
-                Seen(NEW, asked=True, window=3600),
-                Seen(NEW, asked=True, window=19440),
+                Seen(NEW, calls_sts=True, window=1800),
+                Seen(NEW, calls_sts=True, window=3600),
+                Seen(NEW, calls_sts=True, window=19440),
                 lifetime=21600,
             )
         ],
@@ -209,9 +208,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Advisory window: STS denies the call.",
         "advisory",
         [
-            Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
+            Get(DENIES, Seen(DENIED, calls_sts=True), Seen(CACHED, calls_sts=True)),
             Advance(6),
-            Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
+            Get(FRESH, Seen(NEW, calls_sts=True), Seen(CACHED, calls_sts=False)),
         ],
         ("denial",),
     ),
@@ -219,9 +218,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Mandatory window: STS denies the call.",
         "mandatory",
         [
-            Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
+            Get(DENIES, Seen(DENIED, calls_sts=True), Seen(CACHED, calls_sts=True)),
             Advance(6),
-            Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=False)),
+            Get(FRESH, Seen(NEW, calls_sts=True), Seen(CACHED, calls_sts=False)),
         ],
         ("denial",),
     ),
@@ -229,8 +228,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Advisory window: STS denies the call, and another read follows.",
         "advisory",
         [
-            Get(REFUSES, Seen(REFUSED, asked=True), Seen(CACHED, asked=True)),
-            Get(None, Seen(REFUSED, asked=False), Seen(CACHED, asked=False)),
+            Get(DENIES, Seen(DENIED, calls_sts=True), Seen(CACHED, calls_sts=True)),
+            Get(None, Seen(DENIED, calls_sts=False), Seen(CACHED, calls_sts=False)),
         ],
         ("denial",),
     ),
@@ -239,7 +238,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "valid",
         [
             Invalidate(matches=True),
-            Get(FRESH, Seen(NEW, asked=True), Seen(CACHED, asked=True)),
+            Get(FRESH, Seen(NEW, calls_sts=True), Seen(CACHED, calls_sts=True)),
         ],
         ("stale", "background"),
     ),
@@ -248,7 +247,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "valid",
         [
             Invalidate(matches=True),
-            Get(FAILS, Seen(CACHED, asked=True)),
+            Get(FAILS, Seen(CACHED, calls_sts=True)),
         ],
         backs_off=True,
     ),
@@ -256,16 +255,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         "A service rejects the key in use during a back-off.",
         "expired",
         [
-            Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True)),
+            Get(FAILS, Seen(CACHED, calls_sts=True), Seen(NOTHING, calls_sts=True)),
             Advance(60),
             Invalidate(matches=True),
-            Get(FRESH, Seen(CACHED, asked=False), Seen(NEW, asked=True)),
+            Get(FRESH, Seen(CACHED, calls_sts=False), Seen(NEW, calls_sts=True)),
             Advance(425),
             Get(
                 FRESH,
-                Seen(NEW, asked=True),
-                Seen(CACHED, asked=False),
-                early=Seen(CACHED, asked=True),
+                Seen(NEW, calls_sts=True),
+                Seen(CACHED, calls_sts=False),
+                early=Seen(CACHED, calls_sts=True),
             ),
         ],
         ("expired", "back-off", "spread"),
@@ -275,7 +274,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "valid",
         [
             Invalidate(matches=False),
-            Get(None, Seen(CACHED, asked=False), early=Seen(CACHED, asked=True)),
+            Get(None, Seen(CACHED, calls_sts=False), early=Seen(CACHED, calls_sts=True)),
         ],
         ("spread",),
     ),
@@ -283,15 +282,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Reads during and after a back-off.",
         "expired",
         [
-            Get(FAILS, Seen(CACHED, asked=True), Seen(NOTHING, asked=True)),
+            Get(FAILS, Seen(CACHED, calls_sts=True), Seen(NOTHING, calls_sts=True)),
             Advance(300),
-            Get(FRESH, Seen(CACHED, asked=False), Seen(NEW, asked=True)),
+            Get(FRESH, Seen(CACHED, calls_sts=False), Seen(NEW, calls_sts=True)),
             Advance(425),
             Get(
                 FRESH,
-                Seen(NEW, asked=True),
-                Seen(CACHED, asked=False),
-                early=Seen(CACHED, asked=True),
+                Seen(NEW, calls_sts=True),
+                Seen(CACHED, calls_sts=False),
+                early=Seen(CACHED, calls_sts=True),
             ),
         ],
         ("expired", "back-off", "spread"),
@@ -300,9 +299,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         "The first fetch is denied.",
         "none",
         [
-            Get(REFUSES, Seen(REFUSED, asked=True)),
+            Get(DENIES, Seen(DENIED, calls_sts=True)),
             Advance(6),
-            Get(FRESH, Seen(NEW, asked=True)),
+            Get(FRESH, Seen(NEW, calls_sts=True)),
         ],
     ),
 )

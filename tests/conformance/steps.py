@@ -1,4 +1,4 @@
-"""What scenarios are told in: what happens, what a source answers, and what a call comes to."""
+"""The vocabulary of scenarios: steps, responses of the source, and results of a call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CACHED",
+    "DENIED",
+    "DENIES",
     "FAILS",
     "FRESH",
     "NEW",
     "NOTHING",
-    "REFUSED",
-    "REFUSES",
     "STALE",
     "Advance",
     "Get",
@@ -25,65 +25,65 @@ __all__ = [
     "Step",
 ]
 
-#: What a call of the application's comes back with.
+#: The result of a call of the application.
 CACHED, NEW = "cached", "new"
-NOTHING, REFUSED = "error", "denial"
-#: What the source answers.
-FRESH, STALE, FAILS, REFUSES = "fresh", "expired", "fails", "denies"
+NOTHING, DENIED = "error", "denial"
+#: The response of the source.
+FRESH, STALE, FAILS, DENIES = "fresh", "expired", "fails", "denies"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a call for credentials comes to.
+    """The result of a call for credentials.
 
     Attributes:
         result: what the application gets.
-        asked: whether STS is asked, by the call or because of it.
-        window: seconds before the end at which what is held then is refreshed; None: not looked at.
+        calls_sts: whether STS is called, by the call or because of it.
+        window: seconds before the expiration at which the next refresh is due; None: not compared.
     """
 
     result: str
-    asked: bool
+    calls_sts: bool
     window: float | None = None
 
     def __str__(self) -> str:
-        """What the page shows."""
-        asked = "call" if self.asked else "no call"
+        """Return the text on the page."""
+        call = "call" if self.calls_sts else "no call"
         window = "" if self.window is None else f", window {self.window:g} s"
-        return f"{self.result}, {asked}{window}"
+        return f"{self.result}, {call}{window}"
 
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """The application asks for credentials.
+    """The application requests credentials.
 
     Attributes:
-        answer: what the source says, if it is asked.
-        aws: what the specification has there.
-        ours: what happens here where chance drew refreshes as late as may be; None: the same.
-        early: where it drew them as early as may be; None: as where it drew them late.
-        lifetime: seconds, of what the source gives.
+        response: of the source, if it is called.
+        aws: the result in the specification.
+        late: the result of irsa-creds with the latest random refreshes; None: the same.
+        early: the result with the earliest random refreshes; None: as with the latest.
+        lifetime: of the source's credentials, in seconds.
     """
 
-    answer: str | None
+    response: str | None
     aws: Seen
-    ours: Seen | None = None
+    late: Seen | None = None
     early: Seen | None = None
     lifetime: float = 3600.0
 
     @property
     def here(self) -> Seen:
-        """What happens here with late refreshes."""
-        return self.ours or self.aws
+        """The result of irsa-creds with late refreshes."""
+        return self.late or self.aws
 
     @property
     def here_early(self) -> Seen:
-        """What happens here with early refreshes."""
+        """The result of irsa-creds with early refreshes."""
         return self.early or self.here
 
     @property
     def differs(self) -> bool:
-        """Whether ours does anything else, for some draw at least."""
+        """Whether irsa-creds differs, for at least one random draw."""
         return self.here != self.aws or self.here_early != self.aws
 
 
@@ -96,7 +96,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Invalidate:
-    """A service calls a key expired; `matches` says whether it is the one that is held."""
+    """A service calls a key expired; `matches` says whether it is the current one."""
 
     matches: bool
 
@@ -106,15 +106,15 @@ Step = Get | Advance | Invalidate
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One of the specification's.
+    """One scenario of the specification.
 
     Attributes:
-        title: what it is about, as a sentence.
-        given: what is held: "valid", "advisory" or "mandatory" (in that window of theirs),
+        title: its subject, as a sentence.
+        given: the current credentials: "valid", "advisory" or "mandatory" (in AWS's window of that name),
             "expired" or "none".
-        steps: what happens.
-        why: names of the reasons if ours differs.
-        backs_off: whether it ends with a back-off, whose length it does not look at.
+        steps: the events, in order.
+        why: names of the reasons if irsa-creds differs.
+        backs_off: whether it ends with a back-off, of any length.
     """
 
     title: str
@@ -125,5 +125,5 @@ class Scenario:
 
     @property
     def differs(self) -> bool:
-        """Whether ours does anything else."""
+        """Whether irsa-creds differs."""
         return any(isinstance(step, Get) and step.differs for step in self.steps)

@@ -20,7 +20,7 @@ def test_irsa_creds_does_what_the_table_says(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_whatever_chance_draws_lies_between_the_two(scenario: Scenario) -> None:
+def test_any_random_draw_lies_between_latest_and_earliest(scenario: Scenario) -> None:
     gets = [step for step in scenario.steps if isinstance(step, Get)]
     for seed in range(8):
         for step, seen in zip(gets, play(scenario, Random(seed).uniform), strict=True):
@@ -48,10 +48,10 @@ def test_a_reason_stands_exactly_where_irsa_creds_differs(scenario: Scenario) ->
     assert bool(scenario.why) == scenario.differs
 
 
-def test_all_of_the_specifications_scenarios_are_there() -> None:
+def test_all_scenarios_of_the_specification_are_there() -> None:
     assert len({scenario.title for scenario in SCENARIOS}) == 24
 
 
-def test_the_page_of_the_docs_is_that_of_the_table() -> None:
+def test_the_page_in_the_docs_is_current() -> None:
     remedy = "PYTHONPATH=tests python -m conformance.page"
-    assert PATH.read_text(encoding="utf-8") == page(), f"make it anew: {remedy}"
+    assert PATH.read_text(encoding="utf-8") == page(), f"write it again: {remedy}"

@@ -1,4 +1,4 @@
-"""The benchmarks' model of AWS's coming rules is held to the scenarios, and they to it."""
+"""The benchmarks' model of AWS's planned rules follows the scenarios."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.steps import Advance, Get, Invalidate, Scenario, Seen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Seconds left, with the lifetime that they are left of.
+# Seconds of the lifetime that are left.
 _LEFT = {"valid": 1200.0, "advisory": 240.0, "mandatory": 30.0, "expired": -30.0}
 _LIFETIME = 3600.0
 # The model has no setting for the window.
@@ -24,11 +24,11 @@ _UNSET = "set by the customer"
 
 
 class Source:
-    """A source of a script, and a clock moved by hand."""
+    """A scripted source of credentials with a fake clock."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 8, 1, tzinfo=UTC)
-        self.answer: str | None = spec.FRESH
+        self.response: str | None = spec.FRESH
         self.lifetime = _LIFETIME
         self.calls = 0
 
@@ -43,11 +43,11 @@ class Source:
 
     def __call__(self) -> dict[str, Any]:
         self.calls += 1
-        if self.answer == spec.FAILS:
+        if self.response == spec.FAILS:
             raise OSError("no route")
-        if self.answer == spec.REFUSES:
+        if self.response == spec.DENIES:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRoleWithWebIdentity")
-        lasts = 0.0 if self.answer == spec.STALE else self.lifetime
+        lasts = 0.0 if self.response == spec.STALE else self.lifetime
         return {
             "access_key": f"key-{self.calls}",
             "secret_key": "secret",
@@ -70,12 +70,12 @@ def play(scenario: Scenario) -> Iterator[Seen]:
             case Invalidate():
                 credentials.invalidate(key if step.matches else "another")
             case Get():
-                source.answer, source.lifetime = step.answer, step.lifetime
+                source.response, source.lifetime = step.response, step.lifetime
                 calls = source.calls
                 try:
                     found = credentials.get_frozen_credentials().access_key
                 except ClientError:
-                    result = spec.REFUSED
+                    result = spec.DENIED
                 except OSError:
                     result = spec.NOTHING
                 else:
@@ -94,7 +94,7 @@ def test_the_model_follows_the_specification(scenario: Scenario) -> None:
         assert list(play(scenario)) == expected
 
 
-def test_an_hours_windows_shrink_in_proportion_where_credentials_last_seconds(
+def test_an_hours_windows_shrink_in_proportion_if_credentials_last_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(PlannedCredentials, "scale", 1 / 100)
@@ -102,7 +102,7 @@ def test_an_hours_windows_shrink_in_proportion_where_credentials_last_seconds(
     source.lifetime = 36.0
     credentials = PlannedCredentials(source, draw=source.draw, wall=source.wall)
     credentials.get_frozen_credentials()
-    source.answer = spec.FAILS
+    source.response = spec.FAILS
     source.advance(26)
     credentials.get_frozen_credentials()
     assert source.calls == 1
