@@ -1,4 +1,4 @@
-"""A pod whose container runs the command line."""
+"""A pod with a container that runs the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How wide somebody's terminal is, no test sees."""
+    """Make tests independent of the width of the terminal."""
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
@@ -33,7 +33,7 @@ def _log_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[tuple[Sandbox, Pod]]:
-    """A pod that may use the bucket `data`, where `greeting` is `hello`; one for all of a file."""
+    """A pod with access to the bucket `data`, in which `greeting` is `hello`; one per file."""
     with Sandbox() as sandbox:
         pod = sandbox.deploy()
         sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")

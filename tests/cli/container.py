@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: As installed, but for the interpreter: `irsa-creds` need not be on the PATH of a test.
 IRSA_CREDS = [sys.executable, "-m", "irsa_creds"]
-#: Seconds; only what hangs takes as long.
+#: Seconds; only a program that hangs takes so long.
 PATIENCE = 60.0
 
 
@@ -30,7 +30,7 @@ class Container:
 
     sandbox: Sandbox
     pod: Pod
-    place: Path
+    directory: Path
     environ: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,11 +45,11 @@ class Container:
 
     @property
     def home(self) -> Path:
-        return self.place / "home"
+        return self.directory / "home"
 
     @property
     def temporary(self) -> Path:
-        return self.place / "tmp"
+        return self.directory / "tmp"
 
     @property
     def given(self) -> list[str | None]:
@@ -85,7 +85,7 @@ class Container:
         return self.run("exec", *options, "--", sys.executable, "-c", code)
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> Any:
+def response(done: subprocess.CompletedProcess[str]) -> Any:
     """Return the JSON that a process printed; it must have gone well."""
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""What the environment of a child has, and what not."""
+"""The variables of a child's environment."""
 
 from __future__ import annotations
 

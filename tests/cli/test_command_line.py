@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def usage(*argv: str) -> int:
-    """Return the exit status of what argparse ends itself."""
+    """Return the exit status of a command that argparse ends."""
     with pytest.raises(SystemExit) as ended:
         main(argv)
     status = ended.value.code
@@ -118,8 +118,8 @@ def test_help_of_all_imports_no_command() -> None:
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
-    ours = [f"irsa_creds.cli{name}" for name in ("", "._errors", "._parser", "._print")]
-    assert said.stderr.strip() == str(ours)
+    own = [f"irsa_creds.cli{name}" for name in ("", "._errors", "._parser", "._print")]
+    assert said.stderr.strip() == str(own)
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,9 +251,9 @@ def test_a_closed_pipe_is_not_an_error(container: Container) -> None:
         assert process.wait(PATIENCE) == 141
 
 
-# A status of its own: 0, 1 and 3 would be an answer.
+# Not 0, 1 or 3, which have meanings of their own.
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "fields"),
     [
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (RuntimeError("can't start new thread"), "can't start new thread"),
@@ -262,11 +262,11 @@ def test_a_closed_pipe_is_not_an_error(container: Container) -> None:
     ids=str,
 )
 def test_a_system_error_is_reported(
-    error: Exception, told: str, doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    error: Exception, fields: str, doing: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     doing(raising(error))
     assert main(["whoami"]) == 70
-    assert capsys.readouterr().err == f"irsa-creds: error: {told}\n"
+    assert capsys.readouterr().err == f"irsa-creds: error: {fields}\n"
 
 
 def test_a_bug_is_reported_with_its_place_and_no_value(
@@ -357,7 +357,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("environ", "coloured"),
+    ("environ", "colored"),
     [
         ({}, True),
         ({"NO_COLOR": ""}, True),
@@ -369,31 +369,31 @@ class Terminal(io.StringIO):
 )
 def test_a_terminal_gets_color_unless_it_is_disabled(
     environ: dict[str, str],
-    coloured: bool,  # noqa: FBT001 - a parameter of the table above
+    colored: bool,  # noqa: FBT001 - a parameter of the table above
 ) -> None:
     stdout, stderr = Terminal(), Terminal()
     out = Printer.to(stdout, stderr, environ)
     out.line(Styled("fail", "fail"))
     out.error("no role")
-    assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is coloured
-    assert ("\x1b[31mirsa-creds: error:\x1b[0m" in stderr.getvalue()) is coloured
+    assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is colored
+    assert ("\x1b[31mirsa-creds: error:\x1b[0m" in stderr.getvalue()) is colored
 
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, TextIO]]:
     """Both ends of a terminal."""
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as stream:
-        yield ours, stream
-    os.close(ours)
+    own, others = pty.openpty()
+    with os.fdopen(others, "w") as stream:
+        yield own, stream
+    os.close(own)
 
 
 @pytest.mark.parametrize(("wide", "expected"), [(80, 80), (300, 100), (10, 40), (0, 100)])
 def test_a_line_is_as_wide_as_the_terminal_up_to_a_hundred_columns(
     wide: int, expected: int, terminal: tuple[int, TextIO]
 ) -> None:
-    ours, stream = terminal
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, wide, 0, 0))
+    own, stream = terminal
+    fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack("HHHH", 24, wide, 0, 0))
     assert columns(stream) == expected
     assert Printer.to(stream, io.StringIO(), {}).width == expected
 
@@ -406,8 +406,8 @@ def test_a_line_is_as_wide_as_the_terminal_up_to_a_hundred_columns(
 def test_columns_sets_the_width_if_it_is_a_number(
     value: str, expected: int, terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours, stream = terminal
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    own, stream = terminal
+    fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     monkeypatch.setenv("COLUMNS", value)
     assert columns(stream) == expected
 

@@ -1,4 +1,4 @@
-"""The endpoint: for the SDKs that it is made for, and for those who attack it."""
+"""The endpoint with the requests of SDKs and of attackers."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def send(endpoint: Endpoint, request: bytes) -> Answered:
 
 
 def received(connection: socket.socket) -> Answered:
-    answer = b""
+    response = b""
     try:
         while more := connection.recv(65_536):
-            answer += more
+            response += more
     except ConnectionResetError:
         pass
-    head, _, body = answer.decode().partition("\r\n\r\n")
+    head, _, body = response.decode().partition("\r\n\r\n")
     return Answered(int(head.split()[1]) if head else 0, head, body)
 
 
@@ -110,20 +110,20 @@ def request(endpoint: Endpoint, **changes: str | None) -> bytes:
     return "\r\n".join([line, *lines, "", ""]).encode()
 
 
-def gives_nothing(answer: Answered) -> bool:
-    told = answer.head + answer.body
-    return not any(part in told for part in ("ASIA", "secret-of-all", "session-of-all"))
+def gives_nothing(response: Answered) -> bool:
+    fields = response.head + response.body
+    return not any(part in fields for part in ("ASIA", "secret-of-all", "session-of-all"))
 
 
-# -- what it is for --------------------------------------------------------------------------------
+# -- requests of SDKs ------------------------------------------------------------------------------
 
 
 def test_a_client_with_the_token_gets_the_format_of_sdks(endpoint: Endpoint) -> None:
-    answer = send(endpoint, request(endpoint))
-    assert answer.status == 200
-    assert "Content-Type: application/json" in answer.head
-    assert "Cache-Control: no-store" in answer.head
-    assert json.loads(answer.body) == {
+    response = send(endpoint, request(endpoint))
+    assert response.status == 200
+    assert "Content-Type: application/json" in response.head
+    assert "Cache-Control: no-store" in response.head
+    assert json.loads(response.body) == {
         "AccessKeyId": "ASIAEXAMPLE",
         "SecretAccessKey": "secret-of-all",
         "Token": "session-of-all",
@@ -154,27 +154,27 @@ def test_without_credentials_it_returns_503_with_the_error(
     real: Endpoint, container: Container
 ) -> None:
     container.sandbox.faults.fail("AccessDenied")
-    answer = send(real, request(real))
-    told = json.loads(answer.body)
-    assert (answer.status, told["code"]) == (503, "AccessDenied")
-    assert container.pod.role_arn in told["message"]
-    assert container.pod.token_file.read_text() not in answer.body
+    response = send(real, request(real))
+    fields = json.loads(response.body)
+    assert (response.status, fields["code"]) == (503, "AccessDenied")
+    assert container.pod.role_arn in fields["message"]
+    assert container.pod.token_file.read_text() not in response.body
 
 
 def test_a_slow_sts_makes_no_client_wait_beyond_its_own_time_out(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[float] = []
+    requested: list[float] = []
 
     def slow(*, timeout: float) -> irsa_creds.Credentials:
-        asked.append(timeout)
+        requested.append(timeout)
         raise irsa_creds.RefreshTimeout("No credentials came in time.")
 
     monkeypatch.setattr(endpoint.provider, "get", slow)
-    answer = send(endpoint, request(endpoint))
-    assert (answer.status, json.loads(answer.body)["code"]) == (503, "RefreshTimeout")
+    response = send(endpoint, request(endpoint))
+    assert (response.status, json.loads(response.body)["code"]) == (503, "RefreshTimeout")
     # The AWS SDK for JavaScript gives up after a second.
-    assert asked[0] < 1
+    assert requested[0] < 1
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_s3fs_reads_a_bucket_through_it(sdk: Container) -> None:
     assert s3fs.S3FileSystem(skip_instance_cache=True).cat_file("data/greeting") == b"hello"
 
 
-# -- what it is not for ----------------------------------------------------------------------------
+# -- requests of attackers -------------------------------------------------------------------------
 
 ATTACKS: dict[str, tuple[int, dict[str, str | None]]] = {
     "no token": (401, {"authorization": None}),
@@ -243,11 +243,11 @@ ATTACKS: dict[str, tuple[int, dict[str, str | None]]] = {
 def test_nothing_is_given_for(attack: str, endpoint: Endpoint) -> None:
     status, changes = ATTACKS[attack]
     changes = {name: value and value.format(port=endpoint.port) for name, value in changes.items()}
-    answer = send(endpoint, request(endpoint, **changes))
-    # A client that is still sending may see the connection end before the answer.
-    assert answer.status in ({status, 0} if status == 431 else {status})
-    assert len(answer.body) < 40
-    assert gives_nothing(answer)
+    response = send(endpoint, request(endpoint, **changes))
+    # For a client that still sends, the connection may end before the response.
+    assert response.status in ({status, 0} if status == 431 else {status})
+    assert len(response.body) < 40
+    assert gives_nothing(response)
 
 
 @pytest.mark.parametrize("twice", ["Authorization: x", "Host: evil.example"], ids=["token", "host"])
@@ -270,9 +270,9 @@ def test_noise_is_answered_with_nothing_of_use(
 
 
 def test_only_one_request_is_answered_on_a_connection(endpoint: Endpoint) -> None:
-    answer = send(endpoint, request(endpoint) * 2)
-    assert answer.body.count("AccessKeyId") == 1
-    assert "Connection: close" in answer.head
+    response = send(endpoint, request(endpoint) * 2)
+    assert response.body.count("AccessKeyId") == 1
+    assert "Connection: close" in response.head
 
 
 def test_a_slow_client_is_disconnected(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,8 +307,8 @@ def test_a_client_is_cut_off_at_the_deadline_though_its_bytes_never_pause(
 ) -> None:
     monkeypatch.setattr("irsa_creds.cli._endpoint.time", Steps())
     # More than one read, and all of it is there at once.
-    answer = send(endpoint, request(endpoint, **{"x-more": "x" * 10_000}))
-    assert (answer.status, answer.body) == (0, "")
+    response = send(endpoint, request(endpoint, **{"x-more": "x" * 10_000}))
+    assert (response.status, response.body) == (0, "")
 
 
 def test_the_wait_for_credentials_ends_with_the_request(
@@ -340,7 +340,7 @@ def test_clients_without_the_token_are_disconnected(
 
 
 class Busy:
-    """A provider that gives nothing before it is told to.
+    """A provider that waits for a test before it returns credentials.
 
     Attributes:
         most: how many have asked at once.
@@ -379,7 +379,7 @@ def busy_endpoint(busy: Busy) -> Iterator[Endpoint]:
 def test_connections_have_a_limit_and_the_rest_wait_for_their_turn(
     busy: Busy, busy_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody is to be sent away where this machine is slow.
+    # No client may be disconnected because this machine is slow.
     monkeypatch.setattr("irsa_creds.cli._endpoint._GRACE_SECONDS", 10 * PATIENCE)
     with ExitStack() as stack:
         clients = [
@@ -406,11 +406,11 @@ def test_a_client_with_the_token_is_not_disconnected(
         dismissed = threading.Event()
         dismiss = busy_endpoint._close_unauthenticated
 
-        def told() -> None:
+        def fields() -> None:
             dismiss()
             dismissed.set()
 
-        monkeypatch.setattr(busy_endpoint, "_close_unauthenticated", told)
+        monkeypatch.setattr(busy_endpoint, "_close_unauthenticated", fields)
         monkeypatch.setattr("irsa_creds.cli._endpoint._GRACE_SECONDS", 0)
         late = stack.enter_context(connected(busy_endpoint))
         late.sendall(request(busy_endpoint))
@@ -423,11 +423,11 @@ def test_without_a_thread_the_next_client_is_served(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = threading.Thread.start
-    refused: list[threading.Thread] = []
+    denied: list[threading.Thread] = []
 
     def refuse_once(thread: threading.Thread) -> None:
-        if not refused and "_serve" in thread.name:
-            refused.append(thread)
+        if not denied and "_serve" in thread.name:
+            denied.append(thread)
             raise RuntimeError("can't start new thread")
         start(thread)
 

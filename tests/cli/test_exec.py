@@ -1,4 +1,4 @@
-"""`exec`: the command of a user, with credentials of ours, and nothing else changed for it."""
+"""`exec`: a user's command with the pod's credentials and otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -106,17 +106,18 @@ def test_the_child_reaches_the_endpoint_without_its_proxy(container: Container) 
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [kept, kept, "200"], "")
 
 
-@pytest.mark.parametrize("place", ["arguments", "JAVA_TOOL_OPTIONS"])
+@pytest.mark.parametrize("directory", ["arguments", "JAVA_TOOL_OPTIONS"])
 def test_a_java_property_with_precedence_is_named_and_nothing_is_started(
-    place: str, container: Container
+    directory: str, container: Container
 ) -> None:
     given = "-Daws.sharedCredentialsFile=/hush"
-    if place != "arguments":
-        container.environ[place] = given
-    done = container.run("exec", "--", "echo", *([given] if place == "arguments" else []))
+    if directory != "arguments":
+        container.environ[directory] = given
+    done = container.run("exec", "--", "echo", *([given] if directory == "arguments" else []))
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"-Daws.sharedCredentialsFile in {'the command' if place == 'arguments' else place}" in (
-        done.stderr
+    assert (
+        f"-Daws.sharedCredentialsFile in {'the command' if directory == 'arguments' else directory}"
+        in (done.stderr)
     )
     assert "/hush" not in done.stderr
 
@@ -124,7 +125,7 @@ def test_a_java_property_with_precedence_is_named_and_nothing_is_started(
 def test_without_a_writable_directory_the_token_is_in_the_environment(
     container: Container,
 ) -> None:
-    nowhere = container.place / "nowhere"
+    nowhere = container.directory / "nowhere"
     code = (
         "import sys; from irsa_creds.cli import _endpoint_token, main;"
         f"_endpoint_token._DIRECTORIES = ('{nowhere}',); sys.exit(main(sys.argv[1:]))"
@@ -145,7 +146,7 @@ def test_descriptors_that_a_shell_has_opened_are_the_commands(container: Contain
         timeout=PATIENCE,
         check=False,
     )
-    # And none of ours, such as the endpoint's socket; `ls` has one of its own.
+    # And none of irsa-creds, such as the endpoint's socket; `ls` has one of its own.
     assert (done.stderr, done.stdout.split()) == ("", ["hi", "0", "1", "2", "3", "8"])
 
 
@@ -249,7 +250,7 @@ def test_a_keyboards_signal_reaches_the_child_once(container: Container) -> None
         os.close(follower)
         assert process.stdout is not None
         assert int(process.stdout.readline()) != process.pid
-        # Two that come at once may count as one: so ours looks at its own only later.
+        # Two signals at once may count as one, so the test checks its own later.
         process.send_signal(signal.SIGSTOP)
         os.write(leader, b"\x03")
         assert process.stdout.readline() == "SIGINT\n"
@@ -272,7 +273,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.measures_children
 def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container) -> None:
-    # As the first process of a container has it: whoever loses its parent comes to it.
+    # Like the first process of a container, this one becomes the parent of orphans.
     code = (
         "import ctypes, sys; assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0;"
         "from irsa_creds.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -285,7 +286,7 @@ def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container
         "        os._exit(9)\n"
         "    os._exit(0)\n"
         "os.wait()\n"
-        # The orphan's end is seen when nobody is left but this one.
+        # The orphan has ended when this process has no other child.
         "children = f'/proc/{sys.argv[1]}/task/{sys.argv[1]}/children'\n"
         "while open(children).read().split() != [str(os.getpid())]: time.sleep(0.01)\n"
         "sys.exit(5)\n"
@@ -343,13 +344,13 @@ def test_an_identity_from_a_file_works_for_a_command_without_files(
     for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", *REGIONS):
         del container.environ[name]
     container.environ["AWS_CONFIG_FILE"] = str(config)
-    refused = container.exec("print('started')")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "role_arn of the profile 'default'" in refused.stderr
+    denied = container.exec("print('started')")
+    assert (denied.returncode, denied.stdout) == (1, "")
+    assert "role_arn of the profile 'default'" in denied.stderr
     done = container.exec(SEEN, "--no-files")
     child = json.loads(done.stdout)
     assert [child[name] for name in FILES] == [os.devnull] * len(FILES)
-    # What else the file says would be lost.
+    # The other settings of the file would be lost.
     assert child["AWS_REGION"] == child["AWS_DEFAULT_REGION"] == "eu-west-3"
     assert "ca_bundle of the profile 'default': set AWS_CA_BUNDLE" in done.stderr
 
@@ -448,8 +449,8 @@ def test_a_full_directory_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 os.dup2(device.fileno(), descriptor, inheritable=False)
         return opened(descriptor, mode)
 
-    for place in (full, roomy):
-        place.mkdir()
+    for directory in (full, roomy):
+        directory.mkdir()
     monkeypatch.setenv("TMPDIR", str(full))
     monkeypatch.setattr(_endpoint_token, "_DIRECTORIES", (str(roomy),))
     monkeypatch.setattr(os, "fdopen", limited)

@@ -41,7 +41,7 @@ def jwt(audience: str = "sts.amazonaws.com", **times: int) -> str:
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with policies and a token in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "right.json").write_text(json.dumps(RIGHT))
@@ -109,30 +109,32 @@ def test_a_policy_that_denies_exits_with_1_with_cause_and_fix(
     ]
 
 
-def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], place: Path) -> None:
+def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], workdir: Path) -> None:
     condition = {"StringEquals": {f"{ISSUER.removeprefix('https://')}:aud": "sts.amazonaws.com"}}
     statement = RIGHT["Statement"][0] | {"Condition": condition}
-    (place / "open.json").write_text(json.dumps(RIGHT | {"Statement": [statement]}))
+    (workdir / "open.json").write_text(json.dumps(RIGHT | {"Statement": [statement]}))
     out = run("explain", *WHO, "--policy", "open.json")[1]
     assert "\nP11 warning Statement 1 has no condition on sub" in out
 
 
 def test_an_expired_token_has_a_note_beside_the_verdict(
-    run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Ran], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.time", lambda: float(NOW))
     monkeypatch.setenv("COLUMNS", "60")
-    (place / "old").write_text(jwt(exp=NOW - 3_600))
+    (workdir / "old").write_text(jwt(exp=NOW - 3_600))
     status, out, _ = run("explain", "--token", "old", "--policy", "right.json")
     assert status == 0
     assert "\nnote     the token expired 60 minutes ago; STS denies it\n         whatever " in out
     assert not any(len(line) > 60 for line in out.splitlines()[-2:])
-    told = json.loads(run("explain", "--token", "old", "--policy", "right.json", "--json")[1])
-    assert (told["verdict"], len(told["notes"])) == ("allow", 1)
+    fields = json.loads(run("explain", "--token", "old", "--policy", "right.json", "--json")[1])
+    assert (fields["verdict"], len(fields["notes"])) == ("allow", 1)
 
 
-def test_a_policy_that_only_aws_can_judge_ends_with_3(run: Callable[..., Ran], place: Path) -> None:
-    (place / "open.json").write_text(
+def test_a_policy_that_only_aws_can_judge_ends_with_3(
+    run: Callable[..., Ran], workdir: Path
+) -> None:
+    (workdir / "open.json").write_text(
         json.dumps(RIGHT | {"Statement": [RIGHT["Statement"][0] | {"Principal": "*"}]})
     )
     status, out, _ = run("explain", *WHO, "--policy", "open.json")
@@ -141,20 +143,20 @@ def test_a_policy_that_only_aws_can_judge_ends_with_3(run: Callable[..., Ran], p
 
 
 def test_a_policy_without_an_allow_has_no_nearest_statement(
-    run: Callable[..., Ran], place: Path
+    run: Callable[..., Ran], workdir: Path
 ) -> None:
     denying = RIGHT | {"Statement": [RIGHT["Statement"][0] | {"Effect": "Deny"}]}
-    (place / "deny.json").write_text(json.dumps(denying))
+    (workdir / "deny.json").write_text(json.dumps(denying))
     status, out, _ = run("explain", *WHO, "--policy", "deny.json")
     assert status == 1
     assert "nearest statement" not in out
 
 
-def test_information_has_no_fix(run: Callable[..., Ran], place: Path) -> None:
+def test_information_has_no_fix(run: Callable[..., Ran], workdir: Path) -> None:
     noted = json.loads(json.dumps(RIGHT))
     email = {f"{ISSUER.removeprefix('https://')}:email": "a@b.c"}
     noted["Statement"][0]["Condition"]["StringEqualsIfExists"] = email
-    (place / "noted.json").write_text(json.dumps(noted))
+    (workdir / "noted.json").write_text(json.dumps(noted))
     status, out, _ = run("explain", *WHO, "--policy", "noted.json")
     assert status == 0
     assert "P07 info    Statement 1 tests email" in out
@@ -164,16 +166,16 @@ def test_information_has_no_fix(run: Callable[..., Ran], place: Path) -> None:
 def test_json_is_all_that_is_printed(run: Callable[..., Ran]) -> None:
     status, out, err = run("explain", "--token", "token", "--policy", "wrong.json", "--json")
     assert (status, err) == (1, "")
-    told = json.loads(out)
-    asked = ["issuer", "subject", "audience", "role_arn"]
-    assert list(told) == ["schema", "verdict", "findings", "notes", *asked]
+    fields = json.loads(out)
+    requested = ["issuer", "subject", "audience", "role_arn"]
+    assert list(fields) == ["schema", "verdict", "findings", "notes", *requested]
     subject = "system:serviceaccount:prod:reader"
-    assert [told[name] for name in asked] == [ISSUER, subject, ["sts.amazonaws.com"], None]
+    assert [fields[name] for name in requested] == [ISSUER, subject, ["sts.amazonaws.com"], None]
     named = run("explain", *WHO, "--role-arn", ROLE, "--policy", "wrong.json", "--json")[1]
     again = json.loads(named)
-    assert [again[name] for name in asked] == [ISSUER, subject, ["sts.amazonaws.com"], ROLE]
-    assert (told["schema"], told["verdict"]) == (1, "deny")
-    assert [list(finding) for finding in told["findings"]] == [
+    assert [again[name] for name in requested] == [ISSUER, subject, ["sts.amazonaws.com"], ROLE]
+    assert (fields["schema"], fields["verdict"]) == (1, "deny")
+    assert [list(finding) for finding in fields["findings"]] == [
         ["id", "severity", "statement", "message", "fix"]
     ]
 
@@ -217,10 +219,10 @@ def test_the_role_s_account_counts_by_option_or_variable(
 
 
 def test_a_policy_that_names_its_role_is_not_held_against_that_of_the_environment(
-    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, place: Path
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, workdir: Path
 ) -> None:
     role = {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": WRONG}}
-    (place / "role.json").write_text(json.dumps(role))
+    (workdir / "role.json").write_text(json.dumps(role))
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::210987654321:role/reader")
     _, out, err = run("explain", *WHO, "--policy", "role.json", "--fixed", "fixed.json")
     assert f"\nrole     '{ROLE}'\n" in out
@@ -266,18 +268,20 @@ def test_the_advice_for_a_pod_is_for_the_pod_s_own_file(
     run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
-    asked = ["explain", "--policy", "right.json", "--token"]
-    assert "the pod's service account" in run(*asked, "/nowhere/token")[2]
-    assert "the pod's service account" not in run(*asked, "/nowhere/else")[2]
+    requested = ["explain", "--policy", "right.json", "--token"]
+    assert "the pod's service account" in run(*requested, "/nowhere/token")[2]
+    assert "the pod's service account" not in run(*requested, "/nowhere/else")[2]
 
 
-def test_a_corrected_policy_never_replaces_the_token(run: Callable[..., Ran], place: Path) -> None:
-    before = (place / "token").read_text()
+def test_a_corrected_policy_never_replaces_the_token(
+    run: Callable[..., Ran], workdir: Path
+) -> None:
+    before = (workdir / "token").read_text()
     arguments = ["--token", "token", "--policy", "wrong.json", "--fixed", "./token"]
     status, _, err = run("explain", *arguments)
     assert status == 2
     assert "names the file of the token" in err
-    assert (place / "token").read_text() == before
+    assert (workdir / "token").read_text() == before
 
 
 def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> None:
@@ -327,16 +331,16 @@ def test_an_audience_goes_with_a_service_account(run: Callable[..., Ran]) -> Non
     ],
 )
 def test_wrong_usage_exits_with_2_and_not_like_a_denial(
-    run: Callable[..., Ran], place: Path, arguments: list[str], says: str
+    run: Callable[..., Ran], workdir: Path, arguments: list[str], says: str
 ) -> None:
-    (place / "empty").write_text("")
-    (place / "latin").write_bytes(b"\xff\xfe\xe4")
-    (place / "long").write_bytes(b" " * (1024 * 1024 + 1))
-    before = (place / "wrong.json").read_text()
+    (workdir / "empty").write_text("")
+    (workdir / "latin").write_bytes(b"\xff\xfe\xe4")
+    (workdir / "long").write_bytes(b" " * (1024 * 1024 + 1))
+    before = (workdir / "wrong.json").read_text()
     status, _, err = run("explain", *arguments)
     assert status == 2
     assert says in err
-    assert (place / "wrong.json").read_text() == before
+    assert (workdir / "wrong.json").read_text() == before
 
 
 @pytest.mark.parametrize("arguments", [WHO, [*WHO, "--policy", "a", "--fetch"], ["--nonsense"]])
@@ -346,11 +350,11 @@ def test_options_that_do_not_fit_end_with_2(arguments: list[str]) -> None:
     assert ended.value.code == 2
 
 
-def test_a_corrected_policy_is_written_and_allows(run: Callable[..., Ran], place: Path) -> None:
+def test_a_corrected_policy_is_written_and_allows(run: Callable[..., Ran], workdir: Path) -> None:
     arguments = ["explain", *WHO, "--role-arn", ROLE, "--policy"]
     status, _, err = run(*arguments, "wrong.json", "--fixed", "my fixed.json")
     assert status == 1
-    assert json.loads((place / "my fixed.json").read_text()) == RIGHT
+    assert json.loads((workdir / "my fixed.json").read_text()) == RIGHT
     assert "aws iam update-assume-role-policy --role-name reader" in err
     assert "'file://my fixed.json'" in err
     assert run(*arguments, "my fixed.json")[0] == 0
@@ -361,11 +365,11 @@ def test_without_a_role_the_command_has_a_word_for_its_name(run: Callable[..., R
 
 
 def test_a_corrected_policy_may_replace_an_older_one(
-    run: Callable[..., Ran], place: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Ran], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (place / "fixed.json").write_text("older")
+    (workdir / "fixed.json").write_text("older")
     assert run("explain", *WHO, "--policy", "wrong.json", "--fixed", "fixed.json")[0] == 1
-    assert json.loads((place / "fixed.json").read_text()) == RIGHT
+    assert json.loads((workdir / "fixed.json").read_text()) == RIGHT
     typed(monkeypatch, json.dumps(WRONG).encode())
     assert run("explain", *WHO, "--policy", "-", "--fixed", "fixed.json")[0] == 1
 
@@ -375,18 +379,18 @@ def test_a_corrected_policy_may_replace_an_older_one(
     [("right.json", "the policy already allows"), ("twice.json", "no single change")],
 )
 def test_nothing_is_written_without_a_correction(
-    run: Callable[..., Ran], place: Path, policy: str, says: str
+    run: Callable[..., Ran], workdir: Path, policy: str, says: str
 ) -> None:
     twice = WRONG["Statement"][0] | {"Action": "sts:AssumeRole"}
-    (place / "twice.json").write_text(json.dumps(WRONG | {"Statement": [twice]}))
+    (workdir / "twice.json").write_text(json.dumps(WRONG | {"Statement": [twice]}))
     _, _, err = run("explain", *WHO, "--policy", policy, "--fixed", "fixed.json")
     assert f"fixed.json not written: {says}" in err
-    assert not (place / "fixed.json").exists()
+    assert not (workdir / "fixed.json").exists()
 
 
-def test_a_policy_cannot_steer_the_terminal(run: Callable[..., Ran], place: Path) -> None:
+def test_a_policy_cannot_steer_the_terminal(run: Callable[..., Ran], workdir: Path) -> None:
     statement = WRONG["Statement"][0] | {"Sid": "\x1b]0;owned\x07\u202e"}
-    (place / "steer.json").write_text(json.dumps(WRONG | {"Statement": [statement]}))
+    (workdir / "steer.json").write_text(json.dumps(WRONG | {"Statement": [statement]}))
     out = run("explain", *WHO, "--policy", "steer.json")[1]
     assert not {"\x1b", "\x07", "\u202e"} & set(out)
 
@@ -398,7 +402,7 @@ class Iam(HTTPServer):
         super().__init__(("127.0.0.1", 0), Asked)
         self.arn = ROLE
         self.refuses = ""
-        self.asked: list[dict[str, list[str]]] = []
+        self.requested: list[dict[str, list[str]]] = []
 
 
 class Asked(BaseHTTPRequestHandler):
@@ -408,12 +412,12 @@ class Asked(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.asked.append(parse_qs(body))
-        status, answer = self._answer()
+        self.server.requested.append(parse_qs(body))
+        status, response = self._answer()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(response)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(response)
 
     def _answer(self) -> tuple[int, bytes]:
         if self.server.refuses:
@@ -434,7 +438,7 @@ class Asked(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Iam]:
-    """IAM, and credentials of somebody who may ask it."""
+    """IAM, and credentials that may call it."""
     with Iam() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -448,13 +452,13 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Iam]:
 
 
 def test_a_policy_can_be_fetched_by_the_role_s_name_without_its_path(
-    run: Callable[..., Ran], iam: Iam, place: Path
+    run: Callable[..., Ran], iam: Iam, workdir: Path
 ) -> None:
     status, out, _ = run("explain", *WHO, "--role-arn", ROLE, "--fetch", "--fixed", "fixed.json")
     assert status == 1
     assert "P04 error" in out
-    assert [(a["Action"], a["RoleName"]) for a in iam.asked] == [(["GetRole"], ["reader"])]
-    assert json.loads((place / "fixed.json").read_text()) == RIGHT
+    assert [(a["Action"], a["RoleName"]) for a in iam.requested] == [(["GetRole"], ["reader"])]
+    assert json.loads((workdir / "fixed.json").read_text()) == RIGHT
 
 
 def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(
@@ -468,7 +472,7 @@ def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(
 
 
 def test_a_denied_web_identity_cannot_fetch_and_gets_other_commands(
-    run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Ran], iam: Iam, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/eksctl-prod-addon-iamserviceaccount-Role1-{'A1B2C3D4' * 2}"
     iam.refuses = f"Not authorized to perform sts:AssumeRoleWithWebIdentity on {role} for {jwt()}"
@@ -477,10 +481,10 @@ def test_a_denied_web_identity_cannot_fetch_and_gets_other_commands(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{iam.server_port}")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ROLE_ARN", role)
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(place / "token"))
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(workdir / "token"))
     status, _, err = run("explain", "--token", "token", "--fetch")
     assert status == 2
-    assert [asked["Action"] for asked in iam.asked] == [["AssumeRoleWithWebIdentity"]]
+    assert [requested["Action"] for requested in iam.requested] == [["AssumeRoleWithWebIdentity"]]
     assert "here the web identity, and STS denies it" in err
     assert f"on {role} for ***." in err
     fetch, explained = err.splitlines()[-2:]
@@ -489,16 +493,16 @@ def test_a_denied_web_identity_cannot_fetch_and_gets_other_commands(
 
 
 def test_a_missing_token_file_is_wrong_usage(
-    run: Callable[..., Ran], iam: Iam, place: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Ran], iam: Iam, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(place / "none"))
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(workdir / "none"))
     status, _, err = run("explain", "--token", "token", "--fetch")
     assert status == 2
     assert "aws iam get-role --role-name reader > role.json" in err
-    assert not iam.asked
+    assert not iam.requested
 
 
 def test_a_denial_of_iam_is_explained(run: Callable[..., Ran], iam: Iam) -> None:
@@ -523,7 +527,7 @@ def test_wrong_arguments_are_reported_before_iam_is_called(
     run: Callable[..., Ran], iam: Iam, who: list[str]
 ) -> None:
     assert run("explain", *who, "--role-arn", ROLE, "--fetch")[0] == 2
-    assert not iam.asked
+    assert not iam.requested
 
 
 def test_without_credentials_iam_is_not_called(
@@ -534,7 +538,7 @@ def test_without_credentials_iam_is_not_called(
     status, _, err = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
     assert status == 2
     assert "NoCredentialsError" in err
-    assert not iam.asked
+    assert not iam.requested
 
 
 def test_a_partition_without_a_known_region_has_the_session_s(
@@ -545,11 +549,11 @@ def test_a_partition_without_a_known_region_has_the_session_s(
     assert run("explain", *WHO, "--role-arn", iam.arn, "--fetch")[0] == 1
 
 
-def test_a_generated_policy_is_json_and_allows(run: Callable[..., Ran], place: Path) -> None:
+def test_a_generated_policy_is_json_and_allows(run: Callable[..., Ran], workdir: Path) -> None:
     status, out, err = run("trust-policy", *WHO, "--account", ACCOUNT)
     assert (status, err) == (0, "")
     assert json.loads(out) == RIGHT
-    (place / "made.json").write_text(out)
+    (workdir / "made.json").write_text(out)
     assert run("explain", *WHO, "--policy", "made.json", "--role-arn", ROLE)[0] == 0
 
 
@@ -566,10 +570,10 @@ def test_a_manifest_is_printed(run: Callable[..., Ran], monkeypatch: pytest.Monk
     assert [each["kind"] for each in yaml.safe_load_all(out)] == ["ServiceAccount", "Deployment"]
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     again = ["manifest", "--service-account", "prod/reader", "--image", "app:1", "--json"]
-    told = json.loads(run(*again)[1])
+    fields = json.loads(run(*again)[1])
     python = "public.ecr.aws/docker/library/python:3.13-slim"
     lines = out.replace(python, "app:1").splitlines(keepends=True)
-    assert told["manifest"] == "".join(line for line in lines if "command:" not in line)
+    assert fields["manifest"] == "".join(line for line in lines if "command:" not in line)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What would beat the endpoint in a child's environment, held against botocore's own chain."""
+"""Sources with precedence over the endpoint, compared with botocore's own chain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from irsa_creds.cli._other_sources import overriding_sources
 
-# What wins, and the profile that makes it win.
+# A source with precedence, and the profile that contains it.
 SOURCES = {
     "role_arn": "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = other",
     "web_identity_token_file": "web_identity_token_file = /token",
@@ -29,7 +29,7 @@ SOURCES = {
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """The environment of a child whose files are not there yet."""
+    """The environment of a child with files that do not exist yet."""
     return {
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
@@ -100,7 +100,7 @@ def test_a_file_that_does_not_parse_is_named_without_its_content(
 
 
 def botocores(environ: dict[str, str]) -> Any:
-    """Return what a botocore in that environment takes; a container of nothing else."""
+    """Return the source that botocore uses in this environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
@@ -123,11 +123,11 @@ def test_sources_are_in_botocores_order(environ: dict[str, str]) -> None:
 
 
 def test_without_a_home_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(_: object) -> None:
+    def stranger(_: object) -> None:
         raise KeyError
 
     monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("pwd.getpwuid", stranger)
     monkeypatch.chdir(tmp_path)
     assert list(overriding_sources({})) == []
     assert list(overriding_sources({"BOTO_CONFIG": "~nosuch/x"})) == []

@@ -1,4 +1,4 @@
-"""`process`: what the AWS CLI and the SDKs of all languages run."""
+"""`process`: the command for `credential_process` of the AWS CLI and all SDKs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from cli.container import IRSA_CREDS, PATIENCE, Container, answer
+from cli.container import IRSA_CREDS, PATIENCE, Container, response
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._registry import REGISTRY
 from irsa_creds._shared_cache.store import Store
@@ -35,7 +35,7 @@ sys.exit(status)
 
 
 class Ahead(SystemClock):
-    """The machine's clocks, ahead by what a test says."""
+    """The machine's clocks, ahead by seconds that a test sets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def here(container: Container, monkeypatch: pytest.MonkeyPatch) -> Container:
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    """Run the command as a process that knows nothing of those before."""
+    """Run the command like a new process."""
     irsa_creds.reset()
     assert main(["process"]) == 0
     said = capsys.readouterr()
@@ -76,12 +76,12 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     return found
 
 
-def files(place: Path) -> list[Path]:
-    return [each for each in place.rglob("*") if each.is_file()]
+def files(directory: Path) -> list[Path]:
+    return [each for each in directory.rglob("*") if each.is_file()]
 
 
 def test_it_prints_the_format_of_credential_process(container: Container) -> None:
-    found = answer(container.run("process"))
+    found = response(container.run("process"))
     assert list(found) == FIELDS
     assert found["Version"] == 1
     assert [found["AccessKeyId"]] == container.given
@@ -91,7 +91,7 @@ def test_it_prints_the_format_of_credential_process(container: Container) -> Non
 def test_a_second_call_makes_no_request_and_imports_no_http_modules(
     container: Container,
 ) -> None:
-    first = answer(container.run("process"))
+    first = response(container.run("process"))
     done = container.python(WARM)
     assert json.loads(done.stdout) == first
     assert done.stderr.split() == ["[]", "[]"]
@@ -115,10 +115,10 @@ def test_the_cache_is_in_the_configured_directory(container: Container, tmp_path
 
 
 def test_no_cache_writes_nothing_and_calls_sts_each_time(container: Container) -> None:
-    assert answer(container.run("process", "--no-cache"))
-    assert answer(container.run("process", "--no-cache"))
+    assert response(container.run("process", "--no-cache"))
+    assert response(container.run("process", "--no-cache"))
     assert len(container.given) == 2
-    assert not files(container.place)
+    assert not files(container.directory)
 
 
 def test_boto3_takes_it_as_a_profiles_credential_process(container: Container) -> None:
@@ -138,7 +138,7 @@ def test_boto3_takes_it_as_a_profiles_credential_process(container: Container) -
 
 @pytest.mark.measures_children
 def test_json_adds_the_version_of_all_our_json(container: Container) -> None:
-    assert list(answer(container.run("process", "--json"))) == ["schema", *FIELDS]
+    assert list(response(container.run("process", "--json"))) == ["schema", *FIELDS]
 
 
 def test_options_name_another_identity(container: Container) -> None:
@@ -179,7 +179,7 @@ def test_without_credentials_standard_output_is_empty(container: Container) -> N
     container.sandbox.faults.fail("AccessDenied")
     done = container.run("process")
     assert (done.returncode, done.stdout) == (1, "")
-    # Once: the log says no more.
+    # The error is not logged as well.
     assert done.stderr.count("STS denied AssumeRoleWithWebIdentity (AccessDenied)") == 1
     assert "Traceback" not in done.stderr
 
@@ -190,8 +190,8 @@ def test_an_account_that_sts_does_not_tell_is_left_out(
     from datetime import UTC, datetime
 
     end = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
-    told = irsa_creds.Credentials("AKIA", "secret", "session", end)
-    monkeypatch.setattr("irsa_creds.cli._process._refreshed", lambda _: told)
+    fields = irsa_creds.Credentials("AKIA", "secret", "session", end)
+    monkeypatch.setattr("irsa_creds.cli._process._refreshed", lambda _: fields)
     assert main(["process"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "Version": 1,

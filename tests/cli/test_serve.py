@@ -1,4 +1,4 @@
-"""`serve`: the endpoint alone, until somebody ends it."""
+"""`serve`: the endpoint alone, until a signal."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 REGIONS = ["AWS_REGION", "AWS_DEFAULT_REGION"]
 
 
-def told(process: subprocess.Popen[str]) -> str:
-    """Return the lines that it tells a shell to run."""
+def fields(process: subprocess.Popen[str]) -> str:
+    """Return the shell commands that it prints."""
     assert process.stdout is not None
     # What is removed, the two variables of the endpoint, the switch of the metadata, the regions.
     return "".join(process.stdout.readline() for _ in range(6))
@@ -49,10 +49,10 @@ def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
         "print(boto3.client('s3').get_object(Bucket='data', Key='greeting')['Body'].read())"
     )
     with container.start("serve") as process:
-        lines = told(process)
+        lines = fields(process)
         (file,) = container.temporary.glob("*/token")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        # A container of the pod, with what the webhook and others have given to it.
+        # A container of the pod, with the variables of the webhook and others.
         environ = {**container.environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}
         command = f"{lines}exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
         said = subprocess.check_output(
@@ -72,7 +72,7 @@ def test_a_program_started_elsewhere_reads_a_bucket_until_serve_is_ended(
 def test_the_shell_commands_unset_variables_and_keep_the_region(container: Container) -> None:
     own = {"AWS_REGION": "ap-south-1", "AWS_PROFILE": "x", "AWS_ACCESS_KEY_ID": "AKIA"}
     with container.start("serve", "--region", "eu-west-1") as process:
-        lines = told(process)
+        lines = fields(process)
         said = subprocess.check_output(
             ["/bin/sh", "-euc", f"{lines}env"], env=own, text=True, timeout=PATIENCE
         )
@@ -102,7 +102,7 @@ def test_json_has_the_same_fields(container: Container) -> None:
 
 def test_no_other_user_can_replace_the_file_that_the_example_sources(container: Container) -> None:
     # As the kubelet makes a volume of type emptyDir.
-    shared = container.place / "shared"
+    shared = container.directory / "shared"
     shared.mkdir()
     shared.chmod(0o777)
     text = container.run("serve", "--help").stdout.replace("/shared", str(shared))

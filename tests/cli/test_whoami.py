@@ -1,4 +1,4 @@
-"""`whoami`: who the pod is to AWS, without a secret."""
+"""`whoami`: the pod's identity in AWS, without secrets."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_it_prints_the_role_of_the_response_and_the_tokens_claims(
 
 def test_it_prints_the_same_as_text(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["whoami"]) == 0
-    said = capsys.readouterr().out
-    lines = dict(line.split("  ", 1) for line in said.splitlines())
+    text = capsys.readouterr().out
+    lines = dict(line.split("  ", 1) for line in text.splitlines())
     assert lines["token sub"].strip() == "system:serviceaccount:default:app"
     assert lines["account id"].strip() == "123456789012"
     assert lines["token exp"].strip().endswith("Z")
     found = irsa_creds.provider().get()
-    assert not any(secret in said for secret in (found.secret_access_key, found.session_token))
-    assert here.pod.token_file.read_text() not in said
+    assert not any(secret in text for secret in (found.secret_access_key, found.session_token))
+    assert here.pod.token_file.read_text() not in text
 
 
 def test_fields_missing_in_the_response_are_not_invented(
@@ -93,13 +93,13 @@ aws_secret_access_key = b
 
 
 @pytest.mark.parametrize(
-    ("environ", "winner"),
+    ("environ", "first"),
     [(KEYS, "AWS_ACCESS_KEY_ID is set"), ({"AWS_PROFILE": "other"}, "The profile 'other'")],
     ids=["keys", "a profile"],
 )
 def test_another_identity_of_programs_is_noted(
     environ: dict[str, str],
-    winner: str,
+    first: str,
     here: Container,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -109,14 +109,14 @@ def test_another_identity_of_programs_is_noted(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert main(["whoami"]) == 0
-    said = capsys.readouterr()
-    assert said.err.startswith(f"A program here does not use this role (C01): {winner}")
-    assert "assumed-role/app-role/" in said.out
-    assert "beaten" not in said.out
+    text = capsys.readouterr()
+    assert text.err.startswith(f"A program here does not use this role (C01): {first}")
+    assert "assumed-role/app-role/" in text.out
+    assert "beaten" not in text.out
     assert main(["whoami", "--json"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert json.loads(said.out)["beaten_by"].startswith(winner)
+    text = capsys.readouterr()
+    assert text.err == ""
+    assert json.loads(text.out)["beaten_by"].startswith(first)
 
 
 def test_it_calls_sts_whatever_the_cache_has(
@@ -131,9 +131,9 @@ def test_it_calls_sts_whatever_the_cache_has(
 def test_a_denial_of_sts_is_explained(here: Container, capsys: pytest.CaptureFixture[str]) -> None:
     here.sandbox.faults.fail("AccessDenied")
     assert main(["whoami", "--json"]) == 1
-    said = capsys.readouterr()
-    error = json.loads(said.err)
-    assert said.out == ""
+    text = capsys.readouterr()
+    error = json.loads(text.err)
+    assert text.out == ""
     assert (error["schema"], error["error"]["type"]) == (1, "ExchangeError")
     assert error["error"]["code"] == "AccessDenied"
     assert here.pod.role_arn in error["error"]["message"]
@@ -145,7 +145,7 @@ def test_a_denial_of_sts_is_explained(here: Container, capsys: pytest.CaptureFix
     assert error["error"]["aud"] == "sts.amazonaws.com"
     assert error["error"]["endpoint"] == here.sandbox.sts_url
     assert error["error"]["request_id"]
-    assert here.pod.token_file.read_text() not in said.err
+    assert here.pod.token_file.read_text() not in text.err
 
 
 def test_without_irsa_it_names_the_missing_setting(

@@ -110,8 +110,8 @@ class Scenario:
 
     Attributes:
         title: its subject, as a sentence.
-        given: the current credentials: "valid", "advisory" or "mandatory" (in AWS's window of that name),
-            "expired" or "none".
+        given: the current credentials: "valid", "advisory" or "mandatory" (in AWS's window of that
+            name), "expired" or "none".
         steps: the events, in order.
         why: names of the reasons if irsa-creds differs.
         backs_off: whether it ends with a back-off, of any length.

@@ -1,4 +1,4 @@
-"""A sandbox whose pod is this process, for what `doctor --online` asks."""
+"""A sandbox with this process as its pod, for `doctor --online`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _roles = count()
 
 @pytest.fixture
 def here(shared: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pod]:
-    """A pod whose environment is this process's."""
+    """A pod with the environment of this process."""
     pod = shared.deploy(role=f"app-{next(_roles)}", bucket=None)
     for name, value in pod.environ.items():
         monkeypatch.setenv(name, value)

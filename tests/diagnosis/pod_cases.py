@@ -1,4 +1,4 @@
-"""What may be wrong with a pod, and the ids that tell it.
+"""Problems of pods, and the ids that report them.
 
 All that fails or warns is named: nothing else may be found in that pod.
 """
@@ -32,25 +32,25 @@ class Case:
     """
 
     title: str
-    told: str
+    expected: str
     changes: dict[str, Any]
     hint: str = ""
 
 
-def case(title: str, told: str, hint: str = "", **changes: Any) -> Case:
-    return Case(title, told, changes, hint)
+def case(title: str, expected: str, hint: str = "", **changes: Any) -> Case:
+    return Case(title, expected, changes, hint)
 
 
-def env(title: str, told: str, hint: str = "", **environ: str | None) -> Case:
-    return Case(title, told, {"environ": environ}, hint)
+def env(title: str, expected: str, hint: str = "", **environ: str | None) -> Case:
+    return Case(title, expected, {"environ": environ}, hint)
 
 
-def claims(title: str, told: str, hint: str = "", **changed: Any) -> Case:
-    return Case(title, told, {"claims": changed}, hint)
+def claims(title: str, expected: str, hint: str = "", **changed: Any) -> Case:
+    return Case(title, expected, {"claims": changed}, hint)
 
 
-def profile(title: str, told: str, hint: str, config: str, **changes: Any) -> Case:
-    return Case(title, told, {"config": config, **changes}, hint)
+def profile(title: str, expected: str, hint: str, config: str, **changes: Any) -> Case:
+    return Case(title, expected, {"config": config, **changes}, hint)
 
 
 ENVIRONMENT = [

@@ -1,4 +1,4 @@
-"""A pod on paper and in a directory: what is changed of a sound one is what a test is about."""
+"""A correct pod, as facts and in a directory; tests change parts of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VERSIONS = {
 
 
 def jwt(claims: Mapping[str, Any]) -> str:
-    """Return a token that nobody signed; its last segment is the secret to look out for."""
+    """Return an unsigned token; its last segment is the secret that must not be shown."""
     header, payload = (
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
         for part in ({"alg": "RS256", "kid": "1"}, claims)
@@ -55,7 +55,7 @@ def eks_claims() -> dict[str, Any]:
 
 @dataclass
 class Lab:
-    """One pod; None in a mapping takes away what a sound pod has.
+    """One pod; None in a mapping removes a value of the correct pod.
 
     Attributes:
         root: a directory of its own.
@@ -99,7 +99,7 @@ class Lab:
         return jwt(_changed({} if self.only else eks_claims(), self.claims))
 
     def facts(self) -> Facts:
-        """Return what is found there."""
+        """Return the facts of the pod."""
         file = self._token_file()
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())

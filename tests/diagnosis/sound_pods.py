@@ -1,4 +1,4 @@
-"""Pods, jobs and other places that IRSA works in: nothing may be told of them."""
+"""Correct pods, jobs and other environments, for which doctor must report no problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diagnosis.sample_pod import NOW, ROLE, SECRET
 
 
 def of_region(region: str, partition: str, suffix: str) -> dict[str, Any]:
-    """Return what differs in an EKS cluster of another region and partition."""
+    """Return the changes for an EKS cluster of another region and partition."""
     return {
         "environ": {
             "AWS_REGION": region,

@@ -1,4 +1,4 @@
-"""The one change that mends a policy: what it changes, and when there is none."""
+"""The one change that fixes a policy, and policies without such a change."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def policy(**elements: Any) -> dict[str, Any]:
     return made
 
 
-def asked(bad: dict[str, Any]) -> Explanation:
+def explained(bad: dict[str, Any]) -> Explanation:
     return explain(bad, service_account="prod/reader", issuer=ISSUER, role_arn=ROLE)
 
 
 def fixed(bad: dict[str, Any]) -> dict[str, Any]:
     before = copy.deepcopy(bad)
-    found = asked(bad)
+    found = explained(bad)
     assert bad == before
     assert found.fixed is not None
-    assert asked(found.fixed).verdict == "allow"
+    assert explained(found.fixed).verdict == "allow"
     statement: dict[str, Any] = found.fixed["Statement"][0]
     return statement
 
@@ -117,7 +117,7 @@ def test_another_cluster_s_statement_stays_and_this_one_s_is_added() -> None:
         Principal={"Federated": ARN.replace(EKS, OTHER)},
         Condition={"StringEquals": {f"{OTHER}:sub": SUBJECT, f"{OTHER}:aud": STS}},
     )
-    found = asked(bad)
+    found = explained(bad)
     assert found.fixed is not None
     assert found.fixed["Statement"] == [*bad["Statement"], *policy()["Statement"]]
 
@@ -128,13 +128,13 @@ def test_a_statement_without_a_list_gets_one_when_another_is_added() -> None:
         "Principal": {"Service": "ec2.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    found = asked({"Version": "2012-10-17", "Statement": node})
+    found = explained({"Version": "2012-10-17", "Statement": node})
     assert found.fixed == {"Version": "2012-10-17", "Statement": [node, policy()["Statement"][0]]}
 
 
 def test_a_single_statement_is_corrected_in_place() -> None:
     bad = {"Version": "2012-10-17", "Statement": policy(Action="sts:AssumeRole")["Statement"][0]}
-    found = asked(bad)
+    found = explained(bad)
     assert found.fixed == {"Version": "2012-10-17", "Statement": policy()["Statement"][0]}
 
 
@@ -144,7 +144,7 @@ def test_a_single_statement_is_corrected_in_place() -> None:
         # Two mistakes are two changes.
         policy(Action="sts:AssumeRole", Principal={"AWS": ARN}),
         policy(Condition={"StringEquals": {SUB: "system:serviceaccount:x:y", AUD: "z"}}),
-        # What would let anybody in is no correction.
+        # A correction must not allow every identity.
         policy(Condition={"StringNotEquals": {SUB: SUBJECT}, "StringEquals": {AUD: STS}}),
         policy(Condition={"Null": {SUB: "true"}, "StringEquals": {AUD: STS}}),
         policy(Condition={"StringEquals": {"sts:ExternalId": "x"}}),
@@ -159,9 +159,9 @@ def test_a_single_statement_is_corrected_in_place() -> None:
                 "ForAllValues:StringEquals": {AUD: STS},
             }
         ),
-        # What NotAction allows besides, nobody has named.
+        # NotAction allows further actions that the policy does not name.
         policy(Action=None, NotAction="sts:*"),
-        # A Deny without conditions is somebody's will.
+        # A Deny without conditions is intended.
         policy()
         | {
             "Statement": [
@@ -172,7 +172,7 @@ def test_a_single_statement_is_corrected_in_place() -> None:
     ],
 )
 def test_no_correction_is_offered_if_one_change_is_not_enough(bad: dict[str, Any]) -> None:
-    found = asked(bad)
+    found = explained(bad)
     assert found.verdict == "deny"
     assert found.fixed is None
 
@@ -184,7 +184,7 @@ def test_a_deny_gets_one_more_exception() -> None:
         "Action": EXCHANGE,
         "Condition": {"StringNotEquals": {SUB: "system:serviceaccount:prod:writer"}},
     }
-    found = asked(policy() | {"Statement": [*policy()["Statement"], deny]})
+    found = explained(policy() | {"Statement": [*policy()["Statement"], deny]})
     assert found.fixed is not None
     assert found.fixed["Statement"][1]["Condition"]["StringNotEquals"][SUB] == [
         "system:serviceaccount:prod:writer",
@@ -194,7 +194,7 @@ def test_a_deny_gets_one_more_exception() -> None:
 
 def test_a_deny_of_these_very_ones_is_for_its_author_to_narrow() -> None:
     deny = policy(Effect="Deny", Condition={"StringLike": {SUB: "system:serviceaccount:prod:*"}})
-    found = asked(policy() | {"Statement": [*policy()["Statement"], *deny["Statement"]]})
+    found = explained(policy() | {"Statement": [*policy()["Statement"], *deny["Statement"]]})
     assert found.fixed is None
     assert found.findings[0].fix.startswith("Remove statement 2, or narrow its condition")
 

@@ -295,10 +295,10 @@ def test_an_invalid_policy_is_a_config_error(
 def test_online_checks_use_the_same_environment_and_profile(
     examine: Callable[..., Diagnosis], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, str | None]] = []
+    requests: list[tuple[str, str | None]] = []
 
     def gather(environ: Mapping[str, str], *, profile: str | None) -> str:
-        asked.append((environ["AWS_ROLE_ARN"], profile))
+        requests.append((environ["AWS_ROLE_ARN"], profile))
         return "facts"
 
     monkeypatch.setattr("irsa_creds.diagnosis._network.gather.gather_online", gather)
@@ -308,7 +308,7 @@ def test_online_checks_use_the_same_environment_and_profile(
     )
     config = f"[profile dev]\nrole_arn = {ROLE}\nweb_identity_token_file = {{token_file}}\n"
     diagnosis = examine(changes={"config": config}, online=True, profile="dev")
-    assert asked == [(ROLE, "dev")]
+    assert requests == [(ROLE, "dev")]
     assert diagnosis["S01"].message == "Of facts."
 
 
@@ -330,7 +330,7 @@ CANARIES = (jwt({"sub": "somebody"}), "https://user:pa55word@proxy.example/x")
 
 @pytest.mark.parametrize("canary", CANARIES)
 @pytest.mark.parametrize(
-    "place",
+    "directory",
     [
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
@@ -359,17 +359,17 @@ CANARIES = (jwt({"sub": "somebody"}), "https://user:pa55word@proxy.example/x")
     ],
 )
 def test_a_secret_in_the_wrong_setting_is_never_shown(
-    canary: str, place: str, examine: Callable[..., Diagnosis]
+    canary: str, directory: str, examine: Callable[..., Diagnosis]
 ) -> None:
-    if place.startswith(("AWS_", "IRSA_")):
-        changes: dict[str, Any] = {"environ": {place: canary}}
-    elif place.startswith("name"):
+    if directory.startswith(("AWS_", "IRSA_")):
+        changes: dict[str, Any] = {"environ": {directory: canary}}
+    elif directory.startswith("name"):
         changes = {"config": f"[profile {canary}]\nrole_arn = x\n", "environ": {}}
         changes["environ"]["AWS_PROFILE"] = canary
-    elif place in {"region", "role_arn", "source_profile", "credential_process"}:
-        changes = {"config": f"[default]\nrole_arn = {ROLE}\n{place} = {canary}\n"}
+    elif directory in {"region", "role_arn", "source_profile", "credential_process"}:
+        changes = {"config": f"[default]\nrole_arn = {ROLE}\n{directory} = {canary}\n"}
     else:
-        changes = {"claims": {place: [canary] if place == "aud" else canary}}
+        changes = {"claims": {directory: [canary] if directory == "aud" else canary}}
     diagnosis = examine(changes=changes)
     said = f"{json.dumps(diagnosis.as_dict())}{diagnosis}"
     assert SECRET not in said

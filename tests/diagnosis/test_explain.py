@@ -1,4 +1,4 @@
-"""`explain`: its answer, and the laws that hold for any policy and any token."""
+"""`explain`: its result, and the laws that hold for any policy and any token."""
 
 from __future__ import annotations
 

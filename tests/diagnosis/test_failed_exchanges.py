@@ -1,4 +1,4 @@
-"""What STS answers where something is set up wrong: S01, the code, and what is said about it."""
+"""Responses of STS to a wrong configuration: status of S01, error code, message and fix."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ URL = "https://sts.eu-west-1.amazonaws.com"
 
 
 class Row(NamedTuple):
-    """An answer, and pieces of what is to be said and to be typed."""
+    """A response, and parts of the expected message and fix."""
 
     code: str
     words: str
-    said: str
+    text: str
     typed: str = ""
     status: int = 400
 
@@ -59,7 +59,7 @@ UNREACHED = {
 }
 
 
-def told(failure: object) -> tuple[str, str, str, object]:
+def findings_of(failure: object) -> tuple[str, str, str, object]:
     assert isinstance(failure, Failure)
     facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=Exchanged.from_failure(failure))
     found = exchange_check(facts)
@@ -67,24 +67,26 @@ def told(failure: object) -> tuple[str, str, str, object]:
     return found.status, found.message, found.fix, found.data
 
 
-def asked() -> ExchangeRequest:
+def explained() -> ExchangeRequest:
     return ExchangeRequest(ROLE, URL, 3_600, Token(JWT))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.code}: {row.words[:30]}")
 def test_a_failed_response_has_check_and_fix(row: Row) -> None:
     reply = HttpResponse(row.status, {}, error_xml(row.code, row.words).encode())
-    status, message, fix, data = told(parse_response(reply, asked()))
+    status, message, fix, data = findings_of(parse_response(reply, explained()))
     assert status == "fail"
     assert data == {"code": row.code}
-    assert row.said.lower() in message.lower()
+    assert row.text.lower() in message.lower()
     assert row.typed in fix
     assert JWT not in message + fix
 
 
-@pytest.mark.parametrize(("code", "said"), UNREACHED.items())
-def test_an_unreachable_sts_is_reported_as_unreachable(code: str, said: str) -> None:
-    status, message, _, data = told(network_failure(HttpFailure(code, "refused"), asked()))
+@pytest.mark.parametrize(("code", "text"), UNREACHED.items())
+def test_an_unreachable_sts_is_reported_as_unreachable(code: str, text: str) -> None:
+    status, message, _, data = findings_of(
+        network_failure(HttpFailure(code, "refused"), explained())
+    )
     assert status == "fail"
     assert data == {"code": code, "reached": False}
-    assert said.lower() in message.lower()
+    assert text.lower() in message.lower()

@@ -1,4 +1,4 @@
-"""How findings are worded and ordered, and how what is wrong with a provider is told apart."""
+"""The words and the order of findings, and how differences of providers are described."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def right() -> dict[str, Any]:
     return trust_policy("prod/reader", ISSUER, ACCOUNT)
 
 
-def asked(policy: dict[str, Any], role_arn: str | None = ROLE) -> Explanation:
+def explained(policy: dict[str, Any], role_arn: str | None = ROLE) -> Explanation:
     return explain(policy, service_account="prod/reader", issuer=ISSUER, role_arn=role_arn)
 
 
@@ -59,9 +59,9 @@ def wanting(**tests: Any) -> dict[str, Any]:
 def test_a_provider_differs_from_a_cluster_s_in_a_way_that_has_a_name(
     found: str, says: str
 ) -> None:
-    said = difference(found, EKS)
-    assert says in said
-    assert bool(said) == (found != EKS)
+    text = difference(found, EKS)
+    assert says in text
+    assert bool(text) == (found != EKS)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_errors_come_before_warnings_before_information() -> None:
     policy = wanting(ForAllValues={}, StringEquals={"sub": "system:serviceaccount:prod:raeder"})
     policy["Statement"][0]["Condition"].pop("ForAllValues")
     policy["Statement"][0]["Condition"]["StringEqualsIfExists"] = {f"{EKS}:email": "a@b.c"}
-    found = asked(policy)
+    found = explained(policy)
     assert [(f.id, f.severity) for f in found.findings] == [
         ("P04", "error"),
         ("P06", "warning"),
@@ -133,20 +133,20 @@ def test_errors_come_before_warnings_before_information() -> None:
 def test_a_statement_is_called_by_its_sid_and_its_number() -> None:
     policy = right()
     policy["Statement"][0] |= {"Sid": "Pods", "Action": "sts:AssumeRole"}
-    [finding] = asked(policy).findings
+    [finding] = explained(policy).findings
     assert finding.message.startswith("Statement 'Pods' allows 'sts:AssumeRole'")
     assert finding.statement == 1
 
 
 def test_many_values_are_not_all_shown() -> None:
     names = [f"system:serviceaccount:prod:job-{number}" for number in range(9)]
-    [finding] = asked(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
+    [finding] = explained(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
     assert "and 6 more" in finding.message
 
 
 def test_the_closest_of_many_values_is_the_one_that_is_compared() -> None:
     names = ["system:serviceaccount:dev:writer", "system:serviceaccount:prod:raeder"]
-    [finding] = asked(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
+    [finding] = explained(wanting(StringEquals={"sub": names, "aud": "sts.amazonaws.com"})).findings
     assert "'raeder' in the policy, 'reader' in the token" in finding.message
     assert "run the pod as the service account raeder of the namespace prod" in finding.fix
 
@@ -155,14 +155,14 @@ def test_without_a_role_the_account_comes_from_the_policy() -> None:
     policy = right()
     arn = policy["Statement"][0]["Principal"]["Federated"]
     policy["Statement"][0]["Principal"] = {"AWS": arn}
-    [finding] = asked(policy, role_arn=None).findings
+    [finding] = explained(policy, role_arn=None).findings
     assert f'"Federated": "{arn}"' in finding.fix
 
 
 def test_an_unknown_account_is_a_placeholder() -> None:
     policy = right()
     policy["Statement"][0]["Principal"] = {"Federated": ISSUER}
-    found = asked(policy, role_arn=None)
+    found = explained(policy, role_arn=None)
     assert f"arn:aws:iam::ACCOUNT:oidc-provider/{EKS}" in found.findings[0].fix
     assert found.fixed is None
 
@@ -173,7 +173,7 @@ def test_a_statement_for_another_principal_stays_and_a_correct_one_is_added() ->
         "Principal": {"Service": "ec2.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    found = asked({"Version": "2012-10-17", "Statement": [node]})
+    found = explained({"Version": "2012-10-17", "Statement": [node]})
     assert found.fixed == {"Version": "2012-10-17", "Statement": [node, right()["Statement"][0]]}
     assert any("Add a statement" in finding.fix for finding in found.findings)
 
@@ -184,7 +184,7 @@ def test_a_finding_is_not_repeated() -> None:
     policy["Statement"][0]["Condition"] = None
     del policy["Statement"][0]["Condition"]
     policy["Statement"] *= 2
-    found = asked(policy)
+    found = explained(policy)
     assert sorted(f.id for f in found.findings) == ["P06", "P11"]
 
 
@@ -197,14 +197,14 @@ def test_a_condition_of_another_trusted_provider_is_information() -> None:
         f"arn:aws:iam::{ACCOUNT}:oidc-provider/{other}",
     ]
     statement["Condition"]["StringEqualsIfExists"] = {f"{other}:sub": SUBJECT}
-    [finding] = asked(policy).findings
+    [finding] = explained(policy).findings
     assert (finding.id, finding.severity) == ("P07", "info")
 
 
 def test_an_unknown_key_beside_a_false_one_is_only_information() -> None:
     policy = wanting(StringEquals={"sub": "system:serviceaccount:x:y", "aud": "sts.amazonaws.com"})
     policy["Statement"][0]["Condition"]["IpAddress"] = {"aws:SourceIp": "203.0.113.0/24"}
-    found = asked(policy)
+    found = explained(policy)
     assert found.verdict == "deny"
     assert [(f.id, f.severity) for f in found.findings] == [("P04", "error"), ("P12", "info")]
 
@@ -213,7 +213,7 @@ def test_a_negated_operator_on_an_absent_claim_is_explained() -> None:
     policy = right()
     policy["Statement"][0]["Condition"]["StringNotEquals"] = {f"{EKS}:email": "a@b.c"}
     policy["Statement"][0]["Condition"]["Null"] = {f"{EKS}:amr": "true"}
-    messages = [f.message for f in asked(policy).findings if f.id == "P07"]
+    messages = [f.message for f in explained(policy).findings if f.id == "P07"]
     assert any("a negated operator matches without it" in message for message in messages)
     assert any("Null requires that" in message for message in messages)
 

@@ -62,11 +62,11 @@ def test_all_checks_are_ok_in_a_pod_with_its_role(here: Pod) -> None:
 
 def test_no_secret_is_in_any_fact_or_check(here: Pod) -> None:
     facts = gather_online(os.environ)
-    said = f"{facts!r}{online_checks(facts)!r}"
+    text = f"{facts!r}{online_checks(facts)!r}"
     token = here.token_file.read_text()
-    assert token not in said
-    assert all(part not in said for part in token.split("."))
-    assert "SessionToken" not in said
+    assert token not in text
+    assert all(part not in text for part in token.split("."))
+    assert "SessionToken" not in text
 
 
 def test_a_name_that_is_not_known_ends_it_at_once(
@@ -142,7 +142,7 @@ def test_without_a_listener_sts_is_not_reached(here: Pod, shared: Sandbox) -> No
 def test_a_connection_without_a_response_does_not_reach_sts(
     here: Pod, shared: Sandbox, monkeypatch: pytest.MonkeyPatch, outage: str
 ) -> None:
-    # What an answer may take; all of a step may take as long as ever.
+    # The timeout of a response; the step keeps its own.
     monkeypatch.setattr("irsa_creds.diagnosis._network.probes.STEP", 1.5)
     shared.faults.outage = outage
     checks = checked()
@@ -169,7 +169,7 @@ def test_a_slow_step_fails_in_its_own_check(
     checks = checked()
     assert checks[check_id].status in {"fail", "skipped", "unknown"}
     assert "no answer within" in checks[check_id].message
-    # Who a program is, is asked of an STS that has been reached.
+    # GetCallerIdentity is called only if STS was reached.
     assert sts_reached(checks.values()) == (check_id == "S02")
 
 

@@ -1,4 +1,4 @@
-"""N06: whom `doctor --online` asks for the issuer's keys, and whom it does not."""
+"""N06: which servers `doctor --online` contacts for the issuer's keys, and which it does not."""
 
 from __future__ import annotations
 
@@ -165,15 +165,15 @@ def test_a_document_that_drips_is_left_when_the_time_is_over() -> None:
 
 
 def test_a_loop_of_redirects_is_not() -> None:
-    asked = []
+    requests = []
 
     def onward(request: Request) -> Reply:
-        asked.append(request.path)
+        requests.append(request.path)
         return Reply(302, {"Location": request.path}, b"")
 
     with served(onward) as server:
         assert ask(server.url).error == "more than 3 redirects"
-    assert len(asked) == 4
+    assert len(requests) == 4
 
 
 @pytest.mark.parametrize(

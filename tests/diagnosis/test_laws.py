@@ -158,10 +158,10 @@ def test_one_condition_less_of_an_allow_never_denies(
     found: list[dict[str, Any]], request: Request
 ) -> None:
     before = RANK[verdict(found, request)]
-    for place, statement in enumerate(found):
+    for directory, statement in enumerate(found):
         if statement["Effect"] == "Allow":
             for one in conditions(statement):
-                fewer = [*found[:place], without(statement, *one), *found[place + 1 :]]
+                fewer = [*found[:directory], without(statement, *one), *found[directory + 1 :]]
                 assert RANK[verdict(fewer, request)] >= before
 
 

@@ -190,7 +190,7 @@ def test_no_object_whatever_it_holds_is_too_much(
     assert all("\x1b" not in each.message for each in found)
 
 
-# -- who was meant ---------------------------------------------------------------------------------
+# -- the intended account --------------------------------------------------------------------------
 
 
 def account(name: str, namespace: str = "prod", role: str | None = ROLE) -> str:

@@ -1,4 +1,4 @@
-"""The table of manifests: what is wrong with each, and those that are sound."""
+"""Wrong manifests with their problems, and correct ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def container(name: str = "web", env: Object | None = None, **more: Any) -> Obje
 
 
 def workload(kind: str, of: Object, annotations: Object | None = None, **spec: Any) -> Object:
-    """Return what runs that pod."""
+    """Return a workload with that pod."""
     template = {"metadata": of["metadata"], "spec": of["spec"]}
     inner: Object = {"template": template, **spec}
     if kind == "CronJob":
@@ -110,12 +110,12 @@ def valued_elsewhere(name: str) -> Object:
 
 
 def misspelt(kind: str, *where: str, field: str = "serviceAccountName") -> Object:
-    """Return what names its account in a wrong place."""
+    """Return a workload with its service account in a wrong field."""
     made = workload(kind, pod(None)) if kind != "Pod" else pod(None)
-    place = made
+    directory = made
     for key in where:
-        place = place[key]
-    place[field] = "app"
+        directory = directory[key]
+    directory[field] = "app"
     return made
 
 
@@ -269,7 +269,7 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
             [ROLE],
         )
     },
-    # M05: what keeps the token from the pod.
+    # M05: settings that hide the token.
     "subPath": (
         [
             account(),

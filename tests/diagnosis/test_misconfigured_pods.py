@@ -24,8 +24,8 @@ IDS = tuple(
 )
 
 
-def told(diagnosis: Diagnosis) -> str:
-    """Return all that fails or warns, as `Case.told` has it."""
+def findings_of(diagnosis: Diagnosis) -> str:
+    """Return all failures and warnings in the format of `Case.expected`."""
     found = diagnosis.having("fail", "warn")
     return ", ".join(sorted(f"{check.id} {check.status}" for check in found))
 
@@ -40,8 +40,8 @@ def test_each_problem_has_its_ids_and_a_fix(case: Case, tmp_path: Path) -> None:
     lab = Lab(tmp_path, **case.changes)
     facts = lab.facts()
     diagnosis = Diagnosis(offline_checks(facts))
-    assert told(diagnosis) == ", ".join(sorted(case.told.split(", ")))
-    first = diagnosis[case.told[:3]]
+    assert findings_of(diagnosis) == ", ".join(sorted(case.expected.split(", ")))
+    first = diagnosis[case.expected[:3]]
     assert case.hint.lower() in f"{first.message}\n{first.fix}".lower()
     for check in diagnosis.having("fail", "warn"):
         assert check.fix
@@ -57,4 +57,4 @@ def test_each_problem_has_its_ids_and_a_fix(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", SOUND.values(), ids=SOUND)
 def test_a_correct_pod_has_no_problem(changes: dict[str, Any], tmp_path: Path) -> None:
     diagnosis = Diagnosis(offline_checks(Lab(tmp_path, **changes).facts()))
-    assert told(diagnosis) == ""
+    assert findings_of(diagnosis) == ""

@@ -1,4 +1,4 @@
-"""Trust policies that people got wrong, each with what `explain` must say of it."""
+"""Wrong trust policies, each with the finding that `explain` must return."""
 # ruff: noqa: E501 - one row of a table is one line
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def federated(arn: str) -> dict[str, Any]:
 
 
 def held_to(**conditions: Any) -> dict[str, Any]:
-    """A sound statement but for its conditions, whose operators stand with _ for the colon."""
+    """A correct statement with other conditions; an operator has _ instead of the colon."""
     return one(Condition={name.replace("_", ":"): tests for name, tests in conditions.items()})
 
 
@@ -121,7 +121,7 @@ def gitlab(**conditions: Any) -> tuple[dict[str, Any], dict[str, object]]:
     }
 
 
-# What it is, which id, what the message must say, the policy, and the token where it is another.
+# Title, id, a part of the message, the policy, and the token if it is another.
 DENIED: list[tuple[Any, ...]] = [
     # P01
     ("AssumeRole", "P01", "for AWS principals", one(Action="sts:AssumeRole")),
@@ -322,7 +322,7 @@ OPEN: list[tuple[Any, ...]] = [
     ("a second statement without sub", "P11", "Statement 2 has no condition on sub", policy(statement(), statement(Condition={"StringEquals": {AUD: STS}}))),
 ]  # fmt: skip
 
-# Only AWS can tell.
+# Only AWS can decide.
 UNDECIDED: list[tuple[Any, ...]] = [
     ("an address", "P12", "Only AWS knows", extra(IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
     ("a VPC", "P12", "Only AWS knows", extra(StringEquals={"aws:SourceVpc": "vpc-1"})),
@@ -345,7 +345,7 @@ UNDECIDED: list[tuple[Any, ...]] = [
     ("a Deny of anybody", "P02", "Whether this includes", denying(Principal="*")),
 ]  # fmt: skip
 
-# A key whose beginning could be that of an AWS service: whether IAM refuses it or takes it for
+# A key with a prefix that could be of an AWS service. Whether IAM rejects it or treats it as
 # absent, the token does not get in.
 STRANGE: list[tuple[Any, ...]] = [
     ("keys: the ARN", "P03", "it is an ARN", keyed(ARN)),
@@ -360,10 +360,10 @@ def cases(table: list[tuple[Any, ...]]) -> list[Any]:
     return [pytest.param(*row[1:4], *(row[4:] or [POD]), id=f"{row[1]} {row[0]}") for row in table]
 
 
-def told(
+def findings_of(
     bad: dict[str, Any], claims: dict[str, object], verdict: str, severity: str
 ) -> list[tuple[str, str]]:
-    """Ids and messages of one severity, once the verdict is what it must be."""
+    """Ids and messages of one severity; the verdict must be as given."""
     found = explain(bad, token=jwt(claims), role_arn=ROLE)
     assert found.verdict == verdict
     return [(f.id, f.message) for f in found.findings if f.severity == severity]
@@ -373,7 +373,7 @@ def told(
 def test_a_denying_policy_has_the_finding(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
-    found = told(bad, claims, "deny", "error")
+    found = findings_of(bad, claims, "deny", "error")
     assert any(id_ == one and says in message for one, message in found), found
 
 
@@ -391,7 +391,7 @@ def test_a_key_without_the_issuer_is_an_error_whatever_iam_makes_of_it(
 def test_a_policy_that_allows_too_much_has_a_warning(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
-    found = told(bad, claims, "allow", "warning")
+    found = findings_of(bad, claims, "allow", "warning")
     assert any(id_ == one and says in message for one, message in found), found
 
 
@@ -399,7 +399,7 @@ def test_a_policy_that_allows_too_much_has_a_warning(
 def test_a_policy_that_only_aws_can_evaluate_is_unknown(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
-    found = told(bad, claims, "unknown", "warning")
+    found = findings_of(bad, claims, "unknown", "warning")
     assert any(id_ == one and says in message for one, message in found), found
 
 

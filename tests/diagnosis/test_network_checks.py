@@ -182,8 +182,8 @@ def test_hosts_in_no_proxy_stay_in_it() -> None:
 
 @pytest.mark.parametrize("command", ["aws iam get-role --role-name app > role.json", ""])
 def test_a_denied_pod_gets_commands_for_another_machine(command: str) -> None:
-    refused = Exchanged(code="AccessDenied", message="No.", command=command)
-    first, *rest = check("S01", exchanged=refused).fix.splitlines()
+    denied = Exchanged(code="AccessDenied", message="No.", command=command)
+    first, *rest = check("S01", exchanged=denied).fix.splitlines()
     assert first == "# where you have iam:GetRole (not in the pod)"
     assert len(rest) == 1
     assert rest[0].startswith(command or "irsa-creds explain ")

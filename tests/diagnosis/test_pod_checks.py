@@ -1,4 +1,4 @@
-"""What the offline checks tell beside their status: facts for programs, words for people."""
+"""Messages, fixes and data of the offline checks, beside their status."""
 
 from __future__ import annotations
 

@@ -132,14 +132,14 @@ def method(profile: str | None) -> str:
     return "none" if found is None else str(found.method)
 
 
-@pytest.mark.parametrize(("changes", "winner", "methods"), WINNERS.values(), ids=WINNERS)
+@pytest.mark.parametrize(("changes", "first", "methods"), WINNERS.values(), ids=WINNERS)
 def test_the_first_source_is_botocores(
-    changes: Mapping[str, Any], winner: str, methods: str, enter: Callable[..., Facts]
+    changes: Mapping[str, Any], first: str, methods: str, enter: Callable[..., Facts]
 ) -> None:
     facts = enter(**changes)
     check = Diagnosis(chain_checks(facts))["C01"]
-    assert check.data["winner"] == winner
-    assert (check.status == "ok") == (winner == "web-identity")
+    assert check.data["winner"] == first
+    assert (check.status == "ok") == (first == "web-identity")
     assert method(changes.get("profile")) in methods.split()
 
 
@@ -201,7 +201,7 @@ def test_whether_a_credential_process_runs_is_seen_by_running_it(
     assert (tmp_path / "ran").exists() == runs
 
 
-# How botocore calls the sources of a profile; by `shared` where a key is in one file or the other.
+# botocore's names of the sources of a profile; `shared` selects the file of a key.
 METHODS = {
     ("role", None): "assume-role",
     ("web identity", None): "assume-role-with-web-identity",
@@ -215,11 +215,11 @@ METHODS = {
 
 def test_the_sources_of_a_profile_are_in_the_order_of_botocores_chain() -> None:
     chain = [each.METHOD for each in Session().get_component("credential_provider").providers]
-    ours = [
+    own = [
         METHODS[each.what, each.shared]
         for each in (profile_sources.ASSUMED, profile_sources.WEB_IDENTITY, *profile_sources.LATER)
     ]
-    assert [method for method in chain if method in METHODS.values()] == ours
+    assert [method for method in chain if method in METHODS.values()] == own
 
 
 def test_the_command_of_a_credential_process_is_not_shown(enter: Callable[..., Facts]) -> None:

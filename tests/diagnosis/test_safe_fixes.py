@@ -1,4 +1,4 @@
-"""A correction lets in the token and nobody else; where that is not sure, there is none."""
+"""A correction allows the token and no other identity; otherwise there is no correction."""
 # ruff: noqa: E501 - one row of a table is one line
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def arn(provider: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}"
 
 
-def asked(
+def explained(
     *statements: dict[str, Any], sub: str = READER, iss: str = f"https://{EKS}", **claims: object
 ) -> Explanation:
     told = {"iss": iss, "sub": sub, "aud": [STS]} | claims
@@ -57,7 +57,7 @@ def ids(found: Explanation, severity: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "theirs",
+    "others",
     [
         {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:*"},
         {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, "Action": ["sts:AssumeRole", EXCHANGE]},
@@ -77,11 +77,11 @@ def ids(found: Explanation, severity: str) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_statement_for_others_stays_as_it_is_and_one_of_its_own_is_added(
-    theirs: dict[str, Any],
+    others: dict[str, Any],
 ) -> None:
-    found = asked({"Effect": "Allow"} | theirs)
+    found = explained({"Effect": "Allow"} | others)
     assert found.fixed is not None
-    assert found.fixed["Statement"] == [{"Effect": "Allow"} | theirs, OWN]
+    assert found.fixed["Statement"] == [{"Effect": "Allow"} | others, OWN]
     assert not any(each.fix.startswith('"Principal"') for each in found.findings)
 
 
@@ -90,7 +90,7 @@ def test_of_two_trusted_clusters_each_gets_its_own_statement() -> None:
         {"StringEquals": {SUB: READER, f"{OTHER}:sub": "system:serviceaccount:dev:reader"}},
         Principal={"Federated": [arn(EKS), arn(OTHER)]},
     )
-    found = asked(both)
+    found = explained(both)
     assert found.fixed is not None
     assert found.fixed["Statement"] == [both, OWN]
     [error] = [each for each in found.findings if each.severity == "error"]
@@ -101,7 +101,7 @@ def test_of_two_trusted_clusters_each_gets_its_own_statement() -> None:
 @pytest.mark.parametrize("other", [OTHER, "a.example.com"])
 def test_only_the_misspelled_provider_is_corrected(other: str) -> None:
     both = [arn(f"{EKS}/"), arn(other)]
-    found = asked(allow(held(StringEquals={SUB: READER}), Principal={"Federated": both}))
+    found = explained(allow(held(StringEquals={SUB: READER}), Principal={"Federated": both}))
     assert found.fixed is not None
     assert found.fixed["Statement"][0]["Principal"]["Federated"] == [arn(EKS), arn(other)]
 
@@ -118,7 +118,7 @@ def test_only_the_misspelled_provider_is_corrected(other: str) -> None:
     ],
 )  # fmt: skip
 def test_no_correction_allows_every_repository(open_: dict[str, Any]) -> None:
-    found = asked(open_, iss=f"https://{GITHUB}", sub=MAIN, environment="prod")
+    found = explained(open_, iss=f"https://{GITHUB}", sub=MAIN, environment="prod")
     assert found.verdict == "deny"
     assert found.fixed is None
 
@@ -127,14 +127,14 @@ def test_no_correction_allows_every_repository(open_: dict[str, Any]) -> None:
     "open_", [allow(Action="sts:AssumeRole"), allow(provider=f"{EKS}/"), allow(Action="sts:Get*")]
 )
 def test_a_policy_that_is_too_broad_once_fixed_has_a_warning(open_: dict[str, Any]) -> None:
-    found = asked(open_)
+    found = explained(open_)
     [warning] = [each for each in found.findings if each.id == "P11"]
     assert warning.message.endswith("can get this role, once the other findings are fixed.")
 
 
 def test_a_change_that_allows_other_identities_is_no_correction() -> None:
     host = "sso.example.com"
-    found = asked(
+    found = explained(
         allow({"StringEquals": {f"{host}:sub": "*b*", f"{host}:aud": STS}}, host),
         iss=f"https://{host}",
         sub="bob",
@@ -155,7 +155,7 @@ def test_a_change_that_allows_other_identities_is_no_correction() -> None:
     ],
 )  # fmt: skip
 def test_two_tests_never_become_one(condition: dict[str, Any]) -> None:
-    found = asked(allow(condition))
+    found = explained(allow(condition))
     assert found.verdict == "deny"
     assert found.fixed is None
 
@@ -170,33 +170,33 @@ def test_two_tests_never_become_one(condition: dict[str, Any]) -> None:
     ],
 )
 def test_no_correction_allows_an_excluded_identity(condition: dict[str, Any]) -> None:
-    found = asked(allow(condition))
+    found = explained(allow(condition))
     assert found.verdict == "deny"
     assert found.fixed is None
 
 
 @pytest.mark.parametrize("key", [f"{EKS}:kubernetes.io/namespace", "sts:ExternalId", "saml:aud"])
 def test_a_condition_is_removed_only_if_the_subjects_are_listed(key: str) -> None:
-    wide = asked(allow(held(StringEquals={key: "prod"}, StringLike={SUB: "*:reader"})))
+    wide = explained(allow(held(StringEquals={key: "prod"}, StringLike={SUB: "*:reader"})))
     assert wide.fixed is None
-    exact = asked(allow(held(StringEquals={key: "prod", SUB: [READER, "x"]})))
+    exact = explained(allow(held(StringEquals={key: "prod", SUB: [READER, "x"]})))
     assert exact.fixed is not None
     assert exact.fixed["Statement"][0]["Condition"] == held(StringEquals={SUB: [READER, "x"]})
 
 
 @pytest.mark.parametrize("claim", ["*", "app-?", "x${aws:username}", "a\nb"])
 def test_a_claim_that_would_be_a_pattern_is_not_written(claim: str) -> None:
-    of_sub = asked(allow({"StringLike": {AUD: STS, SUB: "foo"}}), sub=claim)
+    of_sub = explained(allow({"StringLike": {AUD: STS, SUB: "foo"}}), sub=claim)
     assert (of_sub.verdict, of_sub.fixed) == ("deny", None)
-    of_aud = asked(
+    of_aud = explained(
         allow({"StringLike": {f"{GITHUB}:aud": "foo", f"{GITHUB}:sub": MAIN}}, GITHUB),
         iss=f"https://{GITHUB}", sub=MAIN, aud=claim,
     )  # fmt: skip
     assert (of_aud.verdict, of_aud.fixed) == ("deny", None)
-    missing = asked(allow(held(StringEquals={f"{EKS}:namespace": "x"})), sub=claim)
+    missing = explained(allow(held(StringEquals={f"{EKS}:namespace": "x"})), sub=claim)
     assert (missing.verdict, missing.fixed) == ("deny", None)
     deny = allow({"StringNotLike": {SUB: READER}}, Effect="Deny")
-    excepted = asked(allow({"StringEquals": {AUD: STS}}), deny, sub=claim)
+    excepted = explained(allow({"StringEquals": {AUD: STS}}), deny, sub=claim)
     assert (excepted.verdict, excepted.fixed) == ("deny", None)
 
 
@@ -225,7 +225,7 @@ def test_a_claim_that_would_be_a_pattern_is_not_written(claim: str) -> None:
     ],
 )
 def test_listed_subjects_stay_allowed(listed: Any, sub: str, expected: Any) -> None:
-    found = asked(allow(held(StringEquals={SUB: listed})), sub=sub)
+    found = explained(allow(held(StringEquals={SUB: listed})), sub=sub)
     assert found.fixed is not None
     assert found.fixed["Statement"][0]["Condition"]["StringEquals"][SUB] == expected
     assert json.dumps(expected) in found.findings[0].fix
@@ -233,7 +233,7 @@ def test_listed_subjects_stay_allowed(listed: Any, sub: str, expected: Any) -> N
 
 def test_subjects_listed_without_case_stay_allowed() -> None:
     named = "system:serviceaccount:prod:Reader"
-    found = asked(
+    found = explained(
         allow(held(StringEqualsIgnoreCase={SUB: named})), sub="system:serviceaccount:dev:reader"
     )
     assert found.fixed is not None
@@ -246,32 +246,32 @@ def test_subjects_listed_without_case_stay_allowed() -> None:
 @pytest.mark.parametrize("audience", ["https://kubernetes.default.svc", "vault"])
 @pytest.mark.parametrize("wanted", ["sts.amazon.com", STS])
 def test_the_audience_of_a_pod_s_other_token_is_not_trusted(audience: str, wanted: str) -> None:
-    found = asked(allow({"StringEquals": {SUB: READER, AUD: wanted}}), aud=[audience])
+    found = explained(allow({"StringEquals": {SUB: READER, AUD: wanted}}), aud=[audience])
     assert found.fixed is None
     assert f'{AUD}": "{audience}' not in str(found)
-    assert asked(allow(provider=OTHER), aud=[audience]).fixed is None
+    assert explained(allow(provider=OTHER), aud=[audience]).fixed is None
 
 
 def test_a_built_in_issuer_needs_its_host_as_principal() -> None:
     host = "cognito-identity.amazonaws.com"
-    found = asked(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")
+    found = explained(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")
     assert found.fixed is not None
     assert found.fixed["Statement"][1]["Principal"] == {"Federated": host}
     held_to = {"StringEquals": {f"{host}:sub": "us:u", f"{host}:aud": "us:p"}}
-    named = asked(allow(held_to, host), iss=f"https://{host}", sub="us:u", aud="us:p")
+    named = explained(allow(held_to, host), iss=f"https://{host}", sub="us:u", aud="us:p")
     assert named.verdict == "unknown"
     assert "requires its host name alone" in named.findings[0].message
 
 
 def test_an_issuer_without_https_fails() -> None:
-    found = asked(OWN, iss=f"http://{EKS}")
+    found = explained(OWN, iss=f"http://{EKS}")
     assert (found.verdict, found.fixed) == ("deny", None)
     assert [each.id for each in found.findings] == ["P02"]
     assert "begins with https://" in found.findings[0].message
 
 
 def test_all_further_actions_are_one_correction() -> None:
-    found = asked(OWN, **TAGS | SOURCE)
+    found = explained(OWN, **TAGS | SOURCE)
     [error] = found.findings
     assert error.id == "P10"
     assert "session tags" in error.message
@@ -286,7 +286,7 @@ def test_all_further_actions_are_one_correction() -> None:
 
 def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> None:
     excepting = {name: value for name, value in OWN.items() if name != "Action"}
-    found = asked(excepting | {"NotAction": "sts:TagSession"}, **TAGS)
+    found = explained(excepting | {"NotAction": "sts:TagSession"}, **TAGS)
     [error] = found.findings
     assert "excepts 'sts:TagSession'" in error.message
     assert error.fix == 'Remove sts:TagSession from "NotAction".'
@@ -304,7 +304,7 @@ def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> No
     ],
 )
 def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) -> None:
-    found = asked(OWN, allow(condition, Effect="Deny"))
+    found = explained(OWN, allow(condition, Effect="Deny"))
     [error] = found.findings
     assert (found.verdict, found.fixed, error.id) == ("deny", None, "P07")
     assert says in error.fix
@@ -313,13 +313,13 @@ def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) ->
 
 @pytest.mark.parametrize("pattern", ["system:serviceaccount:*:reader", "system:serviceaccount:*"])
 def test_a_star_for_any_namespace_is_replaced_by_the_exact_subject(pattern: str) -> None:
-    found = asked(allow(held(StringEquals={SUB: pattern})))
+    found = explained(allow(held(StringEquals={SUB: pattern})))
     [error] = [each for each in found.findings if each.severity == "error"]
     assert error.id == "P05"
     assert error.message.endswith(", but so would subjects of other namespaces.")
     first, *second = error.fix.splitlines()
     assert first == f'"StringEquals": {{"{SUB}": "{READER}"}}'
-    # What P11 would warn of, nobody is told to write.
+    # A fix never contains a pattern that P11 would warn about.
     like = f'or, for that name in any namespace, "StringLike": {{"{SUB}": "{pattern}"}}'
     assert second == ([like] if pattern.endswith(":reader") else [])
     assert found.fixed is not None
@@ -327,7 +327,7 @@ def test_a_star_for_any_namespace_is_replaced_by_the_exact_subject(pattern: str)
 
 
 def test_a_star_within_a_namespace_is_meant() -> None:
-    found = asked(allow(held(StringEquals={SUB: "system:serviceaccount:prod:*"})))
+    found = explained(allow(held(StringEquals={SUB: "system:serviceaccount:prod:*"})))
     assert found.fixed is not None
     assert found.fixed["Statement"][0]["Condition"]["StringLike"] == {
         SUB: "system:serviceaccount:prod:*"
@@ -337,13 +337,13 @@ def test_a_star_within_a_namespace_is_meant() -> None:
 def test_no_correction_allows_every_pull_request() -> None:
     keys = {f"{GITHUB}:sub": MAIN, f"{GITHUB}:aud": STS}
     pull: Any = {"sub": "repo:acme/app:pull_request", "iss": f"https://{GITHUB}"}
-    found = asked(allow({"StringEquals": keys}, GITHUB), **pull)
+    found = explained(allow({"StringEquals": keys}, GITHUB), **pull)
     [error] = found.findings
     assert (error.id, found.fixed) == ("P04", None)
     assert error.message.endswith("with this subject every pull request gets the role.")
     assert error.fix.startswith("To give every pull request the role:\n")
     # A policy that is for them, with a slip in it, is corrected.
     keys[f"{GITHUB}:sub"] = "repo:acme/aps:pull_request"
-    found = asked(allow({"StringEquals": keys}, GITHUB), **pull)
+    found = explained(allow({"StringEquals": keys}, GITHUB), **pull)
     assert found.fixed is not None
     assert "every pull request" not in str(found)

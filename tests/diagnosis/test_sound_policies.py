@@ -110,7 +110,7 @@ PODS = {
 }
 TAGS = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["data"]}}}
 
-# Where it comes from, the policy, and what differs in the token from that of prod/reader on EKS.
+# Origin, the policy, and the changes of the token from that of prod/reader on EKS.
 SOUND: list[tuple[Any, ...]] = [
     # EKS User Guide, "Assign IAM roles to Kubernetes service accounts".
     ("EKS: the console's", equals(EKS, READER)),
@@ -211,7 +211,7 @@ SOUND: list[tuple[Any, ...]] = [
     ("Auth0: a slash at the issuer's end", equals("acme.eu.auth0.com/", "client@clients", "client"), "acme.eu.auth0.com/", {"sub": "client@clients", "aud": "client"}),
     ("Keycloak with azp", equals("sso.example.com/realms/acme", "f00", "backend"), "sso.example.com/realms/acme", {"sub": "f00", "aud": "account", "azp": "backend"}),
     ("Google: an e-mail", policy({"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": EXCHANGE, "Condition": {"StringEquals": {"accounts.google.com:aud": "client", "accounts.google.com:sub": "1066"}}}), "accounts.google.com", {"sub": "1066", "aud": "client"}),
-    # What the AWS CLI prints, and what the API gives.
+    # The output of the AWS CLI, and that of the API.
     ("aws iam get-role", {"Role": {"RoleName": "reader", "Arn": "x", "AssumeRolePolicyDocument": policy(sound())}}),
     ("aws iam get-role, as text", json.dumps({"Role": {"AssumeRolePolicyDocument": policy(sound())}})),
     ("IAM's API", quote(json.dumps(policy(sound())))),

@@ -1,4 +1,4 @@
-"""A token's times: told beside the verdict, which is about the policy alone."""
+"""Notes about a token's times beside the verdict, which covers the policy only."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ NOW = 1_800_000_000.0
     ],
 )
 def test_a_token_outside_of_its_time_has_a_note(claims: dict[str, Any], note: str) -> None:
-    [told] = time_notes(claims, NOW)
-    assert told.startswith(note)
-    assert told.endswith(" STS denies it whatever the policy says")
+    [text] = time_notes(claims, NOW)
+    assert text.startswith(note)
+    assert text.endswith(" STS denies it whatever the policy says")
 
 
 @pytest.mark.parametrize(

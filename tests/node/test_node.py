@@ -67,7 +67,7 @@ def test_in_a_read_only_container_it_takes_the_token_from_the_environment(
         "import sys; from irsa_creds.cli import _endpoint_token, main;"
         "_endpoint_token._DIRECTORIES = (); sys.exit(main(sys.argv[1:]))"
     )
-    container.environ["TMPDIR"] = str(container.place / "nowhere")
+    container.environ["TMPDIR"] = str(container.directory / "nowhere")
     done = container.python(code, "exec", "--", "node", str(program), "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [container.given[0], "hello"]
