@@ -302,24 +302,14 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
-    parser.add_argument("--pods", type=int, help="simulate one cluster of N pods", metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    parser.add_argument("--pods", type=int, help="simulate one cluster of N pods")
+    parser.add_argument("--processes", type=int, default=1, help="processes of each pod")
+    parser.add_argument("--reads", type=float, default=1.0, help="of each process, per second")
     parser.add_argument(
-        "--processes", type=int, default=1, help="processes of each pod", metavar="N"
+        "--limit", type=float, default=_BIG.limit, help="STS calls per second", metavar="N"
     )
-    parser.add_argument(
-        "--reads", type=float, default=1.0, help="reads per second of each process", metavar="N"
-    )
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=_BIG.limit,
-        help="calls per second that STS accepts",
-        metavar="N",
-    )
-    parser.add_argument(
-        "--outage", type=float, default=0.0, metavar="MINUTES", help="duration of an outage of STS"
-    )
+    parser.add_argument("--outage", type=float, default=0.0, metavar="MINUTES", help="of an outage")
     parser.add_argument("--choices", action="store_true", help="print figures for other pauses")
     options = parser.parse_args(arguments)
     start = time.monotonic()
