@@ -49,8 +49,10 @@ DOCUMENT = credentials_xml().replace("AssumeRoleWithWebIdentity", "AssumeRole")
 
 
 def config(
-    url: str | None, role: ChainedRole = ChainedRole(SECOND, "pod"), **values: Any
-) -> Config:  # noqa: B008
+    url: str | None,
+    role: ChainedRole = ChainedRole(SECOND, "pod"),  # noqa: B008 - immutable
+    **values: Any,
+) -> Config:
     return Config(
         role_arn=ROLE, session_name="pod", endpoint_url=url, chained_roles=(role,), **values
     )
