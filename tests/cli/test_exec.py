@@ -272,7 +272,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.measures_children
-def test_orphans_are_buried_and_their_end_is_not_the_childs(container: Container) -> None:
+def test_orphans_are_reaped_and_do_not_end_the_child(container: Container) -> None:
     # Like the first process of a container, this one becomes the parent of orphans.
     code = (
         "import ctypes, sys; assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0;"

@@ -141,7 +141,7 @@ class Printer:
         Args:
             message: a few lines.
             kind: the name of its class.
-            code: STS's error code, where there is one.
+            code: STS's error code, if there is one.
             more: further fields of the JSON.
         """
         if self.json:
