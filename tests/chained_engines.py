@@ -37,9 +37,9 @@ def target(source: Rig, role_arn: str = SECOND, *, draw: Draw = low, first_key: 
     clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
     role = SourceRole(source.engine)
-    pilot = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, draw=draw)
-    engine = Engine(pilot, clock, None, subscribers, draw)
-    return Rig(clock, source.token, sts, subscribers, pilot, engine)
+    fetcher = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, draw=draw)
+    engine = Engine(fetcher, clock, None, subscribers, draw)
+    return Rig(clock, source.token, sts, subscribers, fetcher, engine)
 
 
 @dataclass

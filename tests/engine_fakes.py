@@ -158,7 +158,7 @@ class Rig:
     token: FakeToken
     sts: FakeSts
     subscribers: Subscribers
-    pilot: StsFetcher
+    fetcher: StsFetcher
     engine: Engine
 
     def settle(self) -> None:
@@ -213,9 +213,9 @@ def rig(
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    pilot = StsFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
-    engine = Engine(pilot, clock, timer, subscribers, draw, slots=slots)
-    return Rig(clock, token, sts, subscribers, pilot, engine)
+    fetcher = StsFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
+    engine = Engine(fetcher, clock, timer, subscribers, draw, slots=slots)
+    return Rig(clock, token, sts, subscribers, fetcher, engine)
 
 
 def outcome_of(refresh: Refresh) -> Outcome:

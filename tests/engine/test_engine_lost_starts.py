@@ -108,7 +108,7 @@ def test_a_look_at_a_denied_token_that_hangs_is_disowned_at_its_deadline(
         looking.set()
         return go_on.wait(10) and False
 
-    monkeypatch.setattr(here.pilot, "token_changed", hang)
+    monkeypatch.setattr(here.fetcher, "token_changed", hang)
     here.clock.advance(1)
     made = here.served()
     assert looking.wait(10)

@@ -49,7 +49,7 @@ def test_a_third_role_is_assumed_with_the_key_of_the_second(roles: Pair) -> None
     third = target(roles.second, THIRD, first_key=2001)
     assert third.warm().credentials.access_key_id == key(2001)
     assert third.sts.signers == [key(1001)]  # type: ignore[attr-defined]
-    assert third.pilot.token().value == roles.first.token.value
+    assert third.fetcher.token().value == roles.first.token.value
     assert third.engine.role_arn == THIRD
 
 
@@ -163,7 +163,7 @@ def test_a_source_failure_is_the_targets_failure_without_a_retry(
     roles: Pair, *, blocking: bool
 ) -> None:
     roles.first.sts.down = failure("ServiceUnavailable", status=503)
-    outcome = roles.second.pilot.fetch(claimed(roles, blocking=blocking), Snapshot.nothing())
+    outcome = roles.second.fetcher.fetch(claimed(roles, blocking=blocking), Snapshot.nothing())
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.status, outcome.retryable) == ("ServiceUnavailable", 503, True)
     # The first role's own refresh has tried four times; the second has sent nothing.
@@ -210,14 +210,14 @@ def test_a_token_that_cannot_be_read_is_the_seconds_error_and_a_new_one_ends_it(
 
 def test_a_key_that_was_not_tried_counts_as_a_new_token(roles: Pair) -> None:
     warm(roles)
-    assert not roles.second.pilot.token_changed()
+    assert not roles.second.fetcher.token_changed()
     roles.first.engine.invalidate(None)
     roles.first.sts.hold.clear()
-    assert not roles.second.pilot.token_changed(), "there is no key"
+    assert not roles.second.fetcher.token_changed(), "there is no key"
     # The look has started the first role's refresh.
     roles.first.sts.hold.set()
     roles.first.settle()
-    assert roles.second.pilot.token_changed()
+    assert roles.second.fetcher.token_changed()
 
 
 def test_a_source_role_that_hangs_blocks_the_target_until_its_deadline(
@@ -236,7 +236,7 @@ def test_sts_is_not_called_after_the_deadline(roles: Pair) -> None:
 def check_timeout(roles: Pair) -> None:
     refresh = claimed(roles)
     refresh.deadline = roles.first.clock.now() - 1
-    outcome = roles.second.pilot.fetch(refresh, Snapshot.nothing())
+    outcome = roles.second.fetcher.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.code, outcome.attempts) == ("timeout", "RefreshTimeout", 1)
     assert SECOND not in outcome.message

@@ -37,7 +37,7 @@ def claimed(
 def fetch(here: Rig, *, blocking: bool = True, first: bool = True) -> Snapshot | Failure:
     """Run a refresh, and let subscribers hear of it."""
     refresh = claimed(here, blocking=blocking)
-    outcome = here.pilot.fetch(refresh, Snapshot.nothing() if first else snapshot())
+    outcome = here.fetcher.fetch(refresh, Snapshot.nothing() if first else snapshot())
     here.subscribers.put(refresh.events)
     here.subscribers.deliver()
     return outcome
@@ -177,7 +177,7 @@ def test_throttled_attempts_pause_for_seconds() -> None:
 
 def test_a_refresh_may_have_fewer_attempts_than_its_failure_allows(here: Rig) -> None:
     here.sts.down = failure(attempts=3)
-    outcome = here.pilot.fetch(claimed(here, attempts=1), Snapshot.nothing())
+    outcome = here.fetcher.fetch(claimed(here, attempts=1), Snapshot.nothing())
     assert outcome == here.sts.down
     assert here.sts.calls == 1
 
@@ -207,7 +207,7 @@ def test_an_attempt_has_fifteen_seconds_and_never_more_than_its_refresh(here: Ri
     assert here.sts.budgets == [15, 15, 10]
     here.sts.budgets.clear()
     here.sts.down = None
-    here.pilot.fetch(claimed(here, blocking=False, left=8), snapshot())
+    here.fetcher.fetch(claimed(here, blocking=False, left=8), snapshot())
     assert here.sts.budgets == [2]
 
 
@@ -286,10 +286,10 @@ def denied(here: Rig) -> None:
 
 def test_a_token_is_changed_when_its_content_is(here: Rig) -> None:
     denied(here)
-    assert not here.pilot.token_changed()
+    assert not here.fetcher.token_changed()
     here.clock.advance(1)
     here.token.rotate()
-    assert here.pilot.token_changed()
+    assert here.fetcher.token_changed()
 
 
 def test_a_file_that_was_only_touched_is_not_changed(
@@ -297,7 +297,7 @@ def test_a_file_that_was_only_touched_is_not_changed(
 ) -> None:
     denied(here)
     monkeypatch.setattr(here.token, "signature", lambda: "touched")
-    assert not here.pilot.token_changed()
+    assert not here.fetcher.token_changed()
 
 
 def test_without_a_signature_nothing_is_read(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,14 +305,14 @@ def test_without_a_signature_nothing_is_read(here: Rig, monkeypatch: pytest.Monk
     here.token.rotate()
     reads = here.token.reads
     monkeypatch.setattr(here.token, "signature", lambda: None)
-    assert not here.pilot.token_changed()
+    assert not here.fetcher.token_changed()
     assert here.token.reads == reads
 
 
 def test_a_token_that_still_cannot_be_read_is_not_changed(here: Rig) -> None:
     denied(here)
     here.token.failure = failure("TokenFileEmpty", kind="token")
-    assert not here.pilot.token_changed()
+    assert not here.fetcher.token_changed()
 
 
 def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(here: Rig) -> None:
@@ -320,7 +320,7 @@ def test_a_token_that_can_be_read_at_last_is_changed_even_if_it_is_the_old_one(h
     here.token.failure = failure("TokenFileUnreadable", kind="token", retryable=False)
     failed(here)
     here.token.failure = None
-    assert here.pilot.token_changed()
+    assert here.fetcher.token_changed()
 
 
 def test_the_note_of_a_result_is_logged(
@@ -342,10 +342,10 @@ def test_the_note_of_a_result_is_logged(
 
 def test_a_child_counts_its_own_calls(here: Rig) -> None:
     succeeded(here)
-    here.pilot.reset_after_fork()
-    assert here.pilot.calls == 0
+    here.fetcher.reset_after_fork()
+    assert here.fetcher.calls == 0
     succeeded(here)
-    assert here.pilot.calls == 1
+    assert here.fetcher.calls == 1
 
 
 def test_chance_shortens_pauses() -> None:

@@ -48,7 +48,7 @@ class Pod:
         # A new process has not logged any warning yet.
         Store.at.cache_clear()
         here = self.rig
-        return SharedFetcher(self.config, here.pilot, here.clock, str(self.cache_dir))
+        return SharedFetcher(self.config, here.fetcher, here.clock, str(self.cache_dir))
 
     def refresh(self, current: Snapshot | None = None) -> Refresh:
         """Return a claimed refresh: in the background while credentials are valid."""

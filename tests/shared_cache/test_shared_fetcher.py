@@ -192,7 +192,7 @@ def share(pod: Pod, process: SharedFetcher) -> Snapshot:
     refresh = pod.refresh()
     entry_id = process._entry_id(process._fetcher.peek)
     assert entry_id is not None
-    outcome = pod.rig.pilot.fetch(refresh, Snapshot.nothing())
+    outcome = pod.rig.fetcher.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)
     process._share(entry_id, outcome, refresh, Snapshot.nothing())
     return outcome
@@ -328,7 +328,7 @@ def test_the_lock_is_released_after_a_refresh_that_raised(
         return lock(name, until, patience)
 
     monkeypatch.setattr(process._store, "lock", kept)
-    monkeypatch.setattr(pod.rig.pilot, "fetch", broken)
+    monkeypatch.setattr(pod.rig.fetcher, "fetch", broken)
     with pytest.raises(KeyboardInterrupt):
         pod.fetch(process)
     with locked_by_another(pod):
@@ -342,16 +342,16 @@ def test_a_holder_that_continues_late_does_not_replace_newer_credentials(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeper, other = pod.process(), pod.process()
-    fetch = pod.rig.pilot.fetch
+    fetch = pod.rig.fetcher.fetch
 
     def stopped(*args: Any) -> Snapshot | Failure:
         old = fetch(*args)
-        monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
+        monkeypatch.setattr(pod.rig.fetcher, "fetch", fetch)
         pod.rig.clock.advance(600)
         share(pod, other)
         return old
 
-    monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
+    monkeypatch.setattr(pod.rig.fetcher, "fetch", stopped)
     assert pod.fetched(sleeper).credentials.access_key_id == "ASIA0000000000000001"
     assert pod.fetched(pod.process()).credentials.access_key_id == "ASIA0000000000000002"
 
@@ -561,18 +561,18 @@ def test_credentials_of_an_overdue_refresh_are_not_written_under_another_tokens_
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = pod.process()
-    first, fetch = pod.rig.token.value, pod.rig.pilot.fetch
+    first, fetch = pod.rig.token.value, pod.rig.fetcher.fetch
     second = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
 
     def overtaken(refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         outcome = fetch(refresh, current)
-        monkeypatch.setattr(pod.rig.pilot, "fetch", fetch)
+        monkeypatch.setattr(pod.rig.fetcher, "fetch", fetch)
         # While the first refresh hung, the pod got another token and refreshed with it.
         pod.rig.token.value = second
         pod.fetched(process)
         return outcome
 
-    monkeypatch.setattr(pod.rig.pilot, "fetch", overtaken)
+    monkeypatch.setattr(pod.rig.fetcher, "fetch", overtaken)
     fetched_first = pod.fetched(process)
     fetched_later = pod.fetched(pod.process())
     assert fetched_later.credentials != fetched_first.credentials
@@ -583,13 +583,13 @@ def test_credentials_of_an_overdue_refresh_are_not_written_under_another_tokens_
 def test_credentials_for_a_token_that_has_just_changed_are_not_written_under_the_old_name(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = pod.rig.pilot.fetch
+    fetch = pod.rig.fetcher.fetch
 
     def rotated(refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         pod.rig.token.value = jwt({**CLAIMS, "sub": "system:serviceaccount:shop:other"})
         return fetch(refresh, current)
 
-    monkeypatch.setattr(pod.rig.pilot, "fetch", rotated)
+    monkeypatch.setattr(pod.rig.fetcher, "fetch", rotated)
     pod.fetched(pod.process())
     assert not pod.files(".json")
 
@@ -829,13 +829,13 @@ def test_a_bad_token_that_another_process_tried_counts_as_tried(
     pod.failed(pod.process())
     here = rig()
     here.token.value = pod.rig.token.value
-    other = SharedFetcher(pod.config, here.pilot, pod.rig.clock, str(pod.cache_dir))
+    other = SharedFetcher(pod.config, here.fetcher, pod.rig.clock, str(pod.cache_dir))
     assert pod.failed(other).bad_token
     assert here.sts.calls == 0
-    assert not here.pilot.token_changed()
+    assert not here.fetcher.token_changed()
     here.token.value = jwt({**CLAIMS, "exp": 1})
     here.clock.advance(2)
-    assert here.pilot.token_changed()
+    assert here.fetcher.token_changed()
 
 
 def test_newer_credentials_that_expire_earlier_are_taken(pod: Pod) -> None:
@@ -867,14 +867,14 @@ def test_a_failure_of_a_process_that_was_stopped_meanwhile_is_not_shared(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pod.rig.sts.down = DENIED
-    fetch = pod.rig.pilot.fetch
+    fetch = pod.rig.fetcher.fetch
 
     def stopped(*args: Any) -> Snapshot | Failure:
         outcome = fetch(*args)
         pod.rig.clock.advance(1000)
         return outcome
 
-    monkeypatch.setattr(pod.rig.pilot, "fetch", stopped)
+    monkeypatch.setattr(pod.rig.fetcher, "fetch", stopped)
     pod.failed(pod.process())
     assert not pod.files(".json")
 
@@ -882,7 +882,7 @@ def test_a_failure_of_a_process_that_was_stopped_meanwhile_is_not_shared(
 def test_an_expired_source_key_in_a_chain_is_not_a_shared_failure(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pod.rig.pilot, "is_chained", True)
+    monkeypatch.setattr(pod.rig.fetcher, "is_chained", True)
     pod.rig.sts.down = failure("ExpiredToken", retryable=False, status=403, bad_token=True)
     pod.failed(pod.process())
     assert not pod.files(".json")

@@ -34,14 +34,14 @@ def say(text: str) -> None:
 
 def announce() -> None:
     """Print this process's id before each call of STS."""
-    pilot: Any = engine_of(irsa_creds.provider()).fetcher
-    original = pilot._client.attempt
+    fetcher: Any = engine_of(irsa_creds.provider()).fetcher
+    original = fetcher._client.attempt
 
     def attempt(*args: Any) -> Any:
         say(f"{os.getpid()} calls")
         return original(*args)
 
-    pilot._client.attempt = attempt
+    fetcher._client.attempt = attempt
 
 
 def read(sessions: list[Session], errors: set[str], keys: list[str]) -> None:
