@@ -10,7 +10,6 @@ import pytest
 
 from engine_fakes import ROLE, failure
 from irsa_creds._errors import (
-    _EXPLAINED,
     ConfigError,
     ExchangeError,
     Failure,
@@ -164,16 +163,6 @@ def test_advice_is_made_when_a_failure_is_raised_or_logged() -> None:
     error = record.error()
     assert error.failure == failure("X", advice="The cause is here.")
     assert pickle.loads(pickle.dumps(error)).failure == error.failure
-
-
-def test_the_exceptions_of_one_failure_share_its_advice() -> None:
-    record = failure("X", facts=Cause("made once"))
-    first = record.error()
-    assert first.failure is record.error().failure
-    for number in range(100):
-        assert failure("X", facts=Cause(f"{number}")).error().failure is not first.failure
-    assert len(_EXPLAINED) <= 64
-    assert record.error().failure == first.failure
 
 
 def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:

@@ -72,16 +72,8 @@ class Failure(NamedTuple):
     facts: Facts | None = None
 
     def explained(self) -> Failure:
-        """Return the failure with its advice and command, one object for all callers."""
-        if self.facts is None:
-            return self
-        known = _EXPLAINED.get(self)
-        if known is None:
-            if len(_EXPLAINED) >= _MOST_EXPLAINED:
-                _EXPLAINED.clear()
-            # In one step: of callers that come at once, all get the first one's object.
-            known = _EXPLAINED.setdefault(self, self.facts.explain(self))
-        return known
+        """Return the failure with its advice and command."""
+        return self if self.facts is None else self.facts.explain(self)
 
     def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
@@ -269,9 +261,6 @@ def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> Irs
     return cls(message, failure=failure)
 
 
-# The last failures, by what they were made from.
-_EXPLAINED: dict[Failure, Failure] = {}
-_MOST_EXPLAINED = 64
 _UNKNOWN = Failure(kind="exchange", code="Unknown", message="")
 _TYPES: dict[str, type[IrsaError]] = {
     "token": TokenError,

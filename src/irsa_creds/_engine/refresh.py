@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._engine.snapshot import Snapshot
+    from irsa_creds._errors import IrsaError
 
     Outcome = Snapshot | Failure
 
@@ -59,7 +60,7 @@ class Refresh:
     """
 
     __slots__ = (
-        "_claimed", "_wakers", "attempts", "blocking", "cached", "deadline", "ended", "events",
+        "_claimed", "_explained", "_wakers", "attempts", "blocking", "cached", "deadline", "ended", "events",
         "failed_attempts", "min_ttl", "must_not_wait", "outcome", "seconds", "sent",
         "shortened", "started_at", "thread_id",
     )  # fmt: skip
@@ -101,6 +102,7 @@ class Refresh:
         # No thread ever waits for this lock: Python has no other atomic flag.
         self._claimed = threading.Lock()
         self._wakers: deque[Callable[[], object]] = deque()
+        self._explained: dict[str, Failure] = {}
 
     # -- the thread that runs it -----------------------------------------------------------------
 
@@ -187,6 +189,13 @@ class Refresh:
         if not self.is_done:
             self.outcome = outcome
         self._wake()
+
+    def error(self, failure: Failure) -> IrsaError:
+        """Return a fresh exception of the outcome; all of them share one failure with advice."""
+        if not self._explained:
+            # One step, so that the failure of the first caller counts.
+            self._explained.setdefault("failure", failure.explained())
+        return self._explained["failure"].error()
 
     def _wake(self) -> None:
         while self._wakers:

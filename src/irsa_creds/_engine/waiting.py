@@ -162,7 +162,7 @@ def _raise_failure(refresh: Refresh, *, shortened: bool = False) -> None:
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.
     if isinstance(outcome, Failure) and refresh.blocking and (shortened or not refresh.shortened):
-        raise outcome.error()
+        raise refresh.error(outcome)
 
 
 def _wait(refresh: Refresh, seconds: float) -> None:
