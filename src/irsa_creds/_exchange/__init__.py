@@ -6,8 +6,8 @@ credentials sign the request.
 
 It may import `_engine`, `_identity` and the modules beside the packages.
 
-Imports that `preload` does before a refresh or after it, and the milliseconds that they save a
-process that does not need them:
+Late imports, and the milliseconds that they save a process that does not need them (`preload` does
+all but the last one, before a refresh or after it):
 
     botocore, urllib3, ssl   63   http, sts, endpoint: the shared cache has no valid credentials
     xml.etree, email.utils    4   response: the same
