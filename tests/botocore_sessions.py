@@ -12,7 +12,7 @@ import botocore.credentials
 import botocore.session
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
-from fake_network import Wire, give_irsa
+from fake_network import FakeNetwork, set_irsa_environ
 from irsa_creds._botocore import install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import pytest
 
 
-def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Wire:
+def pod(monkeypatch: pytest.MonkeyPatch, folder: Path) -> FakeNetwork:
     """Set up a pod with IRSA that has not used boto3 yet; return its fake network."""
-    give_irsa(monkeypatch, folder)
+    set_irsa_environ(monkeypatch, folder)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     install._warn_of_missing.cache_clear()
-    return Wire.tapped(monkeypatch)
+    return FakeNetwork.install(monkeypatch)
 
 
 def write_profiles(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:

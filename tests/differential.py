@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 import irsa_creds
-from fake_network import Refusal, Sent, Wire
+from fake_network import ErrorResponse, FakeNetwork, Sent
 from irsa_creds._engine.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Case:
     client_region: str | None = None
     client_config: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = OTHER_TOKEN
-    refusal: Refusal | None = None
+    refusal: ErrorResponse | None = None
     down: bool = False
     rows: frozenset[Row] = frozenset()
 
@@ -205,9 +205,9 @@ class Program:
     session: Any = Session
     config: Any = Config
 
-    def tap(self, patch: pytest.MonkeyPatch) -> Wire:
+    def tap(self, patch: pytest.MonkeyPatch) -> FakeNetwork:
         """Replace the network by a fake one, and return it."""
-        return Wire.tapped(patch)
+        return FakeNetwork.install(patch)
 
     def prepared(self, case: Case, *, installed: bool) -> Any:
         """Return the session of the case's program."""
@@ -291,15 +291,15 @@ class Bench:
     def _run(self, case: Case, *, installed: bool) -> Outcome:
         with self._monkeypatch.context() as patch:
             self._set_up(case, patch)
-            wire = self._program.tap(patch)
-            wire.refusal = case.refusal
+            network = self._program.tap(patch)
+            network.refusal = case.refusal
             if case.down:
-                wire.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
+                network.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
             try:
                 outcome = self._program.resolve(case, installed=installed)
             except Exception as error:  # noqa: BLE001 - the class is compared
                 outcome = _failed(error)
-            return replace(outcome, calls=_unique(wire.sent))
+            return replace(outcome, calls=_unique(network.sent))
 
     def _set_up(self, case: Case, patch: pytest.MonkeyPatch) -> None:
         token = self._folder / "token"

@@ -17,7 +17,7 @@ from differential_axes import (
     SOURCES,
     TARGET,
 )
-from fake_network import Refusal
+from fake_network import ErrorResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -207,23 +207,25 @@ SINGLES: dict[str, Case] = {
     "region is none": Case(
         environ={**IRSA, "AWS_DEFAULT_REGION": "eu west"}, rows=frozenset({Row.CAUGHT_EARLY})
     ),
-    "denied": Case(environ=IRSA, refusal=Refusal("AccessDenied", status=403)),
-    "token rejected": Case(environ=IRSA, refusal=Refusal("InvalidIdentityToken")),
-    "token expired": Case(environ=IRSA, refusal=Refusal("ExpiredTokenException")),
+    "denied": Case(environ=IRSA, refusal=ErrorResponse("AccessDenied", status=403)),
+    "token rejected": Case(environ=IRSA, refusal=ErrorResponse("InvalidIdentityToken")),
+    "token expired": Case(environ=IRSA, refusal=ErrorResponse("ExpiredTokenException")),
     "target role denied": Case(
-        environ={"AWS_PROFILE": "target"}, config=FILES, refusal=Refusal("AccessDenied", status=403)
+        environ={"AWS_PROFILE": "target"},
+        config=FILES,
+        refusal=ErrorResponse("AccessDenied", status=403),
     ),
     "unreachable": Case(
         environ={**IRSA, "AWS_MAX_ATTEMPTS": "1"}, down=True, rows=frozenset({Row.RETRIES})
     ),
     "role ARN is a policy's": Case(
         environ={**IRSA, "AWS_ROLE_ARN": "arn:aws:iam::123456789012:policy/x"},
-        refusal=Refusal("ValidationError"),
+        refusal=ErrorResponse("ValidationError"),
         rows=frozenset({Row.CAUGHT_EARLY}),
     ),
     "session name is invalid": Case(
         environ={**IRSA, "AWS_ROLE_SESSION_NAME": "two words"},
-        refusal=Refusal("ValidationError"),
+        refusal=ErrorResponse("ValidationError"),
         rows=frozenset({Row.CAUGHT_EARLY}),
     ),
 }

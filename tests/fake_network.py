@@ -48,7 +48,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ErrorResponse:
     """An error of AWS."""
 
     code: str
@@ -57,7 +57,7 @@ class Refusal:
 
 
 @dataclass
-class Wire:
+class FakeNetwork:
     """Responds as STS and other services of AWS do.
 
     Attributes:
@@ -68,20 +68,20 @@ class Wire:
     """
 
     sent: list[Sent] = field(default_factory=list)
-    refusal: Refusal | None = None
+    refusal: ErrorResponse | None = None
     down: Exception | None = None
-    service: Refusal | None = None
+    service: ErrorResponse | None = None
 
     @classmethod
-    def tapped(cls, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    def install(cls, monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
         """Replace the network and return the fake."""
-        wire = cls()
+        network = cls()
 
         def send(session: Any, request: Any) -> AWSResponse:
-            return wire.send(session, request)
+            return network.send(session, request)
 
         monkeypatch.setattr(URLLib3Session, "send", send)
-        return wire
+        return network
 
     @property
     def actions(self) -> list[str]:
@@ -106,15 +106,15 @@ class Wire:
         return AWSResponse(request.url, status, headers, _Raw(text.encode()))
 
 
-def _xml(refusal: Refusal | None) -> str:
+def _xml(refusal: ErrorResponse | None) -> str:
     return error_xml(refusal.code, refusal.message) if refusal else "<Answer/>"
 
 
-def _json(refusal: Refusal | None) -> str:
+def _json(refusal: ErrorResponse | None) -> str:
     return json.dumps({"__type": refusal.code, "message": refusal.message} if refusal else {})
 
 
-def give_irsa(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+def set_irsa_environ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Set the variables of the Pod Identity webhook; return the token file."""
     token = folder / "token"
     token.write_text("an-opaque-token")

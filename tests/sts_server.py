@@ -45,7 +45,7 @@ JWT = jwt(CLAIMS)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Received:
     """A request as received."""
 
     line: str
@@ -84,7 +84,7 @@ class StsServer:
 
     script: list[Callable[[Call], None]] = field(default_factory=list)
     certificate: tuple[Path, Path] | None = None
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[Received] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class StsServer:
                     name, _, value = header.decode("latin-1").partition(": ")
                     headers[name.lower()] = value
                 body = stream.read(int(headers.get("content-length", 0))).decode()
-                self.seen.append(Seen(line.decode("latin-1").strip(), headers, body, number))
+                self.seen.append(Received(line.decode("latin-1").strip(), headers, body, number))
                 act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 act(Call(sock, self._stopping))
 
@@ -198,19 +198,21 @@ def error_xml(code: str, message: str = "") -> str:
 </ErrorResponse>"""
 
 
-def answer(data: bytes) -> Callable[[Call], None]:
+def send(data: bytes) -> Callable[[Call], None]:
     """Send `data` and keep the connection."""
     return lambda call: call.send(data)
 
 
 def success(**kwargs: str) -> Callable[[Call], None]:
     """Send credentials."""
-    return answer(http(credentials_xml(**kwargs)))
+    return send(http(credentials_xml(**kwargs)))
 
 
-def refuse(code: str, message: str = "", status: str = "400 Bad Request") -> Callable[[Call], None]:
+def send_error(
+    code: str, message: str = "", status: str = "400 Bad Request"
+) -> Callable[[Call], None]:
     """Send an error of STS."""
-    return answer(http(error_xml(code, message), status))
+    return send(http(error_xml(code, message), status))
 
 
 def hang(call: Call) -> None:
@@ -218,7 +220,7 @@ def hang(call: Call) -> None:
     call.stopping.wait()
 
 
-def hang_up(call: Call) -> None:
+def disconnect(call: Call) -> None:
     """Close the connection without a response."""
     call.sock.shutdown(socket.SHUT_RDWR)
 

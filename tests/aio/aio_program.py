@@ -15,7 +15,7 @@ from differential import Case, Outcome, Program
 if TYPE_CHECKING:
     import pytest
 
-    from fake_network import Wire
+    from fake_network import FakeNetwork
 
 __all__ = ["AioProgram"]
 
@@ -36,21 +36,21 @@ class AioProgram(Program):
     session = AioSession
     config = AioConfig
 
-    def tap(self, patch: pytest.MonkeyPatch) -> Wire:
+    def tap(self, patch: pytest.MonkeyPatch) -> FakeNetwork:
         """Return one fake network for irsa-creds and for aiobotocore.
 
         Both HTTP sessions take botocore's prepared requests and keep their settings under the same
         names.
         """
-        wire = super().tap(patch)
+        network = super().tap(patch)
 
         async def send(session: Any, request: Any) -> AioAWSResponse:
-            response = wire.send(session, request)
+            response = network.send(session, request)
             body = _Body(response.content)
             return AioAWSResponse(response.url, response.status_code, response.headers, body)
 
         patch.setattr(AIOHTTPSession, "send", send)
-        return wire
+        return network
 
     def resolve(self, case: Case, *, installed: bool) -> Outcome:
         """Create a client, and read credentials."""

@@ -15,13 +15,13 @@ from differential import Bench, Case
 from differential_axes import IRSA, KEYS as APP, TARGET
 from differential_cases import cases, different
 from fake_network import KEYS, WEB_IDENTITY
-from sts_server import StsServer, answer, credentials_xml, http, success
+from sts_server import StsServer, credentials_xml, http, send, success
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fake_network import Sent
-    from sts_server import Seen
+    from sts_server import Received
 
 # Coverage doubles their time, and other tests run all lines as well.
 pytestmark = pytest.mark.no_cover
@@ -53,7 +53,7 @@ def test_a_difference_is_listed_only_where_aiobotocore_differs(case: Case, bench
 # -- recorded and real requests --------------------------------------------------------------------
 
 
-def went_out(sent: Sent, over_the_wire: Seen) -> bool:
+def went_out(sent: Sent, over_the_wire: Received) -> bool:
     """Return whether a recorded request is the one that the server got."""
     path = urlunsplit(urlsplit(sent.url)._replace(scheme="", netloc=""))
     headers = over_the_wire.headers
@@ -74,12 +74,12 @@ def read_thrice(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     There aiobotocore's own provider reads first, then that of irsa-creds.
     """
     with monkeypatch.context() as patch:
-        wire = AioProgram().tap(patch)
+        network = AioProgram().tap(patch)
         frozen(AioSession())
     frozen(AioSession())
     irsa_creds.install()
     frozen(AioSession())
-    return wire.sent
+    return network.sent
 
 
 @pytest.mark.parametrize("path", ["", "/", "/path", "/path/", "/path?a=b&c=%20d", "?a=b"])
@@ -117,7 +117,7 @@ def test_the_fake_network_sees_the_signed_request_of_a_target_role(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     first = credentials_xml(EXPIRATION, key=KEYS[WEB_IDENTITY])
     documents = [first, first.replace(WEB_IDENTITY, "AssumeRole")] * 2
-    with StsServer([answer(http(each)) for each in documents]) as server:
+    with StsServer([send(http(each)) for each in documents]) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
         sent = read_thrice(monkeypatch)
 

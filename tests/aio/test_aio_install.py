@@ -29,7 +29,7 @@ from botocore_sessions import (
     write_profiles,
     write_target_profile,
 )
-from fake_network import KEYS, WEB_IDENTITY, Wire
+from fake_network import KEYS, WEB_IDENTITY, FakeNetwork
 from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
 from irsa_creds._botocore.chain_provider import ChainProviderMixin
@@ -43,7 +43,7 @@ ASYNC_MODULES = (aiobotocore, aiobotocore.credentials, aiobotocore.session)
 
 
 @pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
     return pod(monkeypatch, tmp_path)
 
 
@@ -164,7 +164,7 @@ def test_a_later_strict_install_affects_existing_sessions() -> None:
 
 
 def test_source_role_and_target_role_both_come_from_irsa_creds(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
@@ -173,8 +173,8 @@ def test_source_role_and_target_role_both_come_from_irsa_creds(
     assert isinstance(credentials, AioIrsaCredentials)
     assert (credentials.method, credentials.provider.role_arn) == ("assume-role", SECOND)
     assert on_asyncio(credentials.get_frozen_credentials).access_key == KEYS["AssumeRole"]
-    assert wire.actions == [WEB_IDENTITY, "AssumeRole"]
-    assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
+    assert network.actions == [WEB_IDENTITY, "AssumeRole"]
+    assert all(each.user_agent.startswith("irsa-creds/") for each in network.sent)
 
 
 def test_a_target_role_with_an_mfa_device_stays_aiobotocores(
@@ -207,12 +207,12 @@ def test_an_explicit_profile_switches_the_variables_off(
     assert resolved(AioSession(profile="plain")) is None
 
 
-def test_many_sync_and_async_sessions_make_one_sts_call(wire: Wire) -> None:
+def test_many_sync_and_async_sessions_make_one_sts_call(network: FakeNetwork) -> None:
     irsa_creds.install()
     for _ in range(3):
         frozen(AioSession())
         Session().get_credentials().get_frozen_credentials()
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
 # -- uninstall() -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, InvalidConfigError
 import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
 from engine_fakes import ROLE, Rig
-from fake_network import give_irsa
+from fake_network import set_irsa_environ
 from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.testing._server import LoopbackServer, Reply
@@ -39,7 +39,7 @@ OF_PROFILE = "arn:aws:iam::123456789012:role/of-the-profile"
 @pytest.fixture
 def profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Write the profile `x` with another role."""
-    token = give_irsa(monkeypatch, tmp_path)
+    token = set_irsa_environ(monkeypatch, tmp_path)
     config = tmp_path / "config"
     config.write_text(f"[profile x]\nrole_arn = {OF_PROFILE}\nweb_identity_token_file = {token}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
 from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
-from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
+from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials, AioIrsaProvider
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import Snapshot, State, state
@@ -43,9 +43,9 @@ def credentials(engine_rig: Rig) -> AioIrsaCredentials:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
-    give_irsa(monkeypatch, tmp_path)
-    return Wire.tapped(monkeypatch)
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
+    set_irsa_environ(monkeypatch, tmp_path)
+    return FakeNetwork.install(monkeypatch)
 
 
 def refresh(rig: Rig) -> None:
@@ -287,7 +287,7 @@ def test_the_error_of_an_attribute_names_the_method_to_await(
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_boto3_gets_an_error_for_aiobotocores_credentials_when_it_creates_a_client(
-    service: str, wire: Wire, *, inside: bool
+    service: str, network: FakeNetwork, *, inside: bool
 ) -> None:
     session = boto3.Session()
     session._session._credentials = irsa_creds.provider().aiobotocore_credentials()
@@ -300,7 +300,9 @@ def test_boto3_gets_an_error_for_aiobotocores_credentials_when_it_creates_a_clie
 
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_aiobotocore_creates_a_client_with_its_own_credentials(service: str, wire: Wire) -> None:
+def test_aiobotocore_creates_a_client_with_its_own_credentials(
+    service: str, network: FakeNetwork
+) -> None:
     session = AioSession()
     session._credentials = irsa_creds.provider().aiobotocore_credentials()
 
@@ -309,10 +311,10 @@ def test_aiobotocore_creates_a_client_with_its_own_credentials(service: str, wir
             return client.meta.service_model.service_name
 
     assert on_asyncio(main) == service
-    assert wire.sent == []
+    assert network.sent == []
 
 
-def test_the_error_of_a_deferred_property_names_the_right_method(wire: Wire) -> None:
+def test_the_error_of_a_deferred_property_names_the_right_method(network: FakeNetwork) -> None:
     credentials = irsa_creds.provider().aiobotocore_credentials()
     account = credentials.get_deferred_property("account_id")
     with pytest.raises(TypeError, match=r"account_id.*provider\.botocore_credentials\(\)"):
@@ -320,7 +322,7 @@ def test_the_error_of_a_deferred_property_names_the_right_method(wire: Wire) -> 
 
 
 def test_aiobotocore_gets_an_error_for_boto3s_credentials_when_it_creates_a_client(
-    wire: Wire,
+    network: FakeNetwork,
 ) -> None:
     session = AioSession()
     session._credentials = irsa_creds.provider().botocore_credentials()
@@ -334,14 +336,16 @@ def test_aiobotocore_gets_an_error_for_boto3s_credentials_when_it_creates_a_clie
 
 
 @pytest.mark.parametrize("name", [*GETTERS, "get_account_id"])
-def test_the_error_of_a_missing_getter_names_the_right_method(name: str, wire: Wire) -> None:
+def test_the_error_of_a_missing_getter_names_the_right_method(
+    name: str, network: FakeNetwork
+) -> None:
     credentials = irsa_creds.provider().botocore_credentials()
     with pytest.raises(TypeError, match=r"provider\.aiobotocore_credentials\(\)"):
         getattr(credentials, name)
     assert not hasattr(credentials, name)
 
 
-def test_helpers_of_both_libraries_accept_frozen_credentials(wire: Wire) -> None:
+def test_helpers_of_both_libraries_accept_frozen_credentials(network: FakeNetwork) -> None:
     credentials = irsa_creds.provider().aiobotocore_credentials()
     assert not inspect.isawaitable(on_asyncio(credentials.get_frozen_credentials))
 
@@ -354,20 +358,20 @@ def load(session: AioSession, **arguments: Any) -> AioIrsaCredentials | None:
     return on_asyncio(AioIrsaProvider(session, "default", **given).load)
 
 
-def test_load_makes_no_call_and_the_first_read_fetches(wire: Wire) -> None:
+def test_load_makes_no_call_and_the_first_read_fetches(network: FakeNetwork) -> None:
     found = load(AioSession())
     assert found is not None
-    assert wire.sent == []
+    assert network.sent == []
     assert on_asyncio(found.get_frozen_credentials).access_key == KEYS[WEB_IDENTITY]
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
-def test_sync_and_async_sessions_share_one_provider_and_one_call(wire: Wire) -> None:
+def test_sync_and_async_sessions_share_one_provider_and_one_call(network: FakeNetwork) -> None:
     irsa_creds.install()
     one, two = resolved(AioSession()), boto3.Session().get_credentials()
     assert one.provider is two.provider is irsa_creds.provider()
     assert on_asyncio(one.get_frozen_credentials) is two.get_frozen_credentials()
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
 def test_without_a_token_file_the_chain_continues() -> None:
@@ -384,16 +388,16 @@ def test_with_strict_a_missing_token_file_is_an_error() -> None:
 # -- a provider lends itself -----------------------------------------------------------------------
 
 
-def test_a_provider_returns_credentials_objects_of_both_libraries(wire: Wire) -> None:
+def test_a_provider_returns_credentials_objects_of_both_libraries(network: FakeNetwork) -> None:
     provider = irsa_creds.provider()
     sync, aio = provider.botocore_credentials(), provider.aiobotocore_credentials()
     assert isinstance(sync, IrsaCredentials)
     assert isinstance(aio, AioIrsaCredentials)
     assert on_asyncio(aio.get_frozen_credentials) is sync.get_frozen_credentials()
     assert provider.get().access_key_id == sync.access_key
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
-def test_credentials_of_a_chain_have_the_method_assume_role(wire: Wire) -> None:
+def test_credentials_of_a_chain_have_the_method_assume_role(network: FakeNetwork) -> None:
     chain = irsa_creds.provider(assume=["arn:aws:iam::210987654321:role/second"])
     assert chain.aiobotocore_credentials().method == "assume-role"

@@ -25,12 +25,12 @@ from bad_input.broken_pods import (
 )
 from irsa_creds import ConfigError, ExchangeError, RefreshTimeout, TokenError
 from sts_server import (
-    answer,
     credentials_xml,
+    disconnect,
     error_xml,
-    hang_up,
     http,
     reset,
+    send,
     success,
 )
 
@@ -147,25 +147,25 @@ CASES: dict[str, Case] = {
         "TokenFileInvalid",
     ),
     "STS returns HTML": Case(
-        responses(answer(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
+        responses(send(http("<!DOCTYPE html><html><body>Sign in</body></html>"))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "has a DOCTYPE, like a web page.", WHO),
         "MalformedAnswer",
     ),
     "STS returns truncated XML": Case(
-        responses(answer(http(XML[: len(XML) // 2]))),
+        responses(send(http(XML[: len(XML) // 2]))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "is truncated.", WHO),
         "MalformedAnswer",
     ),
     "STS omits fields": Case(
-        responses(answer(http(XML.replace("SessionToken", "Other")))),
+        responses(send(http(XML.replace("SessionToken", "Other")))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "lacks SessionToken.", WHO),
         "MalformedAnswer",
     ),
     "STS returns 10 MB": Case(
-        responses(answer(http(XML + " " * 10_000_000))),
+        responses(send(http(XML + " " * 10_000_000))),
         ExchangeError,
         ("an invalid response (MalformedAnswer)", "is longer than 1 MiB.", WHO),
         "MalformedAnswer",
@@ -187,7 +187,7 @@ CASES: dict[str, Case] = {
         "ExpiredCredentials",
     ),
     "STS denies the call": Case(
-        responses(answer(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
+        responses(send(http(error_xml("AccessDenied", "Not authorized"), "403 Forbidden"))),
         ExchangeError,
         ("AccessDenied", "iss https://issuer.example", "trust policy"),
         "AccessDenied",
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
         "ConnectionClosedError",
     ),
     "STS hangs up": Case(
-        responses(hang_up),
+        responses(disconnect),
         ExchangeError,
         (
             "STS closed the connection (ConnectionClosedError)",

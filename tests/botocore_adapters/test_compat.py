@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fake_network import Wire
+    from fake_network import FakeNetwork
 
 
 @pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
     return pod(monkeypatch, tmp_path)
 
 

@@ -21,7 +21,7 @@ from botocore.session import Session
 
 import irsa_creds
 from engine_fakes import EPOCH, ROLE, Rig, failure
-from fake_network import KEYS, WEB_IDENTITY, Wire, give_irsa
+from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
@@ -343,19 +343,19 @@ def load(session: Session, **arguments: Any) -> IrsaCredentials | None:
 def test_load_makes_no_call_and_the_first_read_fetches(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    give_irsa(monkeypatch, tmp_path)
-    wire = Wire.tapped(monkeypatch)
+    set_irsa_environ(monkeypatch, tmp_path)
+    network = FakeNetwork.install(monkeypatch)
     found = load(Session())
     assert found is not None
-    assert wire.sent == []
+    assert network.sent == []
     assert found.get_frozen_credentials().access_key == KEYS[WEB_IDENTITY]
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
 def test_sessions_of_one_identity_share_one_provider(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    give_irsa(monkeypatch, tmp_path)
+    set_irsa_environ(monkeypatch, tmp_path)
     one, two = load(Session()), load(Session())
     assert one is not None
     assert two is not None
@@ -365,7 +365,7 @@ def test_sessions_of_one_identity_share_one_provider(
 def test_the_provider_of_an_explicit_profile_pickles_with_that_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    token = give_irsa(monkeypatch, tmp_path)
+    token = set_irsa_environ(monkeypatch, tmp_path)
     config = tmp_path / "config"
     role = "arn:aws:iam::123456789012:role/of-the-profile"
     config.write_text(f"[profile x]\nrole_arn = {role}\nweb_identity_token_file = {token}\n")
@@ -391,7 +391,7 @@ def test_with_strict_a_missing_token_file_is_an_error() -> None:
 def test_a_token_file_without_a_role_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    give_irsa(monkeypatch, tmp_path)
+    set_irsa_environ(monkeypatch, tmp_path)
     monkeypatch.delenv("AWS_ROLE_ARN")
     with pytest.raises(InvalidConfigError, match="AWS_ROLE_ARN"):
         load(Session())

@@ -11,7 +11,7 @@ import irsa_creds
 from differential import Bench, Case, Row
 from differential_axes import IRSA
 from differential_cases import cases, different
-from fake_network import Wire
+from fake_network import FakeNetwork
 from sts_server import StsServer, success
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ def test_the_sts_call_triggers_no_events_of_the_session(
         seen.append(event_name)
         return None
 
-    def get(wire: Wire) -> int:
+    def get(network: FakeNetwork) -> int:
         session = Session()
         session.register("before-send.sts", respond)
         session.get_credentials().get_frozen_credentials()
-        return len(wire.sent)
+        return len(network.sent)
 
-    wire = Wire.tapped(monkeypatch)
-    assert (get(wire), len(seen)) == (1, 1)
+    network = FakeNetwork.install(monkeypatch)
+    assert (get(network), len(seen)) == (1, 1)
     irsa_creds.install()
-    assert (get(wire), len(seen)) == (2, 1)
+    assert (get(network), len(seen)) == (2, 1)

@@ -13,7 +13,7 @@ from botocore.session import Session
 
 import irsa_creds
 from engine_fakes import ROLE, Rig, eventually, failure, join_refreshes
-from fake_network import Refusal, Wire, give_irsa
+from fake_network import ErrorResponse, FakeNetwork, set_irsa_environ
 from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds._engine import policy
 from irsa_creds.botocore import IrsaCredentials
@@ -25,10 +25,10 @@ ONE = f"ASIA{1:016d}"
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    wire = Wire.tapped(monkeypatch)
-    wire.service = Refusal("ExpiredToken")
-    return wire
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
+    network = FakeNetwork.install(monkeypatch)
+    network.service = ErrorResponse("ExpiredToken")
+    return network
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def calls_to_sts(rig: Rig) -> int:
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_expired_token_for_the_current_key_starts_a_refresh_and_the_key_is_still_served(
-    code: str, service: str, wire: Wire, session: Session, engine_rig: Rig
+    code: str, service: str, network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
-    wire.service = Refusal(code)
+    network.service = ErrorResponse(code)
     engine_rig.sts.hold.clear()
     call(session, service)
 
-    assert wire.sent[-1].signed_with == ONE
+    assert network.sent[-1].signed_with == ONE
     assert engine_rig.refresh is not None
     assert session.get_credentials().get_frozen_credentials().access_key == ONE
     engine_rig.sts.hold.set()
@@ -74,7 +74,7 @@ def test_expired_token_for_the_current_key_starts_a_refresh_and_the_key_is_still
 
 
 def test_expired_token_starts_one_refresh_per_key(
-    wire: Wire, session: Session, engine_rig: Rig
+    network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
     engine_rig.sts.down = failure(retryable=False)
     for _ in range(3):
@@ -85,7 +85,7 @@ def test_expired_token_starts_one_refresh_per_key(
 
 
 def test_expired_token_for_a_key_younger_than_a_minute_is_ignored(
-    wire: Wire, session: Session, engine_rig: Rig
+    network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
     engine_rig.clock.advance(-2)
     call(session)
@@ -94,35 +94,35 @@ def test_expired_token_for_a_key_younger_than_a_minute_is_ignored(
 
 @pytest.mark.parametrize("code", ["InvalidToken", "AccessDenied", "RequestExpired"])
 def test_another_error_starts_no_refresh(
-    code: str, wire: Wire, session: Session, engine_rig: Rig
+    code: str, network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
-    wire.service = Refusal(code)
+    network.service = ErrorResponse(code)
     call(session)
     assert calls_to_sts(engine_rig) == 1
 
 
 def test_expired_token_for_an_unsigned_request_is_ignored(
-    wire: Wire, session: Session, engine_rig: Rig
+    network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
     call(session, signature_version=UNSIGNED)
-    assert wire.sent[-1].signed_with is None
+    assert network.sent[-1].signed_with is None
     assert calls_to_sts(engine_rig) == 1
 
 
 def test_expired_token_for_another_key_is_ignored(
-    wire: Wire, session: Session, engine_rig: Rig
+    network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
     client = session.create_client(
         "s3", aws_access_key_id="AKIDOTHER", aws_secret_access_key="other"
     )
     with pytest.raises(ClientError):
         client.list_buckets()
-    assert wire.sent[-1].signed_with == "AKIDOTHER"
+    assert network.sent[-1].signed_with == "AKIDOTHER"
     assert calls_to_sts(engine_rig) == 1
 
 
 def test_a_head_response_without_a_code_is_ignored(
-    wire: Wire, session: Session, engine_rig: Rig
+    network: FakeNetwork, session: Session, engine_rig: Rig
 ) -> None:
     with pytest.raises(ClientError, match="400"):
         session.create_client("s3").head_object(Bucket="data", Key="greeting")
@@ -195,7 +195,7 @@ def test_a_session_that_resolves_another_identity_reports_to_its_engine(
 
 
 def test_uninstall_removes_the_handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    give_irsa(monkeypatch, tmp_path)
+    set_irsa_environ(monkeypatch, tmp_path)
     irsa_creds.install()
     session = Session()
     before = len(session.emit("response-received.s3.GetObject"))
@@ -206,10 +206,10 @@ def test_uninstall_removes_the_handlers(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_install_registers_the_handlers(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(policy, "DEMAND_INTERVAL", -1.0)
-    give_irsa(monkeypatch, tmp_path)
+    set_irsa_environ(monkeypatch, tmp_path)
     irsa_creds.install()
     call(Session())
     # The timer starts the refresh; the call does not wait for it.

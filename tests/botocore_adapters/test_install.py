@@ -24,7 +24,7 @@ from botocore_sessions import (
     write_profiles,
     write_target_profile,
 )
-from fake_network import KEYS, WEB_IDENTITY, Wire
+from fake_network import KEYS, WEB_IDENTITY, FakeNetwork
 from fresh_interpreter import python
 from irsa_creds._botocore import compat, install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
@@ -37,7 +37,7 @@ WARNED = "had looked for credentials"
 
 
 @pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
     return pod(monkeypatch, tmp_path)
 
 
@@ -101,25 +101,25 @@ def test_install_may_be_called_in_any_thread() -> None:
     assert is_ours(Session())
 
 
-def test_clients_sign_with_credentials_of_irsa_creds(wire: Wire) -> None:
+def test_clients_sign_with_credentials_of_irsa_creds(network: FakeNetwork) -> None:
     irsa_creds.install()
     boto3.client("s3").list_buckets()
-    assert wire.sent[-1].signed_with == KEYS[WEB_IDENTITY]
-    assert len(wire.sent) == 2
+    assert network.sent[-1].signed_with == KEYS[WEB_IDENTITY]
+    assert len(network.sent) == 2
 
 
-def test_many_sessions_make_one_sts_call(wire: Wire) -> None:
+def test_many_sessions_make_one_sts_call(network: FakeNetwork) -> None:
     irsa_creds.install()
     for _ in range(5):
         Session().get_credentials().get_frozen_credentials()
-    assert wire.actions == [WEB_IDENTITY]
+    assert network.actions == [WEB_IDENTITY]
 
 
 # -- sessions that exist already -------------------------------------------------------------------
 
 
 def test_a_default_session_with_botocores_credentials_resolves_again_with_one_warning(
-    wire: Wire, caplog: pytest.LogCaptureFixture
+    network: FakeNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = boto3.client("s3")
     irsa_creds.install()
@@ -201,7 +201,7 @@ def test_a_session_with_explicit_keys_is_not_changed_with_a_warning(
 
 
 def test_a_session_with_a_target_role_assumes_it_again_with_a_warning(
-    wire: Wire,
+    network: FakeNetwork,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -219,8 +219,8 @@ def test_a_session_with_a_target_role_assumes_it_again_with_a_warning(
         "(assume-role) before irsa_creds.install(): new clients get those of irsa-creds, existing "
         "clients keep the old ones. Call install() earlier."
     )
-    assert wire.sent[0].user_agent.startswith("irsa-creds/")
-    assert wire.sent[-1].form["RoleArn"] == SECOND
+    assert network.sent[0].user_agent.startswith("irsa-creds/")
+    assert network.sent[-1].form["RoleArn"] == SECOND
     irsa_creds.install(session)
     assert len(warnings(caplog)) == 1
 
@@ -308,7 +308,7 @@ def test_an_explicit_profile_switches_the_variables_off(
 
 
 def test_source_role_and_target_role_both_come_from_irsa_creds(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
@@ -317,14 +317,14 @@ def test_source_role_and_target_role_both_come_from_irsa_creds(
 
     assert (type(credentials), credentials.method) == (IrsaCredentials, "assume-role")
     assert credentials.get_frozen_credentials().access_key == KEYS["AssumeRole"]
-    first, then = wire.sent
+    first, then = network.sent
     assert first.form["RoleArn"].endswith("role/first")
     assert (then.form["RoleArn"], then.signed_with) == (SECOND, KEYS[WEB_IDENTITY])
-    assert all(each.user_agent.startswith("irsa-creds/") for each in wire.sent)
+    assert all(each.user_agent.startswith("irsa-creds/") for each in network.sent)
 
 
 def test_a_target_role_with_an_mfa_device_stays_botocores_with_a_source_of_irsa_creds(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_target_profile(monkeypatch, tmp_path, mfa_serial="arn:aws:iam::123456789012:mfa/user")
     irsa_creds.install()
@@ -334,8 +334,8 @@ def test_a_target_role_with_an_mfa_device_stays_botocores_with_a_source_of_irsa_
     chain.get_provider("assume-role")._prompter = lambda _: "123456"
 
     assert session.get_credentials().get_frozen_credentials().access_key == KEYS["AssumeRole"]
-    assert [each.user_agent[:4] for each in wire.sent] == ["irsa", "Boto"]
-    assert wire.sent[-1].form["TokenCode"] == "123456"
+    assert [each.user_agent[:4] for each in network.sent] == ["irsa", "Boto"]
+    assert network.sent[-1].form["TokenCode"] == "123456"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")

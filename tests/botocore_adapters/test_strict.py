@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fake_network import Wire
+    from fake_network import FakeNetwork
 
 
 @pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
     return pod(monkeypatch, tmp_path)
 
 
@@ -226,7 +226,7 @@ def test_strict_uses_the_profile_that_boto3_sets_after_it_created_the_session(
 
 
 def test_uninstall_restores_a_strict_session_completely(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_profiles(
         monkeypatch,
@@ -239,7 +239,7 @@ def test_uninstall_restores_a_strict_session_completely(
     irsa_creds.uninstall()
     session.create_client("sts", region_name="us-west-2")
     session.get_credentials().get_frozen_credentials()
-    assert wire.sent[-1].url == "https://sts.us-west-2.amazonaws.com/"
+    assert network.sent[-1].url == "https://sts.us-west-2.amazonaws.com/"
 
 
 def test_a_strict_chain_finds_other_providers_by_name() -> None:

@@ -21,11 +21,11 @@ from irsa_creds.botocore import IrsaCredentials
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fake_network import Wire
+    from fake_network import FakeNetwork
 
 
 @pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNetwork:
     return pod(monkeypatch, tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_uninstall_restores_the_chains_of_sessions_created_while_installed(
 
 
 def test_uninstall_restores_the_source_of_a_target_role(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_target_profile(monkeypatch, tmp_path)
     irsa_creds.install()
@@ -100,7 +100,7 @@ def test_uninstall_restores_the_source_of_a_target_role(
     session.get_credentials()
     irsa_creds.uninstall()
     session.get_credentials().get_frozen_credentials()
-    assert [each.user_agent[:4] for each in wire.sent] == ["Boto", "Boto"]
+    assert [each.user_agent[:4] for each in network.sent] == ["Boto", "Boto"]
 
 
 def test_botocores_own_provider_for_source_profiles_is_never_changed() -> None:
@@ -125,12 +125,12 @@ def test_install_keeps_no_session_alive() -> None:
     assert gone() is None
 
 
-def test_clients_keep_their_credentials_after_uninstall(wire: Wire) -> None:
+def test_clients_keep_their_credentials_after_uninstall(network: FakeNetwork) -> None:
     irsa_creds.install()
     client = boto3.client("s3")
     irsa_creds.uninstall()
     client.list_buckets()
-    assert wire.sent[0].user_agent.startswith("irsa-creds/")
+    assert network.sent[0].user_agent.startswith("irsa-creds/")
 
 
 def test_uninstall_without_install_does_nothing() -> None:

@@ -16,7 +16,7 @@ from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online
 from irsa_creds.diagnosis._network.network_checks import online_checks
 from irsa_creds.diagnosis._network.probes import StepError
 from irsa_creds.testing import Issuer, Sandbox
-from sts_server import StsServer, answer, http, make_certificate
+from sts_server import StsServer, http, make_certificate, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -412,7 +412,7 @@ class TestTls:
     def test_an_untrusted_certificate_fails(
         self, here: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with StsServer([answer(http(""))], certificate=make_certificate(tmp_path)) as server:
+        with StsServer([send(http(""))], certificate=make_certificate(tmp_path)) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
             checks = checked()
         assert (checks["N02"].status, checks["N03"].status) == ("ok", "fail")
@@ -424,7 +424,7 @@ class TestTls:
     ) -> None:
         certificate = make_certificate(tmp_path)
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
-        with StsServer([answer(http("<Error/>"))], certificate=certificate) as server:
+        with StsServer([send(http("<Error/>"))], certificate=certificate) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
             checks = checked()
         assert checks["N03"].status == "ok"
@@ -450,7 +450,7 @@ class TestProxy:
 
     def test_a_proxy_that_denies_fails(self, here: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://sts.us-east-1.amazonaws.com")
-        with StsServer([answer(http("", "407 Proxy Authentication Required"))]) as server:
+        with StsServer([send(http("", "407 Proxy Authentication Required"))]) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.url.replace("localhost", "127.0.0.1"))
             checks = checked()
         assert (checks["N02"].status, checks["N03"].status) == ("ok", "skipped")
@@ -527,7 +527,7 @@ class TestIdentity:
         monkeypatch.setattr(
             "irsa_creds.diagnosis._network.gather._exchange", lambda facts, _: (facts, ANY_KEYS)
         )
-        with StsServer([answer(http(body, status))]) as server:
+        with StsServer([send(http(body, status))]) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
             checks = checked()
         assert says in checks["S02"].message

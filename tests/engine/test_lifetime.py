@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from sts_server import ROLE, StsServer, answer, credentials_xml, http
+from sts_server import ROLE, StsServer, credentials_xml, http, send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_slow_date_does_not_make_credentials_outlive_their_expiration(
         credentials_xml(f"{expiration:%Y-%m-%dT%H:%M:%SZ}"),
         Date=f"{now - slow:%a, %d %b %Y %H:%M:%S GMT}",
     )
-    with StsServer([answer(response)]) as server:
+    with StsServer([send(response)]) as server:
         provider = irsa_creds.provider(
             role_arn=ROLE,
             token_file=token,

@@ -24,7 +24,16 @@ from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.roles import ChainedRole
-from sts_server import DATE, SESSION_TOKEN, StsServer, credentials_xml, hang, http, refuse, success
+from sts_server import (
+    DATE,
+    SESSION_TOKEN,
+    StsServer,
+    credentials_xml,
+    hang,
+    http,
+    send_error,
+    success,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -247,7 +256,7 @@ def test_a_denial_names_both_roles_and_the_missing_permission(
 
 
 def test_a_denial_is_a_client_error_of_assume_role(sts: StsServer) -> None:
-    sts.script[:] = [refuse("AccessDenied", "No.", "403 Forbidden")]
+    sts.script[:] = [send_error("AccessDenied", "No.", "403 Forbidden")]
     error: Any = to_botocore(failed(config(sts.url)).error())
     assert {ExchangeError, ClientError} <= set(type(error).__mro__)
     assert error.operation_name == "AssumeRole"
@@ -272,7 +281,7 @@ def test_a_denial_is_a_client_error_of_assume_role(sts: StsServer) -> None:
 def test_each_code_has_a_meaning_in_role_chaining(
     sts: StsServer, *, code: str, retryable: bool, bad_token: bool, attempts: int, words: str
 ) -> None:
-    sts.script[:] = [refuse(code, "So it is.", "403 Forbidden")]
+    sts.script[:] = [send_error(code, "So it is.", "403 Forbidden")]
     found = failed(config(sts.url))
     assert (found.code, found.retryable, found.bad_token, found.attempts) == (
         code,
@@ -285,7 +294,7 @@ def test_each_code_has_a_meaning_in_role_chaining(
 
 
 def test_an_external_id_that_a_server_echoes_is_masked(sts: StsServer) -> None:
-    sts.script[:] = [refuse("AccessDenied", "I got open sesame 1 as open+sesame+1.")]
+    sts.script[:] = [send_error("AccessDenied", "I got open sesame 1 as open+sesame+1.")]
     found = failed(config(sts.url, ChainedRole(SECOND, "pod", external_id="open sesame 1")))
     assert found.words == "I got *** as ***."
     assert "sesame" not in repr(found)
@@ -298,7 +307,7 @@ def test_an_external_id_may_be_the_account_of_the_role(sts: StsServer) -> None:
 
 
 def test_role_chaining_does_not_omit_a_rejected_duration(sts: StsServer) -> None:
-    sts.script[:] = [refuse("ValidationError"), success()]
+    sts.script[:] = [send_error("ValidationError"), success()]
     role = ChainedRole(SECOND, "pod", 3600)
     assert failed(config(sts.url, role, duration_optional=True)).code == "ValidationError"
     assert len(sts.seen) == 1
@@ -322,14 +331,14 @@ def test_without_an_endpoint_it_is_the_last_roles_failure(
 
 
 def test_a_rejected_signature_reports_the_clock_of_sts(sts: StsServer) -> None:
-    sts.script[:] = [refuse("SignatureDoesNotMatch", "Signature expired.", "403 Forbidden")]
+    sts.script[:] = [send_error("SignatureDoesNotMatch", "Signature expired.", "403 Forbidden")]
     assert DATE.endswith("2026 10:00:00 GMT")
     assert "this machine's" in failed(config(sts.url)).advice
 
 
 @pytest.mark.parametrize("echo", [TOKEN, TOKEN[:30], f"I was sent {TOKEN}"])
 def test_a_session_token_that_is_echoed_is_masked(sts: StsServer, echo: str) -> None:
-    sts.script[:] = [refuse("AccessDenied", echo, "403 Forbidden")]
+    sts.script[:] = [send_error("AccessDenied", echo, "403 Forbidden")]
     assert TOKEN[:30] not in failed(config(sts.url)).text()
 
 

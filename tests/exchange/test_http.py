@@ -14,14 +14,14 @@ import pytest
 from irsa_creds._exchange.http import BODY_LIMIT, HttpFailure, HttpResponse, Request, post
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._identity.endpoint_settings import HttpSettings
-from sts_server import Call, StsServer, answer, hang, hang_up, http, make_certificate, reset
+from sts_server import Call, StsServer, disconnect, hang, http, make_certificate, reset, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 ENOUGH = {"seconds": 5.0, "connect": 2.0, "read": 2.0}
-OK = answer(http("fine"))
+OK = send(http("fine"))
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_each_post_closes_a_connection_of_its_own() -> None:
             assert server.connections == number
 
 
-@pytest.mark.parametrize("farewell", [hang_up, reset, answer(b"garbage\r\n\r\n")])
+@pytest.mark.parametrize("farewell", [disconnect, reset, send(b"garbage\r\n\r\n")])
 def test_a_connection_that_is_closed_is_a_failure_and_nothing_is_sent_again(
     farewell: Callable[[Call], None],
 ) -> None:
@@ -297,21 +297,21 @@ def test_a_chunked_response_is_read() -> None:
     chunked = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n2\r\nne\r\n0\r\n\r\n"
     )
-    with StsServer([answer(chunked)]) as server:
+    with StsServer([send(chunked)]) as server:
         assert got(server.url) == b"fine"
 
 
 def test_a_response_without_length_ends_with_its_connection() -> None:
     def say(call: Call) -> None:
         call.send(b"HTTP/1.1 200 OK\r\n\r\nfine")
-        hang_up(call)
+        disconnect(call)
 
     with StsServer([say]) as server:
         assert got(server.url) == b"fine"
 
 
 def test_an_empty_response_is_a_response() -> None:
-    with StsServer([answer(http("", "204 No Content"))]) as server:
+    with StsServer([send(http("", "204 No Content"))]) as server:
         assert got(server.url) == b""
 
 
@@ -326,18 +326,18 @@ def test_an_oversize_response_is_cut() -> None:
 
 
 def test_a_response_at_the_limit_is_whole() -> None:
-    with StsServer([answer(http("x" * BODY_LIMIT))]) as server:
+    with StsServer([send(http("x" * BODY_LIMIT))]) as server:
         assert len(got(server.url, seconds=60)) == BODY_LIMIT
 
 
 def test_a_compressed_response_is_not_decompressed() -> None:
-    with StsServer([answer(http("\x1f\x8b", Content_Encoding="gzip"))]) as server:
+    with StsServer([send(http("\x1f\x8b", Content_Encoding="gzip"))]) as server:
         assert got(server.url) == "\x1f\x8b".encode()
 
 
 def test_a_redirect_is_not_followed() -> None:
     with StsServer([OK]) as other, StsServer([]) as server:
-        server.script.append(answer(http("", "307 Temporary Redirect", Location=other.url)))
+        server.script.append(send(http("", "307 Temporary Redirect", Location=other.url)))
         outcome = sent(server.url)
         assert isinstance(outcome, HttpResponse)
         assert outcome.status == 307
@@ -345,7 +345,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_busy_servers_are_not_waited_for() -> None:
-    with StsServer([answer(http("", "503 Slow Down", Retry_After="60"))]) as server:
+    with StsServer([send(http("", "503 Slow Down", Retry_After="60"))]) as server:
         start = time.monotonic()
         assert got(server.url) == b""
         assert time.monotonic() - start < 1

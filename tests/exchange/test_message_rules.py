@@ -20,7 +20,7 @@ from irsa_creds._exchange.http import HttpFailure, HttpResponse, _reason
 from irsa_creds._exchange.request import ExchangeRequest
 from irsa_creds._exchange.response import network_failure, parse_response
 from irsa_creds._identity.token import Token
-from sts_server import CLAIMS, JWT, ROLE, StsServer, error_xml, jwt, refuse
+from sts_server import CLAIMS, JWT, ROLE, StsServer, error_xml, jwt, send_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ except irsa_creds.ExchangeError:
 
 
 def test_an_outage_prints_nothing_unless_logging_is_configured() -> None:
-    with StsServer([refuse("AccessDenied")]) as sts:
+    with StsServer([send_error("AccessDenied")]) as sts:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, ROLE, jwt(CLAIMS), sts.url],
             capture_output=True,
@@ -179,7 +179,7 @@ def test_the_log_line_of_a_denial_is_not_the_text_of_its_exception(
 ) -> None:
     path = tmp_path / "token"
     path.write_text(jwt(CLAIMS))
-    with StsServer([refuse("AccessDenied")]) as sts, caplog.at_level(logging.DEBUG):
+    with StsServer([send_error("AccessDenied")]) as sts, caplog.at_level(logging.DEBUG):
         provider = irsa_creds.provider(
             role_arn=ROLE,
             token_file=path,

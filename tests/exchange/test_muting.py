@@ -22,11 +22,11 @@ from irsa_creds._identity.token import Token
 from sts_server import (
     JWT,
     StsServer,
-    answer,
     credentials_xml,
     http,
     make_certificate,
-    refuse,
+    send,
+    send_error,
     success,
 )
 
@@ -80,7 +80,7 @@ def test_no_logger_writes_during_an_sts_call(recorder: Recorder, tmp_path: Path)
     certificate = make_certificate(tmp_path)
     proxy = HttpSettings(proxies=(("https", "http://localhost:1"),))
     with (
-        StsServer([success(), refuse("AccessDenied"), answer(ECHO), answer(http("x"))]) as server,
+        StsServer([success(), send_error("AccessDenied"), send(ECHO), send(http("x"))]) as server,
         StsServer([success()], certificate=certificate) as tls,
     ):
         for _ in range(4):
@@ -159,7 +159,7 @@ def test_a_log_handler_at_debug_may_read_credentials_while_it_holds_its_lock(
     )
     root = logging.getLogger()
     before = root.level
-    with StsServer([answer(response)]) as server:
+    with StsServer([send(response)]) as server:
         handler = ReadingHandler(
             irsa_creds.provider(role_arn=ROLE, token_file=token, endpoint_url=server.url)
         )
@@ -177,7 +177,7 @@ def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     load_exchange_modules()
-    with caplog.at_level(logging.DEBUG), StsServer([answer(ECHO)]) as server:
+    with caplog.at_level(logging.DEBUG), StsServer([send(ECHO)]) as server:
         request = Request(server.url, {}, b"the-canary")
         reply = post(HttpSettings(), request, seconds=5, connect=2, read=2)
 

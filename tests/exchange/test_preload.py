@@ -12,7 +12,7 @@ import pytest
 
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._exchange.preload import load_advice, load_exchange_modules
-from sts_server import ROLE, StsServer, refuse, success
+from sts_server import ROLE, StsServer, send_error, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def test_a_refresh_that_fails_imports_nothing_either(
     # Only AWS's own endpoint, the last one, is reached through it.
     monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
-    with StsServer([refuse("AccessDenied")]) as denying, StsServer([success()]) as sts:
+    with StsServer([send_error("AccessDenied")]) as denying, StsServer([success()]) as sts:
         urls = [denying.url, "http://unknown.invalid", "https://localhost:1", sts.url + "/path", ""]
         assert refreshed(*urls) == ["1", "True"]
 

@@ -30,16 +30,16 @@ from sts_server import (
     SESSION_TOKEN,
     Call,
     StsServer,
-    answer,
     credentials_xml,
+    disconnect,
     error_xml,
     hang,
-    hang_up,
     http,
     jwt,
     make_certificate,
-    refuse,
     reset,
+    send,
+    send_error,
     success,
 )
 
@@ -145,7 +145,7 @@ def test_the_form_is_the_one_that_botocore_sends(
 
 
 def test_a_denial_is_a_failure(make: Callable[..., StsClient]) -> None:
-    with StsServer([refuse("AccessDenied", "No", "403 Forbidden")]) as server:
+    with StsServer([send_error("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = refused(make(server.url))
         assert failure.code == "AccessDenied"
         assert failure.status == 403
@@ -168,7 +168,7 @@ def test_a_denial_is_a_failure(make: Callable[..., StsClient]) -> None:
 def test_the_command_that_explains_names_the_tokens_file(
     make: Callable[..., StsClient], file: str | None, shown: str
 ) -> None:
-    with StsServer([refuse("AccessDenied", "No", "403 Forbidden")]) as server:
+    with StsServer([send_error("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = make(server.url, token_file=file).attempt(Token(jwt({"sub": "pod"})), 20)
     assert isinstance(failure, Failure)
     command = failure.explained().command
@@ -217,7 +217,7 @@ def test_a_child_counts_its_own_calls_only(make: Callable[..., StsClient]) -> No
         assert exchange.calls == 1
 
 
-TOO_LONG = refuse("ValidationError", "The requested DurationSeconds exceeds the maximum.")
+TOO_LONG = send_error("ValidationError", "The requested DurationSeconds exceeds the maximum.")
 
 
 def test_an_optional_duration_is_omitted_once_rejected(
@@ -250,12 +250,12 @@ def test_a_required_duration_is_not_omitted(make: Callable[..., StsClient]) -> N
 
 
 def test_cephs_word_for_it_counts_too(make: Callable[..., StsClient]) -> None:
-    with StsServer([refuse("InvalidArgument"), success()]) as server:
+    with StsServer([send_error("InvalidArgument"), success()]) as server:
         given(make(server.url, duration_seconds=43_200, duration_optional=True))
 
 
 def test_another_denial_keeps_an_optional_duration(make: Callable[..., StsClient]) -> None:
-    with StsServer([refuse("AccessDenied"), success()]) as server:
+    with StsServer([send_error("AccessDenied"), success()]) as server:
         refused(make(server.url, duration_seconds=43_200, duration_optional=True))
         assert len(server.seen) == 1
 
@@ -317,26 +317,26 @@ def echo(call: Call) -> None:
 
 def torn_headers(call: Call) -> None:
     call.send(b"HTTP/1.1 200 OK\r\nDate: x\r\n")
-    hang_up(call)
+    disconnect(call)
 
 
 FAULTS: dict[str, Callable[[Call], None]] = {
     "success": success(),
-    "refused": refuse("AccessDenied", status="403 Forbidden"),
+    "refused": send_error("AccessDenied", status="403 Forbidden"),
     "echo": echo,
-    "redirect": answer(http("", "302 Found", Location=f"http://localhost:1/{JWT}")),
-    "html": answer(http("<!DOCTYPE html><p>Sign in</p>")),
-    "cut": answer(http(credentials_xml()[:-60])),
-    "oversize": answer(http("x" * 2_000_000)),
+    "redirect": send(http("", "302 Found", Location=f"http://localhost:1/{JWT}")),
+    "html": send(http("<!DOCTYPE html><p>Sign in</p>")),
+    "cut": send(http(credentials_xml()[:-60])),
+    "oversize": send(http("x" * 2_000_000)),
     "hang": hang,
-    "hang up": hang_up,
+    "hang up": disconnect,
     "reset": reset,
-    "garbage": answer(b"garbage\r\n\r\n"),
-    "bad chunk": answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "garbage": send(b"garbage\r\n\r\n"),
+    "bad chunk": send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "torn headers": torn_headers,
-    "bad length": answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx"),
-    "stall": answer(http("some", length=1_000)),
-    "http/9": answer(b"HTTP/9.9 999 ???\r\n\r\n"),
+    "bad length": send(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx"),
+    "stall": send(http("some", length=1_000)),
+    "http/9": send(b"HTTP/9.9 999 ???\r\n\r\n"),
 }
 
 
@@ -476,7 +476,7 @@ def test_no_exception_outlives_an_attempt(make: Callable[..., StsClient]) -> Non
 
 def test_the_date_of_the_server_comes_along(make: Callable[..., StsClient]) -> None:
     bare = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(credentials_xml())
-    with StsServer([success(), answer(bare + credentials_xml().encode())]) as server:
+    with StsServer([success(), send(bare + credentials_xml().encode())]) as server:
         exchange = make(server.url)
         first, second = given(exchange), given(exchange)
     assert first.date is not None

@@ -24,14 +24,14 @@ from sts_server import (
     ROLE,
     SECRET_KEY,
     SESSION_TOKEN,
-    answer,
     credentials_xml,
+    disconnect,
     error_xml,
     hang,
-    hang_up,
     http,
-    refuse,
     reset,
+    send,
+    send_error,
     success,
 )
 
@@ -49,55 +49,55 @@ def responses(token: str) -> dict[str, Callable[[Call], None]]:
     """Return what a server may do with the token that it was sent."""
     echo = f"I was sent {token}, that is {quote_plus(token)}."
     return {
-        "refusal that echoes the token": refuse("AccessDenied", echo, "403 Forbidden"),
-        "refusal whose code is the token": refuse(token[:60], echo, "403 Forbidden"),
-        "refusal whose request id is the token": answer(
+        "refusal that echoes the token": send_error("AccessDenied", echo, "403 Forbidden"),
+        "refusal whose code is the token": send_error(token[:60], echo, "403 Forbidden"),
+        "refusal whose request id is the token": send(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token)
         ),
-        "refusal that echoes the token in pieces": refuse(
+        "refusal that echoes the token in pieces": send_error(
             "AccessDenied", " | ".join(token.split(".")), "403 Forbidden"
         ),
-        "refusal that echoes the token with blanks": refuse(
+        "refusal that echoes the token with blanks": send_error(
             "AccessDenied", " ".join(token), "403 Forbidden"
         ),
-        "refusal that echoes pieces of 12": refuse("AccessDenied", cut(token, 12, " | ")),
-        "refusal that echoes pieces of 20 in words": refuse(
+        "refusal that echoes pieces of 12": send_error("AccessDenied", cut(token, 12, " | ")),
+        "refusal that echoes pieces of 20 in words": send_error(
             "AccessDenied", cut(token, 20, " and then ")
         ),
-        "refusal that echoes pieces of 30 in lines": refuse("AccessDenied", cut(token, 30, "\n")),
-        "refusal whose code is a piece of 12": refuse(token[3:15], "403 Forbidden"),
-        "not HTTP, in pieces of 12": answer(f"{cut(token, 12, ', ')}\r\n\r\n".encode()),
-        "refusal whose request id is a piece of the token": answer(
+        "refusal that echoes pieces of 30 in lines": send_error(
+            "AccessDenied", cut(token, 30, "\n")
+        ),
+        "refusal whose code is a piece of 12": send_error(token[3:15], "403 Forbidden"),
+        "not HTTP, in pieces of 12": send(f"{cut(token, 12, ', ')}\r\n\r\n".encode()),
+        "refusal whose request id is a piece of the token": send(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token.rpartition(".")[2])
         ),
-        "expired token": refuse("ExpiredTokenException", echo),
-        "throttling": refuse("Throttling", echo),
-        "failure of the server": answer(http(echo, "500 Internal Server Error")),
-        "bad gateway": answer(http(f"<html>{echo}</html>", "502 Bad Gateway")),
-        "redirect with the token": answer(
-            http("", "307 Temporary Redirect", Location=f"/?{token}")
-        ),
+        "expired token": send_error("ExpiredTokenException", echo),
+        "throttling": send_error("Throttling", echo),
+        "failure of the server": send(http(echo, "500 Internal Server Error")),
+        "bad gateway": send(http(f"<html>{echo}</html>", "502 Bad Gateway")),
+        "redirect with the token": send(http("", "307 Temporary Redirect", Location=f"/?{token}")),
         "reset": reset,
-        "hung up": hang_up,
+        "hung up": disconnect,
         "silence": hang,
         "slow drip": lambda call: call.drip(http(credentials_xml()), 0.05),
-        "garbage": answer(http(bytes(range(256)))),
-        "not HTTP": answer(f"{echo}\r\n\r\n".encode()),
-        "a header that is none": answer(f"HTTP/1.1 200 OK\r\n{echo}\r\n\r\n".encode()),
-        "a length that is none": answer(
+        "garbage": send(http(bytes(range(256)))),
+        "not HTTP": send(f"{echo}\r\n\r\n".encode()),
+        "a header that is none": send(f"HTTP/1.1 200 OK\r\n{echo}\r\n\r\n".encode()),
+        "a length that is none": send(
             f"HTTP/1.1 200 OK\r\nContent-Length: {token}\r\n\r\n".encode()
         ),
-        "an encoding that is none": answer(http("x", Content_Encoding="gzip", X_Echo=token)),
-        "oversize": answer(http(credentials_xml() + echo * 20_000)),
-        "truncated": answer(http(credentials_xml()[:-200])),
-        "cut off": answer(http(credentials_xml()[:400], length=5000)),
-        "fields missing": answer(http(credentials_xml().replace("SecretAccessKey", "Other"))),
-        "secret with a line break": answer(
+        "an encoding that is none": send(http("x", Content_Encoding="gzip", X_Echo=token)),
+        "oversize": send(http(credentials_xml() + echo * 20_000)),
+        "truncated": send(http(credentials_xml()[:-200])),
+        "cut off": send(http(credentials_xml()[:400], length=5000)),
+        "fields missing": send(http(credentials_xml().replace("SecretAccessKey", "Other"))),
+        "secret with a line break": send(
             http(credentials_xml().replace(SECRET_KEY, f"{SECRET_KEY}\n1"))
         ),
-        "expiry that is the secret": answer(http(credentials_xml(SECRET_KEY))),
-        "credentials in an error": answer(http(credentials_xml(), "400 Bad Request")),
-        "error in a success": answer(http(error_xml("AccessDenied", echo))),
+        "expiry that is the secret": send(http(credentials_xml(SECRET_KEY))),
+        "credentials in an error": send(http(credentials_xml(), "400 Bad Request")),
+        "error in a success": send(http(error_xml("AccessDenied", echo))),
         "expired credentials": success(expiration="2026-01-05T09:00:00Z"),
     }
 
@@ -179,9 +179,9 @@ def test_a_tls_failure_reveals_no_secret(
 @pytest.mark.parametrize(
     "act",
     [
-        answer(http(PASSWORD, "407 Proxy Authentication Required")),
-        answer(http(f"<html>{PASSWORD}</html>", "502 Bad Gateway")),
-        hang_up,
+        send(http(PASSWORD, "407 Proxy Authentication Required")),
+        send(http(f"<html>{PASSWORD}</html>", "502 Bad Gateway")),
+        disconnect,
         None,
     ],
     ids=["407", "502", "hung up", "refused"],

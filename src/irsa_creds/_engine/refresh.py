@@ -60,9 +60,9 @@ class Refresh:
     """
 
     __slots__ = (
-        "_claimed", "_explained", "_wakers", "attempts", "blocking", "cached", "deadline", "ended", "events",
-        "failed_attempts", "min_ttl", "must_not_wait", "outcome", "seconds", "sent",
-        "shortened", "started_at", "thread_id",
+        "_claimed", "_explained", "_wakers", "attempts", "blocking", "cached", "deadline",
+        "ended", "events", "failed_attempts", "min_ttl", "must_not_wait", "outcome", "seconds",
+        "sent", "shortened", "started_at", "thread_id",
     )  # fmt: skip
 
     # A data class takes three times as long to create, which every cold start would pay for.
