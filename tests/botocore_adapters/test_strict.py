@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.credentials import (
-    CredentialResolver,
-)
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
@@ -246,6 +244,15 @@ def test_a_strict_chain_finds_other_providers_by_name() -> None:
     chain = make_strict_one().get_component("credential_provider")
     assert isinstance(chain, CredentialResolver)
     assert chain.get_provider("assume-role").METHOD == "assume-role"
+
+
+def test_strict_takes_precedence_again_over_a_provider_that_was_put_first_since() -> None:
+    session = Session()
+    irsa_creds.install(session, strict=True)
+    chain = session.get_component("credential_provider")
+    chain.providers.insert(0, EnvProvider({"AWS_ACCESS_KEY_ID": "X", "AWS_SECRET_ACCESS_KEY": "Y"}))
+    irsa_creds.install(session, strict=True)
+    assert type(session.get_credentials()).__name__ == "IrsaCredentials"
 
 
 def test_strict_does_not_change_the_chain_of_an_unknown_async_session() -> None:

@@ -134,18 +134,17 @@ def test_an_untrusted_certificate_has_a_plain_reason() -> None:
     assert _reason(error) == "certificate verify failed (self-signed certificate)"
 
 
-def test_at_the_interpreters_end_a_failure_has_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds._exchange.request.load_advice", _cannot_import)
+def test_where_the_advice_cannot_be_imported_a_failure_has_its_likely_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("irsa_creds._exchange.request.load_advice", lambda: None)
     failure = parse_response(HttpResponse(403, {}, error_xml("AccessDenied").encode()), request())
     assert isinstance(failure, Failure)
     error = failure.error()
     assert isinstance(error, irsa_creds.ExchangeError)
-    assert (error.code, error.advice, error.command) == ("AccessDenied", "", "")
+    assert (error.code, error.command) == ("AccessDenied", "")
+    assert error.advice.startswith("The role's trust policy probably does not")
     assert str(error).startswith("STS denied AssumeRoleWithWebIdentity (AccessDenied)")
-
-
-def _cannot_import() -> None:
-    raise ImportError("sys.meta_path is None, Python is likely shutting down")
 
 
 PROGRAM = """

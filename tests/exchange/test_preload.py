@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,13 +155,46 @@ def test_a_fork_waits_for_these_imports_and_they_happen_once(
     assert counted == [True]
 
 
-def test_a_fork_waits_for_the_import_of_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def advice_to_import(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Return whether a fork would wait, for each import of the advice."""
     waited: list[bool] = []
+    monkeypatch.delitem(sys.modules, "irsa_creds._exchange.advice", raising=False)
     monkeypatch.setattr(
         "importlib.import_module",
         lambda _: waited.append(threading.get_native_id() in FORKS._busy),
     )
-    load_advice.cache_clear()
-    load_advice()
-    load_advice.cache_clear()
-    assert waited == [True]
+    return waited
+
+
+def test_a_fork_waits_for_the_import_of_the_advice(advice_to_import: list[bool]) -> None:
+    assert load_advice() is None
+    FORKS.during(load_advice)
+    assert advice_to_import == [True, True]
+
+
+def test_the_advice_does_not_wait_for_a_fork_that_may_wait_for_its_caller(
+    advice_to_import: list[bool],
+) -> None:
+    with ThreadPoolExecutor(1) as forking:
+        forking.submit(FORKS._gate.acquire).result(10)
+        assert load_advice() is None
+        forking.submit(FORKS._gate.release).result(10)
+    assert advice_to_import == []
+
+
+def test_a_signal_handler_that_interrupts_the_import_of_the_advice_does_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = ModuleType("irsa_creds._exchange.advice")
+    monkeypatch.setitem(sys.modules, "irsa_creds._exchange.advice", half)
+    assert load_advice() is None
+
+
+def test_at_the_interpreters_end_there_is_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(_: str) -> None:
+        raise ImportError("sys.meta_path is None, Python is likely shutting down")
+
+    monkeypatch.delitem(sys.modules, "irsa_creds._exchange.advice", raising=False)
+    monkeypatch.setattr("importlib.import_module", cannot)
+    assert load_advice() is None

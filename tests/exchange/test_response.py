@@ -265,6 +265,12 @@ def test_a_status_stands_in_for_a_code(
     assert (failure.code, failure.retryable, failure.attempts) == (code, retryable, attempts)
 
 
+def test_another_successful_status_is_not_called_a_redirect() -> None:
+    failure = failed("", 202)
+    assert failure.code == "HTTP202"
+    assert "redirect" not in failure.message
+
+
 def test_a_redirect_is_reported() -> None:
     failure = failed("", 302, Location="https://login.example")
     assert failure.code == "HTTP302"

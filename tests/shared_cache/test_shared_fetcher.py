@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import threading
@@ -23,6 +24,7 @@ from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
 from irsa_creds._shared_cache import entry
+from irsa_creds._shared_cache.entry import load
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher, _entry_name
 from irsa_creds._shared_cache.store import Store
 from races.harness import eventually
@@ -795,6 +797,23 @@ def test_an_unexpected_error_in_the_cache_does_not_fail_a_refresh(
     pod.fetched(pod.process())
     (message,) = warnings(caplog)
     assert message.endswith("ZeroDivisionError.")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"another": 1}, {"failure": {"failure": {"facts": ["of another version"]}}}]
+)
+def test_an_entry_with_fields_of_another_version_is_replaced(
+    pod: Pod, fields: dict[str, Any]
+) -> None:
+    process = pod.process()
+    pod.fetched(process)
+    name = pod.entry.stem
+    content = json.loads(process._store.read(name) or b"")
+    process._store.write(name, json.dumps(content | fields).encode(), 3600)
+    calls = pod.rig.sts.calls
+    pod.fetched(pod.process())
+    assert pod.rig.sts.calls == calls + 1
+    assert load(process._store.read(name) or b"").credentials is not None
 
 
 def test_no_secret_is_in_logs_or_file_names(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:

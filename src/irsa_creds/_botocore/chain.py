@@ -72,7 +72,7 @@ def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) ->
     if ASSUME_ROLE_METHOD in methods and not any(each.only_source_profiles for each in ours):
         position = methods.index(ASSUME_ROLE_METHOD)
         providers.insert(position, create(only_source_profiles=True))
-    if strict and not any(each.strict for each in ours):
+    if strict and not getattr(providers[0], "strict", False):
         providers.insert(0, create(strict=True))
     chain.providers = providers
 

@@ -204,9 +204,8 @@ class Engine:
             cached = None if due else self._backoff.background_failure(now)
             if due or (cached is not None and self._token_may_be_new(now)):
                 self._create_ahead(now, blocking=False, cached=cached)
-        self._reschedule(snapshot, now)
-        if found is State.EXPIRED and self.refresh is not None:
-            self.leave_fast_path()
+        fast = found is not State.EXPIRED or self.refresh is None
+        self._reschedule(snapshot, now, fast=fast)
         return found
 
     def _create_ahead(self, now: float, *, blocking: bool, cached: Failure | None) -> None:
@@ -317,11 +316,9 @@ class Engine:
     def _begin(self, refresh: Refresh) -> None:
         self._started_at = refresh.started_at
         if self.refresh is refresh:
-            left_fast_path = self.snapshot.check_at == NEVER
             # So that a refresh that hangs is noticed.
-            self._reschedule(self.snapshot, self.clock.now())
-            if left_fast_path:
-                self.leave_fast_path()
+            fast = self.snapshot.check_at > NEVER
+            self._reschedule(self.snapshot, self.clock.now(), fast=fast)
 
     def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
         """Take over the outcome of a refresh, and release its callers."""
@@ -414,10 +411,11 @@ class Engine:
 
     # -- when to look again ------------------------------------------------------------------------
 
-    def _reschedule(self, snapshot: Snapshot, now: float) -> None:
+    def _reschedule(self, snapshot: Snapshot, now: float, *, fast: bool = True) -> None:
         """Set until when reads stay on the fast path, and when the timer calls `tick`."""
         at = self._next_check(snapshot, now)
-        snapshot.check_at = min(snapshot.end_of_use, at)
+        # In one step: reads look at it without the lock.
+        snapshot.check_at = min(snapshot.end_of_use, at) if fast else NEVER
         if now < snapshot.end_of_use or self.keep_warm:
             self._schedule(at)
 

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds._locks import hold
+from irsa_creds._locks import hold, try_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,19 @@ class Forks:
             return work()
         finally:
             self._busy.discard(me)
+
+    def try_during(self, work: Callable[[], object]) -> bool:
+        """Do `work` as `during` does, but return False at once while a fork is in progress."""
+        me = threading.get_native_id()
+        was_busy = me in self._busy
+        if not was_busy and not try_hold(self._gate, lambda: self._busy.add(me)):
+            return False
+        try:
+            work()
+        finally:
+            if not was_busy:
+                self._busy.discard(me)
+        return True
 
     def mark_ending(self) -> None:
         """Register this thread as ending: forks wait until it is gone from the system.

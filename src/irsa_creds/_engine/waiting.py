@@ -140,7 +140,8 @@ def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float)
 
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
-    failure = engine.last_failure()
+    last = engine.last_failure()
+    failure = last and last.explained()
     cause = (
         f"\nThe last refresh failed: {failure.text()}"
         if failure

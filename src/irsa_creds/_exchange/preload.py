@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 from irsa_creds._engine.forks import FORKS
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from collections.abc import Callable
+
+    from irsa_creds._errors import Failure
+    from irsa_creds._exchange.request import ExchangeFacts
 
 __all__ = ["load_advice", "load_certificates", "load_exchange_modules", "load_signer"]
 
+_ADVICE = "irsa_creds._exchange.advice"
 _MODULES = (
     "botocore.awsrequest",
     "botocore.exceptions",
@@ -53,11 +58,19 @@ def load_certificates() -> None:
 
 @functools.cache
 def load_signer() -> None:
-    """Import what signs a target role's STS calls."""
+    """Import what a target role's refresh needs: the signer, and the advice of its source role."""
     FORKS.during(lambda: importlib.import_module("botocore.auth"))
+    FORKS.during(lambda: importlib.import_module(_ADVICE))
 
 
-@functools.cache
-def load_advice() -> ModuleType:
-    """Import the advice, on the thread of the caller that raises or logs the first failure."""
-    return FORKS.during(lambda: importlib.import_module("irsa_creds._exchange.advice"))
+def load_advice() -> Callable[[Failure, ExchangeFacts], Failure] | None:
+    """Return what explains a failure; None if it cannot be imported at this moment.
+
+    The caller that raises the first failure imports it. It may have a lock that a fork in progress
+    waits for, be a signal handler that interrupted this very import, or run at the interpreter's
+    end.
+    """
+    if _ADVICE not in sys.modules:
+        with contextlib.suppress(ImportError):
+            FORKS.try_during(lambda: importlib.import_module(_ADVICE))
+    return getattr(sys.modules.get(_ADVICE), "explain", None)

@@ -88,13 +88,10 @@ class ExchangeFacts(NamedTuple):
 
     def explain(self, failure: Failure, /) -> Failure:
         """Return `failure` with its advice and command."""
-        try:
-            advice = load_advice()
-        except ImportError:
-            # At the interpreter's end nothing can be imported.
-            return failure._replace(facts=None)
-        explained: Failure = advice.explain(failure, self)
-        return explained
+        explain = load_advice()
+        if explain is None:
+            return failure._replace(advice=self.likely_cause(failure), facts=None)
+        return explain(failure, self)
 
 
 class ExchangeRequest(NamedTuple):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ExchangeResult", "network_failure", "parse_response"]
 
 _OK = 200
+_REDIRECTS = 300
 _ERRORS = 400
 _SERVER_ERRORS = 500
 _FORBIDDEN = {401, 403}
@@ -157,6 +158,8 @@ def _denial(
         verb = "denied"
     elif words or status >= _ERRORS or status == _OK:
         verb = "rejected"
+    elif status < _REDIRECTS:
+        verb = "did not process"
     else:
         verb, details = "did not process", "irsa-creds does not follow redirects"
     return request.failure(

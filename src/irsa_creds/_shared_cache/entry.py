@@ -12,6 +12,7 @@ from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.classification import CAUSES
 from irsa_creds._exchange.request import ExchangeFacts
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
@@ -116,7 +117,10 @@ def boot_id() -> str:
     Raises:
         OSError: the system does not provide it.
     """
-    return Path(_BOOT_ID).read_text().strip()
+    found = Path(_BOOT_ID).read_text().strip()
+    if not found:
+        raise OSError(f"{_BOOT_ID} is empty.")
+    return found
 
 
 def dump(entry: Entry) -> bytes:
@@ -140,6 +144,8 @@ def load(content: bytes) -> Entry:
         fields["credentials"] = Credentials(**given)
     if shared is not None:
         failure = shared["failure"]
+        if failure["facts"] and failure["facts"][0] not in CAUSES:
+            raise ValueError(failure["facts"][0])
         facts = failure["facts"] and ExchangeFacts(*failure["facts"])
         shared["failure"] = Failure(**failure | {"facts": facts})
         fields["failure"] = SharedFailure(**shared)

@@ -260,7 +260,11 @@ class SharedFetcher:
 
     def _read(self, entry_id: _EntryId) -> Entry | None:
         content = self._store.read(entry_id.name)
-        entry = None if content is None else load(content)
+        try:
+            entry = None if content is None else load(content)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            # Another version of irsa-creds wrote it, with other fields.
+            return None
         # The instants of another boot mean nothing.
         return entry if entry and entry.boot_id == boot_id() else None
 
