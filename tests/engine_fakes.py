@@ -16,7 +16,7 @@ from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.token import Token
 
@@ -158,7 +158,7 @@ class Rig:
     token: FakeToken
     sts: FakeSts
     subscribers: Subscribers
-    fetcher: StsFetcher
+    fetcher: WebIdentityFetcher
     engine: Engine
 
     def settle(self) -> None:
@@ -213,7 +213,7 @@ def rig(
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    fetcher = StsFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
+    fetcher = WebIdentityFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
     engine = Engine(fetcher, clock, timer, subscribers, draw, slots=slots)
     return Rig(clock, token, sts, subscribers, fetcher, engine)
 

@@ -20,7 +20,7 @@ from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
 
 ANY_TIME = float("-inf")
 # Two computations of one instant differ by less than this.
@@ -41,7 +41,9 @@ class PromiseMachine(RuleBasedStateMachine):
         self.clock, self.token = FakeClock(), FakeToken()
         self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
-        fetcher = StsFetcher(ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw)
+        fetcher = WebIdentityFetcher(
+            ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw
+        )
         self.engine = Engine(
             fetcher, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots
         )

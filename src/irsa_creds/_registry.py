@@ -14,7 +14,7 @@ from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer, warn_of_late_gevent
-from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
 from irsa_creds._exchange.sts import StsClient
 from irsa_creds._flags import number, switch
@@ -149,7 +149,10 @@ class Registry:
         directory = None if location is True else location
         if engine.shared_fetcher is None or engine.shared_fetcher.directory != directory:
             engine.shared_fetcher = SharedFetcher(
-                provider._config, cast("StsFetcher", engine.fetcher), engine.clock, directory
+                provider._config,
+                cast("WebIdentityFetcher", engine.fetcher),
+                engine.clock,
+                directory,
             )
 
     def reset(self) -> None:
@@ -215,7 +218,7 @@ FORKS.set_hooks(
 )
 
 
-def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetcher:
+def _fetcher(config: Config, source: Provider | None, clock: Clock) -> WebIdentityFetcher:
     """Return the fetcher that gets the credentials of an identity from STS."""
     common: dict[str, Any] = {
         "ceiling": config.lifetime_ceiling,
@@ -224,7 +227,7 @@ def _fetcher(config: Config, source: Provider | None, clock: Clock) -> StsFetche
     }
     if source is None:
         token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
-        return StsFetcher(config.final_role_arn, token, StsClient(config), **common)
+        return WebIdentityFetcher(config.final_role_arn, token, StsClient(config), **common)
     # Most programs have no role chaining.
     from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
     from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415

@@ -21,7 +21,7 @@ from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer
 from irsa_creds._engine.waiting import acquire
-from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds.botocore import IrsaCredentials
 
@@ -114,7 +114,7 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    fetcher = StsFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
+    fetcher = WebIdentityFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
     engine = Engine(fetcher, clock, timer, Subscribers(), DRAW, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

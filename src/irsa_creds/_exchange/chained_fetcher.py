@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import Failure, IrsaError, RefreshTimeout
 from irsa_creds._exchange.assume_role import SigningCredentials
-from irsa_creds._exchange.fetcher import StsFetcher
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
 
 if TYPE_CHECKING:
     from irsa_creds._engine import policy
@@ -71,7 +71,7 @@ class SourceRole:
         Raises:
             TokenError: the token is not readable.
         """
-        return cast("StsFetcher", self.engine.fetcher).peek()
+        return cast("WebIdentityFetcher", self.engine.fetcher).peek()
 
     def signature(self) -> str:
         """Return the id of the currently valid key; empty if there is none."""
@@ -80,7 +80,7 @@ class SourceRole:
         return snapshot.credentials.access_key_id if valid else ""
 
 
-class AssumeRoleFetcher(StsFetcher):
+class AssumeRoleFetcher(WebIdentityFetcher):
     """Gets the credentials of a target role.
 
     Its engine waits for its source role's engine, never the other way around: on the refresh's

@@ -1,4 +1,4 @@
-"""The work of a refresh: read the token, call STS, retry if callers wait."""
+"""One attempt of a refresh with a token: read the token, call STS, check the lifetime."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._engine import policy
-from irsa_creds._engine.snapshot import Snapshot
+from irsa_creds._engine.fetching import RetryingFetcher
 from irsa_creds._engine.this_thread import log
-from irsa_creds._errors import ConfigError, Failure, IrsaError, TokenError
+from irsa_creds._errors import Failure, TokenError
 from irsa_creds._identity.claims import claims_fields
-from irsa_creds._masking import safe_str
 
 if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
+    from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
@@ -34,14 +34,20 @@ if TYPE_CHECKING:
         def reset_after_fork(self) -> None: ...
 
 
-__all__ = ["StsFetcher"]
+__all__ = ["WebIdentityFetcher"]
 
 
-class StsFetcher:
-    """Gets the credentials of one identity; its state is which token was tried."""
+class WebIdentityFetcher(RetryingFetcher):
+    """Gets the credentials of a role from STS with a token; its state is which token was tried.
 
-    #: Whether a source role's credentials sign the request, in place of a token.
-    is_chained = False
+    Args:
+        role_arn: the role.
+        token_source: a file or a callable.
+        client: calls STS.
+        ceiling: the longest lifetime that is accepted, in seconds.
+        clock: this process's clocks.
+        draw: the source of randomness.
+    """
 
     def __init__(
         self,
@@ -53,12 +59,10 @@ class StsFetcher:
         clock: Clock,
         draw: policy.Draw,
     ) -> None:
-        self.role_arn = role_arn
+        super().__init__(role_arn, clock=clock, draw=draw)
         self._token_source = token_source
         self._client = client
         self._ceiling = ceiling
-        self._clock = clock
-        self._draw = draw
         # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
         self._tried = ""
@@ -68,49 +72,6 @@ class StsFetcher:
     def calls(self) -> int:
         """Requests sent to STS."""
         return self._client.calls
-
-    def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
-        """Return new credentials or a failure; retry if callers wait.
-
-        Args:
-            refresh: has the deadline, and collects the events.
-            current: the process's current credentials.
-        """
-        del current
-        attempt = 1
-        while True:
-            outcome = self._attempt_safely(refresh)
-            latency = self._clock.now() - refresh.started_at
-            if isinstance(outcome, Snapshot):
-                expiration = outcome.credentials.expiration
-                refresh.note("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
-                return outcome
-            refresh.failed_attempts = attempt
-            refresh.note("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
-            most = min(refresh.attempts, outcome.attempts or refresh.attempts)
-            if attempt >= most or not outcome.retryable:
-                return outcome
-            pause = policy.blocking_pause(outcome, attempt, self._draw)
-            if self._clock.now() + pause >= refresh.deadline:
-                return outcome
-            self._clock.sleep(pause)
-            attempt += 1
-
-    def _attempt_safely(self, refresh: Refresh) -> Snapshot | Failure:
-        try:
-            return self._attempt(refresh)
-        except IrsaError as error:
-            code, message, failure = type(error).__name__, str(error), error.failure
-        except Exception as error:  # noqa: BLE001 - callers wait for the outcome, whatever it is
-            code, failure = type(error).__name__, None
-            message = f"The refresh failed with {code}: {safe_str(error)}"
-        return failure or Failure(
-            kind="exchange",
-            code=code,
-            message=message,
-            retryable=code != ConfigError.__name__,
-            role_arn=self.role_arn,
-        )
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         token = self._assertion(refresh)
@@ -133,13 +94,8 @@ class StsFetcher:
             requested=result.duration,
             ceiling=self._ceiling,
         )
-        # After an outage, all pods without valid credentials refresh at once; a random age keeps
-        # them from doing so ever after.
-        age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
-        snapshot = Snapshot(
-            credentials, sent_at, wall_at, lifetime, sent_at + age(lifetime, self._draw)
-        )
-        if self._clock.now() < snapshot.end_of_use:
+        snapshot = self._snapshot(credentials, lifetime, refresh, sent_at=sent_at, wall_at=wall_at)
+        if snapshot is not None:
             return snapshot
         return Failure(
             kind="exchange",
@@ -190,9 +146,6 @@ class StsFetcher:
             return self._token_source.read().fingerprint != self._tried
         except TokenError:
             return False
-
-    def deliver(self) -> None:
-        """Deliver log lines and events of other engines, if a refresh caused any."""
 
     def reset_after_fork(self) -> None:
         """Count only a child's own calls."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.fetcher import StsFetcher
+    from irsa_creds._exchange.fetcher import WebIdentityFetcher
     from irsa_creds._identity.config import Config
     from irsa_creds._identity.token import Token
 
@@ -57,7 +57,7 @@ class SharedFetcher:
     """
 
     def __init__(
-        self, config: Config, fetcher: StsFetcher, clock: Clock, directory: str | None
+        self, config: Config, fetcher: WebIdentityFetcher, clock: Clock, directory: str | None
     ) -> None:
         self.directory = directory
         self._config = config

@@ -1,0 +1,111 @@
+"""The attempts of one refresh, whatever the source of the credentials is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from irsa_creds._engine import policy
+from irsa_creds._engine.snapshot import Snapshot
+from irsa_creds._errors import ConfigError, Failure, IrsaError
+from irsa_creds._masking import safe_str
+
+if TYPE_CHECKING:
+    from irsa_creds._credentials import Credentials
+    from irsa_creds._engine.clock import Clock
+    from irsa_creds._engine.refresh import Refresh
+
+__all__ = ["RetryingFetcher"]
+
+
+class RetryingFetcher(ABC):
+    """Gets the credentials of one identity, in more than one attempt if callers wait.
+
+    Args:
+        role_arn: the role whose credentials they are.
+        clock: this process's clocks.
+        draw: the source of randomness.
+    """
+
+    #: Whether a source role's credentials are needed first.
+    is_chained = False
+
+    def __init__(self, role_arn: str, *, clock: Clock, draw: policy.Draw) -> None:
+        self.role_arn = role_arn
+        self._clock = clock
+        self._draw = draw
+
+    @abstractmethod
+    def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        """Try once, until the deadline of `refresh` at most."""
+
+    def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
+        """Return new credentials or a failure; retry if callers wait.
+
+        Args:
+            refresh: has the deadline, and collects the events.
+            current: the process's current credentials.
+        """
+        del current
+        attempt = 1
+        while True:
+            outcome = self._attempt_safely(refresh)
+            latency = self._clock.now() - refresh.started_at
+            if isinstance(outcome, Snapshot):
+                expiration = outcome.credentials.expiration
+                refresh.note("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
+                return outcome
+            refresh.failed_attempts = attempt
+            refresh.note("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
+            most = min(refresh.attempts, outcome.attempts or refresh.attempts)
+            if attempt >= most or not outcome.retryable:
+                return outcome
+            pause = policy.blocking_pause(outcome, attempt, self._draw)
+            if self._clock.now() + pause >= refresh.deadline:
+                return outcome
+            self._clock.sleep(pause)
+            attempt += 1
+
+    def _attempt_safely(self, refresh: Refresh) -> Snapshot | Failure:
+        try:
+            return self._attempt(refresh)
+        except IrsaError as error:
+            code, message, failure = type(error).__name__, str(error), error.failure
+        except Exception as error:  # noqa: BLE001 - callers wait for the outcome, whatever it is
+            code, failure = type(error).__name__, None
+            message = f"The refresh failed with {code}: {safe_str(error)}"
+        return failure or Failure(
+            kind="exchange",
+            code=code,
+            message=message,
+            retryable=code != ConfigError.__name__,
+            role_arn=self.role_arn,
+        )
+
+    def _snapshot(
+        self,
+        credentials: Credentials,
+        lifetime: float,
+        refresh: Refresh,
+        *,
+        sent_at: float,
+        wall_at: float,
+    ) -> Snapshot | None:
+        """Return credentials with the time of their next refresh; None if they are expired.
+
+        Args:
+            credentials: the new ones.
+            lifetime: seconds, from `sent_at` on.
+            refresh: got them.
+            sent_at: the instant of the request.
+            wall_at: the same by the wall clock, in seconds since the epoch.
+        """
+        # After an outage, all pods without valid credentials refresh at once; a random age keeps
+        # them from doing so ever after.
+        draw_age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
+        refresh_at = sent_at + draw_age(lifetime, self._draw)
+        made = Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)
+        return made if self._clock.now() < made.end_of_use else None
+
+    def deliver(self) -> None:  # noqa: B027 - most fetchers have nothing to do
+        """Deliver log lines and events of other engines, if a refresh caused any."""
