@@ -151,7 +151,7 @@ class Cause(NamedTuple):
     def likely_cause(self, failure: Failure) -> str:
         return f"{failure.code} is {self.name}."
 
-    def explain(self, failure: Failure) -> Failure:
+    def add_advice(self, failure: Failure) -> Failure:
         return failure._replace(advice=f"The cause is {self.name}.", facts=None)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         """What the advice of a failure is made from."""
 
         def likely_cause(self, failure: Failure, /) -> str: ...
-        def explain(self, failure: Failure, /) -> Failure: ...
+        def add_advice(self, failure: Failure, /) -> Failure: ...
 
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
@@ -71,18 +71,18 @@ class Failure(NamedTuple):
     # What advice and command are made from; None if they are made, or if there are none.
     facts: Facts | None = None
 
-    def explained(self) -> Failure:
+    def with_advice(self) -> Failure:
         """Return the failure with its advice and command."""
-        return self if self.facts is None else self.facts.explain(self)
+        return self if self.facts is None else self.facts.add_advice(self)
 
     def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
-        explained = self.explained()
+        explained = self.with_advice()
         return _TYPES[self.kind](explained.text(), failure=explained)
 
     def text(self) -> str:
         """Return the exception's text: a headline, and a line for each known detail."""
-        explained = self.explained()
+        explained = self.with_advice()
         request = f"request id {self.request_id}" if self.request_id else ""
         online = " --online" if self.kind != "token" else ""
         details = {

@@ -107,7 +107,7 @@ def test_the_last_failure_of_a_callers_timeout_has_its_advice(get: Acquire, scri
         def likely_cause(self, _: Failure) -> str:
             return ""
 
-        def explain(self, failure: Failure) -> Failure:
+        def add_advice(self, failure: Failure) -> Failure:
             return failure._replace(advice="Do this.", facts=None)
 
     script.results = [script.refresh()]

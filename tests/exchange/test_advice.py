@@ -51,7 +51,7 @@ def advised(
     """Return a failure of such a request, with its advice and command."""
     made = request(**facts)
     found = made.classify(code, words, status)
-    return made.failure(code, "It failed.", found, skew=skew).explained()
+    return made.failure(code, "It failed.", found, skew=skew).with_advice()
 
 
 def flags(found: Classification) -> tuple[bool, bool, bool, int]:

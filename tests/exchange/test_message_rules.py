@@ -81,7 +81,7 @@ def test_every_error_of_sts_has_a_short_plain_message(
     failure = parse_response(HttpResponse(status, {}, body.encode()), request(signer))
     assert isinstance(failure, Failure)
     check(failure)
-    explained = failure.explained()
+    explained = failure.with_advice()
     assert explained.advice
     assert failure.facts
     assert explained.advice.startswith(failure.facts.likely_cause(failure))

@@ -54,7 +54,7 @@ def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
     assert failure.message.endswith(".")
     assert "\n" not in failure.message + failure.line()
     assert JWT not in repr(failure)
-    return failure.explained()
+    return failure.with_advice()
 
 
 def test_every_failure_has_the_tokens_claims() -> None:
@@ -413,7 +413,7 @@ def test_a_network_failure_has_a_masked_cause() -> None:
     assert failure.unreachable
     assert failure.retryable
     assert failure.message == "The TLS connection to STS failed (SSLError): certificate of ***."
-    assert "AWS_CA_BUNDLE" in failure.explained().advice
+    assert "AWS_CA_BUNDLE" in failure.with_advice().advice
     assert f"  STS:     {URL}\n" in failure.text()
 
 

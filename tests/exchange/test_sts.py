@@ -76,7 +76,7 @@ def given(exchange: StsClient, seconds: float = 20) -> ExchangeResult:
 def refused(exchange: StsClient, seconds: float = 20) -> Failure:
     outcome = exchange.attempt(TOKEN, seconds)
     assert isinstance(outcome, Failure), outcome
-    return outcome.explained()
+    return outcome.with_advice()
 
 
 def test_a_token_is_exchanged_for_credentials(make: Callable[..., StsClient]) -> None:
@@ -171,7 +171,7 @@ def test_the_command_that_explains_names_the_tokens_file(
     with StsServer([send_error("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = make(server.url, token_file=file).attempt(Token(jwt({"sub": "pod"})), 20)
     assert isinstance(failure, Failure)
-    command = failure.explained().command
+    command = failure.with_advice().command
     assert command.endswith(f"irsa-creds explain --policy role.json --token {shown}")
 
 

@@ -60,9 +60,24 @@ class Refresh:
     """
 
     __slots__ = (
-        "_claimed", "_explained", "_wakers", "attempts", "blocking", "cached", "deadline",
-        "ended", "events", "failed_attempts", "min_ttl", "must_not_wait", "outcome", "seconds",
-        "sent", "shortened", "started_at", "thread_id",
+        "_claimed",
+        "_wakers",
+        "_with_advice",
+        "attempts",
+        "blocking",
+        "cached",
+        "deadline",
+        "ended",
+        "events",
+        "failed_attempts",
+        "min_ttl",
+        "must_not_wait",
+        "outcome",
+        "seconds",
+        "sent",
+        "shortened",
+        "started_at",
+        "thread_id",
     )  # fmt: skip
 
     # A data class takes three times as long to create, which every cold start would pay for.
@@ -102,7 +117,7 @@ class Refresh:
         # No thread ever waits for this lock: Python has no other atomic flag.
         self._claimed = threading.Lock()
         self._wakers: deque[Callable[[], object]] = deque()
-        self._explained: dict[str, Failure] = {}
+        self._with_advice: dict[str, Failure] = {}
 
     # -- the thread that runs it -----------------------------------------------------------------
 
@@ -192,10 +207,10 @@ class Refresh:
 
     def error(self, failure: Failure) -> IrsaError:
         """Return a fresh exception of the outcome; all of them share one failure with advice."""
-        if not self._explained:
+        if not self._with_advice:
             # One step, so that the failure of the first caller counts.
-            self._explained.setdefault("failure", failure.explained())
-        return self._explained["failure"].error()
+            self._with_advice.setdefault("failure", failure.with_advice())
+        return self._with_advice["failure"].error()
 
     def _wake(self) -> None:
         while self._wakers:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.request import ExchangeFacts
 
-__all__ = ["explain"]
+__all__ = ["add_advice"]
 
 
-def explain(failure: Failure, facts: ExchangeFacts) -> Failure:
+def add_advice(failure: Failure, facts: ExchangeFacts) -> Failure:
     """Return `failure` with advice and command in place of its facts."""
     fix, command = _FIXES[facts.cause]
     values = {
@@ -161,7 +161,7 @@ def _simulate(failure: Failure, facts: ExchangeFacts) -> str:
     return shlex.join([*simulate, "--resource-arns", failure.role_arn or ""])
 
 
-def _explain(failure: Failure, facts: ExchangeFacts) -> str:
+def _explain_command(failure: Failure, facts: ExchangeFacts) -> str:
     """Return the commands that read the trust policy and compare the token with it.
 
     The pod has no credentials to read the policy with. If the claims say everything, the commands
@@ -199,7 +199,7 @@ def _printable(path: str | None) -> str | None:
 
 
 class _Fix(NamedTuple):
-    """What to do: a template over the values of `explain`, and the command."""
+    """What to do: a template over the values of `add_advice`, and the command."""
 
     text: str
     command: Callable[[Failure, ExchangeFacts], str] | None = None
@@ -228,7 +228,7 @@ _FIXES = {
         "If it does, the role may not exist, or an SCP or the policy of a VPC endpoint denies the "
         "call.{clue} `irsa-creds explain` names the condition that fails; run it where "
         "iam:GetRole is allowed.",
-        _explain,
+        _explain_command,
     ),
     "parameter": _Fix(
         "Compare the duration ({duration}) with the role's maximum session duration, and check "

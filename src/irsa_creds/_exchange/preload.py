@@ -64,7 +64,7 @@ def load_signer() -> None:
 
 
 def load_advice() -> Callable[[Failure, ExchangeFacts], Failure] | None:
-    """Return what explains a failure; None if it cannot be imported at this moment.
+    """Return the function that adds advice to a failure; None if no import is possible now.
 
     The caller that raises the first failure imports it. It may have a lock that a fork in progress
     waits for, be a signal handler that interrupted this very import, or run at the interpreter's
@@ -73,4 +73,4 @@ def load_advice() -> Callable[[Failure, ExchangeFacts], Failure] | None:
     if _ADVICE not in sys.modules:
         with contextlib.suppress(ImportError):
             FORKS.try_during(lambda: importlib.import_module(_ADVICE))
-    return getattr(sys.modules.get(_ADVICE), "explain", None)
+    return getattr(sys.modules.get(_ADVICE), "add_advice", None)

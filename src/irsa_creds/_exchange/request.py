@@ -86,12 +86,12 @@ class ExchangeFacts(NamedTuple):
         """Return the first sentence of the advice; a log line has no more."""
         return CAUSES[self.cause].format_map(self.values(failure))
 
-    def explain(self, failure: Failure, /) -> Failure:
+    def add_advice(self, failure: Failure, /) -> Failure:
         """Return `failure` with its advice and command."""
-        explain = load_advice()
-        if explain is None:
+        add_advice = load_advice()
+        if add_advice is None:
             return failure._replace(advice=self.likely_cause(failure), facts=None)
-        return explain(failure, self)
+        return add_advice(failure, self)
 
 
 class ExchangeRequest(NamedTuple):

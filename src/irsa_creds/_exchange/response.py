@@ -80,7 +80,7 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
     root, defect = _parse(response.body)
     error = None if root is None else _error(root)
     if error is not None or response.status != _OK:
-        return _denial(response, request, root, *(error or ("", "")))
+        return _error_failure(response, request, root, *(error or ("", "")))
     if root is not None:
         try:
             credentials = _credentials(root, request)
@@ -140,7 +140,7 @@ def _error(root: Element) -> tuple[str, str] | None:
     return code if re.fullmatch(_CODE, code) else "", _text(error, "Message")
 
 
-def _denial(
+def _error_failure(
     response: HttpResponse, request: ExchangeRequest, root: Element | None, code: str, words: str
 ) -> Failure:
     """Return the failure of an error document, or of an HTTP status other than 200."""

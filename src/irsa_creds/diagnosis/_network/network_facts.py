@@ -85,7 +85,7 @@ class Exchanged(NamedTuple):
     @classmethod
     def from_failure(cls, failure: Failure) -> Exchanged:
         """Return the result of a failed exchange."""
-        explained = failure.explained()
+        explained = failure.with_advice()
         return cls(
             code=failure.code,
             message=failure.message,
