@@ -5,11 +5,11 @@ says more:
 
     install()     before boto3 or aiobotocore make a session: nothing else changes
     provider()    the credentials themselves: `.get()` in a thread, `await .aget()` in a task
-    doctor()      what is wrong in this pod; `explain()`: whether a trust policy lets a token in
+    doctor()      what is wrong in this pod; `explain()`: whether a trust policy allows a token
 
-Other doors are `boto3_session()`, `aiobotocore_session()` and the modules `irsa_creds.adapters`,
-`irsa_creds.opentelemetry` and `irsa_creds.testing`. All errors are `IrsaError`. What begins with
-an underscore may change in any release.
+Also public: `boto3_session()`, `aiobotocore_session()` and the modules `irsa_creds.adapters`,
+`irsa_creds.opentelemetry` and `irsa_creds.testing`. All errors are `IrsaError`. Names that begin
+with an underscore may change in any release.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ def provider(
     if isinstance(assume, list):
         # A copy, because the provider pickles it and the caller may change the list.
         assume = tuple(assume)
+    # No local variable may stand above this line: it would become an argument.
     given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
     arguments = {k: v for k, v in given.items() if k not in _OTHERS}
     settings = EnvironSettings(os.environ, profile)

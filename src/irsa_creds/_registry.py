@@ -1,4 +1,4 @@
-"""The providers of the process: one per identity, with one timer, slots and fork hooks."""
+"""The providers of the process, one per identity: assembled here, with timer, slots, fork hooks."""
 
 from __future__ import annotations
 

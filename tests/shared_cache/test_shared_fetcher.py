@@ -767,7 +767,7 @@ def test_a_token_without_issuer_subject_or_audience_is_not_shared(
     assert pod.rig.sts.calls == 2
     assert not pod.cache_dir.exists()
     (message,) = warnings(caplog)
-    assert message.endswith("the token does not name its iss, sub and aud.")
+    assert message.endswith("the token lacks the claim iss, sub or aud.")
     assert not process.is_sharing
 
 

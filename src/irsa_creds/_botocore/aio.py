@@ -74,7 +74,7 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
                 `IrsaError`, and a `ClientError` if STS returned an error.
         """
         snapshot = self._engine.snapshot
-        # `snapshot.state` in one comparison, which decides for nearly every request.
+        # `state()` of the module `snapshot`, in the one comparison that nearly every request needs.
         if self._now() < snapshot.check_at:
             snapshot.was_read = True
             frozen: Frozen = snapshot.adapted or frozen_of(snapshot)

@@ -31,7 +31,7 @@ __all__ = ["Engine"]
 
 # Seconds after which a refresh that could not start is started again.
 _NEXT_TRY = 1.0
-# Seconds: the longest pause that STS may request, and a minute for the refresh itself.
+# Seconds: `policy.background_pause` has at most 300, and the refresh itself takes up to 60.
 _TRIED_AT_LEAST_EVERY = 360.0
 
 
@@ -69,7 +69,7 @@ class Engine:
         self.shared_fetcher: SharedCache | None = None
         #: The refresh in progress, queued or running.
         self.refresh: Refresh | None = None
-        #: When the timer calls `tick`; NEVER before the first credentials.
+        #: When the timer calls `tick`; NEVER: nothing is scheduled.
         self.wakes_at: float = NEVER
         self.now: Callable[[], float] = clock.now
         self.role_arn: str = fetcher.role_arn
@@ -553,7 +553,7 @@ class Engine:
                 snapshot.refresh_at = policy.refresh_in_child(snapshot, now, self._draw)
 
     def resume(self) -> None:
-        """Go on after a fork, which ended the timer: at the next read, or with `keep_warm` now."""
+        """Restart the timer after a fork: now with `keep_warm`, otherwise at the next read."""
         self.wakes_at = NEVER
         self.leave_fast_path()
         if self.keep_warm and self.timer is not None:
@@ -564,7 +564,7 @@ class Engine:
 
     @property
     def is_failing(self) -> bool:
-        """Whether a refresh failed in the last six minutes; unread credentials get none."""
+        """Whether a refresh failed in the last six minutes; unread credentials do not refresh."""
         return self.clock.now() - self._failed_at <= _TRIED_AT_LEAST_EVERY
 
     def cached_failure_left(self) -> float:

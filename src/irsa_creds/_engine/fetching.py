@@ -24,7 +24,7 @@ class RetryingFetcher(ABC):
     Args:
         role_arn: the role whose credentials they are.
         clock: this process's clocks.
-        draw: the source of randomness.
+        draw: the source of chance.
     """
 
     #: Whether a source role's credentials are needed first.

@@ -52,7 +52,7 @@ class Refresh:
 
     Args:
         blocking: whether there are no valid credentials, so that any caller waits for it.
-        created_at: the instant of now.
+        created_at: when it was created.
         seconds: how long it may take.
         attempts: how often it calls STS at most.
         min_ttl: seconds that the caller needs: credentials of the shared cache need as many left.

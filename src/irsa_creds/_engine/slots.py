@@ -70,7 +70,7 @@ class Slots:
     @_on_slow_path
     @locked
     def put(self, refresh: Refresh, engine: RefreshRunner, *, waited_for: bool) -> None:
-        """Queue a refresh, for a background slot or for a caller's; it runs once all the same."""
+        """Queue a refresh in one of the two groups; one that is in both still runs once."""
         self._background.most = self.most_in_background
         group = self._waited_for if waited_for else self._background
         if refresh not in group.started:

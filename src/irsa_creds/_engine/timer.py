@@ -78,7 +78,10 @@ class Timer:
         self._thread: threading.Thread | None = None
 
     def schedule(self, engine: Ticking, at: float) -> None:
-        """Call `engine.tick` at `at`, if that is still its `wakes_at`; `run` starts the thread."""
+        """Call `engine.tick` at `at`, if that is still its `wakes_at`.
+
+        `ensure_running` starts the thread.
+        """
         self._new.put((at, weakref.ref(engine)))
 
     def ensure_running(self) -> bool:
@@ -177,7 +180,7 @@ class Timer:
         """End the thread before a fork: Python warns about a fork beside a second thread.
 
         Returns:
-            whether it was running; `run` starts another one.
+            whether it was running; `ensure_running` starts another one.
         """
         thread, self._thread = self._thread, None
         if thread is None:

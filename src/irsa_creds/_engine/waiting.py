@@ -80,7 +80,10 @@ def acquire(
 def _look(
     engine: Engine, min_ttl: float, *, must_not_wait: bool, for_target_role: bool
 ) -> tuple[Snapshot | Refresh | None, bool]:
-    """Return credentials or a refresh, and whether to run that here; None: look again alone."""
+    """Return credentials or a refresh, and whether to run that here.
+
+    None: look again with `must_not_wait`.
+    """
     found = engine.get_or_join(min_ttl, must_not_wait=must_not_wait)
     if isinstance(found, Snapshot):
         return found, False
@@ -158,7 +161,7 @@ def _raise_failure(refresh: Refresh, *, shortened: bool = False) -> None:
 
     Args:
         refresh: the one that the caller waited for.
-        shortened: whether a refresh that was cut short counts. For the caller that ran it, it does.
+        shortened: whether to raise the failure of a refresh that the deadline of its caller ended.
     """
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.

@@ -92,7 +92,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         client: calls STS for the target role.
         ceiling: the longest lifetime that is accepted.
         clock: this process's clocks.
-        draw: the source of randomness.
+        draw: the source of chance.
     """
 
     is_chained = True

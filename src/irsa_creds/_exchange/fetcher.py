@@ -46,7 +46,7 @@ class WebIdentityFetcher(RetryingFetcher):
         client: calls STS.
         ceiling: the longest lifetime that is accepted, in seconds.
         clock: this process's clocks.
-        draw: the source of randomness.
+        draw: the source of chance.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ class SharedFetcher:
         self._revoked: set[str] = set()
         # Whether the last token could be shared.
         self._is_shared = False
-        # The process with a refresh in the cache at this moment, and when that is overdue.
+        # Process id and overdue time of the refresh that uses the directory now.
         self._access = 0, 0.0
 
     @property
@@ -288,7 +288,7 @@ class SharedFetcher:
         name = _entry_name(self._config, token)
         self._is_shared = name is not None
         if name is None:
-            self._store.warn("the token does not name its iss, sub and aud")
+            self._store.warn("the token lacks the claim iss, sub or aud")
             return None
         return _EntryId(name, token.fingerprint)
 
