@@ -237,7 +237,7 @@ def _fetcher(config: Config, source: Provider | None, clock: Clock) -> WebIdenti
 
 
 def _arguments_to_pickle(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a provider pickles as after one more call of `provider()` returned it.
+    """Merge the arguments of one more `provider()` call into the ones to pickle.
 
     Arguments that are part of the identity come from one call, because arguments of two calls
     together may name a third identity. The first call that has any counts: where the provider is

@@ -1,4 +1,4 @@
-"""The private names of botocore and aiobotocore that `install()` needs, with checks.
+"""The private names of botocore and aiobotocore that `install()` needs, most with a check.
 
 `install()` warns and changes nothing if one of the checked names is missing. These private names
 stand elsewhere, because a check would not help:

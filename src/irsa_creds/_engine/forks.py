@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 # import or do a TLS handshake, which takes longer only on a throttled CPU.
 _IDLE_PATIENCE = 0.5
 _PATIENCE = 5.0
-_INSTANT = 0.0005
+_POLL_SECONDS = 0.0005
 _TASKS = "/proc/self/task"
 _RUNNING = {b"R", b"D"}
 
@@ -113,7 +113,7 @@ class Forks:
                 last_run = now
             if now - last_run >= _IDLE_PATIENCE or now - started >= _PATIENCE:
                 return
-            time.sleep(_INSTANT)
+            time.sleep(_POLL_SECONDS)
 
     # -- the hooks -----------------------------------------------------------------------------
 

@@ -25,9 +25,9 @@ BLOCKING_ATTEMPTS = 4
 #: recovery as soon as several at a time would, with a quarter of the calls.
 LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
-#: The longest time for which a failure is cached. Chosen with `benchmarks/fleet.py` so that an
-#: outage of 30 minutes causes at most twice the calls of AWS's planned SDK refresh rules (the
-#: curve is in docs/how-it-works.md).
+#: The longest time for which a failure is cached that a retry may end. Chosen with
+#: `benchmarks/fleet.py` so that an outage of 30 minutes causes at most twice the calls of AWS's
+#: planned SDK refresh rules (the curve is in docs/development/bench.md).
 CACHED_FAILURE_SECONDS = 20.0
 #: The longest pause after the first throttled attempt, doubling: chosen there as well.
 THROTTLED_SECONDS = 2.0

@@ -38,7 +38,7 @@ __all__ = ["WebIdentityFetcher"]
 
 
 class WebIdentityFetcher(RetryingFetcher):
-    """Gets the credentials of a role from STS with a token; its state is which token was tried.
+    """Gets the credentials of a role from STS with a token; it remembers the last token tried.
 
     Args:
         role_arn: the role.

@@ -158,7 +158,7 @@ class SharedFetcher:
         process takes a new lock. After 10 s a waiting process calls STS without a lock.
         """
         now = self._clock.now()
-        # A refresh that has little time waits for a third of it.
+        # If a refresh has little time, the holder counts as stopped after a third of it.
         patience = min(_PATIENCE, (refresh.deadline - now) / 3)
         # The lock holder may be another thread of this process, which waits for this one.
         ends_at = now if refresh.must_not_wait else now + 2 * patience

@@ -144,7 +144,7 @@ class Store:
             name: the lock's.
             stack: releases the lock.
             patience: seconds after which the lock holder counts as stopped. Its lock file is then
-                removed (it keeps the lock of a file without a name), and the next call takes a new
+                removed (it still has a lock, but on a deleted file), and the next call takes a new
                 one.
         """
         with self.catch_errors(), self._directory() as (directory, path):
