@@ -10,6 +10,7 @@ import pytest
 
 from engine_fakes import ROLE, failure
 from irsa_creds._errors import (
+    _WITH_ADVICE,
     ConfigError,
     ExchangeError,
     Failure,
@@ -163,6 +164,19 @@ def test_advice_is_made_when_a_failure_is_raised_or_logged() -> None:
     error = record.error()
     assert error.failure == failure("X", advice="The cause is here.")
     assert pickle.loads(pickle.dumps(error)).failure == error.failure
+
+
+def test_the_exceptions_of_one_failure_share_its_advice() -> None:
+    record = failure("X", facts=Cause("made once"))
+    first = record.error()
+    assert first.failure is record.error().failure
+    for number in range(63):
+        failure("X", facts=Cause(f"{number}")).error()
+    assert first.failure is record.error().failure
+    failure("X", facts=Cause("one more")).error()
+    assert record.error().failure == first.failure
+    assert record.error().failure is not first.failure
+    assert len(_WITH_ADVICE) <= 64
 
 
 def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:

@@ -116,7 +116,7 @@ def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
     monkeypatch.setattr("irsa_creds._registry.StsClient", CountingSts)
     # The first refresh after a tenth of the lifetime, others a quarter before expiry.
     monkeypatch.setattr("irsa_creds._engine.policy.DRAW", lambda low, high: low)
-    monkeypatch.setattr(Timer, "run", lambda _: True)
+    monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
     yield made
     join_refreshes()
     made.registry.reset()
@@ -294,7 +294,7 @@ def test_background_refreshes_have_the_slots_of_the_setting(
     small: Registry, sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
-    monkeypatch.setattr(Timer, "run", lambda _: True)
+    monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
     providers = [request(small, f"tenant-{number}") for number in range(5)]
     for provider in providers:
         provider.get()

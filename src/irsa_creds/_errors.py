@@ -72,8 +72,17 @@ class Failure(NamedTuple):
     facts: Facts | None = None
 
     def with_advice(self) -> Failure:
-        """Return the failure with its advice and command."""
-        return self if self.facts is None else self.facts.add_advice(self)
+        """Return the failure with its advice and command: one object for all its callers."""
+        if self.facts is None:
+            return self
+        known = _WITH_ADVICE.get(self)
+        if known is None:
+            if len(_WITH_ADVICE) >= _MOST_WITH_ADVICE:
+                # Only the oldest one: callers that come at once must find the same object.
+                oldest, *_ = tuple(_WITH_ADVICE)
+                _WITH_ADVICE.pop(oldest, None)
+            known = _WITH_ADVICE.setdefault(self, self.facts.add_advice(self))
+        return known
 
     def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
@@ -261,6 +270,9 @@ def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> Irs
     return cls(message, failure=failure)
 
 
+# The last failures, by the same without advice.
+_WITH_ADVICE: dict[Failure, Failure] = {}
+_MOST_WITH_ADVICE = 64
 _UNKNOWN = Failure(kind="exchange", code="Unknown", message="")
 _TYPES: dict[str, type[IrsaError]] = {
     "token": TokenError,

@@ -202,8 +202,12 @@ def test_a_boot_has_an_id() -> None:
 def test_a_system_without_a_boot_id_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._shared_cache.entry._BOOT_ID", str(tmp_path / "boot_id"))
+    file = tmp_path / "boot_id"
+    monkeypatch.setattr("irsa_creds._shared_cache.entry._BOOT_ID", str(file))
     with pytest.raises(FileNotFoundError):
+        boot_id()
+    file.write_text("\n")
+    with pytest.raises(OSError, match="is empty"):
         boot_id()
 
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._errors import IrsaError
 
     Outcome = Snapshot | Failure
 
@@ -117,7 +116,6 @@ class Refresh:
         # No thread ever waits for this lock: Python has no other atomic flag.
         self._claimed = threading.Lock()
         self._wakers: deque[Callable[[], object]] = deque()
-        self._with_advice: dict[str, Failure] = {}
 
     # -- the thread that runs it -----------------------------------------------------------------
 
@@ -204,13 +202,6 @@ class Refresh:
         if not self.is_done:
             self.outcome = outcome
         self._wake()
-
-    def error(self, failure: Failure) -> IrsaError:
-        """Return a fresh exception of the outcome; all of them share one failure with advice."""
-        if not self._with_advice:
-            # One step, so that the failure of the first caller counts.
-            self._with_advice.setdefault("failure", failure.with_advice())
-        return self._with_advice["failure"].error()
 
     def _wake(self) -> None:
         while self._wakers:

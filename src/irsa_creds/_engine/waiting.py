@@ -166,7 +166,7 @@ def _raise_failure(refresh: Refresh, *, shortened: bool = False) -> None:
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.
     if isinstance(outcome, Failure) and refresh.blocking and (shortened or not refresh.shortened):
-        raise refresh.error(outcome)
+        raise outcome.error()
 
 
 def _wait(refresh: Refresh, seconds: float) -> None:

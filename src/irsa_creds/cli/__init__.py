@@ -119,9 +119,8 @@ def _text_of(error: Exception) -> str:
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    where = ""
-    if traceback is not None:
-        where = f" ({traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno})"
+    code = traceback and traceback.tb_frame.f_code.co_filename
+    where = f" ({code}:{traceback.tb_lineno})" if traceback else ""
     return f"This is a bug of irsa-creds: {type(error).__name__}{where}. Please report it."
 
 
