@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from irsa_creds._exchange.http import BODY_LIMIT, HttpFailure, HttpResponse, Request, post
+from irsa_creds._exchange.http import (
+    BODY_LIMIT,
+    HttpFailure,
+    HttpResponse,
+    Request,
+    _reason,
+    post,
+)
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from sts_server import Call, StsServer, disconnect, hang, http, make_certificate, reset, send
@@ -131,7 +138,7 @@ def test_a_refused_connection_is_reported() -> None:
 def test_an_unknown_host_is_reported() -> None:
     outcome = broke("http://sts.unknown.invalid")
     assert outcome.code == "EndpointConnectionError"
-    assert "not known" in outcome.reason
+    assert outcome.reason.startswith("host not found (")
 
 
 def test_a_black_hole_ends_with_the_read_timeout() -> None:
@@ -441,3 +448,16 @@ def test_causes_that_go_round_in_circles_end() -> None:
     one, other = ValueError(), TypeError()
     one.__cause__, other.__cause__ = other, one
     assert _innermost(one) in {one, other}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<pool>: [Errno 111] Connection refused", "connection refused"),
+        ("<pool>: [Errno -2] Name not known", "host not found (Name not known)"),
+        ("the peer sent nonsense", "the peer sent nonsense"),
+    ],
+)
+def test_the_reason_is_plain_where_urllib3_quotes_the_systems_error(text: str, reason: str) -> None:
+    # As urllib3 1.26 does, which chains no error.
+    assert _reason(Exception(text)) == reason

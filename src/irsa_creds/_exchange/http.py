@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -193,6 +194,10 @@ def _prepared(request: Request) -> Any:
     return AWSRequest("POST", url, headers, body, stream_output=True).prepare()
 
 
+# The numbers of `getaddrinfo` are negative.
+_SYSTEM_ERROR = r"\[Errno (?P<number>-?\d+)\] (?P<text>[^\[\]]+)$"
+
+
 def _innermost(error: BaseException) -> BaseException:
     """Return the error that botocore and urllib3 wrapped.
 
@@ -215,10 +220,14 @@ def _reason(error: BaseException) -> str:
     if verification:
         return f"certificate verify failed ({verification})"
     text = str(error) or type(error).__name__
-    if not isinstance(error, OSError):
+    if isinstance(error, OSError):
+        text, is_lookup = error.strerror or text, isinstance(error, gaierror)
+    elif found := re.search(_SYSTEM_ERROR, text):
+        # urllib3 1 quotes the system's error, and does not chain it.
+        text, is_lookup = found["text"], found["number"].startswith("-")
+    else:
         return text
-    text = error.strerror or text
-    if isinstance(error, gaierror):
+    if is_lookup:
         return f"host not found ({text})"
     # "connection refused", but "CA bundle".
     return text[0].lower() + text[1:] if text[1:2].islower() else text
