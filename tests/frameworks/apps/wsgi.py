@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from http import HTTPStatus
@@ -11,6 +12,9 @@ from frameworks.apps.reading import provider, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+# irsa-creds logs nothing in a program that does not configure logging.
+logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
 
 if "FETCH_AT_IMPORT" in os.environ:
     # As a preloaded application that reads its bucket before it has workers.
