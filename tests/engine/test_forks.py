@@ -492,3 +492,16 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
         [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == ["0"] * 5
+
+
+def test_an_exception_of_a_signal_handler_leaves_no_thread_registered_for_ever(
+    forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object, register: Callable[[], object]) -> bool:
+        register()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("irsa_creds._engine.forks.try_hold", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        forks.try_during(lambda: None)
+    assert forks._busy == set()

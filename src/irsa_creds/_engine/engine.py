@@ -337,7 +337,7 @@ class Engine:
             # A late response of an overdue refresh counts only if it is newer.
             if timely or _is_newer(outcome, self.snapshot):
                 self._accept(outcome, now)
-                # The events of a late one were delivered when it was disowned, as a failure: only
+                # The events of a late one were delivered when it was dropped, as a failure: only
                 # its success is new.
                 self.subscribers.put(refresh.events if timely else refresh.events[-1:])
         elif timely:
@@ -352,7 +352,7 @@ class Engine:
         self._failed_at = NEVER
         self._backoff.record_success()
         if self.refresh is not None:
-            # The late refresh was disowned, and a newer one is in progress. The callers of that
+            # The late refresh was dropped, and a newer one is in progress. The callers of that
             # one need not wait any longer.
             self._to_settle.append((self.refresh, snapshot))
             if not self.refresh.claim(now):
@@ -392,7 +392,7 @@ class Engine:
         self.subscribers.put(refresh.events)
 
     def _release_callers(self, *, deliver: bool = True) -> None:
-        """Release the callers of refreshes that were disowned or overtaken; hold no lock."""
+        """Release the callers of refreshes that were dropped or overtaken; hold no lock."""
         released = bool(self._to_settle)
         with contextlib.suppress(IndexError):
             while True:

@@ -66,18 +66,17 @@ class Forks:
         finally:
             self._busy.discard(me)
 
-    def try_during(self, work: Callable[[], object]) -> bool:
-        """Do `work` as `during` does, but return False at once while a fork is in progress."""
+    def try_during(self, work: Callable[[], object]) -> None:
+        """Do `work` as `during` does, but not at all while a fork is in progress."""
         me = threading.get_native_id()
-        was_busy = me in self._busy
-        if not was_busy and not try_hold(self._gate, lambda: self._busy.add(me)):
-            return False
-        try:
+        if me in self._busy:
             work()
+            return
+        try:
+            if try_hold(self._gate, lambda: self._busy.add(me)):
+                work()
         finally:
-            if not was_busy:
-                self._busy.discard(me)
-        return True
+            self._busy.discard(me)
 
     def mark_ending(self) -> None:
         """Register this thread as ending: forks wait until it is gone from the system.

@@ -59,8 +59,7 @@ def load_certificates() -> None:
 @functools.cache
 def load_signer() -> None:
     """Import what a target role's refresh needs: the signer, and the advice of its source role."""
-    FORKS.during(lambda: importlib.import_module("botocore.auth"))
-    FORKS.during(lambda: importlib.import_module(_ADVICE))
+    FORKS.during(lambda: [importlib.import_module(name) for name in ("botocore.auth", _ADVICE)])
 
 
 def load_advice() -> Callable[[Failure, ExchangeFacts], Failure] | None:
