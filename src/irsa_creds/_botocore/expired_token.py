@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._exchange.classification import EXPIRED_TOKEN
+
 if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
 
 __all__ = ["register_handlers", "unregister_handlers"]
 
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _KEY_ID = r"Credential=([^/]+)/"
 _CONTEXT = "irsa_creds_access_key_id"
 # The events, and the ids of the handlers there.
@@ -40,7 +41,7 @@ def register_handlers(session: Any, engine: Engine) -> None:
     ) -> None:
         code = ((parsed_response or {}).get("Error") or {}).get("Code")
         key = (context or {}).get(_CONTEXT)
-        if code in _EXPIRED and key:
+        if code in EXPIRED_TOKEN and key:
             engine.mark_stale(key)
 
     # The session may have resolved another identity before: only the last one counts.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import Failure, IrsaError, RefreshTimeout
 from irsa_creds._exchange.assume_role import SigningCredentials
+from irsa_creds._exchange.classification import EXPIRED_TOKEN
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from irsa_creds._identity.token import Token
 
 __all__ = ["AssumeRoleFetcher", "SourceRole"]
-
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 
 class SourceRole:
@@ -119,7 +118,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         outcome = super()._attempt(refresh)
         # If no key was tried, the failure is the source role's own.
-        if self._tried and isinstance(outcome, Failure) and outcome.code in _EXPIRED:
+        if self._tried and isinstance(outcome, Failure) and outcome.code in EXPIRED_TOKEN:
             self._expired = self._tried
             self._source_role.engine.mark_stale(self._tried)
         return outcome

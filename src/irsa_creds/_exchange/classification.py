@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CAUSES", "Classification", "classify", "codes"]
+__all__ = [
+    "CAUSES",
+    "EXPIRED_TOKEN",
+    "INVALID_PARAMETER",
+    "Classification",
+    "classify",
+    "codes",
+]
 
 
 #: Templates over `ExchangeFacts.values`, one sentence each; empty if the headline has the cause.
@@ -63,7 +70,10 @@ _OUTAGE = Classification("outage", retryable=True)
 _THROTTLED = Classification("throttled", retryable=True, throttled=True)
 _FORBIDDEN = Classification("forbidden")
 _UNKNOWN = Classification("unknown", retryable=True, attempts=3)
-_PARAMETER = ("ValidationError", "InvalidArgument", "InvalidParameterValue")
+#: The codes with which STS and other services call a session token expired.
+EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
+#: The codes of STS and Ceph for an invalid parameter, which may be the duration.
+INVALID_PARAMETER = frozenset({"ValidationError", "InvalidArgument", "InvalidParameterValue"})
 
 # STS has one code for these; a phrase in its message tells them apart.
 _INVALID_TOKEN = "InvalidIdentityToken"  # noqa: S105 - an error code
@@ -78,7 +88,7 @@ _CODES = {
     "IDPCommunicationError": Classification("issuer_unreachable", retryable=True),
     "IDPRejectedClaim": Classification("rejected_claim", bad_token=True),
     "AccessDenied": Classification("trust_policy"),
-    **dict.fromkeys(_PARAMETER, Classification("parameter")),
+    **dict.fromkeys(INVALID_PARAMETER, Classification("parameter")),
     "MalformedPolicyDocument": Classification("session_policy"),
     "PackedPolicyTooLarge": Classification("policy_size"),
     "RegionDisabled": Classification("region"),
@@ -114,7 +124,7 @@ _CHAINED = {
         ("SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"),
         Classification("signature"),
     ),
-    **dict.fromkeys(_PARAMETER, Classification("chained_parameter")),
+    **dict.fromkeys(INVALID_PARAMETER, Classification("chained_parameter")),
 }
 
 

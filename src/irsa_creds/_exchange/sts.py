@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from irsa_creds._errors import ConfigError, Failure
+from irsa_creds._exchange.classification import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, post
 from irsa_creds._exchange.muting import muted
@@ -25,8 +26,6 @@ __all__ = ["ExchangeResult", "StsClient", "basic_form", "common_headers", "polic
 # For each address of the host, and for each wait for a part of the response.
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# The codes of STS and Ceph for an invalid parameter, which may be the duration.
-_INVALID_PARAMETER = {"ValidationError", "InvalidArgument", "InvalidParameterValue"}
 
 
 class StsClient:
@@ -204,6 +203,5 @@ def common_headers() -> dict[str, str]:
 
 def _is_invalid(outcome: ExchangeResult | Failure) -> bool:
     return (
-        isinstance(outcome, Failure)
-        and outcome.code.removesuffix("Exception") in _INVALID_PARAMETER
+        isinstance(outcome, Failure) and outcome.code.removesuffix("Exception") in INVALID_PARAMETER
     )
