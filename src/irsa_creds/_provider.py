@@ -79,7 +79,7 @@ class Provider:
     ) -> Credentials:
         """Return valid credentials on asyncio or trio, without a thread per task.
 
-        Arguments and errors are those of `get`.
+        Arguments and errors are the same as for `get`.
         """
         snapshot = self._engine.snapshot
         if not min_ttl and self._now() < snapshot.check_at:

@@ -18,7 +18,7 @@ def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        arguments: those of `boto3.Session`.
+        arguments: the arguments of `boto3.Session`.
     """
     from irsa_creds._botocore.boto3_session import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
 
@@ -30,7 +30,7 @@ def aiobotocore_session(*, strict: bool = False, **arguments: Any) -> AioSession
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        arguments: those of `aiobotocore.session.AioSession`.
+        arguments: the arguments of `aiobotocore.session.AioSession`.
     """
     from irsa_creds._botocore.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - aiobotocore is not a dependency
 

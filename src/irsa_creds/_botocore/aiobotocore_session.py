@@ -21,7 +21,7 @@ class IrsaAioSession(AioSession):
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        arguments: those of `aiobotocore.session.AioSession`.
+        arguments: the arguments of `aiobotocore.session.AioSession`.
     """
 
     def __init__(self, *, strict: bool = False, **arguments: Any) -> None:

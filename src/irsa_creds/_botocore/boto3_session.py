@@ -17,7 +17,7 @@ class IrsaBoto3Session(boto3.Session):
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        arguments: those of `boto3.Session`.
+        arguments: the arguments of `boto3.Session`.
     """
 
     def __init__(self, *, strict: bool = False, **arguments: Any) -> None:

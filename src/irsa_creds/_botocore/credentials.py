@@ -69,7 +69,7 @@ def next_pin(pin: Pin, newest: Snapshot, found: Snapshot, now: float) -> Pin:
     Reads less than `PIN_SECONDS` apart use the pinned snapshot. A program that never pauses for so
     long must get newer values as well, but not while it signs a request. So after 0.5 s with an
     older snapshot the required pause shrinks, and within another second a pause between two
-    requests is long enough, for it is longer than those within one request.
+    requests is long enough, for it is longer than a pause within one request.
 
     Args:
         pin: the one after the last read.

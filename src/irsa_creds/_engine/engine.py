@@ -170,7 +170,7 @@ class Engine:
     def _demand(
         self, now: float, min_ttl: float, *, must_not_wait: bool
     ) -> Refresh | Failure | IrsaError:
-        """Return a refresh for a caller whose `min_ttl` is more than the seconds left."""
+        """Return a refresh for a caller with a `min_ttl` of more than the seconds left."""
         joined = self._joinable(must_not_wait=must_not_wait)
         if joined is not None:
             return joined

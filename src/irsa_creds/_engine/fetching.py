@@ -22,7 +22,7 @@ class RetryingFetcher(ABC):
     """Gets the credentials of one identity, in more than one attempt if callers wait.
 
     Args:
-        role_arn: the role whose credentials they are.
+        role_arn: the role of the credentials.
         clock: this process's clocks.
         draw: the source of chance.
     """

@@ -157,7 +157,7 @@ class Refresh:
             self.blocking, self.seconds, self.attempts = True, policy.BLOCKING_SECONDS, attempts
 
     def shorten_to(self, deadline: float) -> None:
-        """End it at the deadline of the caller on whose thread it runs."""
+        """End it at the deadline of the caller that runs it."""
         self.shortened = deadline < self.deadline
         self.deadline = min(self.deadline, deadline)
 

@@ -152,7 +152,7 @@ class Timer:
         return list(due)
 
     def _sleep(self) -> None:
-        """Wait for the first instant or for new entries, and push those on the heap."""
+        """Wait for the first instant or for new entries, and push the new ones on the heap."""
         seconds = min(self._first_at(), self._slots.next_free_at()) - self._clock.now()
         # Without an entry it sleeps until there is one, and uses no CPU.
         timeout = None if seconds == float("inf") else max(0.0, min(_LONGEST_SLEEP, seconds))

@@ -129,7 +129,7 @@ def _session(settings: HttpSettings, url: str, deadline: float, connect: float, 
 
 
 def _bounded(pool: Any, deadline: float) -> type:
-    """Return a class of connection pools whose connections read until `deadline` at most."""
+    """Return a class of connection pools with connections that read until `deadline` at most."""
     from http.client import HTTPResponse  # noqa: PLC0415
 
     def response(sock: socket.socket, *args: Any, **kwargs: Any) -> HTTPResponse:

@@ -49,7 +49,7 @@ class ExchangeFacts(NamedTuple):
 
     Attributes:
         cause: why the call failed, as `classify` names it.
-        signer: the source role whose credentials signed the request, in role chaining.
+        signer: the source role, which signed the request, in role chaining.
         duration: the requested lifetime in seconds.
         is_jwt: whether the token has claims.
         shape: the token's length and segments.
@@ -102,7 +102,7 @@ class ExchangeRequest(NamedTuple):
         endpoint: STS's URL.
         duration: the requested lifetime in seconds.
         token: the proof of identity that was sent, or that signed the request.
-        signer: the source role whose credentials signed, in role chaining.
+        signer: the source role, which signed, in role chaining.
         token_file: the token's file; None if a callable returns the token.
         external_id: of role chaining; some organizations use a passphrase.
     """

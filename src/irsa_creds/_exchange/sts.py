@@ -129,7 +129,7 @@ class StsClient:
 
     @property
     def _signer(self) -> str | None:
-        """The source role whose credentials sign, in role chaining."""
+        """The source role, which signs with its credentials, in role chaining."""
         return None
 
     @property

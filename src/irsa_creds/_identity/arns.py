@@ -9,7 +9,7 @@ from irsa_creds._identity.validation import as_list, expect_at_most, quoted
 
 __all__ = ["ROLE_PARTS", "policy_arns", "role_arn"]
 
-#: Partition, account and name of a role, whose path is arbitrary.
+#: Partition, account and name of a role; its path is arbitrary.
 ROLE_PARTS = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
 MAX_POLICY_ARNS = 10  # STS's API reference, PolicyArns
 

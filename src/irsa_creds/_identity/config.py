@@ -49,7 +49,7 @@ class Config(NamedTuple):
         region: STS's region; None means the global endpoint. It is not part of the identity:
             credentials from one regional endpoint are valid in all regions.
         region_identity: the part of the region that is identity: the region of an argument, or
-            "aws-global" for the global endpoint, whose credentials fail in opt-in regions.
+            "aws-global" for the global endpoint; its credentials fail in opt-in regions.
         endpoint_url: an endpoint instead of the one from AWS's rules.
         use_fips: use the FIPS endpoint.
         use_dualstack: use the dual-stack endpoint.
@@ -78,7 +78,7 @@ class Config(NamedTuple):
 
     @property
     def final_role_arn(self) -> str:
-        """The role whose credentials the provider returns."""
+        """The role of the credentials that the provider returns."""
         return self.chained_roles[-1].role_arn if self.chained_roles else self.role_arn
 
     @property
@@ -145,7 +145,7 @@ class Config(NamedTuple):
     ) -> Config | None:
         """Return the identity that arguments, environment and profile name, each value checked.
 
-        Arguments that are not mentioned here are those of `irsa_creds.provider()`. `settings`
+        Arguments that are not mentioned here are the ones of `irsa_creds.provider()`. `settings`
         gives all values that no argument gives; None means the environment. `session_region` is a
         session's own region, and `client_region` the region of the client being created.
         `issuer` returns the issuer of the token in a file, and is called only if no setting names

@@ -33,7 +33,7 @@ _EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
 
 
 class EndpointSettings(NamedTuple):
-    """The endpoint of STS; the fields are those of `Config`."""
+    """The endpoint of STS; the fields are the same as in `Config`."""
 
     endpoint_url: str | None
     region: str | None

@@ -29,7 +29,7 @@ class ProfileChain(NamedTuple):
 def find_profile_chain(profiles: Mapping[str, Any], name: str) -> ProfileChain | None:
     """Follow the keys `source_profile` from the profile `name` to a web identity.
 
-    The rules are those of botocore 1.44.8, credentials.AssumeRoleProvider.
+    The rules are from botocore 1.44.8, credentials.AssumeRoleProvider.
 
     Returns:
         None if the profile assumes no role, and if botocore handles it: an MFA device, a

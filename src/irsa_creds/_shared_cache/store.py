@@ -290,7 +290,7 @@ def _is_private(found: os.stat_result) -> bool:
 
 @functools.cache
 def _filelock() -> ModuleType:
-    """Import filelock, so that its fork hooks run after those of irsa-creds."""
+    """Import filelock, so that its fork hooks run after the hooks of irsa-creds."""
     module = FORKS.during(lambda: importlib.import_module("filelock"))
     FORKS.register_again()
     return module
