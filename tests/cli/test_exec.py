@@ -30,15 +30,15 @@ SEEN = "import json, os; print(json.dumps(dict(os.environ)))"
 LISTENING = """
 import os, signal, sys
 names = sys.argv[1:]
-def hear(number, _):
-    print(signal.Signals(number).name, flush=True)
-    if names[-1] == signal.Signals(number).name:
-        os._exit(3)
-for name in names:
-    signal.signal(getattr(signal, name), hear)
+numbers = {getattr(signal, name) for name in names}
+# Not `signal.pause`: one that comes right before it would be seen only after the next one.
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 print(os.getpid(), flush=True)
 while True:
-    signal.pause()
+    name = signal.Signals(signal.sigwait(numbers)).name
+    print(name, flush=True)
+    if name == names[-1]:
+        os._exit(3)
 """
 ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
