@@ -46,7 +46,8 @@ PATIENCE = 30.0
 @pytest.fixture(autouse=True)
 def _each_caller_waits_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no caller look again at the refresh: it would be counted twice on a slow machine."""
-    monkeypatch.setattr("irsa_creds._engine.waiting._LOOK_AGAIN", 2 * PATIENCE)
+    for name in ("_LOOK_AGAIN", "_QUEUED_PATIENCE"):
+        monkeypatch.setattr(f"irsa_creds._engine.waiting.{name}", 2 * PATIENCE)
 
 
 @pytest.fixture
