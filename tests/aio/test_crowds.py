@@ -44,10 +44,15 @@ PATIENCE = 30.0
 
 
 @pytest.fixture(autouse=True)
-def _each_caller_waits_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no caller look again at the refresh: it would be counted twice on a slow machine."""
-    for name in ("_LOOK_AGAIN", "_QUEUED_PATIENCE"):
-        monkeypatch.setattr(f"irsa_creds._engine.waiting.{name}", 2 * PATIENCE)
+def _each_caller_waits_once_for_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a slow machine time: a caller that looks again at the refresh would be counted twice."""
+    for name in (
+        "waiting._LOOK_AGAIN",
+        "waiting._QUEUED_PATIENCE",
+        "policy.ATTEMPT_SECONDS",
+        "policy.BLOCKING_SECONDS",
+    ):
+        monkeypatch.setattr(f"irsa_creds._engine.{name}", 2 * PATIENCE)
 
 
 @pytest.fixture
