@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.util import logging
@@ -64,6 +65,7 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_use_ivar = True
 napoleon_use_rtype = False
@@ -98,7 +100,7 @@ def _report_quotes(_: Sphinx, page: nodes.document) -> None:
         _LOG.warning("Not a code block: the line before it must end with `::`", location=each)
 
 
-# Characters that a terminal has in a line, and that a number's cell has.
+# Characters of a terminal's line, and of a cell with a number.
 _COLUMNS, _NARROW = 120, 12
 _TERMINALS = {"doctor", "explain"}
 
@@ -107,6 +109,27 @@ def _wrap_long_lines(_: Sphinx, page: nodes.document) -> None:
     for each in page.findall(nodes.literal_block):
         if max(map(len, each.astext().splitlines()), default=0) > _COLUMNS:
             each["classes"].append("long-lines")
+
+
+_OUTPUT = r'(?s)(<div class="[^"]*\bhighlight-text\b[^>]*>.*?<pre><span></span>)(.*?)(?=</pre>)'
+# Labels such as `P04 error` stand before this column; a line continues below the text after them.
+_LABELS = re.compile(r"(?:.{0,24}  )?\s*")
+
+
+def _indent_wrapped_lines(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: nodes.document | None
+) -> None:
+    context["body"] = re.sub(
+        _OUTPUT,
+        lambda found: found[1] + "".join(map(_line, found[2].splitlines())),
+        context.get("body", ""),
+    )
+
+
+def _line(html: str) -> str:
+    label = _LABELS.match(unescape(html))
+    column = label.end() if label else 0
+    return f'<span class="line" style="--column: {column}ch">{html}\n</span>'
 
 
 def _label_cells(app: Sphinx, page: nodes.document, _: str) -> None:
@@ -142,3 +165,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _wrap_long_lines)
     app.connect("doctree-resolved", _label_cells)
     app.connect("doctree-resolved", _frame_terminals)
+    app.connect("html-page-context", _indent_wrapped_lines)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).resolve().parent / "_static"
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 REGION = "eu-west-1"
-WIDTH = 110  # columns; what is longer goes on in the next line, as on a terminal
+WIDTH = 122  # columns; a terminal continues a longer line at the left
 
 # The typing mistake of the second picture: the namespace is `data`.
 POLICY = """\

@@ -26,15 +26,17 @@ scenarios for them: `credential-refresh-tests.json` in botocore's branch
 `feature/credential-refresh`, and 23 of them in smithy-rs (August 2026). A test plays each one
 against irsa-creds on a fake clock, and another compares this page with it.
 
-{same} are the same, {different} differ on purpose, for these reasons:
+{same} are the same, but for a back-off that is shorter: {low:g} to {high:g} s at first.
+
+{same_titles}
+{different} differ on purpose, for these reasons:
 
 {reasons}
 "At first" is the state of the credentials. The advisory and the mandatory window are AWS's: 15
 minutes and 1 minute before the end of credentials that last an hour. "STS" is what STS returns if
 it is called, and "call" says whether the read causes a call, possibly in the background. "Window"
-is how long before their end the credentials are refreshed. A back-off of irsa-creds while
-credentials are valid is {low:g} to {high:g} s at first, doubles up to 2 minutes, and is at most a
-third of the time left.
+is how long before their end the credentials are refreshed.
+[How it works](../how-it-works.md#refresh-times) has the times of irsa-creds.
 
 | scenario | at first | AWS's rules | irsa-creds | reasons |
 |---|---|---|---|---|
@@ -43,26 +45,34 @@ third of the time left.
 
 def page() -> str:
     """Return the page."""
-    different = sum(scenario.differs for scenario in SCENARIOS)
+    numbered = list(enumerate(SCENARIOS, 1))
+    different = [each for each in numbered if each[1].differs]
+    same = [each for each in numbered if not each[1].differs]
     low, high = BACK_OFF
-    same = len(SCENARIOS) - different
     items = (f"**{name}**: {text}" for name, text in REASONS.items())
-    reasons = "".join(
-        textwrap.fill(item, _WIDTH, initial_indent="- ", subsequent_indent="  ") + "\n"
-        for item in items
+    head = _HEAD.format(
+        same=len(same),
+        same_titles="".join(f"- Scenario {_title(*each)}\n" for each in same),
+        different=len(different),
+        reasons="".join(
+            textwrap.fill(item, _WIDTH, initial_indent="- ", subsequent_indent="  ") + "\n"
+            for item in items
+        ),
+        low=low,
+        high=high,
     )
-    head = _HEAD.format(same=same, different=different, low=low, high=high, reasons=reasons)
-    return head + "".join(_row(number, scenario) for number, scenario in enumerate(SCENARIOS, 1))
+    return head + "".join(_row(*each) for each in different)
+
+
+def _title(number: int, scenario: Scenario) -> str:
+    return f"{number}: {scenario.title.rstrip('.')}"
 
 
 def _row(number: int, scenario: Scenario) -> str:
-    title = f"{number}. {scenario.title.rstrip('.')}"
     here = "; ".join(_in_words(step, here=True) for step in scenario.steps)
-    if scenario.backs_off:
-        here += "; the back-off is shorter"
     aws = "; ".join(_in_words(step, here=False) for step in scenario.steps)
-    why = ", ".join(scenario.why) or "the same"
-    return f"| {title} | {scenario.given} | {aws} | {here} | {why} |\n"
+    why = ", ".join(scenario.why)
+    return f"| {_title(number, scenario)} | {scenario.given} | {aws} | {here} | {why} |\n"
 
 
 def _in_words(step: Step, *, here: bool) -> str:

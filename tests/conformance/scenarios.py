@@ -30,35 +30,27 @@ __all__ = ["REASONS", "SCENARIOS"]
 REASONS = {
     "background": (
         "While credentials are valid, no caller waits. By AWS's rules the read that meets a "
-        "refresh waits for it. Here it gets the valid credentials, a background thread refreshes, "
-        "and a later read gets the new ones."
+        "refresh waits for it."
     ),
     "expired": (
         "Expired credentials are never returned. AWS's rules continue to serve them, and every "
-        "request then fails at the service with an error that hides the cause. Here the caller "
-        "gets an error that names the cause."
+        "request then fails at the service with an error that hides the cause."
     ),
     "spread": (
         "Refreshes are spread over the lifetime. By AWS's rules all pods that started together "
-        "refresh in the same window from then on. Here the first refresh comes at random between "
-        "a tenth of the lifetime and AWS's window, and a later one up to 5 minutes (at most a "
-        "twelfth of the lifetime) before that window."
+        "refresh in the same window from then on."
     ),
     "back-off": (
-        "A back-off lasts seconds, not 5 to 10 minutes: with nothing valid 1 to 2 s at first, up "
-        "to 20 s later. A pod recovers as soon as STS does, at the price of more calls during an "
-        "outage. The failure is cached for that time, so that a thousand callers are not a "
-        "thousand calls."
+        "A back-off lasts seconds, not 5 to 10 minutes. A pod recovers as soon as STS does, at "
+        "the price of more calls during an outage."
     ),
     "denial": (
-        "A denial raises nothing while credentials are valid. Here it is logged as an ERROR and "
-        "tried again after 60 s or less: the credentials still work, and IAM is often fixed "
-        "within minutes."
+        "A denial raises nothing while credentials are valid. It is logged as an ERROR and tried "
+        "again: the credentials still work, and IAM is often fixed within minutes."
     ),
     "window": (
-        "The refresh window is at most half of the lifetime, before the random part. There is no "
-        "setting for it, because no caller waits for a refresh; `get(min_ttl=...)` is for "
-        "credentials that must last."
+        "The refresh window is at most half of the lifetime. There is no setting for it, because "
+        "no caller waits for a refresh; `get(min_ttl=...)` is for credentials that must last."
     ),
     "stale": (
         "A service that rejects a key makes the credentials stale, not expired: a service with a "

@@ -57,19 +57,29 @@ def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
 
 def test_the_pauses_after_failures_are_those_of_the_code() -> None:
     failed = Failure(kind="exchange", code="HTTP500", message="")
-    refused = failed._replace(retryable=False)
+    denied = failed._replace(retryable=False)
     plenty = 86_400.0
-    pauses: list[tuple[str, Callable[[int], float]]] = [
-        ("valid, failed: from", lambda n: policy.background_pause(failed, n, plenty, low)),
-        ("valid, failed: to", lambda n: policy.background_pause(failed, n, plenty, high)),
-        ("valid, denied", lambda n: policy.background_pause(refused, n, plenty, high)),
-        ("nothing valid, failed: from", lambda n: policy.cached_failure_seconds(failed, n, low)),
-        ("nothing valid, failed: to", lambda n: policy.cached_failure_seconds(failed, n, high)),
-        ("nothing valid, denied", lambda n: policy.cached_failure_seconds(refused, n, high)),
-    ]
-    assert rows(page("how-it-works.md"), "| failures in a row") == [
-        [what, *(f"{pause(n):g}" for n in range(1, 9))] for what, pause in pauses
-    ]
+
+    def valid(failure: Failure, n: int, draw: Callable[[float, float], float]) -> str:
+        return f"{policy.background_pause(failure, n, plenty, draw):g}"
+
+    def none_valid(failure: Failure, n: int, draw: Callable[[float, float], float]) -> str:
+        return f"{policy.cached_failure_seconds(failure, n, draw):g}"
+
+    first, later, last = 1, 2, 9
+    doubling = [f"{valid(failed, n, low)} to {valid(failed, n, high)}" for n in (first, later)]
+    assert doubling == ["1 to 2", "2 to 4"]
+    assert [valid(failed, last, draw) for draw in (low, high)] == ["120", "120"]
+    assert [valid(denied, n, high) for n in (first, last)] == ["60", "60"]
+    assert [none_valid(denied, n, high) for n in (first, later, last)] == ["5", "10", "60"]
+    short = [f"{none_valid(failed, n, low)} to {none_valid(failed, n, high)}" for n in (1, 2, 9)]
+    assert short == ["1 to 2", "2 to 4", "10 to 20"]
+    told = {row[0]: row[1] for row in rows(page("how-it-works.md"), "| what | when |")}
+    assert told["after a failure, valid"].startswith("1 to 2 s, doubling to 120 s, ")
+    assert told["after a denial, valid"].startswith("60 s, ")
+    pauses = told["after a failure, nothing valid"]
+    assert pauses.startswith("cached for 1 to 2 s, doubling to 10 to 20 s ")
+    assert pauses.endswith("; a denial 5 s, doubling to 60 s")
 
 
 def test_the_numbers_in_words_are_those_of_the_code() -> None:

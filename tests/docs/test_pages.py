@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import subprocess
@@ -73,8 +74,8 @@ def built(source: Path, text: str) -> str:
     return (source / "out" / "index.html").read_text()
 
 
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
 @pytest.mark.parametrize("address", ["", ADDRESS])
@@ -109,10 +110,25 @@ def test_output_is_wrapped_only_if_no_terminal_has_its_lines(source: Path) -> No
 
     page = built(source, f"{fits}\n{long}")
 
-    assert re.findall(r'<div class="([^"]*)highlight-text.*?<span></span>(.)', page) == [
+    assert re.findall(r'<div class="([^"]*)highlight-text.*?<span class="line[^>]*>(.)', page) == [
         ("", "x"),
         ("long-lines ", "y"),
     ]
+
+
+def test_a_wrapped_line_of_output_continues_below_its_text(source: Path) -> None:
+    begins = {
+        "STS denied the call": 0,
+        "P04 error   Statement 1 requires  sub": 12,
+        "  E01  fail     neither is set": 16,
+        "    Effect: Allow": 4,
+        "  advice:  a < b": 11,
+    }
+
+    page = built(source, OUTPUT.format("\n".join(begins)))
+
+    lines = re.findall(r'<span class="line" style="--column: (\d+)ch">([^\n]*)', page)
+    assert {html.unescape(line): int(column) for column, line in lines} == begins
 
 
 def test_the_cells_of_a_row_can_be_stacked_in_a_narrow_window(source: Path) -> None:

@@ -162,7 +162,7 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
 
 # aiobotocore has another class for trio, with another lock. This one has no lock.
 class AioIrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
-    """irsa-creds' provider in the chain of aiobotocore's sessions; see the mixin for arguments."""
+    """Provider of irsa-creds in the credential provider chain of aiobotocore's sessions."""
 
     __module__ = _MODULE
 

@@ -126,7 +126,7 @@ class WrongLibraryError(TypeError, AttributeError):
 
 
 class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
-    """irsa-creds' provider in the chain of botocore's sessions; see the mixin for arguments."""
+    """Provider of irsa-creds in the credential provider chain of botocore's sessions."""
 
     __module__ = _MODULE
 
