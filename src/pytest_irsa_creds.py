@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
     from typing import Any
 
     from irsa_creds.testing import Irsa, Issuer
@@ -31,37 +32,41 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def _irsa_issuer() -> Iterator[Issuer]:
+def _irsa_plugin() -> ModuleType:
+    """The module with the code of these fixtures, imported when a test uses one of them."""
     try:
         from irsa_creds.testing import _plugin  # noqa: PLC0415 - of an extra
     except ImportError as error:
-        missing: str | None = f"{error}"
+        missing = f"{error}"
     else:
-        missing = None
-    if missing is not None:
-        pytest.fail(
-            f"The fixtures of irsa_creds need its extra `testing` ({missing}): "
-            "pip install 'irsa-creds[testing]'.",
-            pytrace=False,
-        )
-    with _plugin.issuer() as served:
+        return _plugin
+    pytest.fail(
+        f"The fixtures of irsa_creds need its extra `testing` ({missing}): "
+        "pip install 'irsa-creds[testing]'.",
+        pytrace=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def _irsa_issuer(_irsa_plugin: ModuleType) -> Iterator[Issuer]:
+    with _irsa_plugin.issuer() as served:
         yield served
 
 
 @pytest.fixture
 def _irsa_pod(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _irsa_issuer: Issuer
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    _irsa_plugin: ModuleType,
+    _irsa_issuer: Issuer,
 ) -> Iterator[Irsa]:
-    from irsa_creds.testing import _plugin  # noqa: PLC0415 - of an extra
-
-    with _plugin.pod_environment(monkeypatch, _irsa_issuer, _arguments(request)) as made:
+    arguments = _arguments(request, _irsa_plugin.Sandbox.deploy)
+    with _irsa_plugin.pod_environment(monkeypatch, _irsa_issuer, arguments) as made:
         yield made
 
 
-def _arguments(request: pytest.FixtureRequest) -> Mapping[str, Any]:
-    """Return the marker's arguments."""
-    from irsa_creds.testing import Sandbox  # noqa: PLC0415 - of an extra
-
+def _arguments(request: pytest.FixtureRequest, deploy: Callable[..., object]) -> Mapping[str, Any]:
+    """Return the marker's arguments, which are passed to `deploy`."""
     marker: pytest.Mark | None = request.node.get_closest_marker("irsa")
     if marker is None:
         return {}
@@ -71,7 +76,7 @@ def _arguments(request: pytest.FixtureRequest) -> Mapping[str, Any]:
             'arguments of Sandbox.deploy only, such as bucket="reports".',
             pytrace=False,
         )
-    known = signature(Sandbox.deploy).parameters.keys() - {"self"}
+    known = signature(deploy).parameters.keys() - {"self"}
     for name in marker.kwargs.keys() - known:
         pytest.fail(
             f"@pytest.mark.irsa got {name}=, which is not an argument of Sandbox.deploy. Its "
@@ -92,10 +97,12 @@ def irsa(_irsa_pod: Irsa) -> Irsa:
 
 
 @pytest.fixture
-def irsa_token(request: pytest.FixtureRequest, irsa: object) -> Callable[..., str]:
+def irsa_token(
+    request: pytest.FixtureRequest, irsa: object, _irsa_plugin: ModuleType
+) -> Callable[..., str]:
     """A function that returns a token of the cluster: `irsa_token(sub=..., aud=..., exp=...)`."""
-    from irsa_creds.testing import Irsa  # noqa: PLC0415 - of an extra
-
     # A project may override `irsa` with its own fixture, of another type.
-    pod: Irsa = irsa if isinstance(irsa, Irsa) else request.getfixturevalue("_irsa_pod")
+    pod: Irsa = (
+        irsa if isinstance(irsa, _irsa_plugin.Irsa) else request.getfixturevalue("_irsa_pod")
+    )
     return pod.token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -133,6 +134,21 @@ def test_the_core_imports_other_packages_late(module: str) -> None:
     )
     late = {"boto3", "botocore", "cachetools", "filelock", "urllib3"}
     assert not {top(name) for name in at_import} & late
+
+
+@pytest.mark.parametrize("package", ["_engine", "_identity", "cli", "diagnosis"])
+def test_imports_inside_of_functions_stand_in_the_table_of_their_package(package: str) -> None:
+    folder = SOURCE / package
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    # A line of the table: imports, milliseconds, and modules with the reason.
+    lines = re.findall(r"^    .+?  +[0-9]+  +([^:]+): ", text, re.MULTILINE)
+    late = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        for function in ast.walk(running(ast.parse(path.read_text())))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and imports(function)
+    }
+    assert late == {module for line in lines for module in line.split(", ")}
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)

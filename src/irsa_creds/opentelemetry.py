@@ -11,6 +11,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded
 from irsa_creds._engine.subscribers import subscribe_everywhere
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
@@ -59,7 +60,8 @@ def instrument(*, meter_provider: MeterProvider | None = None) -> Callable[[], N
         ) from error
     global_provider = metrics.get_meter_provider()
     provider = meter_provider or global_provider
-    return _INSTRUMENTATION.start(provider, is_global=provider is global_provider)
+    is_global = provider is global_provider
+    return _INSTRUMENTATION.start(provider, metrics.Observation, is_global=is_global)
 
 
 class _Active(NamedTuple):
@@ -82,10 +84,12 @@ class _Instrumentation:
         )
         self.active: _Active | None = None
 
-    def start(self, provider: MeterProvider, *, is_global: bool) -> Callable[[], None]:
+    def start(
+        self, provider: MeterProvider, observation: type[Observation], *, is_global: bool
+    ) -> Callable[[], None]:
         with self._lock:
             if self.active is None:
-                made = self._made.get(provider) or _Instruments(provider)
+                made = self._made.get(provider) or _Instruments(provider, observation)
                 self._made[provider] = made
                 self.active = _Active(provider, is_global, made)
                 made.start()
@@ -106,13 +110,15 @@ class _Instrumentation:
 
 
 class _Instruments:
-    """The instruments of one meter provider."""
+    """The instruments of one meter provider.
 
-    def __init__(self, provider: MeterProvider) -> None:
-        from opentelemetry.metrics import Observation  # noqa: PLC0415 - of an extra
+    Args:
+        provider: the meter provider.
+        observation: the class of a gauge's values.
+    """
 
-        # Not in `_observe`: that may run on any thread, while another one forks.
-        self._observation = Observation
+    def __init__(self, provider: MeterProvider, observation: type[Observation]) -> None:
+        self._observation = observation
         self._roles, self._codes = _BoundedValues(), _BoundedValues()
         self._is_active = False
         meter = provider.get_meter("irsa_creds", __version__)
@@ -143,9 +149,6 @@ class _Instruments:
         self._unsubscribe()
 
     def _record(self, event: Event) -> None:
-        # `subscribe_everywhere` has imported it.
-        from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded  # noqa: PLC0415
-
         if not isinstance(event, RefreshSucceeded | RefreshFailed):
             return
         attributes = {

@@ -147,7 +147,7 @@ def test_the_verdict_is_p00_and_information_is_ok(
 ) -> None:
     finding = Finding("P12", "info", 0, "Only AWS knows.", "")
     monkeypatch.setattr(
-        "irsa_creds.diagnosis._explain.explain.explain",
+        "irsa_creds.diagnosis._doctor.doctor.explain",
         lambda *_, **__: SimpleNamespace(verdict=verdict, cause="", findings=(finding,)),
     )
     diagnosis = examine(policy=written(trust("anybody")))

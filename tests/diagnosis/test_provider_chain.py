@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from diagnosis.sample_pod import ROLE, SECRET, Lab
+from irsa_creds._identity import profile_sources
 from irsa_creds.diagnosis._checks import Diagnosis
-from irsa_creds.diagnosis._doctor import profile_sources
 from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,8 @@ class Subscribers:
             pass
 
     def _deliver_queued(self) -> None:
-        from irsa_creds._engine import events  # noqa: PLC0415 - loaded by `subscribe`
-
+        # `subscribe` has imported it. A refresh imports nothing.
+        events = sys.modules["irsa_creds._engine.events"]
         while self._queue:
             name, arguments = self._queue.popleft()
             event = getattr(events, name)(*arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._engine import timeouts
@@ -204,8 +205,6 @@ def _trio_token() -> Any:
     with contextlib.suppress(AttributeError, RuntimeError):
         lowlevel = cast("Any", sys.modules.get("trio")).lowlevel
         context = lowlevel.current_task().context
-        from contextvars import ContextVar  # noqa: PLC0415 - trio has imported it
-
         mark = ContextVar[bool]("irsa_creds_mark")
         before = mark.set(True)
         is_own = context.get(mark, False)

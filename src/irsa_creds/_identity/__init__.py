@@ -7,10 +7,9 @@ It may import only the modules beside the packages (`_errors` and others).
 
 Imports inside of functions, and the milliseconds that they save a process that does not need them:
 
-    socket                  2   config: the host name is the session name
-    inspect                 2   validation: a callable returns the token
-    urllib.request         20   endpoint_settings: a proxy is set
-    botocore.configloader   7   settings: a configuration file exists
-    urllib3                33   validation: a proxy is set
-    profile, roles          4   settings, config: role chaining
+    inspect                 5   validation: a callable returns the token
+    urllib.request         16   endpoint_settings: a proxy is set
+    botocore.configloader   5   settings: a configuration file exists
+    urllib3                39   validation: a proxy is set
+    profile, roles          8   settings, config: role chaining
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -250,8 +251,6 @@ def _session_name(settings: Settings, argument: str | None) -> str:
 
 
 def _host_name() -> str:
-    import socket  # noqa: PLC0415 - 2 ms of a new process, which a named session saves
-
     return validation.session_name_from(socket.gethostname())
 
 

@@ -202,14 +202,13 @@ def read_file(parser: str, path: str) -> dict[str, Any]:
     if not os.path.isfile(os.path.expanduser(os.path.expandvars(path))):  # noqa: PTH111, PTH113 - botocore's own steps, in its order
         return {}
     # Most pods have no such file and skip this import.
-    from botocore import configloader  # noqa: PLC0415
-    from botocore.exceptions import ConfigNotFound, ConfigParseError  # noqa: PLC0415
+    import botocore.configloader  # noqa: PLC0415
 
     try:
-        parsed: dict[str, Any] = getattr(configloader, parser)(path)
-    except ConfigNotFound:
+        parsed: dict[str, Any] = getattr(botocore.configloader, parser)(path)
+    except botocore.exceptions.ConfigNotFound:
         return {}
-    except ConfigParseError as error:
+    except botocore.exceptions.ConfigParseError as error:
         line = _line_number(error.kwargs["error"])
     else:
         return parsed

@@ -257,12 +257,11 @@ def is_aws_endpoint(url: str) -> bool:
 def is_proxy_url(url: str) -> bool:
     """Return whether `url` names a host after urllib3 has split it: a password may break it."""
     # A process that connects to a proxy has imported urllib3 anyway.
-    from urllib3.exceptions import LocationParseError  # noqa: PLC0415
-    from urllib3.util import parse_url  # noqa: PLC0415
+    import urllib3  # noqa: PLC0415
 
     try:
-        parts = parse_url(url)
-    except LocationParseError:
+        parts = urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError:
         return False
     # An @ after the host: the password ends there, and the apparent host is the user.
     return bool(parts.host) and "@" not in f"{parts.request_uri}{parts.fragment}"

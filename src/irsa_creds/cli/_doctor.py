@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds.cli._errors import UsageError
-from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._doctor.doctor import doctor
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
     from irsa_creds.diagnosis._checks import Check, Diagnosis, Status
 
@@ -32,10 +31,9 @@ exit status:
   3 warnings, with --strict   4 STS not reached"""
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(
-        subparsers,
+    parser = commands.add(
         "doctor",
         description=(
             "Check variables, profile, token file, token, role, credential provider chain and\n"

@@ -16,12 +16,11 @@ from irsa_creds.cli._endpoint_token import token_file, variables
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._other_sources import overriding_sources
-from irsa_creds.cli._parser import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
 __all__ = ["add", "run"]
@@ -46,10 +45,9 @@ exit status:
 _NETWORK = {"ca_bundle": "AWS_CA_BUNDLE", "endpoint_url": "AWS_ENDPOINT_URL"}
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(
-        subparsers,
+    parser = commands.add(
         "exec",
         description=_DESCRIPTION,
         examples=(

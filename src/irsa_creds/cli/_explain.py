@@ -14,7 +14,6 @@ from irsa_creds._identity.arns import role_arn
 from irsa_creds._identity.validation import quoted
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
-from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._claims import audiences, redacted
 from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, explain, request_of
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
 __all__ = ["add", "run"]
@@ -37,11 +36,10 @@ _ROLE = "--role-arn arn:aws:iam::123456789012:role/reader"
 _CREATED = "kubectl create token reader -n prod --audience sts.amazonaws.com"
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the parsers of `explain`, `trust-policy` and `manifest`."""
-    _add_explain(subparsers)
-    made = command(
-        subparsers,
+    _add_explain(commands)
+    made = commands.add(
         "trust-policy",
         description="Print the trust policy of a role for one service account.",
         examples=[
@@ -58,8 +56,7 @@ def add(subparsers: Subparsers) -> None:
     )
     made.add_argument("--partition", default="aws", help="aws (the default), aws-cn, aws-us-gov")
     made.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
-    objects = command(
-        subparsers,
+    objects = commands.add(
         "manifest",
         description="Print an annotated ServiceAccount and a Deployment that uses it.",
         examples=[
@@ -75,9 +72,8 @@ def add(subparsers: Subparsers) -> None:
     objects.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
 
 
-def _add_explain(subparsers: Subparsers) -> None:
-    parser = command(
-        subparsers,
+def _add_explain(commands: Commands) -> None:
+    parser = commands.add(
         "explain",
         description=(
             "Evaluate a role's trust policy for a token. If it denies, print which condition of\n"

@@ -6,6 +6,9 @@ import re
 import shlex
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
 from irsa_creds._identity.arns import role_arn as checked_role_arn
 from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import JWT, mask
@@ -35,7 +38,7 @@ def fetch_role(role_arn: str) -> dict[str, Any]:
     message = ""
     try:
         response = _get_role(arn)
-    except _errors() as error:
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:
         message = _message(arn, error)
     # Raised outside of the handler: errors of botocore may contain the request with its secrets.
     if message:
@@ -84,16 +87,8 @@ def _elsewhere(arn: str) -> str:
 
 
 def _get_role(arn: str) -> dict[str, Any]:
-    import botocore.session  # noqa: PLC0415 - only --fetch needs it
-
-    session = botocore.session.get_session()
+    session = get_session()
     region = _REGIONS.get(arn.split(":")[1]) or session.get_config_variable("region")
     client = session.create_client("iam", region_name=region)
     response: dict[str, Any] = client.get_role(RoleName=arn.rpartition("/")[2])
     return response
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
-
-    return BotoCoreError, ClientError, OSError, ValueError

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._identity.profile_sources import ASSUMED, LATER, WEB_IDENTITY
 from irsa_creds._identity.settings import read_file
 
 if TYPE_CHECKING:
@@ -66,9 +67,6 @@ def overriding_sources(environ: Mapping[str, str], argv: Sequence[str] = ()) -> 
 def _of_profiles(*found: _Default) -> Iterator[str]:
     if not any(each.keys for each in found):
         return
-    # Most pods have no such file and start faster without this import.
-    from irsa_creds.diagnosis._doctor.profile_sources import ASSUMED, LATER, WEB_IDENTITY  # noqa: PLC0415
-
     for source in (ASSUMED, WEB_IDENTITY, *LATER):
         for profile in found:
             if source.shared in {None, profile.shared}:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from importlib import import_module
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, cast
 
 from irsa_creds._version import __version__
 from irsa_creds.cli._errors import UsageError
@@ -19,15 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMANDS",
+    "Commands",
     "Module",
-    "Subparsers",
-    "command",
     "module_of",
     "parser_for",
 ]
-
-#: The type of argparse's subparsers, which has no public name.
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - no public name
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -38,8 +35,6 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=columns(sys.stdout))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        import textwrap  # noqa: PLC0415 - only --help needs it
-
         filled: list[str] = []
         for raw, group in groupby(text.splitlines(), key=_is_raw):
             lines = list(group)
@@ -60,11 +55,53 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
 
 
+class Commands:
+    """Adds the parsers of commands.
+
+    Args:
+        subparsers: of the parser for all commands.
+    """
+
+    # argparse's class has no public name.
+    def __init__(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        self._subparsers = subparsers
+
+    def add(
+        self,
+        name: str,
+        *,
+        description: str,
+        examples: Sequence[tuple[str, str]],
+        after: str = "",
+        **more: Any,
+    ) -> argparse.ArgumentParser:
+        """Add the parser of a command, with `--json`, and return it for its own options.
+
+        Args:
+            name: one of `COMMANDS`.
+            description: what it does, in a few sentences.
+            examples: pairs of a purpose and a command line.
+            after: the end of `--help`, such as exit statuses.
+            more: further arguments of `ArgumentParser`.
+        """
+        parser = self._subparsers.add_parser(
+            name,
+            help=COMMANDS[name].line,
+            description=description,
+            epilog=_epilog(examples, after),
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            **more,
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+        return parser
+
+
 class Module(Protocol):
     """The module of one or more commands."""
 
-    def add(self, subparsers: Subparsers) -> None:
-        """Add the parsers of its commands, by `command`."""
+    def add(self, commands: Commands) -> None:
+        """Add the parsers of its commands."""
 
     def run(self, args: argparse.Namespace, out: Printer) -> int:
         """Run `args.command` and return the exit status."""
@@ -117,43 +154,11 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"irsa-creds {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     if arguments and arguments[0] in COMMANDS:
-        module_of(arguments[0]).add(subparsers)
+        module_of(arguments[0]).add(Commands(subparsers))
         return parser
     # There is no known command, so argparse prints help or an error with all names.
     for name, (_, line) in COMMANDS.items():
         subparsers.add_parser(name, help=line, formatter_class=_Formatter)
-    return parser
-
-
-def command(
-    subparsers: Subparsers,
-    name: str,
-    *,
-    description: str,
-    examples: Sequence[tuple[str, str]],
-    after: str = "",
-    **more: Any,
-) -> argparse.ArgumentParser:
-    """Add the parser of a command, with `--json`, and return it for its own options.
-
-    Args:
-        subparsers: the argument of `add`.
-        name: one of `COMMANDS`.
-        description: what it does, in a few sentences.
-        examples: pairs of a purpose and a command line.
-        after: the end of `--help`, such as exit statuses.
-        more: further arguments of `ArgumentParser`.
-    """
-    parser = subparsers.add_parser(
-        name,
-        help=COMMANDS[name].line,
-        description=description,
-        epilog=_epilog(examples, after),
-        formatter_class=_Formatter,
-        allow_abbrev=False,
-        **more,
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -171,7 +172,5 @@ def _clean(text: str) -> str:
 
 
 def _as_json(data: Mapping[str, Any]) -> str:
-    import json  # noqa: PLC0415 - other commands start faster without it
-
     # ASCII works in every locale and escapes control characters.
     return json.dumps({"schema": SCHEMA, **data}, indent=2)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._credentials import Credentials
     from irsa_creds._provider import Provider
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
 __all__ = ["WITHOUT_OPTIONS", "add", "run"]
@@ -45,13 +45,9 @@ WITHOUT_OPTIONS: Any = SimpleNamespace(
 _REFRESH_SECONDS = 3.0
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
-    # It imports argparse, without which the command starts faster.
-    from irsa_creds.cli._parser import command  # noqa: PLC0415
-
-    parser = command(
-        subparsers,
+    parser = commands.add(
         "process",
         description=_DESCRIPTION,
         examples=(

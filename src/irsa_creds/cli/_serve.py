@@ -13,12 +13,11 @@ from irsa_creds.cli._endpoint import Endpoint
 from irsa_creds.cli._endpoint_token import token_file, variables
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
-from irsa_creds.cli._parser import command
 
 if TYPE_CHECKING:
     import argparse
 
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
 __all__ = ["add", "run"]
@@ -38,10 +37,9 @@ umask 077 && mkdir -p /shared/aws &&
 _PORTS = range(65_536)
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(
-        subparsers,
+    parser = commands.add(
         "serve",
         description=_DESCRIPTION,
         examples=(

@@ -9,7 +9,6 @@ from irsa_creds._errors import instant
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._identity.token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
-from irsa_creds.cli._parser import command
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
 from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._credentials import Credentials
     from irsa_creds._identity.config import Config
-    from irsa_creds.cli._parser import Subparsers
+    from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
 __all__ = ["add", "run"]
@@ -32,10 +31,9 @@ the error has the cause. A note warns if botocore would use other credentials.""
 _CLAIMS = ("iss", "sub", "aud", "exp")
 
 
-def add(subparsers: Subparsers) -> None:
+def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(
-        subparsers,
+    parser = commands.add(
         "whoami",
         description=_DESCRIPTION,
         examples=(

@@ -1,4 +1,13 @@
-"""Find out why STS denies: evaluate a trust policy, and check a pod or a manifest."""
+"""Find out why STS denies: evaluate a trust policy, and check a pod or a manifest.
+
+May import: `_exchange` and below.
+
+Imports inside of functions, and the milliseconds that they save a process that does not need them:
+
+    doctor     47   __init__: `doctor`
+    _network  109   _doctor.doctor: `online=True`
+    yaml        7   _manifest.parse: a manifest, if the extra `manifest` is installed
+"""
 
 from __future__ import annotations
 

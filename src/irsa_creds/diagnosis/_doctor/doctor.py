@@ -19,6 +19,11 @@ from irsa_creds.diagnosis._doctor.role import role_checks
 from irsa_creds.diagnosis._doctor.token import token_checks
 from irsa_creds.diagnosis._doctor.token_file import file_checks
 from irsa_creds.diagnosis._doctor.versions import version_checks
+from irsa_creds.diagnosis._explain.explain import explain
+from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks
+from irsa_creds.diagnosis._manifest.objects import Objects
+from irsa_creds.diagnosis._manifest.parse import MANIFEST_LIMIT, parse_manifest
+from irsa_creds.diagnosis._policy.parse import parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,8 +108,6 @@ def _of_pod(facts: Facts, *, wanted: bool) -> tuple[Check, ...]:
 
 def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
     """Return whether this is a pod of the manifest, by its service account."""
-    from irsa_creds.diagnosis._manifest.objects import Objects  # noqa: PLC0415 - optional
-
     mine = subject_of(facts.claims) or facts.account
     objects = Objects(resources)
     named = [(each.namespace, each.name) for each in objects.accounts]
@@ -115,8 +118,6 @@ def _is_of(resources: tuple[Resource, ...], facts: Facts) -> bool:
 
 
 def _resources(path: str | os.PathLike[str]) -> tuple[Resource, ...]:
-    from irsa_creds.diagnosis._manifest.parse import MANIFEST_LIMIT, parse_manifest  # noqa: PLC0415 - optional
-
     return parse_manifest(
         _read(path, "manifest", MANIFEST_LIMIT), f"The manifest {os.fspath(path)}"
     )
@@ -127,8 +128,6 @@ def _of_manifest(
 ) -> tuple[Check, ...]:
     if resources is None:
         return _skipped(_MANIFEST_IDS, "No manifest is given; use --manifest FILE.")
-    from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks  # noqa: PLC0415 - optional
-
     role = facts.role.value if facts.role and here else None
     return manifest_checks(resources, role_arn=role, aws=facts.uses_aws_sts)
 
@@ -139,8 +138,6 @@ def _policy(path: str | os.PathLike[str]) -> str:
     Raises:
         ConfigError: it is invalid.
     """
-    from irsa_creds.diagnosis._policy.parse import parse_policy  # noqa: PLC0415 - optional
-
     text = _read(path, "policy", _POLICY_LIMIT).decode("utf-8-sig", errors="replace")
     parse_policy(text)
     return text
@@ -153,8 +150,6 @@ def _of_policy(text: str | None, facts: Facts) -> tuple[Check, ...]:
     config = facts.config
     if config is None or config.token_file is None or facts.claims is None:
         return (_not_evaluated("there is no token or no role"),)
-    from irsa_creds.diagnosis._explain.explain import explain  # noqa: PLC0415 - optional
-
     try:
         token = TokenFile(config.token_file).read().value
         return _as_checks(explain(text, token=token, role_arn=config.role_arn))
@@ -204,10 +199,9 @@ def _of_network(
 ) -> tuple[Check, ...]:
     if not online:
         return _skipped(_ONLINE_IDS, "The network is not used; use --online.")
-    from irsa_creds.diagnosis._network.gather import gather_online  # noqa: PLC0415 - same
-    from irsa_creds.diagnosis._network.network_checks import online_checks  # noqa: PLC0415 - optional
+    from irsa_creds.diagnosis._network import gather, network_checks  # noqa: PLC0415
 
-    return online_checks(gather_online(environ, profile=profile))
+    return network_checks.online_checks(gather.gather_online(environ, profile=profile))
 
 
 def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from irsa_creds._identity.profile_sources import LATER
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.profile_sources import LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.session import Session
+
 from irsa_creds._credentials import Credentials
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._network.network_facts import Caller
@@ -58,8 +60,6 @@ def _first_credentials(
     given: Credentials | None, profile: str | None
 ) -> tuple[str, Credentials | None]:
     """Return the first credentials of botocore's chain; `given` are those of the web identity."""
-    from botocore.session import Session  # noqa: PLC0415 - takes a tenth of a second
-
     session = Session(profile=profile)
     for provider in session.get_component("credential_provider").providers:
         if provider.METHOD == _WEB_IDENTITY and given is not None:

@@ -15,6 +15,10 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import URLLib3Session
+
 from irsa_creds._errors import ConfigError
 from irsa_creds._exchange.muting import muted
 from irsa_creds._identity import validation
@@ -112,10 +116,6 @@ def _fetch_json(request: _IssuerRequest, url: str) -> dict[str, Any]:
 
 def _get(request: _IssuerRequest, url: str) -> bytes:
     """Return a document of at most 256 KiB, after a few redirects at most."""
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    from botocore.httpsession import URLLib3Session  # noqa: PLC0415
-
     for _ in range(_MOST_REDIRECTS + 1):
         _require_expected_url(request, url)
         proxy = proxy_for(request.http, url)

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from irsa_creds._exchange.assume_role import SigningCredentials, signed_headers
@@ -120,8 +121,6 @@ def _post(config: Config, url: str, headers: Mapping[str, str]) -> HttpResponse 
 
 def _skew(date: str | None, now: float) -> float | None:
     """Return by how many seconds an HTTP date is ahead; it has whole seconds."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
     try:
         parsed = parsedate_to_datetime(date or "")
         return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp() + 0.5 - now

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from botocore.httpsession import ProxyConfiguration
+
 from irsa_creds._identity.validation import is_proxy_url
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ def proxy_for(http: HttpSettings, url: str) -> Proxy:
         http: the configured proxies.
         url: a valid URL.
     """
-    from botocore.httpsession import ProxyConfiguration  # noqa: PLC0415
-
     scheme = urlsplit(url).scheme.lower()
     proxy = ProxyConfiguration(http.proxies_for(url)).proxy_url_for(url)
     if not proxy:
