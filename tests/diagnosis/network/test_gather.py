@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.online_checks import checked
+from diagnosis.network.online_checks import checked
 from irsa_creds._credentials import Credentials
 from irsa_creds.diagnosis._network import probes
 from irsa_creds.diagnosis._network.gather import OnlineFacts, gather_online

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.pod_cases import MISCONFIGURED, Case
+from diagnosis.doctor.pod_cases import MISCONFIGURED, Case
+from diagnosis.doctor.sound_pods import SOUND
 from diagnosis.sample_pod import SECRET, Lab
-from diagnosis.sound_pods import SOUND
 from irsa_creds.diagnosis._checks import Diagnosis
 from irsa_creds.diagnosis._doctor.doctor import offline_checks
 

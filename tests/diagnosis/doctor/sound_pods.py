@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diagnosis.pod_cases import CEPH, NO_IRSA, NO_REGION, SOURCED
+from diagnosis.doctor.pod_cases import CEPH, NO_IRSA, NO_REGION, SOURCED
 from diagnosis.sample_pod import NOW, ROLE, SECRET
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.online_checks import checked
+from diagnosis.network.online_checks import checked
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network import issuer
