@@ -112,8 +112,8 @@ def _wrap_long_lines(_: Sphinx, page: nodes.document) -> None:
 
 
 _OUTPUT = r'(?s)(<div class="[^"]*\bhighlight-text\b[^>]*>.*?<pre><span></span>)(.*?)(?=</pre>)'
-# Labels such as `P04 error` stand before this column; a line continues below the text after them.
-_LABELS = re.compile(r"(?:.{0,24}  )?\s*")
+# Labels such as `P04 error   ` and `command: `; a line continues below the text after them.
+_LABELS = re.compile(r"(?:\s*\S.{0,24}  |\s*\w+: )?\s*")
 
 
 def _indent_wrapped_lines(

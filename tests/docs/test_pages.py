@@ -121,8 +121,9 @@ def test_a_wrapped_line_of_output_continues_below_its_text(source: Path) -> None
         "STS denied the call": 0,
         "P04 error   Statement 1 requires  sub": 12,
         "  E01  fail     neither is set": 16,
-        "    Effect: Allow": 4,
+        '    "Effect": "Allow"': 4,
         "  advice:  a < b": 11,
+        "  command: aws iam get-role": 11,
     }
 
     page = built(source, OUTPUT.format("\n".join(begins)))
