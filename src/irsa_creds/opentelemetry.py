@@ -12,7 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.subscribers import subscribe_everywhere
+from irsa_creds._locks import hold
 from irsa_creds._provider import engine_of
 from irsa_creds._registry import REGISTRY
 from irsa_creds._version import __version__
@@ -84,29 +86,38 @@ class _Instrumentation:
         )
         self.active: _Active | None = None
 
+    # A fork waits for both: a child would inherit a lock that no thread of it releases.
     def start(
         self, provider: MeterProvider, observation: type[Observation], *, is_global: bool
     ) -> Callable[[], None]:
-        with self._lock:
-            if self.active is None:
-                made = self._made.get(provider) or _Instruments(provider, observation)
-                self._made[provider] = made
-                self.active = _Active(provider, is_global, made)
-                made.start()
-            elif self.active.provider is not provider and not (self.active.is_global and is_global):
-                raise RuntimeError(
-                    "irsa_creds is already instrumented for another meter provider: first call the "
-                    "function that instrument() returned."
-                )
-            active = self.active
+        active = FORKS.during(
+            partial(hold, self._lock, self._activated, provider, observation, is_global=is_global)
+        )
         return partial(self.stop, active)
 
     def stop(self, active: _Active) -> None:
         """Stop the recording if it is the active one."""
-        with self._lock:
-            if self.active is active:
-                self.active = None
-                active.instruments.stop()
+        FORKS.during(partial(hold, self._lock, self._deactivate, active))
+
+    def _activated(
+        self, provider: MeterProvider, observation: type[Observation], *, is_global: bool
+    ) -> _Active:
+        if self.active is None:
+            made = self._made.get(provider) or _Instruments(provider, observation)
+            self._made[provider] = made
+            self.active = _Active(provider, is_global, made)
+            made.start()
+        elif self.active.provider is not provider and not (self.active.is_global and is_global):
+            raise RuntimeError(
+                "irsa_creds is already instrumented for another meter provider: first call the "
+                "function that instrument() returned."
+            )
+        return self.active
+
+    def _deactivate(self, active: _Active) -> None:
+        if self.active is active:
+            self.active = None
+            active.instruments.stop()
 
 
 class _Instruments:

@@ -8,6 +8,7 @@ import re
 import sys
 import weakref
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,6 +25,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 import irsa_creds
 from engine_fakes import ROLE, FakeClock, FakeSts, join_refreshes
+from fresh_interpreter import python
 from irsa_creds._errors import Failure
 from irsa_creds.opentelemetry import _INSTRUMENTATION, instrument
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
@@ -370,6 +372,41 @@ def test_without_opentelemetry_the_error_names_the_extra(monkeypatch: pytest.Mon
     with pytest.raises(ImportError, match=r"pip install 'irsa-creds\[opentelemetry\]'"):
         instrument()
     assert _INSTRUMENTATION.active is None
+
+
+FORK_DURING_INSTRUMENT = dedent(
+    """
+    import os
+    import signal
+    import threading
+
+    from opentelemetry.metrics import NoOpMeterProvider
+    import irsa_creds.opentelemetry as otel
+
+    entered, forked = threading.Event(), threading.Event()
+    os.register_at_fork(after_in_parent=forked.set)
+
+    class Slow(NoOpMeterProvider):
+        def get_meter(self, *arguments, **more):
+            entered.set()
+            forked.wait(0.1)
+            return super().get_meter(*arguments, **more)
+
+    provider = Slow()
+    threading.Thread(target=otel.instrument, kwargs={"meter_provider": provider}).start()
+    entered.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        otel.instrument(meter_provider=provider)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+)
+
+
+def test_a_child_forked_while_a_thread_calls_instrument_can_call_it_too() -> None:
+    assert python(FORK_DURING_INSTRUMENT) == "0"
 
 
 def test_the_metrics_reach_a_collector_over_otlp(sts: FakeSts) -> None:
