@@ -70,7 +70,7 @@ def advisory_window(lifetime: float) -> float:
     return 15 * MINUTE if lifetime < 90 * MINUTE else 60 * MINUTE
 
 
-class Draw(Protocol):
+class Uniform(Protocol):
     """The signature of `random.uniform`."""
 
     def __call__(self, low: float, high: float, /) -> float: ...
@@ -81,7 +81,7 @@ class PlannedCredentials:
 
     Args:
         refresh_using: calls STS, with the client's own retries, as botocore's own object does.
-        draw: draws a random number.
+        uniform: returns a random number between two.
         wall: the wall clock, which botocore uses too.
     """
 
@@ -92,11 +92,11 @@ class PlannedCredentials:
         self,
         refresh_using: Callable[[], dict[str, Any]],
         *,
-        draw: Draw = random.uniform,
+        uniform: Uniform = random.uniform,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._refresh_using = refresh_using
-        self._draw = draw
+        self._uniform = uniform
         self._wall = wall
         self._lock = threading.Lock()
         self._current: ReadOnlyCredentials | None = None
@@ -140,11 +140,11 @@ class PlannedCredentials:
         except Exception as error:
             if _is_non_recoverable(error):
                 self._error = error
-                self._error_until = self._now() + self.scale * self._draw(*ERROR_LASTS)
+                self._error_until = self._now() + self.scale * self._uniform(*ERROR_LASTS)
                 raise
             if self._current is None:
                 raise
-            self._blocked_until = self._now() + self.scale * self._draw(*BACK_OFF)
+            self._blocked_until = self._now() + self.scale * self._uniform(*BACK_OFF)
 
     def _accept(self, found: dict[str, Any]) -> None:
         expires = datetime.fromisoformat(found["expiry_time"])

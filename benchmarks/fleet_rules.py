@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import simpy
 
     from benchmarks.fleet_sts import Ledger, Sts
-    from irsa_creds._engine.policy import Draw
+    from irsa_creds._engine.policy import Uniform
     from irsa_creds._errors import Failure
 
     Life = Generator[simpy.Event, None, None]
@@ -54,7 +54,7 @@ class Process(ABC):
         env: the simulation, whose time is in seconds.
         sts: the STS that it calls.
         ledger: records the times without valid credentials.
-        random: draws random numbers.
+        random: returns random numbers.
         starts_at: instant of its start.
         reads: reads per second.
         pods: the share of a pod that it is.
@@ -210,7 +210,7 @@ class Ours(Process):
                 yield self._read_after(snapshot.end_of_use)
                 snapshot = None
 
-    def _snapshot(self, sent_at: float, refresh: Callable[[float, Draw], float]) -> Snapshot:
+    def _snapshot(self, sent_at: float, refresh: Callable[[float, Uniform], float]) -> Snapshot:
         refresh_at = sent_at + refresh(LIFETIME, self._random.uniform)
         return Snapshot(_ANY, sent_at, sent_at, LIFETIME, refresh_at)
 

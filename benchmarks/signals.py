@@ -69,12 +69,12 @@ def main(side: str, seed: int, seconds: float) -> None:
     logging.disable()
     credentials = credentials_of(side)
     credentials.get_frozen_credentials()
-    chance, interruptions, hung = Random(seed), 0, False
+    generator, interruptions, hung = Random(seed), 0, False
     signal.signal(signal.SIGALRM, _raise)
     ready()
     start = time.perf_counter()
     while not hung and time.perf_counter() - start < seconds:
-        _interrupt(credentials, chance.uniform(1e-5, _LATEST[side]))
+        _interrupt(credentials, generator.uniform(1e-5, _LATEST[side]))
         interruptions += 1
         reader = threading.Thread(target=credentials.get_frozen_credentials, daemon=True)
         reader.start()

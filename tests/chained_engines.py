@@ -12,7 +12,7 @@ from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 
 if TYPE_CHECKING:
-    from irsa_creds._engine.policy import Draw
+    from irsa_creds._engine.policy import Uniform
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
@@ -32,13 +32,15 @@ class SignedSts(FakeSts):
         return super().attempt(token, seconds)
 
 
-def target(source: Rig, role_arn: str = SECOND, *, draw: Draw = low, first_key: int = 1001) -> Rig:
+def target(
+    source: Rig, role_arn: str = SECOND, *, uniform: Uniform = low, first_key: int = 1001
+) -> Rig:
     """Return the engine of a role that the credentials of `source` assume."""
     clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
     role = SourceRole(source.engine)
-    fetcher = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, draw=draw)
-    engine = Engine(fetcher, clock, None, subscribers, draw)
+    fetcher = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, uniform=uniform)
+    engine = Engine(fetcher, clock, None, subscribers, uniform)
     return Rig(clock, source.token, sts, subscribers, fetcher, engine)
 
 
@@ -69,10 +71,10 @@ class Pair:
         self.second.finish()
 
 
-def pair(*, draw: Draw = low) -> Pair:
+def pair(*, uniform: Uniform = low) -> Pair:
     """Return two engines that have no credentials yet."""
-    first = rig(draw=draw)
-    return Pair(first, target(first, draw=draw))
+    first = rig(uniform=uniform)
+    return Pair(first, target(first, uniform=uniform))
 
 
 def key(number: int) -> str:

@@ -86,14 +86,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) 
 
 @pytest.fixture
 def engine_rig() -> Rig:
-    """An engine on a fake clock, token and STS; every draw is the lower bound."""
+    """An engine on a fake clock, token and STS; every random number is the lower bound."""
     return rig()
 
 
 @pytest.fixture
 def here() -> Iterator[Rig]:
-    """The same with every draw the upper bound; its refreshes end with the test."""
-    made = rig(draw=high)
+    """The same with every random number the upper bound; its refreshes end with the test."""
+    made = rig(uniform=high)
     yield made
     made.finish()
 

@@ -23,7 +23,7 @@ from irsa_creds._identity.token import Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine.policy import Draw
+    from irsa_creds._engine.policy import Uniform
     from irsa_creds._engine.refresh import Outcome, Refresh
     from irsa_creds._engine.slots import Slots
     from irsa_creds._exchange.request import Assertion
@@ -139,13 +139,13 @@ def failure(code: str = "ServiceUnavailable", **fields: Any) -> Failure:
 
 
 def low(low: float, high: float) -> float:
-    """Draw the lower bound: the earliest refresh, the shortest pause."""
+    """Return the lower bound: the earliest refresh, the shortest pause."""
     del high
     return low
 
 
 def high(low: float, high: float) -> float:
-    """Draw the upper bound."""
+    """Return the upper bound."""
     del low
     return high
 
@@ -204,7 +204,7 @@ class Rig:
 
 def rig(
     *,
-    draw: Draw = low,
+    uniform: Uniform = low,
     timer: FakeTimer | None = None,
     ceiling: float = 3600.0,
     clock: FakeClock | None = None,
@@ -213,8 +213,8 @@ def rig(
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    fetcher = WebIdentityFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, draw=draw)
-    engine = Engine(fetcher, clock, timer, subscribers, draw, slots=slots)
+    fetcher = WebIdentityFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, uniform=uniform)
+    engine = Engine(fetcher, clock, timer, subscribers, uniform, slots=slots)
     return Rig(clock, token, sts, subscribers, fetcher, engine)
 
 

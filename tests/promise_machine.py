@@ -35,17 +35,17 @@ class PromiseMachine(RuleBasedStateMachine):
 
     @initialize(fraction=st.floats(0, 1), warm=st.booleans())
     def begin(self, fraction: float, *, warm: bool) -> None:
-        def draw(low: float, high: float) -> float:
+        def uniform(low: float, high: float) -> float:
             return low + (high - low) * fraction
 
         self.clock, self.token = FakeClock(), FakeToken()
         self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
         fetcher = WebIdentityFetcher(
-            ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, draw=draw
+            ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, uniform=uniform
         )
         self.engine = Engine(
-            fetcher, self.clock, FakeTimer(), Subscribers(), draw, slots=self.slots
+            fetcher, self.clock, FakeTimer(), Subscribers(), uniform, slots=self.slots
         )
         self.invalidated: set[str] = set()
         self.stale: set[str] = set()

@@ -114,7 +114,7 @@ class Registry:
             self._clock,
             self._timer if background else None,
             Subscribers(),
-            policy.DRAW,
+            policy.UNIFORM,
             slots=self._slots,
         )
         return Provider(config, engine, source, arguments)
@@ -223,7 +223,7 @@ def _fetcher(config: Config, source: Provider | None, clock: Clock) -> WebIdenti
     common: dict[str, Any] = {
         "ceiling": config.lifetime_ceiling,
         "clock": clock,
-        "draw": policy.DRAW,
+        "uniform": policy.UNIFORM,
     }
     if source is None:
         token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")

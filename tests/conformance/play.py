@@ -13,7 +13,7 @@ from irsa_creds._errors import IrsaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds._engine.policy import Draw
+    from irsa_creds._engine.policy import Uniform
 
 __all__ = ["earliest", "latest", "pause_after", "play"]
 
@@ -27,23 +27,23 @@ _FAILURES = {
 
 
 def latest(low: float, high: float) -> float:
-    """Draw the value for the latest refresh: the highest age, or else no time earlier."""
+    """Return the value for the latest refresh: the highest age, or else no time earlier."""
     return high if low else low
 
 
 def earliest(low: float, high: float) -> float:
-    """Draw the value for the earliest refresh."""
+    """Return the value for the earliest refresh."""
     return low or high
 
 
-def play(scenario: Scenario, draw: Draw) -> list[Seen]:
+def play(scenario: Scenario, uniform: Uniform) -> list[Seen]:
     """Return the result of each call for credentials."""
-    return list(_steps(_rig(scenario, draw), scenario))
+    return list(_steps(_rig(scenario, uniform), scenario))
 
 
-def pause_after(scenario: Scenario, draw: Draw) -> float:
+def pause_after(scenario: Scenario, uniform: Uniform) -> float:
     """Return the seconds after the scenario until the next STS call, in steps of 0.1 s."""
-    here = _rig(scenario, draw)
+    here = _rig(scenario, uniform)
     list(_steps(here, scenario))
     calls, tenths = here.sts.calls, 0
     while here.sts.calls == calls:
@@ -54,8 +54,8 @@ def pause_after(scenario: Scenario, draw: Draw) -> float:
     return tenths / 10
 
 
-def _rig(scenario: Scenario, draw: Draw) -> Rig:
-    here = rig(draw=draw, ceiling=12 * _LIFETIME)
+def _rig(scenario: Scenario, uniform: Uniform) -> Rig:
+    here = rig(uniform=uniform, ceiling=12 * _LIFETIME)
     if scenario.given != "none":
         here.warm()
         here.clock.advance(_AGES[scenario.given])

@@ -83,7 +83,7 @@ class Get:
 
     @property
     def differs(self) -> bool:
-        """Whether irsa-creds differs, for at least one random draw."""
+        """Whether irsa-creds differs, for at least one random number."""
         return self.here != self.aws or self.here_early != self.aws
 
 

@@ -20,7 +20,7 @@ def test_irsa_creds_does_what_the_table_says(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_any_random_draw_lies_between_latest_and_earliest(scenario: Scenario) -> None:
+def test_any_random_time_lies_between_latest_and_earliest(scenario: Scenario) -> None:
     gets = [step for step in scenario.steps if isinstance(step, Get)]
     for seed in range(8):
         for step, seen in zip(gets, play(scenario, Random(seed).uniform), strict=True):
@@ -39,7 +39,7 @@ def test_any_random_draw_lies_between_latest_and_earliest(scenario: Scenario) ->
     ids=lambda scenario: scenario.title,
 )
 def test_a_back_off_is_as_long_as_the_page_says(scenario: Scenario) -> None:
-    pauses = [pause_after(scenario, draw) for draw in (low, high)]
+    pauses = [pause_after(scenario, uniform) for uniform in (low, high)]
     assert pauses == pytest.approx(BACK_OFF, abs=0.11)
 
 

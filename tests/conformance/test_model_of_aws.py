@@ -38,7 +38,7 @@ class Source:
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def draw(self, low: float, high: float) -> float:
+    def uniform(self, low: float, high: float) -> float:
         return high if (low, high) == ERROR_LASTS else 420.0
 
     def __call__(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Source:
 
 def play(scenario: Scenario) -> Iterator[Seen]:
     source = Source()
-    credentials = PlannedCredentials(source, draw=source.draw, wall=source.wall)
+    credentials = PlannedCredentials(source, uniform=source.uniform, wall=source.wall)
     key = ""
     if scenario.given != "none":
         key = credentials.get_frozen_credentials().access_key
@@ -100,7 +100,7 @@ def test_an_hours_windows_shrink_in_proportion_if_credentials_last_seconds(
     monkeypatch.setattr(PlannedCredentials, "scale", 1 / 100)
     source = Source()
     source.lifetime = 36.0
-    credentials = PlannedCredentials(source, draw=source.draw, wall=source.wall)
+    credentials = PlannedCredentials(source, uniform=source.uniform, wall=source.wall)
     credentials.get_frozen_credentials()
     source.response = spec.FAILS
     source.advance(26)

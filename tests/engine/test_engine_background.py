@@ -28,7 +28,7 @@ def timer() -> FakeTimer:
 
 @pytest.fixture
 def here(timer: FakeTimer) -> Iterator[Rig]:
-    made = rig(draw=high, timer=timer)
+    made = rig(uniform=high, timer=timer)
     yield made
     made.finish()
 
@@ -209,7 +209,7 @@ def test_prefetch_obeys_a_cached_failure(here: Rig) -> None:
 # -- forks -----------------------------------------------------------------------------------
 
 
-def test_a_child_keeps_the_credentials_and_draws_its_own_refresh_time(here: Rig) -> None:
+def test_a_child_keeps_the_credentials_and_has_its_own_refresh_time(here: Rig) -> None:
     made = here.warm()
     here.clock.advance(2800)
     here.engine.reset_after_fork()
@@ -231,8 +231,8 @@ def test_a_child_with_a_shared_cache_keeps_the_refresh_time_of_all_processes(
     here.engine.shared_fetcher = cast("Any", SimpleNamespace(is_sharing=works))
     here.clock.advance(1000)
     here.engine.reset_after_fork()
-    drawn = here.engine.snapshot.refresh_at
-    assert drawn == (parents + 5.0 if works else made.sent_at + 2700.0)
+    random_time = here.engine.snapshot.refresh_at
+    assert random_time == (parents + 5.0 if works else made.sent_at + 2700.0)
 
 
 def test_a_child_has_neither_lock_nor_refresh_of_its_parent(here: Rig) -> None:

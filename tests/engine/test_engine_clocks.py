@@ -160,7 +160,7 @@ def test_without_a_date_the_local_clock_counts(here: Rig, skew: float, lifetime:
 
 
 def test_the_timer_notices_a_jump_and_ends_the_fast_path() -> None:
-    here = rig(draw=high, timer=FakeTimer())
+    here = rig(uniform=high, timer=FakeTimer())
     made = here.warm()
     here.clock.step_wall(DAY)
     here.sts.hold.clear()
@@ -172,7 +172,7 @@ def test_the_timer_notices_a_jump_and_ends_the_fast_path() -> None:
 
 
 def test_the_next_read_of_an_idle_engine_leaves_the_fast_path() -> None:
-    here = rig(draw=high, timer=FakeTimer())
+    here = rig(uniform=high, timer=FakeTimer())
     here.joined()
     here.finish()
     made = here.engine.snapshot

@@ -378,7 +378,7 @@ def test_while_two_refreshes_hang_one_a_minute_may_start_and_other_callers_get_a
 
 
 def test_while_valid_callers_get_no_error_from_refreshes_that_hang() -> None:
-    here = rig(draw=high, ceiling=86400)
+    here = rig(uniform=high, ceiling=86400)
     here.sts.lifetime = 86400
     made = here.warm()
     here.clock.advance(86400 - 3600)

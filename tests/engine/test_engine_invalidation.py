@@ -19,7 +19,7 @@ FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 
 @pytest.fixture
 def here() -> Iterator[Rig]:
-    made = rig(draw=high, timer=FakeTimer())
+    made = rig(uniform=high, timer=FakeTimer())
     yield made
     made.finish()
 

@@ -37,7 +37,7 @@ def test_queued_refreshes_that_no_thread_could_start_for_start_a_second_later(
 ) -> None:
     slots = Slots(clock)
     slots.most_in_background = 1
-    all_of_them = [rig(draw=high, clock=clock, slots=slots, timer=FakeTimer()) for _ in range(4)]
+    all_of_them = [rig(uniform=high, clock=clock, slots=slots, timer=FakeTimer()) for _ in range(4)]
     for each in all_of_them:
         each.warm()
     clock.advance(2700)
@@ -121,7 +121,7 @@ def test_a_look_at_a_denied_token_that_hangs_is_disowned_at_its_deadline(
 
 def test_reads_with_min_ttl_during_a_bad_tokens_back_off_schedule_once_a_second() -> None:
     timer = FakeTimer()
-    here = rig(draw=high, timer=timer)
+    here = rig(uniform=high, timer=timer)
     here.warm()
     here.clock.advance(2700)
     here.sts.script.append(BAD_TOKEN)

@@ -242,7 +242,7 @@ def test_min_ttl_without_a_thread_is_an_error_at_once(
 
 def test_the_timer_is_scheduled_for_the_refresh_its_deadline_and_the_back_off() -> None:
     timer = FakeTimer()
-    here = rig(draw=high, timer=timer)
+    here = rig(uniform=high, timer=timer)
     here.warm()
     start = here.clock.now()
     assert set(timer.at) == {start + 2700}

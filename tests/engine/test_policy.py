@@ -230,17 +230,17 @@ def test_later_refreshes_are_spread_before_the_window(lifetime: float, spread: f
 @given(st.floats(0.5, 7 * 24 * HOUR))
 def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: float) -> None:
     for plan in (policy.age_after_blocking, policy.age_after_background):
-        for draw in (low, high):
-            assert 0 < plan(lifetime, draw) < snapshot(lifetime=lifetime).left(START)
+        for uniform in (low, high):
+            assert 0 < plan(lifetime, uniform) < snapshot(lifetime=lifetime).left(START)
 
 
-def test_a_seed_of_the_program_does_not_change_the_draws() -> None:
+def test_a_seed_of_the_program_does_not_change_the_random_times() -> None:
     import random
 
     random.seed(1)
-    first = [policy.DRAW(0, 1) for _ in range(8)]
+    first = [policy.UNIFORM(0, 1) for _ in range(8)]
     random.seed(1)
-    assert [policy.DRAW(0, 1) for _ in range(8)] != first
+    assert [policy.UNIFORM(0, 1) for _ in range(8)] != first
     assert all(0 <= number <= 1 for number in first)
 
 
@@ -254,11 +254,11 @@ def test_a_seed_of_the_program_does_not_change_the_draws() -> None:
         (4000.0, 4000.0, 4000.0),
     ],
 )
-def test_a_forked_child_draws_a_refresh_time_of_its_own(
+def test_a_forked_child_has_a_random_refresh_time_of_its_own(
     age: float, earliest: float, latest: float
 ) -> None:
-    for draw, expected in ((low, earliest), (high, latest)):
-        at = policy.refresh_in_child(snapshot(), START + age, draw)
+    for uniform, expected in ((low, earliest), (high, latest)):
+        at = policy.refresh_in_child(snapshot(), START + age, uniform)
         assert at == pytest.approx(START + expected)
 
 

@@ -196,6 +196,6 @@ def test_callers_that_join_while_it_settles_are_all_released() -> None:
 
 
 def test_it_keeps_its_events_in_order(refresh: Refresh) -> None:
-    refresh.note("RefreshStarted", "role", False)
-    refresh.note("TokenRotated", "role")
+    refresh.add_event("RefreshStarted", "role", False)
+    refresh.add_event("TokenRotated", "role")
     assert refresh.events == [("RefreshStarted", ("role", False)), ("TokenRotated", ("role",))]

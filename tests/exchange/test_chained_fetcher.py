@@ -429,8 +429,8 @@ def test_a_token_callable_that_reads_the_target_role_gets_an_error(roles: Pair) 
     assert "A refresh read the credentials that it refreshes" in str(told[0])
 
 
-def test_the_target_gets_the_whole_lifetime_with_the_other_draw() -> None:
-    roles = pair(draw=high)
+def test_the_target_gets_the_whole_lifetime_with_the_latest_refresh_time() -> None:
+    roles = pair(uniform=high)
     made = roles.second.warm()
     assert made.lifetime == 3600.0
     roles.finish()

@@ -65,7 +65,7 @@ def heard_by(here: Rig) -> list[Event]:
 
 
 def test_a_refresh_returns_credentials_with_their_timeline() -> None:
-    here = rig(draw=high)
+    here = rig(uniform=high)
     made = succeeded(here)
     assert made.credentials.access_key_id == "ASIA0000000000000001"
     assert (made.sent_at, made.wall_at) == (here.clock.now(), here.clock.wall())
@@ -160,7 +160,7 @@ def test_a_background_refresh_has_one_attempt(here: Rig) -> None:
 
 
 def test_a_blocking_refresh_has_four_attempts_with_pauses() -> None:
-    here = rig(draw=high)
+    here = rig(uniform=high)
     here.sts.down = failure()
     failed(here)
     assert here.sts.calls == 4
@@ -168,7 +168,7 @@ def test_a_blocking_refresh_has_four_attempts_with_pauses() -> None:
 
 
 def test_throttled_attempts_pause_for_seconds() -> None:
-    here = rig(draw=high)
+    here = rig(uniform=high)
     here.sts.down = failure("Throttling", throttled=True)
     failed(here)
     assert here.sts.calls == 4
@@ -256,7 +256,7 @@ def test_a_defect_on_the_way_is_a_failure(
 
 
 def test_each_attempt_has_an_event_with_its_number_and_latency() -> None:
-    here = rig(draw=high)
+    here = rig(uniform=high)
     heard = heard_by(here)
     here.sts.script.append(failure("Throttling"))
     expiration = succeeded(here).credentials.expiration
@@ -348,8 +348,8 @@ def test_a_child_counts_its_own_calls(here: Rig) -> None:
     assert here.fetcher.calls == 1
 
 
-def test_chance_shortens_pauses() -> None:
-    here = rig(draw=low)
+def test_a_random_factor_shortens_pauses() -> None:
+    here = rig(uniform=low)
     here.sts.down = failure()
     failed(here)
     assert here.clock.slept == [0.0, 0.0, 0.0]

@@ -95,7 +95,7 @@ class LateSts(FakeSts):
 def played(outage: Outage, seed: int) -> list[float]:
     """Return the times at which the library's engine with its timer calls STS."""
     clock, timer, notebook = FakeClock(), FakeTimer(), RecordingSts(outage)
-    here = rig(draw=Random(seed).uniform, timer=timer, clock=clock)
+    here = rig(uniform=Random(seed).uniform, timer=timer, clock=clock)
     here.fetcher._client = LateSts(clock, notebook)
     read_at = START
     while min([read_at, *timer.at[-1:]]) < START + SECONDS:
@@ -147,7 +147,7 @@ def modelled(outage: Outage, seed: int) -> list[float]:
 
     credentials = PlannedCredentials(
         call,
-        draw=random.uniform,
+        uniform=random.uniform,
         wall=lambda: datetime.fromtimestamp(0, UTC) + timedelta(seconds=now),
     )
     while now < START + SECONDS:

@@ -62,7 +62,9 @@ def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.age_after_blocking", lambda lifetime, draw: 0.1)
+    monkeypatch.setattr(
+        "irsa_creds._engine.policy.age_after_blocking", lambda lifetime, uniform: 0.1
+    )
     monkeypatch.setattr("irsa_creds._engine.policy.background_seconds", lambda left: 0.2)
     provider = irsa_creds.provider()
     first = provider.get()

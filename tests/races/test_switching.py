@@ -16,7 +16,7 @@ from engine_fakes import ROLE, FakeToken
 from irsa_creds import Credentials
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.engine import Engine
-from irsa_creds._engine.policy import DRAW
+from irsa_creds._engine.policy import UNIFORM
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer
@@ -114,8 +114,8 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    fetcher = WebIdentityFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, draw=DRAW)
-    engine = Engine(fetcher, clock, timer, Subscribers(), DRAW, slots=slots)
+    fetcher = WebIdentityFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, uniform=UNIFORM)
+    engine = Engine(fetcher, clock, timer, Subscribers(), UNIFORM, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield Stage(clock, sts, engine, [])

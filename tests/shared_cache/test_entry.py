@@ -175,7 +175,7 @@ def test_a_failure_is_cached_for_callers_for_a_shorter_time_than_for_the_backgro
     assert again_in(shared, 1002.0, blocking=True) is None
 
 
-def test_a_failure_is_cached_for_callers_no_longer_than_was_drawn_for_them() -> None:
+def test_a_failure_is_cached_for_callers_no_longer_than_the_random_time_for_them() -> None:
     throttled = failure("Throttling", status=400, throttled=True)
     shared = SharedFailure(throttled, 1, 1, 1000.0, 1001.25)
     assert again_in(shared, 1000.5, blocking=True) == 0.75

@@ -152,14 +152,14 @@ def test_close_keeps_the_shared_entry_and_purge_removes_it(
     assert provider.get().access_key_id != key
 
 
-def test_a_forked_child_keeps_the_refresh_time_drawn_for_all_processes(
+def test_a_forked_child_keeps_the_random_refresh_time_of_all_processes(
     sts: LoopbackSts, cache_dir: Path
 ) -> None:
     provider = irsa_creds.provider(shared_cache=cache_dir)
     provider.get()
-    drawn = engine_of(provider).snapshot.refresh_at
+    random_time = engine_of(provider).snapshot.refresh_at
     engine_of(provider).reset_after_fork()
-    assert 0 <= engine_of(provider).snapshot.refresh_at - drawn <= 5
+    assert 0 <= engine_of(provider).snapshot.refresh_at - random_time <= 5
 
 
 def test_a_provider_with_shared_cache_false_does_not_share(

@@ -44,7 +44,7 @@ THROTTLED = failure("Throttling", throttled=True, status=400)
 
 @pytest.fixture(autouse=True)
 def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.DRAW", high)
+    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", high)
 
 
 @contextlib.contextmanager
@@ -87,7 +87,7 @@ def test_one_process_calls_sts_and_all_others_take_its_credentials(pod: Pod) -> 
     assert {each.end_of_use for each in fetched} == {fetched[0].end_of_use}
 
 
-def test_the_refresh_time_is_drawn_once_and_other_processes_refresh_a_little_later(
+def test_the_refresh_time_is_random_once_and_other_processes_refresh_a_little_later(
     pod: Pod,
 ) -> None:
     first = pod.fetched(pod.process())
@@ -236,7 +236,7 @@ def test_a_process_waits_ten_seconds_at_most_without_a_new_lock(pod: Pod) -> Non
 def test_not_all_processes_replace_a_lock_at_the_same_time(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.DRAW", lambda low, high: low)
+    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", lambda low, high: low)
     with locked_by_another(pod, age=4.1):
         pod.fetched(pod.process())
     assert pod.rig.clock.slept == [0.03]

@@ -23,13 +23,13 @@ class Backoff:
 
     Args:
         role_arn: the role that is assumed.
-        draw: the source of chance.
+        uniform: returns a random number between two.
         lines: gets what is to be logged once the engine's lock is free.
     """
 
-    def __init__(self, role_arn: str, draw: policy.Draw, lines: deque[Line]) -> None:
+    def __init__(self, role_arn: str, uniform: policy.Uniform, lines: deque[Line]) -> None:
         self._role_arn = role_arn
-        self._draw = draw
+        self._uniform = uniform
         self._lines = lines
         #: How many refreshes have failed since the last success.
         self.in_a_row = 0
@@ -100,11 +100,11 @@ class Backoff:
         self.last, self._cached = failure, None
         self.failed_at = wall
         if left > 0:
-            pause = policy.background_pause(failure, self.in_a_row, left, self._draw)
+            pause = policy.background_pause(failure, self.in_a_row, left, self._uniform)
             self.not_before = now + pause
         elif blocking:
             self._blocking_in_a_row += 1
-            pause = policy.cached_failure_seconds(failure, self._blocking_in_a_row, self._draw)
+            pause = policy.cached_failure_seconds(failure, self._blocking_in_a_row, self._uniform)
             self.cached_until = now + pause
         # One line for each code, not for each failure, and one more when none are valid any more:
         # events and `status()` report every failure.

@@ -49,7 +49,7 @@ class Engine:
         clock: this process's clocks.
         timer: calls `tick` when a refresh is due; None: only reads start refreshes.
         subscribers: get the events of each refresh.
-        draw: the source of chance.
+        uniform: returns a random number between two.
         slots: give each refresh its thread.
     """
 
@@ -59,7 +59,7 @@ class Engine:
         clock: Clock,
         timer: Schedule | None,
         subscribers: Subscribers,
-        draw: policy.Draw,
+        uniform: policy.Uniform,
         *,
         slots: Slots | None = None,
     ) -> None:
@@ -77,12 +77,12 @@ class Engine:
         self.clock = clock
         self.timer = timer
         self.subscribers = subscribers
-        self._draw = draw
+        self._uniform = uniform
         self.slots: Slots = slots or Slots(clock)
         self._lock = threading.RLock()
         # To be logged without the lock.
         self._lines: deque[Line] = deque()
-        self._backoff = Backoff(fetcher.role_arn, draw, self._lines)
+        self._backoff = Backoff(fetcher.role_arn, uniform, self._lines)
         self._started = 0
         self._started_at = -policy.OVERDUE_INTERVAL
         # Refreshes that no caller waits for any more. Their threads may still hang.
@@ -309,7 +309,7 @@ class Engine:
             return refresh.cached
         refresh.cached = None
         self._started += 1
-        refresh.note("RefreshStarted", self.role_arn, refresh.blocking)
+        refresh.add_event("RefreshStarted", self.role_arn, refresh.blocking)
         return (self.shared_fetcher or self.fetcher).fetch(refresh, self.snapshot)
 
     @_section
@@ -388,7 +388,7 @@ class Engine:
             return
         self._record(refresh, failure, now)
         attempt, seconds = refresh.failed_attempts + 1, now - refresh.started_at
-        refresh.note("RefreshFailed", self.role_arn, failure.code, attempt, seconds)
+        refresh.add_event("RefreshFailed", self.role_arn, failure.code, attempt, seconds)
         self.subscribers.put(refresh.events)
 
     def _release_callers(self, *, deliver: bool = True) -> None:
@@ -526,7 +526,7 @@ class Engine:
         self.keep_warm = False
         self.snapshot.expire()
         self.snapshot = Snapshot.nothing()
-        self._backoff = Backoff(self.role_arn, self._draw, self._lines)
+        self._backoff = Backoff(self.role_arn, self._uniform, self._lines)
         self._failed_at = NEVER
 
     # -- forks -----------------------------------------------------------------------------------
@@ -545,12 +545,12 @@ class Engine:
         snapshot = self.snapshot
         if snapshot.lifetime:
             if self.shared_fetcher is not None and self.shared_fetcher.is_sharing:
-                # The time was drawn for all processes: if each child drew one, the earliest would
+                # The random time is for all processes: if each child had one, the earliest would
                 # be the time of all.
-                snapshot.refresh_at += policy.shared_delay(snapshot.lifetime, self._draw)
+                snapshot.refresh_at += policy.shared_delay(snapshot.lifetime, self._uniform)
             else:
                 now = self.clock.now()
-                snapshot.refresh_at = policy.refresh_in_child(snapshot, now, self._draw)
+                snapshot.refresh_at = policy.refresh_in_child(snapshot, now, self._uniform)
 
     def resume(self) -> None:
         """Restart the timer after a fork: now with `keep_warm`, otherwise at the next read."""

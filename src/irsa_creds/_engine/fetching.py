@@ -24,16 +24,16 @@ class RetryingFetcher(ABC):
     Args:
         role_arn: the role of the credentials.
         clock: this process's clocks.
-        draw: the source of chance.
+        uniform: returns a random number between two.
     """
 
     #: Whether a source role's credentials are needed first.
     is_chained = False
 
-    def __init__(self, role_arn: str, *, clock: Clock, draw: policy.Draw) -> None:
+    def __init__(self, role_arn: str, *, clock: Clock, uniform: policy.Uniform) -> None:
         self.role_arn = role_arn
         self._clock = clock
-        self._draw = draw
+        self._uniform = uniform
 
     @abstractmethod
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
@@ -53,14 +53,14 @@ class RetryingFetcher(ABC):
             latency = self._clock.now() - refresh.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
-                refresh.note("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
+                refresh.add_event("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
                 return outcome
             refresh.failed_attempts = attempt
-            refresh.note("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
+            refresh.add_event("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
             most = min(refresh.attempts, outcome.attempts or refresh.attempts)
             if attempt >= most or not outcome.retryable:
                 return outcome
-            pause = policy.blocking_pause(outcome, attempt, self._draw)
+            pause = policy.blocking_pause(outcome, attempt, self._uniform)
             if self._clock.now() + pause >= refresh.deadline:
                 return outcome
             self._clock.sleep(pause)
@@ -102,8 +102,8 @@ class RetryingFetcher(ABC):
         """
         # After an outage, all pods without valid credentials refresh at once; a random age keeps
         # them from doing so ever after.
-        draw_age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
-        refresh_at = sent_at + draw_age(lifetime, self._draw)
+        random_age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
+        refresh_at = sent_at + random_age(lifetime, self._uniform)
         made = Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)
         return made if self._clock.now() < made.end_of_use else None
 

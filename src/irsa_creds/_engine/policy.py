@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._errors import Failure
 
-__all__ = ["Draw"]
+__all__ = ["Uniform"]
 
 MINUTE = 60.0
 ATTEMPT_SECONDS = 15.0
@@ -49,7 +49,7 @@ LIFETIME_TOLERANCE = MINUTE
 DEFAULT_LIFETIME = 3600.0
 
 
-class Draw(Protocol):
+class Uniform(Protocol):
     """`random.uniform` in shape."""
 
     def __call__(self, low: float, high: float, /) -> float: ...
@@ -57,7 +57,7 @@ class Draw(Protocol):
 
 #: Not `random.uniform`: a program that seeds it with the same number in all pods would undo the
 #: spread.
-DRAW: Draw = random.SystemRandom().uniform
+UNIFORM: Uniform = random.SystemRandom().uniform
 
 
 def lifetime(
@@ -103,33 +103,33 @@ def refresh_window(lifetime: float) -> float:
     return min(window, lifetime / 2)
 
 
-def age_after_blocking(lifetime: float, draw: Draw) -> float:
+def age_after_blocking(lifetime: float, uniform: Uniform) -> float:
     """Return the age at which to refresh credentials that callers had to wait for.
 
     All pods of a roll-out get theirs in the same minutes, and so do all pods after an outage. A
     wide range spreads their next refreshes.
     """
-    return draw(0.1 * lifetime, lifetime - refresh_window(lifetime))
+    return uniform(0.1 * lifetime, lifetime - refresh_window(lifetime))
 
 
-def age_after_background(lifetime: float, draw: Draw) -> float:
+def age_after_background(lifetime: float, uniform: Uniform) -> float:
     """Return the age at which to refresh credentials of a background refresh: late, but spread."""
-    return lifetime - refresh_window(lifetime) - draw(0, min(5 * MINUTE, lifetime / 12))
+    return lifetime - refresh_window(lifetime) - uniform(0, min(5 * MINUTE, lifetime / 12))
 
 
-def shared_delay(lifetime: float, draw: Draw) -> float:
+def shared_delay(lifetime: float, uniform: Uniform) -> float:
     """Return by how much a process refreshes later than the process that wrote the entry."""
-    return draw(0, min(5.0, lifetime / 20))
+    return uniform(0, min(5.0, lifetime / 20))
 
 
-def refresh_in_child(snapshot: Snapshot, now: float, draw: Draw) -> float:
+def refresh_in_child(snapshot: Snapshot, now: float, uniform: Uniform) -> float:
     """Return when a forked child refreshes: not at once with all workers of a preloaded server."""
     age = now - snapshot.sent_at
     low = max(age, 0.1 * snapshot.lifetime)
     high = snapshot.lifetime - refresh_window(snapshot.lifetime)
     if low < high:
-        return snapshot.sent_at + draw(low, high)
-    return now + draw(0, max(0.0, snapshot.left(now)) / 3)
+        return snapshot.sent_at + uniform(low, high)
+    return now + uniform(0, max(0.0, snapshot.left(now)) / 3)
 
 
 def background_seconds(left: float) -> float:
@@ -137,7 +137,7 @@ def background_seconds(left: float) -> float:
     return min(ATTEMPT_SECONDS, max(1.0, left / 4))
 
 
-def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -> float:
+def background_pause(failure: Failure, in_a_row: int, left: float, uniform: Uniform) -> float:
     """Return the seconds to the next refresh after `failure` while credentials are valid.
 
     Args:
@@ -145,7 +145,7 @@ def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -
         in_a_row: how many have failed since the last success, this one included.
         left: seconds to the end of use; a pause of at most a third of them means more attempts
             towards the end.
-        draw: the source of chance.
+        uniform: returns a random number between two.
     """
     ceiling = left / 3
     if failure.again_in is not None:
@@ -156,17 +156,17 @@ def background_pause(failure: Failure, in_a_row: int, left: float, draw: Draw) -
     if failure.retry_after is not None:
         pause = min(300.0, max(floor, failure.retry_after))
     else:
-        pause = min(120.0, max(floor, _doubled(2.0, in_a_row) * draw(0.5, 1)))
+        pause = min(120.0, max(floor, _doubled(2.0, in_a_row) * uniform(0.5, 1)))
     return max(0.2, min(pause, ceiling))
 
 
-def cached_failure_seconds(failure: Failure, in_a_row: int, draw: Draw) -> float:
+def cached_failure_seconds(failure: Failure, in_a_row: int, uniform: Uniform) -> float:
     """Return how long callers get `failure` instead of an STS call while nothing is valid.
 
     Args:
         failure: why the last refresh that callers waited for failed.
         in_a_row: how many of them have failed since the last success, this one included.
-        draw: the source of chance: pods that start in an outage must not stay in step.
+        uniform: returns a random number; pods that start in an outage must not stay in step.
     """
     if failure.again_in is not None:
         return failure.again_in
@@ -174,23 +174,23 @@ def cached_failure_seconds(failure: Failure, in_a_row: int, draw: Draw) -> float
         return min(60.0, _doubled(5.0, in_a_row))
     if failure.retry_after is not None:
         return min(CACHED_FAILURE_SECONDS, max(1.0, failure.retry_after))
-    return min(CACHED_FAILURE_SECONDS, _doubled(2.0, in_a_row)) * draw(0.5, 1)
+    return min(CACHED_FAILURE_SECONDS, _doubled(2.0, in_a_row)) * uniform(0.5, 1)
 
 
-def blocking_pause(failure: Failure, attempt: int, draw: Draw) -> float:
+def blocking_pause(failure: Failure, attempt: int, uniform: Uniform) -> float:
     """Return the seconds between two attempts of one refresh that callers wait for.
 
     Args:
         failure: why the last attempt failed.
         attempt: its number, from 1 on.
-        draw: the source of chance.
+        uniform: returns a random number between two.
     """
     if failure.throttled:
         # STS limits calls per second: an attempt within the same second is throttled again, and
         # uses up what another pod's call could have had.
-        pause = _doubled(THROTTLED_SECONDS, attempt) * draw(0.5, 1)
+        pause = _doubled(THROTTLED_SECONDS, attempt) * uniform(0.5, 1)
     else:
-        pause = draw(0, _doubled(0.5, attempt))
+        pause = uniform(0, _doubled(0.5, attempt))
     return max(pause, min(15.0, failure.retry_after or 0.0))
 
 

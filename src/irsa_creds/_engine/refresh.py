@@ -180,7 +180,7 @@ class Refresh:
             advice="Check for a DNS server, proxy or token callable that does not respond.",
         )
 
-    def note(self, name: str, *arguments: Any) -> None:
+    def add_event(self, name: str, *arguments: Any) -> None:
         """Keep an event for the subscribers."""
         self.events.append((name, arguments))
 

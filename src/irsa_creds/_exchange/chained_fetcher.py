@@ -91,7 +91,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         client: calls STS for the target role.
         ceiling: the longest lifetime that is accepted.
         clock: this process's clocks.
-        draw: the source of chance.
+        uniform: returns a random number between two.
     """
 
     is_chained = True
@@ -104,9 +104,11 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        draw: policy.Draw,
+        uniform: policy.Uniform,
     ) -> None:
-        super().__init__(role_arn, source_role, client, ceiling=ceiling, clock=clock, draw=draw)
+        super().__init__(
+            role_arn, source_role, client, ceiling=ceiling, clock=clock, uniform=uniform
+        )
         self._source_role = source_role
         self._expired = ""
 

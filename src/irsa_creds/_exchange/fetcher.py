@@ -46,7 +46,7 @@ class WebIdentityFetcher(RetryingFetcher):
         client: calls STS.
         ceiling: the longest lifetime that is accepted, in seconds.
         clock: this process's clocks.
-        draw: the source of chance.
+        uniform: returns a random number between two.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class WebIdentityFetcher(RetryingFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        draw: policy.Draw,
+        uniform: policy.Uniform,
     ) -> None:
-        super().__init__(role_arn, clock=clock, draw=draw)
+        super().__init__(role_arn, clock=clock, uniform=uniform)
         self._token_source = token_source
         self._client = client
         self._ceiling = ceiling
@@ -113,7 +113,7 @@ class WebIdentityFetcher(RetryingFetcher):
         token = self.token()
         refresh.sent = token.fingerprint
         if self._sent not in ("", token.fingerprint):
-            refresh.note("TokenRotated", self.role_arn)
+            refresh.add_event("TokenRotated", self.role_arn)
         self._sent = token.fingerprint
         return token
 

@@ -67,7 +67,7 @@ class Entry(NamedTuple):
         sent_at: when the request was sent.
         wall_at: the same by the wall clock.
         lifetime: seconds from then.
-        refresh_after: seconds from then to the refresh, drawn once for all processes.
+        refresh_after: seconds from then to the refresh, the same random time for all processes.
         failure: STS's last response, if it was an error.
     """
 
@@ -153,5 +153,5 @@ def load(content: bytes) -> Entry:
 
 
 def _highest(_: float, high: float, /) -> float:
-    """Draw the longest pause: the one that was drawn ends at `not_before`."""
+    """Return the longest pause: the random one ends at `not_before`."""
     return high

@@ -56,10 +56,10 @@ def main(wanted: int) -> None:
 
     signal.signal(signal.SIGALRM, handler)
     hits, ends = 0, time.monotonic() + LONGEST
-    draw = random.Random(1)
+    generator = random.Random(1)
     while hits < wanted and time.monotonic() < ends:
         try:
-            read_until_interrupted(provider, draw.uniform(5e-6, 1.5e-4), cold=hits % 10 == 0)
+            read_until_interrupted(provider, generator.uniform(5e-6, 1.5e-4), cold=hits % 10 == 0)
         except SoftTimeLimitError:
             hits += 1
     done: list[str] = []
