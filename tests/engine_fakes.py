@@ -74,7 +74,7 @@ class FakeToken:
             raise self.failure.error()
         return Token(self.value)
 
-    def signature(self) -> object | None:
+    def version(self) -> object | None:
         return (self.value, self.failure is None)
 
     def rotate(self) -> None:

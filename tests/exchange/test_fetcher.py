@@ -296,15 +296,15 @@ def test_a_file_that_was_only_touched_is_not_changed(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied(here)
-    monkeypatch.setattr(here.token, "signature", lambda: "touched")
+    monkeypatch.setattr(here.token, "version", lambda: "touched")
     assert not here.fetcher.token_changed()
 
 
-def test_without_a_signature_nothing_is_read(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_version_nothing_is_read(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     denied(here)
     here.token.rotate()
     reads = here.token.reads
-    monkeypatch.setattr(here.token, "signature", lambda: None)
+    monkeypatch.setattr(here.token, "version", lambda: None)
     assert not here.fetcher.token_changed()
     assert here.token.reads == reads
 

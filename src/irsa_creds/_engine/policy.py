@@ -6,9 +6,10 @@ Every instant is in seconds of one `Clock.now`; `left` is the time to the end of
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from irsa_creds._engine.snapshot import Snapshot
@@ -49,12 +50,8 @@ LIFETIME_TOLERANCE = MINUTE
 DEFAULT_LIFETIME = 3600.0
 
 
-class Uniform(Protocol):
-    """`random.uniform` in shape."""
-
-    def __call__(self, low: float, high: float, /) -> float: ...
-
-
+#: The type of `random.uniform`.
+Uniform: TypeAlias = "Callable[[float, float], float]"
 #: Not `random.uniform`: a program that seeds it with the same number in all pods would undo the
 #: spread.
 UNIFORM: Uniform = random.SystemRandom().uniform

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from irsa_creds._engine.events import LastFailure, Status
-from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, state
 
 if TYPE_CHECKING:
     from irsa_creds._engine.backoff import Backoff
     from irsa_creds._engine.clock import Clock
 
 __all__ = ["status_of"]
-
-_NAMES: dict[State, Literal["fresh", "stale", "expired"]] = {
-    State.FRESH: "fresh",
-    State.STALE: "stale",
-    State.EXPIRED: "expired",
-}
 
 
 def status_of(
@@ -31,7 +25,7 @@ def status_of(
     wait = max(0.0, at - now) if at > NEVER else 0.0
     last, failed_at = backoff.last, datetime.fromtimestamp(backoff.failed_at, UTC)
     return Status(
-        state="empty" if snapshot.empty else _NAMES[state(snapshot, now, clock.wall())],
+        state="empty" if snapshot.empty else state(snapshot, now, clock.wall()).value,
         seconds_left=max(0.0, left),
         next_refresh_in=wait if left > 0 or wait else None,
         last_success_at=None if snapshot.empty else datetime.fromtimestamp(snapshot.wall_at, UTC),

@@ -72,7 +72,7 @@ class SourceRole:
         """
         return cast("WebIdentityFetcher", self.engine.fetcher).peek()
 
-    def signature(self) -> str:
+    def version(self) -> str:
         """Return the id of the currently valid key; empty if there is none."""
         snapshot = self.engine.snapshot
         valid = self.engine.now() < snapshot.end_of_use
@@ -141,7 +141,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         """Whether the source role has a key that was not tried."""
         # The source role's token may be the cause, and no other caller may read that role.
         self._source_role.engine.prefetch()
-        return self._source_role.signature() not in ("", self._tried)
+        return self._source_role.version() not in ("", self._tried)
 
 
 def _failure_of(error: IrsaError, role_arn: str) -> Failure:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         """A file or a callable that returns the token."""
 
         def read(self) -> Token: ...
-        def signature(self) -> object | None: ...
+        def version(self) -> object | None: ...
 
     class Client(Protocol):
         """Calls STS once."""
@@ -66,7 +66,7 @@ class WebIdentityFetcher(RetryingFetcher):
         # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
         self._tried = ""
-        self._signature: object | None = None
+        self._version: object | None = None
 
     @property
     def calls(self) -> int:
@@ -123,7 +123,7 @@ class WebIdentityFetcher(RetryingFetcher):
         Raises:
             TokenError: the token is not readable.
         """
-        self._signature = self._token_source.signature()
+        self._version = self._token_source.version()
         self._tried = ""
         token = self._token_source.read()
         self._tried = token.fingerprint
@@ -139,8 +139,8 @@ class WebIdentityFetcher(RetryingFetcher):
 
     def token_changed(self) -> bool:
         """Whether the token differs from the one tried last. It does I/O and may be slow."""
-        signature = self._token_source.signature()
-        if signature is None or signature == self._signature:
+        version = self._token_source.version()
+        if version is None or version == self._version:
             return False
         try:
             return self._token_source.read().fingerprint != self._tried

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 from types import CoroutineType
@@ -52,12 +53,6 @@ class Token:
         self.fingerprint = hashlib.sha256(value.encode()).hexdigest()
         self.written = written
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Token) and self.value == other.value
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that no message may contain."""
@@ -91,7 +86,28 @@ def claims_of(value: str) -> dict[str, Any] | None:
     return claims if isinstance(claims, dict) else None
 
 
-class TokenFile:
+class _TokenSource(ABC):
+    """A source of tokens, each read of which may fail."""
+
+    def read(self) -> Token:
+        """Return the current token.
+
+        Raises:
+            TokenError: there is none, or it cannot be read.
+        """
+        found = self._read()
+        if isinstance(found, Failure):
+            raise found.error()
+        return found
+
+    # Apart from `read`, which raises: a traceback that shows local variables would otherwise show
+    # the content.
+    @abstractmethod
+    def _read(self) -> Token | Failure:
+        """Return the current token, or why there is none."""
+
+
+class TokenFile(_TokenSource):
     """A token in a file, as the kubelet projects it.
 
     Args:
@@ -101,18 +117,7 @@ class TokenFile:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def read(self) -> Token:
-        """Return the token that is in the file now.
-
-        Raises:
-            TokenError: the file is missing, cannot be read, or does not contain a token.
-        """
-        found = self._read()
-        if isinstance(found, Failure):
-            raise found.error()
-        return found
-
-    def signature(self) -> object | None:
+    def version(self) -> object | None:
         """Return the file's metadata, which change if it was written again; None without a file."""
         try:
             seen = Path(self.path).stat()
@@ -130,8 +135,6 @@ class TokenFile:
         )
 
     def _read(self) -> Token | Failure:
-        # Apart from `read`, which raises: a traceback that shows local variables would otherwise
-        # show the content.
         for _ in range(_SWAP_TRIES):
             try:
                 found = self._open_and_read()
@@ -225,7 +228,7 @@ class TokenFile:
         )
 
 
-class TokenCall:
+class TokenCall(_TokenSource):
     """A token that the user's code returns: GitHub Actions, GitLab, Vault, SPIFFE.
 
     Args:
@@ -235,18 +238,7 @@ class TokenCall:
     def __init__(self, call: Callable[[], str]) -> None:
         self.call = call
 
-    def read(self) -> Token:
-        """Return the token that the callable returns now.
-
-        Raises:
-            TokenError: it raised an exception, or did not return a token.
-        """
-        found = self._read()
-        if isinstance(found, Failure):
-            raise found.error()
-        return found
-
-    def signature(self) -> None:
+    def version(self) -> None:
         """Return None: only a call shows whether there is a new token."""
 
     def _read(self) -> Token | Failure:

@@ -42,13 +42,13 @@ async def main(written_at: float) -> None:
             break
         await asyncio.sleep(0.01)
 
-    original = token.TokenFile.signature
+    original = token.TokenFile.version
 
     def slow(self: token.TokenFile) -> object:
         time.sleep(SECONDS)
         return original(self)
 
-    token.TokenFile.signature = slow  # type: ignore[method-assign]
+    token.TokenFile.version = slow  # type: ignore[method-assign]
     rewrite_token(written_at)
     longest, raised = 0.0, set()
     ends = time.monotonic() + 2 * SECONDS
