@@ -36,6 +36,7 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "cold-start": ("cold_start",),
     "cold-async": ("cold_async",),
     "cold-process": ("cold_process",),
+    "start-below-run": ("start_below_run",),
     "lag": ("lag",),
     "slow-volume": ("slow_volume",),
     "cold-identities": ("cold_identities",),

@@ -57,7 +57,7 @@ if _AWS.exists():
     _COMMANDS[_CLI_OURS] = [str(_AWS), "--profile", "irsa", "sts", "get-caller-identity"]
 
 
-class _Cost(NamedTuple):
+class Cost(NamedTuple):
     """Times of one process, in ms."""
 
     whole: float
@@ -66,7 +66,7 @@ class _Cost(NamedTuple):
 
 def run() -> list[Row]:
     """Measure; the sides take turns."""
-    found: dict[str, list[_Cost]] = {side: [] for side in _COMMANDS}
+    found: dict[str, list[Cost]] = {side: [] for side in _COMMANDS}
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         config.write_text(f"[profile irsa]\ncredential_process = {' '.join(_PROCESS)}\n")
@@ -80,7 +80,7 @@ def run() -> list[Row]:
             for side, each in found.items():
                 files = {"AWS_CONFIG_FILE": str(config)} if side in {_PROFILED, _CLI_OURS} else {}
                 each.append(
-                    _cost(_COMMANDS[side], {**common, **files, "AWS_ROLE_SESSION_NAME": side})
+                    cost_of(_COMMANDS[side], {**common, **files, "AWS_ROLE_SESSION_NAME": side})
                 )
             if not turn:
                 # The first run compiled the modules and filled the cache.
@@ -137,7 +137,7 @@ def run() -> list[Row]:
     ]
 
 
-def _cost(command: Sequence[str], environ: Mapping[str, str]) -> _Cost:
+def cost_of(command: Sequence[str], environ: Mapping[str, str]) -> Cost:
     """Run one process to its end."""
     start = time.perf_counter()
     # `subprocess.run` with a timeout polls, and would turn 50 ms into 64.
@@ -151,4 +151,4 @@ def _cost(command: Sequence[str], environ: Mapping[str, str]) -> _Cost:
         raise subprocess.CalledProcessError(status, command)
     # os.wait4 has reaped it, so Popen must not.
     process.returncode = 0
-    return _Cost(seconds * 1000, (used.ru_utime + used.ru_stime) * 1000)
+    return Cost(seconds * 1000, (used.ru_utime + used.ru_stime) * 1000)

@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "testing": {"diagnosis"},
     "cli": ALL | {"_api", "diagnosis"},
     "__main__": {"cli"},
+    # Each Python process below `irsa-creds run` runs it, also without irsa-creds.
+    "_sitecustomize": set[str](),
     # It imports what is asked for by name, late.
     "__init__": GROUND | {"_engine"},
 }

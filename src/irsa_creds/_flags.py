@@ -18,7 +18,7 @@ def switch(name: str, *, default: bool) -> bool:
     """Return whether the variable `name` is on; a value that is neither on nor off warns once.
 
     Args:
-        name: `IRSA_CREDS_DISABLE` or `IRSA_CREDS_BACKGROUND`.
+        name: such as `IRSA_CREDS_DISABLE`.
         default: the value if it is unset.
     """
     value = os.environ.get(name)

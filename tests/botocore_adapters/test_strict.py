@@ -266,3 +266,15 @@ def test_strict_does_not_change_the_chain_of_an_unknown_async_session() -> None:
     before = list(chain.providers)
     irsa_creds.install(strict=True)
     assert chain.providers == before
+
+
+def test_a_variable_makes_install_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRSA_CREDS_STRICT", "1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    irsa_creds.install()
+    assert is_ours(Session())
+    irsa_creds.uninstall()
+    monkeypatch.setenv("IRSA_CREDS_STRICT", "0")
+    irsa_creds.install()
+    assert Session().get_credentials().method == "env"

@@ -179,3 +179,9 @@ def test_dask_with_workers_that_install(environ: Mapping[str, str], tmp_path: Pa
     )
     (tmp_path / "program.py").write_text(program)
     assert run(tmp_path, environ, "program.py") == "irsa_creds.botocore\n"
+
+
+def test_dask_with_install_in_the_main_module(environ: Mapping[str, str], tmp_path: Path) -> None:
+    page = block("howto/worker-processes.md", "local_cluster.py")
+    (tmp_path / "local_cluster.py").write_text(page)
+    assert run(tmp_path, environ, "local_cluster.py") == "irsa_creds.botocore\n"

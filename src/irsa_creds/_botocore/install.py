@@ -216,7 +216,8 @@ def install(
     Args:
         session: one session; None: all new sessions, and existing ones that have not looked for
             credentials yet.
-        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured;
+            also with `IRSA_CREDS_STRICT=1`.
         shared_cache: share the credentials of all providers with the other processes of the pod: in
             this directory, or True: in the container's directory for temporary files. It writes
             secrets to files of mode 0600.
@@ -227,6 +228,7 @@ def install(
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _botocore_session_of(session)
+    strict = strict or switch("IRSA_CREDS_STRICT", default=False)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
     elif core is None:

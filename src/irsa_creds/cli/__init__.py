@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=stderr)
     out = Printer.to(stdout, stderr, os.environ, json=json)
     try:
-        return _run(arguments, out)
+        return _run_command(arguments, out)
     except UsageError as error:
         out.error(str(error), kind="UsageError")
         return _USAGE
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _SOFTWARE_ERROR
 
 
-def _run(arguments: list[str], out: Printer) -> int:
+def _run_command(arguments: list[str], out: Printer) -> int:
     if arguments == ["process"]:
         # SDKs run this often, so it starts without a parser.
         from irsa_creds.cli import _process  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _run(arguments: list[str], out: Printer) -> int:
 
 def _parsed(arguments: list[str], out: Printer) -> int:
     """Run the command that the arguments name."""
-    from irsa_creds.cli._parser import module_of, parser_for  # noqa: PLC0415 - as in `_run`
+    from irsa_creds.cli._parser import module_of, parser_for  # noqa: PLC0415 - as in `_run_command`
 
     try:
         args = parser_for(arguments).parse_args(arguments)

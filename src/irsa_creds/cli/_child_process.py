@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds.cli._errors import SIGNALLED
+from irsa_creds.cli._errors import NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +25,6 @@ _PASSED = {getattr(signal, name) for name in _NAMES if hasattr(signal, name)} | 
 _WAITED_FOR = _PASSED | {getattr(signal, "SIGCHLD", signal.SIGTERM)}
 # Signals that end the command itself: the terminal closes, or the parent process asks for it.
 _ENDING = {getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)}
-# As in a shell.
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 def end_on_signals() -> None:
@@ -91,7 +89,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
         child = subprocess.Popen(argv, env=environ, close_fds=False)  # noqa: S603 - the user's own
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        return (_NOT_FOUND if missing else _NOT_EXECUTABLE), f"{argv[0]}: {error.strerror}"
+        return (NOT_FOUND if missing else NOT_EXECUTABLE), f"{argv[0]}: {error.strerror}"
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     for number in early:
         child.send_signal(number)

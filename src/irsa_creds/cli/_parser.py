@@ -119,6 +119,7 @@ COMMANDS = {
     "whoami": _Command("_whoami", "call STS and show the role of this pod"),
     "process": _Command("_process", "print credentials in the format of credential_process"),
     "exec": _Command("_exec", "run a program of any language with refreshed credentials"),
+    "run": _Command("_run", "run a Python program as if it called install() first"),
     "serve": _Command("_serve", "serve such credentials to other programs"),
     "trust-policy": _Command("_explain", "print the trust policy of a service account"),
     "manifest": _Command("_explain", "print a ServiceAccount and a Deployment that use a role"),
