@@ -114,12 +114,12 @@ class Witness(logging.Handler):
     def find(self) -> list[str]:
         """Return every place where a secret is seen."""
         self.see(*(warning.message for warning in self._warned or ()))
-        return [
-            text
-            for text in self.heard
-            if any(secret in text for secret in SECRETS)
-            or any(piece in _plain(text) for piece in _PIECES)
-        ]
+        return [text for text in self.heard if _shows_a_secret(text)]
+
+
+def _shows_a_secret(text: str) -> bool:
+    plain = _plain(text)
+    return any(secret in text for secret in SECRETS) or any(piece in plain for piece in _PIECES)
 
 
 def _plain(text: str) -> str:
