@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -54,12 +55,14 @@ DIAGNOSIS_MAY_IMPORT = {
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return all files of the library by their names below `irsa_creds`."""
     names = {path: ".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in sources()}
     return {name.removesuffix(".__init__"): path for path, name in names.items()}
 
 
+@cache
 def sources() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 

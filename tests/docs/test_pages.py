@@ -51,53 +51,88 @@ An example:
 """
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
+BEGINS = {
+    "STS denied the call": 0,
+    "P04 error   Statement 1 requires  sub": 12,
+    "  E01  fail     neither is set": 16,
+    '    "Effect": "Allow"': 4,
+    "  advice:  a < b": 11,
+    "  command: aws iam get-role": 11,
+}
+PAGES = {
+    "code": CONSOLE + OUTPUT.format("a line"),
+    "lines": f"{OUTPUT.format('x' * 120)}\n{OUTPUT.format('y' * 121)}",
+    "columns": OUTPUT.format("\n".join(BEGINS)),
+    "table": TABLE,
+    "two-columns": TWO_COLUMNS,
+    "numbers": NUMBERS,
+    **{
+        name: f":::{{image}} _static/{name}.svg\n:width: 100%\n:::\n"
+        for name in ("doctor", "explain", "states")
+    },
+}
+
+
+def project(folder: Path) -> Path:
     """Return a folder with the configuration of the pages, and no page."""
-    docs = tmp_path / "docs"
+    docs = folder / "docs"
     docs.mkdir()
     shutil.copy(ROOT / "docs" / "conf.py", docs)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for folder in "_static", "_templates":
-        shutil.copytree(ROOT / "docs" / folder, docs / folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for each in "_static", "_templates":
+        shutil.copytree(ROOT / "docs" / each, docs / each)
     return docs
 
 
-def built(source: Path, text: str) -> str:
-    (source / "index.md").write_text(f"# Title\n\n{text}")
+def build(source: Path, **pages: str) -> Path:
+    """Return the folder of the built pages."""
+    for name, text in pages.items():
+        (source / f"{name}.md").write_text(f"---\norphan: true\n---\n\n# Title\n\n{text}")
     subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"],
         check=True,
         capture_output=True,
         timeout=60,
     )
-    return (source / "out" / "index.html").read_text()
+    return source / "out"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of all pages, built without an address."""
+    return build(project(tmp_path_factory.mktemp("pages")), index="Text.\n", **PAGES)
 
 
 def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
-@pytest.mark.parametrize("address", ["", ADDRESS])
-def test_a_page_names_the_version_and_links_to_the_address_if_there_is_one(
-    source: Path, address: str
-) -> None:
-    settings = source.parent / "pyproject.toml"
+def names_version_and_address(page: str, address: str) -> bool:
+    assert f"irsa-creds {__version__}" in words(page)
+    return ("Source code" in page) == (f'href="{ADDRESS}"' in page) == bool(address)
+
+
+def test_a_page_names_the_version(out: Path) -> None:
+    assert names_version_and_address((out / "index.html").read_text(), "")
+
+
+def test_a_page_links_to_the_address_if_there_is_one(tmp_path: Path) -> None:
+    source = project(tmp_path)
+    settings = tmp_path / "pyproject.toml"
     text, count = re.subn(
-        '(?m)^repository = ".*"$', f'repository = "{address}"', settings.read_text()
+        '(?m)^repository = ".*"$', f'repository = "{ADDRESS}"', settings.read_text()
     )
     assert count == 1
     settings.write_text(text)
 
-    page = built(source, "Text.\n")
+    page = (build(source, index="Text.\n") / "index.html").read_text()
 
-    assert f"irsa-creds {__version__}" in words(page)
-    assert ("Source code" in page) == (f'href="{ADDRESS}"' in page) == bool(address)
+    assert names_version_and_address(page, ADDRESS)
 
 
-def test_code_has_a_copy_button_and_output_has_none(source: Path) -> None:
-    page = built(source, CONSOLE + OUTPUT.format("a line"))
-    script = (source / "out" / "_static" / "copybutton.js").read_text()
+def test_code_has_a_copy_button_and_output_has_none(out: Path) -> None:
+    page = (out / "code.html").read_text()
+    script = (out / "_static" / "copybutton.js").read_text()
 
     assert 'src="_static/copybutton.js' in page
     assert "div[class*=highlight-]:not(.highlight-text) pre" in script
@@ -105,10 +140,8 @@ def test_code_has_a_copy_button_and_output_has_none(source: Path) -> None:
     assert 'class="highlight-text' in page
 
 
-def test_output_is_wrapped_only_if_no_terminal_has_its_lines(source: Path) -> None:
-    fits, long = OUTPUT.format("x" * 120), OUTPUT.format("y" * 121)
-
-    page = built(source, f"{fits}\n{long}")
+def test_output_is_wrapped_only_if_no_terminal_has_its_lines(out: Path) -> None:
+    page = (out / "lines.html").read_text()
 
     assert re.findall(r'<div class="([^"]*)highlight-text.*?<span class="line[^>]*>(.)', page) == [
         ("", "x"),
@@ -116,24 +149,15 @@ def test_output_is_wrapped_only_if_no_terminal_has_its_lines(source: Path) -> No
     ]
 
 
-def test_a_wrapped_line_of_output_continues_below_its_text(source: Path) -> None:
-    begins = {
-        "STS denied the call": 0,
-        "P04 error   Statement 1 requires  sub": 12,
-        "  E01  fail     neither is set": 16,
-        '    "Effect": "Allow"': 4,
-        "  advice:  a < b": 11,
-        "  command: aws iam get-role": 11,
-    }
-
-    page = built(source, OUTPUT.format("\n".join(begins)))
+def test_a_wrapped_line_of_output_continues_below_its_text(out: Path) -> None:
+    page = (out / "columns.html").read_text()
 
     lines = re.findall(r'<span class="line" style="--column: (\d+)ch">([^\n]*)', page)
-    assert {html.unescape(line): int(column) for column, line in lines} == begins
+    assert {html.unescape(line): int(column) for column, line in lines} == BEGINS
 
 
-def test_the_cells_of_a_row_can_be_stacked_in_a_narrow_window(source: Path) -> None:
-    page = built(source, TABLE)
+def test_the_cells_of_a_row_can_be_stacked_in_a_narrow_window(out: Path) -> None:
+    page = (out / "table.html").read_text()
 
     first, second = re.findall(r"(?s)<tr.*?</tr>", page)[1:]
     assert '<table class="stacked' in page.replace("docutils align-default ", "")
@@ -143,25 +167,25 @@ def test_the_cells_of_a_row_can_be_stacked_in_a_narrow_window(source: Path) -> N
     assert re.findall('class="label">([^<]*)', second) == ["what to do"]
 
 
-@pytest.mark.parametrize(("text", "stacked"), [(TWO_COLUMNS, True), (NUMBERS, False)])
+@pytest.mark.parametrize(("name", "stacked"), [("two-columns", True), ("numbers", False)])
 def test_two_columns_need_no_labels_and_numbers_stay_a_grid(
-    source: Path, text: str, *, stacked: bool
+    out: Path, name: str, *, stacked: bool
 ) -> None:
-    page = built(source, text)
+    page = (out / f"{name}.html").read_text()
 
     assert ("stacked" in page) == stacked
     assert 'class="label"' not in page
 
 
 @pytest.mark.parametrize(("picture", "frames"), [("doctor", 1), ("explain", 1), ("states", 0)])
-def test_a_picture_of_a_terminal_can_scroll(source: Path, picture: str, frames: int) -> None:
-    page = built(source, f":::{{image}} _static/{picture}.svg\n:width: 100%\n:::\n")
+def test_a_picture_of_a_terminal_can_scroll(out: Path, picture: str, frames: int) -> None:
+    page = (out / f"{picture}.html").read_text()
 
     assert f"{picture}.svg" in page
     assert page.count('class="terminal') == frames
 
 
-def test_an_indented_block_that_is_not_code_fails_the_build(source: Path) -> None:
+def test_an_indented_block_that_is_not_code_fails_the_build(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        built(source, QUOTE)
+        build(project(tmp_path), index=QUOTE)
     assert b"Not a code block" in failed.value.stderr

@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.plots import main
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Main = Callable[[list[str]], int]
 
 SERIES = {
     "latency": {"botocore": [[0.1, 0.1], [1, 1.0]], "irsa-creds": [[0.1, 0.001], [1, 0.001]]},
     "processes": {"botocore": [[1, 4], [16, 64]], "irsa-creds, shared cache": [[1, 1], [16, 1]]},
     "availability": {"aws-coming": [[5, 99.0], [60, 70.0]], "irsa-creds": [[5, 100.0], [60, 90.0]]},
 }
+
+
+@pytest.fixture(scope="module")
+def main() -> Main:
+    # Each worker collects this file, and only one needs matplotlib, which takes long to import.
+    found: Main = importlib.import_module("benchmarks.plots").main
+    return found
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ def figures(tmp_path: Path) -> Path:
 
 
 def test_each_curve_becomes_an_svg_and_a_png_and_the_same_files_each_time(
-    figures: Path, tmp_path: Path
+    main: Main, figures: Path, tmp_path: Path
 ) -> None:
     for folder in ("one", "other"):
         assert main([str(figures), "--to", str(tmp_path / folder)]) == 0
@@ -38,7 +47,9 @@ def test_each_curve_becomes_an_svg_and_a_png_and_the_same_files_each_time(
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
-def test_an_svg_has_no_background_and_follows_a_dark_page(figures: Path, tmp_path: Path) -> None:
+def test_an_svg_has_no_background_and_follows_a_dark_page(
+    main: Main, figures: Path, tmp_path: Path
+) -> None:
     main([str(figures), "--to", str(tmp_path)])
     for which in SERIES:
         svg = (tmp_path / f"{which}.svg").read_text()
@@ -51,7 +62,7 @@ def test_an_svg_has_no_background_and_follows_a_dark_page(figures: Path, tmp_pat
 
 
 def test_figures_without_a_curve_are_a_usage_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    main: Main, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "figures.json"
     path.write_text(json.dumps({"rows": [{"what": "another", "raw": {}}]}))
