@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from fake_network import Sent
     from sts_server import Received
 
-# Coverage doubles their time, and other tests run all lines as well.
-pytestmark = pytest.mark.no_cover
-
 CASES = cases()
 DIFFERENT = different()
 EXPIRATION = "2099-01-05T11:00:00Z"

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSResponse
 
-# Coverage doubles their time, and other tests run all lines as well.
-pytestmark = pytest.mark.no_cover
-
 CASES = cases()
 DIFFERENT = different()
 

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
 
-# Coverage doubles the time of the simulation, which is not part of the package.
-pytestmark = pytest.mark.no_cover
-
 START = 1000.0
 # Seconds between two reads; no time of the rules is a multiple of it.
 PAUSE = 0.7
