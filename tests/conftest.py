@@ -36,7 +36,7 @@ UNMEASURED = (
     "botocore_adapters/test_differential.py",
     "botocore_adapters/test_role_chaining.py",
     "conformance",
-    "diagnosis/test_laws.py",
+    "diagnosis/policy/test_laws.py",
     "docs",
     "engine/test_state_machine.py",
     "integrations/test_aiobotocore.py",

@@ -243,7 +243,7 @@ def join_refreshes() -> None:
                 assert not thread.is_alive(), "a refresh hangs"
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     """Poll until `condition` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

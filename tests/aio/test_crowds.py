@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from engine_fakes import Rig
     from irsa_creds.testing import Sandbox
 
-pytestmark = pytest.mark.timeout(90)
-
 CROWD = 1000
 PATIENCE = 30.0
 

@@ -15,8 +15,6 @@ from bad_input.cases import ARGUMENTS, CASES
 if TYPE_CHECKING:
     from bad_input.broken_pods import Case, Scene
 
-pytestmark = pytest.mark.timeout(30)
-
 EVERYTHING = CASES | ARGUMENTS
 
 

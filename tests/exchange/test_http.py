@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-ENOUGH = {"seconds": 5.0, "connect": 2.0, "read": 2.0}
+ENOUGH = {"seconds": 30.0, "connect": 20.0, "read": 20.0}
+# Seconds: a limit of less than one second ended it, even on a slow machine, and no other limit.
+SOON = 10.0
 OK = send(http("fine"))
 
 
@@ -146,13 +148,13 @@ def test_a_black_hole_ends_with_the_read_timeout() -> None:
         outcome, seconds = took(server.url, read=0.2)
         assert outcome.code == "ReadTimeoutError"
         assert "timed out" in outcome.reason
-        assert 0.15 < seconds < 1
+        assert 0.15 < seconds < SOON
 
 
 def test_a_black_hole_ends_with_the_attempt() -> None:
     with StsServer([hang]) as server:
         _, seconds = took(server.url, seconds=0.2)
-        assert 0.15 < seconds < 1
+        assert 0.15 < seconds < SOON
 
 
 def test_an_unresponsive_host_ends_with_the_connect_timeout() -> None:
@@ -169,7 +171,7 @@ def test_an_unresponsive_host_ends_with_the_connect_timeout() -> None:
             for filler in fillers:
                 filler.close()
     assert outcome.code == "ConnectTimeoutError"
-    assert seconds < 1
+    assert seconds < SOON
 
 
 def test_a_slow_drip_ends_with_the_attempt() -> None:
@@ -180,7 +182,7 @@ def test_a_slow_drip_ends_with_the_attempt() -> None:
     with StsServer([drip]) as server:
         outcome, seconds = took(server.url, seconds=0.3)
         assert outcome.code == "ReadTimeoutError"
-        assert 0.25 < seconds < 1
+        assert 0.25 < seconds < SOON
 
 
 def test_a_slow_drip_that_closes_its_connection_ends_with_the_attempt() -> None:
@@ -191,7 +193,7 @@ def test_a_slow_drip_that_closes_its_connection_ends_with_the_attempt() -> None:
     with StsServer([drip]) as server:
         outcome, seconds = took(server.url, seconds=0.3)
         assert outcome.code == "ReadTimeoutError"
-        assert 0.25 < seconds < 1
+        assert 0.25 < seconds < SOON
 
 
 def test_a_drip_that_stalls_ends_with_the_attempt() -> None:
@@ -202,7 +204,7 @@ def test_a_drip_that_stalls_ends_with_the_attempt() -> None:
     with StsServer([stall]) as server:
         outcome, seconds = took(server.url, seconds=0.3)
         assert outcome.code == "ReadTimeoutError"
-        assert seconds < 1
+        assert seconds < SOON
 
 
 def test_a_stall_that_closes_its_connection_ends_with_the_attempt() -> None:
@@ -212,7 +214,7 @@ def test_a_stall_that_closes_its_connection_ends_with_the_attempt() -> None:
 
     with StsServer([stall]) as server:
         _, seconds = took(server.url, seconds=0.3)
-        assert seconds < 1
+        assert seconds < SOON
 
 
 def drip_headers(call: Call) -> None:
@@ -238,25 +240,25 @@ def test_headers_without_an_end_end_with_the_attempt(act: Callable[[Call], None]
     with StsServer([act]) as server:
         outcome, seconds = took(server.url, seconds=0.3)
         assert outcome.code == "ReadTimeoutError"
-        assert 0.25 < seconds < 2
+        assert 0.25 < seconds < SOON
 
 
 @pytest.mark.parametrize("act", ENDLESS)
 def test_so_do_headers_in_tls(act: Callable[[Call], None], tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     with StsServer([act], certificate=certificate) as server:
-        outcome, seconds = took(server.url, HttpSettings(verify=str(certificate[0])), seconds=0.5)
+        outcome, seconds = took(server.url, HttpSettings(verify=str(certificate[0])), seconds=1)
         assert outcome.code == "ReadTimeoutError"
-        assert seconds < 2
+        assert seconds < SOON
 
 
 @pytest.mark.parametrize("act", [drip_headers, drip_one_header])
 def test_so_do_the_headers_of_a_proxys_tunnel(act: Callable[[Call], None]) -> None:
     with StsServer([act]) as server:
         settings = HttpSettings(proxies=(("https", server.url),))
-        _, seconds = took("https://sts.example", settings, seconds=0.3)
+        _, seconds = took("https://sts.example", settings, seconds=1)
         assert server.seen[0].line.startswith("CONNECT sts.example:443 ")
-        assert seconds < 2
+        assert seconds < SOON
 
 
 def test_a_request_uses_a_proxys_tunnel(tmp_path: Path) -> None:
@@ -291,7 +293,7 @@ def test_the_debug_level_of_http_client_prints_no_sts_call(
     with StsServer([OK]) as server:
         assert got(server.url) == b"fine"
         proxies = (("https", server.url),)
-        broke("https://sts.example", HttpSettings(proxies=proxies))
+        broke("https://sts.example", HttpSettings(proxies=proxies), seconds=1)
     assert capfd.readouterr() == ("", "")
 
 
@@ -355,7 +357,7 @@ def test_busy_servers_are_not_waited_for() -> None:
     with StsServer([send(http("", "503 Slow Down", Retry_After="60"))]) as server:
         start = time.monotonic()
         assert got(server.url) == b""
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < SOON
         assert len(server.seen) == 1
 
 
@@ -383,7 +385,7 @@ def test_a_missing_ca_bundle_is_reported(tmp_path: Path) -> None:
 def test_a_server_without_tls_is_reported() -> None:
     with StsServer([OK]) as server:
         _, seconds = took(server.url.replace("http:", "https:"), connect=0.2)
-        assert seconds < 1
+        assert seconds < SOON
 
 
 def test_a_foolish_client_certificate_is_a_failure() -> None:

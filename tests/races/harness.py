@@ -137,7 +137,9 @@ class Ended:
     seconds: float
 
 
-def run(program: str, environ: Mapping[str, str], *arguments: object, seconds: float = 60) -> Ended:
+def run(
+    program: str, environ: Mapping[str, str], *arguments: object, seconds: float = 250
+) -> Ended:
     """Run a program of `programs/`; kill it and all its children at the deadline."""
     started = time.monotonic()
     process = subprocess.Popen(
@@ -183,7 +185,7 @@ def at_once(count: int, work: Callable[[], Any]) -> list[Any]:
         return [future.result(60) for future in [pool.submit(one) for _ in range(count)]]
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition` holds, by looking; fail when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

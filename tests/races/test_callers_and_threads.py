@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from races.harness import LoopbackSts
 
-pytestmark = pytest.mark.timeout(110)
-
 
 @pytest.mark.usefixtures("pod")
 def test_the_timer_starts_background_refreshes_and_callers_start_no_thread(
@@ -75,7 +73,7 @@ def test_two_hundred_and_fifty_cold_identities_take_turns_in_sixty_four_threads(
         sts.gate.set()
 
     with beside(answer_when_all_wait):
-        ended = run("cold_identities.py", {**environ, "GO_ON": str(go_on)}, 250, seconds=100)
+        ended = run("cold_identities.py", {**environ, "GO_ON": str(go_on)}, 250)
     assert (ended.status, ended.err) == (0, "")
     most, keys = ended.out.split()
     assert int(most) == 64

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from races.harness import LoopbackSts
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
+pytestmark = pytest.mark.usefixtures("pod")
 
 CROWD = 1000
 

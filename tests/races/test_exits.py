@@ -11,10 +11,8 @@ from races.harness import run
 if TYPE_CHECKING:
     from races.harness import LoopbackSts
 
-pytestmark = pytest.mark.timeout(60)
-
 # Seconds. A refresh may take 30 s and a caller may wait 35 s: no exit waits for that long.
-PROMPTLY = 10.0
+PROMPTLY = 25.0
 
 
 @pytest.mark.parametrize("way", ["hung_refresh", "hung_callers", "hung_task"])
@@ -22,13 +20,13 @@ def test_a_process_ends_at_once_while_sts_hangs(
     way: str, sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.gate.clear()
-    ended = run("leave.py", environ, way, seconds=50)
+    ended = run("leave.py", environ, way)
     assert (ended.status, ended.out, ended.err) == (0, "", "")
     assert ended.seconds < PROMPTLY
 
 
 def test_a_process_ends_at_once_while_the_timer_sleeps(environ: dict[str, str]) -> None:
-    ended = run("leave.py", environ, "asleep", seconds=50)
+    ended = run("leave.py", environ, "asleep")
     assert (ended.status, ended.err) == (0, "")
     assert ended.seconds < PROMPTLY
 
@@ -38,7 +36,7 @@ def test_a_process_ends_at_once_while_the_timer_sleeps(environ: dict[str, str]) 
     [("atexit_cold", 1), ("atexit_warm", 2), ("atexit_stale", 2), ("thread_at_shutdown", 1)],
 )
 def test_a_read_at_exit_is_served(way: str, reads: int, environ: dict[str, str]) -> None:
-    ended = run("leave.py", environ, way, seconds=50)
+    ended = run("leave.py", environ, way)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out == "ASIA0000000000000001\n" * reads
 
@@ -47,7 +45,7 @@ def test_a_read_at_exit_while_sts_hangs_ends_at_its_deadline(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
     sts.gate.clear()
-    ended = run("leave.py", environ, "atexit_hung", seconds=50)
+    ended = run("leave.py", environ, "atexit_hung")
     assert ended.status == 0
     # From Python 3.12 on no thread can start by then: the read calls STS itself.
     assert ended.out in {"RefreshTimeout\n", "ExchangeError\n"}
@@ -61,7 +59,7 @@ def test_a_read_by_a_finalizer_at_exit_does_not_hang(
 ) -> None:
     if way == "finalizer_hung":
         sts.gate.clear()
-    ended = run("leave.py", environ, way, seconds=50)
+    ended = run("leave.py", environ, way)
     assert ended.status == 0
     # Other threads do not run any more, and no module can be imported: only typed errors are left.
     assert ended.out in {"ExchangeError\n", "RefreshTimeout\n"}

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from engine_fakes import Rig
     from irsa_creds._engine.engine import Engine
 
-pytestmark = pytest.mark.timeout(60)
-
 ROUNDS = 50
 STEP = 30e-6
 

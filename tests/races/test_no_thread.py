@@ -20,7 +20,7 @@ from races.harness import eventually
 if TYPE_CHECKING:
     from races.harness import LoopbackSts
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
+pytestmark = pytest.mark.usefixtures("pod")
 
 
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,6 @@ from races.harness import run
 if TYPE_CHECKING:
     from irsa_creds.testing import Sandbox
 
-pytestmark = pytest.mark.timeout(110)
-
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "default"])
 def test_pool_workers_read_s3_with_the_objects_of_their_parent(
@@ -20,7 +18,7 @@ def test_pool_workers_read_s3_with_the_objects_of_their_parent(
 ) -> None:
     pod = sandbox.deploy()
     sandbox.client("s3").put_object(Bucket="data", Key="greeting", Body=b"hello")
-    ended = run("pools.py", pod.environ, method, seconds=100)
+    ended = run("pools.py", pod.environ, method)
     assert ended.status == 0, ended.err
     assert not ended.err
     started, results = ended.out.split()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine_fakes import FakeClock, Rig
     from races.harness import LoopbackSts
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("pod")]
+pytestmark = pytest.mark.usefixtures("pod")
 
 
 def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrupts(

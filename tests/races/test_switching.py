@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.request import Assertion
 
-pytestmark = pytest.mark.timeout(90)
-
 REFRESHES = 300
 LIFETIME = 0.05
 READERS = 2

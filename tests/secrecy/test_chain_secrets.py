@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from secrecy.leak_detector import Witness
     from sts_server import StsServer
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(autouse=True)
 def _profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token_file: Path) -> None:

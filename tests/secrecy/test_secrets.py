@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from secrecy.leak_detector import Witness
     from sts_server import Call, StsServer
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def responses(token: str) -> dict[str, Callable[[Call], None]]:
     """Return what a server may do with the token that it was sent."""

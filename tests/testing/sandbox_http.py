@@ -70,7 +70,7 @@ def post(url: str, form: Mapping[str, Any], path: str = "/", timeout: float = 5)
     return http(url, "POST", path, body.encode(), headers=kind, timeout=timeout)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -122,6 +122,7 @@ class TestOutage:
         sandbox.faults.outage = "black hole"
         with pytest.raises(TimeoutError):
             exchange(timeout=0.2)
+        wait_until(lambda: sandbox.sts_calls)
         assert sandbox.sts_calls[-1].outcome == "black hole"
 
     def test_the_public_class_has_only_what_a_test_sets(self) -> None:
@@ -146,7 +147,7 @@ class TestOutage:
         started = time.monotonic()
         sandbox.__exit__()
         hanging.join()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20, "not after the 30 s of the client"
         assert len(errors) == 1
 
     @pytest.mark.parametrize("mode", ["slow drip", "header drip"])

@@ -157,7 +157,8 @@ def test_it_stops_immediately_with_responses_pending() -> None:
         wait_until(lambda: len(server._connections) == 3)
         wait_until(lambda: clients[1].recv(1))
         started = time.monotonic()
-    assert time.monotonic() - started < 1
+    # The slow response would take a minute.
+    assert time.monotonic() - started < 20
     assert threading.active_count() == threads
     for client in clients:
         client.close()

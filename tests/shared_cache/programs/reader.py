@@ -18,10 +18,11 @@ import time
 
 import irsa_creds
 from irsa_creds._engine.clock import SystemClock
+from irsa_creds._provider import engine_of
 
 _PAUSE = 0.02
-#: Seconds before their expiry after which credentials are not served any more.
-_MARGIN = 1.0
+# Seconds of a read after which its credentials may have expired since.
+_SLOW = 1.0
 
 
 def say(**report: object) -> None:
@@ -33,17 +34,18 @@ def read_for_ever(role: str, token_file: str) -> None:
     provider = irsa_creds.provider(role_arn=role, token_file=token_file)
     clock = SystemClock()
     last: irsa_creds.Credentials | None = None
+    # When the last credentials end. It is earlier than their expiry by the time of their STS call.
+    end_of_use = 0.0
     while True:
         before = clock.now()
         try:
             found = provider.get()
         except irsa_creds.IrsaError as error:
-            valid = last is not None and last.expiration.timestamp() - _MARGIN > time.time()
-            say(failed=str(error), while_valid=valid, role=role)
+            say(failed=str(error), while_valid=clock.now() < end_of_use, role=role)
             time.sleep(0.1)
             continue
         # The process may have been stopped after the read.
-        if clock.now() - before < _MARGIN and found.expiration.timestamp() <= time.time():
+        if clock.now() - before < _SLOW and found.expiration.timestamp() <= time.time():
             say(wrong="expired", key=found.access_key_id, role=role)
         if last is None or found.access_key_id != last.access_key_id:
             text = f"{found.access_key_id} {found.secret_access_key} {found.session_token}"
@@ -53,7 +55,7 @@ def read_for_ever(role: str, token_file: str) -> None:
                 assumed=found.assumed_role_arn,
                 role=role,
             )
-        last = found
+        last, end_of_use = found, engine_of(provider).snapshot.end_of_use
         time.sleep(_PAUSE)
 
 
