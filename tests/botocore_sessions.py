@@ -13,7 +13,7 @@ import botocore.session
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
 from fake_network import FakeNetwork, set_irsa_environ
-from irsa_creds._botocore import install
+from irsa_creds._sessions import install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 
 if TYPE_CHECKING:

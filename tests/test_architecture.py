@@ -18,9 +18,10 @@ SOURCE = Path(irsa_creds.__file__).parent
 GROUND = {"_credentials", "_errors", "_flags", "_locks", "_masking", "_version"}
 ENGINE = GROUND | {"_engine"}
 EXCHANGE = ENGINE | {"_identity", "_exchange"}
-CORE = EXCHANGE | {"_shared_cache", "_provider", "_registry"}
-ALL = CORE | {"_botocore"}
-FACES = {"_api", "_sessions", "adapters", "aiobotocore", "botocore", "opentelemetry"}
+CORE = EXCHANGE | {"_shared_cache", "_registry"}
+PROVIDER = CORE | {"_botocore", "_provider"}
+ALL = PROVIDER | {"_sessions"}
+FACES = {"adapters", "aiobotocore", "botocore", "opentelemetry"}
 
 # Each package or file, from the ground up, and what it may import beside itself.
 MAY_IMPORT = {
@@ -29,16 +30,17 @@ MAY_IMPORT = {
     "_engine": GROUND,
     "_exchange": EXCHANGE,
     "_shared_cache": EXCHANGE,
-    "_provider": EXCHANGE,
     "_registry": CORE,
     "_botocore": CORE,
+    "_provider": PROVIDER,
+    "_sessions": ALL,
     **dict.fromkeys(FACES, ALL),
     "diagnosis": EXCHANGE,
-    "testing": {"diagnosis"},
-    "cli": ALL | {"_api", "diagnosis"},
+    "testing": {"diagnosis", "__init__"},
+    "cli": ALL | {"diagnosis"},
     "__main__": {"cli"},
     # Each Python process below `irsa-creds run` runs it, also without irsa-creds.
-    "_sitecustomize": set[str](),
+    "_sitecustomize": {"__init__"},
     # It imports what is asked for by name, late.
     "__init__": GROUND | {"_engine"},
 }
@@ -96,9 +98,9 @@ def ours(path: Path) -> set[str]:
     """Return the modules of the library that a file imports at some time."""
     names = imports(running(ast.parse(path.read_text())))
     found = {name.removeprefix("irsa_creds.") for name in names if name.startswith("irsa_creds.")}
-    if path.name == "_provider.py":
-        # The integrations' objects that a user asks a provider for.
-        found -= {"aiobotocore", "botocore"}
+    if "irsa_creds" in names:
+        # The public names, which are above all private ones.
+        found.add("__init__")
     return found & modules().keys()
 
 

@@ -15,15 +15,14 @@ import pytest
 
 import irsa_creds
 from engine_fakes import ROLE, FakeClock, FakeSts, eventually, join_refreshes, refreshing
+from irsa_creds import Provider
 from irsa_creds._engine.timer import Timer
 from irsa_creds._identity.config import Config
-from irsa_creds._provider import engine_of
-from irsa_creds._registry import Registry
+from irsa_creds._registry import Registry, engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds import Provider
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.request import Assertion
     from irsa_creds._exchange.response import ExchangeResult
@@ -50,7 +49,7 @@ class Tenants:
     """
 
     clock: FakeClock
-    registry: Registry
+    registry: Registry[Provider]
     calls: Counter[str] = field(default_factory=Counter)
     most_at_once: int = 0
     now_at_once: int = 0
@@ -90,7 +89,7 @@ class Tenants:
                 self.now_at_once -= 1
 
 
-def up_to_date(registry: Registry) -> Timer:
+def up_to_date(registry: Registry[Provider]) -> Timer:
     """Return the timer after it has read its queue."""
     timer = registry._timer
     assert timer is not None
@@ -102,7 +101,7 @@ def up_to_date(registry: Registry) -> Timer:
 
 @pytest.fixture
 def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenants]:
-    made = Tenants(clock, Registry(clock))
+    made = Tenants(clock, Registry(clock, Provider))
 
     class CountingSts(FakeSts):
         def __init__(self, config: Config) -> None:
@@ -195,10 +194,12 @@ def test_a_dropped_provider_still_works_and_is_returned_again(
 
 
 @pytest.fixture
-def small(clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def small(
+    clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Registry[Provider]]:
     """A registry that keeps three providers."""
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "3")
-    made = Registry(clock)
+    made = Registry(clock, Provider)
     yield made
     sts.hold.set()
     # First: a refresh that ends starts the timer.
@@ -206,22 +207,22 @@ def small(clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> It
     made.reset()
 
 
-def request(registry: Registry, name: str, **arguments: Any) -> Provider:
+def request(registry: Registry[Provider], name: str, **arguments: Any) -> Provider:
     config = Config(role_arn=ROLE, session_name=name, token=jwt)
     return registry.of(config, arguments)
 
 
-def kept(registry: Registry) -> list[Provider]:
+def kept(registry: Registry[Provider]) -> list[Provider]:
     # By id, because a lookup would count as a request.
     ids = list(registry._recent)
     return [each for each in registry.living() if id(each) in ids]
 
 
-def names(registry: Registry) -> list[str]:
+def names(registry: Registry[Provider]) -> list[str]:
     return sorted(each._config.session_name for each in kept(registry))
 
 
-def test_the_least_recently_requested_provider_is_dropped_first(small: Registry) -> None:
+def test_the_least_recently_requested_provider_is_dropped_first(small: Registry[Provider]) -> None:
     for name in ("aa", "bb", "cc", "aa", "dd"):
         request(small, name)
     assert names(small) == ["aa", "cc", "dd"]
@@ -229,7 +230,7 @@ def test_the_least_recently_requested_provider_is_dropped_first(small: Registry)
     assert names(small) == ["aa", "dd", "ee"]
 
 
-def test_requests_count_and_reads_do_not(small: Registry) -> None:
+def test_requests_count_and_reads_do_not(small: Registry[Provider]) -> None:
     first = request(small, "aa")
     for name in ("bb", "cc"):
         request(small, name)
@@ -239,7 +240,7 @@ def test_requests_count_and_reads_do_not(small: Registry) -> None:
     assert request(small, "aa") is first, "it has a user"
 
 
-def test_a_dropped_provider_without_users_is_freed_immediately(small: Registry) -> None:
+def test_a_dropped_provider_without_users_is_freed_immediately(small: Registry[Provider]) -> None:
     gone = weakref.ref(request(small, "aa"))
     gc.disable()
     try:
@@ -253,7 +254,7 @@ def test_a_dropped_provider_without_users_is_freed_immediately(small: Registry) 
 
 
 def test_a_dropped_provider_that_is_read_is_refreshed(
-    small: Registry, clock: FakeClock, sts: FakeSts
+    small: Registry[Provider], clock: FakeClock, sts: FakeSts
 ) -> None:
     read = request(small, "aa")
     given = read.get()
@@ -267,7 +268,7 @@ def test_a_dropped_provider_that_is_read_is_refreshed(
     assert read.get() is not given
 
 
-def test_both_limits_can_be_set(small: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_limits_can_be_set(small: Registry[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_PROVIDERS", "4")
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
     for name in ("aa", "bb", "cc", "dd", "ee"):
@@ -277,7 +278,7 @@ def test_both_limits_can_be_set(small: Registry, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_number_of_kept_providers_is_read_with_the_first_one(
-    small: Registry, monkeypatch: pytest.MonkeyPatch
+    small: Registry[Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("aa", "bb", "cc"):
         request(small, name)
@@ -291,7 +292,7 @@ def test_the_number_of_kept_providers_is_read_with_the_first_one(
 
 
 def test_background_refreshes_have_the_slots_of_the_setting(
-    small: Registry, sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    small: Registry[Provider], sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_MAX_REFRESHES", "2")
     monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
@@ -310,7 +311,7 @@ def test_background_refreshes_have_the_slots_of_the_setting(
     join_refreshes()
 
 
-def test_a_child_has_all_slots(small: Registry, sts: FakeSts) -> None:
+def test_a_child_has_all_slots(small: Registry[Provider], sts: FakeSts) -> None:
     sts.hold.clear()
     provider = request(small, "aa")
     with pytest.raises(irsa_creds.RefreshTimeout):

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine_fakes import ROLE, FakeClock, FakeSts, failure, join_refreshes
-from irsa_creds import ExchangeError, RefreshStarted, RefreshSucceeded, RefreshTimeout
+from irsa_creds import ExchangeError, Provider, RefreshStarted, RefreshSucceeded, RefreshTimeout
 from irsa_creds._identity.config import Config
-from irsa_creds._provider import engine_of
-from irsa_creds._registry import Registry
+from irsa_creds._registry import Registry, engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from irsa_creds import Credentials, Event
-    from irsa_creds._provider import Provider
 
 FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 
@@ -44,7 +42,7 @@ def provider(clock: FakeClock, sts: FakeSts, tmp_path: Path, _no_timer: None) ->
     token = tmp_path / "token"
     token.write_text("a.b.c")
     config = Config(role_arn=ROLE, session_name="pod", token_file=str(token))
-    made = Registry(clock).of(config, {})
+    made = Registry(clock, Provider).of(config, {})
     yield made
     sts.hold.set()
     join_refreshes()
@@ -177,7 +175,7 @@ def test_its_repr_names_the_role_and_no_secret(provider: Provider) -> None:
 def test_a_token_may_come_from_a_callable(clock: FakeClock, sts: FakeSts) -> None:
     tokens = iter(["a.b.c", "d.e.f"])
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: next(tokens))
-    provider = Registry(clock).of(config, {})
+    provider = Registry(clock, Provider).of(config, {})
     provider.get()
     provider.invalidate()
     provider.get()

@@ -19,8 +19,7 @@ from irsa_creds import ConfigError, Provider
 from irsa_creds._engine import timer
 from irsa_creds._engine.timer import Timer
 from irsa_creds._identity.config import Config
-from irsa_creds._provider import engine_of
-from irsa_creds._registry import Registry
+from irsa_creds._registry import Registry, engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +30,8 @@ JWT = "eyJhbGciOiJub25lIn0.eyJpc3MiOiAiaHR0cHM6Ly9vaWRjLmV4YW1wbGUvaWQifQ.c2ln"
 
 
 @pytest.fixture
-def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry]:
-    made = Registry(clock)
+def registry(clock: FakeClock, sts: FakeSts) -> Iterator[Registry[Provider]]:
+    made = Registry(clock, Provider)
     yield made
     sts.hold.set()
     # First: a refresh that ends starts the timer.
@@ -63,7 +62,7 @@ def lambda_token() -> str:
 
 
 def test_the_same_identity_has_the_same_provider_and_another_has_another(
-    registry: Registry,
+    registry: Registry[Provider],
 ) -> None:
     first = registry.of(config(), {})
     assert registry.of(config(), {}) is first
@@ -72,7 +71,7 @@ def test_the_same_identity_has_the_same_provider_and_another_has_another(
 
 
 def test_concurrent_threads_get_one_provider(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: Registry[Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Provider] = []
     barrier = threading.Barrier(20)
@@ -83,7 +82,7 @@ def test_concurrent_threads_get_one_provider(
             time.sleep(0.05)
             super().__init__(*arguments, **fields)
 
-    monkeypatch.setattr("irsa_creds._registry.Provider", Slow)
+    monkeypatch.setattr(registry, "_create", Slow)
 
     def request() -> None:
         barrier.wait(10)
@@ -97,14 +96,14 @@ def test_concurrent_threads_get_one_provider(
     assert len(set(map(id, found))) == 1
 
 
-def test_a_provider_lives_on_without_users(registry: Registry) -> None:
+def test_a_provider_lives_on_without_users(registry: Registry[Provider]) -> None:
     seen = weakref.ref(registry.of(config(), {}))
     gc.collect()
     assert registry.of(config(), {}) is seen()
 
 
 def test_of_a_thousand_identities_the_least_recently_used_is_dropped(
-    registry: Registry,
+    registry: Registry[Provider],
 ) -> None:
     kept = registry.of(config("arn:aws:iam::123456789012:role/kept"), {})
     gone = weakref.ref(registry.of(config("arn:aws:iam::123456789012:role/gone"), {}))
@@ -118,13 +117,13 @@ def test_of_a_thousand_identities_the_least_recently_used_is_dropped(
 # -- the timer -------------------------------------------------------------------------------------
 
 
-def timer_of(registry: Registry) -> Timer:
+def timer_of(registry: Registry[Provider]) -> Timer:
     assert registry._timer is not None
     return registry._timer
 
 
 def test_the_timer_starts_with_the_first_credentials_and_refreshes(
-    registry: Registry, clock: FakeClock, sts: FakeSts
+    registry: Registry[Provider], clock: FakeClock, sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
     timer = timer_of(registry)
@@ -137,14 +136,14 @@ def test_the_timer_starts_with_the_first_credentials_and_refreshes(
     eventually(lambda: sts.calls == 2)
 
 
-def test_all_providers_have_one_timer_and_one_set_of_slots(registry: Registry) -> None:
+def test_all_providers_have_one_timer_and_one_set_of_slots(registry: Registry[Provider]) -> None:
     engines = [engine_of(registry.of(config(role), {})) for role in (ROLE, OTHER)]
     assert {engine.timer for engine in engines} == {timer_of(registry)}
     assert {engine.slots for engine in engines} == {registry._slots}
 
 
 def test_without_background_only_reads_start_refreshes(
-    registry: Registry, clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+    registry: Registry[Provider], clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
     provider = registry.of(config(), {})
@@ -156,7 +155,7 @@ def test_without_background_only_reads_start_refreshes(
     assert sts.calls == 2
 
 
-def test_a_reset_ends_the_timers_thread(registry: Registry) -> None:
+def test_a_reset_ends_the_timers_thread(registry: Registry[Provider]) -> None:
     registry.of(config(), {}).get()
     join_refreshes()
     timer = timer_of(registry)
@@ -180,7 +179,7 @@ def unwarned() -> Iterator[None]:
 
 @pytest.mark.usefixtures("unwarned")
 def test_late_patching_by_gevent_logs_one_warning(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    registry: Registry[Provider], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry.of(config(), {})
     assert caplog.records == []
@@ -240,7 +239,7 @@ def test_keep_warm_applies_to_an_existing_provider(sts: FakeSts) -> None:
 
 @pytest.mark.usefixtures("pod")
 def test_a_pod_with_only_a_readiness_probe_becomes_ready_and_stays_ready(
-    clock: FakeClock, registry: Registry
+    clock: FakeClock, registry: Registry[Provider]
 ) -> None:
     config = Config(role_arn=ROLE, session_name="pod", token=lambda: JWT)
     engine = engine_of(registry.of(config, {}))
@@ -283,7 +282,7 @@ def test_a_provider_pickles_as_its_arguments_and_reads_the_rest_again(
 
 
 def test_before_a_fork_the_timer_is_ended_and_the_next_read_starts_it_again(
-    registry: Registry,
+    registry: Registry[Provider],
 ) -> None:
     provider = registry.of(config(), {})
     provider.get()
@@ -299,7 +298,9 @@ def test_before_a_fork_the_timer_is_ended_and_the_next_read_starts_it_again(
     assert timer_of(registry)._thread not in (None, thread)
 
 
-def test_two_threads_that_fork_at_once_both_let_the_timer_start_again(registry: Registry) -> None:
+def test_two_threads_that_fork_at_once_both_let_the_timer_start_again(
+    registry: Registry[Provider],
+) -> None:
     provider = registry.of(config(), {})
     provider.get()
     join_refreshes()
@@ -310,7 +311,9 @@ def test_two_threads_that_fork_at_once_both_let_the_timer_start_again(registry: 
     assert engine_of(provider).snapshot.check_at < registry._clock.now()
 
 
-def test_a_provider_that_is_kept_warm_needs_no_read_after_a_fork(registry: Registry) -> None:
+def test_a_provider_that_is_kept_warm_needs_no_read_after_a_fork(
+    registry: Registry[Provider],
+) -> None:
     provider = registry.of(config(), {})
     engine_of(provider).keep_warm = True
     provider.get()
@@ -321,7 +324,9 @@ def test_a_provider_that_is_kept_warm_needs_no_read_after_a_fork(registry: Regis
     assert timer_of(registry)._thread is not None
 
 
-def test_a_child_keeps_warm_the_providers_that_its_parent_kept_warm(registry: Registry) -> None:
+def test_a_child_keeps_warm_the_providers_that_its_parent_kept_warm(
+    registry: Registry[Provider],
+) -> None:
     provider = registry.of(config(), {})
     engine_of(provider).keep_warm = True
     provider.get()
@@ -333,7 +338,7 @@ def test_a_child_keeps_warm_the_providers_that_its_parent_kept_warm(registry: Re
 
 @pytest.mark.usefixtures("sts")
 def test_providers_created_during_a_fork_do_not_disturb_its_hooks(
-    registry: Registry,
+    registry: Registry[Provider],
 ) -> None:
     done = threading.Event()
 
@@ -359,7 +364,7 @@ def test_providers_created_during_a_fork_do_not_disturb_its_hooks(
 
 
 def test_a_provider_from_before_a_reset_becomes_the_childs_own(
-    registry: Registry, sts: FakeSts
+    registry: Registry[Provider], sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
     provider.get()
@@ -372,7 +377,7 @@ def test_a_provider_from_before_a_reset_becomes_the_childs_own(
 
 
 def test_in_a_child_a_provider_from_before_a_reset_has_a_new_timer(
-    registry: Registry,
+    registry: Registry[Provider],
 ) -> None:
     provider = registry.of(config(), {})
     provider.get()
@@ -388,7 +393,7 @@ def test_in_a_child_a_provider_from_before_a_reset_has_a_new_timer(
 
 
 def test_a_signal_handler_during_the_creation_gets_the_same_provider(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: Registry[Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner: list[Provider] = []
 
@@ -400,11 +405,11 @@ def test_a_signal_handler_during_the_creation_gets_the_same_provider(
                 inner.append(None)  # type: ignore[arg-type]  # until the next line
                 inner[0] = registry.of(config(), {})
 
-    monkeypatch.setattr("irsa_creds._registry.Provider", Interrupted)
+    monkeypatch.setattr(registry, "_create", Interrupted)
     assert registry.of(config(), {}) is inner[0]
 
 
-def test_a_parent_without_a_timer_gets_none(registry: Registry) -> None:
+def test_a_parent_without_a_timer_gets_none(registry: Registry[Provider]) -> None:
     provider = registry.of(config(), {})
     before = engine_of(provider).snapshot.check_at
     registry.before_fork()
@@ -414,7 +419,7 @@ def test_a_parent_without_a_timer_gets_none(registry: Registry) -> None:
 
 
 def test_a_childs_registry_has_lock_timer_and_refreshes_of_its_own(
-    registry: Registry, sts: FakeSts
+    registry: Registry[Provider], sts: FakeSts
 ) -> None:
     provider = registry.of(config(), {})
     sts.hold.clear()

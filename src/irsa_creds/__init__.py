@@ -31,7 +31,6 @@ from irsa_creds._errors import (
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
-    from irsa_creds._api import provider, reset
     from irsa_creds._engine.events import (
         Event,
         LastFailure,
@@ -42,8 +41,9 @@ if TYPE_CHECKING:
         TokenRotated,
     )
     from irsa_creds._identity.roles import RoleConfig
-    from irsa_creds._provider import Provider
-    from irsa_creds._sessions import aiobotocore_session, boto3_session, install, uninstall
+    from irsa_creds._provider import Provider, provider, reset
+    from irsa_creds._sessions.factories import aiobotocore_session, boto3_session
+    from irsa_creds._sessions.install import install, uninstall
     from irsa_creds.diagnosis import (
         Check,
         Diagnosis,
@@ -93,10 +93,8 @@ logging.getLogger("irsa_creds").addHandler(logging.NullHandler())
 # `explain` needs no engine, and the first credentials of a process need nothing of botocore's part,
 # which costs 11 ms and more.
 _LATE = {
-    **dict.fromkeys(
-        ("aiobotocore_session", "boto3_session", "install", "uninstall"),
-        "irsa_creds._sessions",
-    ),
+    **dict.fromkeys(("aiobotocore_session", "boto3_session"), "irsa_creds._sessions.factories"),
+    **dict.fromkeys(("install", "uninstall"), "irsa_creds._sessions.install"),
     **dict.fromkeys(
         (
             "Event",
@@ -114,8 +112,7 @@ _LATE = {
         "irsa_creds.diagnosis",
     ),
     "RoleConfig": "irsa_creds._identity.roles",
-    **dict.fromkeys(("provider", "reset"), "irsa_creds._api"),
-    "Provider": "irsa_creds._provider",
+    **dict.fromkeys(("Provider", "provider", "reset"), "irsa_creds._provider"),
 }
 
 

@@ -1,14 +1,13 @@
-"""The providers of the process, one per identity: assembled here, with timer, slots, fork hooks."""
+"""One engine per identity, assembled here with timer and slots; what a fork does to them."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from irsa_creds._engine import policy
-from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
@@ -20,15 +19,14 @@ from irsa_creds._exchange.sts import StsClient
 from irsa_creds._flags import number, switch
 from irsa_creds._identity.token import TokenCall, TokenFile
 from irsa_creds._locks import locked
-from irsa_creds._provider import Provider, engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._identity.config import Config
 
-__all__ = ["REGISTRY", "Registry"]
+__all__ = ["Registered", "Registry", "engine_of"]
 
 #: The default of `IRSA_CREDS_MAX_PROVIDERS`.
 _MAX_RECENT = 1024
@@ -36,11 +34,47 @@ _MAX_RECENT = 1024
 _OPTIONS = {"keep_warm", "shared_cache"}
 
 
-class Registry:
-    """Providers by identity: weak references, and strong ones to the most recently requested."""
+class Registered:
+    """One identity of a registry, with its engine.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        config: the identity.
+        engine: refreshes its credentials.
+        source: the source role, which this identity keeps alive; None without role chaining.
+        arguments: of `provider()`, to pickle.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        source: Registered | None,
+        arguments: Mapping[str, Any],
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._source = source
+        self._arguments = dict(arguments)
+
+
+_Provider = TypeVar("_Provider", bound=Registered)
+
+
+class Registry(Generic[_Provider]):
+    """Providers by identity: weak references, and strong ones to the most recently requested.
+
+    Args:
+        clock: this process's clocks.
+        create: the class of the providers; it stands above this module.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        create: Callable[[Config, Engine, _Provider | None, Mapping[str, Any]], _Provider],
+    ) -> None:
         self._clock = clock
+        self._create = create
         # Re-entrant: a signal handler may create a session in the middle of `of`.
         self._lock = threading.RLock()
         # Created with the first provider: gevent may patch threads and queues until then.
@@ -48,22 +82,22 @@ class Registry:
         self._timer: Timer | None = None
         # All providers with users, including providers from before a `reset`. The keys are ids, so
         # that a fork hook can list the values in one step, which cannot fail.
-        self._alive: weakref.WeakValueDictionary[int, Provider] = weakref.WeakValueDictionary()
-        self._by_config: weakref.WeakValueDictionary[Config, Provider]
+        self._alive: weakref.WeakValueDictionary[int, _Provider] = weakref.WeakValueDictionary()
+        self._by_config: weakref.WeakValueDictionary[Config, _Provider]
         self._by_config = weakref.WeakValueDictionary()
         # A dict for the first provider, then a `cachetools.LRUCache`. The keys are ids, because
         # hashing an identity takes longer than everything else that is done here.
-        self._recent: MutableMapping[int, Provider] = {}
+        self._recent: MutableMapping[int, _Provider] = {}
         self._shared_cache: bool | str | None = None
 
-    def of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+    def of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
         """Return the provider of an identity; the first call creates it."""
         warn_of_late_gevent()
         # It imports the modules that a refresh needs. A child that is forked while another thread
         # imports a module would have half of it, so the fork waits.
         return FORKS.during(lambda: self._of(config, arguments))
 
-    def _of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+    def _of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
         source = self._source_of(config, arguments) if config.chained_roles else None
         provider = self._find_or_create(config, arguments, source)
         if engine_of(provider).shared_fetcher is None:
@@ -75,7 +109,7 @@ class Registry:
                 load_signer()
         return provider
 
-    def _source_of(self, config: Config, arguments: Mapping[str, Any]) -> Provider:
+    def _source_of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
         """Return the provider of the source role, which all its target roles share."""
         known = self._by_config.get(config.source)
         chosen = known is not None and known._arguments.get("shared_cache") is not None
@@ -85,8 +119,8 @@ class Registry:
 
     @locked
     def _find_or_create(
-        self, config: Config, arguments: Mapping[str, Any], source: Provider | None
-    ) -> Provider:
+        self, config: Config, arguments: Mapping[str, Any], source: _Provider | None
+    ) -> _Provider:
         provider = self._by_config.get(config)
         if provider is None:
             # A signal handler may have created it meanwhile.
@@ -99,8 +133,8 @@ class Registry:
         return provider
 
     def _new(
-        self, config: Config, arguments: Mapping[str, Any], source: Provider | None
-    ) -> Provider:
+        self, config: Config, arguments: Mapping[str, Any], source: _Provider | None
+    ) -> _Provider:
         if self._slots is None:
             self._slots = Slots(self._clock)
         self._slots.most_in_background = number(
@@ -117,9 +151,9 @@ class Registry:
             policy.UNIFORM,
             slots=self._slots,
         )
-        return Provider(config, engine, source, arguments)
+        return self._create(config, engine, source, arguments)
 
-    def _keep_recent(self, provider: Provider) -> None:
+    def _keep_recent(self, provider: _Provider) -> None:
         """Keep a provider without users; the least recently requested one may be dropped."""
         recent = self._recent
         if isinstance(recent, dict) and recent and id(provider) not in recent:
@@ -136,7 +170,7 @@ class Registry:
         for provider in self.living():
             self._set_shared_fetcher(provider)
 
-    def _set_shared_fetcher(self, provider: Provider) -> None:
+    def _set_shared_fetcher(self, provider: _Provider) -> None:
         location = provider._arguments.get("shared_cache")
         if location is None:
             location = self._shared_cache or os.environ.get("IRSA_CREDS_CACHE_DIR")
@@ -161,10 +195,10 @@ class Registry:
         if timer is not None:
             timer.pause()
         for each in providers:
-            each.close()
+            engine_of(each).close()
 
     @locked
-    def _drop_all(self) -> tuple[list[Provider], Timer | None]:
+    def _drop_all(self) -> tuple[list[_Provider], Timer | None]:
         providers, timer = list(self._by_config.values()), self._timer
         self._by_config.clear()
         self._recent = {}
@@ -201,7 +235,7 @@ class Registry:
         timers = [self._timer, *(each.timer for each in self._engines())]
         return {each for each in timers if isinstance(each, Timer)}
 
-    def living(self) -> list[Provider]:
+    def living(self) -> list[_Provider]:
         """Return all providers that have users."""
         found = [each() for each in self._alive.valuerefs()]
         return [each for each in found if each is not None]
@@ -210,15 +244,12 @@ class Registry:
         return [engine_of(each) for each in self.living()]
 
 
-REGISTRY = Registry(SystemClock())
-FORKS.set_hooks(
-    before=REGISTRY.before_fork,
-    in_parent=REGISTRY.after_in_parent,
-    in_child=REGISTRY.after_in_child,
-)
+def engine_of(provider: Registered) -> Engine:
+    """Return the engine behind a provider."""
+    return provider._engine
 
 
-def _fetcher(config: Config, source: Provider | None, clock: Clock) -> WebIdentityFetcher:
+def _fetcher(config: Config, source: Registered | None, clock: Clock) -> WebIdentityFetcher:
     """Return the fetcher that gets the credentials of an identity from STS."""
     common: dict[str, Any] = {
         "ceiling": config.lifetime_ceiling,

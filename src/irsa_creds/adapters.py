@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine.waiting import aacquire, acquire
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential

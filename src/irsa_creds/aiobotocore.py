@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from irsa_creds._botocore.aio import AioIrsaCredentials, AioIrsaProvider
+from irsa_creds._botocore.aio import AioIrsaCredentials
+from irsa_creds._sessions.chain_provider import AioIrsaProvider
 
 __all__ = ["AioIrsaCredentials", "AioIrsaProvider"]

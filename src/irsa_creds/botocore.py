@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from irsa_creds._botocore.sync import IrsaCredentials, IrsaProvider
+from irsa_creds._botocore.sync import IrsaCredentials
+from irsa_creds._sessions.chain_provider import IrsaProvider
 
 __all__ = ["IrsaCredentials", "IrsaProvider"]
 

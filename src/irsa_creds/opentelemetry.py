@@ -15,8 +15,8 @@ from irsa_creds._engine.events import RefreshFailed, RefreshSucceeded
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.subscribers import subscribe_everywhere
 from irsa_creds._locks import hold
-from irsa_creds._provider import engine_of
-from irsa_creds._registry import REGISTRY
+from irsa_creds._provider import REGISTRY
+from irsa_creds._registry import engine_of
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ from botocore_sessions import (
 )
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork
 from fresh_interpreter import python
-from irsa_creds._botocore import compat, install
-from irsa_creds._botocore.chain_provider import ChainProviderMixin
+from irsa_creds._sessions import compat, install
+from irsa_creds._sessions.chain_provider import ChainProviderMixin
 from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
 from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
-from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials, AioIrsaProvider
+from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import Snapshot, State, state
+from irsa_creds._sessions.chain_provider import AioIrsaProvider
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:

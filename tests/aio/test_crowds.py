@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 import irsa_creds
 from engine_fakes import ROLE
 from irsa_creds import ExchangeError
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.botocore import IrsaCredentials
 from races.crowd import LoopThread, waiting_for

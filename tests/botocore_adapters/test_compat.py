@@ -18,7 +18,7 @@ from botocore.session import Session
 
 import irsa_creds
 from botocore_sessions import attributes, is_ours, pod, warnings
-from irsa_creds._botocore import compat
+from irsa_creds._sessions import compat
 from irsa_creds.botocore import IrsaProvider
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from botocore.session import Session
 import irsa_creds
 from engine_fakes import ROLE, Rig, eventually, failure, join_refreshes
 from fake_network import ErrorResponse, FakeNetwork, set_irsa_environ
-from irsa_creds._botocore.expired_token import register_handlers
 from irsa_creds._engine import policy
+from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from botocore_sessions import (
 )
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork
 from fresh_interpreter import python
-from irsa_creds._botocore import compat, install
+from irsa_creds._sessions import compat, install
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 
 if TYPE_CHECKING:

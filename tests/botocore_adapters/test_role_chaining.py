@@ -16,7 +16,7 @@ from botocore.session import Session
 import irsa_creds
 from engine_fakes import eventually, join_refreshes
 from irsa_creds import ConfigError, ExchangeError, RoleConfig
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

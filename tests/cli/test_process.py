@@ -13,7 +13,7 @@ import pytest
 import irsa_creds
 from cli.container import IRSA_CREDS, PATIENCE, Container, response
 from irsa_creds._engine.clock import SystemClock
-from irsa_creds._registry import REGISTRY
+from irsa_creds._provider import REGISTRY
 from irsa_creds._shared_cache.store import Store
 from irsa_creds.cli import _process, main
 from irsa_creds.cli._parser import parser_for

@@ -26,7 +26,7 @@ PROGRAM = textwrap.dedent(
     import time
 
     import irsa_creds
-    from irsa_creds._provider import engine_of
+    from irsa_creds._registry import engine_of
 
     class Watch:
         '''Records the modules that a refresh imports.'''
@@ -116,7 +116,7 @@ def test_importing_the_sts_client_imports_no_botocore() -> None:
 def test_a_provider_imports_all_that_a_refresh_needs() -> None:
     program = textwrap.dedent(
         """
-        import sys, irsa_creds, irsa_creds._registry
+        import sys, irsa_creds, irsa_creds._provider
         names = "botocore.httpsession", "certifi", "encodings.idna", "ssl"
         print(any(name in sys.modules for name in names[:2]))
         irsa_creds.provider(role_arn={role!r}, token=lambda: "a.b.c", session_name="pod")

@@ -10,7 +10,6 @@ import pytest
 from botocore.exceptions import ConfigNotFound
 from botocore.session import Session
 
-from irsa_creds._botocore.session_settings import SessionSettings
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.settings import (
     EnvironSettings,
@@ -18,6 +17,7 @@ from irsa_creds._identity.settings import (
     find_profile_key,
     find_web_identity,
 )
+from irsa_creds._sessions.session_settings import SessionSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from irsa_creds._engine.clock import SystemClock
-from irsa_creds._registry import REGISTRY
+from irsa_creds._provider import REGISTRY
 from irsa_creds.testing import Sandbox
 from irsa_creds.testing._responses import AwsError, query_error
 from irsa_creds.testing._server import LoopbackServer, Reply, Request

@@ -33,7 +33,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 @pytest.fixture
 def provider(sts: FakeSts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """Return a provider with a fake STS; the adapters use the machine's clock."""
-    monkeypatch.setattr("irsa_creds._registry.REGISTRY._clock", clock)
+    monkeypatch.setattr("irsa_creds._provider.REGISTRY._clock", clock)
     return irsa_creds.provider(
         role_arn="arn:aws:iam::123456789012:role/app", token=lambda: "token", region="eu-west-1"
     )

@@ -90,7 +90,7 @@ def measured(backend: Backend, sts: FakeSts) -> Iterator[Backend]:
 def _own_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registry's providers use the clock that the test moves."""
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
-    registry = irsa_creds._registry.REGISTRY
+    registry = irsa_creds._provider.REGISTRY
     monkeypatch.setattr(registry, "_clock", clock)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from races.harness import beside, eventually, run
 
 if TYPE_CHECKING:

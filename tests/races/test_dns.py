@@ -12,7 +12,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds import RefreshTimeout
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from races.harness import at_once, eventually
 
 if TYPE_CHECKING:

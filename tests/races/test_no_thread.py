@@ -13,7 +13,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds import RefreshTimeout
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from races.crowd import waiting_for
 from races.harness import eventually
 

@@ -19,7 +19,7 @@ from irsa_creds import RefreshTimeout
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE, Line, log, logging_is_held_here
 from irsa_creds._engine.waiting import acquire
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from races.harness import eventually
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from irsa_creds._botocore.errors import to_botocore
 from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request
 from irsa_creds._exchange.request import ExchangeRequest
 from irsa_creds._identity.token import Token
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from secrecy.leak_detector import OPAQUE, PASSWORD, TOKEN, chain, internals
 from sts_server import (
     ROLE,

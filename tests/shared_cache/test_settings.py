@@ -12,7 +12,7 @@ import pytest
 from botocore.session import Session
 
 import irsa_creds
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from races.harness import LoopbackSts
 from sts_server import JWT
 

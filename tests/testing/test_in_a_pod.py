@@ -92,7 +92,7 @@ def test_it_works_if_the_library_was_never_imported(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
-        "irsa_creds._botocore.install",
+        "irsa_creds._sessions.install",
         "irsa_creds._shared_cache.store",
         "irsa_creds.opentelemetry",
     ):

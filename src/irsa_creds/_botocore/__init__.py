@@ -1,7 +1,6 @@
-"""The credentials objects, chain providers and sessions of boto3, botocore and aiobotocore.
+"""The credentials objects of botocore and aiobotocore, and errors as subclasses of botocore's.
 
-They use the engine of a provider. `compat` has the private names of botocore that `install()`
-needs, with checks that they exist, and lists the others.
+They read the engine of a provider.
 
 May import: `_registry` and below.
 """

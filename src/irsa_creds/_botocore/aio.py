@@ -1,4 +1,4 @@
-"""The credentials object and the chain provider for aiobotocore."""
+"""The credentials object for aiobotocore."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NoReturn
 
 from aiobotocore.credentials import AioRefreshableCredentials
-from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
-from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds._botocore.credentials import (
     NO_PIN,
     PIN_SECONDS,
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.snapshot import Snapshot
 
-__all__ = ["AioIrsaCredentials", "AioIrsaProvider"]
+__all__ = ["AioIrsaCredentials"]
 
 # Pickles, tracebacks and the docs use the public module.
 _MODULE = "irsa_creds.aiobotocore"
@@ -158,19 +156,3 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
         if type(caller).__module__ == "botocore.args":
             get_property()
         return get_property
-
-
-# aiobotocore has another class for trio, with another lock. This one has no lock.
-class AioIrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
-    """Provider of irsa-creds in the credential provider chain of aiobotocore's sessions."""
-
-    __module__ = _MODULE
-
-    async def load(self) -> AioIrsaCredentials | None:
-        """Return the credentials object; None if IRSA is not configured, so the chain continues.
-
-        Raises:
-            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
-        """
-        provider = self._provider()
-        return None if provider is None else AioIrsaCredentials(provider)

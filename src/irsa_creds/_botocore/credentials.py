@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
 from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,13 +1,12 @@
-"""The credentials object and the chain provider for boto3 and botocore."""
+"""The credentials object for boto3 and botocore."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
-from botocore.credentials import AssumeRoleWithWebIdentityProvider, RefreshableCredentials
+from botocore.credentials import RefreshableCredentials
 
-from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds._botocore.credentials import (
     NO_PIN,
     CredentialsMixin,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._provider import Provider
 
-__all__ = ["IrsaCredentials", "IrsaProvider"]
+__all__ = ["IrsaCredentials"]
 
 # Pickles, tracebacks and the docs use the public module.
 _MODULE = "irsa_creds.botocore"
@@ -123,18 +122,3 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
 
 class WrongLibraryError(TypeError, AttributeError):
     """aiobotocore got the credentials of boto3; `hasattr` returns False."""
-
-
-class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
-    """Provider of irsa-creds in the credential provider chain of botocore's sessions."""
-
-    __module__ = _MODULE
-
-    def load(self) -> IrsaCredentials | None:
-        """Return the credentials object; None if IRSA is not configured, so the chain continues.
-
-        Raises:
-            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
-        """
-        provider = self._provider()
-        return None if provider is None else IrsaCredentials(provider)

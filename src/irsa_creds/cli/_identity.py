@@ -6,8 +6,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from irsa_creds._api import provider
 from irsa_creds._errors import ConfigError
+from irsa_creds._provider import provider
 from irsa_creds.cli._errors import UsageError
 
 if TYPE_CHECKING:

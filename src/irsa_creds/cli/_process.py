@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine.waiting import join
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 from irsa_creds.cli._identity import (
     ENVIRONMENT,
     IDENTITY,

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import irsa_creds
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 CHILDREN = 8
 

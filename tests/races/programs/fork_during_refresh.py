@@ -14,10 +14,10 @@ import traceback
 import warnings
 
 import irsa_creds
-from irsa_creds import _registry
+from irsa_creds import _provider
 from irsa_creds._engine import forks
 
-assert _registry, "it registers what is done at a fork"
+assert _provider, "it registers what is done at a fork"
 
 DEADLINE = 20.0
 TOGETHER = 4

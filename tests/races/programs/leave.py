@@ -68,7 +68,7 @@ def atexit_warm(provider: irsa_creds.Provider) -> None:
 
 
 def atexit_stale(provider: irsa_creds.Provider) -> None:
-    from irsa_creds._provider import engine_of
+    from irsa_creds._registry import engine_of
 
     read(provider)
 

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 import irsa_creds
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import irsa_creds
 from irsa_creds._identity import token
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 SECONDS = 3.0
 

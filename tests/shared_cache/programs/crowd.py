@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.session import Session
 
 import irsa_creds
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from irsa_creds._credentials import Credentials

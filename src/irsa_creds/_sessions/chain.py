@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import CredentialResolver
 
-from irsa_creds._botocore import compat
-from irsa_creds._botocore.chain_provider import ChainProviderMixin
 from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, CredentialsMixin
-from irsa_creds._botocore.expired_token import unregister_handlers
-from irsa_creds._botocore.sync import IrsaProvider
+from irsa_creds._sessions import compat
+from irsa_creds._sessions.chain_provider import (
+    AioIrsaProvider,
+    ChainProviderMixin,
+    IrsaProvider,
+)
+from irsa_creds._sessions.expired_token import unregister_handlers
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -133,12 +136,7 @@ def _is_async(session: Session) -> bool:
 
 
 def _provider_class(session: Session) -> type[ChainProviderMixin]:
-    if not _is_async(session):
-        return IrsaProvider
-    # Only programs that have imported aiobotocore get here.
-    from irsa_creds._botocore.aio import AioIrsaProvider  # noqa: PLC0415
-
-    return AioIrsaProvider
+    return AioIrsaProvider if _is_async(session) else IrsaProvider
 
 
 def _stay(current: Any, *, strict: bool) -> bool:

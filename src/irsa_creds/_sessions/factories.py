@@ -1,16 +1,14 @@
-"""`install()`, and sessions with the provider of irsa-creds."""
+"""Sessions with the provider of irsa-creds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._botocore.install import install, uninstall
-
 if TYPE_CHECKING:
     import boto3
     from aiobotocore.session import AioSession
 
-__all__ = ["aiobotocore_session", "boto3_session", "install", "uninstall"]
+__all__ = ["aiobotocore_session", "boto3_session"]
 
 
 def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
@@ -20,7 +18,7 @@ def boto3_session(*, strict: bool = False, **arguments: Any) -> boto3.Session:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: the arguments of `boto3.Session`.
     """
-    from irsa_creds._botocore.boto3_session import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
+    from irsa_creds._sessions.boto3_session import IrsaBoto3Session  # noqa: PLC0415 - boto3 is not a dependency
 
     return IrsaBoto3Session(strict=strict, **arguments)
 
@@ -32,6 +30,6 @@ def aiobotocore_session(*, strict: bool = False, **arguments: Any) -> AioSession
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         arguments: the arguments of `aiobotocore.session.AioSession`.
     """
-    from irsa_creds._botocore.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - aiobotocore is not a dependency
+    from irsa_creds._sessions.aiobotocore_session import IrsaAioSession  # noqa: PLC0415 - aiobotocore is not a dependency
 
     return IrsaAioSession(strict=strict, **arguments)

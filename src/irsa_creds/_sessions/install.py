@@ -15,16 +15,16 @@ import botocore
 from botocore import credentials
 from botocore.session import Session
 
-from irsa_creds._botocore import compat
-from irsa_creds._botocore.chain import (
+from irsa_creds._flags import switch
+from irsa_creds._provider import REGISTRY
+from irsa_creds._sessions import compat
+from irsa_creds._sessions.chain import (
     adapt_chain,
     adapt_existing_session,
     is_supported,
     replace_providers,
     restore_session,
 )
-from irsa_creds._flags import switch
-from irsa_creds._registry import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

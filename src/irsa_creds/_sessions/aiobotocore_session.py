@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiobotocore.session import AioSession
 
-from irsa_creds._botocore.compat import current_credentials
-from irsa_creds._botocore.install import install
+from irsa_creds._sessions.compat import current_credentials
+from irsa_creds._sessions.install import install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,24 +1,28 @@
-"""The common part of the sync and async providers in a session's credential provider chain."""
+"""The sync and async providers in a session's credential provider chain."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._botocore.compat import last_client_region
+from botocore.credentials import AssumeRoleWithWebIdentityProvider
+
 from irsa_creds._botocore.credentials import METHOD, as_botocore_error
-from irsa_creds._botocore.expired_token import register_handlers
-from irsa_creds._botocore.session_settings import SessionSettings
+from irsa_creds._botocore.sync import IrsaCredentials
 from irsa_creds._errors import IrsaError
 from irsa_creds._identity.settings import follow_source_profiles
-from irsa_creds._provider import engine_of
-from irsa_creds._registry import REGISTRY
+from irsa_creds._provider import REGISTRY
+from irsa_creds._registry import engine_of
+from irsa_creds._sessions.compat import last_client_region
+from irsa_creds._sessions.expired_token import register_handlers
+from irsa_creds._sessions.session_settings import SessionSettings
 
 if TYPE_CHECKING:
+    from irsa_creds._botocore.aio import AioIrsaCredentials
     from irsa_creds._identity.config import Config
     from irsa_creds._identity.roles import RequestedRole
     from irsa_creds._provider import Provider
 
-__all__ = ["ChainProviderMixin"]
+__all__ = ["AioIrsaProvider", "ChainProviderMixin", "IrsaProvider"]
 
 
 class ChainProviderMixin:
@@ -81,3 +85,37 @@ class ChainProviderMixin:
         if self.only_source_profiles and not roles:
             return None
         return settings.config(strict=self.strict or bool(roles), client_region=region, roles=roles)
+
+
+class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
+    """Provider of irsa-creds in the credential provider chain of botocore's sessions."""
+
+    # Tracebacks and the docs use the public module.
+    __module__ = "irsa_creds.botocore"
+
+    def load(self) -> IrsaCredentials | None:
+        """Return the credentials object; None if IRSA is not configured, so the chain continues.
+
+        Raises:
+            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
+        """
+        provider = self._provider()
+        return None if provider is None else IrsaCredentials(provider)
+
+
+class AioIrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):
+    """Provider of irsa-creds in the credential provider chain of aiobotocore's sessions."""
+
+    __module__ = "irsa_creds.aiobotocore"
+
+    async def load(self) -> AioIrsaCredentials | None:
+        """Return the credentials object; None if IRSA is not configured, so the chain continues.
+
+        Raises:
+            InvalidConfigError: a value is malformed or missing. It is also a `ConfigError`.
+        """
+        # Only programs that have imported aiobotocore get here.
+        from irsa_creds._botocore.aio import AioIrsaCredentials  # noqa: PLC0415
+
+        provider = self._provider()
+        return None if provider is None else AioIrsaCredentials(provider)

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from irsa_creds._botocore.install import install
+from irsa_creds._sessions.install import install
 
 __all__ = ["IrsaBoto3Session"]
 

@@ -8,7 +8,7 @@ stand elsewhere, because a check would not help:
     _exchange/muting.py           names of loggers
     _botocore/credentials.py      attributes of RefreshableCredentials that other programs use
     _botocore/sync.py, aio.py     methods of it that other programs call; the caller of one method
-    _botocore/install.py          boto3's `Session._session`
+    _sessions/install.py          boto3's `Session._session`
 """
 
 from __future__ import annotations
