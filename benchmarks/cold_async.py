@@ -80,7 +80,7 @@ async def _first(session: AioSession, side: str) -> None:
     if side == _OURS:
         from irsa_creds._exchange import endpoint  # noqa: PLC0415 - a refresh imports it too
 
-        config = credentials.provider._config  # noqa: SLF001
+        config = credentials.provider._identity  # noqa: SLF001
         # On another thread, as in a refresh.
         await asyncio.to_thread(endpoint.endpoint_url, config._replace(endpoint_url=None))
     await credentials.get_frozen_credentials()

@@ -90,7 +90,7 @@ def main(side: str) -> None:
     imported = time.perf_counter() - start
     credentials = botocore.session.Session().get_credentials()
     if side == OURS:
-        config = credentials.provider._config  # noqa: SLF001
+        config = credentials.provider._identity  # noqa: SLF001
         endpoint.endpoint_url(config._replace(endpoint_url=None))
     credentials.get_frozen_credentials()
     first = time.perf_counter() - start

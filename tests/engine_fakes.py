@@ -18,7 +18,9 @@ from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.sts import ExchangeResult
+from irsa_creds._identity.config import Config
 from irsa_creds._identity.token import Token
+from irsa_creds._provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,3 +279,8 @@ def snapshot(
     expiration = datetime.fromtimestamp(wall_at + lifetime, UTC)
     credentials = Credentials(f"key-{number}", f"secret-{number}", f"session-{number}", expiration)
     return Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)
+
+
+def provider_of(engine: Engine) -> Provider:
+    """Return a provider that no registry has."""
+    return Provider(Config(role_arn=engine.name, session_name="pod"), engine, None, {})

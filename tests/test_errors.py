@@ -132,7 +132,7 @@ def test_the_line_for_a_log_has_the_cause_the_state_and_the_identifiers() -> Non
         "message='Not authorized'"
     )
     state = "No valid credentials."
-    assert failure("X").line(state, ROLE) == f"STS said X. {state} role={ROLE}"
+    assert failure("X").line(state, f"role={ROLE}") == f"STS said X. {state} role={ROLE}"
     assert failure("X", message="It\n  broke.").line() == "X: It broke."
 
 
@@ -140,8 +140,8 @@ def test_the_line_for_a_log_leaves_the_message_of_sts_to_its_end() -> None:
     denied = WHOLE._replace(message="STS denied it (AccessDenied): Not authorized.")
     assert denied.line().startswith("STS denied it (AccessDenied). Look at the trust policy. role=")
     long = denied._replace(advice="x" * 500 + ". Then do that.", words="y" * 600)
-    assert len(long.line("z" * 70, ROLE)) == 300
-    assert f"{'z' * 70} role=" in long.line("z" * 70, ROLE)
+    assert len(long.line("z" * 70, f"role={ROLE}")) == 300
+    assert f"{'z' * 70} role=" in long.line("z" * 70, f"role={ROLE}")
 
 
 class Cause(NamedTuple):

@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -112,7 +112,7 @@ def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
             with made.counted(self.name):
                 return super().attempt(token, seconds)
 
-    monkeypatch.setattr("irsa_creds._registry.StsClient", CountingSts)
+    monkeypatch.setattr("irsa_creds._exchange.sources.StsClient", CountingSts)
     # The first refresh after a tenth of the lifetime, others a quarter before expiry.
     monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", lambda low, high: low)
     monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
@@ -164,7 +164,7 @@ def test_memory_is_used_only_for_recent_identities(tenants: Tenants) -> None:
     try:
         tenants.read(range(2_000, 5_000))
         join_refreshes()
-        assert len(registry._by_config) == len(registry._alive) == 1024
+        assert len(registry._by_identity) == len(registry._alive) == 1024
         assert len(up_to_date(registry)._heap) < 3 * 1024
     finally:
         gc.enable()
@@ -219,7 +219,7 @@ def kept(registry: Registry[Provider]) -> list[Provider]:
 
 
 def names(registry: Registry[Provider]) -> list[str]:
-    return sorted(each._config.session_name for each in kept(registry))
+    return sorted(cast("Config", each._identity).session_name for each in kept(registry))
 
 
 def test_the_least_recently_requested_provider_is_dropped_first(small: Registry[Provider]) -> None:

@@ -70,6 +70,8 @@ class Failure(NamedTuple):
     told_at: float | None = None
     # What advice and command are made from; None if they are made, or if there are none.
     facts: Facts | None = None
+    # What was called, as messages name it.
+    service: str = "STS"
 
     def with_advice(self) -> Failure:
         """Return the failure with its advice and command: one object for all its callers."""
@@ -97,13 +99,13 @@ class Failure(NamedTuple):
         details = {
             "note": self._note(),
             "role": self.role_arn,
-            "STS": ", ".join(part for part in (self.endpoint, request) if part),
+            self.service: ", ".join(part for part in (self.endpoint, request) if part),
             "token": self._token(),
             "advice": explained.advice,
             "command": explained.command,
             "more": f"irsa-creds doctor{online}",
         }
-        lines = [f"  {label + ':':<9}{value}" for label, value in details.items() if value]
+        lines = [f"  {label + ':':<8} {value}" for label, value in details.items() if value]
         return "\n".join([self.message, *lines])
 
     def _note(self) -> str:
@@ -111,19 +113,24 @@ class Failure(NamedTuple):
         at = instant(self.told_at)
         if at is None or self.again_in is None:
             return ""
-        skipped = "STS was not called" if self.kind == "exchange" else "the token was not read"
+        skipped = (
+            f"{self.service} was not called"
+            if self.kind == "exchange"
+            else "the token was not read"
+        )
         token = ", or when the token changes" if self.bad_token else ""
         return (
             f"cached failure of {at}; {skipped} again. "
             f"Next attempt in {max(1.0, self.again_in):.0f} s{token}"
         )
 
-    def line(self, state: str = "", role_arn: str | None = None) -> str:
+    def line(self, state: str = "", label: str = "") -> str:
         """Return a line for the log: what failed, the likely cause, then identifiers.
 
         Args:
             state: what the failure means for callers, as a sentence.
-            role_arn: the role without fresh credentials, where that is not the failure's own.
+            label: names the identity without fresh credentials, as in `role=arn:...`; empty: the
+                failure's own role.
         """
         head = self.message
         if self.words:
@@ -131,9 +138,8 @@ class Failure(NamedTuple):
         if self.code not in head:
             head = f"{self.code}: {head}"
         head = one_line(head, _HEAD_LIMIT)
-        role_arn = role_arn or self.role_arn
         identifiers = [
-            f"role={role_arn}" if role_arn else "",
+            label or (f"role={self.role_arn}" if self.role_arn else ""),
             f"request_id={self.request_id}" if self.request_id else "",
         ]
         end = " ".join(part for part in (state, *identifiers) if part)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import policy
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.waiting import aacquire, acquire
-from irsa_creds._identity.config import Config
-from irsa_creds._identity.settings import EnvironSettings, follow_source_profiles
+from irsa_creds._exchange.sources import find_identity
+from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds._registry import Registered, Registry, engine_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from irsa_creds._credentials import Credentials
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.events import Event, Status
-    from irsa_creds._identity.roles import RequestedRole, RoleConfig
+    from irsa_creds._identity.identity import Identity
+    from irsa_creds._identity.roles import RoleConfig
 
 __all__ = ["REGISTRY", "Provider", "provider", "reset"]
 
-# Arguments of `provider` that are not arguments of `Config.resolve`.
+# Arguments of `provider` that are no part of the identity.
 _OTHERS = {"profile", "keep_warm", "shared_cache"}
-# Each of these takes precedence over the profile's `source_profile`.
-_WEB_IDENTITY = {"role_arn", "token_file", "token"}
 
 
 class Provider(Registered):
@@ -41,12 +40,12 @@ class Provider(Registered):
 
     def __init__(
         self,
-        config: Config,
+        identity: Identity,
         engine: Engine,
         source: Provider | None,
         arguments: Mapping[str, Any],
     ) -> None:
-        super().__init__(config, engine, source, arguments)
+        super().__init__(identity, engine, source, arguments)
         self._now = engine.now
 
     def __repr__(self) -> str:
@@ -57,8 +56,11 @@ class Provider(Registered):
 
     @property
     def role_arn(self) -> str:
-        """The role of these credentials; with role chaining, the last one."""
-        return self._config.final_role_arn
+        """The role of these credentials; with role chaining, the last one.
+
+        Credentials without a role have the name of their source here, as in events.
+        """
+        return self._identity.name
 
     def get(self, *, min_ttl: float = 0.0, timeout: float = policy.WAITER_SECONDS) -> Credentials:
         """Return valid credentials; wait only if there are none.
@@ -233,13 +235,7 @@ def provider(
     # No local variable may stand above this line: it would become an argument.
     given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
     arguments = {k: v for k, v in given.items() if k not in _OTHERS}
-    settings = EnvironSettings(os.environ, profile)
-    roles: tuple[RequestedRole, ...] = ()
-    if not arguments.keys() & _WEB_IDENTITY:
-        settings, roles = follow_source_profiles(settings)
-    config = Config.resolve(settings, **arguments, roles=roles, strict=True)
-    # `strict`: it raises an error instead of returning None.
-    found = REGISTRY.of(cast("Config", config), given)
+    found = REGISTRY.of(find_identity(EnvironSettings(os.environ, profile), arguments), given)
     if keep_warm:
         engine_of(found).keep_warm = True
         # Now, because a readiness probe may look at its status without reading it.

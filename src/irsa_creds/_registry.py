@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from irsa_creds._engine import policy
 from irsa_creds._engine.engine import Engine
@@ -14,17 +14,15 @@ from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer, warn_of_late_gevent
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
-from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
-from irsa_creds._exchange.sts import StsClient
+from irsa_creds._exchange.sources import SOURCES
 from irsa_creds._flags import number, switch
-from irsa_creds._identity.token import TokenCall, TokenFile
 from irsa_creds._locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
     from irsa_creds._engine.clock import Clock
-    from irsa_creds._identity.config import Config
+    from irsa_creds._identity.identity import Identity
 
 __all__ = ["Registered", "Registry", "engine_of"]
 
@@ -38,7 +36,7 @@ class Registered:
     """One identity of a registry, with its engine.
 
     Args:
-        config: the identity.
+        identity: whose credentials they are.
         engine: refreshes its credentials.
         source: the source role, which this identity keeps alive; None without role chaining.
         arguments: of `provider()`, to pickle.
@@ -46,12 +44,12 @@ class Registered:
 
     def __init__(
         self,
-        config: Config,
+        identity: Identity,
         engine: Engine,
         source: Registered | None,
         arguments: Mapping[str, Any],
     ) -> None:
-        self._config = config
+        self._identity = identity
         self._engine = engine
         self._source = source
         self._arguments = dict(arguments)
@@ -71,7 +69,7 @@ class Registry(Generic[_Provider]):
     def __init__(
         self,
         clock: Clock,
-        create: Callable[[Config, Engine, _Provider | None, Mapping[str, Any]], _Provider],
+        create: Callable[[Identity, Engine, _Provider | None, Mapping[str, Any]], _Provider],
     ) -> None:
         self._clock = clock
         self._create = create
@@ -83,48 +81,46 @@ class Registry(Generic[_Provider]):
         # All providers with users, including providers from before a `reset`. The keys are ids, so
         # that a fork hook can list the values in one step, which cannot fail.
         self._alive: weakref.WeakValueDictionary[int, _Provider] = weakref.WeakValueDictionary()
-        self._by_config: weakref.WeakValueDictionary[Config, _Provider]
-        self._by_config = weakref.WeakValueDictionary()
+        self._by_identity: weakref.WeakValueDictionary[Identity, _Provider]
+        self._by_identity = weakref.WeakValueDictionary()
         # A dict for the first provider, then a `cachetools.LRUCache`. The keys are ids, because
         # hashing an identity takes longer than everything else that is done here.
         self._recent: MutableMapping[int, _Provider] = {}
         self._shared_cache: bool | str | None = None
 
-    def of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
+    def of(self, identity: Identity, arguments: Mapping[str, Any]) -> _Provider:
         """Return the provider of an identity; the first call creates it."""
         warn_of_late_gevent()
         # It imports the modules that a refresh needs. A child that is forked while another thread
         # imports a module would have half of it, so the fork waits.
-        return FORKS.during(lambda: self._of(config, arguments))
+        return FORKS.during(lambda: self._of(identity, arguments))
 
-    def _of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
-        source = self._source_of(config, arguments) if config.chained_roles else None
-        provider = self._find_or_create(config, arguments, source)
+    def _of(self, identity: Identity, arguments: Mapping[str, Any]) -> _Provider:
+        source = self._source_of(identity.source, arguments) if identity.source else None
+        provider = self._find_or_create(identity, arguments, source)
         if engine_of(provider).shared_fetcher is None:
             # With the shared cache, most processes do not call STS in their first hour.
-            load_exchange_modules()
-            if not (config.endpoint_url or "").startswith("http:"):
-                load_certificates()
-            if config.chained_roles:
-                load_signer()
+            SOURCES[identity.method].preload(identity)
         return provider
 
-    def _source_of(self, config: Config, arguments: Mapping[str, Any]) -> _Provider:
+    def _source_of(self, identity: Identity, arguments: Mapping[str, Any]) -> _Provider:
         """Return the provider of the source role, which all its target roles share."""
-        known = self._by_config.get(config.source)
+        known = self._by_identity.get(identity)
         chosen = known is not None and known._arguments.get("shared_cache") is not None
         location = None if chosen else arguments.get("shared_cache")
         # Source roles are never pickled, so they get no other arguments.
-        return self.of(config.source, {} if location is None else {"shared_cache": location})
+        return self.of(identity, {} if location is None else {"shared_cache": location})
 
     @locked
     def _find_or_create(
-        self, config: Config, arguments: Mapping[str, Any], source: _Provider | None
+        self, identity: Identity, arguments: Mapping[str, Any], source: _Provider | None
     ) -> _Provider:
-        provider = self._by_config.get(config)
+        provider = self._by_identity.get(identity)
         if provider is None:
             # A signal handler may have created it meanwhile.
-            provider = self._by_config.setdefault(config, self._new(config, arguments, source))
+            provider = self._by_identity.setdefault(
+                identity, self._new(identity, arguments, source)
+            )
             self._alive[id(provider)] = provider
         else:
             provider._arguments = _arguments_to_pickle(provider._arguments, arguments)
@@ -133,7 +129,7 @@ class Registry(Generic[_Provider]):
         return provider
 
     def _new(
-        self, config: Config, arguments: Mapping[str, Any], source: _Provider | None
+        self, identity: Identity, arguments: Mapping[str, Any], source: _Provider | None
     ) -> _Provider:
         if self._slots is None:
             self._slots = Slots(self._clock)
@@ -143,15 +139,16 @@ class Registry(Generic[_Provider]):
         background = switch("IRSA_CREDS_BACKGROUND", default=True)
         if background and self._timer is None:
             self._timer = Timer(self._clock, self._slots)
+        of_source = engine_of(source) if source else None
         engine = Engine(
-            _fetcher(config, source, self._clock),
+            SOURCES[identity.method].fetcher(identity, of_source, self._clock),
             self._clock,
             self._timer if background else None,
             Subscribers(),
             policy.UNIFORM,
             slots=self._slots,
         )
-        return self._create(config, engine, source, arguments)
+        return self._create(identity, engine, source, arguments)
 
     def _keep_recent(self, provider: _Provider) -> None:
         """Keep a provider without users; the least recently requested one may be dropped."""
@@ -175,7 +172,9 @@ class Registry(Generic[_Provider]):
         if location is None:
             location = self._shared_cache or os.environ.get("IRSA_CREDS_CACHE_DIR")
         engine = engine_of(provider)
-        if not location:
+        fetcher = engine.fetcher
+        # The claims of the token are part of an entry's name.
+        if not location or not isinstance(fetcher, WebIdentityFetcher):
             engine.shared_fetcher = None
             return
         from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
@@ -183,10 +182,7 @@ class Registry(Generic[_Provider]):
         directory = None if location is True else location
         if engine.shared_fetcher is None or engine.shared_fetcher.directory != directory:
             engine.shared_fetcher = SharedFetcher(
-                provider._config,
-                cast("WebIdentityFetcher", engine.fetcher),
-                engine.clock,
-                directory,
+                provider._identity, fetcher, engine.clock, directory
             )
 
     def reset(self) -> None:
@@ -199,8 +195,8 @@ class Registry(Generic[_Provider]):
 
     @locked
     def _drop_all(self) -> tuple[list[_Provider], Timer | None]:
-        providers, timer = list(self._by_config.values()), self._timer
-        self._by_config.clear()
+        providers, timer = list(self._by_identity.values()), self._timer
+        self._by_identity.clear()
         self._recent = {}
         self._slots = self._timer = None
         return providers, timer
@@ -247,24 +243,6 @@ class Registry(Generic[_Provider]):
 def engine_of(provider: Registered) -> Engine:
     """Return the engine behind a provider."""
     return provider._engine
-
-
-def _fetcher(config: Config, source: Registered | None, clock: Clock) -> WebIdentityFetcher:
-    """Return the fetcher that gets the credentials of an identity from STS."""
-    common: dict[str, Any] = {
-        "ceiling": config.lifetime_ceiling,
-        "clock": clock,
-        "uniform": policy.UNIFORM,
-    }
-    if source is None:
-        token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
-        return WebIdentityFetcher(config.final_role_arn, token, StsClient(config), **common)
-    # Most programs have no role chaining.
-    from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
-    from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415
-
-    role = SourceRole(engine_of(source))
-    return AssumeRoleFetcher(config.final_role_arn, role, SignedStsClient(config), **common)
 
 
 def _arguments_to_pickle(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

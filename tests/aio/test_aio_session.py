@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from aiobotocore.config import AioConfig
@@ -16,7 +15,7 @@ from botocore.exceptions import ClientError, InvalidConfigError
 
 import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
-from engine_fakes import ROLE, Rig
+from engine_fakes import Rig, provider_of
 from fake_network import set_irsa_environ
 from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds.aiobotocore import AioIrsaCredentials
@@ -128,9 +127,7 @@ def test_expired_token_for_a_key_older_than_a_minute_starts_a_refresh(
 ) -> None:
     session = AioSession()
     session.set_config_variable("region", "eu-west-1")
-    session._credentials = AioIrsaCredentials(
-        cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
-    )
+    session._credentials = AioIrsaCredentials(provider_of(engine_rig.engine))
     register_handlers(session, engine_rig.engine)
     on_asyncio(session._credentials.get_frozen_credentials)
     engine_rig.clock.advance(age)

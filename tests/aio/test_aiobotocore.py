@@ -7,8 +7,7 @@ import copy
 import inspect
 import pickle
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -19,7 +18,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 
 import irsa_creds
 from aio.loops import LOOPS, on_asyncio, resolved
-from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, rig
+from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, provider_of, rig
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials
 from irsa_creds._engine import policy
@@ -35,7 +34,7 @@ GETTERS = ("get_access_key", "get_secret_key", "get_token")
 
 def of(rig: Rig) -> AioIrsaCredentials:
     """Return the credentials object of an engine."""
-    return AioIrsaCredentials(cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE)))
+    return AioIrsaCredentials(provider_of(rig.engine))
 
 
 @pytest.fixture

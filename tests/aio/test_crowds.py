@@ -7,8 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -21,7 +20,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 import irsa_creds
-from engine_fakes import ROLE
+from engine_fakes import provider_of
 from irsa_creds import ExchangeError
 from irsa_creds._registry import engine_of
 from irsa_creds.aiobotocore import AioIrsaCredentials
@@ -205,7 +204,7 @@ def test_boto3_in_a_coroutine_does_not_block_the_refresh_that_its_loop_waits_for
 
 def of(rig: Rig) -> tuple[IrsaCredentials, AioIrsaCredentials]:
     """Return the credentials objects of an engine, sync and async."""
-    provider = cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE))
+    provider = provider_of(rig.engine)
     return IrsaCredentials(provider), AioIrsaCredentials(provider)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise, permutations
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aio.loops import LOOPS, on_asyncio
-from engine_fakes import ROLE, Rig
+from engine_fakes import Rig, provider_of
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.botocore import IrsaCredentials
 
@@ -26,7 +25,7 @@ class Reader:
     """Reads single values of credentials, in a thread for boto3 or a task for aiobotocore."""
 
     def __init__(self, rig: Rig, library: str) -> None:
-        provider = cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE))
+        provider = provider_of(rig.engine)
         self.is_aio = library == "aiobotocore"
         self.credentials: Any = (AioIrsaCredentials if self.is_aio else IrsaCredentials)(provider)
 

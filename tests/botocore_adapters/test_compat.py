@@ -18,6 +18,7 @@ from botocore.session import Session
 
 import irsa_creds
 from botocore_sessions import attributes, is_ours, pod, warnings
+from irsa_creds._exchange.sources import SOURCES
 from irsa_creds._sessions import compat
 from irsa_creds.botocore import IrsaProvider
 
@@ -201,3 +202,8 @@ def test_install_raises_a_type_error_for_an_object_that_is_not_a_session(
     monkeypatch.delitem(sys.modules, "aiobotocore.session", raising=False)
     with pytest.raises(TypeError, match=rf"boto3, botocore, aio.*{type(session).__name__}"):
         irsa_creds.install(session)
+
+
+def test_every_source_has_a_provider_of_botocore_in_the_chain() -> None:
+    chain = Session().get_component("credential_provider")
+    assert SOURCES.keys() <= {each.METHOD for each in chain.providers}

@@ -7,8 +7,7 @@ import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.credentials import (
@@ -20,7 +19,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidCo
 from botocore.session import Session
 
 import irsa_creds
-from engine_fakes import EPOCH, ROLE, Rig, failure
+from engine_fakes import EPOCH, ROLE, Rig, failure, provider_of
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import Snapshot, State, state
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 def of(rig: Rig) -> IrsaCredentials:
     """Return the credentials object of an engine."""
-    return IrsaCredentials(cast("Any", SimpleNamespace(_engine=rig.engine, role_arn=ROLE)))
+    return IrsaCredentials(provider_of(rig.engine))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore import UNSIGNED
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 import irsa_creds
-from engine_fakes import ROLE, Rig, eventually, failure, join_refreshes
+from engine_fakes import Rig, eventually, failure, join_refreshes, provider_of
 from fake_network import ErrorResponse, FakeNetwork, set_irsa_environ
 from irsa_creds._engine import policy
 from irsa_creds._sessions.expired_token import register_handlers
@@ -36,7 +36,7 @@ def session(engine_rig: Rig) -> Session:
     """Return a session with the credentials of the rig, 61 s old."""
     session = Session()
     session.set_config_variable("region", "eu-west-1")
-    provider = cast("Any", SimpleNamespace(_engine=engine_rig.engine, role_arn=ROLE))
+    provider = provider_of(engine_rig.engine)
     session._credentials = IrsaCredentials(provider)
     register_handlers(session, engine_rig.engine)
     session.get_credentials().get_frozen_credentials()

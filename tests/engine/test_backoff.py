@@ -26,7 +26,7 @@ def lines() -> deque[Line]:
 
 @pytest.fixture
 def backoff(lines: deque[Line]) -> Backoff:
-    return Backoff(ROLE, high, lines)
+    return Backoff(f"role={ROLE}", high, lines)
 
 
 def fail(backoff: Backoff, code: str = "X", *, left: float = 600.0, **fields: Any) -> None:
@@ -76,7 +76,7 @@ def test_without_valid_credentials_a_blocking_failure_is_cached(backoff: Backoff
 
 
 def test_pods_that_fail_together_without_credentials_do_not_stay_in_step() -> None:
-    earliest, latest = Backoff(ROLE, low, deque()), Backoff(ROLE, high, deque())
+    earliest, latest = Backoff(f"role={ROLE}", low, deque()), Backoff(ROLE, high, deque())
     for backoff in (earliest, latest):
         fail(backoff, left=0)
     assert (earliest.cached_until, latest.cached_until) == (NOW + 1, NOW + 2)

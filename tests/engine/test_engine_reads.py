@@ -165,7 +165,7 @@ def test_events_are_delivered_after_the_callers_are_released(here: Rig) -> None:
     here.clock.advance(2700)
     here.served()
     here.finish()
-    assert RefreshStarted(here.fetcher.role_arn, blocking=False) in events
+    assert RefreshStarted(here.fetcher.name, blocking=False) in events
     assert released == [True, True, True, True]
 
 

@@ -147,7 +147,7 @@ class Script:
         alone: whether each call was one that must not wait for another thread.
     """
 
-    role_arn = ROLE
+    name = ROLE
 
     def __init__(self) -> None:
         self.clock = FakeClock()

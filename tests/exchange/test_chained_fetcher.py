@@ -50,7 +50,7 @@ def test_a_third_role_is_assumed_with_the_key_of_the_second(roles: Pair) -> None
     assert third.warm().credentials.access_key_id == key(2001)
     assert third.sts.signers == [key(1001)]  # type: ignore[attr-defined]
     assert third.fetcher.token().value == roles.first.token.value
-    assert third.engine.role_arn == THIRD
+    assert third.engine.name == THIRD
 
 
 def test_many_roles_behind_one_share_its_credentials(roles: Pair) -> None:
@@ -254,7 +254,7 @@ def test_the_advice_says_why_the_source_role_timed_out(roles: Pair) -> None:
         (claimed(roles).overdue().error(), "Check for a DNS server"),
         (RefreshTimeout("No thread."), ""),
     ]:
-        found = chained_fetcher._failure_of(error, engine.role_arn)
+        found = chained_fetcher._failure_of(error, engine.name)
         assert found.message == str(error).splitlines()[0]
         assert found.advice.startswith(advice)
         assert found.advice.count(found.message) == 0
@@ -368,7 +368,7 @@ def test_the_source_roles_subscribers_get_its_events(roles: Pair) -> None:
     roles.first.subscribers.subscribe(heard.append)
     warm(roles)
     assert [type(each).__name__ for each in heard] == ["RefreshStarted", "RefreshSucceeded"]
-    assert {each.role_arn for each in heard} == {roles.first.engine.role_arn}  # type: ignore[attr-defined]
+    assert {each.role_arn for each in heard} == {roles.first.engine.name}  # type: ignore[attr-defined]
 
 
 def test_a_read_inside_a_read_runs_both_refreshes_itself(

@@ -17,7 +17,7 @@ from irsa_creds._exchange.http import (
     HttpResponse,
     Request,
     _reason,
-    post,
+    send_request,
 )
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -49,7 +49,7 @@ def request(url: str, body: bytes = b"a=1") -> Request:
 
 
 def sent(url: str, settings: HttpSettings = DIRECT, **limits: float) -> HttpResponse | HttpFailure:
-    return post(settings, request(url), **{**ENOUGH, **limits})
+    return send_request(settings, request(url), **{**ENOUGH, **limits})
 
 
 def got(url: str, settings: HttpSettings = DIRECT, **limits: float) -> bytes:
@@ -72,7 +72,7 @@ def took(url: str, settings: HttpSettings = DIRECT, **limits: float) -> tuple[Ht
 
 def test_a_post_arrives_unchanged() -> None:
     with StsServer([OK]) as server:
-        outcome = post(DIRECT, request(server.url + "/path?q=1", b"a=1&b=2"), **ENOUGH)
+        outcome = send_request(DIRECT, request(server.url + "/path?q=1", b"a=1&b=2"), **ENOUGH)
         assert isinstance(outcome, HttpResponse)
         assert (outcome.status, outcome.body) == (200, b"fine")
         assert outcome.headers.get("date")

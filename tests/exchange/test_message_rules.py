@@ -62,7 +62,7 @@ def check(failure: Failure) -> None:
     """Check the rules for one failure."""
     headline, *details = failure.text().split("\n")
     state = "Credentials valid for 86399 s; next attempt in 300 s."
-    line = failure.line(state, ROLE)
+    line = failure.line(state, f"role={ROLE}")
     assert failure.code in headline[:80]
     assert failure.code in line[:80]
     assert len(line) <= 300

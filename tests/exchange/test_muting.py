@@ -11,7 +11,7 @@ import irsa_creds
 from engine_fakes import ROLE, snapshot
 from irsa_creds._exchange.assume_role import SignedStsClient, SigningCredentials
 from irsa_creds._exchange.endpoint import endpoint_url
-from irsa_creds._exchange.http import HttpResponse, Request, post
+from irsa_creds._exchange.http import HttpResponse, Request, send_request
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.sts import ExchangeResult, StsClient
@@ -179,7 +179,7 @@ def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     load_exchange_modules()
     with caplog.at_level(logging.DEBUG), StsServer([send(ECHO)]) as server:
         request = Request(server.url, {}, b"the-canary")
-        reply = post(HttpSettings(), request, seconds=5, connect=2, read=2)
+        reply = send_request(HttpSettings(), request, seconds=5, connect=2, read=2)
 
     assert isinstance(reply, HttpResponse)
     assert reply.status == 403

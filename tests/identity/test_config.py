@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import irsa_creds
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import config
-from irsa_creds._identity.config import Config
+from irsa_creds._identity.config import Config, warn_of_role_without_token
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.settings import EnvironSettings
 
@@ -127,21 +128,23 @@ def test_a_role_without_a_token_logs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
-    assert Config.resolve(EnvironSettings(os.environ, "default")) is None
+    warn_of_role_without_token(EnvironSettings(os.environ, "default"))
     assert not caplog.records
-    assert [Config.resolve(), Config.resolve()] == [None, None]
+    for _ in range(2):
+        assert Config.resolve() is None
+        warn_of_role_without_token(EnvironSettings(os.environ))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not" in caplog.text
 
 
-def test_with_strict_a_missing_token_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_token_is_an_error_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ConfigError, match=r"^No web identity token is named, so IRSA is not configured"
     ):
-        Config.resolve(strict=True)
+        irsa_creds.provider()
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     with pytest.raises(ConfigError, match=r"^AWS_ROLE_ARN is 'arn:.*', but no web identity token"):
-        Config.resolve(strict=True)
+        irsa_creds.provider()
 
 
 def test_a_token_without_a_role_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,10 +86,14 @@ def test_the_provider_returns_the_credentials_of_the_last_role() -> None:
     config = resolved([SECOND, RoleConfig(third, duration_seconds=900)], duration_seconds=43_200)
     assert config.final_role_arn == third
     assert config.lifetime_ceiling == 900
-    assert config.source == resolved([SECOND], duration_seconds=43_200)
-    assert config.source.lifetime_ceiling == 3600
-    assert config.source.source.final_role_arn == ROLE
-    assert config.source.source.lifetime_ceiling == 43_200
+    second = config.source
+    assert second == resolved([SECOND], duration_seconds=43_200)
+    assert second.lifetime_ceiling == 3600
+    first = second.source
+    assert first is not None
+    assert first.final_role_arn == ROLE
+    assert first.lifetime_ceiling == 43_200
+    assert first.source is None
 
 
 def test_an_sts_other_than_aws_may_give_more_than_an_hour() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine_fakes import ROLE, FakeToken
+from engine_fakes import ROLE, FakeToken, provider_of
 from irsa_creds import Credentials
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.engine import Engine
@@ -122,11 +122,7 @@ def stage() -> Iterator[Stage]:
 
 
 def test_every_kind_of_caller_gets_three_values_of_one_valid_response(stage: Stage) -> None:
-    class Provider:
-        role_arn = ROLE
-        _engine = stage.engine
-
-    adapter = IrsaCredentials(Provider())  # type: ignore[arg-type]
+    adapter = IrsaCredentials(provider_of(stage.engine))
 
     def get() -> Values:
         found = acquire(stage.engine).credentials

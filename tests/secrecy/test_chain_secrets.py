@@ -55,7 +55,7 @@ def test_an_external_id_is_in_no_log_and_no_repr(sts: StsServer, witness: Witnes
     role = RoleConfig("arn:aws:iam::123456789012:role/x", external_id="canary-external-id")
     provider = irsa_creds.provider(assume=[role])
     witness.see(
-        role, provider, provider.get(), provider._config, SigningCredentials(provider.get())
+        role, provider, provider.get(), provider._identity, SigningCredentials(provider.get())
     )
     assert sts.seen[-1].form["ExternalId"] == "canary-external-id"
     assert [text for text in witness.heard if "canary-external-id" in text] == []

@@ -422,7 +422,7 @@ def test_a_success_clears_the_failure_and_its_count(pod: Pod) -> None:
 def test_pauses_are_those_of_a_single_process_after_many_background_failures(
     pod: Pod,
 ) -> None:
-    process, alone, clock = pod.process(), Backoff(ROLE, high, deque()), pod.rig.clock
+    process, alone, clock = pod.process(), Backoff(f"role={ROLE}", high, deque()), pod.rig.clock
     current = pod.fetched(process)
     unwell = failure(status=500)
     pod.rig.sts.down = unwell

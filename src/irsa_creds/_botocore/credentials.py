@@ -100,7 +100,7 @@ class CredentialsMixin:
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
-        self.method: str = ASSUME_ROLE_METHOD if self._engine.fetcher.is_chained else METHOD
+        self.method: str = provider._identity.method  # noqa: SLF001 - it is not API
         self._now = self._engine.now
 
     @property

@@ -22,13 +22,13 @@ class Backoff:
     """The back-off of one engine, which calls it under its own lock.
 
     Args:
-        role_arn: the role that is assumed.
+        label: names the identity in log lines, as in `role=arn:...`.
         uniform: returns a random number between two.
         lines: gets what is to be logged once the engine's lock is free.
     """
 
-    def __init__(self, role_arn: str, uniform: policy.Uniform, lines: deque[Line]) -> None:
-        self._role_arn = role_arn
+    def __init__(self, label: str, uniform: policy.Uniform, lines: deque[Line]) -> None:
+        self._label = label
         self._uniform = uniform
         self._lines = lines
         #: How many refreshes have failed since the last success.
@@ -119,7 +119,7 @@ class Backoff:
         return (
             logging.WARNING if failure.retryable and left > 0 else logging.ERROR,
             "%s",
-            functools.partial(failure.line, f"{state}; next attempt {again}.", self._role_arn),
+            functools.partial(failure.line, f"{state}; next attempt {again}.", self._label),
         )
 
     def postpone(self, until: float) -> None:
@@ -129,8 +129,8 @@ class Backoff:
     def record_success(self) -> None:
         """End the back-off."""
         if self.in_a_row:
-            text = "Credentials refreshed after %d failed refreshes. role=%s"
-            self._lines.append((logging.INFO, text, self.in_a_row, self._role_arn))
+            text = "Credentials refreshed after %d failed refreshes. %s"
+            self._lines.append((logging.INFO, text, self.in_a_row, self._label))
         self.in_a_row = self._blocking_in_a_row = 0
         self._logged = None
         self.not_before = self.cached_until = NEVER

@@ -72,7 +72,7 @@ class Engine:
         #: When the timer calls `tick`; NEVER: nothing is scheduled.
         self.wakes_at: float = NEVER
         self.now: Callable[[], float] = clock.now
-        self.role_arn: str = fetcher.role_arn
+        self.name: str = fetcher.name
         self.fetcher = fetcher
         self.clock = clock
         self.timer = timer
@@ -82,7 +82,7 @@ class Engine:
         self._lock = threading.RLock()
         # To be logged without the lock.
         self._lines: deque[Line] = deque()
-        self._backoff = Backoff(fetcher.role_arn, uniform, self._lines)
+        self._backoff = Backoff(fetcher.label, uniform, self._lines)
         self._started = 0
         self._started_at = -policy.OVERDUE_INTERVAL
         # Refreshes that no caller waits for any more. Their threads may still hang.
@@ -119,7 +119,7 @@ class Engine:
             if left > 0 and left >= min_ttl:
                 return snapshot
             if HERE.is_in_section:
-                raise timeouts.interrupted(self.role_arn)
+                raise timeouts.interrupted(self.name)
         found = self._decide(min_ttl, must_not_wait=must_not_wait)
         if must_not_wait:
             self._release_callers(deliver=False)
@@ -152,7 +152,7 @@ class Engine:
     def _join_or_create(self, now: float, *, must_not_wait: bool) -> Refresh | Failure | IrsaError:
         """Return the refresh in progress, a cached failure or a new refresh: nothing is valid."""
         if self.refresh is not None and self.refresh.is_run_here:
-            return timeouts.own_refresh(self.role_arn)
+            return timeouts.own_refresh(self.name)
         joined = self._joinable(must_not_wait=must_not_wait)
         if joined is not None:
             joined.serve_callers(self._backoff.attempts)
@@ -309,7 +309,7 @@ class Engine:
             return refresh.cached
         refresh.cached = None
         self._started += 1
-        refresh.add_event("RefreshStarted", self.role_arn, refresh.blocking)
+        refresh.add_event("RefreshStarted", self.name, refresh.blocking)
         return (self.shared_fetcher or self.fetcher).fetch(refresh, self.snapshot)
 
     @_section
@@ -388,7 +388,7 @@ class Engine:
             return
         self._record(refresh, failure, now)
         attempt, seconds = refresh.failed_attempts + 1, now - refresh.started_at
-        refresh.add_event("RefreshFailed", self.role_arn, failure.code, attempt, seconds)
+        refresh.add_event("RefreshFailed", self.name, failure.code, attempt, seconds)
         self.subscribers.put(refresh.events)
 
     def _release_callers(self, *, deliver: bool = True) -> None:
@@ -526,7 +526,7 @@ class Engine:
         self.keep_warm = False
         self.snapshot.expire()
         self.snapshot = Snapshot.nothing()
-        self._backoff = Backoff(self.role_arn, self._uniform, self._lines)
+        self._backoff = Backoff(self.fetcher.label, self._uniform, self._lines)
         self._failed_at = NEVER
 
     # -- forks -----------------------------------------------------------------------------------

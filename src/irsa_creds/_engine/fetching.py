@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from irsa_creds._engine import policy
@@ -15,25 +16,35 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
 
-__all__ = ["RetryingFetcher"]
+__all__ = ["NO_EXPIRATION", "RetryingFetcher"]
+
+#: The expiration of credentials that have none. Not `datetime.max`: a rounded sum would be later.
+NO_EXPIRATION = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class RetryingFetcher(ABC):
     """Gets the credentials of one identity, in more than one attempt if callers wait.
 
     Args:
-        role_arn: the role of the credentials.
+        name: the role, or the source of credentials without a role, in messages and events.
         clock: this process's clocks.
         uniform: returns a random number between two.
     """
 
     #: Whether a source role's credentials are needed first.
     is_chained = False
+    #: The role of the credentials; None if they have none, or if it is not known in advance.
+    role_arn: str | None = None
 
-    def __init__(self, role_arn: str, *, clock: Clock, uniform: policy.Uniform) -> None:
-        self.role_arn = role_arn
+    def __init__(self, name: str, *, clock: Clock, uniform: policy.Uniform) -> None:
+        self.name = name
         self._clock = clock
         self._uniform = uniform
+
+    @property
+    def label(self) -> str:
+        """The name as log lines have it."""
+        return f"role={self.role_arn}" if self.role_arn else f"source={self.name}"
 
     @abstractmethod
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
@@ -53,10 +64,10 @@ class RetryingFetcher(ABC):
             latency = self._clock.now() - refresh.started_at
             if isinstance(outcome, Snapshot):
                 expiration = outcome.credentials.expiration
-                refresh.add_event("RefreshSucceeded", self.role_arn, attempt, latency, expiration)
+                refresh.add_event("RefreshSucceeded", self.name, attempt, latency, expiration)
                 return outcome
             refresh.failed_attempts = attempt
-            refresh.add_event("RefreshFailed", self.role_arn, outcome.code, attempt, latency)
+            refresh.add_event("RefreshFailed", self.name, outcome.code, attempt, latency)
             most = min(refresh.attempts, outcome.attempts or refresh.attempts)
             if attempt >= most or not outcome.retryable:
                 return outcome
@@ -90,6 +101,7 @@ class RetryingFetcher(ABC):
         *,
         sent_at: float,
         wall_at: float,
+        longest_age: float = float("inf"),
     ) -> Snapshot | None:
         """Return credentials with the time of their next refresh; None if they are expired.
 
@@ -99,11 +111,12 @@ class RetryingFetcher(ABC):
             refresh: got them.
             sent_at: the instant of the request.
             wall_at: the same by the wall clock, in seconds since the epoch.
+            longest_age: seconds after which to look for newer ones, however long these last.
         """
         # After an outage, all pods without valid credentials refresh at once; a random age keeps
         # them from doing so ever after.
         random_age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
-        refresh_at = sent_at + random_age(lifetime, self._uniform)
+        refresh_at = sent_at + min(random_age(lifetime, self._uniform), longest_age)
         made = Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)
         return made if self._clock.now() < made.end_of_use else None
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     class Fetcher(Protocol):
         """Gets the outcome of a refresh: new credentials of one identity, or a failure."""
 
-        role_arn: str
+        name: str
         is_chained: bool
 
+        @property
+        def label(self) -> str: ...
         @property
         def calls(self) -> int: ...
         def fetch(self, refresh: Refresh, current: Snapshot, /) -> Outcome: ...

@@ -15,11 +15,11 @@ def earlier_ones_hang() -> RefreshTimeout:
     )
 
 
-def interrupted(role_arn: str) -> RefreshTimeout:
+def interrupted(name: str) -> RefreshTimeout:
     """Return the error of a signal handler or finalizer that interrupted a change of an engine."""
     return RefreshTimeout(
         "A signal handler or finalizer read credentials while irsa-creds changed them. "
-        f"Set a flag in the handler and read the credentials for {role_arn} outside of it."
+        f"Set a flag in the handler and read the credentials for {name} outside of it."
     )
 
 
@@ -32,11 +32,11 @@ def no_thread() -> RefreshTimeout:
     )
 
 
-def own_refresh(role_arn: str) -> RefreshTimeout:
+def own_refresh(name: str) -> RefreshTimeout:
     """Return the error of a read that the refresh itself causes, and that would wait for it."""
     return RefreshTimeout(
         "A refresh read the credentials that it refreshes: in a token callable or a log handler. "
-        f"Use other credentials there than those of {role_arn}."
+        f"Use other credentials there than those of {name}."
     )
 
 

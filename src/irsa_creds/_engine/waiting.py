@@ -152,7 +152,7 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
         else " Check for a DNS server, proxy or token callable that does not respond."
     )
     return RefreshTimeout(
-        f"No credentials within {timeout:g} s for {engine.role_arn}; the refresh continues.{cause}",
+        f"No credentials within {timeout:g} s for {engine.name}; the refresh continues.{cause}",
         failure=failure,
     )
 

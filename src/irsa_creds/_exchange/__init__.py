@@ -2,7 +2,8 @@
 
 A fetcher reads the token, calls STS with retries until the refresh's deadline, and returns a
 snapshot or a failure. The chained fetcher does the same for a target role: its source role's
-credentials sign the request.
+credentials sign the request. `sources` lists the sources of credentials, and says what a further
+one needs.
 
 It may import `_engine`, `_identity` and the modules beside the packages.
 

@@ -91,7 +91,7 @@ class SignedStsClient(StsClient):
 
     @property
     def _signer(self) -> str:
-        return self._config.source.final_role_arn
+        return cast("Config", self._config.source).final_role_arn
 
     @property
     def _external_id(self) -> str | None:

@@ -56,7 +56,7 @@ class SourceRole:
                 join(engine, current, refresh.deadline, must_not_wait=refresh.must_not_wait)
                 found = snapshot()
         except IrsaError as error:
-            failure = _failure_of(error, engine.role_arn)
+            failure = _failure_of(error, engine.name)
         else:
             return SigningCredentials(found.credentials)
         # The source role's own refresh has retried, and its back-off says when the next one starts.

@@ -60,6 +60,7 @@ class WebIdentityFetcher(RetryingFetcher):
         uniform: policy.Uniform,
     ) -> None:
         super().__init__(role_arn, clock=clock, uniform=uniform)
+        self.role_arn = role_arn
         self._token_source = token_source
         self._client = client
         self._ceiling = ceiling
@@ -113,7 +114,7 @@ class WebIdentityFetcher(RetryingFetcher):
         token = self.token()
         refresh.sent = token.fingerprint
         if self._sent not in ("", token.fingerprint):
-            refresh.add_event("TokenRotated", self.role_arn)
+            refresh.add_event("TokenRotated", self.name)
         self._sent = token.fingerprint
         return token
 

@@ -1,4 +1,4 @@
-"""One POST over a connection of its own, bounded in time and size.
+"""One request over a connection of its own, bounded in time and size.
 
 Imports inside functions are of modules that `preload` has loaded: only an STS call needs them.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._identity.endpoint_settings import HttpSettings
 
-__all__ = ["BODY_LIMIT", "HttpFailure", "HttpResponse", "Request", "post"]
+__all__ = ["BODY_LIMIT", "HttpFailure", "HttpResponse", "Request", "send_request"]
 
 BODY_LIMIT = 1024 * 1024
 
@@ -32,11 +32,11 @@ _CAUSES = 8
 
 
 class Request(NamedTuple):
-    """A POST request."""
+    """A request: a POST, or a GET without a body."""
 
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = b""
 
     def __repr__(self) -> str:
         # The body is the token.
@@ -69,7 +69,7 @@ class HttpFailure(NamedTuple):
         return f"<HttpFailure {self.code}>"
 
 
-def post(
+def send_request(
     settings: HttpSettings, request: Request, *, seconds: float, connect: float, read: float
 ) -> HttpResponse | HttpFailure:
     """Send `request` once, over a connection that is closed afterwards.
@@ -191,7 +191,8 @@ def _prepared(request: Request) -> Any:
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
     url, headers, body = request
-    return AWSRequest("POST", url, headers, body, stream_output=True).prepare()
+    method = "POST" if body else "GET"
+    return AWSRequest(method, url, headers, body, stream_output=True).prepare()
 
 
 # The numbers of `getaddrinfo` are negative.

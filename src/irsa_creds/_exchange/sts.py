@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._exchange.classification import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
-from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, post
+from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, send_request
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.request import ExchangeRequest
@@ -108,7 +108,7 @@ class StsClient:
         try:
             # In one expression: no local variable of this frame holds a body.
             return _outcome(
-                post(
+                send_request(
                     self._config.http,
                     self._request(url, self._form(duration), token),
                     seconds=seconds,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["Config"]
+__all__ = ["Config", "not_configured", "warn_of_role_without_token"]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -83,8 +83,20 @@ class Config(NamedTuple):
         return self.chained_roles[-1].role_arn if self.chained_roles else self.role_arn
 
     @property
-    def source(self) -> Config:
-        """The identity that assumes the last chained role."""
+    def name(self) -> str:
+        """The same, as all layers name an identity."""
+        return self.final_role_arn
+
+    @property
+    def method(self) -> str:
+        """The row of `SOURCES`."""
+        return "assume-role" if self.chained_roles else "assume-role-with-web-identity"
+
+    @property
+    def source(self) -> Config | None:
+        """The identity that assumes the last chained role; None without role chaining."""
+        if not self.chained_roles:
+            return None
         return self._replace(chained_roles=self.chained_roles[:-1])
 
     @property
@@ -142,7 +154,6 @@ class Config(NamedTuple):
         http: HttpSettings | None = None,
         roles: Sequence[RequestedRole] = (),
         assume: Sequence[RoleConfig | str] | None = None,
-        strict: bool = False,
     ) -> Config | None:
         """Return the identity that arguments, environment and profile name, each value checked.
 
@@ -151,7 +162,7 @@ class Config(NamedTuple):
         session's own region, and `client_region` the region of the client being created.
         `issuer` returns the issuer of the token in a file, and is called only if no setting names
         the region. `roles` are the roles that the profile assumes by role chaining, before the
-        roles of `assume`. With `strict` it is an error if IRSA is not configured.
+        roles of `assume`.
 
         Returns:
             None if no token is named: IRSA is not configured, as in botocore.
@@ -163,7 +174,6 @@ class Config(NamedTuple):
             settings = EnvironSettings(os.environ)
         found = _find_token(settings, token, token_file)
         if found is None:
-            _report_not_configured(settings, strict=strict)
             return None
         path, call = (found.value, None) if token is None else (None, found.value)
         role = _find_role(settings, role_arn, found.source)
@@ -221,21 +231,28 @@ def _find_role(settings: Settings, argument: str | None, token_source: str) -> F
     )
 
 
-def _report_not_configured(settings: Settings, *, strict: bool) -> None:
-    """Raise `ConfigError` if `strict`; otherwise warn if a role is named without a token."""
-    role = None if settings.explicit_profile else settings.variable("AWS_ROLE_ARN")
-    if strict:
-        start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
-        raise ConfigError(
-            f"{start} web identity token is named, so IRSA is not configured; set "
-            "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
-            "their service account was annotated) or the profile's web_identity_token_file."
-        )
-    if role:
+def not_configured(settings: Settings) -> ConfigError:
+    """Return the error of settings that name no identity."""
+    role = _role_variable(settings)
+    start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
+    return ConfigError(
+        f"{start} web identity token is named, so IRSA is not configured; set "
+        "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
+        "their service account was annotated) or the profile's web_identity_token_file."
+    )
+
+
+def warn_of_role_without_token(settings: Settings) -> None:
+    """Log one warning if the environment names a role and no token, and a chain continues."""
+    if _role_variable(settings):
         _warn_once(
             "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: IRSA is not configured, "
             "and credentials come from another provider. Unset the first, or set the second."
         )
+
+
+def _role_variable(settings: Settings) -> str | None:
+    return None if settings.explicit_profile else settings.variable("AWS_ROLE_ARN")
 
 
 @cache

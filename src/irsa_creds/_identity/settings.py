@@ -86,6 +86,10 @@ class Settings(Protocol):
         """Return a setting by botocore's logical name (`Session.get_config_variable`), or None."""
         ...
 
+    def sts_arguments(self) -> Mapping[str, Any]:
+        """Return arguments of `Config.resolve` that only a session has: region, certificates."""
+        ...
+
 
 _Settings = TypeVar("_Settings", bound=Settings)
 
@@ -139,6 +143,9 @@ class EnvironSettings:
     def option(self, name: str) -> Any:
         value = self.variable(_OPTIONS[name])
         return self.profile(name) if value is None else value
+
+    def sts_arguments(self) -> Mapping[str, Any]:
+        return {}
 
     @property
     def _files(self) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import CredentialResolver
 
-from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, CredentialsMixin
+from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, CredentialsMixin
+from irsa_creds._exchange.sources import SOURCES
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain_provider import (
     AioIrsaProvider,
@@ -35,7 +36,7 @@ _log = logging.getLogger("irsa_creds")
 def replace_providers(
     providers: list[Any], session: Session, profile_name: str, *, explicit_profile: bool
 ) -> list[Any]:
-    """Return the providers with irsa-creds' in the place of botocore's web identity provider.
+    """Return the providers with irsa-creds' in the place of botocore's for the same sources.
 
     Args:
         providers: botocore's list.
@@ -46,7 +47,7 @@ def replace_providers(
     cls = _provider_class(session)
     return [
         cls(session, profile_name, disable_env_vars=explicit_profile, replaced=each)
-        if each.METHOD == METHOD and not isinstance(each, ChainProviderMixin)
+        if each.METHOD in _replaced() and not isinstance(each, ChainProviderMixin)
         else each
         for each in providers
     ]
@@ -146,8 +147,13 @@ def _stay(current: Any, *, strict: bool) -> bool:
     if strict:
         # Code chose static keys on purpose.
         return _method(current) == "explicit"
-    # Another provider's stay: it takes precedence over a web identity.
-    return _method(_source(current)) != METHOD
+    # Another provider's stay: it takes precedence.
+    return _method(_source(current)) not in _replaced()
+
+
+def _replaced() -> set[str]:
+    """Return the `METHOD`s of botocore's providers that are replaced; AssumeRoleProvider stays."""
+    return SOURCES.keys() - {ASSUME_ROLE_METHOD}
 
 
 def _source(credentials: Any) -> Any:

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
-from irsa_creds._botocore.credentials import METHOD, as_botocore_error
+from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, as_botocore_error
 from irsa_creds._botocore.sync import IrsaCredentials
 from irsa_creds._errors import IrsaError
-from irsa_creds._identity.settings import follow_source_profiles
+from irsa_creds._exchange.sources import SOURCES, find_identity
+from irsa_creds._identity.config import warn_of_role_without_token
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
-from irsa_creds._sessions.compat import last_client_region
 from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds._sessions.session_settings import SessionSettings
 
 if TYPE_CHECKING:
     from irsa_creds._botocore.aio import AioIrsaCredentials
-    from irsa_creds._identity.config import Config
-    from irsa_creds._identity.roles import RequestedRole
+    from irsa_creds._identity.identity import Identity
     from irsa_creds._provider import Provider
 
 __all__ = ["AioIrsaProvider", "ChainProviderMixin", "IrsaProvider"]
@@ -53,6 +52,8 @@ class ChainProviderMixin:
         only_source_profiles: bool = False,
     ) -> None:
         self.replaced = replaced
+        if replaced is not None:
+            self.METHOD = replaced.METHOD
         self.strict = strict
         self.only_source_profiles = only_source_profiles
         if only_source_profiles:
@@ -63,28 +64,28 @@ class ChainProviderMixin:
         self._arguments = {"profile": profile_name} if disable_env_vars else {}
 
     def _provider(self) -> Provider | None:
-        """Return the provider of the session's identity; None if IRSA is not configured."""
+        """Return the provider of the session's identity; None if the source is not configured."""
         try:
-            config = self._config()
+            identity = self._identity()
         except IrsaError as error:
             caught = error
         else:
-            if config is None:
+            if identity is None:
                 return None
-            provider = REGISTRY.of(config, self._arguments)
+            provider = REGISTRY.of(identity, self._arguments)
             register_handlers(self._session, engine_of(provider))
             return provider
         # Raised outside of the handler, the error has no context and one traceback.
         raise as_botocore_error(caught)
 
-    def _config(self) -> Config | None:
-        settings, region = self._settings, last_client_region(self._session)
-        roles: tuple[RequestedRole, ...] = ()
-        if self.only_source_profiles or self.strict:
-            settings, roles = follow_source_profiles(settings)
-        if self.only_source_profiles and not roles:
-            return None
-        return settings.config(strict=self.strict or bool(roles), client_region=region, roles=roles)
+    def _identity(self) -> Identity | None:
+        if self.strict:
+            return find_identity(self._settings, {})
+        method = ASSUME_ROLE_METHOD if self.only_source_profiles else self.METHOD
+        found = SOURCES[method].find(self._settings, {})
+        if found is None and not self.only_source_profiles:
+            warn_of_role_without_token(self._settings)
+        return found
 
 
 class IrsaProvider(ChainProviderMixin, AssumeRoleWithWebIdentityProvider):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
+from irsa_creds._sessions.compat import last_client_region
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from irsa_creds._identity.roles import RequestedRole
+    from collections.abc import Mapping
 
 __all__ = ["SessionSettings"]
 
@@ -54,32 +52,16 @@ class SessionSettings:
         given = getattr(self._session.get_default_client_config(), name, None)
         return self._session.get_config_variable(name) if given is None else given
 
-    def config(
-        self, *, strict: bool, client_region: str | None, roles: Sequence[RequestedRole] = ()
-    ) -> Config | None:
-        """Return the identity of this session; None if IRSA is not configured.
-
-        Args:
-            strict: raise an error if IRSA is not configured.
-            client_region: the region of the client being created.
-            roles: the target roles after the web identity, in order.
-
-        Raises:
-            ConfigError: a value is malformed or missing.
-        """
+    def sts_arguments(self) -> Mapping[str, Any]:
         given = self._session.get_default_client_config()
-        http = HttpSettings.resolve(
-            self,
-            proxies=getattr(given, "proxies", None),
-            client_cert=getattr(given, "client_cert", None),
-            proxies_config=getattr(given, "proxies_config", None),
-        )
         session_region = self._session.instance_variables().get("region")
-        return Config.resolve(
-            self,
-            session_region=getattr(given, "region_name", None) or session_region,
-            client_region=client_region,
-            http=http,
-            roles=roles,
-            strict=strict,
-        )
+        return {
+            "session_region": getattr(given, "region_name", None) or session_region,
+            "client_region": last_client_region(self._session),
+            "http": HttpSettings.resolve(
+                self,
+                proxies=getattr(given, "proxies", None),
+                client_cert=getattr(given, "client_cert", None),
+                proxies_config=getattr(given, "proxies_config", None),
+            ),
+        }

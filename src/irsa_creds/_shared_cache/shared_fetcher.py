@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._exchange.fetcher import WebIdentityFetcher
-    from irsa_creds._identity.config import Config
+    from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.token import Token
 
 __all__ = ["SharedFetcher"]
@@ -50,17 +50,17 @@ class SharedFetcher:
     """Get credentials from the shared cache, or from STS for all processes of the pod.
 
     Args:
-        config: the identity.
+        identity: a hash of it names the entry.
         fetcher: calls STS.
         clock: this process's clocks.
         directory: None: the container's directory for temporary files.
     """
 
     def __init__(
-        self, config: Config, fetcher: WebIdentityFetcher, clock: Clock, directory: str | None
+        self, identity: Identity, fetcher: WebIdentityFetcher, clock: Clock, directory: str | None
     ) -> None:
         self.directory = directory
-        self._config = config
+        self._identity = identity
         self._store = Store.at(directory)
         self._fetcher = fetcher
         self._clock = clock
@@ -270,7 +270,7 @@ class SharedFetcher:
 
     def _note(self, found: Snapshot | Failure, refresh: Refresh) -> None:
         """Keep the event for subscribers, as attempt 0: this process did not call STS."""
-        role, latency = self._fetcher.role_arn, self._clock.now() - refresh.started_at
+        role, latency = self._fetcher.name, self._clock.now() - refresh.started_at
         if isinstance(found, Failure):
             refresh.add_event("RefreshFailed", role, found.code, 0, latency)
         else:
@@ -285,7 +285,7 @@ class SharedFetcher:
             return None
         # First: without a boot id no instants can be shared.
         boot_id()
-        name = _entry_name(self._config, token)
+        name = _entry_name(self._identity, token)
         self._is_shared = name is not None
         if name is None:
             self._store.warn("the token lacks the claim iss, sub or aud")
@@ -293,7 +293,7 @@ class SharedFetcher:
         return _EntryId(name, token.fingerprint)
 
 
-def _entry_name(config: Config, token: Token) -> str | None:
+def _entry_name(identity: Identity, token: Token) -> str | None:
     """Return a hash of the identity and of all claims that STS could tell two tokens apart by.
 
     None: the token does not identify its subject.
@@ -306,7 +306,7 @@ def _entry_name(config: Config, token: Token) -> str | None:
     if isinstance(pod, dict):
         known = {name: value for name, value in pod.items() if name not in _KUBERNETES_RENEWED}
         claims[_KUBERNETES] = known
-    text = json.dumps([VERSION, _fields(config), claims], sort_keys=True, default=_fields)
+    text = json.dumps([VERSION, _fields(identity), claims], sort_keys=True, default=_fields)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

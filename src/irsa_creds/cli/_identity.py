@@ -83,7 +83,7 @@ def provider_of(
 
 def region_of(provider: Provider) -> str | None:
     """Return the region from variables, profile or token, or None."""
-    return provider._config.region  # noqa: SLF001 - no public name, and none is needed
+    return provider._identity.region  # noqa: SLF001 - no public name, and none is needed
 
 
 def fetch(provider: Provider) -> Credentials:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import instant
 from irsa_creds._exchange.endpoint import endpoint_url
+from irsa_creds._identity.config import Config
 from irsa_creds._identity.token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
 from irsa_creds.cli._print import Styled
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from irsa_creds._credentials import Credentials
-    from irsa_creds._identity.config import Config
+    from irsa_creds._identity.identity import Identity
     from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     # Cached credentials would say nothing about the current token.
     found = provider_of(args, shared_cache=False)
     credentials = fetch(found)
-    facts = _facts(found._config, credentials)  # noqa: SLF001 - no public name, and none is needed
+    facts = _facts(found._identity, credentials)  # noqa: SLF001 - no public name, and none is needed
     if out.json:
         out.emit(facts)
         return 0
@@ -72,16 +73,18 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     return 0
 
 
-def _facts(config: Config, credentials: Credentials) -> dict[str, Any]:
-    token = {} if config.token_file is None else TokenFile(config.token_file).read().claims or {}
+def _facts(identity: Identity, credentials: Credentials) -> dict[str, Any]:
+    config = identity if isinstance(identity, Config) else None
+    file = config.token_file if config else None
+    token = {} if file is None else TokenFile(file).read().claims or {}
     return {
-        "role_arn": config.final_role_arn,
+        "role_arn": identity.name,
         "assumed_role_arn": credentials.assumed_role_arn,
         "account_id": credentials.account_id,
         "access_key_id": credentials.access_key_id,
         "expiration": expiration(credentials),
-        "endpoint": endpoint_url(config),
-        "region": config.region,
+        "endpoint": endpoint_url(config) if config else identity.name,
+        "region": identity.region,
         "token": {name: token[name] for name in _CLAIMS if name in token},
         "beaten_by": _overridden_by(),
     }

@@ -1,0 +1,135 @@
+"""The sources of credentials: how each finds its identity, and what gets its credentials.
+
+A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
+
+1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
+    one, or None: if the settings do not configure this source, or if there are arguments, because
+    they describe calls of STS.
+2.  In this package, a `RetryingFetcher`: `_attempt` sends one request and returns a snapshot, or a
+    `Failure` that names its `service`. Credentials without an expiration get `NO_EXPIRATION`.
+3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
+    botocore's provider that it replaces in the chains of sessions.
+
+`tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
+shared cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irsa_creds._engine import policy
+from irsa_creds._exchange.fetcher import WebIdentityFetcher
+from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
+from irsa_creds._exchange.sts import StsClient
+from irsa_creds._identity.config import Config, not_configured
+from irsa_creds._identity.settings import follow_source_profiles
+from irsa_creds._identity.token import TokenCall, TokenFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from irsa_creds._engine.clock import Clock
+    from irsa_creds._engine.engine import Engine
+    from irsa_creds._engine.refresh import Fetcher
+    from irsa_creds._identity.identity import Identity
+    from irsa_creds._identity.settings import Settings
+
+__all__ = ["SOURCES", "Source", "find_identity"]
+
+# Each of these arguments takes precedence over the profile's `source_profile`.
+_WEB_IDENTITY = {"role_arn", "token_file", "token"}
+
+
+class Source(NamedTuple):
+    """One source of credentials.
+
+    Attributes:
+        find: returns the identity that settings and arguments of `provider()` name, or None.
+        fetcher: returns what gets the credentials of an identity, given the engine of its source
+            role, if it has one, and the clocks.
+        preload: imports what a refresh of an identity needs.
+    """
+
+    find: Callable[[Settings, Mapping[str, Any]], Identity | None]
+    fetcher: Callable[[Any, Any, Clock], Fetcher]
+    preload: Callable[[Any], object]
+
+
+def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
+    """Return the identity of the source that takes precedence.
+
+    Args:
+        settings: the environment's or a session's.
+        arguments: of `provider()`, without the ones that are no part of the identity.
+
+    Raises:
+        ConfigError: a value is malformed, or no source is configured.
+    """
+    for source in SOURCES.values():
+        found = source.find(settings, arguments)
+        if found is not None:
+            return found
+    raise not_configured(settings)
+
+
+# -- web identity, alone and with role chaining ----------------------------------------------------
+
+
+def _find_source_profile(settings: Settings, arguments: Mapping[str, Any]) -> Config | None:
+    if arguments.keys() & _WEB_IDENTITY:
+        return None
+    source, roles = follow_source_profiles(settings)
+    if not roles:
+        return None
+    return Config.resolve(source, **source.sts_arguments(), **arguments, roles=roles)
+
+
+def _find_web_identity(settings: Settings, arguments: Mapping[str, Any]) -> Config | None:
+    return Config.resolve(settings, **settings.sts_arguments(), **arguments)
+
+
+def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIdentityFetcher:
+    del source
+    token = TokenCall(config.token) if config.token else TokenFile(config.token_file or "")
+    return WebIdentityFetcher(
+        config.name,
+        token,
+        StsClient(config),
+        ceiling=config.lifetime_ceiling,
+        clock=clock,
+        uniform=policy.UNIFORM,
+    )
+
+
+def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIdentityFetcher:
+    # Most programs have no role chaining.
+    from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
+    from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415
+
+    return AssumeRoleFetcher(
+        config.name,
+        SourceRole(source),
+        SignedStsClient(config),
+        ceiling=config.lifetime_ceiling,
+        clock=clock,
+        uniform=policy.UNIFORM,
+    )
+
+
+def _preload(config: Config) -> None:
+    load_exchange_modules()
+    if not (config.endpoint_url or "").startswith("http:"):
+        load_certificates()
+
+
+def _preload_chained(config: Config) -> None:
+    _preload(config)
+    load_signer()
+
+
+#: By the `METHOD` of botocore's provider, in the order of precedence, which is botocore's.
+SOURCES: dict[str, Source] = {
+    "assume-role": Source(_find_source_profile, _assume_role_fetcher, _preload_chained),
+    "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher, _preload),
+}

@@ -1,0 +1,31 @@
+"""What all layers know of an identity, whatever its source is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["Identity"]
+
+
+class Identity(Protocol):
+    """Names credentials: equal identities share them, unequal ones never do. It is hashable."""
+
+    @property
+    def method(self) -> str:
+        """The row of `SOURCES`, and what botocore's credentials objects have as `method`."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The role's ARN; without a role, the name of the source in messages and events."""
+        ...
+
+    @property
+    def region(self) -> str | None:
+        """The region that settings name; None if they name none."""
+        ...
+
+    @property
+    def source(self) -> Identity | None:
+        """The identity whose credentials sign the request, in role chaining; else None."""
+        ...
