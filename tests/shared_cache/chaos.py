@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = Path(__file__).with_name("programs") / "reader.py"
-#: Seconds that credentials last: a refresh of each identity every few seconds, and time for it.
-LIFETIME = 30.0
+#: Seconds that credentials last: a refresh of each identity every few seconds.
+LIFETIME = 12.0
 _PAUSE = 0.02, 0.08
 _STOPPED = 0.2, 2.0
 # Of the whole run.
