@@ -17,7 +17,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.http import post
+from irsa_creds._exchange.http import send_request
 from irsa_creds._exchange.sts import ExchangeResult, StsClient
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -268,13 +268,13 @@ def test_both_posts_share_the_time(
 
     def limited(*given: Any, seconds: float, **more: Any) -> Any:
         limits.append(seconds)
-        return post(*given, seconds=seconds, **more)
+        return send_request(*given, seconds=seconds, **more)
 
     def late(call: Call) -> None:
         time.sleep(0.2)
         TOO_LONG(call)
 
-    monkeypatch.setattr("irsa_creds._exchange.sts.post", limited)
+    monkeypatch.setattr("irsa_creds._exchange.sts.send_request", limited)
     with StsServer([late, success()]) as server:
         given(make(server.url, duration_seconds=43_200, duration_optional=True))
     first, second = limits

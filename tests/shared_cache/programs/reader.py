@@ -18,7 +18,7 @@ import time
 
 import irsa_creds
 from irsa_creds._engine.clock import SystemClock
-from irsa_creds._provider import engine_of
+from irsa_creds._registry import engine_of
 
 _PAUSE = 0.02
 # Seconds of a read after which its credentials may have expired since.
