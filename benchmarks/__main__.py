@@ -69,6 +69,7 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "cancelled": ("cancelled",),
     "memory": ("memory",),
     "idle": ("idle",),
+    "quiet": ("quiet",),
     "log-handler": ("log_handler",),
     "signals": ("signals",),
     "many-calls": ("many_identities", "calls"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import boto3.session
@@ -64,6 +65,16 @@ def is_ours(session: Any) -> bool:
     assert ours or isinstance(credentials, DeferredRefreshableCredentials)
     assert credentials.method == IrsaProvider.METHOD
     return ours
+
+
+def key_of(signed: str | dict[str, Any]) -> str:
+    """Return the access key in a presigned URL, a form of S3 or a database's password."""
+    if isinstance(signed, dict):
+        fields: dict[str, str] = signed["fields"]
+    else:
+        fields = {name: each[0] for name, each in parse_qs(urlsplit(signed).query).items()}
+    credential = fields.get("X-Amz-Credential") or fields.get("x-amz-credential")
+    return credential.split("/")[0] if credential else fields["AWSAccessKeyId"]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from engine_fakes import EPOCH, FakeTimer, Rig, failure, high, rig
+from engine_fakes import EPOCH, FakeTimer, Rig, failure, high, low, rig
 from irsa_creds import LastFailure, Status
 from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
@@ -17,6 +18,11 @@ from irsa_creds._engine.waiting import acquire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from irsa_creds._engine.policy import Uniform
+
+UNIFORMS = pytest.mark.parametrize(
+    "uniform", [low, high, Random(1).uniform], ids=["low", "high", "any"]
+)
 FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 REFUSED = failure("AccessDenied", retryable=False)
 
@@ -53,25 +59,88 @@ def test_a_tick_before_the_refresh_only_schedules_the_next_tick(
 ) -> None:
     made = here.warm()
     timer.at.clear()
-    here.clock.advance(60)
+    here.clock.advance(1900)
     tick(here)
     assert timer.at == [made.refresh_at]
     assert here.sts.calls == 1
 
 
-def test_without_reads_refreshes_stop_until_the_next_read(here: Rig, timer: FakeTimer) -> None:
+def let_time_pass(here: Rig, timer: FakeTimer, seconds: float) -> None:
+    """Move the clock by `seconds`, and call the engine whenever it asked for that."""
+    until = here.clock.now() + seconds
+    while timer.at and timer.at[-1] <= until:
+        at = timer.at[-1]
+        timer.at.clear()
+        here.clock.advance(max(0.0, at - here.clock.now()))
+        tick(here)
+    here.clock.advance(until - here.clock.now())
+
+
+def left(here: Rig) -> float:
+    """Read once without waiting; return the seconds until the credentials expire."""
+    return here.served().expires_at - here.clock.now()
+
+
+@UNIFORMS
+@pytest.mark.parametrize("lifetime", [900, 3600, 43_200])
+def test_an_identity_is_refreshed_until_it_was_not_read_for_a_lifetime_then_never(
+    lifetime: float, uniform: Uniform
+) -> None:
+    timer = FakeTimer()
+    here = rig(uniform=uniform, timer=timer, ceiling=lifetime)
+    here.sts.lifetime = lifetime
     here.warm()
-    here.clock.advance(2700)
-    tick(here)
-    timer.at.clear()
-    here.clock.advance(2700)
-    tick(here)
-    assert here.sts.calls == 2
+    let_time_pass(here, timer, lifetime - 1)
+    # Not only the one that follows the first read.
+    assert left(here) > lifetime / 4
+    calls = here.sts.calls
+    let_time_pass(here, timer, 30 * lifetime)
+    assert 1 <= here.sts.calls - calls <= 3
     assert timer.at == []
-    assert here.served().credentials.access_key_id == SECOND
-    assert timer.at
+    assert here.sts.calls <= 6
+    # The next read waits, and starts it all again.
+    assert here.joined()
     here.finish()
+    assert timer.at
+
+
+@UNIFORMS
+@pytest.mark.parametrize("minutes", [1, 7, 13, 29, 30])
+def test_a_program_that_reads_every_half_an_hour_never_finds_less_than_that(
+    minutes: int,
+    uniform: Uniform,
+) -> None:
+    timer = FakeTimer()
+    here = rig(uniform=uniform, timer=timer)
+    here.warm()
+    let_time_pass(here, timer, 60 * minutes)
+    for _ in range(48):
+        assert left(here) >= 1799
+        let_time_pass(here, timer, 1800)
+
+
+def test_reads_of_the_credentials_before_the_current_ones_count(
+    here: Rig, timer: FakeTimer
+) -> None:
+    here.warm()
+    # A read starts the refresh, and the timer has not looked yet.
+    here.clock.advance(2700)
+    here.served()
+    here.finish()
+    assert here.sts.calls == 2
+    let_time_pass(here, timer, 3000)
     assert here.sts.calls == 3
+
+
+def test_a_program_that_reads_all_the_time_keeps_the_later_refreshes(
+    here: Rig, timer: FakeTimer
+) -> None:
+    here.warm()
+    for _ in range(600):
+        let_time_pass(here, timer, 20)
+        here.served()
+    # After 45 minutes, then every 40.
+    assert here.sts.calls == 1 + 1 + (12_000 - 2700) // 2400
 
 
 def test_a_tick_after_the_end_leaves_the_refresh_to_the_next_read(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._engine import policy, timeouts
 from irsa_creds._engine.backoff import Backoff
+from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots, start
 from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
@@ -89,6 +90,7 @@ class Engine:
         self._overdue: list[Refresh] = []
         # Of the last refresh that `min_ttl` started, and of the last look at a denied token.
         self._demanded_at = self._looked_at = NEVER
+        self._reads = Reads()
         # The instant of the last failure since the last success.
         self._failed_at = NEVER
         # Callers are released without the lock, since that calls into their event loops.
@@ -348,6 +350,7 @@ class Engine:
                 self._reschedule(self.snapshot, now)
 
     def _accept(self, snapshot: Snapshot, now: float) -> None:
+        self._reads.note(self.snapshot, now)
         self.snapshot = snapshot
         self._failed_at = NEVER
         self._backoff.record_success()
@@ -417,7 +420,7 @@ class Engine:
         # In one step: reads look at it without the lock.
         snapshot.check_at = min(snapshot.end_of_use, at) if fast else NEVER
         if now < snapshot.end_of_use or self.keep_warm:
-            self._schedule(at)
+            self._schedule(min(at, next_look(snapshot, now)))
 
     def _next_check(self, snapshot: Snapshot, now: float) -> float:
         refresh = self.refresh
@@ -441,7 +444,7 @@ class Engine:
             self.timer.schedule(self, at)
 
     def tick(self) -> None:
-        """Refresh if that is due and the credentials were read since the last refresh."""
+        """Refresh if that is due and the credentials were read within their lifetime."""
         self._tick()
         self._release_callers()
         self._start_in_background()
@@ -451,7 +454,7 @@ class Engine:
         now = self.clock.now()
         self.wakes_at = NEVER
         self._drop_overdue(now)
-        if self.keep_warm or (self.snapshot.was_read and now < self.snapshot.end_of_use):
+        if self._reads.look(self.snapshot, now) or self.keep_warm:
             self._refresh_ahead(now)
         else:
             # The timer stops here, and the next read starts it again.

@@ -24,6 +24,7 @@ from botocore.session import Session
 __all__ = [
     "aiobotocore_session_module",
     "builder_session",
+    "client_credentials",
     "current_credentials",
     "discard_chain",
     "discard_credentials",
@@ -179,6 +180,12 @@ def source_credentials(credentials: Any) -> Any:
     """Return the credentials with which the given ones assume their role; None if unknown."""
     fetcher = getattr(getattr(credentials, "_refresh_using", None), "__self__", None)
     return getattr(fetcher, "_source_credentials", None)
+
+
+def client_credentials(client: Any) -> Any:
+    """Return the credentials with which a client signs; None if there are none, or no such name."""
+    get = getattr(client, "_get_credentials", None)
+    return get and get()
 
 
 def existing_chain(session: Session) -> Any:

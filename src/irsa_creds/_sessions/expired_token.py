@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._exchange.classification import EXPIRED_TOKEN
+from irsa_creds._sessions.presign import register_presigning, unregister_presigning
 
 if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
@@ -21,6 +22,8 @@ _RESPONSE, _RESPONSE_ID = "response-received", "irsa-creds-response"
 
 def register_handlers(session: Any, engine: Engine) -> None:
     """Report keys that a service calls expired, for clients that the session creates from now on.
+
+    Their presigned URLs last from now on, too.
 
     Args:
         session: a botocore session, sync or async; plain functions work in both.
@@ -50,6 +53,7 @@ def register_handlers(session: Any, engine: Engine) -> None:
     # After the signer, which handles the same event.
     events.register_last(_SIGNED, remember_key, unique_id=_SIGNED_ID)
     events.register(_RESPONSE, check_response, unique_id=_RESPONSE_ID)
+    register_presigning(session)
 
 
 def unregister_handlers(session: Any) -> None:
@@ -57,3 +61,4 @@ def unregister_handlers(session: Any) -> None:
     events = session.get_component("event_emitter")
     events.unregister(_SIGNED, unique_id=_SIGNED_ID)
     events.unregister(_RESPONSE, unique_id=_RESPONSE_ID)
+    unregister_presigning(session)

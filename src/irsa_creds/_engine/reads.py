@@ -1,0 +1,61 @@
+"""Whether credentials are being read: if not, they are refreshed earlier, and then no more.
+
+A program that reads rarely may use credentials for long, and must not find only minutes left. A pod
+that is idle must not call STS for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_creds._engine.policy import MINUTE, refresh_window
+from irsa_creds._engine.snapshot import NEVER
+
+if TYPE_CHECKING:
+    from irsa_creds._engine.snapshot import Snapshot
+
+__all__ = ["Reads", "next_look"]
+
+# Credentials that were not read for this long have no current reads. Two looks, a minute apart,
+# tell that; one of them may be late.
+_QUIET = MINUTE / 2
+
+
+class Reads:
+    """When the credentials of one engine were read, as far as looks at a flag tell."""
+
+    def __init__(self) -> None:
+        # At the latest: reads only set a flag, which is fast.
+        self._last_at = NEVER
+
+    def note(self, snapshot: Snapshot, now: float) -> None:
+        """Note whether the credentials were read since the last look."""
+        if snapshot.was_read:
+            snapshot.was_read = False
+            self._last_at = now
+
+    def look(self, snapshot: Snapshot, now: float) -> bool:
+        """Return whether they were read within a lifetime; without current reads, make them due."""
+        self.note(snapshot, now)
+        unread = now - self._last_at
+        in_use = unread < snapshot.lifetime and now < snapshot.end_of_use
+        if in_use and unread >= _QUIET and now >= _quiet_refresh_at(snapshot):
+            snapshot.refresh_at = min(snapshot.refresh_at, now)
+        return in_use
+
+
+def next_look(snapshot: Snapshot, now: float) -> float:
+    """Return when to look next, before the refresh; infinity: no more."""
+    quiet_at = _quiet_refresh_at(snapshot)
+    return min((at for at in (quiet_at - MINUTE, quiet_at) if at > now), default=float("inf"))
+
+
+def _quiet_refresh_at(snapshot: Snapshot) -> float:
+    """Return when to refresh credentials without current reads: at half their lifetime at most.
+
+    The refreshes of many pods stay as far apart as the usual ones, in proportion.
+    """
+    lifetime, age = snapshot.lifetime, snapshot.refresh_at - snapshot.sent_at
+    if not lifetime:
+        return snapshot.refresh_at
+    return snapshot.sent_at + age * (lifetime / 2) / (lifetime - refresh_window(lifetime))

@@ -1,0 +1,182 @@
+"""Sign presigned URLs with credentials that last as long as the URL, as far as STS allows it.
+
+A presigned URL ends with the credentials that sign it. So the methods of clients that presign wait
+for one refresh if the credentials have too little time left. Requests do not.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from irsa_creds._botocore.credentials import CredentialsMixin
+from irsa_creds._engine import policy
+from irsa_creds._engine.waiting import aacquire, acquire
+from irsa_creds._errors import IrsaError
+from irsa_creds._sessions.compat import client_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_creds._engine.engine import Engine
+
+__all__ = ["register_presigning", "unregister_presigning"]
+
+_log = logging.getLogger("irsa_creds")
+
+# The event with which libraries change the methods of clients, and the id of the handler there.
+_EVENT, _ID = "creating-client-class", "irsa-creds-presign"
+# The methods that sign for later, and for how many seconds if no `ExpiresIn` is given, as in
+# botocore 1.44.8.
+_DEFAULTS = {
+    "generate_presigned_url": 3600.0,
+    "generate_presigned_post": 3600.0,
+    "generate_db_auth_token": 900.0,
+    "generate_db_connect_auth_token": 900.0,
+    "generate_db_connect_admin_auth_token": 900.0,
+}
+_HOUR = 3600.0
+# The warnings that were logged, by identity.
+_LOGGED: weakref.WeakKeyDictionary[Engine, dict[tuple[str, Any], Any]]
+_LOGGED = weakref.WeakKeyDictionary()
+
+
+def register_presigning(session: Any) -> None:
+    """Let presigned URLs last, for clients that the session creates from now on.
+
+    Args:
+        session: a botocore session, sync or async.
+    """
+    events = session.get_component("event_emitter")
+    # After botocore's own handlers, which add the methods.
+    events.register_last(_EVENT, _wrap_methods, unique_id=_ID)
+
+
+def unregister_presigning(session: Any) -> None:
+    """Remove the handler, for clients that the session creates from now on."""
+    session.get_component("event_emitter").unregister(_EVENT, unique_id=_ID)
+
+
+def _wrap_methods(class_attributes: dict[str, Any], **_: Any) -> None:
+    for name, default in _DEFAULTS.items():
+        if name in class_attributes:
+            class_attributes[name] = _presigning(class_attributes[name], default)
+
+
+def _presigning(sign: Callable[..., Any], default: float) -> Callable[..., Any]:
+    """Return the method `sign` of a client, with a refresh before it if too little time is left.
+
+    Args:
+        sign: sync or async.
+        default: its seconds without `ExpiresIn`.
+    """
+    signature = inspect.signature(sign)
+
+    def seconds_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> float:
+        given = signature.bind(*arguments, **options).arguments.get("ExpiresIn")
+        return default if given is None else _number(given)
+
+    @functools.wraps(sign)
+    def presign(*arguments: Any, **options: Any) -> Any:
+        seconds = seconds_of(arguments, options)
+        credentials = client_credentials(arguments[0])
+        if isinstance(credentials, CredentialsMixin):
+            _refresh_if_short(credentials, seconds)
+        return sign(*arguments, **options)
+
+    @functools.wraps(sign)
+    async def presign_async(*arguments: Any, **options: Any) -> Any:
+        seconds = seconds_of(arguments, options)
+        credentials = client_credentials(arguments[0])
+        if isinstance(credentials, CredentialsMixin):
+            await _refresh_if_short_async(credentials, seconds)
+        return await sign(*arguments, **options)
+
+    return presign_async if inspect.iscoroutinefunction(sign) else presign
+
+
+def _number(given: Any) -> float:
+    """Return `ExpiresIn` in seconds; 0 if it is not a number, which botocore reports."""
+    try:
+        # The comparison makes 0 of "not a number" as well.
+        return max(0.0, float(given))
+    except (OverflowError, TypeError, ValueError):
+        return 0.0
+
+
+def _refresh_if_short(credentials: Any, seconds: float) -> None:
+    # If none are valid, this raises the error that signing would raise.
+    credentials.get_frozen_credentials()
+    engine = credentials._engine  # noqa: SLF001 - of the same package
+    try:
+        acquire(engine, _least_left(engine, seconds))
+    except IrsaError as error:
+        _warn_of_failure(engine, seconds, error)
+    _warn_of_lifetime(engine, seconds)
+
+
+async def _refresh_if_short_async(credentials: Any, seconds: float) -> None:
+    await credentials.get_frozen_credentials()
+    engine = credentials._engine  # noqa: SLF001 - of the same package
+    try:
+        await aacquire(engine, _least_left(engine, seconds))
+    except IrsaError as error:
+        _warn_of_failure(engine, seconds, error)
+    _warn_of_lifetime(engine, seconds)
+
+
+def _least_left(engine: Engine, seconds: float) -> float:
+    """Return the seconds that must be left: of more, each URL could need an STS call."""
+    return min(seconds, policy.refresh_window(engine.snapshot.lifetime))
+
+
+def _warn_of_failure(engine: Engine, seconds: float, error: IrsaError) -> None:
+    """Warn once for each key that it signs URLs that end before they should."""
+    snapshot = engine.snapshot
+    left = snapshot.expires_at - engine.now()
+    if 0 < left < _least_left(engine, seconds) and _is_first(
+        engine, "failure", snapshot.credentials.access_key_id
+    ):
+        _log.warning(
+            "A presigned URL for %.0f s ends in %.0f s, with the credentials that sign it: the "
+            "refresh before it failed (%s). Run irsa-creds doctor --online. %s",
+            seconds,
+            left,
+            error.failure.code if error.failure else type(error).__name__,
+            engine.fetcher.label,
+        )
+
+
+def _warn_of_lifetime(engine: Engine, seconds: float) -> None:
+    """Warn once an hour of URLs that no credentials of this identity can last for."""
+    snapshot, now = engine.snapshot, engine.now()
+    if seconds <= snapshot.lifetime + policy.LIFETIME_TOLERANCE:
+        return
+    first_at = _LOGGED.setdefault(engine, {}).setdefault(("first", None), now)
+    if _is_first(engine, "lifetime", (now - first_at) // _HOUR):
+        _log.warning(
+            "A presigned URL for %.0f s ends in %.0f s, with the credentials that sign it; they "
+            "last %.0f s at most. Raise duration_seconds, and the role's maximum session duration "
+            "if it is lower (12 h at most; 1 h with role chaining). %s",
+            seconds,
+            snapshot.expires_at - now,
+            snapshot.lifetime,
+            engine.fetcher.label,
+        )
+
+
+def _is_first(engine: Engine, kind: str, period: Any) -> bool:
+    """Return whether this is the first warning of its kind for a key or an hour.
+
+    Of many threads one gets True, without a lock: a fork could leave that taken in the child.
+    """
+    logged, mark = _LOGGED.setdefault(engine, {}), object()
+    if logged.setdefault((kind, period), mark) is not mark:
+        return False
+    for each in tuple(logged):
+        if each[0] == kind and each[1] != period:
+            logged.pop(each, None)
+    return True
