@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.classification import classify
+from irsa_creds._exchange.causes import classify
 
 __all__ = ["LATENCY", "LIMIT", "Ledger", "Outage", "Sts"]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from engine_fakes import ROLE, failure
 from irsa_creds._errors import (
-    _WITH_ADVICE,
     ConfigError,
     ExchangeError,
     Failure,
@@ -144,39 +143,15 @@ def test_the_line_for_a_log_leaves_the_message_of_sts_to_its_end() -> None:
     assert f"{'z' * 70} role=" in long.line("z" * 70, f"role={ROLE}")
 
 
-class Cause(NamedTuple):
-    """Facts that become an advice when a caller gets the failure."""
-
-    name: str
-
-    def likely_cause(self, failure: Failure) -> str:
-        return f"{failure.code} is {self.name}."
-
-    def add_advice(self, failure: Failure) -> Failure:
-        return failure._replace(advice=f"The cause is {self.name}.", facts=None)
-
-
-def test_advice_is_made_when_a_failure_is_raised_or_logged() -> None:
-    record = failure("X", facts=Cause("here"))
-    assert record.advice == ""
-    assert "  advice:  The cause is here.\n" in record.text()
-    assert "X is here." in record.line()
-    error = record.error()
-    assert error.failure == failure("X", advice="The cause is here.")
-    assert pickle.loads(pickle.dumps(error)).failure == error.failure
-
-
-def test_the_exceptions_of_one_failure_share_its_advice() -> None:
-    record = failure("X", facts=Cause("made once"))
-    first = record.error()
-    assert first.failure is record.error().failure
-    for number in range(63):
-        failure("X", facts=Cause(f"{number}")).error()
-    assert first.failure is record.error().failure
-    failure("X", facts=Cause("one more")).error()
-    assert record.error().failure == first.failure
-    assert record.error().failure is not first.failure
-    assert len(_WITH_ADVICE) <= 64
+def test_the_exceptions_of_one_failure_share_it() -> None:
+    record = failure("X", advice="The cause is here. Do this.")
+    first, second = record.error(), record.error()
+    assert first is not second
+    assert first.failure is second.failure is record
+    assert "  advice:  The cause is here. Do this.\n" in str(first)
+    assert "The cause is here." in record.line()
+    assert "Do this." not in record.line()
+    assert pickle.loads(pickle.dumps(first)).failure == record
 
 
 def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:

@@ -13,19 +13,9 @@ instance raised in a thousand threads would grow one traceback.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from irsa_creds._masking import one_line
-
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Facts(Protocol):
-        """What the advice of a failure is made from."""
-
-        def likely_cause(self, failure: Failure, /) -> str: ...
-        def add_advice(self, failure: Failure, /) -> Failure: ...
-
 
 __all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
 
@@ -68,32 +58,15 @@ class Failure(NamedTuple):
     words: str = ""
     # When a cached failure happened, in seconds since the epoch.
     told_at: float | None = None
-    # What advice and command are made from; None if they are made, or if there are none.
-    facts: Facts | None = None
     # What was called, as messages name it.
     service: str = "STS"
 
-    def with_advice(self) -> Failure:
-        """Return the failure with its advice and command: one object for all its callers."""
-        if self.facts is None:
-            return self
-        known = _WITH_ADVICE.get(self)
-        if known is None:
-            if len(_WITH_ADVICE) >= _MOST_WITH_ADVICE:
-                # Only the oldest one: callers that come at once must find the same object.
-                oldest, *_ = tuple(_WITH_ADVICE)
-                _WITH_ADVICE.pop(oldest, None)
-            known = _WITH_ADVICE.setdefault(self, self.facts.add_advice(self))
-        return known
-
     def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
-        explained = self.with_advice()
-        return _TYPES[self.kind](explained.text(), failure=explained)
+        return _TYPES[self.kind](self.text(), failure=self)
 
     def text(self) -> str:
         """Return the exception's text: a headline, and a line for each known detail."""
-        explained = self.with_advice()
         request = f"request id {self.request_id}" if self.request_id else ""
         online = " --online" if self.kind != "token" else ""
         details = {
@@ -101,8 +74,8 @@ class Failure(NamedTuple):
             "role": self.role_arn,
             self.service: ", ".join(part for part in (self.endpoint, request) if part),
             "token": self._token(),
-            "advice": explained.advice,
-            "command": explained.command,
+            "advice": self.advice,
+            "command": self.command,
             "more": f"irsa-creds doctor{online}",
         }
         lines = [f"  {label + ':':<8} {value}" for label, value in details.items() if value]
@@ -143,9 +116,7 @@ class Failure(NamedTuple):
             f"request_id={self.request_id}" if self.request_id else "",
         ]
         end = " ".join(part for part in (state, *identifiers) if part)
-        # Not the whole advice: that is an import, and a refresh's thread may log.
-        advice = self.facts.likely_cause(self) if self.facts else self.advice
-        cause, stop, _ = advice.partition(". ")
+        cause, stop, _ = self.advice.partition(". ")
         room = max(_LINE_LIMIT - len(head) - len(end) - 2, _LEAST_CAUSE)
         words = f"message={self.words!r}" if self.words else ""
         parts = (head, one_line(cause + stop.strip(), room), end, words)
@@ -276,9 +247,6 @@ def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> Irs
     return cls(message, failure=failure)
 
 
-# The last failures, by the same without advice.
-_WITH_ADVICE: dict[Failure, Failure] = {}
-_MOST_WITH_ADVICE = 64
 _UNKNOWN = Failure(kind="exchange", code="Unknown", message="")
 _TYPES: dict[str, type[IrsaError]] = {
     "token": TokenError,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JWT",
     "MESSAGE_LIMIT",
+    "bare_url",
     "mask",
     "one_line",
     "safe_str",
@@ -99,6 +100,11 @@ def _without_userinfo(word: str) -> str:
     start, slashes, rest = word.partition("//")
     _, at, end = rest.rpartition("@")
     return f"{start}//***@{end}" if slashes and at else word
+
+
+def bare_url(url: str) -> str:
+    """Return a URL without user and password."""
+    return re.sub(r"(?s)(?<=//).*@", "", url)
 
 
 def one_line(text: str, limit: int) -> str:

@@ -497,11 +497,11 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
 def test_an_exception_of_a_signal_handler_leaves_no_thread_registered_for_ever(
     forks: Forks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: object, register: Callable[[], object]) -> bool:
-        register()
+    def interrupted(_: object, register: Callable[[int], object], thread: int) -> None:
+        register(thread)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("irsa_creds._engine.forks.try_hold", interrupted)
+    monkeypatch.setattr("irsa_creds._engine.forks.hold", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        forks.try_during(lambda: None)
+        forks.during(lambda: None)
     assert forks._busy == set()

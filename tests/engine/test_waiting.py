@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -103,18 +103,11 @@ def test_the_error_of_a_callers_timeout_has_the_last_failure(get: Acquire, scrip
 
 @every_caller
 def test_the_last_failure_of_a_callers_timeout_has_its_advice(get: Acquire, script: Script) -> None:
-    class Facts(NamedTuple):
-        def likely_cause(self, _: Failure) -> str:
-            return ""
-
-        def add_advice(self, failure: Failure) -> Failure:
-            return failure._replace(advice="Do this.", facts=None)
-
     script.results = [script.refresh()]
-    script.failed = failure("Unavailable")._replace(facts=Facts())
+    script.failed = failure("Unavailable", advice="Do this.")
     with pytest.raises(RefreshTimeout, match="advice:  Do this") as caught:
         get(script, 0.0, 0.0)
-    assert caught.value.failure == failure("Unavailable")._replace(advice="Do this.")
+    assert caught.value.failure is script.failed
 
 
 @every_caller

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from irsa_creds._exchange.classification import Classification, classify
-from irsa_creds._exchange.request import ExchangeRequest
+from irsa_creds._exchange.causes import Cause, classify
+from irsa_creds._exchange.response import failure_of
+from irsa_creds._exchange.sts import ExchangeRequest
 from irsa_creds._identity.token import Token
 from sts_server import jwt
 
@@ -49,12 +50,10 @@ def advised(
     **facts: Any,
 ) -> Failure:
     """Return a failure of such a request, with its advice and command."""
-    made = request(**facts)
-    found = made.classify(code, words, status)
-    return made.failure(code, "It failed.", found, skew=skew).with_advice()
+    return failure_of(request(**facts), code, "It failed.", words=words, status=status, skew=skew)
 
 
-def flags(found: Classification) -> tuple[bool, bool, bool, int]:
+def flags(found: Cause) -> tuple[bool, bool, bool, int]:
     return found.retryable, found.throttled, found.bad_token, found.attempts
 
 

@@ -82,7 +82,7 @@ def attempt(
 def failed(asked: Config, seconds: float = 20) -> Failure:
     outcome = attempt(asked, seconds=seconds)
     assert isinstance(outcome, Failure)
-    return outcome.with_advice()
+    return outcome
 
 
 # -- what is sent ----------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_a_wrong_secret_key_is_denied_with_advice(sandbox: Sandbox, source: Cred
     outcome = attempt(config(sandbox.sts_url, ChainedRole(HERE, "pod", external_id="id-1")), wrong)
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.status) == ("SignatureDoesNotMatch", 403)
-    assert ROLE in outcome.with_advice().advice
+    assert ROLE in outcome.advice
 
 
 def test_a_denial_names_both_roles_and_the_missing_permission(
@@ -246,7 +246,7 @@ def test_a_denial_names_both_roles_and_the_missing_permission(
     )
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.retryable) == ("AccessDenied", False)
-    advice = outcome.with_advice().advice
+    advice = outcome.advice
     assert f"{ROLE} may not assume the role {HERE}" in advice
     assert "external ID" in advice
     assert outcome.role_arn == HERE

@@ -6,14 +6,12 @@ import subprocess
 import sys
 import textwrap
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._exchange.preload import load_advice, load_exchange_modules
+from irsa_creds._exchange.preload import load_exchange_modules
 from sts_server import ROLE, StsServer, send_error, success
 
 if TYPE_CHECKING:
@@ -153,48 +151,3 @@ def test_a_fork_waits_for_these_imports_and_they_happen_once(
     for _ in range(2):
         load_exchange_modules()
     assert counted == [True]
-
-
-@pytest.fixture
-def advice_to_import(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Return whether a fork would wait, for each import of the advice."""
-    waited: list[bool] = []
-    monkeypatch.delitem(sys.modules, "irsa_creds._exchange.advice", raising=False)
-    monkeypatch.setattr(
-        "importlib.import_module",
-        lambda _: waited.append(threading.get_native_id() in FORKS._busy),
-    )
-    return waited
-
-
-def test_a_fork_waits_for_the_import_of_the_advice(advice_to_import: list[bool]) -> None:
-    assert load_advice() is None
-    FORKS.during(load_advice)
-    assert advice_to_import == [True, True]
-
-
-def test_the_advice_does_not_wait_for_a_fork_that_may_wait_for_its_caller(
-    advice_to_import: list[bool],
-) -> None:
-    with ThreadPoolExecutor(1) as forking:
-        forking.submit(FORKS._gate.acquire).result(10)
-        assert load_advice() is None
-        forking.submit(FORKS._gate.release).result(10)
-    assert advice_to_import == []
-
-
-def test_a_signal_handler_that_interrupts_the_import_of_the_advice_does_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    half = ModuleType("irsa_creds._exchange.advice")
-    monkeypatch.setitem(sys.modules, "irsa_creds._exchange.advice", half)
-    assert load_advice() is None
-
-
-def test_at_the_interpreters_end_there_is_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def cannot(_: str) -> None:
-        raise ImportError("sys.meta_path is None, Python is likely shutting down")
-
-    monkeypatch.delitem(sys.modules, "irsa_creds._exchange.advice", raising=False)
-    monkeypatch.setattr("importlib.import_module", cannot)
-    assert load_advice() is None

@@ -9,9 +9,10 @@ import pytest
 
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.http import BODY_LIMIT, HttpFailure, HttpResponse
-from irsa_creds._exchange.request import ExchangeRequest, bare_url
 from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
+from irsa_creds._exchange.sts import ExchangeRequest
 from irsa_creds._identity.token import Token
+from irsa_creds._masking import bare_url
 from sts_server import (
     ASSUMED,
     CLAIMS,
@@ -54,7 +55,7 @@ def failed(body: str | bytes, status: int = 400, **headers: str) -> Failure:
     assert failure.message.endswith(".")
     assert "\n" not in failure.message + failure.line()
     assert JWT not in repr(failure)
-    return failure.with_advice()
+    return failure
 
 
 def test_every_failure_has_the_tokens_claims() -> None:
@@ -413,7 +414,7 @@ def test_a_network_failure_has_a_masked_cause() -> None:
     assert failure.unreachable
     assert failure.retryable
     assert failure.message == "The TLS connection to STS failed (SSLError): certificate of ***."
-    assert "AWS_CA_BUNDLE" in failure.with_advice().advice
+    assert "AWS_CA_BUNDLE" in failure.advice
     assert f"  STS:     {URL}\n" in failure.text()
 
 

@@ -77,7 +77,7 @@ def given(exchange: StsClient, seconds: float = 20) -> ExchangeResult:
 def refused(exchange: StsClient, seconds: float = 20) -> Failure:
     outcome = exchange.attempt(TOKEN, seconds)
     assert isinstance(outcome, Failure), outcome
-    return outcome.with_advice()
+    return outcome
 
 
 def test_a_token_is_exchanged_for_credentials(make: Callable[..., StsClient]) -> None:
@@ -172,7 +172,7 @@ def test_the_command_that_explains_names_the_tokens_file(
     with StsServer([send_error("AccessDenied", "No", "403 Forbidden")]) as server:
         failure = make(server.url, token_file=file).attempt(Token(jwt({"sub": "pod"})), 20)
     assert isinstance(failure, Failure)
-    command = failure.with_advice().command
+    command = failure.command
     assert command.endswith(f"irsa-creds explain --policy role.json --token {shown}")
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, quote_plus
 
-from irsa_creds._errors import _WITH_ADVICE
 from sts_server import SECRET_KEY, SESSION_TOKEN
 
 if TYPE_CHECKING:
@@ -166,8 +165,6 @@ def older_objects_set_aside() -> Iterator[None]:
 
     A process that has run thousands of tests has a million of them, and none becomes ours.
     """
-    # A field's name in a failure of an earlier test may look like a piece of a canary.
-    _WITH_ADVICE.clear()
     gc.collect()
     _older[:] = filter(_is_ours, gc.get_objects())
     gc.freeze()

@@ -10,7 +10,6 @@ import pytest
 from engine_fakes import EPOCH, failure
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.snapshot import Snapshot
-from irsa_creds._exchange.request import ExchangeFacts
 from irsa_creds._identity.claims import claims_fields
 from irsa_creds._shared_cache.entry import Entry, SharedFailure, boot_id, dump, load
 
@@ -24,16 +23,7 @@ DETAILED = failure(
     "AccessDenied",
     **claims_fields({"iss": "https://a", "sub": "\ud800b", "aud": ["c", "d"], "exp": 1e9}),
     command="irsa-creds explain",
-    facts=ExchangeFacts(
-        cause="trust_policy",
-        signer=None,
-        duration=900,
-        is_jwt=True,
-        shape="812 characters, 3 segments",
-        written=1e9,
-        token_file="/var/run/token",
-        skew=-1.5,
-    ),
+    advice="The role's trust policy probably does not match the token. If it does, ...",
 )
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds._locks import hold, try_hold
+from irsa_creds._locks import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,18 +63,6 @@ class Forks:
         try:
             hold(self._gate, self._busy.add, me)
             return work()
-        finally:
-            self._busy.discard(me)
-
-    def try_during(self, work: Callable[[], object]) -> None:
-        """Do `work` as `during` does, but not at all while a fork is in progress."""
-        me = threading.get_native_id()
-        if me in self._busy:
-            work()
-            return
-        try:
-            if try_hold(self._gate, lambda: self._busy.add(me)):
-                work()
         finally:
             self._busy.discard(me)
 

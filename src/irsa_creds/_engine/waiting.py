@@ -144,8 +144,7 @@ def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float)
 
 
 def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
-    last = engine.last_failure()
-    failure = last and last.with_advice()
+    failure = engine.last_failure()
     cause = (
         f"\nThe last refresh failed: {failure.text()}"
         if failure

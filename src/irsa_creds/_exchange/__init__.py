@@ -1,11 +1,25 @@
 """One call of STS: the request, its response as credentials or a failure, and what errors mean.
 
-A fetcher reads the token, calls STS with retries until the refresh's deadline, and returns a
-snapshot or a failure. The chained fetcher does the same for a target role: its source role's
-credentials sign the request. `sources` lists the sources of credentials, and says what a further
-one needs.
+The way of credentials:
 
-It may import `_engine`, `_identity` and the modules beside the packages.
+    fetcher      WebIdentityFetcher._attempt reads the token, and makes the credentials a snapshot
+    sts          StsClient.attempt sends the request, with the form of one role
+    response     parse_response reads the credentials from the XML
+
+The way of AccessDenied to the text on the screen:
+
+    response     parse_response finds the code; failure_of makes the one `Failure` of the refresh
+    causes       classify finds the `Cause` of the code: likely cause, fix, command, retryable
+    advice       the values that a cause quotes, and the commands
+    _errors      Failure.text is the text of the exception, Failure.line the line of the log
+    _engine      `waiting` raises Failure.error() for each caller, `backoff` logs Failure.line()
+    _botocore    `errors` makes the exception one of botocore's too, with botocore's first sentence
+
+Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
+a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,
+and says what a further one needs.
+
+This package may import `_engine`, `_identity` and the modules beside the packages.
 
 Late imports, and the milliseconds that they save a process that does not need them (`preload` does
 all but the last one, before a refresh or after it):
@@ -13,6 +27,5 @@ all but the last one, before a refresh or after it):
     botocore, urllib3, ssl   63   http, sts, endpoint: the shared cache has no valid credentials
     xml.etree, email.utils    4   response: the same
     botocore.auth             1   assume_role: role chaining
-    advice                    2   request: a caller gets a failure
     botocore.session         40   endpoint: botocore lacks the names of its endpoint rules
 """

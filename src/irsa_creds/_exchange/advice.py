@@ -1,15 +1,12 @@
-"""What to do about a failure, and the next command to run.
-
-A caller that gets the first failure of a process imports this module; a refresh does not.
-"""
+"""What the advice of a failure quotes, and the commands that it names."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from irsa_creds._exchange.classification import CAUSES
+from irsa_creds._errors import instant
 from irsa_creds._identity.arns import ROLE_PARTS
 from irsa_creds._identity.claims import (
     OTHER_CLIENTS,
@@ -23,28 +20,57 @@ from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.request import ExchangeFacts
+    from irsa_creds._exchange.sts import ExchangeRequest
 
-__all__ = ["add_advice"]
+__all__ = [
+    "correct_audience",
+    "create_provider",
+    "enable_region",
+    "explain",
+    "fetch_discovery",
+    "read_longest_session",
+    "simulate",
+    "validate_policy",
+    "values",
+]
+
+# Seconds: STS's `Date` has whole ones, and a response takes time.
+_LEAST_SKEW = 5
 
 
-def add_advice(failure: Failure, facts: ExchangeFacts) -> Failure:
-    """Return `failure` with advice and command in place of its facts."""
-    fix, command = _FIXES[facts.cause]
-    values = {
-        **facts.values(failure),
-        "duration": "STS's default" if facts.duration is None else f"{facts.duration} s",
+def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, object]:
+    """Return what the templates of causes and fixes quote.
+
+    Args:
+        failure: has the token's claims.
+        request: the request that failed.
+        skew: seconds by which STS's clock is ahead of this machine's; None if it is unknown.
+    """
+    token, duration = request.token, request.duration
+    _, account, _ = _role_parts(failure)
+    written = instant(token.written.timestamp()) if token.written else None
+    return {
+        "account": account and f" {account}",
         "audience": _audience_advice(failure),
-        "clue": _clue(failure) if facts.is_jwt else " The token is not a JWT.",
+        "clue": " The token is not a JWT." if token.claims is None else _clue(failure),
+        "duration": "STS's default" if duration is None else f"{duration} s",
+        "endpoint": failure.endpoint,
+        "role": failure.role_arn,
+        "shape": token.shape(),
+        "signer": request.signer,
+        "skew": _skew(skew),
+        "subject": failure.sub or "the token",
+        "written": f"; its file was written at {written}" if written else "",
     }
-    return failure._replace(
-        advice=f"{CAUSES[facts.cause]} {fix}".lstrip().format_map(values),
-        command=command(failure, facts) if command else "",
-        facts=None,
-    )
+
+
+def _skew(skew: float | None) -> str:
+    """Return the difference of the clocks as a clause; empty if it is small or unknown."""
+    if skew is None or abs(skew) < _LEAST_SKEW:
+        return ""
+    where = "ahead of" if skew > 0 else "behind"
+    return f", and STS's clock is {abs(skew):,.0f} s {where} this machine's"
 
 
 def _clue(failure: Failure) -> str:
@@ -104,7 +130,7 @@ def _audience_advice(failure: Failure) -> str:
 # `utils associate-iam-oidc-provider`.
 
 
-def _create_provider(failure: Failure, _: ExchangeFacts) -> str:
+def create_provider(failure: Failure, _: ExchangeRequest) -> str:
     iss = clean_issuer(failure.iss) or "ISSUER"
     region = region_of_issuer(iss)
     if region:
@@ -115,7 +141,7 @@ def _create_provider(failure: Failure, _: ExchangeFacts) -> str:
     return shlex.join([*aws, "--url", iss, "--client-id-list", aud])
 
 
-def _correct_audience(failure: Failure, __: ExchangeFacts) -> str:
+def correct_audience(failure: Failure, __: ExchangeRequest) -> str:
     """Return the command that adds the audience, or that prints a pod with a token for STS."""
     if _may_be_client_id(failure):
         partition, account, _ = _role_parts(failure)
@@ -131,37 +157,37 @@ def _correct_audience(failure: Failure, __: ExchangeFacts) -> str:
     return shlex.join([*manifest, "--role-arn", failure.role_arn or ""])
 
 
-def _fetch_discovery(failure: Failure, _: ExchangeFacts) -> str:
+def fetch_discovery(failure: Failure, _: ExchangeRequest) -> str:
     iss = clean_issuer(failure.iss)
     if not iss:
         return ""
     return shlex.join(["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"])
 
 
-def _enable_region(failure: Failure, _: ExchangeFacts) -> str:
+def enable_region(failure: Failure, _: ExchangeRequest) -> str:
     found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", failure.endpoint or "")
     return f"aws account enable-region --region-name {found[1] if found else 'REGION'}"
 
 
-def _read_longest_session(failure: Failure, _: ExchangeFacts) -> str:
+def read_longest_session(failure: Failure, _: ExchangeRequest) -> str:
     read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
     return shlex.join([*read, "--query", "Role.MaxSessionDuration"])
 
 
-def _validate_policy(_: Failure, __: ExchangeFacts) -> str:
+def validate_policy(_: Failure, __: ExchangeRequest) -> str:
     return (
         "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
         "--policy-document file://policy.json"
     )
 
 
-def _simulate(failure: Failure, facts: ExchangeFacts) -> str:
+def simulate(failure: Failure, request: ExchangeRequest) -> str:
     simulate = ["aws", "iam", "simulate-principal-policy"]
-    simulate += ["--policy-source-arn", facts.signer or "", "--action-names", "sts:AssumeRole"]
+    simulate += ["--policy-source-arn", request.signer or "", "--action-names", "sts:AssumeRole"]
     return shlex.join([*simulate, "--resource-arns", failure.role_arn or ""])
 
 
-def _explain_command(failure: Failure, facts: ExchangeFacts) -> str:
+def explain(failure: Failure, request: ExchangeRequest) -> str:
     """Return the commands that read the trust policy and compare the token with it.
 
     The pod has no credentials to read the policy with. If the claims say everything, the commands
@@ -172,7 +198,7 @@ def _explain_command(failure: Failure, facts: ExchangeFacts) -> str:
         token = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
         token += ["--audience", aud]
     else:
-        token = ["--token", _printable(facts.token_file) or "FILE"]
+        token = ["--token", _printable(request.token_file) or "FILE"]
     read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
     explain = ["irsa-creds", "explain", "--policy", "role.json", *token]
     return f"{shlex.join(read)} > role.json && {shlex.join(explain)}"
@@ -196,83 +222,3 @@ def _whole(claim: str | None) -> str | None:
 def _printable(path: str | None) -> str | None:
     """Return the token file's path; None if it may not be shown as it is."""
     return path if path and path.isprintable() and quoted_path(path) == repr(path) else None
-
-
-class _Fix(NamedTuple):
-    """What to do: a template over the values of `add_advice`, and the command."""
-
-    text: str
-    command: Callable[[Failure, ExchangeFacts], str] | None = None
-
-
-_FIXES = {
-    "issuer_keys": _Fix(
-        "The refresh is retried. If the error stays, check that the issuer is reachable from AWS.",
-        _fetch_discovery,
-    ),
-    "no_provider": _Fix(
-        "Create the provider in that account, once for each cluster.", _create_provider
-    ),
-    "audience": _Fix("{audience}.{clue}", _correct_audience),
-    "invalid_token": _Fix(
-        "Check that the token file holds the token that the cluster projects; irsa-creds reads it "
-        "again.",
-    ),
-    "expired_token": _Fix(
-        "Do not mount it with subPath (such a file is never updated), and check the kubelet and "
-        "the clocks.",
-    ),
-    "issuer_unreachable": _Fix("Check that it is up and reachable from AWS.", _fetch_discovery),
-    "rejected_claim": _Fix("Check the claims; irsa-creds tries again when the token changes."),
-    "trust_policy": _Fix(
-        "If it does, the role may not exist, or an SCP or the policy of a VPC endpoint denies the "
-        "call.{clue} `irsa-creds explain` names the condition that fails; run it where "
-        "iam:GetRole is allowed.",
-        _explain_command,
-    ),
-    "parameter": _Fix(
-        "Compare the duration ({duration}) with the role's maximum session duration, and check "
-        "the role ARN {role} and the session name.",
-        _read_longest_session,
-    ),
-    "session_policy": _Fix(
-        "Correct the argument `policy`.",
-        _validate_policy,
-    ),
-    "policy_size": _Fix("Shorten the policy, or use fewer policy ARNs or tags."),
-    "region": _Fix(
-        "Enable the region in the account, or set AWS_REGION to another region.", _enable_region
-    ),
-    "throttled": _Fix("irsa-creds waits longer between its attempts."),
-    "no_connection": _Fix(
-        "Check DNS, network policies and routes from the pod to {endpoint}. AWS_REGION selects "
-        "the endpoint; without internet access the pod needs a VPC endpoint.",
-    ),
-    "tls": _Fix(
-        "Check that AWS_CA_BUNDLE names an existing file with the CA that signed the certificate "
-        "of {endpoint}. A TLS proxy has a certificate and a CA of its own.",
-    ),
-    "proxy": _Fix("Check HTTPS_PROXY and HTTP_PROXY, or add the host of {endpoint} to NO_PROXY."),
-    "malformed": _Fix(
-        "Check that {endpoint} is an STS endpoint and that no proxy responds in its place."
-    ),
-    "outage": _Fix("Check that {endpoint} is reachable and healthy. The next read tries again."),
-    "forbidden": _Fix("Check that {endpoint} is the STS that knows the role {role}."),
-    "unknown": _Fix("Check that {endpoint} is an STS endpoint."),
-    "source_role": _Fix(
-        "In a policy of the source role, allow sts:AssumeRole (sts:TagSession for session tags, "
-        "sts:SetSourceIdentity for a source identity). In the target role's trust policy, allow "
-        "the source role, with the external ID if the policy requires one.",
-        _simulate,
-    ),
-    "expired_source": _Fix("irsa-creds refreshes them. Check the clocks."),
-    "unknown_source": _Fix(
-        "Credentials from the global endpoint are not valid in opt-in regions: set AWS_REGION."
-    ),
-    "signature": _Fix("Check this machine's clock, and that no proxy changes the request."),
-    "chained_parameter": _Fix(
-        "Check the duration ({duration}; at most one hour in role chaining), the role ARN {role}, "
-        "the session name, the external ID, the tags and the source identity.",
-        _read_longest_session,
-    ),
-}

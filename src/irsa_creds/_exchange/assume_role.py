@@ -12,7 +12,7 @@ from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, poli
 
 if TYPE_CHECKING:
     from irsa_creds._credentials import Credentials
-    from irsa_creds._exchange.request import Assertion
+    from irsa_creds._exchange.sts import Assertion
     from irsa_creds._identity.config import Config
 
 __all__ = ["SignedStsClient", "SigningCredentials", "signed_headers"]

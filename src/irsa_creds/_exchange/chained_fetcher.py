@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import Failure, IrsaError, RefreshTimeout
 from irsa_creds._exchange.assume_role import SigningCredentials
-from irsa_creds._exchange.classification import EXPIRED_TOKEN
+from irsa_creds._exchange.causes import EXPIRED_TOKEN
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 
 if TYPE_CHECKING:

@@ -5,20 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import sys
-from typing import TYPE_CHECKING
 
 from irsa_creds._engine.forks import FORKS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["load_certificates", "load_exchange_modules", "load_signer"]
 
-    from irsa_creds._errors import Failure
-    from irsa_creds._exchange.request import ExchangeFacts
-
-__all__ = ["load_advice", "load_certificates", "load_exchange_modules", "load_signer"]
-
-_ADVICE = "irsa_creds._exchange.advice"
 _MODULES = (
     "botocore.awsrequest",
     "botocore.exceptions",
@@ -58,18 +49,5 @@ def load_certificates() -> None:
 
 @functools.cache
 def load_signer() -> None:
-    """Import what a target role's refresh needs: the signer, and the advice of its source role."""
-    FORKS.during(lambda: [importlib.import_module(name) for name in ("botocore.auth", _ADVICE)])
-
-
-def load_advice() -> Callable[[Failure, ExchangeFacts], Failure] | None:
-    """Return the function that adds advice to a failure; None if no import is possible now.
-
-    The caller that raises the first failure imports it. It may have a lock that a fork in progress
-    waits for, be a signal handler that interrupted this very import, or run at the interpreter's
-    end.
-    """
-    if _ADVICE not in sys.modules:
-        with contextlib.suppress(ImportError):
-            FORKS.try_during(lambda: importlib.import_module(_ADVICE))
-    return getattr(sys.modules.get(_ADVICE), "add_advice", None)
+    """Import what signs the request for a target role."""
+    FORKS.during(lambda: importlib.import_module("botocore.auth"))

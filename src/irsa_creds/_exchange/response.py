@@ -10,26 +10,30 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._credentials import Credentials
+from irsa_creds._errors import Failure
+from irsa_creds._exchange import advice
+from irsa_creds._exchange.causes import classify
 from irsa_creds._exchange.http import BODY_LIMIT
-from irsa_creds._exchange.request import bare_url
-from irsa_creds._masking import without_pieces
+from irsa_creds._identity.claims import claims_fields
+from irsa_creds._masking import bare_url, without_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
     from xml.etree.ElementTree import Element
 
-    from irsa_creds._errors import Failure
     from irsa_creds._exchange.http import HttpFailure, HttpResponse
-    from irsa_creds._exchange.request import ExchangeRequest
+    from irsa_creds._exchange.sts import ExchangeRequest
 
 
-__all__ = ["ExchangeResult", "network_failure", "parse_response"]
+__all__ = ["ExchangeResult", "failure_of", "network_failure", "parse_response"]
 
 _OK = 200
 _REDIRECTS = 300
 _ERRORS = 400
 _SERVER_ERRORS = 500
 _FORBIDDEN = {401, 403}
+_DENIED = {"AccessDenied", "AccessDeniedException"}
 _RETRY_AFTER_LIMIT = 3600.0
 # Strings: compiling them takes a tenth of the import's time, and `re` caches what it compiled.
 _CODE = r"[A-Za-z0-9._:]{1,64}"
@@ -91,10 +95,10 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
             endpoint = bare_url(request.endpoint)
             return ExchangeResult(credentials, date, endpoint, request.duration)
     code = "MalformedAnswer"
-    return request.failure(
+    return failure_of(
+        request,
         code,
         f"STS returned an invalid response ({code}): it {defect}.",
-        request.classify(code),
         status=response.status,
         request_id=_request_id(response, root, request),
     )
@@ -104,7 +108,52 @@ def network_failure(error: HttpFailure, request: ExchangeRequest) -> Failure:
     """Return the failure of a request without a response."""
     what = _NETWORK.get(error.code, "The call to STS failed")
     message = f"{what} ({error.code}): {request.mask(error.reason).rstrip('.')}."
-    return request.failure(error.code, message, request.classify(error.code), unreachable=True)
+    return failure_of(request, error.code, message, unreachable=True)
+
+
+def failure_of(
+    request: ExchangeRequest,
+    code: str,
+    message: str,
+    *,
+    words: str = "",
+    status: int | None = None,
+    skew: float | None = None,
+    **details: Any,
+) -> Failure:
+    """Return the failure of a request, with the advice for its likely cause.
+
+    Args:
+        request: the request that failed.
+        code: STS's code, or the class name of a network error.
+        message: what happened.
+        words: STS's message.
+        status: the HTTP status; None without a response.
+        skew: seconds by which STS's clock is ahead of this machine's.
+        details: more fields of the failure.
+    """
+    cause = classify(code, words, status, chained=request.signer is not None)
+    failure = Failure(
+        kind="exchange",
+        code=code,
+        message=message,
+        retryable=cause.retryable,
+        throttled=cause.throttled,
+        bad_token=cause.bad_token,
+        attempts=cause.attempts,
+        words=words,
+        status=status,
+        endpoint=bare_url(request.endpoint),
+        role_arn=request.role_arn,
+        operation=request.operation,
+        **claims_fields(request.token.claims),
+        **details,
+    )
+    values = advice.values(failure, request, skew)
+    return failure._replace(
+        advice=f"{cause.sentence} {cause.fix}".lstrip().format_map(values),
+        command=cause.command(failure, request) if cause.command else "",
+    )
 
 
 def _parse(body: bytes) -> tuple[Element | None, str]:
@@ -148,13 +197,25 @@ def _error_failure(
     date = _date(response.headers.get("Date"))
     code = request.mask(code) or f"HTTP{status}"
     words = request.mask(words)
-    found = request.classify(code, words, status)
+    return failure_of(
+        request,
+        code,
+        _headline(request, code, words, status),
+        skew=(date - datetime.now(UTC)).total_seconds() if date else None,
+        words=words,
+        status=status,
+        request_id=_request_id(response, root, request),
+        retry_after=_retry_after(response.headers.get("Retry-After"), date),
+    )
+
+
+def _headline(request: ExchangeRequest, code: str, words: str, status: int) -> str:
     details = words.rstrip(".")
-    if found.throttled:
+    if classify(code, words, status).throttled:
         verb = "throttled"
     elif status >= _SERVER_ERRORS:
         verb = "failed to process"
-    elif status in _FORBIDDEN or found.cause in {"trust_policy", "source_role"}:
+    elif status in _FORBIDDEN or code in _DENIED:
         verb = "denied"
     elif words or status >= _ERRORS or status == _OK:
         verb = "rejected"
@@ -162,16 +223,7 @@ def _error_failure(
         verb = "did not process"
     else:
         verb, details = "did not process", "irsa-creds does not follow redirects"
-    return request.failure(
-        code,
-        f"STS {verb} {request.operation} ({code}){': ' if details else ''}{details}.",
-        found,
-        skew=(date - datetime.now(UTC)).total_seconds() if date else None,
-        words=words,
-        status=status,
-        request_id=_request_id(response, root, request),
-        retry_after=_retry_after(response.headers.get("Retry-After"), date),
-    )
+    return f"STS {verb} {request.operation} ({code}){': ' if details else ''}{details}."
 
 
 def _request_id(

@@ -12,13 +12,11 @@ from irsa_creds._credentials import Credentials
 from irsa_creds._engine import policy
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.classification import CAUSES
-from irsa_creds._exchange.request import ExchangeFacts
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
 #: Of the fields. It is part of an entry's name: two versions of irsa-creds have separate entries.
-VERSION = 3
+VERSION = 4
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -143,12 +141,7 @@ def load(content: bytes) -> Entry:
         given["expiration"] = datetime.fromtimestamp(given["expiration"], UTC)
         fields["credentials"] = Credentials(**given)
     if shared is not None:
-        failure = shared["failure"]
-        if failure["facts"] and failure["facts"][0] not in CAUSES:
-            raise ValueError(failure["facts"][0])
-        facts = failure["facts"] and ExchangeFacts(*failure["facts"])
-        shared["failure"] = Failure(**failure | {"facts": facts})
-        fields["failure"] = SharedFailure(**shared)
+        fields["failure"] = SharedFailure(**shared | {"failure": Failure(**shared["failure"])})
     return Entry(**fields)
 
 

@@ -15,14 +15,13 @@ from urllib.parse import urlsplit
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.preload import load_exchange_modules
-from irsa_creds._exchange.request import bare_url
 from irsa_creds._exchange.response import ExchangeResult
 from irsa_creds._exchange.sts import StsClient
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
 from irsa_creds._identity.settings import EnvironSettings, follow_source_profiles
 from irsa_creds._identity.token import Token, TokenFile
-from irsa_creds._masking import safe_str
+from irsa_creds._masking import bare_url, safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
 from irsa_creds.diagnosis._network.issuer import fetch_issuer
 from irsa_creds.diagnosis._network.network_facts import Connection, Exchanged, Lookup, OnlineFacts

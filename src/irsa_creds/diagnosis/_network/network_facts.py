@@ -85,12 +85,11 @@ class Exchanged(NamedTuple):
     @classmethod
     def from_failure(cls, failure: Failure) -> Exchanged:
         """Return the result of a failed exchange."""
-        explained = failure.with_advice()
         return cls(
             code=failure.code,
             message=failure.message,
-            advice=explained.advice,
-            command=explained.command,
+            advice=failure.advice,
+            command=failure.command,
             unreachable=failure.unreachable,
         )
 
