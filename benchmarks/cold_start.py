@@ -84,12 +84,13 @@ def main(side: str) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     if side == OURS:
         import irsa_creds  # noqa: PLC0415 - part of the time
-        from irsa_creds._exchange import endpoint  # noqa: PLC0415
 
         irsa_creds.install()
     imported = time.perf_counter() - start
     credentials = botocore.session.Session().get_credentials()
     if side == OURS:
+        from irsa_creds._exchange import endpoint  # noqa: PLC0415 - a refresh imports it too
+
         config = credentials.provider._identity  # noqa: SLF001
         endpoint.endpoint_url(config._replace(endpoint_url=None))
     credentials.get_frozen_credentials()

@@ -133,7 +133,7 @@ def _run_one(side: str, plan: Crowd, begin: int, writer: int) -> None:
 
 def _announce(credentials: Any, writer: int) -> None:
     """Report this process right before it calls STS."""
-    client = engine_of(credentials).fetcher._client  # noqa: SLF001 - there is no event for it
+    client = engine_of(credentials).fetcher.prepare()
     attempt = client.attempt
 
     def announced(*arguments: Any) -> Any:

@@ -150,7 +150,7 @@ def _urls_of_ours() -> float:
         with (
             patch.dict("os.environ", variables),
             patch.object(REGISTRY, "_clock", clock),
-            patch("irsa_creds._exchange.sources.StsClient", lambda _: sts),
+            patch("irsa_creds._exchange.sources.sts_client", lambda _: sts),
         ):
             try:
                 return _shortest_url(_client_of(irsa_creds.boto3_session(strict=True)), clock)
@@ -198,7 +198,7 @@ class _Ours:
         self._clock = clock
         self._timer = _Timer()
         fetcher = WebIdentityFetcher(
-            _ROLE, _TokenSource(), sts, ceiling=_HOUR, clock=clock, uniform=random.uniform
+            _ROLE, _TokenSource(), lambda: sts, ceiling=_HOUR, clock=clock, uniform=random.uniform
         )
         self._engine = Engine(fetcher, clock, self._timer, Subscribers(), random.uniform)
 

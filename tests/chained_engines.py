@@ -38,7 +38,9 @@ def target(
     clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
     role = SourceRole(source.engine)
-    fetcher = AssumeRoleFetcher(role_arn, role, sts, ceiling=3600.0, clock=clock, uniform=uniform)
+    fetcher = AssumeRoleFetcher(
+        role_arn, role, lambda: sts, ceiling=3600.0, clock=clock, uniform=uniform
+    )
     engine = Engine(fetcher, clock, None, subscribers, uniform)
     return Rig(clock, source.token, sts, subscribers, fetcher, engine)
 

@@ -155,7 +155,7 @@ def clock() -> FakeClock:
 def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
     """The STS of all providers that are created from now on."""
     made = FakeSts(clock)
-    monkeypatch.setattr("irsa_creds._exchange.sources.StsClient", lambda _: made)
+    monkeypatch.setattr("irsa_creds._exchange.sources.sts_client", lambda _: made)
     return made
 
 

@@ -215,7 +215,9 @@ def rig(
     """Return an engine on a fake clock, token and STS."""
     clock = clock or FakeClock()
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    fetcher = WebIdentityFetcher(ROLE, token, sts, ceiling=ceiling, clock=clock, uniform=uniform)
+    fetcher = WebIdentityFetcher(
+        ROLE, token, lambda: sts, ceiling=ceiling, clock=clock, uniform=uniform
+    )
     engine = Engine(fetcher, clock, timer, subscribers, uniform, slots=slots)
     return Rig(clock, token, sts, subscribers, fetcher, engine)
 

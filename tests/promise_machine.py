@@ -42,7 +42,7 @@ class PromiseMachine(RuleBasedStateMachine):
         self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
         fetcher = WebIdentityFetcher(
-            ROLE, self.token, self.sts, ceiling=3600, clock=self.clock, uniform=uniform
+            ROLE, self.token, lambda: self.sts, ceiling=3600, clock=self.clock, uniform=uniform
         )
         self.engine = Engine(
             fetcher, self.clock, FakeTimer(), Subscribers(), uniform, slots=self.slots

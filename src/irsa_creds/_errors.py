@@ -17,7 +17,18 @@ from typing import Any, Literal, NamedTuple
 
 from irsa_creds._masking import one_line
 
-__all__ = ["ConfigError", "ExchangeError", "Failure", "IrsaError", "RefreshTimeout", "TokenError"]
+__all__ = [
+    "EXPIRED_TOKEN",
+    "ConfigError",
+    "ExchangeError",
+    "Failure",
+    "IrsaError",
+    "RefreshTimeout",
+    "TokenError",
+]
+
+#: The codes with which STS and other services call a session token expired.
+EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 _LINE_LIMIT = 300
 _HEAD_LIMIT = 120

@@ -100,7 +100,7 @@ class Registry(Generic[_Provider]):
         provider = self._find_or_create(identity, arguments, source)
         if engine_of(provider).shared_fetcher is None:
             # With the shared cache, most processes do not call STS in their first hour.
-            SOURCES[identity.method].preload(identity)
+            engine_of(provider).fetcher.prepare()
         return provider
 
     def _source_of(self, identity: Identity, arguments: Mapping[str, Any]) -> _Provider:

@@ -19,7 +19,8 @@ from engine_fakes import ROLE
 from irsa_creds import Credentials
 from irsa_creds._botocore.errors import to_botocore
 from irsa_creds._errors import ExchangeError, Failure
-from irsa_creds._exchange.assume_role import SignedStsClient, SigningCredentials
+from irsa_creds._exchange.assume_role import SignedStsClient
+from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.config import Config

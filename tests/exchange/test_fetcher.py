@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from engine_fakes import ROLE, Rig, failure, high, low, rig, snapshot
+from engine_fakes import ROLE, FakeSts, Rig, failure, high, low, rig, snapshot
 from irsa_creds import ConfigError, Event, RefreshFailed, RefreshSucceeded, TokenRotated
 from irsa_creds._engine import policy
 from irsa_creds._engine.refresh import Refresh
@@ -335,6 +336,29 @@ def test_the_note_of_a_result_is_logged(
     monkeypatch.setattr(here.sts, "attempt", noted)
     succeeded(here)
     assert [record.getMessage() for record in caplog.records] == ["a note"]
+
+
+# -- the client ------------------------------------------------------------------------------------
+
+
+def test_threads_that_prepare_at_the_same_time_use_one_client(
+    here: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[object] = []
+    other = threading.Thread(target=lambda: used.append(here.fetcher.prepare()))
+
+    def make_client() -> FakeSts:
+        if other.ident is None:
+            # It calls STS while this thread still imports modules.
+            other.start()
+            other.join()
+            succeeded(here)
+        return FakeSts(here.clock)
+
+    monkeypatch.setattr(here.fetcher, "_make_client", make_client)
+    used.append(here.fetcher.prepare())
+    assert used[0] is used[1]
+    assert here.fetcher.calls == 1
 
 
 # -- forks -----------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from irsa_creds._exchange.http import (
     _reason,
     send_request,
 )
-from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from sts_server import Call, StsServer, disconnect, hang, http, make_certificate, reset, send
 
@@ -35,7 +34,6 @@ OK = send(http("fine"))
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    load_exchange_modules()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

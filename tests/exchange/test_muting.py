@@ -9,11 +9,11 @@ import pytest
 
 import irsa_creds
 from engine_fakes import ROLE, snapshot
-from irsa_creds._exchange.assume_role import SignedStsClient, SigningCredentials
+from irsa_creds._exchange.assume_role import SignedStsClient
+from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.http import HttpResponse, Request, send_request
 from irsa_creds._exchange.muting import muted
-from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.sts import ExchangeResult, StsClient
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -108,7 +108,6 @@ def test_neither_does_one_while_a_client_of_botocores_finds_the_endpoint(
 
 
 def test_the_muted_loggers_write_without_muting(recorder: Recorder) -> None:
-    load_exchange_modules()
     endpoint_url(Config(role_arn=ROLE, session_name="pod", region="eu-west-1"))
     assert {name for name, _ in recorder.seen} == {"botocore.loaders"}
 
@@ -176,7 +175,6 @@ def test_a_log_handler_at_debug_may_read_credentials_while_it_holds_its_lock(
 def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    load_exchange_modules()
     with caplog.at_level(logging.DEBUG), StsServer([send(ECHO)]) as server:
         request = Request(server.url, {}, b"the-canary")
         reply = send_request(HttpSettings(), request, seconds=5, connect=2, read=2)

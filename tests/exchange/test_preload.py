@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._exchange.preload import load_exchange_modules
+from irsa_creds._exchange import preload
+from irsa_creds._exchange.preload import sts_client
+from irsa_creds._exchange.sts import StsClient
+from irsa_creds._identity.config import Config
 from sts_server import ROLE, StsServer, send_error, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PROGRAM = textwrap.dedent(
     """
@@ -106,9 +110,17 @@ def test_a_refresh_that_fails_imports_nothing_either(
         assert refreshed(*urls) == ["1", "True"]
 
 
-def test_importing_the_sts_client_imports_no_botocore() -> None:
-    program = "import sys, irsa_creds._exchange.sts; print('botocore' in sys.modules)"
-    assert refreshed(program=program) == ["False"]
+def test_a_provider_with_the_shared_cache_imports_no_botocore(tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import sys, irsa_creds
+        irsa_creds.provider(
+            role_arn={role!r}, token=lambda: "a.b.c", session_name="pod", shared_cache=sys.argv[1]
+        )
+        print("botocore" in sys.modules, "irsa_creds._exchange.sts" in sys.modules)
+        """
+    )
+    assert refreshed(str(tmp_path), program=program) == ["False", "False"]
 
 
 def test_a_provider_imports_all_that_a_refresh_needs() -> None:
@@ -124,30 +136,40 @@ def test_a_provider_imports_all_that_a_refresh_needs() -> None:
     assert refreshed(program=program) == ["False", "True"]
 
 
+CONFIG = Config(role_arn=ROLE, session_name="pod")
+
+
 @pytest.fixture
 def unloaded() -> Iterator[None]:
     """As in a process that has loaded nothing yet."""
-    load_exchange_modules.cache_clear()
+    find_certificates = preload._find_certificates
+    find_certificates.cache_clear()
+    preload._register_again.cache_clear()
     yield
-    load_exchange_modules.cache_clear()
+    find_certificates.cache_clear()
 
 
 @pytest.mark.usefixtures("unloaded")
-@pytest.mark.parametrize("name", ["botocore.endpoint_provider", "certifi"])
-def test_some_modules_are_optional(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, name, None)
-    load_exchange_modules()
+def test_certifi_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    assert isinstance(sts_client(CONFIG), StsClient)
 
 
 @pytest.mark.usefixtures("unloaded")
-def test_a_fork_waits_for_these_imports_and_they_happen_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    counted: list[bool] = []
+def test_a_fork_waits_for_these_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[bool] = []
     monkeypatch.setattr(
-        "irsa_creds._exchange.preload._load",
-        lambda: counted.append(threading.get_native_id() in FORKS._busy),
+        preload,
+        "_find_certificates",
+        lambda: waited.append(threading.get_native_id() in FORKS._busy),
     )
+    sts_client(CONFIG)
+    assert waited == [True]
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_the_hooks_of_forks_are_registered_once_more_and_not_for_each_client() -> None:
+    before = FORKS._registered
     for _ in range(2):
-        load_exchange_modules()
-    assert counted == [True]
+        sts_client(CONFIG)
+    assert FORKS._registered == before + 1

@@ -18,8 +18,6 @@ import irsa_creds
 from engine_fakes import FakeClock, eventually, join_refreshes
 from irsa_creds._engine import policy
 from irsa_creds._engine.fetching import NO_EXPIRATION, RetryingFetcher
-from irsa_creds._exchange.http import HttpFailure, Request, send_request
-from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.sources import SOURCES, Source
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._provider import REGISTRY
@@ -29,6 +27,7 @@ from irsa_creds.cli import main
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from types import ModuleType
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
@@ -80,14 +79,21 @@ class EndpointFetcher(RetryingFetcher):
         self._url = endpoint.name
         self.calls = 0
 
+    def prepare(self) -> ModuleType:
+        # Late, because it imports botocore.
+        from irsa_creds._exchange import http
+
+        return http
+
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        http = self.prepare()
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(policy.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         self.calls += 1
-        response = send_request(
-            HttpSettings(), Request(self._url, {}), seconds=seconds, connect=2.0, read=5.0
+        response = http.send_request(
+            HttpSettings(), http.Request(self._url, {}), seconds=seconds, connect=2.0, read=5.0
         )
-        if isinstance(response, HttpFailure):
+        if isinstance(response, http.HttpFailure):
             return self._failure(response.code, response.reason, unreachable=True)
         if response.status != 200:
             return self._failure(f"HTTP{response.status}", "no keys", status=response.status)
@@ -128,7 +134,7 @@ class EndpointFetcher(RetryingFetcher):
 
 # -- the row in `SOURCES` --------------------------------------------------------------------------
 
-ROW = Source(find_endpoint, EndpointFetcher, lambda _: load_exchange_modules())
+ROW = Source(find_endpoint, EndpointFetcher)
 
 
 class Agent(ThreadingHTTPServer):

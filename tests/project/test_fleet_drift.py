@@ -92,7 +92,7 @@ def played(outage: Outage, seed: int) -> list[float]:
     """Return the times at which the library's engine with its timer calls STS."""
     clock, timer, notebook = FakeClock(), FakeTimer(), RecordingSts(outage)
     here = rig(uniform=Random(seed).uniform, timer=timer, clock=clock)
-    here.fetcher._client = LateSts(clock, notebook)
+    here.fetcher._make_client = lambda: LateSts(clock, notebook)
     read_at = START
     while min([read_at, *timer.at[-1:]]) < START + SECONDS:
         if timer.at and timer.at[-1] <= read_at:

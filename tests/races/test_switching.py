@@ -112,7 +112,9 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    fetcher = WebIdentityFetcher(ROLE, FakeToken(), sts, ceiling=3600, clock=clock, uniform=UNIFORM)
+    fetcher = WebIdentityFetcher(
+        ROLE, FakeToken(), lambda: sts, ceiling=3600, clock=clock, uniform=UNIFORM
+    )
     engine = Engine(fetcher, clock, timer, Subscribers(), UNIFORM, slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

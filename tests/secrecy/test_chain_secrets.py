@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
-from irsa_creds._exchange.assume_role import SigningCredentials
+from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._identity.roles import RoleConfig
 from secrecy.leak_detector import chain
 from secrecy.test_secrets import responses, witness_all

@@ -46,6 +46,9 @@ class RetryingFetcher(ABC):
         """The name as log lines have it."""
         return f"role={self.role_arn}" if self.role_arn else f"source={self.name}"
 
+    def prepare(self) -> object:  # noqa: B027 - a fetcher may need no more imports
+        """Import what an attempt needs: a refresh imports nothing."""
+
     @abstractmethod
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         """Try once, until the deadline of `refresh` at most."""

@@ -21,11 +21,10 @@ and says what a further one needs.
 
 This package may import `_engine`, `_identity` and the modules beside the packages.
 
-Late imports, and the milliseconds that they save a process that does not need them (`preload` does
-all but the last one, before a refresh or after it):
+Late imports, and the milliseconds that they save a process that does not need them:
 
-    botocore, urllib3, ssl   63   http, sts, endpoint: the shared cache has no valid credentials
-    xml.etree, email.utils    4   response: the same
-    botocore.auth             1   assume_role: role chaining
-    botocore.session         40   endpoint: botocore lacks the names of its endpoint rules
+    sts (botocore, urllib3, ssl)   70   preload: the shared cache has valid credentials
+    assume_role (botocore.auth)     1   preload: no role chaining
+    certifi                         1   preload: optional, and plain HTTP needs none
+    botocore.session, .config      40   endpoint: botocore has the names of its endpoint rules
 """

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.http import Request
@@ -11,68 +14,11 @@ from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, policies_form
 
 if TYPE_CHECKING:
-    from irsa_creds._credentials import Credentials
+    from irsa_creds._exchange.chained_fetcher import SigningCredentials
     from irsa_creds._exchange.sts import Assertion
     from irsa_creds._identity.config import Config
 
-__all__ = ["SignedStsClient", "SigningCredentials", "signed_headers"]
-
-
-class SigningCredentials(NamedTuple):
-    """The source role's credentials, which sign the request.
-
-    botocore's signer accepts it: it reads `access_key`, `secret_key` and `token`. The import of
-    botocore's own class takes 46 ms.
-
-    Attributes:
-        credentials: of the source role.
-    """
-
-    credentials: Credentials
-
-    @property
-    def access_key(self) -> str:
-        return self.credentials.access_key_id
-
-    @property
-    def secret_key(self) -> str:
-        return self.credentials.secret_access_key
-
-    @property
-    def token(self) -> str:
-        return self.credentials.session_token
-
-    @property
-    def value(self) -> str:
-        """The secret that is sent."""
-        return self.token
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What no message may contain: the server knows the secret key, which is not sent."""
-        return self.token, self.secret_key
-
-    @property
-    def fingerprint(self) -> str:
-        """The access key id."""
-        return self.access_key
-
-    @property
-    def claims(self) -> None:
-        """None: not a JWT."""
-        return
-
-    @property
-    def written(self) -> None:
-        """None: not from a file."""
-        return
-
-    def shape(self) -> str:
-        """Return the length of the session token."""
-        return f"{len(self.value):,} characters"
-
-    def __repr__(self) -> str:
-        return f"<SigningCredentials ...{self.fingerprint[-4:]}>"
+__all__ = ["SignedStsClient", "signed_headers"]
 
 
 class SignedStsClient(StsClient):
@@ -125,9 +71,6 @@ def signed_headers(
     config: Config, url: str, body: bytes, credentials: SigningCredentials
 ) -> dict[str, str]:
     """Return the headers of a POST to STS, signed with these credentials."""
-    from botocore.auth import SigV4Auth  # noqa: PLC0415 - only role chaining signs
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-
     request = AWSRequest("POST", url, common_headers(), body)
     # At DEBUG the signer logs the session token.
     with muted():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.sts import ExchangeRequest
 
-__all__ = ["EXPIRED_TOKEN", "INVALID_PARAMETER", "Cause", "classify", "codes"]
+__all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 
 
 class Cause(NamedTuple):
@@ -40,8 +40,6 @@ class Cause(NamedTuple):
     attempts: int = 0
 
 
-#: The codes with which STS and other services call a session token expired.
-EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
 #: The codes of STS and Ceph for an invalid parameter, which may be the duration.
 INVALID_PARAMETER = frozenset({"ValidationError", "InvalidArgument", "InvalidParameterValue"})
 

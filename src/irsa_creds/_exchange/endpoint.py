@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from botocore.loaders import create_loader
+
 from irsa_creds._errors import ConfigError
-from irsa_creds._exchange.preload import load_exchange_modules
+
+with contextlib.suppress(ImportError):
+    # Private to botocore: without it, `_by_client` finds the URL.
+    from botocore.endpoint_provider import EndpointProvider
 
 if TYPE_CHECKING:
     from irsa_creds._identity.config import Config
@@ -38,7 +44,6 @@ def endpoint_url(config: Config) -> str:
     """
     if config.endpoint_url is not None:
         return config.endpoint_url
-    load_exchange_modules()
     try:
         return _by_rules(config)
     except Exception:  # noqa: BLE001, S110 - no endpoint or no rules: the client knows
@@ -67,9 +72,6 @@ def signing_region(config: Config) -> str:
 
 def _by_rules(config: Config) -> str:
     """Evaluate botocore's rule set for STS, as its clients do (1.44.8, args.py)."""
-    from botocore.endpoint_provider import EndpointProvider  # noqa: PLC0415
-    from botocore.loaders import create_loader  # noqa: PLC0415
-
     loader = create_loader(os.environ.get("AWS_DATA_PATH"))
     provider = EndpointProvider(loader.load_data(RULE_SET), loader.load_data(PARTITIONS))
     region, fips_region = _without_fips(config.region or "aws-global")
@@ -91,8 +93,8 @@ def _without_fips(region: str) -> tuple[str, bool]:
 
 def _by_client(config: Config) -> str:
     """Return the URL of a temporary botocore client, by public names only: 40 ms and 8 MB."""
-    from botocore.config import Config as ClientConfig  # noqa: PLC0415
-    from botocore.session import Session  # noqa: PLC0415
+    from botocore.config import Config as ClientConfig  # noqa: PLC0415 - see the package
+    from botocore.session import Session  # noqa: PLC0415 - see the package
 
     # No profile, and static keys: botocore reads no file and runs no credential provider chain.
     session = Session(session_vars={"profile": (None, None, None, None)})

@@ -12,6 +12,8 @@ from irsa_creds._errors import Failure, TokenError
 from irsa_creds._identity.claims import claims_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
@@ -42,7 +44,7 @@ class WebIdentityFetcher(RetryingFetcher):
     Args:
         role_arn: the role.
         token_source: a file or a callable.
-        client: calls STS.
+        make_client: returns the client that calls STS, and imports what its calls need.
         ceiling: the longest lifetime that is accepted, in seconds.
         clock: this process's clocks.
         uniform: returns a random number between two.
@@ -52,7 +54,7 @@ class WebIdentityFetcher(RetryingFetcher):
         self,
         role_arn: str,
         token_source: TokenSource,
-        client: Client,
+        make_client: Callable[[], Client],
         *,
         ceiling: float,
         clock: Clock,
@@ -61,7 +63,8 @@ class WebIdentityFetcher(RetryingFetcher):
         super().__init__(role_arn, clock=clock, uniform=uniform)
         self.role_arn = role_arn
         self._token_source = token_source
-        self._client = client
+        self._make_client = make_client
+        self._clients: list[Client] = []
         self._ceiling = ceiling
         # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
@@ -71,9 +74,17 @@ class WebIdentityFetcher(RetryingFetcher):
     @property
     def calls(self) -> int:
         """Requests sent to STS."""
-        return self._client.calls
+        return sum(each.calls for each in self._clients)
+
+    def prepare(self) -> Client:
+        """Return the client; the first call imports what an STS call needs."""
+        if not self._clients:
+            # Another thread may append one too. All use the first one, which counts their calls.
+            self._clients.append(self._make_client())
+        return self._clients[0]
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        client = self.prepare()
         token = self._assertion(refresh)
         if isinstance(token, Failure):
             return token
@@ -81,7 +92,7 @@ class WebIdentityFetcher(RetryingFetcher):
         seconds = min(policy.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
             return refresh.overdue()
-        result = self._client.attempt(token, seconds)
+        result = client.attempt(token, seconds)
         if isinstance(result, Failure):
             return result
         if result.note:
@@ -149,4 +160,5 @@ class WebIdentityFetcher(RetryingFetcher):
 
     def reset_after_fork(self) -> None:
         """Count only a child's own calls."""
-        self._client.reset_after_fork()
+        for each in self._clients:
+            each.reset_after_fork()

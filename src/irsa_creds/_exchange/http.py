@@ -1,7 +1,4 @@
-"""One request over a connection of its own, bounded in time and size.
-
-Imports inside functions are of modules that `preload` has loaded: only an STS call needs them.
-"""
+"""One request over a connection of its own, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -9,8 +6,14 @@ import contextlib
 import io
 import re
 import time
+from http.client import HTTPResponse
 from pathlib import Path
+from socket import IPPROTO_TCP, TCP_NODELAY, gaierror
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ProxyConnectionError, SSLError
+from botocore.httpsession import ProxyConfiguration, URLLib3Session
 
 from irsa_creds._exchange.muting import muted
 from irsa_creds._identity.validation import is_proxy_url
@@ -96,11 +99,6 @@ def send_request(
 
 
 def _session(settings: HttpSettings, url: str, deadline: float, connect: float, read: float) -> Any:
-    from socket import IPPROTO_TCP, TCP_NODELAY  # noqa: PLC0415
-
-    from botocore.exceptions import SSLError  # noqa: PLC0415
-    from botocore.httpsession import URLLib3Session  # noqa: PLC0415
-
     # The error of botocore does not name the file.
     if isinstance(settings.verify, str) and not Path(settings.verify).exists():
         missing = FileNotFoundError(f"CA bundle {settings.verify!r} not found")
@@ -130,7 +128,6 @@ def _session(settings: HttpSettings, url: str, deadline: float, connect: float, 
 
 def _bounded(pool: Any, deadline: float) -> type:
     """Return a class of connection pools with connections that read until `deadline` at most."""
-    from http.client import HTTPResponse  # noqa: PLC0415
 
     def response(sock: socket.socket, *args: Any, **kwargs: Any) -> HTTPResponse:
         made: Any = HTTPResponse(sock, *args, **kwargs)
@@ -175,9 +172,6 @@ class _UntilDeadline(io.RawIOBase):
 
 
 def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
-    from botocore.exceptions import ProxyConnectionError  # noqa: PLC0415
-    from botocore.httpsession import ProxyConfiguration  # noqa: PLC0415
-
     proxy = ProxyConfiguration(proxies).proxy_url_for(url)
     if proxy and not is_proxy_url(proxy):
         trouble = ValueError(
@@ -188,8 +182,6 @@ def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
 
 
 def _prepared(request: Request) -> Any:
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-
     url, headers, body = request
     method = "POST" if body else "GET"
     return AWSRequest(method, url, headers, body, stream_output=True).prepare()
@@ -215,8 +207,6 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _reason(error: BaseException) -> str:
     """Return the cause of a network failure in plain words."""
-    from socket import gaierror  # noqa: PLC0415
-
     verification = getattr(error, "verify_message", None)
     if verification:
         return f"certificate verify failed ({verification})"

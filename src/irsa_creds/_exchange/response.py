@@ -1,13 +1,12 @@
-"""The response of STS: credentials out of its XML, or one `Failure`.
-
-Imports inside functions are of modules that `preload` has loaded: only an STS call needs them.
-"""
+"""The response of STS: credentials out of its XML, or one `Failure`."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree as ET
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._errors import Failure
@@ -158,8 +157,6 @@ def failure_of(
 
 def _parse(body: bytes) -> tuple[Element | None, str]:
     """Return the document's root, or None and what is wrong with it."""
-    from xml.etree import ElementTree as ET  # noqa: PLC0415
-
     if len(body) > BODY_LIMIT:
         return None, "is longer than 1 MiB"
     if not body.strip():
@@ -261,8 +258,6 @@ def _retry_after(text: str | None, date: datetime | None) -> float | None:
 
 def _date(text: str | None) -> datetime | None:
     """Return an HTTP date; None if it is missing or not a date."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
     try:
         date = parsedate_to_datetime(text or "")
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)

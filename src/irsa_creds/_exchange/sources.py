@@ -7,6 +7,7 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     they describe calls of STS.
 2.  In this package, a `RetryingFetcher`: `_attempt` sends one request and returns a snapshot, or a
     `Failure` that names its `service`. Credentials without an expiration get `NO_EXPIRATION`.
+    `prepare` imports the modules that an attempt needs, such as `http`: not the file, at its top.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions.
 
@@ -16,12 +17,13 @@ shared cache.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._engine import policy
+from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
-from irsa_creds._exchange.preload import load_certificates, load_exchange_modules, load_signer
-from irsa_creds._exchange.sts import StsClient
+from irsa_creds._exchange.preload import sts_client
 from irsa_creds._identity.config import Config, not_configured
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
@@ -48,12 +50,10 @@ class Source(NamedTuple):
         find: returns the identity that settings and arguments of `provider()` name, or None.
         fetcher: returns what gets the credentials of an identity, given the engine of its source
             role, if it has one, and the clocks.
-        preload: imports what a refresh of an identity needs.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
     fetcher: Callable[[Any, Any, Clock], Fetcher]
-    preload: Callable[[Any], object]
 
 
 def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
@@ -95,7 +95,7 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
     return WebIdentityFetcher(
         config.name,
         token,
-        StsClient(config),
+        partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
         uniform=policy.UNIFORM,
@@ -103,33 +103,18 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
 
 
 def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIdentityFetcher:
-    # Most programs have no role chaining.
-    from irsa_creds._exchange.assume_role import SignedStsClient  # noqa: PLC0415
-    from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole  # noqa: PLC0415
-
     return AssumeRoleFetcher(
         config.name,
         SourceRole(source),
-        SignedStsClient(config),
+        partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
         uniform=policy.UNIFORM,
     )
 
 
-def _preload(config: Config) -> None:
-    load_exchange_modules()
-    if not (config.endpoint_url or "").startswith("http:"):
-        load_certificates()
-
-
-def _preload_chained(config: Config) -> None:
-    _preload(config)
-    load_signer()
-
-
 #: By the `METHOD` of botocore's provider, in the order of precedence, which is botocore's.
 SOURCES: dict[str, Source] = {
-    "assume-role": Source(_find_source_profile, _assume_role_fetcher, _preload_chained),
-    "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher, _preload),
+    "assume-role": Source(_find_source_profile, _assume_role_fetcher),
+    "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher),
 }

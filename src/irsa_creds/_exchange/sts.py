@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
+import botocore
+
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._exchange.causes import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, send_request
 from irsa_creds._exchange.muting import muted
-from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
 from irsa_creds._identity.claims import claims_fields
 from irsa_creds._masking import mask
@@ -129,10 +130,9 @@ class StsClient:
 
         Args:
             token: read for this attempt; in role chaining, the signing credentials.
-            seconds: for everything, imports and a second POST included.
+            seconds: for everything, a second POST included.
         """
         deadline = time.monotonic() + seconds
-        load_exchange_modules()
         try:
             url = self.url
         except ConfigError as error:
@@ -258,8 +258,6 @@ def policies_form(policy: str | None, policy_arns: tuple[str, ...]) -> dict[str,
 
 def common_headers() -> dict[str, str]:
     """Return the headers that every request has."""
-    import botocore  # noqa: PLC0415 - 9 ms that only an STS call needs
-
     return {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
         "User-Agent": f"irsa-creds/{__version__} Botocore/{botocore.__version__}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._exchange.causes import EXPIRED_TOKEN
+from irsa_creds._errors import EXPIRED_TOKEN
 from irsa_creds._sessions.presign import register_presigning, unregister_presigning
 
 if TYPE_CHECKING:

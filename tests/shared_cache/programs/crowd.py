@@ -35,13 +35,20 @@ def say(text: str) -> None:
 def announce() -> None:
     """Print this process's id before each call of STS."""
     fetcher: Any = engine_of(irsa_creds.provider()).fetcher
-    original = fetcher._client.attempt
+    make_client = fetcher._make_client
 
-    def attempt(*args: Any) -> Any:
-        say(f"{os.getpid()} calls")
-        return original(*args)
+    def announcing() -> Any:
+        client = make_client()
+        original = client.attempt
 
-    fetcher._client.attempt = attempt
+        def attempt(*args: Any) -> Any:
+            say(f"{os.getpid()} calls")
+            return original(*args)
+
+        client.attempt = attempt
+        return client
+
+    fetcher._make_client = announcing
 
 
 def read(sessions: list[Session], errors: set[str], keys: list[str]) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
-from irsa_creds._exchange.preload import load_exchange_modules
 from irsa_creds._exchange.response import ExchangeResult
 from irsa_creds._exchange.sts import StsClient
 from irsa_creds._identity.config import Config
@@ -80,7 +79,6 @@ def gather_online(
         profile: the profile that code names.
         wall: returns seconds since the epoch by this machine's clock.
     """
-    load_exchange_modules()
     try:
         target = _target(EnvironSettings(environ, profile))
     # OSError: a configuration file cannot be read, or an import takes too long.

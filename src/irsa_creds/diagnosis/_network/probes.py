@@ -12,7 +12,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from irsa_creds._exchange.assume_role import SigningCredentials, signed_headers
+from irsa_creds._exchange.assume_role import signed_headers
+from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._exchange.endpoint import API_VERSION
 from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, send_request
 from irsa_creds._exchange.sts import common_headers
