@@ -11,7 +11,7 @@ from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.waiting import aacquire, acquire
 from irsa_creds._exchange.sources import find_identity
 from irsa_creds._identity.settings import EnvironSettings
-from irsa_creds._registry import Registered, Registry, engine_of
+from irsa_creds._registry import OPTIONS, Registered, Registry, engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import RoleConfig
 
 __all__ = ["REGISTRY", "Provider", "provider", "reset"]
-
-# Arguments of `provider` that are no part of the identity.
-_OTHERS = {"profile", "keep_warm", "shared_cache"}
 
 
 class Provider(Registered):
@@ -234,7 +231,8 @@ def provider(
         assume = tuple(assume)
     # No local variable may stand above this line: it would become an argument.
     given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
-    arguments = {k: v for k, v in given.items() if k not in _OTHERS}
+    # The profile is a part of the settings.
+    arguments = {k: v for k, v in given.items() if k not in {"profile", *OPTIONS}}
     found = REGISTRY.of(find_identity(EnvironSettings(os.environ, profile), arguments), given)
     if keep_warm:
         engine_of(found).keep_warm = True

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._identity.identity import Identity
 
-__all__ = ["Registered", "Registry", "engine_of"]
+__all__ = ["OPTIONS", "Registered", "Registry", "engine_of"]
 
 #: The default of `IRSA_CREDS_MAX_PROVIDERS`.
 _MAX_RECENT = 1024
-# Arguments of `provider()` that are not part of the identity.
-_OPTIONS = {"keep_warm", "shared_cache"}
+#: Arguments of `provider()` that are not part of the identity.
+OPTIONS = {"keep_warm", "shared_cache"}
 
 
 class Registered:
@@ -252,6 +252,6 @@ def _arguments_to_pickle(known: Mapping[str, Any], given: Mapping[str, Any]) -> 
     together may name a third identity. The first call that has any counts: where the provider is
     unpickled, the environment may name another identity.
     """
-    options = {name: given[name] for name in _OPTIONS & given.keys()}
-    identity = known if known.keys() - _OPTIONS else given
+    options = {name: given[name] for name in OPTIONS & given.keys()}
+    identity = known if known.keys() - OPTIONS else given
     return {**known, **identity, **options}

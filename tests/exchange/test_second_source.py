@@ -73,11 +73,14 @@ def find_endpoint(settings: Settings, arguments: Mapping[str, Any]) -> Endpoint 
 class EndpointFetcher(RetryingFetcher):
     """Gets credentials with one GET."""
 
+    calls = 0
+    service = "endpoint"
+    operation = "GetCredentials"
+
     def __init__(self, endpoint: Endpoint, source: None, clock: Clock) -> None:
         assert source is None
         super().__init__(endpoint.name, clock=clock, uniform=policy.UNIFORM)
         self._url = endpoint.name
-        self.calls = 0
 
     def prepare(self) -> ModuleType:
         # Late, because it imports botocore.
@@ -120,13 +123,10 @@ class EndpointFetcher(RetryingFetcher):
             code=code,
             message=f"The endpoint returned no credentials ({code}): {reason}.",
             endpoint=self._url,
-            operation="GetCredentials",
-            service="endpoint",
+            operation=self.operation,
+            service=self.service,
             **fields,
         )
-
-    def token_changed(self) -> bool:
-        return False
 
     def reset_after_fork(self) -> None:
         self.calls = 0
@@ -275,6 +275,11 @@ def test_credentials_that_last_long_are_looked_at_within_an_hour(
     given = provider.get()
     snapshot = engine_of(provider).snapshot
     assert snapshot.refresh_at - clock.now() <= HOUR
+    assert all(
+        policy.refresh_in_child(snapshot, clock.now() + age, policy.UNIFORM) - clock.now()
+        <= 2 * HOUR
+        for age in (0, 0.5 * HOUR, 1.5 * HOUR)
+    ), "in a forked child too"
     assert (given.expiration.year == 9999) is (seconds is None)
     expiry = provider.botocore_credentials()._expiry_time
     assert expiry is not None
@@ -318,6 +323,16 @@ def test_failures_name_the_endpoint_and_no_role(
     with pytest.raises(ClientError) as denied:
         boto3_credentials().get_frozen_credentials()
     assert denied.value.operation_name == "GetCredentials"
+
+
+def test_an_unexpected_response_is_not_called_one_of_sts(agent: Agent) -> None:
+    agent.content = {"Code": "Success"}
+    with pytest.raises(irsa_creds.ExchangeError) as caught:
+        irsa_creds.provider().get()
+    assert str(caught.value).startswith("The refresh failed with KeyError")
+    failure = caught.value.failure
+    assert failure is not None
+    assert (failure.service, failure.operation) == ("endpoint", "GetCredentials")
 
 
 def test_an_endpoint_that_is_down_is_an_endpoint_connection_error(agent: Agent) -> None:

@@ -3,6 +3,30 @@
 One `Engine` has an identity's snapshot, its refresh in progress and its back-off. It gets new
 credentials from a fetcher and does not call STS itself.
 
+The way of a read:
+
+    Provider    get returns `Engine.snapshot` until its `check_at`, without a lock
+    waiting     acquire and aacquire wait for a refresh, or run it on the caller's thread
+    engine      get_or_join decides: credentials, a cached failure, or a refresh to wait for
+    slots       starts a queued refresh on a thread; `timer` queues the ones that are due
+    engine      run calls the fetcher, whose attempts stand in `fetching`, and keeps the outcome
+    refresh     settle releases the callers
+
+A `Refresh` is queued, then claimed by the thread that runs it, and done when it has an outcome. It
+has ended when no thread runs it. If one is overdue, its callers wait no longer and the next may
+start.
+
+The instants, all in seconds of `Clock.now`:
+
+    Snapshot.refresh_at     when a refresh is due: policy.refresh_age for new credentials, earlier
+                            without current reads (`reads`), anew in a forked child
+    Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
+    Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
+    Backoff.not_before      until when a failure puts off refreshes that no caller waits for
+    Backoff.cached_until    until when callers without credentials get the cached failure
+    Refresh.overdue_at      from when a refresh counts as hanging
+    Engine.wakes_at         when the timer calls tick
+
 May import: the modules beside the packages (`_errors` and others).
 
 Imports inside of functions, and the milliseconds that they save a process that does not need them:

@@ -35,6 +35,9 @@ class RetryingFetcher(ABC):
     is_chained = False
     #: The role of the credentials; None if they have none, or if it is not known in advance.
     role_arn: str | None = None
+    #: The service and its operation, in the text of failures.
+    service = "STS"
+    operation = "AssumeRoleWithWebIdentity"
 
     def __init__(self, name: str, *, clock: Clock, uniform: policy.Uniform) -> None:
         self.name = name
@@ -46,12 +49,25 @@ class RetryingFetcher(ABC):
         """The name as log lines have it."""
         return f"role={self.role_arn}" if self.role_arn else f"source={self.name}"
 
+    @property
+    @abstractmethod
+    def calls(self) -> int:
+        """Requests sent by this process."""
+
     def prepare(self) -> object:  # noqa: B027 - a fetcher may need no more imports
         """Import what an attempt needs: a refresh imports nothing."""
 
     @abstractmethod
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         """Try once, until the deadline of `refresh` at most."""
+
+    @abstractmethod
+    def reset_after_fork(self) -> None:
+        """Count only a child's own calls, and drop what it must not share with its parent."""
+
+    def token_changed(self) -> bool:
+        """Whether the token that STS denied has been replaced; it may do I/O."""
+        return False
 
     def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
         """Return new credentials or a failure; retry if callers wait.
@@ -94,6 +110,8 @@ class RetryingFetcher(ABC):
             message=message,
             retryable=code != ConfigError.__name__,
             role_arn=self.role_arn,
+            service=self.service,
+            operation=self.operation,
         )
 
     def _snapshot(
@@ -116,11 +134,12 @@ class RetryingFetcher(ABC):
             wall_at: the same by the wall clock, in seconds since the epoch.
             longest_age: seconds after which to look for newer ones, however long these last.
         """
-        # After an outage, all pods without valid credentials refresh at once; a random age keeps
-        # them from doing so ever after.
-        random_age = policy.age_after_blocking if refresh.blocking else policy.age_after_background
-        refresh_at = sent_at + min(random_age(lifetime, self._uniform), longest_age)
-        made = Snapshot(credentials, sent_at, wall_at, lifetime, refresh_at)
+        age = policy.refresh_age(
+            lifetime, self._uniform, blocking=refresh.blocking, longest=longest_age
+        )
+        made = Snapshot(
+            credentials, sent_at, wall_at, lifetime, sent_at + age, longest_age=longest_age
+        )
         return made if self._clock.now() < made.end_of_use else None
 
     def deliver(self) -> None:  # noqa: B027 - most fetchers have nothing to do

@@ -2,7 +2,14 @@
 
 A child that is forked while another thread imports, opens a TLS connection or ends inherits a half
 imported module or a lock that stays taken for ever. So threads register here for as long as they do
-such a thing, and a fork waits for them.
+such a thing, and a fork waits for them: a refresh, a provider that is being made, and the metrics'
+`instrument()`.
+
+`_provider` sets the hooks of its registry here. In the child, `Registry.after_in_child` gets a new
+lock and calls `reset_after_fork` of all timers, slots and engines, in this order, and an engine
+calls that of its fetcher and subscribers. Two parts do without these hooks:
+`_sessions/install` replaces its lock in a hook of its own, for which the order does not matter, and
+the shared cache compares process ids.
 """
 
 from __future__ import annotations

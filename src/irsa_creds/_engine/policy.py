@@ -100,6 +100,23 @@ def refresh_window(lifetime: float) -> float:
     return min(window, lifetime / 2)
 
 
+def refresh_age(
+    lifetime: float, uniform: Uniform, *, blocking: bool, longest: float = float("inf")
+) -> float:
+    """Return the age at which to refresh new credentials.
+
+    Args:
+        lifetime: seconds.
+        uniform: returns a random number between two.
+        blocking: whether callers waited for them.
+        longest: seconds after which to look for newer ones, however long these last.
+    """
+    # After an outage, all pods without valid credentials refresh at once; a random age keeps them
+    # from doing so ever after.
+    random_age = age_after_blocking if blocking else age_after_background
+    return min(random_age(lifetime, uniform), longest)
+
+
 def age_after_blocking(lifetime: float, uniform: Uniform) -> float:
     """Return the age at which to refresh credentials that callers had to wait for.
 
@@ -122,11 +139,12 @@ def shared_delay(lifetime: float, uniform: Uniform) -> float:
 def refresh_in_child(snapshot: Snapshot, now: float, uniform: Uniform) -> float:
     """Return when a forked child refreshes: not at once with all workers of a preloaded server."""
     age = now - snapshot.sent_at
-    low = max(age, 0.1 * snapshot.lifetime)
-    high = snapshot.lifetime - refresh_window(snapshot.lifetime)
+    longest = snapshot.longest_age
+    low = max(age, 0.1 * min(snapshot.lifetime, longest))
+    high = min(snapshot.lifetime - refresh_window(snapshot.lifetime), longest)
     if low < high:
         return snapshot.sent_at + uniform(low, high)
-    return now + uniform(0, max(0.0, snapshot.left(now)) / 3)
+    return now + uniform(0, max(0.0, min(snapshot.left(now), longest)) / 3)
 
 
 def background_seconds(left: float) -> float:

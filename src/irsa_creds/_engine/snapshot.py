@@ -32,8 +32,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "adapted", "check_at", "credentials", "lifetime", "refresh_at", "sent_at", "wall_at",
-        "wall_tried", "was_read",
+        "adapted", "check_at", "credentials", "lifetime", "longest_age", "refresh_at", "sent_at",
+        "wall_at", "wall_tried", "was_read",
     )  # fmt: skip
 
     # A data class takes three times as long to create, which every cold start would pay for.
@@ -44,12 +44,16 @@ class Snapshot:
         wall_at: float,
         lifetime: float,
         refresh_at: float,
+        *,
+        longest_age: float = float("inf"),
     ) -> None:
         self.credentials: Credentials = credentials
         self.sent_at: float = sent_at
         self.wall_at: float = wall_at
         self.lifetime: float = lifetime
         self.refresh_at: float = refresh_at
+        #: The age from which newer ones may exist, however long these last.
+        self.longest_age: float = longest_age
         #: Reads before this instant take the fast path. It is later than `refresh_at` while a
         #: refresh or its back-off lasts, so that reads stay fast meanwhile.
         self.check_at: float = refresh_at

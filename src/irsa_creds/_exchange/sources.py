@@ -6,7 +6,9 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     one, or None: if the settings do not configure this source, or if there are arguments, because
     they describe calls of STS.
 2.  In this package, a `RetryingFetcher`: `_attempt` sends one request and returns a snapshot, or a
-    `Failure` that names its `service`. Credentials without an expiration get `NO_EXPIRATION`.
+    `Failure` with the `service` and `operation` of the class, not STS's. `calls` counts requests,
+    and `reset_after_fork` starts the count again. Credentials without an expiration get
+    `NO_EXPIRATION`, and `longest_age` says when to look for newer ones.
     `prepare` imports the modules that an attempt needs, such as `http`: not the file, at its top.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions.
