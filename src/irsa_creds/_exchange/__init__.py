@@ -12,7 +12,8 @@ The way of AccessDenied to the text on the screen:
     causes       classify finds the `Cause` of the code: likely cause, fix, command, retryable
     advice       the values that a cause quotes, and the commands
     _errors      Failure.text is the text of the exception, Failure.line the line of the log
-    _engine      `waiting` raises Failure.error() for each caller, `backoff` logs Failure.line()
+    _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
+                 for each caller, get_or_join for a cached one; `backoff` logs Failure.line()
     _botocore    `errors` makes the exception one of botocore's too, with botocore's first sentence
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
