@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.httpsession import URLLib3Session
 
 from irsa_creds._exchange.http import (
     BODY_LIMIT,
@@ -84,14 +85,12 @@ def test_a_post_arrives_unchanged() -> None:
 def test_without_botocores_private_name_a_post_arrives_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from botocore import httpsession
-
-    class Renamed(httpsession.URLLib3Session):  # type: ignore[misc]
+    class Renamed(URLLib3Session):  # type: ignore[misc]
         def __init__(self, **given: object) -> None:
             super().__init__(**given)
             del self._pool_classes_by_scheme
 
-    monkeypatch.setattr(httpsession, "URLLib3Session", Renamed)
+    monkeypatch.setattr("irsa_creds._exchange.http.URLLib3Session", Renamed)
     with StsServer([OK]) as server:
         assert got(server.url) == b"fine"
 

@@ -333,6 +333,7 @@ def test_an_unexpected_response_is_not_called_one_of_sts(agent: Agent) -> None:
     failure = caught.value.failure
     assert failure is not None
     assert (failure.service, failure.operation) == ("endpoint", "GetCredentials")
+    assert not engine_of(irsa_creds.provider()).fetcher.token_changed(), "there is none"
 
 
 def test_an_endpoint_that_is_down_is_an_endpoint_connection_error(agent: Agent) -> None:
