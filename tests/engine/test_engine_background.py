@@ -13,6 +13,8 @@ import pytest
 from engine_fakes import EPOCH, FakeTimer, Rig, failure, high, low, rig
 from irsa_creds import LastFailure, Status
 from irsa_creds._engine.policy import OVERDUE_GRACE
+from irsa_creds._engine.reads import Reads
+from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.waiting import acquire
 
 if TYPE_CHECKING:
@@ -117,6 +119,17 @@ def test_a_program_that_reads_every_half_an_hour_never_finds_less_than_that(
     for _ in range(48):
         assert left(here) >= 1799
         let_time_pass(here, timer, 1800)
+
+
+def test_credentials_without_an_end_are_looked_at_for_the_time_between_two_looks(here: Rig) -> None:
+    given = here.warm()
+    now = here.clock.now()
+    endless = Snapshot(given.credentials, now, 0.0, 1e11, now + 3600, longest_age=3600.0)
+    endless.was_read = True
+    reads = Reads()
+    assert reads.look(endless, now)
+    assert reads.look(endless, now + 3599)
+    assert not reads.look(endless, now + 3600)
 
 
 def test_reads_of_the_credentials_before_the_current_ones_count(

@@ -38,7 +38,8 @@ class Reads:
         """Return whether they were read within a lifetime; without current reads, make them due."""
         self.note(snapshot, now)
         unread = now - self._last_at
-        in_use = unread < snapshot.lifetime and now < snapshot.end_of_use
+        lifetime = min(snapshot.lifetime, snapshot.longest_age)
+        in_use = unread < lifetime and now < snapshot.end_of_use
         if in_use and unread >= _QUIET and now >= _quiet_refresh_at(snapshot):
             snapshot.refresh_at = min(snapshot.refresh_at, now)
         return in_use

@@ -13,7 +13,8 @@ The way of AccessDenied to the text on the screen:
     advice       the values that a cause quotes, and the commands
     _errors      Failure.text is the text of the exception, Failure.line the line of the log
     _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
-                 for each caller, get_or_join for a cached one; `backoff` logs Failure.line()
+                 for each caller, get_or_join for a cached one; `backoff` queues Failure.line(),
+                 which Engine.deliver logs
     _botocore    `errors` makes the exception one of botocore's too, with botocore's first sentence
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of

@@ -5,13 +5,15 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
     one, or None: if the settings do not configure this source, or if there are arguments, because
     they describe calls of STS.
-2.  In this package, a `RetryingFetcher`: `_attempt` sends one request and returns a snapshot, or a
-    `Failure` with the `service` and `operation` of the class, not STS's. `calls` counts requests,
-    and `reset_after_fork` starts the count again. Credentials without an expiration get
-    `NO_EXPIRATION`, and `longest_age` says when to look for newer ones.
-    `prepare` imports the modules that an attempt needs, such as `http`: not the file, at its top.
+2.  In this package, a `RetryingFetcher`. `_attempt` sends one request by `http.send_request` and
+    returns `_snapshot(...)`, or a `Failure` with its own text and the `service` and `operation` of
+    the class: `response` and `causes` are STS's. The lifetime is finite: credentials without an
+    expiration get `NO_EXPIRATION`, and `longest_age` says when to look for newer ones. `calls`
+    counts requests, and `reset_after_fork` starts the count again. `prepare` imports the modules
+    that an attempt needs, such as `http`, by `preload`: not the file, at its top.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions.
+4.  Its name in the error of `config.not_configured`, and in `diagnosis/_doctor/provider_chain`.
 
 `tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
 shared cache.

@@ -37,6 +37,11 @@ _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 class Config(NamedTuple):
     """One identity: equal ones share credentials, unequal ones never do.
 
+    A further parameter of the STS call is an argument of `provider()`, a field here that `resolve`
+    checks by a function of `validation`, and a line in `StsClient._form`. A field is hashable and
+    made of what JSON has. A secret one also belongs into `_field_text` and
+    `ExchangeRequest.secrets`.
+
     Attributes:
         role_arn: the role to assume with the token.
         session_name: the session name, as CloudTrail shows it.

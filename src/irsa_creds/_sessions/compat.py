@@ -5,7 +5,6 @@ stand elsewhere, because a check would not help:
 
     _exchange/http.py             URLLib3Session's pool classes: connections with a deadline
     _exchange/endpoint.py         the endpoint rules; without them a client tells the URL
-    _exchange/preload.py          the same, imported early
     _identity/settings.py         the argument of an error of `configloader`
     _exchange/muting.py           names of loggers
     _botocore/credentials.py      attributes of RefreshableCredentials that other programs use
