@@ -15,7 +15,7 @@ from botocore.session import Session
 
 import irsa_creds
 from botocore_sessions import key_of, pod, warnings
-from engine_fakes import FakeClock, FakeSts, failure, high, join_refreshes
+from engine_fakes import FakeClock, FakeSts, eventually, failure, high, join_refreshes
 from irsa_creds._engine import policy
 from irsa_creds._provider import REGISTRY
 from irsa_creds._sessions import compat
@@ -208,6 +208,19 @@ def test_if_sts_fails_the_url_is_signed_and_one_warning_names_the_seconds(
     assert irsa_creds.provider().role_arn in found[0]
     assert len(found[0]) <= 300
     assert sts.calls == 2
+
+
+def test_after_a_failure_no_url_waits_for_an_sts_that_hangs(clock: FakeClock, sts: FakeSts) -> None:
+    s3 = client()
+    clock.advance(50 * MINUTE)
+    sts.down = failure("ServiceUnavailable")
+    assert key_of(url_of(s3, 900)) == FIRST
+    join_refreshes()
+    sts.down = None
+    sts.hold.clear()
+    clock.advance(2 * MINUTE)
+    assert key_of(url_of(s3, 900)) == FIRST
+    eventually(lambda: sts.calls == 3)
 
 
 def test_each_key_that_signs_short_urls_has_a_warning_of_its_own(

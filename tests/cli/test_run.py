@@ -242,6 +242,26 @@ def test_an_error_of_install_is_one_line_and_the_program_runs(
 
 
 @pytest.mark.measures_children
+def test_with_strict_an_error_of_install_is_the_error_of_each_session(
+    container: Container, tmp_path: Path
+) -> None:
+    write(tmp_path / "irsa_creds.py", "def install(): raise OSError('broken')")
+    container.environ["IRSA_CREDS_STRICT"] = "1"
+    code = """
+import botocore.session
+for _ in range(2):
+    try: botocore.session.Session()
+    except RuntimeError as error: print(error)
+"""
+    done = hooked(container, tmp_path, "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first == second
+    assert first.startswith(f"irsa-creds run --strict: {sys.executable} cannot use irsa-creds")
+    assert "OSError('broken')" in first
+
+
+@pytest.mark.measures_children
 def test_an_old_botocore_is_one_line_and_the_program_runs(
     container: Container, tmp_path: Path
 ) -> None:
@@ -498,7 +518,16 @@ def test_a_program_that_cannot_be_run_is_an_error_as_of_exec(
     assert error == {"type": "CommandError", "code": None, "message": text}
 
 
-@pytest.mark.parametrize("argv", [[], ["--"], ["--", ""], ["--shared-cache", "", "--", "true"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["--"],
+        ["--", ""],
+        ["--shared-cache", "", "--", "true"],
+        ["--strict", "--", "python", "-I", "app.py"],
+    ],
+)
 def test_wrong_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *argv]) == 2
     assert "irsa-creds: error: " in capsys.readouterr().err

@@ -39,6 +39,9 @@ _DEFAULTS = {
     "generate_db_connect_admin_auth_token": 900.0,
 }
 _HOUR = 3600.0
+# Seconds to wait for a refresh. In botocore these methods do no I/O with valid credentials, so a
+# program may call them on the thread of its event loop.
+_PATIENCE = 5.0
 # The warnings that were logged, by identity.
 _LOGGED: weakref.WeakKeyDictionary[Engine, dict[tuple[str, Any], Any]]
 _LOGGED = weakref.WeakKeyDictionary()
@@ -112,7 +115,7 @@ def _refresh_if_short(credentials: Any, seconds: float) -> None:
     credentials.get_frozen_credentials()
     engine = credentials._engine  # noqa: SLF001 - of the same package
     try:
-        acquire(engine, _least_left(engine, seconds))
+        acquire(engine, _least_left(engine, seconds), _patience(engine))
     except IrsaError as error:
         _warn_of_failure(engine, seconds, error)
     _warn_of_lifetime(engine, seconds)
@@ -122,10 +125,15 @@ async def _refresh_if_short_async(credentials: Any, seconds: float) -> None:
     await credentials.get_frozen_credentials()
     engine = credentials._engine  # noqa: SLF001 - of the same package
     try:
-        await aacquire(engine, _least_left(engine, seconds))
+        await aacquire(engine, _least_left(engine, seconds), _patience(engine))
     except IrsaError as error:
         _warn_of_failure(engine, seconds, error)
     _warn_of_lifetime(engine, seconds)
+
+
+def _patience(engine: Engine) -> float:
+    """Return how long to wait; not at all after a failure, for then STS may hang at every URL."""
+    return 0.0 if engine.is_failing else _PATIENCE
 
 
 def _least_left(engine: Engine, seconds: float) -> float:
@@ -153,7 +161,8 @@ def _warn_of_failure(engine: Engine, seconds: float, error: IrsaError) -> None:
 def _warn_of_lifetime(engine: Engine, seconds: float) -> None:
     """Warn once an hour of URLs that no credentials of this identity can last for."""
     snapshot, now = engine.snapshot, engine.now()
-    if seconds <= snapshot.lifetime + policy.LIFETIME_TOLERANCE:
+    # Another thread may have dropped the credentials meanwhile: they have no lifetime then.
+    if not snapshot.lifetime or seconds <= snapshot.lifetime + policy.LIFETIME_TOLERANCE:
         return
     first_at = _LOGGED.setdefault(engine, {}).setdefault(("first", None), now)
     if _is_first(engine, "lifetime", (now - first_at) // _HOUR):

@@ -16,6 +16,9 @@ __all__ = ["install_below_run"]
 _NAME = "sitecustomize"
 # The process id of the program that `irsa-creds run` became; its children inherit the variable.
 _RUN_PID = "IRSA_CREDS_RUN_PID"
+_STRICT = "IRSA_CREDS_STRICT"
+# As in `irsa_creds._flags`, which this process may not have.
+_ON = ("1", "true", "yes", "on")
 
 
 class _Installer:
@@ -32,10 +35,11 @@ class _Installer:
 
     def register(self) -> None:
         """Let botocore call `install` for each new session."""
-        try:
-            sys.modules["botocore"].register_initializer(self.install)
-        except AttributeError:
-            self.report("its botocore is too old")
+        register = getattr(sys.modules["botocore"], "register_initializer", None)
+        if register is None:
+            self.go_without("its botocore is too old")
+        else:
+            register(self.install)
 
     def install(self, _: object) -> None:
         """Call `irsa_creds.install()`, once.
@@ -46,15 +50,27 @@ class _Installer:
         """
         if self._done:
             return
+        reason = ""
         try:
             import irsa_creds  # noqa: PLC0415 - few processes create a session
 
             irsa_creds.install()
         except ModuleNotFoundError as error:
-            self.report(f"no module {error.name}")
+            reason = f"no module {error.name}"
         except Exception as error:  # noqa: BLE001 - the program runs without irsa-creds as well
-            self.report(repr(error))
+            reason = repr(error)
+        if reason:
+            self.go_without(reason)
         self._done = True
+
+    def go_without(self, reason: str) -> None:
+        """Let the session be created without irsa-creds, but not with `--strict`."""
+        if os.environ.get(_STRICT, "").strip().lower() in _ON:
+            raise RuntimeError(
+                f"irsa-creds run --strict: {sys.executable} cannot use irsa-creds: {reason}. "
+                "Correct the program's environment, or run without --strict."
+            )
+        self.report(reason)
 
     def report(self, reason: str) -> None:
         """Print once, in one line, that this process does not use irsa-creds."""

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     if argv[0] == "-m":
         argv = [sys.executable, *argv]
     environ = _environ_for(args)
-    if remark := _remark_on(argv):
+    if remark := _remark_on(argv, strict=args.strict):
         out.note(f"irsa-creds run: {remark}")
     for name in _IGNORED_SIGNALS:
         if hasattr(signal, name):
@@ -107,8 +107,12 @@ def _environ_for(args: argparse.Namespace) -> dict[str, str]:
     return environ
 
 
-def _remark_on(argv: Sequence[str]) -> str | None:
-    """Return a remark if the program itself will not use irsa-creds."""
+def _remark_on(argv: Sequence[str], *, strict: bool = False) -> str | None:
+    """Return a remark if the program itself will not use irsa-creds.
+
+    Raises:
+        UsageError: it is a Python program that could use other credentials in spite of `strict`.
+    """
     name, options = argv[0], argv[1:]
     if not re.fullmatch(_PYTHON, name):
         words = _first_words(name)
@@ -122,7 +126,10 @@ def _remark_on(argv: Sequence[str]) -> str | None:
             )
         options = words[place + 1 :]
     if _ignore_hook(options):
-        return f"{name} runs without irsa-creds, because Python has the option -E, -I or -S."
+        why = "because Python has the option -E, -I or -S."
+        if strict:
+            raise UsageError(f"{name} cannot use irsa-creds, {why} Run it without --strict.")
+        return f"{name} runs without irsa-creds, {why}"
     return None
 
 
