@@ -14,7 +14,8 @@ from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 if TYPE_CHECKING:
     from irsa_creds._engine.policy import Uniform
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.sts import Assertion, ExchangeResult
+    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.sts import ExchangeResult
 
 SECOND = "arn:aws:iam::210987654321:role/second"
 THIRD = "arn:aws:iam::210987654321:role/third"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds._errors import Failure
+    from irsa_creds._exchange.exchange_request import Assertion
     from irsa_creds._exchange.response import ExchangeResult
-    from irsa_creds._exchange.sts import Assertion
     from irsa_creds.testing import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")

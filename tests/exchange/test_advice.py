@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds._exchange.causes import Cause, classify
+from irsa_creds._exchange.exchange_request import ExchangeRequest
 from irsa_creds._exchange.response import failure_of
-from irsa_creds._exchange.sts import ExchangeRequest
 from irsa_creds._identity.token import Token
 from sts_server import jwt
 

@@ -21,7 +21,7 @@ from irsa_creds._identity.validation import quoted_path
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.sts import ExchangeRequest
+    from irsa_creds._exchange.exchange_request import ExchangeRequest
 
 __all__ = [
     "correct_audience",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.sts import ExchangeRequest
+    from irsa_creds._exchange.exchange_request import ExchangeRequest
 
 __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 

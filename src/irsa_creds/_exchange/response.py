@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
     from xml.etree.ElementTree import Element
 
+    from irsa_creds._exchange.exchange_request import ExchangeRequest
     from irsa_creds._exchange.http import HttpFailure, HttpResponse
-    from irsa_creds._exchange.sts import ExchangeRequest
 
 
 __all__ = ["ExchangeResult", "failure_of", "network_failure", "parse_response"]
