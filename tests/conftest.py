@@ -17,7 +17,7 @@ import pytest
 
 import irsa_creds
 import signal_dispositions
-from engine_fakes import FakeClock, FakeSts, Rig, high, rig
+from engine_fakes import FakeClock, FakeSts, Rig, high, join_refreshes, rig
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -157,6 +157,23 @@ def sts(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeSts:
     made = FakeSts(clock)
     monkeypatch.setattr("irsa_creds._exchange.sources.sts_client", lambda _: made)
     return made
+
+
+@pytest.fixture
+def pod_without_timer(
+    clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Set up a pod on a fake clock; only reads start refreshes, from 45 minutes on."""
+    from botocore_sessions import pod
+
+    pod(monkeypatch, tmp_path)
+    monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
+    monkeypatch.setattr("irsa_creds._provider.REGISTRY._clock", clock)
+    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", high)
+    irsa_creds.install()
+    yield
+    sts.hold.set()
+    join_refreshes()
 
 
 @pytest.fixture

@@ -12,33 +12,16 @@ from aiobotocore.session import AioSession
 
 import irsa_creds
 from aio.loops import LOOPS, on_asyncio
-from botocore_sessions import key_of, pod, warnings
-from engine_fakes import FakeClock, FakeSts, eventually, failure, high, join_refreshes
-from irsa_creds._engine import policy
-from irsa_creds._provider import REGISTRY
+from botocore_sessions import key_of, warnings
+from engine_fakes import FakeClock, FakeSts, eventually, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
 FIRST, SECOND = "ASIA0000000000000001", "ASIA0000000000000002"
 MINUTE = 60.0
 OBJECT = {"Bucket": "data", "Key": "report"}
-
-
-@pytest.fixture(autouse=True)
-def _pod(
-    clock: FakeClock, sts: FakeSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[None]:
-    """Set up a pod on a fake clock; only reads start refreshes, from 45 minutes on."""
-    pod(monkeypatch, tmp_path)
-    monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
-    monkeypatch.setattr(REGISTRY, "_clock", clock)
-    monkeypatch.setattr(policy, "UNIFORM", high)
-    irsa_creds.install()
-    yield
-    sts.hold.set()
-    join_refreshes()
+pytestmark = pytest.mark.usefixtures("pod_without_timer")
 
 
 async def later(clock: FakeClock, presign: Callable[[Any], Awaitable[Any]], **config: Any) -> Any:
