@@ -16,6 +16,7 @@ from irsa_creds.cli._endpoint_token import token_file, variables
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, fetch, provider_of, region_of
 from irsa_creds.cli._other_sources import overriding_sources
+from irsa_creds.cli._parser import command_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +81,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace, out: Printer) -> int:
     """Run the command."""
-    argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
-    if not argv or not argv[0]:
-        raise UsageError("exec needs a command to run: irsa-creds exec -- COMMAND")
+    argv = command_in(args.argv, usage="exec needs a command to run: irsa-creds exec -- COMMAND")
     if not hasattr(signal, "sigwaitinfo"):
         raise UsageError("exec needs a system with sigwaitinfo, such as Linux; use 'serve'.")
     end_on_signals()

@@ -22,6 +22,7 @@ __all__ = [
     "COMMANDS",
     "Commands",
     "Module",
+    "command_in",
     "module_of",
     "parser_for",
 ]
@@ -166,3 +167,15 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def _epilog(examples: Sequence[tuple[str, str]], after: str) -> str:
     lines = [line for why, how in examples for line in (f"  # {why}", f"  {how}")]
     return "\n".join(["examples:", *lines, *([""] if after else []), *([after] if after else [])])
+
+
+def command_in(argv: list[str], *, usage: str) -> list[str]:
+    """Return a command and its arguments, which may stand after "--".
+
+    Raises:
+        UsageError: there is none; `usage` says what to write.
+    """
+    command = argv[1:] if argv[:1] == ["--"] else argv
+    if not command or not command[0]:
+        raise UsageError(usage)
+    return command

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irsa_creds.cli._errors import NOT_EXECUTABLE, NOT_FOUND, UsageError
+from irsa_creds.cli._parser import command_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace, out: Printer) -> int:
     """Run the command; return only if the program cannot be run."""
-    argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
-    if not argv or not argv[0]:
-        raise UsageError("run needs a program: irsa-creds run -- python app.py")
+    argv = command_in(args.argv, usage="run needs a program: irsa-creds run -- python app.py")
     if not hasattr(os, "fork"):
         # On Windows, exec starts another process and ends this one immediately.
         raise UsageError(
