@@ -36,7 +36,7 @@ class Registered:
     """One identity of a registry, with its engine.
 
     Args:
-        identity: whose credentials they are.
+        identity: names the credentials.
         engine: refreshes its credentials.
         source: the source role, which this identity keeps alive; None without role chaining.
         arguments: of `provider()`, to pickle.

@@ -9,7 +9,7 @@ The way of a read:
     waiting     acquire and aacquire wait for a refresh, or run it on the caller's thread
     engine      get_or_join decides: credentials, a cached failure, or a refresh to wait for
     slots       starts a queued refresh on a thread; `timer` queues the ones that are due
-    engine      run calls the fetcher, whose attempts stand in `fetching`, and keeps the outcome
+    engine      run calls the fetcher (`fetching` has its attempts) and keeps the outcome
     refresh     settle releases the callers
 
 A `Refresh` is queued, then claimed by the thread that runs it, and done when it has an outcome. It
@@ -19,7 +19,7 @@ start.
 The instants, all in seconds of `Clock.now`:
 
     Snapshot.refresh_at     when a refresh is due: policy.refresh_age for new credentials, earlier
-                            without current reads (`reads`), anew in a forked child
+                            without current reads (`reads`), another one in a forked child
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for

@@ -27,5 +27,5 @@ class Identity(Protocol):
 
     @property
     def source(self) -> Identity | None:
-        """The identity whose credentials sign the request, in role chaining; else None."""
+        """The source role, which signs the request in role chaining; else None."""
         ...
