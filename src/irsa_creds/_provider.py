@@ -195,8 +195,9 @@ def provider(
             identity, so pass the same object each time.
         session_name: 2 to 64 characters; None: `AWS_ROLE_SESSION_NAME`, the profile's, or a name
             made from the host name.
-        duration_seconds: the lifetime to request, 900 to 43200 at AWS's endpoints; None: the
-            profile's, or STS's default of one hour.
+        duration_seconds: the lifetime to request, 900 to 43200 at AWS's endpoints; None: as set by
+            `install(duration_seconds=)` or `IRSA_CREDS_DURATION_SECONDS`, the profile's, or STS's
+            default of one hour.
         policy: a session policy, at most 2,048 characters of JSON, or a mapping.
         policy_arns: managed session policies, at most 10.
         region: the region of STS; None: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's, the

@@ -115,6 +115,50 @@ def test_many_sessions_make_one_sts_call(network: FakeNetwork) -> None:
     assert network.actions == [WEB_IDENTITY]
 
 
+# -- the requested lifetime ------------------------------------------------------------------------
+
+
+def requested(network: FakeNetwork) -> list[str | None]:
+    return [each.form.get("DurationSeconds") for each in network.sent]
+
+
+def test_install_sets_the_lifetime_for_all_sessions_and_providers_until_uninstall(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRSA_CREDS_DURATION_SECONDS", "900")
+    irsa_creds.install(duration_seconds=43_200)
+    boto3.Session().get_credentials().get_frozen_credentials()
+    irsa_creds.install()
+    irsa_creds.provider().get()
+    assert requested(network) == ["43200"]
+    irsa_creds.provider(duration_seconds=1_800).get()
+    irsa_creds.uninstall()
+    irsa_creds.provider().get()
+    assert requested(network) == ["43200", "1800", "900"]
+
+
+def test_the_lifetime_is_that_of_the_role_which_the_token_assumes(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_target_profile(monkeypatch, tmp_path)
+    irsa_creds.install(duration_seconds=43_200)
+    Session(profile="target").get_credentials().get_frozen_credentials()
+    assert requested(network) == ["43200", None]
+
+
+@pytest.mark.parametrize("value", ["an hour", 0, True])
+def test_a_lifetime_that_is_not_a_positive_number_is_an_error_of_install(value: Any) -> None:
+    with pytest.raises(irsa_creds.ConfigError, match=r"^The argument duration_seconds is "):
+        irsa_creds.install(duration_seconds=value)
+    assert not is_ours(Session())
+
+
+def test_a_lifetime_that_aws_does_not_accept_is_an_error_of_the_session() -> None:
+    irsa_creds.install(duration_seconds=60)
+    with pytest.raises(irsa_creds.ConfigError, match=r"^The argument duration_seconds is 60"):
+        Session().get_credentials()
+
+
 # -- sessions that exist already -------------------------------------------------------------------
 
 

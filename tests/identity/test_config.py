@@ -193,6 +193,8 @@ def test_a_bad_argument_is_an_error_that_names_it(
         ("AWS_ROLE_ARN", "app", "AWS_ROLE_ARN is 'app', but an ARN begins"),
         ("AWS_ROLE_SESSION_NAME", "", "AWS_ROLE_SESSION_NAME is ''"),
         ("AWS_PROFILE", "short", "duration_seconds of the profile 'short' is 60"),
+        ("IRSA_CREDS_DURATION_SECONDS", "60", "IRSA_CREDS_DURATION_SECONDS is 60"),
+        ("IRSA_CREDS_DURATION_SECONDS", "1h", "IRSA_CREDS_DURATION_SECONDS is '1h'"),
         ("AWS_PROFILE", "gone", "AWS_PROFILE names the profile 'gone'"),
         ("AWS_REGION", "eu_west", "AWS_REGION is 'eu_west'"),
         ("AWS_ENDPOINT_URL", "rgw", "AWS_ENDPOINT_URL is 'rgw'"),
@@ -217,6 +219,18 @@ def test_a_duration_of_the_profile_is_optional(
     assert (config.duration_seconds, config.duration_optional) == (7200, True)
     config = resolve(duration_seconds=900)
     assert (config.duration_seconds, config.duration_optional) == (900, False)
+
+
+def test_the_variable_of_the_duration_takes_precedence_over_the_profile(
+    webhook: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "long")
+    monkeypatch.setenv("IRSA_CREDS_DURATION_SECONDS", " 10800 ")
+    config = resolve()
+    assert (config.duration_seconds, config.duration_optional) == (10_800, False)
+    assert resolve(duration_seconds=900).duration_seconds == 900
+    monkeypatch.setenv("IRSA_CREDS_DURATION_SECONDS", "")
+    assert resolve().duration_seconds == 7200
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["Config", "not_configured", "warn_of_role_without_token"]
+__all__ = ["INSTALLED", "Config", "not_configured", "warn_of_role_without_token"]
 
 _log = logging.getLogger("irsa_creds")
+
+#: Arguments that `install()` sets for all providers of the process, by name.
+INSTALLED: dict[str, Any] = {}
 
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
@@ -191,14 +194,15 @@ class Config(NamedTuple):
             client_region=client_region,
         )
         aws = _is_aws_endpoint(endpoint.endpoint_url)
-        seconds = _duration(settings, duration_seconds, aws=aws)
+        requested = _find_duration(settings, duration_seconds)
+        seconds = requested or find_profile_key(settings, "duration_seconds")
         return cls(
             role_arn=arns.role_arn(*role, aws=aws),
             session_name=_session_name(settings, session_name),
             token_file=path,
             token=call,
-            duration_seconds=seconds,
-            duration_optional=seconds is not None and duration_seconds is None,
+            duration_seconds=None if seconds is None else validation.duration(*seconds, aws=aws),
+            duration_optional=seconds is not requested,
             policy=None if policy is None else validation.policy(policy, "The argument policy"),
             policy_arns=arns.policy_arns(
                 () if policy_arns is None else policy_arns, "The argument policy_arns", aws=aws
@@ -276,11 +280,13 @@ def _host_name() -> str:
     return validation.session_name_from(socket.gethostname())
 
 
-def _duration(settings: Settings, argument: int | None, *, aws: bool) -> int | None:
-    found = find_argument("duration_seconds", argument) or find_profile_key(
-        settings, "duration_seconds"
-    )
-    return None if found is None else validation.duration(*found, aws=aws)
+def _find_duration(settings: Settings, argument: int | None) -> Found | None:
+    """Return the lifetime that argument, `install()` or variable request; None if none does."""
+    name = "IRSA_CREDS_DURATION_SECONDS"
+    argument = INSTALLED.get("duration_seconds") if argument is None else argument
+    variable = settings.variable(name)
+    found = find_argument("duration_seconds", argument)
+    return Found(variable, name) if found is None and variable else found
 
 
 def _chained_roles(

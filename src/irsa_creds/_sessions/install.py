@@ -16,6 +16,8 @@ from botocore import credentials
 from botocore.session import Session
 
 from irsa_creds._flags import switch
+from irsa_creds._identity import validation
+from irsa_creds._identity.config import INSTALLED
 from irsa_creds._provider import REGISTRY
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain import (
@@ -207,6 +209,7 @@ def install(
     *,
     strict: bool = False,
     shared_cache: bool | str | os.PathLike[str] | None = None,
+    duration_seconds: int | None = None,
 ) -> None:
     """Replace the web identity provider in the credential provider chains of boto3 sessions.
 
@@ -221,10 +224,18 @@ def install(
         shared_cache: share the credentials of all providers with the other processes of the pod: in
             this directory, or True: in the container's directory for temporary files. It writes
             secrets to files of mode 0600.
+        duration_seconds: the lifetime to request for the credentials of all providers that are
+            created without this argument, 900 to 43200 at AWS's endpoints; the role must allow it.
+            None: `IRSA_CREDS_DURATION_SECONDS`, the profile's, or STS's default of one hour.
 
     Raises:
         TypeError: `session` is not a session.
+        ConfigError: `duration_seconds` is not a positive number.
     """
+    if duration_seconds is not None:
+        INSTALLED["duration_seconds"] = validation.duration(
+            duration_seconds, "The argument duration_seconds", aws=False
+        )
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _botocore_session_of(session)
@@ -239,6 +250,7 @@ def install(
 
 def uninstall() -> None:
     """Undo every `install()`; existing clients keep their credentials."""
+    INSTALLED.clear()
     REGISTRY.set_shared_cache(None)
     _INSTALLATION.undo()
 
