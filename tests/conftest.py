@@ -120,7 +120,9 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> Iterator[None]:
     """Hide the machine's variables and files from a test, and reset the providers after it."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "IRSA_CREDS_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("AWS_", "IRSA_CREDS_", "KUBERNETES_")) or name.lower().endswith(
+            "_proxy"
+        ):
             monkeypatch.delenv(name)
     home = next(_homes)
     home.mkdir()

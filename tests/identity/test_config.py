@@ -15,7 +15,7 @@ import pytest
 import irsa_creds
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import config
-from irsa_creds._identity.config import Config, warn_of_role_without_token
+from irsa_creds._identity.config import Config, warn_of_other_provider
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.settings import EnvironSettings
 
@@ -128,11 +128,11 @@ def test_a_role_without_a_token_logs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
-    warn_of_role_without_token(EnvironSettings(os.environ, "default"))
+    warn_of_other_provider(EnvironSettings(os.environ, "default"))
     assert not caplog.records
     for _ in range(2):
         assert Config.resolve() is None
-        warn_of_role_without_token(EnvironSettings(os.environ))
+        warn_of_other_provider(EnvironSettings(os.environ))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not" in caplog.text
 

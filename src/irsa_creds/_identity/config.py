@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
+from irsa_creds._identity.profile_sources import LATER
 from irsa_creds._identity.settings import (
     EnvironSettings,
     Found,
@@ -26,12 +27,19 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["INSTALLED", "Config", "not_configured", "warn_of_role_without_token"]
+__all__ = ["INSTALLED", "Config", "not_configured", "warn_of_other_provider"]
 
 _log = logging.getLogger("irsa_creds")
 
 #: Arguments that `install()` sets for all providers of the process, by name.
 INSTALLED: dict[str, Any] = {}
+
+# In the environment of EKS Pod Identity and of ECS. An empty token file is named on purpose.
+_OTHER_SOURCES = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
 
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
@@ -251,13 +259,28 @@ def not_configured(settings: Settings) -> ConfigError:
     )
 
 
-def warn_of_role_without_token(settings: Settings) -> None:
-    """Log one warning if the environment names a role and no token, and a chain continues."""
+def warn_of_other_provider(settings: Settings) -> None:
+    """Log one warning if IRSA was probably intended, and a chain continues without a token."""
     if _role_variable(settings):
         _warn_once(
             "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: IRSA is not configured, "
             "and credentials come from another provider. Unset the first, or set the second."
         )
+    elif settings.variable("KUBERNETES_SERVICE_HOST") and not _names_other_source(settings):
+        _warn_once(
+            "IRSA is not configured in this pod: AWS_WEB_IDENTITY_TOKEN_FILE is not set. Likely "
+            "causes: no annotation eks.amazonaws.com/role-arn on the service account, a pod older "
+            "than it, no Pod Identity webhook. Other credentials are used, if there are any. Run: "
+            "irsa-creds doctor"
+        )
+
+
+def _names_other_source(settings: Settings) -> bool:
+    """Return whether the settings name other credentials, or turn IRSA off on purpose."""
+    profile = settings.profiles.get(settings.profile_name, {})
+    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or any(
+        key in profile for source in LATER for key in source.keys
+    )
 
 
 def _role_variable(settings: Settings) -> str | None:

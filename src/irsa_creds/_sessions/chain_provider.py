@@ -10,7 +10,7 @@ from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, as_boto
 from irsa_creds._botocore.sync import IrsaCredentials
 from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity
-from irsa_creds._identity.config import warn_of_role_without_token
+from irsa_creds._identity.config import warn_of_other_provider
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
 from irsa_creds._sessions.expired_token import register_handlers
@@ -84,7 +84,7 @@ class ChainProviderMixin:
         method = ASSUME_ROLE_METHOD if self.only_source_profiles else self.METHOD
         found = SOURCES[method].find(self._settings, {})
         if found is None and not self.only_source_profiles:
-            warn_of_role_without_token(self._settings)
+            warn_of_other_provider(self._settings)
         return found
 
 
