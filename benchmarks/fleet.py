@@ -5,7 +5,7 @@
 
 A simulation of discrete events (SimPy) shows what cannot be measured on two cores. The sides are
 botocore's rules of today, AWS's planned rules (`_planned_rules`), irsa-creds, and irsa-creds with
-the shared cache. irsa-creds's times come from the library's own `policy` and `backoff`; a test runs
+the shared cache. irsa-creds's times come from the library's own `timing` and `backoff`; a test runs
 the same outages on its engine and compares. Credentials last an hour, each process reads once a
 second (one that reads rarely is refreshed every 27 to 30 minutes, and not at all after an hour
 without reads: `quiet`), all pods start within 10 s, and STS accepts 600 calls a second. An outage
@@ -27,7 +27,7 @@ Targets, with 10,000 pods:
 
 The table shows where irsa-creds is worse: in an outage, a pod without valid credentials calls STS
 every 10 to 20 s, and under AWS's rules up to 5 times every 5 to 10 minutes. That is the price of
-the smaller excess. `--choices` shows the figures that the pauses in `policy` are based on.
+the smaller excess. `--choices` shows the figures that the pauses in `timing` are based on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from benchmarks._measure import OURS, THEIRS
 from benchmarks._planned_rules import PLANNED
 from benchmarks._table import versions
 from benchmarks.fleet_cluster import MINUTE, SHARED, SIDES, Cluster, simulate
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +162,7 @@ def throttled_pauses(cluster: Cluster) -> list[dict[str, Any]]:
     """
     found = [{"choice": THEIRS, **simulate(THEIRS, cluster)}]
     for seconds in _FIRST_PAUSES:
-        with patch.object(policy, "THROTTLED_SECONDS", seconds):
+        with patch.object(timing, "THROTTLED_SECONDS", seconds):
             found.append({"choice": f"{seconds:g} s", **simulate(OURS, cluster)})
     return found
 
@@ -181,8 +181,8 @@ def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
             attempts = "4 attempts" if bursts else "1 attempt"
             row: dict[str, Any] = {"choice": f"{seconds:g} s, {attempts}", **asdict(cluster)}
             with (
-                patch.object(policy, "CACHED_FAILURE_SECONDS", seconds),
-                patch.object(policy, "LATER_ATTEMPTS", policy.BLOCKING_ATTEMPTS if bursts else 1),
+                patch.object(timing, "CACHED_FAILURE_SECONDS", seconds),
+                patch.object(timing, "LATER_ATTEMPTS", timing.BLOCKING_ATTEMPTS if bursts else 1),
             ):
                 for minutes, each in long.items():
                     ours = outage_of(OURS, each)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from benchmarks import _planned_rules as planned
 from benchmarks.fleet_sts import LATENCY
 from irsa_creds._credentials import Credentials
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.backoff import Backoff as BackOff
 from irsa_creds._engine.snapshot import Snapshot
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import simpy
 
     from benchmarks.fleet_sts import Ledger, Sts
-    from irsa_creds._engine.policy import Uniform
+    from irsa_creds._engine.timing import Uniform
     from irsa_creds._errors import Failure
 
     Life = Generator[simpy.Event, None, None]
@@ -171,7 +171,7 @@ class PlannedRules(Process):
 
 
 class Ours(Process):
-    """irsa-creds, with the times of the library's own `policy` and `backoff`.
+    """irsa-creds, with the times of the library's own `timing` and `backoff`.
 
     With the shared cache a pod is one such process: the lock holder calls STS for all processes,
     and they share its response, errors too (`tests/shared_cache` and the `pod-*` benchmarks test
@@ -219,28 +219,28 @@ class Ours(Process):
     ) -> Generator[simpy.Event, None, Snapshot | Failure]:
         """Make the one attempt of a background refresh."""
         sent_at = self._env.now
-        seconds = policy.background_seconds(snapshot.left(sent_at))
+        seconds = timing.background_seconds(snapshot.left(sent_at))
         failure = self._sts.call(sent_at, refresh=self._has_credentials)
         yield self._env.timeout(min(LATENCY, seconds))
-        return failure or self._snapshot(sent_at, policy.age_after_background)
+        return failure or self._snapshot(sent_at, timing.age_after_background)
 
     def _blocking_refresh(
         self, attempts: int | None
     ) -> Generator[simpy.Event, None, Snapshot | Failure]:
         """Make the attempts of a blocking refresh; None means as many as in the first one."""
         at, attempt = self._env.now, 1
-        allowed = policy.BLOCKING_ATTEMPTS if attempts is None else attempts
-        deadline = at + policy.BLOCKING_SECONDS
+        allowed = timing.BLOCKING_ATTEMPTS if attempts is None else attempts
+        deadline = at + timing.BLOCKING_SECONDS
         while True:
             yield from self._await(at)
             failure = self._sts.call(at, refresh=self._has_credentials)
             responded_at = at + LATENCY
             if failure is None:
                 yield self._until(responded_at)
-                return self._snapshot(at, policy.age_after_blocking)
+                return self._snapshot(at, timing.age_after_blocking)
             most = min(allowed, failure.attempts or allowed)
             if failure.retryable and attempt < most:
-                at = responded_at + policy.blocking_pause(failure, attempt, self._random.uniform)
+                at = responded_at + timing.blocking_pause(failure, attempt, self._random.uniform)
                 attempt += 1
                 if at < deadline:
                     continue

@@ -12,7 +12,7 @@ from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 
 if TYPE_CHECKING:
-    from irsa_creds._engine.policy import Uniform
+    from irsa_creds._engine.timing import Uniform
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.exchange_request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult

@@ -171,7 +171,7 @@ def pod_without_timer(
     pod(monkeypatch, tmp_path)
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
     monkeypatch.setattr("irsa_creds._provider.REGISTRY._clock", clock)
-    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", high)
+    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", high)
     irsa_creds.install()
     yield
     sts.hold.set()

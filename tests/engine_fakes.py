@@ -25,9 +25,9 @@ from irsa_creds._provider import Provider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_creds._engine.policy import Uniform
     from irsa_creds._engine.refresh import Outcome, Refresh
     from irsa_creds._engine.slots import Slots
+    from irsa_creds._engine.timing import Uniform
     from irsa_creds._exchange.exchange_request import Assertion
 
 EPOCH = 1_800_000_000.0

@@ -13,11 +13,11 @@ from blocking_sts import FAILURES, BlockingSts, Call
 from engine_fakes import ROLE, FakeClock, FakeTimer, FakeToken, eventually, failure
 from irsa_creds import IrsaError
 from irsa_creds._engine.engine import Engine
-from irsa_creds._engine.policy import OVERDUE_LIMIT
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._engine.subscribers import Subscribers
+from irsa_creds._engine.timing import OVERDUE_LIMIT
 from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.fetcher import WebIdentityFetcher

@@ -114,7 +114,7 @@ def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
 
     monkeypatch.setattr("irsa_creds._exchange.sources.sts_client", CountingSts)
     # The first refresh after a tenth of the lifetime, others a quarter before expiry.
-    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", lambda low, high: low)
+    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", lambda low, high: low)
     monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
     yield made
     join_refreshes()

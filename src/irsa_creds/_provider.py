@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.waiting import aacquire, acquire
@@ -59,7 +59,7 @@ class Provider(Registered):
         """
         return self._identity.name
 
-    def get(self, *, min_ttl: float = 0.0, timeout: float = policy.WAITER_SECONDS) -> Credentials:
+    def get(self, *, min_ttl: float = 0.0, timeout: float = timing.WAITER_SECONDS) -> Credentials:
         """Return valid credentials; wait only if there are none.
 
         Args:
@@ -81,7 +81,7 @@ class Provider(Registered):
         self,
         *,
         min_ttl: float = 0.0,
-        timeout: float = policy.WAITER_SECONDS,  # noqa: ASYNC109 - as in `get`, on trio as well
+        timeout: float = timing.WAITER_SECONDS,  # noqa: ASYNC109 - as in `get`, on trio as well
     ) -> Credentials:
         """Return valid credentials on asyncio or trio, without a thread per task.
 

@@ -21,7 +21,7 @@ from aio.loops import LOOPS, on_asyncio, resolved
 from engine_fakes import EPOCH, ROLE, FakeClock, Rig, failure, provider_of, rig
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._botocore.aio import _PINS, AioIrsaCredentials
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import Snapshot, State, state
 from irsa_creds._sessions.chain_provider import AioIrsaProvider
 from irsa_creds.botocore import IrsaCredentials
@@ -101,7 +101,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     given = of(engine_rig)
     on_asyncio(given.get_frozen_credentials)
     template = engine_rig.engine.snapshot
-    refresh_at = policy.age_after_background(lifetime, lambda low, high: high)
+    refresh_at = timing.age_after_background(lifetime, lambda low, high: high)
     snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
     engine_rig.engine.snapshot = snapshot
     slow: list[float] = []

@@ -21,7 +21,7 @@ from botocore.session import Session
 import irsa_creds
 from engine_fakes import EPOCH, ROLE, Rig, failure, provider_of
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import Snapshot, State, state
 from irsa_creds.botocore import IrsaCredentials, IrsaProvider
 
@@ -94,7 +94,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     given = of(engine_rig)
     given.get_frozen_credentials()
     template = engine_rig.engine.snapshot
-    refresh_at = policy.age_after_background(lifetime, lambda low, high: high)
+    refresh_at = timing.age_after_background(lifetime, lambda low, high: high)
     snapshot = Snapshot(template.credentials, 0.0, EPOCH, lifetime, refresh_at)
     engine_rig.engine.snapshot = snapshot
     slow: list[float] = []

@@ -14,7 +14,7 @@ from botocore.session import Session
 import irsa_creds
 from engine_fakes import Rig, eventually, failure, join_refreshes, provider_of
 from fake_network import ErrorResponse, FakeNetwork, set_irsa_environ
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds.botocore import IrsaCredentials
 
@@ -208,7 +208,7 @@ def test_uninstall_removes_the_handlers(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_install_registers_the_handlers(
     network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(policy, "DEMAND_INTERVAL", -1.0)
+    monkeypatch.setattr(timing, "DEMAND_INTERVAL", -1.0)
     set_irsa_environ(monkeypatch, tmp_path)
     irsa_creds.install()
     call(Session())

@@ -13,7 +13,7 @@ from irsa_creds._errors import IrsaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds._engine.policy import Uniform
+    from irsa_creds._engine.timing import Uniform
 
 __all__ = ["earliest", "latest", "pause_after", "play"]
 

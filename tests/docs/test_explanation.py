@@ -13,7 +13,7 @@ import pytest
 from docs.markdown import ROOT
 from docs.tables import DOCS, named, page, rows
 from irsa_creds._credentials import Credentials
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
 from irsa_creds._exchange import http
@@ -45,10 +45,10 @@ def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
     seconds = float(row[0]) * 60
     credentials = Credentials("", "", "", Snapshot.nothing().credentials.expiration)
     snapshot = Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
-    first = [policy.age_after_blocking(seconds, draw) for draw in (low, high)]
-    later = [policy.age_after_background(seconds, draw) for draw in (high, low)]
+    first = [timing.age_after_blocking(seconds, draw) for draw in (low, high)]
+    later = [timing.age_after_background(seconds, draw) for draw in (high, low)]
     assert row[1:] == [
-        in_minutes(policy.refresh_window(seconds)),
+        in_minutes(timing.refresh_window(seconds)),
         " to ".join(map(in_minutes, first)),
         " to ".join(map(in_minutes, later)),
         in_minutes(snapshot.end_of_use),
@@ -61,10 +61,10 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
     plenty = 86_400.0
 
     def valid(failure: Failure, n: int, draw: Callable[[float, float], float]) -> str:
-        return f"{policy.background_pause(failure, n, plenty, draw):g}"
+        return f"{timing.background_pause(failure, n, plenty, draw):g}"
 
     def none_valid(failure: Failure, n: int, draw: Callable[[float, float], float]) -> str:
-        return f"{policy.cached_failure_seconds(failure, n, draw):g}"
+        return f"{timing.cached_failure_seconds(failure, n, draw):g}"
 
     first, later, last = 1, 2, 9
     doubling = [f"{valid(failed, n, low)} to {valid(failed, n, high)}" for n in (first, later)]
@@ -85,24 +85,24 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
 def test_the_numbers_in_words_are_those_of_the_code() -> None:
     text = page("how-it-works.md")
     for said in (
-        f"waits for the refresh, {policy.WAITER_SECONDS:g} s at most",
-        f"up to {policy.BLOCKING_ATTEMPTS}, fewer",
-        f"{policy.LATER_ATTEMPTS} after a refresh that failed for its callers",
-        f"{policy.THROTTLED_SECONDS / 2:g} to {policy.THROTTLED_SECONDS:g} s, doubling, if STS",
-        f"`Retry-After` up to {policy.CACHED_FAILURE_SECONDS:g} s; a denial",
-        f"| {policy.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
-        f"| {policy.BLOCKING_SECONDS:g} s |",
-        f"starts a refresh at most every {policy.DEMAND_INTERVAL:g} s",
-        f"not for a key younger than {policy.DEMAND_INTERVAL:g} s",
+        f"waits for the refresh, {timing.WAITER_SECONDS:g} s at most",
+        f"up to {timing.BLOCKING_ATTEMPTS}, fewer",
+        f"{timing.LATER_ATTEMPTS} after a refresh that failed for its callers",
+        f"{timing.THROTTLED_SECONDS / 2:g} to {timing.THROTTLED_SECONDS:g} s, doubling, if STS",
+        f"`Retry-After` up to {timing.CACHED_FAILURE_SECONDS:g} s; a denial",
+        f"| {timing.ATTEMPT_SECONDS:g} s, at most a quarter of the time left, at least 1 s |",
+        f"| {timing.BLOCKING_SECONDS:g} s |",
+        f"starts a refresh at most every {timing.DEMAND_INTERVAL:g} s",
+        f"not for a key younger than {timing.DEMAND_INTERVAL:g} s",
     ):
         assert said in text
     bench = page("development/bench.md")
-    assert f"| **{policy.THROTTLED_SECONDS:g} s** |" in bench
-    assert f"| **{policy.CACHED_FAILURE_SECONDS:g} s** | **{policy.LATER_ATTEMPTS}** |" in bench
-    assert policy.background_seconds(1e9) == policy.ATTEMPT_SECONDS
-    assert (policy.background_seconds(20.0), policy.background_seconds(0.0)) == (5.0, 1.0)
-    assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60.0)
-    assert (policy.TOKEN_WATCH_INTERVAL, WALL_TOLERANCE) == (1.0, 5.0)
+    assert f"| **{timing.THROTTLED_SECONDS:g} s** |" in bench
+    assert f"| **{timing.CACHED_FAILURE_SECONDS:g} s** | **{timing.LATER_ATTEMPTS}** |" in bench
+    assert timing.background_seconds(1e9) == timing.ATTEMPT_SECONDS
+    assert (timing.background_seconds(20.0), timing.background_seconds(0.0)) == (5.0, 1.0)
+    assert (timing.OVERDUE_FEW, timing.OVERDUE_LIMIT, timing.OVERDUE_INTERVAL) == (2, 16, 60.0)
+    assert (timing.TOKEN_WATCH_INTERVAL, WALL_TOLERANCE) == (1.0, 5.0)
     assert f"more than {WALL_TOLERANCE:g} s" in page("_static/states.svg")
 
 
@@ -111,8 +111,8 @@ def test_the_picture_of_an_hour_shows_the_codes_times() -> None:
     shown = {
         text.text for text in ET.parse(DOCS / "_static" / "timeline.svg").findall(".//{*}text")
     }
-    times = [policy.age_after_blocking(hour, low), policy.age_after_background(hour, high)]
-    times += [policy.age_after_background(hour, low), hour]
+    times = [timing.age_after_blocking(hour, low), timing.age_after_background(hour, high)]
+    times += [timing.age_after_background(hour, low), hour]
     assert {f"{in_minutes(each)} min" for each in times} <= shown
 
 

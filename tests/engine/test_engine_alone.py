@@ -13,10 +13,10 @@ import pytest
 from engine_fakes import Rig, eventually, failure, join_refreshes, refreshing
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshFailed, RefreshStarted
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
 
 if TYPE_CHECKING:

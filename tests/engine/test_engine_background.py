@@ -12,15 +12,15 @@ import pytest
 
 from engine_fakes import EPOCH, FakeTimer, Rig, failure, high, low, rig
 from irsa_creds import LastFailure, Status
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.reads import Reads
 from irsa_creds._engine.snapshot import Snapshot
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from irsa_creds._engine.policy import Uniform
+    from irsa_creds._engine.timing import Uniform
 
 UNIFORMS = pytest.mark.parametrize(
     "uniform", [low, high, Random(1).uniform], ids=["low", "high", "any"]

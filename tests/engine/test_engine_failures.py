@@ -11,8 +11,8 @@ import pytest
 
 from engine_fakes import Rig, eventually, failure, high, rig, snapshot
 from irsa_creds import ExchangeError, IrsaError, RefreshTimeout
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._engine.waiting import aacquire, acquire
 
 if TYPE_CHECKING:

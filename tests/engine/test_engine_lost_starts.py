@@ -11,10 +11,10 @@ import pytest
 
 from engine_fakes import FakeTimer, Rig, eventually, failure, high, join_refreshes, rig
 from irsa_creds import RefreshTimeout
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._engine.waiting import aacquire, acquire
 
 if TYPE_CHECKING:

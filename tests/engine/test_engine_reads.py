@@ -10,7 +10,7 @@ import pytest
 from engine_fakes import FakeTimer, Rig, failure, high, rig
 from irsa_creds import ExchangeError, RefreshTimeout
 from irsa_creds._engine.events import RefreshStarted
-from irsa_creds._engine.policy import OVERDUE_GRACE
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._engine.waiting import acquire
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from irsa_creds import (
     RefreshTimeout,
     TokenRotated,
 )
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.subscribers import Subscribers
+from irsa_creds._engine.timing import OVERDUE_GRACE
 from irsa_creds._exchange.sts import ExchangeResult
 
 if TYPE_CHECKING:

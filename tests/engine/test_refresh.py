@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine_fakes import failure, snapshot
-from irsa_creds._engine import policy
-from irsa_creds._engine.policy import OVERDUE_GRACE
+from irsa_creds._engine import timing
 from irsa_creds._engine.refresh import Refresh
+from irsa_creds._engine.timing import OVERDUE_GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_a_queued_background_refresh_gets_a_blocking_ones_time_when_callers_join
     assert refresh.blocking
     assert refresh.attempts == 4
     refresh.claim(NOW)
-    assert refresh.deadline == NOW + policy.BLOCKING_SECONDS
+    assert refresh.deadline == NOW + timing.BLOCKING_SECONDS
 
 
 def test_a_running_background_refresh_stays_one(refresh: Refresh) -> None:

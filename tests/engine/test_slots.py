@@ -10,9 +10,9 @@ import pytest
 
 from engine_fakes import FakeClock, eventually, join_refreshes, refreshing
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots, start
+from irsa_creds._engine.timing import OVERDUE_GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

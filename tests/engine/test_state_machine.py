@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from irsa_creds import IrsaError
-from irsa_creds._engine.policy import WAITER_SECONDS
+from irsa_creds._engine.timing import WAITER_SECONDS
 from promise_machine import NEARLY, PromiseMachine
 from stepped_loop import SteppedLoop, Waiting
 

@@ -16,11 +16,11 @@ from engine_fakes import FakeClock, eventually, join_refreshes
 from irsa_creds._engine import timer as timer_module
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._engine.policy import OVERDUE_GRACE
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.snapshot import NEVER
 from irsa_creds._engine.timer import Timer
+from irsa_creds._engine.timing import OVERDUE_GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

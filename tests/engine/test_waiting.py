@@ -17,9 +17,9 @@ import trio
 from engine_fakes import ROLE, FakeClock, Rig, eventually, failure, outcome_of, rig, snapshot
 from irsa_creds import ExchangeError, Failure, IrsaError, RefreshTimeout
 from irsa_creds._engine import waiting
-from irsa_creds._engine.policy import OVERDUE_GRACE, WAITER_SECONDS
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.this_thread import HERE
+from irsa_creds._engine.timing import OVERDUE_GRACE, WAITER_SECONDS
 from irsa_creds._engine.waiting import aacquire, acquire, join
 
 if TYPE_CHECKING:

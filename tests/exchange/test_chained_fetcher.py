@@ -10,7 +10,7 @@ import pytest
 from chained_engines import SECOND, THIRD, Pair, key, pair, target
 from engine_fakes import FakeTimer, eventually, failure, high, join_refreshes, rig
 from irsa_creds import ExchangeError, RefreshTimeout, TokenError
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE
@@ -152,7 +152,7 @@ def test_a_task_waits_for_both_without_blocking() -> None:
 def claimed(roles: Pair, *, blocking: bool = True) -> Refresh:
     """Return a refresh of the second role that this thread runs."""
     now = roles.first.clock.now()
-    seconds = policy.BLOCKING_SECONDS if blocking else policy.background_seconds(600)
+    seconds = timing.BLOCKING_SECONDS if blocking else timing.background_seconds(600)
     refresh = Refresh(blocking=blocking, created_at=now, seconds=seconds)
     assert refresh.claim(now)
     return refresh

@@ -9,7 +9,7 @@ import pytest
 
 from engine_fakes import ROLE, FakeSts, Rig, failure, high, low, rig, snapshot
 from irsa_creds import ConfigError, Event, RefreshFailed, RefreshSucceeded, TokenRotated
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._errors import Failure
@@ -28,8 +28,8 @@ def claimed(
 ) -> Refresh:
     """Return a refresh that this thread runs; `left` seconds are left in the background."""
     now = here.clock.now()
-    seconds = policy.BLOCKING_SECONDS if blocking else policy.background_seconds(left)
-    most = attempts or (policy.BLOCKING_ATTEMPTS if blocking else 1)
+    seconds = timing.BLOCKING_SECONDS if blocking else timing.background_seconds(left)
+    most = attempts or (timing.BLOCKING_ATTEMPTS if blocking else 1)
     refresh = Refresh(blocking=blocking, created_at=now, seconds=seconds, attempts=most)
     assert refresh.claim(now)
     return refresh

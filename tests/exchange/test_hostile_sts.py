@@ -41,8 +41,8 @@ def drip_one_header(call: Call) -> None:
 def test_a_refresh_ends_at_its_deadline_whatever_the_server_sends(
     act: Callable[[Call], None], token_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_ATTEMPTS", 1)
-    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_ATTEMPTS", 1)
+    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.3)
     with StsServer([act]) as server:
         provider = irsa_creds.provider(
             role_arn=ROLE, token_file=token_file, endpoint_url=server.url

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 import irsa_creds
 from engine_fakes import FakeClock, eventually, join_refreshes
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import NO_EXPIRATION, RetryingFetcher
 from irsa_creds._exchange.preload import preload
 from irsa_creds._exchange.sources import SOURCES, Source
@@ -80,7 +80,7 @@ class EndpointFetcher(RetryingFetcher):
 
     def __init__(self, endpoint: Endpoint, source: None, clock: Clock) -> None:
         assert source is None
-        super().__init__(endpoint.name, clock=clock, uniform=policy.UNIFORM)
+        super().__init__(endpoint.name, clock=clock, uniform=timing.UNIFORM)
         self._url = endpoint.name
 
     def prepare(self) -> ModuleType:
@@ -89,7 +89,7 @@ class EndpointFetcher(RetryingFetcher):
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         http = self.prepare()
         sent_at, wall_at = self._clock.now(), self._clock.wall()
-        seconds = min(policy.ATTEMPT_SECONDS, refresh.deadline - sent_at)
+        seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         self.calls += 1
         response = http.send_request(
             HttpSettings(), http.Request(self._url, {}), seconds=seconds, connect=2.0, read=5.0
@@ -281,7 +281,7 @@ def test_credentials_that_last_long_are_looked_at_within_an_hour(
     snapshot = engine_of(provider).snapshot
     assert snapshot.refresh_at - clock.now() <= HOUR
     assert all(
-        policy.refresh_in_child(snapshot, clock.now() + age, policy.UNIFORM) - clock.now()
+        timing.refresh_in_child(snapshot, clock.now() + age, timing.UNIFORM) - clock.now()
         <= 2 * HOUR
         for age in (0, 0.5 * HOUR, 1.5 * HOUR)
     ), "in a forked child too"

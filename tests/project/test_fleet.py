@@ -11,7 +11,7 @@ from benchmarks._measure import OURS, THEIRS
 from benchmarks._planned_rules import PLANNED
 from benchmarks.fleet_cluster import MINUTE, SHARED, SIDES, Cluster, simulate
 from benchmarks.fleet_sts import Ledger, Outage, Sts
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,7 +221,7 @@ def test_other_pauses_are_shown_and_the_librarys_own_are_unchanged(
         assert bursts["5 s, 4 attempts"][calls] > 2 * bursts["5 s, 1 attempt"][calls]
         assert bursts["5 s, 1 attempt"][calls] > bursts["60 s, 1 attempt"][calls]
         assert bursts["5 s, 1 attempt"][excess] < bursts["60 s, 1 attempt"][excess]
-    assert (policy.CACHED_FAILURE_SECONDS, policy.LATER_ATTEMPTS, policy.THROTTLED_SECONDS) == (
+    assert (timing.CACHED_FAILURE_SECONDS, timing.LATER_ATTEMPTS, timing.THROTTLED_SECONDS) == (
         20,
         1,
         2,

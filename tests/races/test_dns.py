@@ -54,18 +54,18 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], HangingDns]]:
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limit refreshes to a third of a second instead of 30 s."""
-    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.3)
-    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.3)
-    monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_GRACE", 0.05)
+    monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr("irsa_creds._engine.timing.OVERDUE_GRACE", 0.05)
 
 
 def test_callers_with_valid_credentials_never_notice_that_dns_hangs(
     dns: Callable[[], HangingDns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "irsa_creds._engine.policy.age_after_blocking", lambda lifetime, uniform: 0.1
+        "irsa_creds._engine.timing.age_after_blocking", lambda lifetime, uniform: 0.1
     )
-    monkeypatch.setattr("irsa_creds._engine.policy.background_seconds", lambda left: 0.2)
+    monkeypatch.setattr("irsa_creds._engine.timing.background_seconds", lambda left: 0.2)
     provider = irsa_creds.provider()
     first = provider.get()
     hanging = dns()
@@ -139,8 +139,8 @@ def test_refreshes_that_hang_are_two_and_then_one_a_minute_and_sixteen_at_most(
     assert provider.status().flights == 2
 
     # One more each minute.
-    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_SECONDS", 0.05)
-    monkeypatch.setattr("irsa_creds._engine.policy.OVERDUE_INTERVAL", 0.0)
+    monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_SECONDS", 0.05)
+    monkeypatch.setattr("irsa_creds._engine.timing.OVERDUE_INTERVAL", 0.0)
     for number in range(3, 17):
         assert "did not end within" in read()
         assert provider.status().flights == number

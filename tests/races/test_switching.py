@@ -16,10 +16,10 @@ from engine_fakes import ROLE, FakeToken, provider_of
 from irsa_creds import Credentials
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.engine import Engine
-from irsa_creds._engine.policy import UNIFORM
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer
+from irsa_creds._engine.timing import UNIFORM
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.sts import ExchangeResult

@@ -40,8 +40,8 @@ def _pod(token_file: Path, sts: StsServer, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(autouse=True)
 def _one_short_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.BLOCKING_ATTEMPTS", 1)
-    monkeypatch.setattr("irsa_creds._engine.policy.ATTEMPT_SECONDS", 0.8)
+    monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_ATTEMPTS", 1)
+    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.8)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine_fakes import ROLE, Rig
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._identity.config import Config
@@ -57,8 +57,8 @@ class Pod:
         refresh = Refresh(
             blocking=left <= 0,
             created_at=now,
-            seconds=policy.background_seconds(left) if left > 0 else policy.BLOCKING_SECONDS,
-            attempts=1 if left > 0 else policy.BLOCKING_ATTEMPTS,
+            seconds=timing.background_seconds(left) if left > 0 else timing.BLOCKING_SECONDS,
+            attempts=1 if left > 0 else timing.BLOCKING_ATTEMPTS,
         )
         assert refresh.claim(now)
         return refresh

@@ -17,7 +17,7 @@ import pytest
 
 from engine_fakes import ROLE, failure, high, outcome_of, rig
 from irsa_creds import RefreshTimeout
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -44,7 +44,7 @@ THROTTLED = failure("Throttling", throttled=True, status=400)
 
 @pytest.fixture(autouse=True)
 def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", high)
+    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", high)
 
 
 @contextlib.contextmanager
@@ -236,7 +236,7 @@ def test_a_process_waits_ten_seconds_at_most_without_a_new_lock(pod: Pod) -> Non
 def test_not_all_processes_replace_a_lock_at_the_same_time(
     pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._engine.policy.UNIFORM", lambda low, high: low)
+    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", lambda low, high: low)
     with locked_by_another(pod, age=4.1):
         pod.fetched(pod.process())
     assert pod.rig.clock.slept == [0.03]
@@ -470,7 +470,7 @@ def test_while_credentials_are_valid_a_failure_is_cached_for_the_background_paus
     pod.rig.sts.down = THROTTLED
     assert pod.failed(process, current).again_in is None
     other = pod.failed(pod.process(), current)
-    assert other.again_in == policy.background_pause(THROTTLED, 1, 3000, high)
+    assert other.again_in == timing.background_pause(THROTTLED, 1, 3000, high)
     assert pod.rig.sts.calls == 2
 
 

@@ -18,7 +18,7 @@ start.
 
 The instants, all in seconds of `Clock.now`:
 
-    Snapshot.refresh_at     when a refresh is due: policy.refresh_age for new credentials, earlier
+    Snapshot.refresh_at     when a refresh is due: timing.refresh_age for new credentials, earlier
                             without current reads (`reads`), another one in a forked child
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at

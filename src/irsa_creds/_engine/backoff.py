@@ -6,7 +6,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import NEVER
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Backoff:
         lines: gets what is to be logged once the engine's lock is free.
     """
 
-    def __init__(self, label: str, uniform: policy.Uniform, lines: deque[Line]) -> None:
+    def __init__(self, label: str, uniform: timing.Uniform, lines: deque[Line]) -> None:
         self._label = label
         self._uniform = uniform
         self._lines = lines
@@ -62,7 +62,7 @@ class Backoff:
     @property
     def attempts(self) -> int:
         """The attempts of the next refresh that callers wait for."""
-        return policy.LATER_ATTEMPTS if self._blocking_in_a_row else policy.BLOCKING_ATTEMPTS
+        return timing.LATER_ATTEMPTS if self._blocking_in_a_row else timing.BLOCKING_ATTEMPTS
 
     def cached_failure(self, now: float) -> Failure | None:
         """Return the failure that a caller without valid credentials gets instead of a refresh."""
@@ -100,11 +100,11 @@ class Backoff:
         self.last, self._cached = failure, None
         self.failed_at = wall
         if left > 0:
-            pause = policy.background_pause(failure, self.in_a_row, left, self._uniform)
+            pause = timing.background_pause(failure, self.in_a_row, left, self._uniform)
             self.not_before = now + pause
         elif blocking:
             self._blocking_in_a_row += 1
-            pause = policy.cached_failure_seconds(failure, self._blocking_in_a_row, self._uniform)
+            pause = timing.cached_failure_seconds(failure, self._blocking_in_a_row, self._uniform)
             self.cached_until = now + pause
         # One line for each code, not for each failure, and one more when none are valid any more:
         # events and `status()` report every failure.

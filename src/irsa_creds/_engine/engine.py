@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine import policy, timeouts
+from irsa_creds._engine import timeouts, timing
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
@@ -32,7 +32,7 @@ __all__ = ["Engine"]
 
 # Seconds after which a refresh that could not start is started again.
 _NEXT_TRY = 1.0
-# Seconds: `policy.background_pause` has at most 300, and the refresh itself takes up to 60.
+# Seconds: `timing.background_pause` has at most 300, and the refresh itself takes up to 60.
 _TRIED_AT_LEAST_EVERY = 360.0
 
 
@@ -60,7 +60,7 @@ class Engine:
         clock: Clock,
         timer: Schedule | None,
         subscribers: Subscribers,
-        uniform: policy.Uniform,
+        uniform: timing.Uniform,
         *,
         slots: Slots | None = None,
     ) -> None:
@@ -85,7 +85,7 @@ class Engine:
         self._lines: deque[Line] = deque()
         self._backoff = Backoff(fetcher.label, uniform, self._lines)
         self._started = 0
-        self._started_at = -policy.OVERDUE_INTERVAL
+        self._started_at = -timing.OVERDUE_INTERVAL
         # Refreshes that no caller waits for any more. Their threads may still hang.
         self._overdue: list[Refresh] = []
         # Of the last refresh that `min_ttl` started, and of the last look at a denied token.
@@ -180,7 +180,7 @@ class Engine:
         if failure is not None:
             return failure
         may_start = self.refresh is None and self._may_start(now)
-        if may_start and now - self._demanded_at > policy.DEMAND_INTERVAL:
+        if may_start and now - self._demanded_at > timing.DEMAND_INTERVAL:
             self._demanded_at = now
             refresh = self._create(now, blocking=False, min_ttl=min_ttl)
             self._reschedule(self.snapshot, now)
@@ -219,7 +219,7 @@ class Engine:
 
     def _token_may_be_new(self, now: float) -> bool:
         """Whether to look at a denied token again, which is I/O and so needs a refresh."""
-        if not self._backoff.bad_token or now - self._looked_at < policy.TOKEN_WATCH_INTERVAL:
+        if not self._backoff.bad_token or now - self._looked_at < timing.TOKEN_WATCH_INTERVAL:
             return False
         self._looked_at = now
         return True
@@ -236,7 +236,7 @@ class Engine:
         self.refresh = Refresh(
             blocking=blocking,
             created_at=now,
-            seconds=policy.BLOCKING_SECONDS if blocking else policy.background_seconds(left),
+            seconds=timing.BLOCKING_SECONDS if blocking else timing.background_seconds(left),
             attempts=self._backoff.attempts if blocking else 1,
             min_ttl=min_ttl,
             cached=cached,
@@ -246,10 +246,10 @@ class Engine:
     def _may_start(self, now: float) -> bool:
         """Whether one more refresh may start, given how many hang."""
         self._overdue = [each for each in self._overdue if not each.ended]
-        if len(self._overdue) >= policy.OVERDUE_LIMIT:
+        if len(self._overdue) >= timing.OVERDUE_LIMIT:
             return False
-        few = len(self._overdue) < policy.OVERDUE_FEW
-        return few or now - self._started_at >= policy.OVERDUE_INTERVAL
+        few = len(self._overdue) < timing.OVERDUE_FEW
+        return few or now - self._started_at >= timing.OVERDUE_INTERVAL
 
     # -- starting a refresh: no lock is held ---------------------------------------------------
 
@@ -434,7 +434,7 @@ class Engine:
         at = snapshot.refresh_at if valid else self._backoff.cached_until
         at = max(at, now, self._backoff.not_before)
         if self._backoff.bad_token:
-            at = min(at, max(now, self._looked_at + policy.TOKEN_WATCH_INTERVAL))
+            at = min(at, max(now, self._looked_at + timing.TOKEN_WATCH_INTERVAL))
         return at
 
     def _schedule(self, at: float) -> None:
@@ -509,7 +509,7 @@ class Engine:
         if (
             access_key_id == snapshot.credentials.access_key_id
             # Otherwise a service with a wrong clock would cause one STS call after the other.
-            and now - snapshot.sent_at >= policy.DEMAND_INTERVAL
+            and now - snapshot.sent_at >= timing.DEMAND_INTERVAL
             and now < snapshot.end_of_use
         ):
             # This counts once for each key, which stays stale until it is replaced.
@@ -550,10 +550,10 @@ class Engine:
             if self.shared_fetcher is not None and self.shared_fetcher.is_sharing:
                 # The random time is for all processes: if each child had one, the earliest would
                 # be the time of all.
-                snapshot.refresh_at += policy.shared_delay(snapshot.lifetime, self._uniform)
+                snapshot.refresh_at += timing.shared_delay(snapshot.lifetime, self._uniform)
             else:
                 now = self.clock.now()
-                snapshot.refresh_at = policy.refresh_in_child(snapshot, now, self._uniform)
+                snapshot.refresh_at = timing.refresh_in_child(snapshot, now, self._uniform)
 
     def resume(self) -> None:
         """Restart the timer after a fork: now with `keep_warm`, otherwise at the next read."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._errors import ConfigError, Failure, IrsaError
 from irsa_creds._masking import safe_str
@@ -39,7 +39,7 @@ class RetryingFetcher(ABC):
     service = "STS"
     operation = "AssumeRoleWithWebIdentity"
 
-    def __init__(self, name: str, *, clock: Clock, uniform: policy.Uniform) -> None:
+    def __init__(self, name: str, *, clock: Clock, uniform: timing.Uniform) -> None:
         self.name = name
         self._clock = clock
         self._uniform = uniform
@@ -90,7 +90,7 @@ class RetryingFetcher(ABC):
             most = min(refresh.attempts, outcome.attempts or refresh.attempts)
             if attempt >= most or not outcome.retryable:
                 return outcome
-            pause = policy.blocking_pause(outcome, attempt, self._uniform)
+            pause = timing.blocking_pause(outcome, attempt, self._uniform)
             if self._clock.now() + pause >= refresh.deadline:
                 return outcome
             self._clock.sleep(pause)
@@ -134,7 +134,7 @@ class RetryingFetcher(ABC):
             wall_at: the same by the wall clock, in seconds since the epoch.
             longest_age: seconds after which to look for newer ones, however long these last.
         """
-        age = policy.refresh_age(
+        age = timing.refresh_age(
             lifetime, self._uniform, blocking=refresh.blocking, longest=longest_age
         )
         made = Snapshot(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine.policy import MINUTE, refresh_window
 from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.timing import MINUTE, refresh_window
 
 if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import Snapshot

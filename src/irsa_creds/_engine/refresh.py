@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._errors import Failure
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Refresh:
     def serve_callers(self, attempts: int) -> None:
         """Give a queued background refresh the time and the attempts of a blocking one."""
         if not self.is_claimed and not self.blocking:
-            self.blocking, self.seconds, self.attempts = True, policy.BLOCKING_SECONDS, attempts
+            self.blocking, self.seconds, self.attempts = True, timing.BLOCKING_SECONDS, attempts
 
     def shorten_to(self, deadline: float) -> None:
         """End it at the deadline of the caller that runs it."""
@@ -171,7 +171,7 @@ class Refresh:
     @property
     def overdue_at(self) -> float:
         """The instant from which it counts as hanging."""
-        return self.deadline + policy.OVERDUE_GRACE
+        return self.deadline + timing.OVERDUE_GRACE
 
     def overdue(self) -> Failure:
         """Return the failure of a refresh that did not end in time."""

@@ -9,9 +9,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_creds._engine import timeouts
-from irsa_creds._engine.policy import WAITER_SECONDS
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE, logging_is_held_here
+from irsa_creds._engine.timing import WAITER_SECONDS
 from irsa_creds._errors import Failure, RefreshTimeout
 from irsa_creds._locks import hold
 

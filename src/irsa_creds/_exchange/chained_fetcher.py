@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._credentials import Credentials
-    from irsa_creds._engine import policy
+    from irsa_creds._engine import timing
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Refresh
@@ -162,7 +162,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        uniform: policy.Uniform,
+        uniform: timing.Uniform,
     ) -> None:
         super().__init__(
             role_arn, source_role, make_client, ceiling=ceiling, clock=clock, uniform=uniform

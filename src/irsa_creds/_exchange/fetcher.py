@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import RetryingFetcher
 from irsa_creds._engine.this_thread import log
 from irsa_creds._errors import Failure, TokenError
@@ -59,7 +59,7 @@ class WebIdentityFetcher(RetryingFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        uniform: policy.Uniform,
+        uniform: timing.Uniform,
     ) -> None:
         super().__init__(role_arn, clock=clock, uniform=uniform)
         self.role_arn = role_arn
@@ -90,7 +90,7 @@ class WebIdentityFetcher(RetryingFetcher):
         if isinstance(token, Failure):
             return token
         sent_at, wall_at = self._clock.now(), self._clock.wall()
-        seconds = min(policy.ATTEMPT_SECONDS, refresh.deadline - sent_at)
+        seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
             return refresh.overdue()
         result = client.attempt(token, seconds)
@@ -99,7 +99,7 @@ class WebIdentityFetcher(RetryingFetcher):
         if result.note:
             log(logging.WARNING, "%s", result.note)
         credentials = result.credentials
-        lifetime = policy.lifetime(
+        lifetime = timing.lifetime(
             credentials.expiration,
             result.date,
             wall_at,

@@ -24,7 +24,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
@@ -102,7 +102,7 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
         partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
-        uniform=policy.UNIFORM,
+        uniform=timing.UNIFORM,
     )
 
 
@@ -113,7 +113,7 @@ def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIde
         partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
-        uniform=policy.UNIFORM,
+        uniform=timing.UNIFORM,
     )
 
 

@@ -13,7 +13,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._botocore.credentials import CredentialsMixin
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.waiting import aacquire, acquire
 from irsa_creds._errors import IrsaError
 from irsa_creds._sessions.compat import client_credentials
@@ -138,7 +138,7 @@ def _patience(engine: Engine) -> float:
 
 def _least_left(engine: Engine, seconds: float) -> float:
     """Return the seconds that must be left: of more, each URL could need an STS call."""
-    return min(seconds, policy.refresh_window(engine.snapshot.lifetime))
+    return min(seconds, timing.refresh_window(engine.snapshot.lifetime))
 
 
 def _warn_of_failure(engine: Engine, seconds: float, error: IrsaError) -> None:
@@ -162,7 +162,7 @@ def _warn_of_lifetime(engine: Engine, seconds: float) -> None:
     """Warn once an hour of URLs that no credentials of this identity can last for."""
     snapshot, now = engine.snapshot, engine.now()
     # Another thread may have dropped the credentials meanwhile: they have no lifetime then.
-    if not snapshot.lifetime or seconds <= snapshot.lifetime + policy.LIFETIME_TOLERANCE:
+    if not snapshot.lifetime or seconds <= snapshot.lifetime + timing.LIFETIME_TOLERANCE:
         return
     first_at = _LOGGED.setdefault(engine, {}).setdefault(("first", None), now)
     if _is_first(engine, "lifetime", (now - first_at) // _HOUR):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irsa_creds._credentials import Credentials
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
 
@@ -49,7 +49,7 @@ class SharedFailure(NamedTuple):
         if blocking:
             # If only background refreshes failed, callers do not wait.
             count = self.blocking_in_a_row
-            seconds = policy.cached_failure_seconds(self.failure, count, _highest) if count else 0.0
+            seconds = timing.cached_failure_seconds(self.failure, count, _highest) if count else 0.0
             until = min(until, self.failed_at + seconds)
         if now >= until:
             return None

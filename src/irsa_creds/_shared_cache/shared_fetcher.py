@@ -8,7 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._shared_cache.entry import VERSION, Entry, SharedFailure, boot_id, dump, load
 from irsa_creds._shared_cache.store import Store
@@ -164,7 +164,7 @@ class SharedFetcher:
         ends_at = now if refresh.must_not_wait else now + 2 * patience
         # Not all processes replace a lock at the same time, and a second stopped holder is replaced
         # before all call STS without a lock.
-        patience *= policy.UNIFORM(0.8, 1.0)
+        patience *= timing.UNIFORM(0.8, 1.0)
         while True:
             found = self._look_up(entry_id, refresh, current)
             if found is not None or self._clock.now() >= ends_at:
@@ -172,7 +172,7 @@ class SharedFetcher:
             if self._store.lock(entry_id.name, locks, patience):
                 # The previous lock holder may have just written the entry.
                 return self._look_up(entry_id, refresh, current)
-            self._clock.sleep(policy.UNIFORM(*_POLL))
+            self._clock.sleep(timing.UNIFORM(*_POLL))
 
     def _look_up(
         self, entry_id: _EntryId, refresh: Refresh, current: Snapshot
@@ -182,7 +182,7 @@ class SharedFetcher:
         if entry is None:
             return None
         now = self._clock.now()
-        snapshot = self._usable(entry, policy.shared_delay(entry.lifetime, policy.UNIFORM))
+        snapshot = self._usable(entry, timing.shared_delay(entry.lifetime, timing.UNIFORM))
         if (
             snapshot is not None
             and snapshot.end_of_use > now + refresh.min_ttl
@@ -239,9 +239,9 @@ class SharedFetcher:
         in_a_row = last.in_a_row + 1 if last else 1
         blocking = (last.blocking_in_a_row if last else 0) + refresh.blocking
         if refresh.blocking:
-            pause = policy.cached_failure_seconds(failure, blocking, policy.UNIFORM)
+            pause = timing.cached_failure_seconds(failure, blocking, timing.UNIFORM)
         else:
-            pause = policy.background_pause(failure, in_a_row, current.left(now), policy.UNIFORM)
+            pause = timing.background_pause(failure, in_a_row, current.left(now), timing.UNIFORM)
         return SharedFailure(failure, in_a_row, blocking, now, now + pause)
 
     def _usable(self, entry: Entry, later: float = 0.0) -> Snapshot | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from engine_fakes import EPOCH, failure, high, low, snapshot
-from irsa_creds._engine import policy
+from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
 
 MINUTE = 60.0
@@ -34,7 +34,7 @@ def lifetime(
     reported = None if date is None else DATE + timedelta(seconds=date)
     ceiling = 12 * HOUR if requested is None else requested
     expiration = DATE + timedelta(seconds=given)
-    return policy.lifetime(
+    return timing.lifetime(
         expiration, reported, EPOCH + clock, requested=requested, ceiling=ceiling
     )
 
@@ -115,7 +115,7 @@ def test_without_a_date_the_pods_clock_counts_but_never_beyond_the_requested_lif
 def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_clock_knows(
     given: int, date: int | None, requested: int | None
 ) -> None:
-    expected = policy.DEFAULT_LIFETIME if requested is None else requested
+    expected = timing.DEFAULT_LIFETIME if requested is None else requested
     believed = date is not None and abs(given - date - expected) <= MINUTE
     true = max(given, expected) if believed else given
     assert 0 < lifetime(given, date=date, requested=requested) <= true
@@ -210,26 +210,26 @@ def test_the_refresh_window_is_awss_table_and_never_over_half_the_lifetime(
     lifetime: float, window: float
 ) -> None:
     # A lifetime of 20 min and 1 s is in the second row and clamped; 90 min are in the third.
-    assert policy.refresh_window(lifetime) == min(window, lifetime / 2)
+    assert timing.refresh_window(lifetime) == min(window, lifetime / 2)
 
 
 def test_the_first_refresh_of_a_process_is_spread_from_a_tenth_to_the_window() -> None:
-    assert policy.age_after_blocking(HOUR, low) == 6 * MINUTE
-    assert policy.age_after_blocking(HOUR, high) == 45 * MINUTE
+    assert timing.age_after_blocking(HOUR, low) == 6 * MINUTE
+    assert timing.age_after_blocking(HOUR, high) == 45 * MINUTE
 
 
 @pytest.mark.parametrize(
     ("lifetime", "spread"), [(HOUR, 5 * MINUTE), (2 * HOUR, 5 * MINUTE), (12 * MINUTE, MINUTE)]
 )
 def test_later_refreshes_are_spread_before_the_window(lifetime: float, spread: float) -> None:
-    latest = lifetime - policy.refresh_window(lifetime)
-    assert policy.age_after_background(lifetime, low) == latest
-    assert policy.age_after_background(lifetime, high) == latest - spread
+    latest = lifetime - timing.refresh_window(lifetime)
+    assert timing.age_after_background(lifetime, low) == latest
+    assert timing.age_after_background(lifetime, high) == latest - spread
 
 
 @given(st.floats(0.5, 7 * 24 * HOUR))
 def test_every_refresh_falls_between_the_sending_and_the_end_of_use(lifetime: float) -> None:
-    for plan in (policy.age_after_blocking, policy.age_after_background):
+    for plan in (timing.age_after_blocking, timing.age_after_background):
         for uniform in (low, high):
             assert 0 < plan(lifetime, uniform) < snapshot(lifetime=lifetime).left(START)
 
@@ -238,9 +238,9 @@ def test_a_seed_of_the_program_does_not_change_the_random_times() -> None:
     import random
 
     random.seed(1)
-    first = [policy.UNIFORM(0, 1) for _ in range(8)]
+    first = [timing.UNIFORM(0, 1) for _ in range(8)]
     random.seed(1)
-    assert [policy.UNIFORM(0, 1) for _ in range(8)] != first
+    assert [timing.UNIFORM(0, 1) for _ in range(8)] != first
     assert all(0 <= number <= 1 for number in first)
 
 
@@ -258,7 +258,7 @@ def test_a_forked_child_has_a_random_refresh_time_of_its_own(
     age: float, earliest: float, latest: float
 ) -> None:
     for uniform, expected in ((low, earliest), (high, latest)):
-        at = policy.refresh_in_child(snapshot(), START + age, uniform)
+        at = timing.refresh_in_child(snapshot(), START + age, uniform)
         assert at == pytest.approx(START + expected)
 
 
@@ -266,8 +266,8 @@ def test_a_forked_child_has_a_random_refresh_time_of_its_own(
 def test_a_process_refreshes_up_to_5_seconds_after_the_one_that_wrote_the_entry(
     lifetime: float, latest: float
 ) -> None:
-    assert policy.shared_delay(lifetime, low) == 0
-    assert policy.shared_delay(lifetime, high) == latest
+    assert timing.shared_delay(lifetime, low) == 0
+    assert timing.shared_delay(lifetime, high) == latest
 
 
 # -- refreshes ---------------------------------------------------------------------------------
@@ -279,18 +279,18 @@ def test_a_process_refreshes_up_to_5_seconds_after_the_one_that_wrote_the_entry(
 def test_a_background_refresh_is_over_before_the_credentials_are(
     left: float, seconds: float
 ) -> None:
-    assert policy.background_seconds(left) == seconds
+    assert timing.background_seconds(left) == seconds
 
 
 def test_the_numbers_of_refreshes_and_waiting_callers() -> None:
-    assert policy.BLOCKING_ATTEMPTS == 4
-    assert policy.BLOCKING_SECONDS == 30
-    assert policy.CACHED_FAILURE_SECONDS == 20
-    assert policy.WAITER_SECONDS == 35
-    assert policy.DEMAND_INTERVAL == 60
-    assert policy.TOKEN_WATCH_INTERVAL == 1
-    assert (policy.OVERDUE_FEW, policy.OVERDUE_LIMIT, policy.OVERDUE_INTERVAL) == (2, 16, 60)
-    assert policy.BLOCKING_SECONDS + policy.OVERDUE_GRACE < policy.WAITER_SECONDS
+    assert timing.BLOCKING_ATTEMPTS == 4
+    assert timing.BLOCKING_SECONDS == 30
+    assert timing.CACHED_FAILURE_SECONDS == 20
+    assert timing.WAITER_SECONDS == 35
+    assert timing.DEMAND_INTERVAL == 60
+    assert timing.TOKEN_WATCH_INTERVAL == 1
+    assert (timing.OVERDUE_FEW, timing.OVERDUE_LIMIT, timing.OVERDUE_INTERVAL) == (2, 16, 60)
+    assert timing.BLOCKING_SECONDS + timing.OVERDUE_GRACE < timing.WAITER_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -300,25 +300,25 @@ def test_the_numbers_of_refreshes_and_waiting_callers() -> None:
 def test_back_off_while_valid_doubles_from_two_seconds_to_two_minutes(
     in_a_row: int, least: float, most: float
 ) -> None:
-    assert policy.background_pause(failure(), in_a_row, HOUR, low) == least
-    assert policy.background_pause(failure(), in_a_row, HOUR, high) == most
+    assert timing.background_pause(failure(), in_a_row, HOUR, low) == least
+    assert timing.background_pause(failure(), in_a_row, HOUR, high) == most
 
 
 def test_back_off_while_valid_is_at_least_one_second_and_five_when_throttled() -> None:
     def nothing(low: float, high: float) -> float:
         return 0.0
 
-    assert policy.background_pause(failure(), 1, HOUR, nothing) == 1
+    assert timing.background_pause(failure(), 1, HOUR, nothing) == 1
     throttled = failure(throttled=True)
-    assert policy.background_pause(throttled, 1, HOUR, high) == 5
-    assert policy.background_pause(throttled, 3, HOUR, high) == 8
+    assert timing.background_pause(throttled, 1, HOUR, high) == 5
+    assert timing.background_pause(throttled, 3, HOUR, high) == 8
 
 
 @pytest.mark.parametrize(("left", "pause"), [(6, 2), (4.5, 1.5), (0.9, 0.3), (0.6, 0.2), (0, 0.2)])
 def test_pauses_become_shorter_towards_expiry(left: float, pause: float) -> None:
-    assert policy.background_pause(failure(), 5, left, high) == pytest.approx(pause)
+    assert timing.background_pause(failure(), 5, left, high) == pytest.approx(pause)
     throttled = failure(throttled=True)
-    assert policy.background_pause(throttled, 1, left, high) == pytest.approx(pause)
+    assert timing.background_pause(throttled, 1, left, high) == pytest.approx(pause)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_retry_after_counts_up_to_300_seconds_and_a_third_of_the_time_left(
     retry_after: float, left: float, pause: float
 ) -> None:
     for in_a_row in (1, 9):
-        found = policy.background_pause(failure(retry_after=retry_after), in_a_row, left, high)
+        found = timing.background_pause(failure(retry_after=retry_after), in_a_row, left, high)
         assert found == pytest.approx(pause)
 
 
@@ -346,7 +346,7 @@ def test_after_a_denial_while_valid_the_pause_is_a_minute_at_most(
 ) -> None:
     denied = failure("AccessDenied", retryable=False)
     for in_a_row in (1, 9):
-        assert policy.background_pause(denied, in_a_row, left, low) == pause
+        assert timing.background_pause(denied, in_a_row, left, low) == pause
 
 
 @pytest.mark.parametrize(
@@ -357,8 +357,8 @@ def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
     in_a_row: int, least: float, most: float
 ) -> None:
     for each in (failure(), failure(throttled=True)):
-        assert policy.cached_failure_seconds(each, in_a_row, low) == least
-        assert policy.cached_failure_seconds(each, in_a_row, high) == most
+        assert timing.cached_failure_seconds(each, in_a_row, low) == least
+        assert timing.cached_failure_seconds(each, in_a_row, high) == most
 
 
 @pytest.mark.parametrize(
@@ -367,8 +367,8 @@ def test_back_off_with_nothing_valid_doubles_from_two_seconds_to_twenty(
 def test_a_denial_with_nothing_valid_is_repeated_for_five_seconds_up_to_a_minute(
     in_a_row: int, seconds: float
 ) -> None:
-    assert policy.cached_failure_seconds(failure(retryable=False), in_a_row, low) == seconds
-    assert policy.cached_failure_seconds(failure(retryable=False), in_a_row, high) == seconds
+    assert timing.cached_failure_seconds(failure(retryable=False), in_a_row, low) == seconds
+    assert timing.cached_failure_seconds(failure(retryable=False), in_a_row, high) == seconds
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(0, 1), (7, 7), (20, 20), (300, 20)])
@@ -377,7 +377,7 @@ def test_retry_after_with_nothing_valid_takes_precedence_up_to_20_seconds(
 ) -> None:
     for in_a_row in (1, 9):
         assert (
-            policy.cached_failure_seconds(failure(retry_after=retry_after), in_a_row, low)
+            timing.cached_failure_seconds(failure(retry_after=retry_after), in_a_row, low)
             == seconds
         )
 
@@ -387,7 +387,7 @@ def test_retry_after_is_the_least_pause_between_two_attempts_up_to_15_seconds(
     retry_after: float,
 ) -> None:
     for attempt in (1, 3):
-        found = policy.blocking_pause(failure(retry_after=retry_after), attempt, low)
+        found = timing.blocking_pause(failure(retry_after=retry_after), attempt, low)
         assert found == min(15, retry_after)
 
 
@@ -395,8 +395,8 @@ def test_retry_after_is_the_least_pause_between_two_attempts_up_to_15_seconds(
 def test_attempts_of_a_blocking_refresh_pause_up_to_half_a_second_and_twice_as_long_each(
     attempt: int, most: float
 ) -> None:
-    assert policy.blocking_pause(failure(), attempt, low) == 0
-    assert policy.blocking_pause(failure(), attempt, high) == most
+    assert timing.blocking_pause(failure(), attempt, low) == 0
+    assert timing.blocking_pause(failure(), attempt, high) == most
 
 
 @pytest.mark.parametrize(("attempt", "least"), [(1, 1.0), (2, 2.0), (3, 4.0)])
@@ -404,13 +404,13 @@ def test_throttled_attempts_pause_at_least_a_second_and_twice_as_long_each(
     attempt: int, least: float
 ) -> None:
     throttled = failure("Throttling", throttled=True)
-    assert policy.blocking_pause(throttled, attempt, low) == least
-    assert policy.blocking_pause(throttled, attempt, high) == 2 * least
-    assert policy.blocking_pause(throttled._replace(retry_after=9.0), attempt, high) == 9
+    assert timing.blocking_pause(throttled, attempt, low) == least
+    assert timing.blocking_pause(throttled, attempt, high) == 2 * least
+    assert timing.blocking_pause(throttled._replace(retry_after=9.0), attempt, high) == 9
 
 
 def test_all_throttled_attempts_fit_into_one_refresh() -> None:
     throttled = failure("Throttling", throttled=True)
-    attempts = range(1, policy.BLOCKING_ATTEMPTS)
-    pauses = sum(policy.blocking_pause(throttled, each, high) for each in attempts)
-    assert pauses + policy.ATTEMPT_SECONDS < policy.BLOCKING_SECONDS
+    attempts = range(1, timing.BLOCKING_ATTEMPTS)
+    pauses = sum(timing.blocking_pause(throttled, each, high) for each in attempts)
+    assert pauses + timing.ATTEMPT_SECONDS < timing.BLOCKING_SECONDS
