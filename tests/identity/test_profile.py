@@ -53,7 +53,7 @@ def test_an_empty_session_name_is_ignored() -> None:
 def test_values_are_named_with_their_profile() -> None:
     found = find_profile_chain({"app": BASE, "target": CHAINED}, "target")
     assert found is not None
-    assert found.roles[0].source("role_arn") == "role_arn of the profile 'target'"
+    assert found.roles[0].origin("role_arn") == "role_arn of the profile 'target'"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ _AWS_ROLE_TROUBLES = {
 _NO_ROLE_NAME = "'role/' and a name must follow the account id"
 
 
-def role_arn(value: object, source: str, *, aws: bool) -> str:
+def role_arn(value: object, origin: str, *, aws: bool) -> str:
     """Return the role's ARN: strict at AWS's endpoints, `arn:*:iam:*:*:role/*` at any other."""
     trouble = "it is not text"
     if isinstance(value, str):
@@ -61,19 +61,19 @@ def role_arn(value: object, source: str, *, aws: bool) -> str:
         found = (t for p, t in troubles.items() if re.fullmatch(p, value, re.ASCII | re.DOTALL))
         trouble = next(found, _NO_ROLE_NAME)
     raise ConfigError(
-        f"{source} is {quoted(value)}, but {trouble}; give the role's ARN, like {_EXAMPLE}."
+        f"{origin} is {quoted(value)}, but {trouble}; give the role's ARN, like {_EXAMPLE}."
     )
 
 
-def policy_arns(value: object, source: str, *, aws: bool) -> tuple[str, ...]:
+def policy_arns(value: object, origin: str, *, aws: bool) -> tuple[str, ...]:
     """Return the ARNs of managed session policies."""
-    arns = as_list(value, source, "policy ARNs")
-    expect_at_most(MAX_POLICY_ARNS, arns, source, "policy ARNs")
+    arns = as_list(value, origin, "policy ARNs")
+    expect_at_most(MAX_POLICY_ARNS, arns, origin, "policy ARNs")
     for arn in arns:
         pattern = _POLICY_ARN if aws else _ANY_POLICY_ARN
         if not isinstance(arn, str) or not re.fullmatch(pattern, arn):
             raise ConfigError(
-                f"{source} has {quoted(arn)}, which is not the ARN of a managed policy; "
+                f"{origin} has {quoted(arn)}, which is not the ARN of a managed policy; "
                 "give ARNs like arn:aws:iam::aws:policy/ReadOnlyAccess."
             )
     return tuple(arns)

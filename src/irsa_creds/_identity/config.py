@@ -192,7 +192,7 @@ class Config(NamedTuple):
         if found is None:
             return None
         path, call = (found.value, None) if token is None else (None, found.value)
-        role = _find_role(settings, role_arn, found.source)
+        role = _find_role(settings, role_arn, found.origin)
         endpoint = resolve_endpoint_settings(
             settings,
             endpoint_url=endpoint_url,
@@ -236,13 +236,13 @@ def _find_token(settings: Settings, token: object, token_file: object) -> Found 
     return found._replace(value=validation.token_file(*found))
 
 
-def _find_role(settings: Settings, argument: str | None, token_source: str) -> Found:
+def _find_role(settings: Settings, argument: str | None, token_origin: str) -> Found:
     found = find_argument("role_arn", argument) or find_web_identity(settings, "role_arn")
     if found is not None and found.value:
         return found
-    trouble = "no role is named" if found is None else f"{found.source} is empty"
+    trouble = "no role is named" if found is None else f"{found.origin} is empty"
     raise ConfigError(
-        f"{token_source} is set, but {trouble}; set AWS_ROLE_ARN (annotate the service account "
+        f"{token_origin} is set, but {trouble}; set AWS_ROLE_ARN (annotate the service account "
         "with eks.amazonaws.com/role-arn and restart the pod), the profile's role_arn, or the "
         "argument role_arn."
     )

@@ -88,7 +88,7 @@ class RequestedRole(NamedTuple):
     prefix: str = ""
     suffix: str = ""
 
-    def source(self, key: str) -> str:
+    def origin(self, key: str) -> str:
         return f"{self.prefix}{key}{self.suffix}"
 
 
@@ -113,41 +113,41 @@ def check_role(requested: RequestedRole, *, aws: bool, host: str) -> ChainedRole
     Raises:
         ConfigError: a value is malformed.
     """
-    role, source = requested.role, requested.source
-    tags = _tags(role.tags, source("tags"))
+    role, origin = requested.role, requested.origin
+    tags = _tags(role.tags, origin("tags"))
     return ChainedRole(
-        role_arn=arns.role_arn(role.role_arn, source("role_arn"), aws=aws),
+        role_arn=arns.role_arn(role.role_arn, origin("role_arn"), aws=aws),
         session_name=(
             host
             if role.session_name is None
-            else validation.session_name(role.session_name, source("session_name"))
+            else validation.session_name(role.session_name, origin("session_name"))
         ),
-        duration_seconds=_duration(role.duration_seconds, source("duration_seconds"), aws=aws),
-        external_id=_external_id(role.external_id, source("external_id")),
-        source_identity=_source_identity(role.source_identity, source("source_identity")),
-        policy=None if role.policy is None else validation.policy(role.policy, source("policy")),
-        policy_arns=arns.policy_arns(role.policy_arns, source("policy_arns"), aws=aws),
+        duration_seconds=_duration(role.duration_seconds, origin("duration_seconds"), aws=aws),
+        external_id=_external_id(role.external_id, origin("external_id")),
+        source_identity=_source_identity(role.source_identity, origin("source_identity")),
+        policy=None if role.policy is None else validation.policy(role.policy, origin("policy")),
+        policy_arns=arns.policy_arns(role.policy_arns, origin("policy_arns"), aws=aws),
         tags=tags,
         transitive_tag_keys=_transitive_tag_keys(
-            role.transitive_tag_keys, tags, source("transitive_tag_keys")
+            role.transitive_tag_keys, tags, origin("transitive_tag_keys")
         ),
     )
 
 
-def _duration(value: object, source: str, *, aws: bool) -> int | None:
+def _duration(value: object, origin: str, *, aws: bool) -> int | None:
     if value is None:
         return None
-    seconds = validation.duration(value, source, aws=aws)
+    seconds = validation.duration(value, origin, aws=aws)
     if aws and seconds > LONGEST_CHAINED:
         raise ConfigError(
-            f"{source} is {seconds}, but AWS limits role chaining to {LONGEST_CHAINED} seconds, "
+            f"{origin} is {seconds}, but AWS limits role chaining to {LONGEST_CHAINED} seconds, "
             f"even if the role's own maximum is longer; give {validation.DURATIONS[0]} to "
             f"{LONGEST_CHAINED}."
         )
     return seconds
 
 
-def _external_id(value: object, source: str) -> str | None:
+def _external_id(value: object, origin: str) -> str | None:
     if value is None or (isinstance(value, str) and re.fullmatch(_EXTERNAL_ID, value)):
         return value
     # Without the value, which may be a passphrase.
@@ -155,56 +155,56 @@ def _external_id(value: object, source: str) -> str | None:
         f"{len(value):,} characters" if isinstance(value, str) else f"type {type(value).__name__}"
     )
     raise ConfigError(
-        f"{source} ({size}) is not an external id: 2 to 1,224 letters, digits or characters of "
+        f"{origin} ({size}) is not an external id: 2 to 1,224 letters, digits or characters of "
         "_+=,.@:/-; give the one that the role's owner gave you."
     )
 
 
-def _source_identity(value: object, source: str) -> str | None:
+def _source_identity(value: object, origin: str) -> str | None:
     expected = (
         "a source identity has 2 to 64 letters, digits or characters of _+=,.@-, and does not "
         "begin with 'aws:'"
     )
-    return None if value is None else matching_text(value, source, _SOURCE_IDENTITY, expected)
+    return None if value is None else matching_text(value, origin, _SOURCE_IDENTITY, expected)
 
 
-def _tags(value: object, source: str) -> tuple[tuple[str, str], ...]:
+def _tags(value: object, origin: str) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{source} is {quoted(value)}, but it must be a dict of session tags.")
-    expect_at_most(MAX_TAGS, value, source, "session tags")
+        raise ConfigError(f"{origin} is {quoted(value)}, but it must be a dict of session tags.")
+    expect_at_most(MAX_TAGS, value, origin, "session tags")
     allowed = "letters, digits, blanks or characters of _.:/=+-@"
     key_rule = f"a key has 1 to 128 {allowed}, and does not begin with 'aws:'"
     for key, text in value.items():
-        matching_text(key, f"{source} has a key that", _TAG_KEY, key_rule)
-        name = f"{source}[{quoted(key)}]"
+        matching_text(key, f"{origin} has a key that", _TAG_KEY, key_rule)
+        name = f"{origin}[{quoted(key)}]"
         matching_text(text, name, _TAG_VALUE, f"a value has at most 256 {allowed}")
-    _expect_unique(value, source)
+    _expect_unique(value, origin)
     return tuple(sorted(value.items()))
 
 
 def _transitive_tag_keys(
-    value: object, tags: tuple[tuple[str, str], ...], source: str
+    value: object, tags: tuple[tuple[str, str], ...], origin: str
 ) -> tuple[str, ...]:
-    keys = as_list(value, source, "keys of session tags")
+    keys = as_list(value, origin, "keys of session tags")
     known = {key.lower() for key, _ in tags}
     for key in keys:
         if not isinstance(key, str) or key.lower() not in known:
             raise ConfigError(
-                f"{source} has {quoted(key)}, which is not one of the session tags; "
+                f"{origin} has {quoted(key)}, which is not one of the session tags; "
                 "add it to tags, or remove it here."
             )
-    _expect_unique(keys, source)
+    _expect_unique(keys, origin)
     return tuple(sorted(keys))
 
 
-def _expect_unique(keys: Iterable[str], source: str) -> None:
+def _expect_unique(keys: Iterable[str], origin: str) -> None:
     seen: set[str] = set()
     for key in keys:
         if key.lower() in seen:
             raise ConfigError(
-                f"{source} has {quoted(key)} twice, because STS ignores the case of tag keys; "
+                f"{origin} has {quoted(key)} twice, because STS ignores the case of tag keys; "
                 "remove one."
             )
         seen.add(key.lower())

@@ -42,10 +42,10 @@ _OPTIONS = {
 
 
 class Found(NamedTuple):
-    """A value and its source, as messages name it."""
+    """A value and its origin, as messages name it."""
 
     value: Any
-    source: str
+    origin: str
 
 
 class Settings(Protocol):
@@ -125,7 +125,7 @@ class EnvironSettings:
         if self._named is not None and self._named.value not in profiles:
             paths = dict.fromkeys((self._config_file, self._credentials_file))
             raise ConfigError(
-                f"{self._named.source} names the profile {validation.quoted(self._named.value)}, "
+                f"{self._named.origin} names the profile {validation.quoted(self._named.value)}, "
                 f"which is not in {' or '.join(map(repr, paths))}; add it, or name another one."
             )
         return profiles

@@ -1,6 +1,6 @@
 """Check values as AWS and botocore do: return the clean value, or raise `ConfigError`.
 
-Each check takes the value and its source: the variable, profile key or argument, as messages name
+Each check takes the value and its origin: the variable, profile key or argument, as messages name
 it.
 """
 
@@ -82,12 +82,12 @@ def quoted_path(path: str) -> str:
     return quoted(re.sub(rf"[^/]{{{_LONGEST_NAME + 1},}}", "***", path))
 
 
-def matching_text(value: object, source: str, pattern: str, expected: str) -> str:
+def matching_text(value: object, origin: str, pattern: str, expected: str) -> str:
     """Return `value` if it is text and matches `pattern`.
 
     Args:
         value: the value.
-        source: where it comes from.
+        origin: where it comes from.
         pattern: a regular expression for all of the text.
         expected: the rest of the error's sentence after "but".
 
@@ -96,28 +96,28 @@ def matching_text(value: object, source: str, pattern: str, expected: str) -> st
     """
     if isinstance(value, str) and re.fullmatch(pattern, value):
         return value
-    raise ConfigError(f"{source} is {quoted(value)}, but {expected}.")
+    raise ConfigError(f"{origin} is {quoted(value)}, but {expected}.")
 
 
-def as_list(value: object, source: str, what: str) -> Sequence[Any]:
+def as_list(value: object, origin: str, what: str) -> Sequence[Any]:
     """Return `value` if it is a list or the like; text is not."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ConfigError(f"{source} is {quoted(value)}, but it must be a list of {what}.")
+        raise ConfigError(f"{origin} is {quoted(value)}, but it must be a list of {what}.")
     return value
 
 
-def expect_at_most(longest: int, values: Sized, source: str, what: str) -> None:
+def expect_at_most(longest: int, values: Sized, origin: str, what: str) -> None:
     """Raise `ConfigError` if there are more than `longest` values."""
     if len(values) > longest:
         raise ConfigError(
-            f"{source} has {len(values)} {what}, but STS accepts at most {longest}; remove some."
+            f"{origin} has {len(values)} {what}, but STS accepts at most {longest}; remove some."
         )
 
 
-def session_name(value: object, source: str) -> str:
+def session_name(value: object, origin: str) -> str:
     """Return the session name of a role."""
     expected = "a session name has 2 to 64 letters, digits or characters of _+=,.@-"
-    return matching_text(value, source, _SESSION_NAME, expected)
+    return matching_text(value, origin, _SESSION_NAME, expected)
 
 
 def session_name_from(host: str) -> str:
@@ -126,24 +126,24 @@ def session_name_from(host: str) -> str:
     return name if len(name) > 1 else f"{name}-irsa".lstrip("-")
 
 
-def duration(value: object, source: str, *, aws: bool) -> int:
+def duration(value: object, origin: str, *, aws: bool) -> int:
     """Return the lifetime in seconds: 900 to 43,200 at AWS's endpoints, positive at any other."""
     seconds = value
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value, re.ASCII):
         seconds = int(value)
     if not isinstance(seconds, int) or isinstance(seconds, bool):
-        raise ConfigError(f"{source} is {quoted(value)}, but it must be a whole number of seconds.")
+        raise ConfigError(f"{origin} is {quoted(value)}, but it must be a whole number of seconds.")
     if aws and seconds not in DURATIONS:
         raise ConfigError(
-            f"{source} is {seconds}, but STS accepts {DURATIONS[0]} to {DURATIONS[-1]} "
+            f"{origin} is {seconds}, but STS accepts {DURATIONS[0]} to {DURATIONS[-1]} "
             "seconds; give a number between them."
         )
     if seconds <= 0:
-        raise ConfigError(f"{source} is {seconds}, but it must be a positive number of seconds.")
+        raise ConfigError(f"{origin} is {seconds}, but it must be a positive number of seconds.")
     return seconds
 
 
-def policy(value: object, source: str) -> str:
+def policy(value: object, origin: str) -> str:
     """Return the session policy as JSON: text unchanged, a mapping in its shortest form."""
     text, trouble = "", "it is not a JSON object"
     try:
@@ -155,40 +155,40 @@ def policy(value: object, source: str) -> str:
         trouble = f"it is not JSON ({error})"
     if not text:
         raise ConfigError(
-            f"{source} is {quoted(value)}, but {trouble}; give an IAM policy as JSON or as a dict."
+            f"{origin} is {quoted(value)}, but {trouble}; give an IAM policy as JSON or as a dict."
         )
     if foreign := re.search(r"[^\t\n\r\x20-\xff]", text):
         raise ConfigError(
-            f"{source} contains {foreign[0]!a}, but STS accepts characters up to U+00FF; "
+            f"{origin} contains {foreign[0]!a}, but STS accepts characters up to U+00FF; "
             "write it as a JSON escape."
         )
     if len(text) > MAX_POLICY_CHARACTERS:
         raise ConfigError(
-            f"{source} has {len(text):,} characters, but STS accepts {MAX_POLICY_CHARACTERS:,}; "
+            f"{origin} has {len(text):,} characters, but STS accepts {MAX_POLICY_CHARACTERS:,}; "
             "shorten it, or create a managed policy and pass its ARN in policy_arns."
         )
     return text
 
 
-def token_file(value: object, source: str) -> str:
+def token_file(value: object, origin: str) -> str:
     """Return the path of the token's file; it need not exist yet."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     advice = "give the path of the file that contains the web identity token"
     if not isinstance(path, str):
-        raise ConfigError(f"{source} is of type {type(path).__name__}, not a path; {advice}.")
+        raise ConfigError(f"{origin} is of type {type(path).__name__}, not a path; {advice}.")
     if re.search(JWT, path):
         raise ConfigError(
-            f"{source} contains a token; {advice} (or pass a callable that returns the token to "
+            f"{origin} contains a token; {advice} (or pass a callable that returns the token to "
             "the argument token)."
         )
     if not path or "\0" in path:
-        raise ConfigError(f"{source} is {quoted_path(path)}, which is not a path; {advice}.")
+        raise ConfigError(f"{origin} is {quoted_path(path)}, which is not a path; {advice}.")
     return path
 
 
-def token_callable(value: object, source: str) -> Callable[[], str]:
+def token_callable(value: object, origin: str) -> Callable[[], str]:
     """Return the callable that returns the token; it is part of the provider's identity."""
-    kind = f"{source} is a {type(value).__name__}"
+    kind = f"{origin} is a {type(value).__name__}"
     if not callable(value):
         raise ConfigError(
             f"{kind}, but it must be a callable without arguments that returns the token; "
@@ -198,7 +198,7 @@ def token_callable(value: object, source: str) -> Callable[[], str]:
 
     if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         raise ConfigError(
-            f"{source} is a coroutine function, but a thread without an event loop calls it; "
+            f"{origin} is a coroutine function, but a thread without an event loop calls it; "
             "give an ordinary function."
         )
     if type(value).__hash__ is None:
@@ -209,13 +209,13 @@ def token_callable(value: object, source: str) -> Callable[[], str]:
     return value
 
 
-def region(value: object, source: str) -> str:
+def region(value: object, origin: str) -> str:
     """Return the region's name: any valid host label, as botocore accepts it."""
     expected = "a region's name is like eu-central-1, without blanks or quotes"
-    return matching_text(value, source, _REGION, expected)
+    return matching_text(value, origin, _REGION, expected)
 
 
-def endpoint_url(value: object, source: str) -> str:
+def endpoint_url(value: object, origin: str) -> str:
     """Return the endpoint's URL: http or https with a host, as botocore accepts it.
 
     A user and a password are not accepted: STS needs neither, and the URL is logged and pickled.
@@ -223,13 +223,13 @@ def endpoint_url(value: object, source: str) -> str:
     # Wherever the @ is: the text before it may be a password with a slash in it.
     if isinstance(value, str) and "@" in value:
         raise ConfigError(
-            f"{source} contains an '@', as URLs with a user and password do, but STS needs "
+            f"{origin} contains an '@', as URLs with a user and password do, but STS needs "
             "neither; give a URL like https://sts.example.com."
         )
     if isinstance(value, str) and _is_http_url(value):
         return value
     raise ConfigError(
-        f"{source} is {quoted(value)}, which is not the URL of an endpoint; "
+        f"{origin} is {quoted(value)}, which is not the URL of an endpoint; "
         "give one that begins with http:// or https:// and names a host."
     )
 
@@ -267,19 +267,19 @@ def is_proxy_url(url: str) -> bool:
     return bool(parts.host) and "@" not in f"{parts.request_uri}{parts.fragment}"
 
 
-def ca_bundle(value: object, source: str) -> bool | str:
+def ca_bundle(value: object, origin: str) -> bool | str:
     """Return the path of a CA bundle, or a session's bool that turns verification on or off."""
     if isinstance(value, bool):
         return value
     # Older botocores (1.40.61) take an empty path for "do not verify".
-    return matching_text(value, source, r"(?s).*\S.*", "it must be the path of a CA bundle")
+    return matching_text(value, origin, r"(?s).*\S.*", "it must be the path of a CA bundle")
 
 
-def legacy(value: object, source: str) -> bool:
+def legacy(value: object, origin: str) -> bool:
     """Return whether `sts_regional_endpoints` is "legacy"; empty is the default, "regional"."""
     expected = "it must be 'regional' or 'legacy'"
     value = "" if value is None else value
-    return matching_text(value, source, "(?:regional|legacy)?", expected) == "legacy"
+    return matching_text(value, origin, "(?:regional|legacy)?", expected) == "legacy"
 
 
 def boolean(value: object) -> bool:

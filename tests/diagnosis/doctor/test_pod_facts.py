@@ -19,8 +19,8 @@ def test_the_facts_of_a_correct_pod_have_identity_and_endpoint(tmp_path: Path) -
     assert facts.account == ("prod", "app")
     assert facts.claims == eks_claims()
     assert facts.role is not None
-    assert (facts.role.value, facts.role.source) == (ROLE, "AWS_ROLE_ARN")
-    assert facts.token_source == "AWS_WEB_IDENTITY_TOKEN_FILE"
+    assert (facts.role.value, facts.role.origin) == (ROLE, "AWS_ROLE_ARN")
+    assert facts.token_origin == "AWS_WEB_IDENTITY_TOKEN_FILE"
     assert facts.config is not None
     assert facts.config.region == "eu-central-1"
     assert (facts.in_pod, facts.is_kubernetes_token, facts.uses_aws_sts) == (True, True, True)

@@ -26,13 +26,13 @@ def environment_checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def _not_configured(facts: Facts) -> Check:
-    if facts.token_source and facts.role:
+    if facts.token_origin and facts.role:
         return Check(
             "E01",
             "ok",
-            f"{facts.token_source} and {facts.role.source} are set.",
+            f"{facts.token_origin} and {facts.role.origin} are set.",
         )
-    if facts.token_source or facts.role:
+    if facts.token_origin or facts.role:
         return Check("E01", "skipped", "Only one of token and role is set: see E02.")
     ignored = sorted(facts.names.intersection(_VARIABLES))
     if facts.profile.explicit and ignored:
@@ -55,13 +55,13 @@ def _not_configured(facts: Facts) -> Check:
 
 
 def _incomplete(facts: Facts) -> Check:
-    if facts.token_source and facts.role:
+    if facts.token_origin and facts.role:
         return Check("E02", "ok", "Token and role are both set.")
-    if facts.token_source:
+    if facts.token_origin:
         return Check(
             "E02",
             "fail",
-            f"{facts.token_source} is set, but no role is.",
+            f"{facts.token_origin} is set, but no role is.",
             name_role(facts),
             {"missing": "AWS_ROLE_ARN"},
         )
@@ -69,7 +69,7 @@ def _incomplete(facts: Facts) -> Check:
         return Check(
             "E02",
             "fail",
-            f"{facts.role.source} is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: "
+            f"{facts.role.origin} is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: "
             "boto3 uses other credentials, such as the node's role.",
             name_role(facts),
             {"missing": "AWS_WEB_IDENTITY_TOKEN_FILE"},
@@ -90,7 +90,7 @@ def _pod_identity(facts: Facts) -> Check:
     kind = "EKS Pod Identity" if of_pod else "container credentials"
     offers = f"{name} configures {kind}"
     message = f"{offers}, and nothing with precedence is set: boto3 uses them."
-    if facts.token_source and facts.role:
+    if facts.token_origin and facts.role:
         message = (
             f"{offers} too: the web identity takes precedence in botocore; other SDKs may differ."
         )
@@ -124,6 +124,6 @@ def _invalid(facts: Facts) -> Check:
 
 
 def _reported_by_other_checks(facts: Facts) -> list[str]:
-    named = [facts.token_source, *(f.source for f in (facts.role, facts.session_name) if f)]
+    named = [facts.token_origin, *(f.origin for f in (facts.role, facts.session_name) if f)]
     regions = ["AWS_REGION ", "AWS_DEFAULT_REGION ", "region of the profile "]
     return [f"{source} " for source in named if source] + regions

@@ -59,7 +59,7 @@ def name_role(facts: Facts) -> str:
     if facts.in_pod or facts.is_kubernetes_token:
         return annotate(facts)
     role = f"export AWS_ROLE_ARN={_role(facts)}"
-    if facts.token_source:
+    if facts.token_origin:
         return role
     return f"{role}\nexport AWS_WEB_IDENTITY_TOKEN_FILE=/path/of/the/token"
 

@@ -78,7 +78,7 @@ class ProfileFacts(NamedTuple):
 
     Attributes:
         name: the profile.
-        source: the variable or argument that names it; empty without one.
+        origin: the variable or argument that names it; empty without one.
         explicit: code names it, so botocore ignores the web identity variables.
         keys: the relevant keys that are set; secret values are replaced by an empty text.
         shared: its access key is in the shared credentials file, which has precedence.
@@ -87,7 +87,7 @@ class ProfileFacts(NamedTuple):
     """
 
     name: str = "default"
-    source: str = ""
+    origin: str = ""
     explicit: bool = False
     keys: Mapping[str, str] = {}
     shared: bool = False
@@ -103,9 +103,9 @@ class Facts:
         now: seconds since the epoch.
         names: the AWS variables that are set and not empty.
         variables: the values of variables that are not secret.
-        role: the role's ARN and its source.
-        token_source: the setting that names the token file; empty without one.
-        session_name: with its source; None means that the host name is used.
+        role: the role's ARN and its origin.
+        token_origin: the setting that names the token file; empty without one.
+        session_name: with its origin; None means that the host name is used.
         host_session_name: the session name made from the host name.
         profile: of the AWS configuration files.
         file: the token file; None if no path is configured.
@@ -122,7 +122,7 @@ class Facts:
     names: frozenset[str] = frozenset()
     variables: Mapping[str, str]
     role: Found | None = None
-    token_source: str = ""
+    token_origin: str = ""
     session_name: Found | None = None
     host_session_name: str
     profile: ProfileFacts
@@ -196,7 +196,7 @@ def gather_facts(
         ),
         variables={name: environ[name] for name in _OPEN_VARIABLES if environ.get(name)},
         role=_named(settings, "role_arn"),
-        token_source="" if token_file is None else token_file.source,
+        token_origin="" if token_file is None else token_file.origin,
         session_name=find_web_identity(settings, "role_session_name"),
         host_session_name=session_name_from(socket.gethostname()),
         profile=seen_profile,
@@ -248,7 +248,7 @@ def _in_shared_file(environ: Mapping[str, str], profile: str) -> bool:
 
 
 def _named(settings: EnvironSettings, key: str) -> Found | None:
-    """Return role or token with its source; as in botocore, empty means not set."""
+    """Return role or token with its origin; as in botocore, empty means not set."""
     found = find_web_identity(settings, key)
     return found if found and found.value else None
 
@@ -278,11 +278,11 @@ def _missing_ca_bundle(settings: EnvironSettings, config: Config | None) -> str:
     bundle = config.http.verify if config else True
     if isinstance(bundle, bool) or os.path.exists(bundle):  # noqa: PTH110 - never raises
         return ""
-    source = "REQUESTS_CA_BUNDLE"
+    origin = "REQUESTS_CA_BUNDLE"
     if settings.option("ca_bundle") is not None:
         by_variable = settings.variable("AWS_CA_BUNDLE") is not None
-        source = "AWS_CA_BUNDLE" if by_variable else "ca_bundle of the profile"
-    return f"{source} is {quoted(bundle)}, which does not exist."
+        origin = "AWS_CA_BUNDLE" if by_variable else "ca_bundle of the profile"
+    return f"{origin} is {quoted(bundle)}, which does not exist."
 
 
 def _account(directory: str) -> Subject | None:

@@ -54,7 +54,7 @@ def _first_in_chain(facts: Facts) -> Check:
             f"The profile {facts.profile.name!r} assumes its role with a web identity.",
             data={"winner": "web-identity"},
         )
-    if not facts.token_source:
+    if not facts.token_origin:
         return Check("C01", "skipped", "There is no web identity: see E01.")
     return Check(
         "C01",
@@ -85,7 +85,7 @@ def _broken(facts: Facts) -> _Winner | None:
     return _Winner(
         "broken-profile",
         profile.error,
-        f"unset {profile.source}" if profile.source.startswith("AWS_") else "cat ~/.aws/config",
+        f"unset {profile.origin}" if profile.origin.startswith("AWS_") else "cat ~/.aws/config",
     )
 
 
@@ -96,7 +96,7 @@ def _assumed(facts: Facts) -> _Winner | None:
     # botocore.credentials.AssumeRoleProvider skips a profile with a token file.
     if "role_arn" not in keys or "web_identity_token_file" in keys or profile.routed:
         return None
-    fix = f"unset {profile.source}" if profile.source.startswith("AWS_") else _without(profile.name)
+    fix = f"unset {profile.origin}" if profile.origin.startswith("AWS_") else _without(profile.name)
     role, named = quoted(keys["role_arn"]), _named(facts)
     sources = [name for name in ("source_profile", "credential_source") if name in keys]
     if len(sources) != 1:
@@ -118,7 +118,7 @@ def _assumed(facts: Facts) -> _Winner | None:
 def _explicit(facts: Facts) -> _Winner | None:
     """Return a profile that code names and that has no web identity."""
     profile = facts.profile
-    if not profile.explicit or facts.token_source:
+    if not profile.explicit or facts.token_origin:
         return None
     return _Winner(
         "explicit-profile",
@@ -166,7 +166,7 @@ def _before_process(facts: Facts) -> str:
         return "keys in the environment come"
     if "role_arn" in keys and "web_identity_token_file" not in keys:
         return "the profile's own role comes"
-    if facts.token_source:
+    if facts.token_origin:
         return "the web identity comes"
     first = next(_sources(facts.profile))
     return "" if first == _PROCESS else f"the profile's own {first} comes"
@@ -174,7 +174,7 @@ def _before_process(facts: Facts) -> str:
 
 def _named(facts: Facts, *, small: bool = False) -> str:
     the = "the" if small else "The"
-    source = facts.profile.source
+    source = facts.profile.origin
     by = f" ({source})" if source.startswith("AWS_") else ""
     return f"{the} profile {facts.profile.name!r}{by}"
 

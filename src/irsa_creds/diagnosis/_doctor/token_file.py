@@ -67,7 +67,7 @@ def _failed(facts: Facts, file: FileFacts, failure: Failure) -> tuple[Check, ...
     data = {"path": file.path, "owner": file.owner, "nearest_directory": file.nearest}
     if facts.user is not None:
         data |= {"uid": str(facts.user.uid), "gids": " ".join(map(str, facts.user.gids))}
-    if facts.config_error.startswith(f"{facts.token_source} contains a token"):
+    if facts.config_error.startswith(f"{facts.token_origin} contains a token"):
         message = facts.config_error
     checks = []
     for each in _IDS:
