@@ -2,7 +2,8 @@
 
 The way of credentials:
 
-    fetcher      WebIdentityFetcher._attempt reads the token, and makes the credentials a snapshot
+    fetcher      WebIdentityFetcher._attempt reads the token (`token_fetcher` compares it with the
+                 last one), and makes the credentials a snapshot
     sts          StsClient.attempt sends the request, with the form of one role
     response     parse_response reads the credentials from the XML
 

@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._engine import timing
-from irsa_creds._engine.fetching import RetryingFetcher
 from irsa_creds._engine.this_thread import log
-from irsa_creds._errors import Failure, TokenError
+from irsa_creds._errors import Failure
+from irsa_creds._exchange.token_fetcher import TokenFetcher
 from irsa_creds._identity.claims import claims_fields
 
 if TYPE_CHECKING:
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import Snapshot
     from irsa_creds._exchange.exchange_request import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
-    from irsa_creds._identity.token import Token
-
-    class TokenSource(Protocol):
-        """A file or a callable that returns the token."""
-
-        def read(self) -> Token: ...
-        def version(self) -> object | None: ...
+    from irsa_creds._exchange.token_fetcher import TokenSource
 
     class Client(Protocol):
         """Calls STS once."""
@@ -39,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["WebIdentityFetcher"]
 
 
-class WebIdentityFetcher(RetryingFetcher):
-    """Gets the credentials of a role from STS with a token; it remembers the last token tried.
+class WebIdentityFetcher(TokenFetcher):
+    """Gets the credentials of a role from STS with a token.
 
     Args:
         role_arn: the role.
@@ -61,16 +55,11 @@ class WebIdentityFetcher(RetryingFetcher):
         clock: Clock,
         uniform: timing.Uniform,
     ) -> None:
-        super().__init__(role_arn, clock=clock, uniform=uniform)
+        super().__init__(role_arn, token_source, clock=clock, uniform=uniform)
         self.role_arn = role_arn
-        self._token_source = token_source
         self._make_client = make_client
         self._clients: list[Client] = []
         self._ceiling = ceiling
-        # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
-        self._sent = ""
-        self._tried = ""
-        self._version: object | None = None
 
     @property
     def calls(self) -> int:
@@ -122,42 +111,7 @@ class WebIdentityFetcher(RetryingFetcher):
 
     def _assertion(self, refresh: Refresh) -> Assertion | Failure:
         """Return what proves the identity to STS now."""
-        token = self.token()
-        refresh.sent = token.fingerprint
-        if self._sent not in ("", token.fingerprint):
-            refresh.add_event("TokenRotated", self.name)
-        self._sent = token.fingerprint
-        return token
-
-    def token(self) -> Token:
-        """Return the token as it is now, and record it as tried.
-
-        Raises:
-            TokenError: the token is not readable.
-        """
-        self._version = self._token_source.version()
-        self._tried = ""
-        token = self._token_source.read()
-        self._tried = token.fingerprint
-        return token
-
-    def peek(self) -> Token:
-        """Read the token without recording it as tried.
-
-        Raises:
-            TokenError: the token is not readable.
-        """
-        return self._token_source.read()
-
-    def token_changed(self) -> bool:
-        """Whether the token differs from the one tried last. It does I/O and may be slow."""
-        version = self._token_source.version()
-        if version is None or version == self._version:
-            return False
-        try:
-            return self._token_source.read().fingerprint != self._tried
-        except TokenError:
-            return False
+        return self._token_to_send(refresh)
 
     def reset_after_fork(self) -> None:
         """Count only a child's own calls."""

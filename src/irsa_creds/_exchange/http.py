@@ -9,7 +9,7 @@ import time
 from http.client import HTTPResponse
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, gaierror
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ProxyConnectionError, SSLError
@@ -20,12 +20,21 @@ from irsa_creds._identity.validation import is_proxy_url
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
     from irsa_creds._identity.endpoint_settings import HttpSettings
 
-__all__ = ["BODY_LIMIT", "HttpFailure", "HttpResponse", "Request", "send_request"]
+__all__ = [
+    "BODY_LIMIT",
+    "HttpFailure",
+    "HttpResponse",
+    "Request",
+    "send_request",
+    "without_frames",
+]
+
+_Result = TypeVar("_Result")
 
 BODY_LIMIT = 1024 * 1024
 
@@ -96,6 +105,23 @@ def send_request(
         # The error itself may hold the request and must not stay alive.
         return HttpFailure(type(error).__name__, _reason(_innermost(error)))
     return HttpResponse(response.status_code, response.headers, body)
+
+
+def without_frames(call: Callable[[], _Result]) -> _Result:
+    """Return the result of `call`, which sends a request; its exceptions have no frames of it.
+
+    `KeyboardInterrupt` may end a refresh on the caller's thread. The frames below hold the token
+    and perhaps the response, and rich and Sentry show the local variables of a traceback.
+    """
+    try:
+        return call()
+    except BaseException as error:  # noqa: BLE001 - raised again below
+        interrupt = error
+    interrupt.__cause__ = interrupt.__context__ = None
+    try:
+        raise interrupt.with_traceback(None)
+    finally:
+        del interrupt
 
 
 def _session(settings: HttpSettings, url: str, deadline: float, connect: float, read: float) -> Any:

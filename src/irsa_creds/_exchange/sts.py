@@ -12,7 +12,13 @@ from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._exchange.causes import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.exchange_request import ExchangeRequest
-from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, send_request
+from irsa_creds._exchange.http import (
+    HttpFailure,
+    HttpResponse,
+    Request,
+    send_request,
+    without_frames,
+)
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
 from irsa_creds._identity.claims import claims_fields
@@ -112,9 +118,8 @@ class StsClient:
             self._external_id,
         )
         self.calls += 1
-        try:
-            # In one expression: no local variable of this frame holds a body.
-            return _outcome(
+        return without_frames(
+            lambda: _outcome(
                 send_request(
                     self._config.http,
                     self._request(url, self._form(duration), token),
@@ -124,15 +129,7 @@ class StsClient:
                 ),
                 request,
             )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            interrupt = error
-        # KeyboardInterrupt in a refresh on the caller's thread. The frames below hold the token and
-        # perhaps the response, and rich and Sentry show the local variables of a traceback.
-        interrupt.__cause__ = interrupt.__context__ = None
-        try:
-            raise interrupt.with_traceback(None)
-        finally:
-            del interrupt
+        )
 
     @property
     def _signer(self) -> str | None:
