@@ -132,7 +132,7 @@ def test_installing_twice_is_the_same_as_once() -> None:
         irsa_creds.install(strict=True)
         irsa_creds.install(session, strict=True)
     chain = session.get_component("credential_provider").providers
-    assert [isinstance(each, ChainProviderMixin) for each in chain].count(True) == 3
+    assert [isinstance(each, ChainProviderMixin) for each in chain].count(True) == 4
     irsa_creds.uninstall()
     assert aiobotocore.session.create_credential_resolver is original
 

@@ -430,7 +430,8 @@ def test_a_child_forked_during_an_install_installs_again(
         irsa_creds.install()
         chain = Session().get_component("credential_provider").providers
         assert is_ours(Session())
-        assert sum(isinstance(each, IrsaProvider) for each in chain) == 2
+        # For a source profile, a web identity and a container credentials endpoint.
+        assert sum(isinstance(each, IrsaProvider) for each in chain) == 3
         irsa_creds.uninstall()
         assert not is_ours(Session())
     finally:

@@ -20,14 +20,17 @@ The way of AccessDenied to the text on the screen:
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,
-and says what a further one needs.
+and says what a further one needs. `container` calls no STS: it gets the credentials of EKS Pod
+Identity's agent, and `container_response` has what that responds and what its errors mean.
 
 This package may import `_engine`, `_identity` and the modules beside the packages.
 
 Late imports, and the milliseconds that they save a process that does not need them:
 
     sts (botocore, urllib3, ssl)   70   preload: the shared cache has valid credentials
+    http (botocore, urllib3, ssl)  60   container: a refresh imports nothing
     assume_role (botocore.auth)     1   preload: no role chaining
+    container (and its identity)    4   sources: IRSA needs none of it
     certifi                         1   preload: optional, and plain HTTP needs none
     botocore.session, .config      40   endpoint: botocore has the names of its endpoint rules
 """

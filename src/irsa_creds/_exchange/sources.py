@@ -10,9 +10,11 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     the class: `response` and `causes` are STS's. The lifetime is finite: credentials without an
     expiration get `NO_EXPIRATION`, and `longest_age` says when to look for newer ones. `calls`
     counts requests, and `reset_after_fork` starts the count again. `prepare` imports the modules
-    that an attempt needs, such as `http`, by `preload`: not the file, at its top.
+    that an attempt needs, such as `http`, by `preload`: not the file, at its top. With a token, it
+    is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
-    botocore's provider that it replaces in the chains of sessions.
+    botocore's provider that it replaces in the chains of sessions. It may have a variable that
+    turns it off.
 4.  Its name in the error of `config.not_configured`, and in `diagnosis/_doctor/provider_chain`.
 
 `tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
@@ -28,6 +30,7 @@ from irsa_creds._engine import timing
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
+from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config, not_configured
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
@@ -38,13 +41,16 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Fetcher
+    from irsa_creds._identity.container import ContainerEndpoint
     from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["SOURCES", "Source", "find_identity"]
+__all__ = ["SOURCES", "Source", "find_identity", "sources_in_use"]
 
 # Each of these arguments takes precedence over the profile's `source_profile`.
 _WEB_IDENTITY = {"role_arn", "token_file", "token"}
+# Each of these variables names an endpoint.
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
 
 class Source(NamedTuple):
@@ -54,10 +60,12 @@ class Source(NamedTuple):
         find: returns the identity that settings and arguments of `provider()` name, or None.
         fetcher: returns what gets the credentials of an identity, given the engine of its source
             role, if it has one, and the clocks.
+        switch: a variable that is on; off: botocore's own provider stays. "" for none.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
     fetcher: Callable[[Any, Any, Clock], Fetcher]
+    switch: str = ""
 
 
 def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
@@ -70,11 +78,20 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
     Raises:
         ConfigError: a value is malformed, or no source is configured.
     """
-    for source in SOURCES.values():
+    for source in sources_in_use().values():
         found = source.find(settings, arguments)
         if found is not None:
             return found
     raise not_configured(settings)
+
+
+def sources_in_use() -> dict[str, Source]:
+    """Return the rows of `SOURCES` that no variable turns off."""
+    return {
+        method: source
+        for method, source in SOURCES.items()
+        if not source.switch or switch(source.switch, default=True)
+    }
 
 
 # -- web identity, alone and with role chaining ----------------------------------------------------
@@ -117,8 +134,27 @@ def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIde
     )
 
 
+# -- container credentials endpoints: EKS Pod Identity, Amazon ECS ---------------------------------
+
+
+def _find_container(settings: Settings, arguments: Mapping[str, Any]) -> Identity | None:
+    if all(settings.variable(name) is None for name in _CONTAINER):
+        return None
+    from irsa_creds._identity.container import find_container  # noqa: PLC0415 - IRSA needs none of it
+
+    return find_container(settings, arguments)
+
+
+def _container_fetcher(endpoint: ContainerEndpoint, source: None, clock: Clock) -> Fetcher:
+    from irsa_creds._exchange.container import ContainerFetcher  # noqa: PLC0415 - the same
+
+    del source
+    return ContainerFetcher(endpoint, clock=clock, uniform=timing.UNIFORM)
+
+
 #: By the `METHOD` of botocore's provider, in the order of precedence, which is botocore's.
 SOURCES: dict[str, Source] = {
     "assume-role": Source(_find_source_profile, _assume_role_fetcher),
     "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher),
+    "container-role": Source(_find_container, _container_fetcher, "IRSA_CREDS_CONTAINER"),
 }

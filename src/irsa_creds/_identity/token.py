@@ -22,7 +22,7 @@ from irsa_creds._masking import safe_str
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Token", "TokenCall", "TokenFile", "claims_of", "issuer_of_file"]
+__all__ = ["GivenToken", "Token", "TokenCall", "TokenFile", "claims_of", "issuer_of_file"]
 
 # STS's API reference, WebIdentityToken.
 _LIMIT = 20_000
@@ -114,6 +114,14 @@ class TokenFile(_TokenSource):
         path: the file; it need not exist yet.
     """
 
+    #: Advice if the file does not exist, and if its content is not a token.
+    MISSING = (
+        "Check that the pod's service account has the annotation eks.amazonaws.com/role-arn, "
+        "that the pod was created after it, and that AWS_WEB_IDENTITY_TOKEN_FILE is a path in "
+        "a mounted volume."
+    )
+    CONTENT = "It must contain a web identity token and nothing else."
+
     def __init__(self, path: str) -> None:
         self.path = path
 
@@ -151,13 +159,7 @@ class TokenFile(_TokenSource):
                     "TokenFileUnreadable", f"cannot be read: {reason}", retryable=True
                 )
             return found if isinstance(found, Failure) else self._checked(*found)
-        return self._failure(
-            "TokenFileMissing",
-            "does not exist",
-            "Check that the pod's service account has the annotation eks.amazonaws.com/role-arn, "
-            "that the pod was created after it, and that AWS_WEB_IDENTITY_TOKEN_FILE is a path in "
-            "a mounted volume.",
-        )
+        return self._failure("TokenFileMissing", "does not exist", self.MISSING)
 
     def _open_and_read(self) -> tuple[bytes, float] | Failure:
         # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
@@ -192,8 +194,7 @@ class TokenFile(_TokenSource):
         return Token(value)
 
     def _invalid(self, trouble: str) -> Failure:
-        advice = "It must contain a web identity token and nothing else."
-        return self._failure("TokenFileInvalid", trouble, advice)
+        return self._failure("TokenFileInvalid", trouble, self.CONTENT)
 
     def _not_permitted(self, error: PermissionError) -> Failure:
         try:
@@ -226,6 +227,24 @@ class TokenFile(_TokenSource):
             bad_token=True,
             attempts=attempts,
         )
+
+
+class GivenToken:
+    """A token that does not change.
+
+    Args:
+        value: the token; "" if there is none.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._token = Token(value)
+
+    def version(self) -> None:
+        """Return None: it does not change."""
+
+    def read(self) -> Token:
+        """Return the token."""
+        return self._token
 
 
 class TokenCall(_TokenSource):

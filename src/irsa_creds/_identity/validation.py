@@ -24,6 +24,7 @@ __all__ = [
     "endpoint_url",
     "expect_at_most",
     "is_aws_endpoint",
+    "is_http_url",
     "is_proxy_url",
     "legacy",
     "matching_text",
@@ -226,7 +227,7 @@ def endpoint_url(value: object, origin: str) -> str:
             f"{origin} contains an '@', as URLs with a user and password do, but STS needs "
             "neither; give a URL like https://sts.example.com."
         )
-    if isinstance(value, str) and _is_http_url(value):
+    if isinstance(value, str) and is_http_url(value):
         return value
     raise ConfigError(
         f"{origin} is {quoted(value)}, which is not the URL of an endpoint; "
@@ -234,7 +235,8 @@ def endpoint_url(value: object, origin: str) -> str:
     )
 
 
-def _is_http_url(url: str) -> bool:
+def is_http_url(url: str) -> bool:
+    """Return whether `url` begins with http:// or https:// and names a host."""
     if not re.fullmatch(r"[\x21-\x7e]+", url):
         return False
     try:

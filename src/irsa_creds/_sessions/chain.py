@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.credentials import CredentialResolver
 
 from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, CredentialsMixin
-from irsa_creds._exchange.sources import SOURCES
+from irsa_creds._exchange.sources import sources_in_use
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain_provider import (
     AioIrsaProvider,
@@ -153,7 +153,7 @@ def _stay(current: Any, *, strict: bool) -> bool:
 
 def _replaced() -> set[str]:
     """Return the `METHOD`s of botocore's providers that are replaced; AssumeRoleProvider stays."""
-    return SOURCES.keys() - {ASSUME_ROLE_METHOD}
+    return sources_in_use().keys() - {ASSUME_ROLE_METHOD}
 
 
 def _source(credentials: Any) -> Any:
