@@ -46,8 +46,8 @@ def _each_caller_waits_once_for_one_attempt(monkeypatch: pytest.MonkeyPatch) -> 
     for name in (
         "waiting._LOOK_AGAIN",
         "waiting._QUEUED_PATIENCE",
-        "policy.ATTEMPT_SECONDS",
-        "policy.BLOCKING_SECONDS",
+        "timing.ATTEMPT_SECONDS",
+        "timing.BLOCKING_SECONDS",
     ):
         monkeypatch.setattr(f"irsa_creds._engine.{name}", 2 * PATIENCE)
 
