@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 from botocore.config import Config
+from botocore.context import get_context, start_as_current_context
 from botocore.session import Session
 
 import irsa_creds
-from fake_network import ErrorResponse, FakeNetwork, Sent
+from fake_network import CREDENTIAL_FEATURES, ErrorResponse, FakeNetwork, Sent
 from irsa_creds._engine.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class Outcome:
         key: the access key's id.
         families: the classes of botocore that the error is an instance of.
         code: the error code of a `ClientError`.
+        features: the ids in the user agent of a client that is created with the credentials.
         calls: the requests, without repetitions.
     """
 
@@ -154,6 +156,7 @@ class Outcome:
     key: str | None = None
     families: frozenset[str] = frozenset()
     code: str | None = None
+    features: frozenset[str] = frozenset()
     calls: tuple[Sent, ...] = ()
 
 
@@ -229,10 +232,21 @@ class Program:
         session = self.prepared(case, installed=installed)
         if case.client_region is not None:
             session.create_client("sts", region_name=case.client_region)
-        credentials = session.get_credentials()
+        # As when a client is created, and when it sends a request.
+        with start_as_current_context():
+            credentials = session.get_credentials()
+            features = client_features(session)
         if credentials is None:
-            return Outcome()
-        return Outcome(credentials.method, credentials.get_frozen_credentials().access_key)
+            return Outcome(features=features)
+        with start_as_current_context():
+            frozen = credentials.get_frozen_credentials()
+        return Outcome(credentials.method, frozen.access_key, features=features)
+
+
+def client_features(session: Any) -> frozenset[str]:
+    """Return the ids in the user agent of the client that is being created, and of the last one."""
+    created = session.get_component("user_agent_creator")._client_features or frozenset()
+    return CREDENTIAL_FEATURES.intersection(get_context().features | created)
 
 
 class Bench:
@@ -259,7 +273,7 @@ class Bench:
         expected = self.expected(case)
         found = {
             name: (getattr(expected, name), getattr(ours, name))
-            for name in ("calls", "method", "key", "code")
+            for name in ("calls", "method", "key", "code", "features")
         }
         # Code that catches botocore's error must catch this one, and there must be an error.
         families = ours.families & expected.families if expected.families else ours.families

@@ -172,6 +172,16 @@ SINGLES: dict[str, Case] = {
         environ={**IRSA, "AWS_ROLE_ARN": "arn:aws:iam:::role/app"}
         | {"AWS_ENDPOINT_URL_STS": "http://ceph.example:8000"}
     ),
+    # The user agent.
+    "application id": Case(environ={**IRSA, "AWS_SDK_UA_APP_ID": "my app/1"}),
+    "application id of the profile": Case(
+        environ=IRSA, config={"default": {"sdk_ua_app_id": "of-the-profile"}}
+    ),
+    "application id of the default client config": Case(
+        environ={**IRSA, "AWS_SDK_UA_APP_ID": "app"},
+        client_config={"user_agent_appid": "of-code"},
+    ),
+    "target role and an application id": _chained() | Case(environ={"AWS_SDK_UA_APP_ID": "app"}),
     # Certificates and proxies.
     "AWS_CA_BUNDLE": Case(environ={**IRSA, "AWS_CA_BUNDLE": _CA}),
     "REQUESTS_CA_BUNDLE": Case(environ={**IRSA, "REQUESTS_CA_BUNDLE": _CA}),

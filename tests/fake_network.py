@@ -25,6 +25,8 @@ ROLE = "arn:aws:iam::123456789012:role/app"
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 #: The access key in the response to each action.
 KEYS = {WEB_IDENTITY: "ASIAWEBIDENTITY00001", "AssumeRole": "ASIASECONDROLE000001"}
+#: The ids of features of user agents that tell where a role and its token come from.
+CREDENTIAL_FEATURES = frozenset("hiknoq")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Sent:
     proxy: str | None
     proxy_settings: Any
     client_cert: tuple[Any, Any]
+    # Of the user agent: how the program got the credentials, and which application it is.
+    features: frozenset[str]
+    app_id: str | None
     user_agent: str = field(compare=False)
 
     @property
@@ -141,6 +146,9 @@ def _seen(session: Any, request: Any) -> Sent:
         authorization = authorization.decode()
     scope = re.search(r"Credential=([^/]+)/[0-9]+/([^,]+)/aws4_request", authorization)
     agent = request.headers.get("User-Agent", "")
+    if isinstance(agent, bytes):
+        agent = agent.decode()
+    features, app_id = re.search(r" m/(\S+)", agent), re.search(r" app/(\S+)", agent)
     return Sent(
         # An empty path is sent as "/".
         url=urlunsplit(parts._replace(path=parts.path or "/")),
@@ -151,7 +159,9 @@ def _seen(session: Any, request: Any) -> Sent:
         proxy=session._proxy_config.proxy_url_for(request.url),
         proxy_settings=session._proxy_config.settings,
         client_cert=(session._cert_file, session._key_file),
-        user_agent=agent.decode() if isinstance(agent, bytes) else agent,
+        features=CREDENTIAL_FEATURES.intersection(features[1].split(",") if features else ()),
+        app_id=app_id[1] if app_id else None,
+        user_agent=agent,
     )
 
 

@@ -8,9 +8,10 @@ from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.context import start_as_current_context
 
 from aio.loops import on_asyncio
-from differential import Case, Outcome, Program
+from differential import Case, Outcome, Program, client_features
 
 if TYPE_CHECKING:
     import pytest
@@ -60,10 +61,13 @@ class AioProgram(Program):
             if case.client_region is not None:
                 async with session.create_client("sts", region_name=case.client_region):
                     pass
-            credentials = await session.get_credentials()
+            with start_as_current_context():
+                credentials = await session.get_credentials()
+                features = client_features(session)
             if credentials is None:
-                return Outcome()
-            frozen = await credentials.get_frozen_credentials()
-            return Outcome(credentials.method, frozen.access_key)
+                return Outcome(features=features)
+            with start_as_current_context():
+                frozen = await credentials.get_frozen_credentials()
+            return Outcome(credentials.method, frozen.access_key, features=features)
 
         return on_asyncio(main)

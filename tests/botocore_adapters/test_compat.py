@@ -84,6 +84,15 @@ def test_the_installed_botocore_has_all_private_names() -> None:
     assert compat.missing_in_botocore() == []
 
 
+def test_without_botocores_context_user_agents_lack_the_source_of_credentials(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "botocore.context")
+    irsa_creds.install()
+    Session().create_client("s3").list_buckets()
+    assert [each.features for each in network.sent] == [{"h"}, set()]
+
+
 def test_a_wrapped_method_still_counts_as_present(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ProfileProviderBuilder.providers
 

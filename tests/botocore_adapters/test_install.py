@@ -108,6 +108,18 @@ def test_clients_sign_with_credentials_of_irsa_creds(network: FakeNetwork) -> No
     assert len(network.sent) == 2
 
 
+def test_user_agents_tell_the_source_of_credentials_and_the_application(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "shop")
+    irsa_creds.install()
+    boto3.client("s3").list_buckets()
+    sts, s3 = network.sent
+    assert [set(each.features) for each in (sts, s3)] == [{"h"}, {"h", "k"}]
+    assert sts.user_agent.endswith(" ua/2.1 m/h app/shop")
+    assert s3.app_id == "shop"
+
+
 def test_many_sessions_make_one_sts_call(network: FakeNetwork) -> None:
     irsa_creds.install()
     for _ in range(5):

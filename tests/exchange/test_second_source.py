@@ -58,6 +58,11 @@ class Endpoint(NamedTuple):
         return
 
     @property
+    def features(self) -> frozenset[str]:
+        # CREDENTIALS_HTTP of `botocore.useragent`.
+        return frozenset("z")
+
+    @property
     def source(self) -> None:
         return
 

@@ -274,6 +274,20 @@ def test_the_region_of_a_session_is_not_part_of_the_identity(
     assert [config.region for config in regional] == ["eu-west-1", "eu-west-2", "eu-west-3"]
 
 
+def test_the_user_agent_is_not_part_of_the_identity(
+    webhook: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_variables = resolve()
+    assert by_variables.user_agent.features == ("h",)
+    assert by_variables.features == {"h", "k"}
+    by_arguments = resolve(
+        role_arn=ROLE, token_file="/var/token", session_name=by_variables.session_name
+    )
+    assert by_arguments.user_agent.features == ()
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "shop")
+    assert len({by_variables, by_arguments, resolve()}) == 1
+
+
 def test_everything_else_is_part_of_the_identity(
     webhook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
+from irsa_creds._identity.user_agent import UserAgent
 from irsa_creds._shared_cache import entry
 from irsa_creds._shared_cache.entry import load
 from irsa_creds._shared_cache.shared_fetcher import SharedFetcher, _entry_name
@@ -723,7 +724,7 @@ def test_every_field_of_the_identity_changes_the_entry_name() -> None:
     given = [{field: value} for field, value in DIFFERENT.items()] + [chains]
     names = {name(CONFIG._replace(**each)) for each in given}
     assert len(names | {name()}) == len(given) + 1
-    compared = {*CONFIG._fields} - {"region", "token", "token_file"}
+    compared = {*CONFIG._fields} - {"region", "token", "token_file", "user_agent"}
     assert set(DIFFERENT) == compared, "a field without a test"
 
 
@@ -736,7 +737,8 @@ def test_claims_that_a_renewal_changes_do_not_change_the_entry_name() -> None:
     assert name(exp=1, iat=2) == name()
 
 
-def test_the_source_of_the_token_and_the_region_do_not_change_the_entry_name() -> None:
+def test_what_is_not_part_of_the_identity_does_not_change_the_entry_name() -> None:
+    assert name(CONFIG._replace(user_agent=UserAgent(("h",), "shop"))) == name()
     assert name(CONFIG._replace(token_file="/elsewhere", region="eu-west-1")) == name()
     assert name(CONFIG._replace(token_file=None, token=lambda: JWT)) == name()
 

@@ -71,7 +71,7 @@ def signed_headers(
     config: Config, url: str, body: bytes, credentials: SigningCredentials
 ) -> dict[str, str]:
     """Return the headers of a POST to STS, signed with these credentials."""
-    request = AWSRequest("POST", url, common_headers(), body)
+    request = AWSRequest("POST", url, common_headers(config), body)
     # At DEBUG the signer logs the session token.
     with muted():
         SigV4Auth(credentials, "sts", signing_region(config)).add_auth(request)

@@ -153,7 +153,7 @@ class StsClient:
 
     def _request(self, url: str, form: dict[str, str], token: Assertion) -> Request:
         body = urlencode({**form, "WebIdentityToken": token.value}).encode()
-        return Request(url, common_headers(), body)
+        return Request(url, common_headers(self._config), body)
 
     def _unresolved(self, error: ConfigError, token: Assertion) -> Failure:
         return Failure(
@@ -195,11 +195,12 @@ def policies_form(policy: str | None, policy_arns: tuple[str, ...]) -> dict[str,
     return form | {f"PolicyArns.member.{number}.arn": arn for number, arn in numbered}
 
 
-def common_headers() -> dict[str, str]:
-    """Return the headers that every request has."""
+def common_headers(config: Config) -> dict[str, str]:
+    """Return the headers that every request of an identity has."""
+    sdk = f"irsa-creds/{__version__} Botocore/{botocore.__version__}"
     return {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
-        "User-Agent": f"irsa-creds/{__version__} Botocore/{botocore.__version__}",
+        "User-Agent": f"{sdk}{config.user_agent}",
     }
 
 

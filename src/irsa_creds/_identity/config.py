@@ -20,6 +20,12 @@ from irsa_creds._identity.settings import (
     find_web_identity,
 )
 from irsa_creds._identity.token import issuer_of_file
+from irsa_creds._identity.user_agent import (
+    ASSUMED_ROLE,
+    WEB_IDENTITY,
+    UserAgent,
+    resolve_user_agent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +80,7 @@ class Config(NamedTuple):
         http: certificates and proxies.
         chained_roles: the roles of role chaining, assumed after `role_arn`; the provider returns
             the credentials of the last one.
+        user_agent: of the STS calls. It is not part of the identity.
     """
 
     role_arn: str
@@ -92,6 +99,7 @@ class Config(NamedTuple):
     legacy_global: bool = False
     http: HttpSettings = HttpSettings()
     chained_roles: tuple[ChainedRole, ...] = ()
+    user_agent: UserAgent = UserAgent()
 
     @property
     def final_role_arn(self) -> str:
@@ -107,6 +115,12 @@ class Config(NamedTuple):
     def method(self) -> str:
         """The row of `SOURCES`."""
         return "assume-role" if self.chained_roles else "assume-role-with-web-identity"
+
+    @property
+    def features(self) -> frozenset[str]:
+        """The ids of AWS's features in the user agents of requests with these credentials."""
+        assumed = {ASSUMED_ROLE} if self.chained_roles else set[str]()
+        return frozenset({*self.user_agent.features, WEB_IDENTITY, *assumed})
 
     @property
     def source(self) -> Config | None:
@@ -148,7 +162,7 @@ class Config(NamedTuple):
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        return tuple(self._replace(region=None))
+        return tuple(self._replace(region=None, user_agent=UserAgent()))
 
     @classmethod
     def resolve(
@@ -204,6 +218,12 @@ class Config(NamedTuple):
         aws = _is_aws_endpoint(endpoint.endpoint_url)
         requested = _find_duration(settings, duration_seconds)
         seconds = requested or find_profile_key(settings, "duration_seconds")
+        chained_roles = _chained_roles(roles, assume, aws=aws)
+        arguments = {
+            "web_identity_token_file": call or token_file,
+            "role_arn": role_arn,
+            "role_session_name": session_name,
+        }
         return cls(
             role_arn=arns.role_arn(*role, aws=aws),
             session_name=_session_name(settings, session_name),
@@ -216,7 +236,10 @@ class Config(NamedTuple):
                 () if policy_arns is None else policy_arns, "The argument policy_arns", aws=aws
             ),
             http=HttpSettings.resolve(settings) if http is None else http,
-            chained_roles=_chained_roles(roles, assume, aws=aws),
+            chained_roles=chained_roles,
+            user_agent=resolve_user_agent(
+                settings, arguments, by_profile=bool(roles), roles=len(chained_roles)
+            ),
             **endpoint._asdict(),
         )
 

@@ -26,6 +26,11 @@ class Identity(Protocol):
         ...
 
     @property
+    def features(self) -> frozenset[str]:
+        """The ids of AWS's features that botocore adds to the user agents of such credentials."""
+        ...
+
+    @property
     def source(self) -> Identity | None:
         """The source role, which signs the request in role chaining; else None."""
         ...

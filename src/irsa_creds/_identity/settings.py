@@ -35,6 +35,7 @@ _WEB_IDENTITY = {
 _OPTIONS = {
     "ca_bundle": "AWS_CA_BUNDLE",
     "ignore_configured_endpoint_urls": "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "sdk_ua_app_id": "AWS_SDK_UA_APP_ID",
     "sts_regional_endpoints": "AWS_STS_REGIONAL_ENDPOINTS",
     "use_dualstack_endpoint": "AWS_USE_DUALSTACK_ENDPOINT",
     "use_fips_endpoint": "AWS_USE_FIPS_ENDPOINT",
@@ -83,7 +84,7 @@ class Settings(Protocol):
         ...
 
     def option(self, name: str) -> Any:
-        """Return a setting by botocore's logical name (`Session.get_config_variable`), or None."""
+        """Return a setting of botocore by the name of its profile key, or None."""
         ...
 
     def sts_arguments(self) -> Mapping[str, Any]:

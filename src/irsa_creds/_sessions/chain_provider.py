@@ -13,6 +13,7 @@ from irsa_creds._exchange.sources import SOURCES, find_identity
 from irsa_creds._identity.config import warn_of_other_provider
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
+from irsa_creds._sessions.compat import register_features
 from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds._sessions.session_settings import SessionSettings
 
@@ -72,6 +73,7 @@ class ChainProviderMixin:
         else:
             if identity is None:
                 return None
+            register_features(identity.features)
             provider = REGISTRY.of(identity, self._arguments)
             register_handlers(self._session, engine_of(provider))
             return provider

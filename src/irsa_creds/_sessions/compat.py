@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore
 from botocore import credentials
 from botocore.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "aiobotocore_session_module",
@@ -37,6 +40,7 @@ __all__ = [
     "missing_in_builder",
     "missing_in_session",
     "profile_builder",
+    "register_features",
     "source_credentials",
     "versions",
 ]
@@ -175,6 +179,14 @@ def discard_credentials(session: Session) -> None:
     for provider in getattr(existing_chain(session), "providers", ()):
         # botocore's AssumeRoleProvider takes a second visit to a profile for an endless loop.
         del getattr(provider, "_visited_profiles", [])[1:]
+
+
+def register_features(ids: Iterable[str]) -> None:
+    """Add ids of features to the user agent of the client that is being created, if any."""
+    # As botocore 1.44.8, useragent.register_feature_id. Without these names, the ids are missing.
+    get_context = getattr(sys.modules.get("botocore.context"), "get_context", None)
+    features: set[str] = getattr(get_context and get_context(), "features", set())
+    features.update(ids)
 
 
 def source_credentials(credentials: Any) -> Any:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionSettings"]
 
+# The name of a session's setting, where it differs from that of its profile key (botocore 1.44.8,
+# configprovider).
+_NAMES = {"sdk_ua_app_id": "user_agent_appid"}
+
 
 class SessionSettings:
     """Settings as a session of botocore or aiobotocore reads them.
@@ -48,6 +52,7 @@ class SessionSettings:
         return found
 
     def option(self, name: str) -> Any:
+        name = _NAMES.get(name, name)
         # As in botocore 1.44.8, client.ClientEndpointBridge: FIPS, for one, may be set there.
         given = getattr(self._session.get_default_client_config(), name, None)
         return self._session.get_config_variable(name) if given is None else given

@@ -103,7 +103,7 @@ def connect(addresses: tuple[str, ...], port: int) -> str:
 def probe(config: Config, url: str, wall: Callable[[], float]) -> Probe:
     """Send an unsigned request; the denial of STS proves that it is reachable."""
     sent = wall()
-    reply = _post(config, url, common_headers())
+    reply = _post(config, url, common_headers(config))
     took = wall() - sent
     if isinstance(reply, HttpFailure):
         return Probe(code=reply.code, reason=mask(reply.reason))

@@ -1,0 +1,70 @@
+"""What a user agent tells AWS about credentials: where they come from, and for which application.
+
+The ids of features are AWS's, by which it counts how its SDKs are used. Source: botocore 1.44.8,
+`useragent._USERAGENT_FEATURE_MAPPINGS` and `credentials`, which registers them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from irsa_creds._identity.settings import find_web_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_creds._identity.settings import Settings
+
+__all__ = ["ASSUMED_ROLE", "WEB_IDENTITY", "UserAgent", "resolve_user_agent"]
+
+#: CREDENTIALS_STS_ASSUME_ROLE_WEB_ID: of requests with credentials of a web identity.
+WEB_IDENTITY = "k"
+#: CREDENTIALS_STS_ASSUME_ROLE: of requests with credentials of a target role.
+ASSUMED_ROLE = "i"
+# CREDENTIALS_ENV_VARS_STS_WEB_ID_TOKEN and CREDENTIALS_PROFILE_STS_WEB_ID_TOKEN.
+_BY_VARIABLE, _BY_PROFILE = "h", "q"
+# CREDENTIALS_PROFILE and CREDENTIALS_PROFILE_SOURCE_PROFILE.
+_BY_SOURCE_PROFILE = ("n", "o")
+
+
+class UserAgent(NamedTuple):
+    """The part of the user agent of an STS call that depends on its settings.
+
+    Attributes:
+        features: the ids of AWS's features, in order.
+        app_id: the name that the application gives itself (`AWS_SDK_UA_APP_ID`).
+    """
+
+    features: tuple[str, ...] = ()
+    app_id: str = ""
+
+    def __str__(self) -> str:
+        features = f" ua/2.1 m/{','.join(self.features)}" if self.features else ""
+        # As in botocore 1.44.8, useragent.sanitize_user_agent_string_component.
+        app_id = re.sub(r"[^a-zA-Z0-9!$%&'*+.^_`|~,#-]", "-", self.app_id)
+        return f"{features} app/{app_id}" if app_id else features
+
+
+def resolve_user_agent(
+    settings: Settings, arguments: Mapping[str, object], *, by_profile: bool, roles: int
+) -> UserAgent:
+    """Return what botocore's own STS calls say with these settings.
+
+    Args:
+        settings: name the web identity, where no argument does.
+        arguments: the keys of a web identity, each with its argument.
+        by_profile: a profile names target roles.
+        roles: the number of target roles.
+    """
+    by_settings = [find_web_identity(settings, key) for key in arguments if arguments[key] is None]
+    features = {
+        _BY_VARIABLE if found.origin.startswith("AWS_") else _BY_PROFILE
+        for found in by_settings
+        if found
+    }
+    if by_profile:
+        features.update(_BY_SOURCE_PROFILE)
+    if roles > 1:
+        features.add(ASSUMED_ROLE)
+    return UserAgent(tuple(sorted(features)), str(settings.option("sdk_ua_app_id") or ""))
