@@ -11,7 +11,7 @@ from botocore.session import Session
 
 import irsa_creds
 from botocore_sessions import pod, warnings, write_profiles
-from irsa_creds._identity import config
+from irsa_creds._identity import not_configured
 
 TROUBLESHOOTING = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 KEYS = "aws_access_key_id = AKID\naws_secret_access_key = secret\n"
@@ -20,7 +20,7 @@ KEYS = "aws_access_key_id = AKID\naws_secret_access_key = secret\n"
 @pytest.fixture(autouse=True)
 def pod_without_irsa(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pod(monkeypatch, tmp_path)
-    config._warn_once.cache_clear()
+    not_configured._warn_once.cache_clear()
     for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")

@@ -14,9 +14,10 @@ import pytest
 
 import irsa_creds
 from irsa_creds._errors import ConfigError
-from irsa_creds._identity import config
-from irsa_creds._identity.config import Config, warn_of_other_provider
+from irsa_creds._identity import not_configured
+from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
+from irsa_creds._identity.not_configured import warn_of_other_provider
 from irsa_creds._identity.settings import EnvironSettings
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "missing"))
     monkeypatch.setattr(socket, "gethostname", lambda: "app-7d9c5b8f6d-x2x7q")
-    config._warn_once.cache_clear()
+    not_configured._warn_once.cache_clear()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions. It may have a variable that
     turns it off.
-4.  Its name in the error of `config.not_configured`, and in `diagnosis/_doctor/provider_chain`.
+4.  Its name in the error of `_identity/not_configured`, and in `diagnosis/_doctor/provider_chain`.
 
 `tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
 shared cache.
@@ -31,7 +31,8 @@ from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
 from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._flags import switch
-from irsa_creds._identity.config import Config, not_configured
+from irsa_creds._identity.config import Config
+from irsa_creds._identity.not_configured import not_configured
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 

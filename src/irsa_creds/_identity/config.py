@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
-from irsa_creds._identity.profile_sources import LATER
 from irsa_creds._identity.settings import (
     EnvironSettings,
     Found,
@@ -33,19 +31,10 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["INSTALLED", "Config", "not_configured", "warn_of_other_provider"]
-
-_log = logging.getLogger("irsa_creds")
+__all__ = ["INSTALLED", "Config"]
 
 #: Arguments that `install()` sets for all providers of the process, by name.
 INSTALLED: dict[str, Any] = {}
-
-# In the environment of EKS Pod Identity and of ECS. An empty token file is named on purpose.
-_OTHER_SOURCES = (
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
 
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
@@ -269,52 +258,6 @@ def _find_role(settings: Settings, argument: str | None, token_origin: str) -> F
         "with eks.amazonaws.com/role-arn and restart the pod), the profile's role_arn, or the "
         "argument role_arn."
     )
-
-
-def not_configured(settings: Settings) -> ConfigError:
-    """Return the error of settings that name no identity."""
-    role = _role_variable(settings)
-    start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
-    return ConfigError(
-        f"{start} web identity token is named, so IRSA is not configured; set "
-        "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
-        "their service account was annotated) or the profile's web_identity_token_file. EKS Pod "
-        "Identity is not configured either: EKS sets AWS_CONTAINER_CREDENTIALS_FULL_URI in pods "
-        "started after their association was created."
-    )
-
-
-def warn_of_other_provider(settings: Settings) -> None:
-    """Log one warning if IRSA was probably intended, and a chain continues without a token."""
-    if _role_variable(settings):
-        _warn_once(
-            "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: IRSA is not configured, "
-            "and credentials come from another provider. Unset the first, or set the second."
-        )
-    elif settings.variable("KUBERNETES_SERVICE_HOST") and not _names_other_source(settings):
-        _warn_once(
-            "IRSA is not configured in this pod: AWS_WEB_IDENTITY_TOKEN_FILE is not set. Likely "
-            "causes: no annotation eks.amazonaws.com/role-arn on the service account, a pod older "
-            "than it, no Pod Identity webhook. Other credentials are used, if there are any. Run: "
-            "irsa-creds doctor"
-        )
-
-
-def _names_other_source(settings: Settings) -> bool:
-    """Return whether the settings name other credentials, or turn IRSA off on purpose."""
-    profile = settings.profiles.get(settings.profile_name, {})
-    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or any(
-        key in profile for source in LATER for key in source.keys
-    )
-
-
-def _role_variable(settings: Settings) -> str | None:
-    return None if settings.explicit_profile else settings.variable("AWS_ROLE_ARN")
-
-
-@cache
-def _warn_once(message: str) -> None:
-    _log.warning(message)
 
 
 def _session_name(settings: Settings, argument: str | None) -> str:

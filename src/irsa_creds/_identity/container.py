@@ -47,6 +47,8 @@ class ContainerEndpoint:
 
     method = "container-role"
     source = None
+    #: CREDENTIALS_HTTP, as botocore registers it.
+    features = frozenset({"z"})
 
     def __init__(self, url: str, *, token_file: str | None, token: str, region: str | None) -> None:
         self.url = url

@@ -10,7 +10,7 @@ from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, as_boto
 from irsa_creds._botocore.sync import IrsaCredentials
 from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity
-from irsa_creds._identity.config import warn_of_other_provider
+from irsa_creds._identity.not_configured import warn_of_other_provider
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
 from irsa_creds._sessions.compat import register_features

@@ -1,0 +1,71 @@
+"""The error, or the one warning, of settings that name no identity."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from irsa_creds._errors import ConfigError
+from irsa_creds._identity import validation
+from irsa_creds._identity.profile_sources import LATER
+
+if TYPE_CHECKING:
+    from irsa_creds._identity.settings import Settings
+
+__all__ = ["not_configured", "warn_of_other_provider"]
+
+_log = logging.getLogger("irsa_creds")
+
+# In the environment of EKS Pod Identity and of ECS. An empty token file is named on purpose.
+_OTHER_SOURCES = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
+
+def not_configured(settings: Settings) -> ConfigError:
+    """Return the error of settings that name no identity."""
+    role = _role_variable(settings)
+    start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
+    return ConfigError(
+        f"{start} web identity token is named, so IRSA is not configured; set "
+        "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
+        "their service account was annotated) or the profile's web_identity_token_file. EKS Pod "
+        "Identity is not configured either: EKS sets AWS_CONTAINER_CREDENTIALS_FULL_URI in pods "
+        "started after their association was created."
+    )
+
+
+def warn_of_other_provider(settings: Settings) -> None:
+    """Log one warning if IRSA was probably intended, and a chain continues without a token."""
+    if _role_variable(settings):
+        _warn_once(
+            "AWS_ROLE_ARN is set, but AWS_WEB_IDENTITY_TOKEN_FILE is not: IRSA is not configured, "
+            "and credentials come from another provider. Unset the first, or set the second."
+        )
+    elif settings.variable("KUBERNETES_SERVICE_HOST") and not _names_other_source(settings):
+        _warn_once(
+            "IRSA is not configured in this pod: AWS_WEB_IDENTITY_TOKEN_FILE is not set. Likely "
+            "causes: no annotation eks.amazonaws.com/role-arn on the service account, a pod older "
+            "than it, no Pod Identity webhook. Other credentials are used, if there are any. Run: "
+            "irsa-creds doctor"
+        )
+
+
+def _names_other_source(settings: Settings) -> bool:
+    """Return whether the settings name other credentials, or turn IRSA off on purpose."""
+    profile = settings.profiles.get(settings.profile_name, {})
+    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or any(
+        key in profile for source in LATER for key in source.keys
+    )
+
+
+def _role_variable(settings: Settings) -> str | None:
+    return None if settings.explicit_profile else settings.variable("AWS_ROLE_ARN")
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _log.warning(message)
