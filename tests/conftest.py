@@ -183,3 +183,17 @@ def sandbox() -> Iterator[Sandbox]:
     """A verifying STS, IAM and S3 on the loopback."""
     with Sandbox() as opened:
         yield opened
+
+
+@pytest.fixture
+def tenant(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> irsa_creds.Provider:
+    """Make this process a pod; return a provider that may use only `red/` in its bucket `data`."""
+    for name, value in sandbox.deploy().environ.items():
+        monkeypatch.setenv(name, value)
+    # A service's `ExpiredToken` for a young key would be ignored.
+    monkeypatch.setattr("irsa_creds._engine.timing.DEMAND_INTERVAL", -1.0)
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data/red/*"}
+    sandbox.reset_calls()
+    return irsa_creds.provider(
+        policy={"Version": "2012-10-17", "Statement": statement}, session_name="red"
+    )

@@ -13,6 +13,8 @@ from irsa_creds._sessions.install import install
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from irsa_creds._provider import Provider
+
 __all__ = ["IrsaAioSession"]
 
 
@@ -21,13 +23,16 @@ class IrsaAioSession(AioSession):
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        provider: the only source of credentials; None: the chain.
         arguments: the arguments of `aiobotocore.session.AioSession`.
     """
 
-    def __init__(self, *, strict: bool = False, **arguments: Any) -> None:
+    def __init__(
+        self, *, strict: bool = False, provider: Provider | None = None, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
-        self._arguments = {"strict": strict, **arguments}
-        install(self, strict=strict)
+        self._arguments = {"strict": strict, "provider": provider, **arguments}
+        install(self, strict=strict, provider=provider)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if getattr(current_credentials(self), "method", None) == "explicit":

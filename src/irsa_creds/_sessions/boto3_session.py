@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from irsa_creds._sessions.install import install
+
+if TYPE_CHECKING:
+    from irsa_creds._provider import Provider
 
 __all__ = ["IrsaBoto3Session"]
 
@@ -17,13 +20,16 @@ class IrsaBoto3Session(boto3.Session):
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        provider: the only source of credentials; None: the chain.
         arguments: the arguments of `boto3.Session`.
     """
 
-    def __init__(self, *, strict: bool = False, **arguments: Any) -> None:
+    def __init__(
+        self, *, strict: bool = False, provider: Provider | None = None, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
-        self._arguments = {"strict": strict, **arguments}
-        install(self, strict=strict)
+        self._arguments = {"strict": strict, "provider": provider, **arguments}
+        install(self, strict=strict, provider=provider)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._arguments.get("aws_secret_access_key"):

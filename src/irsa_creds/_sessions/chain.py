@@ -18,9 +18,12 @@ from irsa_creds._sessions.chain_provider import (
     IrsaProvider,
 )
 from irsa_creds._sessions.expired_token import unregister_handlers
+from irsa_creds._sessions.fixed_chain import AioFixedChain, FixedChain, SyncFixedChain
 
 if TYPE_CHECKING:
     from botocore.session import Session
+
+    from irsa_creds._provider import Provider
 
 __all__ = [
     "adapt_chain",
@@ -28,6 +31,7 @@ __all__ = [
     "is_supported",
     "replace_providers",
     "restore_session",
+    "use_provider",
 ]
 
 _log = logging.getLogger("irsa_creds")
@@ -64,6 +68,8 @@ def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) ->
         session: sync or async.
         strict: one more provider comes first and never passes on, so no other identity is used.
     """
+    if isinstance(chain, FixedChain):
+        return
     # As in botocore 1.44.8, credentials.create_credential_resolver.
     profile = session.get_config_variable("profile") or "default"
     explicit = session.instance_variables().get("profile") is not None
@@ -115,8 +121,35 @@ def adapt_existing_session(session: Session, *, strict: bool, name: str) -> str 
     return None
 
 
+def use_provider(session: Session, provider: Provider) -> None:
+    """Give the new clients of a session the credentials of a provider, whatever it had before.
+
+    Args:
+        session: sync or async.
+        provider: the provider.
+
+    Raises:
+        ValueError: code gave the session static keys.
+    """
+    current = compat.current_credentials(session)
+    if _method(current) == "explicit":
+        raise ValueError(
+            "The session has static keys, and provider= would replace them. Create the session "
+            "without keys."
+        )
+    cls = AioFixedChain if _is_async(session) else SyncFixedChain
+    compat.replace_chain(session, cls(session, provider))
+    compat.discard_credentials(session)
+    if current is not None and getattr(current, "provider", None) is not provider:
+        _log.warning(
+            "The session had looked for credentials (%s) before irsa_creds.install(provider=): new "
+            "clients get those of the provider, existing clients keep the old ones.",
+            _method(current),
+        )
+
+
 def restore_session(session: Session) -> None:
-    """Give a session botocore's own chain back."""
+    """Give a session botocore's own chain back, unless it was given a provider."""
     unregister_handlers(session)
     if isinstance(_source(compat.current_credentials(session)), CredentialsMixin):
         compat.discard_credentials(session)

@@ -41,6 +41,7 @@ __all__ = [
     "missing_in_session",
     "profile_builder",
     "register_features",
+    "replace_chain",
     "source_credentials",
     "versions",
 ]
@@ -206,6 +207,11 @@ def existing_chain(session: Session) -> Any:
     if _CHAIN in session._components._deferred:  # noqa: SLF001
         return None
     return session.get_component(_CHAIN)
+
+
+def replace_chain(session: Session, chain: Any) -> None:
+    """Let a session find its credentials with the given chain."""
+    session.register_component(_CHAIN, chain)
 
 
 def discard_chain(session: Session) -> None:

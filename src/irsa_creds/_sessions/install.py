@@ -18,7 +18,7 @@ from botocore.session import Session
 from irsa_creds._flags import switch
 from irsa_creds._identity import validation
 from irsa_creds._identity.config import INSTALLED
-from irsa_creds._provider import REGISTRY
+from irsa_creds._provider import REGISTRY, Provider
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain import (
     adapt_chain,
@@ -26,10 +26,17 @@ from irsa_creds._sessions.chain import (
     is_supported,
     replace_providers,
     restore_session,
+    use_provider,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class AnySession(Protocol):
+        """A session of boto3, botocore, aiobotocore or aioboto3, which all have this method."""
+
+        def get_credentials(self) -> Any: ...
 
 
 __all__ = ["install", "uninstall"]
@@ -205,9 +212,10 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 def install(
-    session: Any = None,
+    session: AnySession | None = None,
     *,
     strict: bool = False,
+    provider: Provider | None = None,
     shared_cache: bool | str | os.PathLike[str] | None = None,
     duration_seconds: int | None = None,
 ) -> None:
@@ -221,6 +229,9 @@ def install(
             credentials yet.
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured;
             also with `IRSA_CREDS_STRICT=1`.
+        provider: with `session` only: its new clients get the credentials of this provider, and no
+            others. Neither `uninstall()` nor `IRSA_CREDS_DISABLE=1` ends this, because they would
+            give the clients another identity.
         shared_cache: share the credentials of all providers with the other processes of the pod: in
             this directory, or True: in the container's directory for temporary files. It writes
             secrets to files of mode 0600.
@@ -229,7 +240,8 @@ def install(
             None: `IRSA_CREDS_DURATION_SECONDS`, the profile's, or STS's default of one hour.
 
     Raises:
-        TypeError: `session` is not a session.
+        TypeError: `session` is not a session, or `provider` not a provider with a session.
+        ValueError: `session` has static keys, and `provider` would replace them.
         ConfigError: `duration_seconds` is not a positive number.
     """
     if duration_seconds is not None:
@@ -239,6 +251,11 @@ def install(
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _botocore_session_of(session)
+    if provider is not None:
+        if core is None or not isinstance(provider, Provider):
+            raise TypeError("provider= takes an irsa_creds.Provider, and needs a session.")
+        use_provider(core, provider)
+        return
     strict = strict or switch("IRSA_CREDS_STRICT", default=False)
     if _disabled():
         _log.info("IRSA_CREDS_DISABLE=1: botocore's own provider stays.")
@@ -249,7 +266,7 @@ def install(
 
 
 def uninstall() -> None:
-    """Undo every `install()`; existing clients keep their credentials."""
+    """Undo every `install()`; existing clients, and sessions with `provider=`, stay as they are."""
     INSTALLED.clear()
     REGISTRY.set_shared_cache(None)
     _INSTALLATION.undo()
