@@ -64,6 +64,15 @@ SOUND: dict[str, dict[str, Any]] = {
         "profile": "dev",
         "config": f"[profile dev]\nrole_arn = {ROLE}\nweb_identity_token_file = {{token_file}}\n",
     },
+    "a profile that runs irsa-creds process": {
+        "environ": {"AWS_PROFILE": "irsa"},
+        "config": "[profile irsa]\ncredential_process = irsa-creds process\n",
+    },
+    "the same process by Session(profile_name=)": {
+        "profile": "irsa",
+        "config": "[profile irsa]\nregion = eu-central-1\n"
+        "credential_process = /venv/bin/irsa-creds process --no-cache\n",
+    },
     "China": of_region("cn-north-1", "aws-cn", "amazonaws.com.cn"),
     "GovCloud": of_region("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
     "ISO": of_region("us-iso-east-1", "aws-iso", "c2s.ic.gov"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import time
 from dataclasses import dataclass
@@ -57,6 +58,10 @@ _PROFILE_KEYS = (
     "web_identity_token_file",
 )
 _OPEN_PROFILE_KEYS = ("credential_source", "region", "role_arn", "source_profile")
+# A profile with these keys alone gets its credentials from its process.
+_OF_PROCESS = {"credential_process", "region"}
+# The command of irsa-creds, with the role and the token of its environment.
+_OWN_PROCESS = r"(?:\S*/)?irsa-creds process\b(?!.*--(?:profile|role-arn|token-file)\b).*"
 
 
 class Paths(NamedTuple):
@@ -84,6 +89,8 @@ class ProfileFacts(NamedTuple):
         shared: its access key is in the shared credentials file, which has precedence.
         error: why it cannot be read, as a sentence; else empty.
         routed: its chain of `source_profile` keys ends in a web identity.
+        own_process: its only source of credentials is `irsa-creds process`, which uses the web
+            identity of its environment.
     """
 
     name: str = "default"
@@ -93,6 +100,7 @@ class ProfileFacts(NamedTuple):
     shared: bool = False
     error: str = ""
     routed: bool = False
+    own_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +243,14 @@ def _settings(
         if value is not None
     }
     shared = "aws_access_key_id" in keys and _in_shared_file(environ, facts.name)
-    return source, facts._replace(keys=keys, shared=shared, routed=bool(roles))
+    own_process = keys.keys() <= _OF_PROCESS and bool(
+        re.fullmatch(_OWN_PROCESS, str(found["credential_process"]))
+    )
+    if own_process and facts.explicit:
+        source, _ = _settings(environ, None)
+    return source, facts._replace(
+        keys=keys, shared=shared, routed=bool(roles), own_process=own_process
+    )
 
 
 def _in_shared_file(environ: Mapping[str, str], profile: str) -> bool:

@@ -56,6 +56,13 @@ def _first_in_chain(facts: Facts) -> Check:
         )
     if not facts.token_origin:
         return Check("C01", "skipped", "There is no web identity: see E01.")
+    if facts.profile.explicit and facts.profile.own_process:
+        return Check(
+            "C01",
+            "ok",
+            f"The profile {facts.profile.name!r} gets the web identity from irsa-creds process.",
+            data={"winner": "web-identity"},
+        )
     return Check(
         "C01",
         "ok",
@@ -118,7 +125,7 @@ def _assumed(facts: Facts) -> _Winner | None:
 def _explicit(facts: Facts) -> _Winner | None:
     """Return a profile that code names and that has no web identity."""
     profile = facts.profile
-    if not profile.explicit or facts.token_origin:
+    if not profile.explicit or facts.token_origin or profile.own_process:
         return None
     return _Winner(
         "explicit-profile",
@@ -145,6 +152,13 @@ def _unreachable_process(facts: Facts) -> Check:
     if "credential_process" not in profile.keys:
         return Check("C02", "ok", "No credential_process is configured.")
     before = _before_process(facts)
+    if profile.own_process and facts.token_origin:
+        return Check(
+            "C02",
+            "ok",
+            f"The credential_process of {_named(facts, small=True)} is irsa-creds process: the "
+            "web identity is used, whether the process runs or not.",
+        )
     if not before:
         return Check("C02", "ok", f"The credential_process of {_named(facts, small=True)} runs.")
     return Check(
