@@ -137,6 +137,7 @@ lint: $(VENV)/ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes irsa_creds --ignoreexternal > $(VENV)/types.txt \
 	  || { cat $(VENV)/types.txt; exit 1; }
 	@grep completeness $(VENV)/types.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/test_types.py
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix

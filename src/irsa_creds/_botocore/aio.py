@@ -11,13 +11,13 @@ from aiobotocore.credentials import AioRefreshableCredentials
 from irsa_creds._botocore.credentials import (
     NO_PIN,
     PIN_SECONDS,
+    Attribute,
     CredentialsMixin,
     Frozen,
     Pin,
     as_botocore_error,
     frozen_of,
     next_pin,
-    read_only,
 )
 from irsa_creds._engine.waiting import aacquire
 from irsa_creds._errors import IrsaError
@@ -39,7 +39,7 @@ _PINS: ContextVar[tuple[tuple[Engine, Pin], ...]] = ContextVar("irsa_creds_pins"
 _MOST_PINS = 4
 
 
-def _attribute(name: str) -> property:
+def _attribute(name: str) -> Attribute[NoReturn]:
     """Return the property `name`, which raises an error: it must not block the event loop."""
 
     def read(credentials: AioIrsaCredentials) -> NoReturn:
@@ -52,7 +52,7 @@ def _attribute(name: str) -> property:
             "provider.botocore_credentials()."
         )
 
-    return property(read, read_only(name))
+    return Attribute(name, read)
 
 
 class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
@@ -87,10 +87,10 @@ class AioIrsaCredentials(CredentialsMixin, AioRefreshableCredentials):
         # Raised outside of the handler, the error has no context and one traceback.
         raise as_botocore_error(caught)
 
-    access_key: property = _attribute("access_key")
-    secret_key: property = _attribute("secret_key")
-    token: property = _attribute("token")
-    account_id: property = _attribute("account_id")
+    access_key: Attribute[NoReturn] = _attribute("access_key")
+    secret_key: Attribute[NoReturn] = _attribute("secret_key")
+    token: Attribute[NoReturn] = _attribute("token")
+    account_id: Attribute[NoReturn] = _attribute("account_id")
 
     async def get_access_key(self) -> str:
         """Return the key id; values that one task reads within 0.1 s come from one STS response.

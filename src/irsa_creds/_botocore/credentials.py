@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
@@ -22,14 +22,16 @@ __all__ = [
     "METHOD",
     "NO_PIN",
     "PIN_SECONDS",
+    "Attribute",
     "CredentialsMixin",
     "Frozen",
     "Pin",
     "as_botocore_error",
     "frozen_of",
     "next_pin",
-    "read_only",
 ]
+
+_Value = TypeVar("_Value")
 
 METHOD: str = AssumeRoleWithWebIdentityProvider.METHOD
 # credentials.AssumeRoleProvider's (botocore 1.44.8).
@@ -157,17 +159,28 @@ class CredentialsMixin:
         )
 
 
-def read_only(name: str) -> Callable[[object, object], NoReturn]:
-    """Return a setter for the property `name` that raises an error with instructions."""
+class Attribute(property, Generic[_Value]):
+    """A property that raises an error with instructions if code sets it.
 
-    def write(credentials: object, value: object) -> NoReturn:
-        del credentials, value
-        raise AttributeError(
-            f"The credentials of irsa_creds are read-only: {name} comes from STS. "
-            "Pass other keys to the session or client."
-        )
+    Args:
+        name: its name.
+        read: returns its value.
+        doc: its docstring.
+    """
 
-    return write
+    if TYPE_CHECKING:
+        # Only objects are read: typeshed has an overload for classes as well.
+        def __get__(self, credentials: Any, owner: Any = None, /) -> _Value: ...  # type: ignore[override]
+
+    def __init__(self, name: str, read: Callable[[Any], _Value], doc: str | None = None) -> None:
+        def write(credentials: object, value: object) -> NoReturn:
+            del credentials, value
+            raise AttributeError(
+                f"The credentials of irsa_creds are read-only: {name} comes from STS. "
+                "Pass other keys to the session or client."
+            )
+
+        super().__init__(read, write, doc=doc)
 
 
 def as_botocore_error(error: IrsaError) -> IrsaError:

@@ -9,13 +9,13 @@ from botocore.credentials import RefreshableCredentials
 
 from irsa_creds._botocore.credentials import (
     NO_PIN,
+    Attribute,
     CredentialsMixin,
     Frozen,
     Pin,
     as_botocore_error,
     frozen_of,
     next_pin,
-    read_only,
 )
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._errors import IrsaError
@@ -36,13 +36,13 @@ class _PerThread(threading.local):
     pin: Pin = NO_PIN
 
 
-def _attribute(name: str, meaning: str) -> property:
+def _attribute(name: str, meaning: str) -> Attribute[Any]:
     """Return the property `name`; unlike botocore's it cannot be set."""
 
     def read(credentials: IrsaCredentials) -> Any:
         return getattr(credentials._pinned(), name)  # noqa: SLF001 - a property of this class
 
-    return property(read, read_only(name), doc=f"{meaning} {_ONE_RESPONSE}")
+    return Attribute(name, read, f"{meaning} {_ONE_RESPONSE}")
 
 
 class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
@@ -81,10 +81,10 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
         # Raised outside of the handler, the error has no context and one traceback.
         raise as_botocore_error(caught)
 
-    access_key: property = _attribute("access_key", "The access key id.")
-    secret_key: property = _attribute("secret_key", "The secret key.")
-    token: property = _attribute("token", "The session token.")
-    account_id: property = _attribute("account_id", "The account of the role.")
+    access_key: Attribute[str] = _attribute("access_key", "The access key id.")
+    secret_key: Attribute[str] = _attribute("secret_key", "The secret key.")
+    token: Attribute[str] = _attribute("token", "The session token.")
+    account_id: Attribute[str | None] = _attribute("account_id", "The account of the role.")
 
     def _pinned(self) -> Frozen:
         """Return the credentials that this thread reads an attribute of."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
     from irsa_creds.testing._faults import Faults
     from irsa_creds.testing._pod import Pod
     from irsa_creds.testing._sandbox import Sandbox
@@ -36,8 +40,19 @@ class Irsa:
         """Faults to inject into STS."""
         return self.sandbox.faults
 
-    def client(self, service: str) -> Any:
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
+
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+
+    @overload
+    def client(self, service: Literal["sts"]) -> STSClient: ...
+
+    def client(self, service: Literal["iam", "s3", "sts"]) -> Any:
         """Return an administrator's boto3 client, for setup and for checks.
+
+        Its type has methods if the stubs of boto3 are installed: `boto3-stubs[iam,s3,sts]`.
 
         Args:
             service: "iam", "s3" or "sts".

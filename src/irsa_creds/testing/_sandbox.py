@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from irsa_creds.testing._admin import Administrator
 from irsa_creds.testing._faults import Faults, InjectedFaults
@@ -23,6 +23,10 @@ from irsa_creds.testing._volume import ProjectedVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
 
     from irsa_creds.testing._log import S3Call, StsCall
 
@@ -160,8 +164,19 @@ class Sandbox:
         self._issuers[issuer.url] = issuer
         return issuer
 
-    def client(self, service: str, *, account_id: str | None = None) -> Any:
+    @overload
+    def client(self, service: Literal["iam"], *, account_id: str | None = None) -> IAMClient: ...
+
+    @overload
+    def client(self, service: Literal["s3"], *, account_id: str | None = None) -> S3Client: ...
+
+    @overload
+    def client(self, service: Literal["sts"], *, account_id: str | None = None) -> STSClient: ...
+
+    def client(self, service: Literal["iam", "s3", "sts"], *, account_id: str | None = None) -> Any:
         """Return a boto3 client with an administrator's static keys.
+
+        Its type has methods if the stubs of boto3 are installed: `boto3-stubs[iam,s3,sts]`.
 
         Args:
             service: "iam", "s3" or "sts".
