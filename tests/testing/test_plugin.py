@@ -272,7 +272,7 @@ def test_the_example_and_the_page_run_with_xdist(bare: pytest.Pytester) -> None:
         if "def test_" in snippet:
             bare.path.joinpath(f"test_page_{number}.py").write_text(snippet)
     done = bare.runpytest_subprocess(*STRICT, "-p", "xdist", "-n", "1")
-    done.assert_outcomes(passed=10)
+    done.assert_outcomes(passed=11)
 
 
 def test_the_page_shows_the_sandbox_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,8 @@ import boto3.session
 import botocore.session
 from botocore.config import Config
 
+from irsa_creds.diagnosis._policy.pod_identity import SERVICE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -114,6 +116,16 @@ class Administrator:
                 "Condition": {
                     "StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subject}
                 },
+            }
+        )
+
+    def pod_identity_policy(self) -> dict[str, Any]:
+        """Return the trust policy of the EKS User Guide for EKS Pod Identity."""
+        return _policy(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": SERVICE},
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
             }
         )
 

@@ -1,4 +1,4 @@
-"""Faults that a test can inject into the sandbox's STS."""
+"""Faults that a test can inject into the sandbox's STS and Pod Identity agent."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class _Failure:
 
 
 class Faults:
-    """Faults of the sandbox's STS; any thread may change them at any time.
+    """Faults of the sandbox's STS and Pod Identity agent.
+
+    Any thread may change them at any time.
 
     Attributes:
         latency: seconds before STS responds.
@@ -191,6 +193,8 @@ class InjectedFaults(Faults):
                 body = body[: len(body) // 2]
             case "missing fields":
                 body = re.sub(rb"<(SecretAccessKey|SessionToken)>.*?</\1>", b"", body)
+                # The agent of EKS Pod Identity returns JSON.
+                body = re.sub(rb'"(SecretAccessKey|Token)": "[^"]*", ', b"", body)
             case "doctype":
                 body = _DOCTYPE + body
         return replace(reply, body=body)

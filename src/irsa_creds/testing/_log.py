@@ -25,11 +25,11 @@ _S3_BOUND = 10_000
 
 @dataclass(frozen=True, slots=True)
 class StsCall:
-    """One request to STS, without the token and other secrets.
+    """One request to STS or the Pod Identity agent, without the token and other secrets.
 
     Attributes:
         at: `time.monotonic()` when it arrived.
-        action: such as "AssumeRoleWithWebIdentity".
+        action: such as "AssumeRoleWithWebIdentity"; of the agent, "AssumeRoleForPodIdentity".
         role_arn: as requested, or None.
         session_name: as requested, or None.
         outcome: "OK", an error code, the name of an outage, or "pending".

@@ -1,4 +1,4 @@
-"""A pod: what the Pod Identity webhook and the kubelet set up for it."""
+"""A pod: what a webhook of EKS and the kubelet set up for it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Pod"]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod with IRSA.
+    """A pod with IRSA, or with EKS Pod Identity.
 
     Attributes:
         namespace: of the service account.
         service_account: its name.
-        role_arn: the service account's annotation.
-        provider_arn: of the IAM OIDC provider that its role trusts.
+        role_arn: the role in the service account's annotation, or in its association.
+        provider_arn: of the IAM OIDC provider that its role trusts; "" with EKS Pod Identity.
         bucket: the bucket that its role may read and write, or None.
         audience: of its tokens.
         issuer: of its tokens.

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
+    from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
     from irsa_creds.diagnosis._policy.request import Request
 
-__all__ = ["SignedRequest", "UnsupportedPolicyError", "allows", "trusts_caller", "trusts_token"]
+__all__ = [
+    "SignedRequest",
+    "UnsupportedPolicyError",
+    "allows",
+    "trusts_caller",
+    "trusts_service",
+    "trusts_token",
+]
 
 
 class UnsupportedPolicyError(NotImplementedError):
@@ -75,6 +83,15 @@ def trusts_caller(document: str, request: SignedRequest) -> bool:
 
 def trusts_token(document: str, request: Request) -> bool:
     """Return whether a trust policy allows a request with a token.
+
+    Raises:
+        UnsupportedPolicyError: the sandbox cannot decide.
+    """
+    return _decided(judge(_parsed(parse_policy, document), request))
+
+
+def trusts_service(document: str, request: PodIdentityRequest) -> bool:
+    """Return whether a trust policy allows EKS Pod Identity.
 
     Raises:
         UnsupportedPolicyError: the sandbox cannot decide.

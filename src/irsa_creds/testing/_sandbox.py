@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from irsa_creds.diagnosis._policy.pod_identity import SERVICE
 from irsa_creds.testing._admin import Administrator
+from irsa_creds.testing._agent import Agent
 from irsa_creds.testing._faults import Faults, InjectedFaults
 from irsa_creds.testing._identity import Identities
 from irsa_creds.testing._issuer import Issuer
@@ -17,7 +19,7 @@ from irsa_creds.testing._log import CallLog
 from irsa_creds.testing._moto import Moto
 from irsa_creds.testing._pod import Pod
 from irsa_creds.testing._server import LoopbackServer
-from irsa_creds.testing._services import Services
+from irsa_creds.testing._services import AGENT_PATH, Services
 from irsa_creds.testing._sts import Sts
 from irsa_creds.testing._volume import ProjectedVolume
 
@@ -51,12 +53,15 @@ class Sandbox:
         faults: faults to inject into STS.
         endpoint_url: one URL for STS, IAM and S3.
         sts_url: a URL for STS alone; the outage "refuse" closes its port.
+        agent_url: the URL of the Pod Identity agent; "refuse" closes its port, too.
     """
 
     endpoint_url: str
     sts_url: str
+    agent_url: str
 
     _sts_server: LoopbackServer | None = None
+    _agent_server: LoopbackServer | None = None
 
     def __init__(
         self,
@@ -85,8 +90,16 @@ class Sandbox:
             faults=self.faults,
             clock=clock,
         )
+        self._agent = Agent(
+            sts=self._sts,
+            moto=self._moto,
+            issuers=self._issuers,
+            clock=clock,
+            cluster_arn=f"arn:{self._admin.partition}:eks:{region}:{account_id}:cluster/sandbox",
+        )
         self._services = Services(
             sts=self._sts,
+            agent=self._agent,
             moto=self._moto,
             identities=self._identities,
             faults=faults,
@@ -111,7 +124,9 @@ class Sandbox:
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             common = stack.enter_context(LoopbackServer(self._services.common))
             self._sts_server = stack.enter_context(LoopbackServer(self._services.sts))
+            self._agent_server = stack.enter_context(LoopbackServer(self._services.agent))
             self.endpoint_url, self.sts_url = common.url, self._sts_server.url
+            self.agent_url = f"{self._agent_server.url}{AGENT_PATH}"
             self._admin.endpoint_url = self.endpoint_url
             if self.faults.outage == "refuse":
                 self._refuse(True)
@@ -125,7 +140,7 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
-        self._sts_server = None
+        self._sts_server = self._agent_server = None
 
     @property
     def lifetime(self) -> float | None:
@@ -138,7 +153,7 @@ class Sandbox:
 
     @property
     def sts_calls(self) -> list[StsCall]:
-        """All requests to STS since the start or `reset_calls`, oldest first."""
+        """All requests to STS and the agent since the start or `reset_calls`, oldest first."""
         return self._log.sts_calls()
 
     @property
@@ -151,8 +166,9 @@ class Sandbox:
         self._log.reset()
 
     def expire_credentials(self) -> None:
-        """Expire all credentials of STS now, before their own expiration."""
+        """Expire all credentials now, before their own expiration."""
         self._identities.expire_all()
+        self._agent.forget()
 
     def add_issuer(self, issuer: Issuer) -> Issuer:
         """Serve another issuer until the sandbox ends, and give STS its keys.
@@ -198,10 +214,12 @@ class Sandbox:
         max_session_duration: int = 3600,
         trust_policy: Mapping[str, Any] | None = None,
         permissions: Mapping[str, Any] | None = None,
+        pod_identity: bool = False,
     ) -> Pod:
         """Set up IRSA for one service account as its users do, and create a pod.
 
-        Source of the steps: "IAM roles for service accounts", Amazon EKS User Guide.
+        Source of the steps: "IAM roles for service accounts" and "EKS Pod Identity", Amazon EKS
+        User Guide.
 
         Args:
             namespace: of the service account.
@@ -213,19 +231,21 @@ class Sandbox:
             audience: of the pod's token and of the trust policy.
             token_lifetime: seconds.
             max_session_duration: of the role, in seconds.
-            trust_policy: replaces the policy with `StringEquals` on `aud` and `sub`.
+            trust_policy: replaces the policy with `StringEquals` on `aud` and `sub`, or the one
+                for EKS Pod Identity.
             permissions: replaces the policy for the bucket.
+            pod_identity: set up EKS Pod Identity in place of IRSA: an association of the service
+                account, and a token for the agent at `agent_url`.
         """
         issuer = issuer or self.issuer
         iam = self.client("iam", account_id=account_id)
-        provider_arn = self._admin.ensure_provider(iam, issuer.url, audience)
-        subject = f"system:serviceaccount:{namespace}:{service_account}"
-        role_arn = self._admin.create_role(
-            iam,
-            role,
-            trust_policy or self._admin.trust_policy(provider_arn, audience, subject),
-            max_session_duration,
-        )
+        if pod_identity:
+            audience, provider_arn, usual = SERVICE, "", self._admin.pod_identity_policy()
+        else:
+            provider_arn = self._admin.ensure_provider(iam, issuer.url, audience)
+            subject = f"system:serviceaccount:{namespace}:{service_account}"
+            usual = self._admin.trust_policy(provider_arn, audience, subject)
+        role_arn = self._admin.create_role(iam, role, trust_policy or usual, max_session_duration)
         if bucket is not None:
             self._admin.ensure_bucket(self.client("s3", account_id=account_id), bucket)
             permissions = permissions or self._admin.bucket_policy(bucket)
@@ -242,15 +262,35 @@ class Sandbox:
             volume=ProjectedVolume(tempfile.mkdtemp(prefix="pod-", dir=self._directory)),
             environ={},
         )
-        pod.environ.update(self._environ(role_arn, str(pod.token_file)))
+        if pod_identity:
+            self.associate(namespace, service_account, role_arn)
+        pod.environ.update(self._environ(pod, pod_identity=pod_identity))
         pod.rotate_token(lifetime=token_lifetime)
         return pod
 
-    def _environ(self, role_arn: str, token_file: str) -> dict[str, str]:
+    def associate(self, namespace: str, service_account: str, role_arn: str | None) -> None:
+        """Set the role of a service account's Pod Identity association; None removes it.
+
+        The agent has forgotten all credentials afterwards.
+        """
+        account = namespace, service_account
+        self._agent.associations.pop(account, None)
+        if role_arn is not None:
+            self._agent.associations[account] = role_arn
+        self._agent.forget()
+
+    def _environ(self, pod: Pod, *, pod_identity: bool) -> dict[str, str]:
+        token_file = str(pod.token_file)
+        if pod_identity:
+            identity = {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.agent_url,
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
+            }
+        else:
+            identity = {"AWS_ROLE_ARN": pod.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": token_file}
         return {
-            # The Pod Identity webhook injects these.
-            "AWS_ROLE_ARN": role_arn,
-            "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
+            # EKS injects these, by one of two webhooks.
+            **identity,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_STS_REGIONAL_ENDPOINTS": "regional",
@@ -261,9 +301,8 @@ class Sandbox:
         }
 
     def _refuse(self, on: bool) -> None:  # noqa: FBT001 - a callback's only argument
-        if self._sts_server is None:
-            return
-        if on:
-            self._sts_server.refuse()
-        else:
-            self._sts_server.listen()
+        for server in filter(None, (self._sts_server, self._agent_server)):
+            if on:
+                server.refuse()
+            else:
+                server.listen()

@@ -9,10 +9,12 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from irsa_creds.testing._agent import ACTION, agent_error, agent_result
 from irsa_creds.testing._log import S3Call
 from irsa_creds.testing._policy import SignedRequest, UnsupportedPolicyError
 from irsa_creds.testing._responses import AwsError, query_error, query_result, s3_error
 from irsa_creds.testing._s3 import s3_permissions
+from irsa_creds.testing._server import Reply
 from irsa_creds.testing._sigv4 import read_signature
 from irsa_creds.testing._sts import check_permission
 
@@ -20,16 +22,20 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from irsa_creds.testing._agent import Agent
     from irsa_creds.testing._faults import InjectedFaults
     from irsa_creds.testing._identity import Identities, Identity
     from irsa_creds.testing._log import CallLog
     from irsa_creds.testing._moto import Moto
     from irsa_creds.testing._responses import Tree
-    from irsa_creds.testing._server import Reply, Request
+    from irsa_creds.testing._server import Request
     from irsa_creds.testing._sigv4 import Signature
     from irsa_creds.testing._sts import Sts
 
-__all__ = ["Services"]
+__all__ = ["AGENT_PATH", "Services"]
+
+#: Of the URL that EKS sets.
+AGENT_PATH = "/v1/credentials"
 
 _LOG = logging.getLogger("irsa_creds.testing")
 
@@ -41,6 +47,7 @@ class Services:
         self,
         *,
         sts: Sts,
+        agent: Agent,
         moto: Moto,
         identities: Identities,
         faults: InjectedFaults,
@@ -49,6 +56,7 @@ class Services:
         closing: threading.Event,
     ) -> None:
         self._sts = sts
+        self._agent = agent
         self._moto = moto
         self._identities = identities
         self._faults = faults
@@ -83,6 +91,34 @@ class Services:
         reply, outcome, key = self._sts_outcome(request, form)
         self._log.finish(number, outcome, key)
         return self._dated(reply)
+
+    def agent(self, request: Request) -> Reply:
+        """Handle a request to the Pod Identity agent, with the current faults."""
+        if request.path != AGENT_PATH:
+            return Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
+        token = request.headers.get("Authorization", "")
+        number = self._log.begin(request, {"Action": ACTION, "WebIdentityToken": token})
+        self._closing.wait(self._faults.latency)
+        reply, outcome, key = self._agent_outcome(token)
+        self._log.finish(number, outcome, key)
+        return self._dated(reply)
+
+    def _agent_outcome(self, token: str) -> tuple[Reply, str, str | None]:
+        mode = self._faults.outage
+        if mode and (reply := self._faults.total_failure(mode)):
+            return reply, mode, None
+        key = None
+        try:
+            if failure := self._faults.take_failure():
+                raise failure
+            session = self._agent.session_for(token)
+            reply = agent_result(session, clock_skew=self._faults.clock_skew)
+            key, outcome = session.identity.access_key_id, mode or "OK"
+        except UnsupportedPolicyError as error:
+            reply, outcome = agent_error(_unsupported(str(error))), "NotImplemented"
+        except AwsError as error:
+            reply, outcome = agent_error(error), error.code or "Invalid"
+        return (self._faults.spoil(mode, reply) if mode else reply), outcome, key
 
     def _sts_outcome(self, request: Request, form: dict[str, str]) -> tuple[Reply, str, str | None]:
         mode = self._faults.outage

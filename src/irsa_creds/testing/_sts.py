@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds.diagnosis._policy.parse import PolicyError, parse_permissions
 from irsa_creds.diagnosis._policy.request import Request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing._moto import Moto
     from irsa_creds.testing._responses import Tree
 
-__all__ = ["Sts", "check_permission"]
+__all__ = ["Session", "Sts", "check_permission"]
 
 _DEFAULT_DURATION = 3600
 _DURATIONS = 900, 43_200
@@ -39,6 +39,24 @@ _PARAMETERS = {
     "WebIdentityToken": ((4, 20_000), None),
 }
 _EXPIRED_AGO = 60.0
+
+
+class Session(NamedTuple):
+    """Credentials of a role.
+
+    Attributes:
+        identity: the key.
+        expires_at: seconds since the epoch, by the true clock.
+        lifetime: seconds at first.
+    """
+
+    identity: Identity
+    expires_at: float
+    lifetime: float
+
+    def expiration(self, clock_skew: float) -> str:
+        """Return `expires_at` by a server's clock that is ahead by `clock_skew` seconds."""
+        return _timestamp(self.expires_at + clock_skew)
 
 
 class Sts:
@@ -150,26 +168,40 @@ class Sts:
             raise _invalid(
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
             )
-        expires_at = self._end(duration)
-        identity = self._identities.open_session(
-            role=role.arn,
-            role_id=role.id,
-            session_name=form["RoleSessionName"],
-            expires_at=expires_at,
-            session_policies=self._session_policies(role.arn, form),
+        session = self.open_session(
+            role, form["RoleSessionName"], duration, self._session_policies(role.arn, form)
         )
+        identity = session.identity
         result: dict[str, Tree] = {
             "AssumedRoleUser": {"AssumedRoleId": identity.user_id, "Arn": identity.arn},
             "Credentials": {
                 "AccessKeyId": identity.access_key_id,
                 "SecretAccessKey": identity.secret_access_key,
                 "SessionToken": identity.session_token or "",
-                "Expiration": _timestamp(expires_at + self._faults.clock_skew),
+                "Expiration": session.expiration(self._faults.clock_skew),
             },
         }
         if policy := form.get("Policy"):
             result["PackedPolicySize"] = str(math.ceil(100 * len(policy) / _POLICY_LIMIT))
         return result
+
+    def open_session(
+        self,
+        role: Role,
+        session_name: str,
+        duration: int,
+        session_policies: tuple[str, ...] = (),
+    ) -> Session:
+        """Create credentials of a role, for `lifetime` or the duration in seconds."""
+        expires_at = self._end(duration)
+        identity = self._identities.open_session(
+            role=role.arn,
+            role_id=role.id,
+            session_name=session_name,
+            expires_at=expires_at,
+            session_policies=session_policies,
+        )
+        return Session(identity, expires_at, expires_at - self._clock())
 
     def _end(self, duration: int) -> float:
         if self._faults.outage == "expired":

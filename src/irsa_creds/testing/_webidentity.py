@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing._issuer import Issuer
     from irsa_creds.testing._moto import Moto
 
-__all__ = ["VerifiedToken", "verify_token"]
+__all__ = ["VerifiedToken", "check_times", "issuer_and_key", "verified_claims", "verify_token"]
 
 # EKS signs with RS256. Source of the list: "Creating OpenID Connect identity providers", IAM.
 _ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
@@ -65,15 +65,15 @@ def verify_token(
     Raises:
         AwsError: with AWS's code and message.
     """
-    issuer, kid = _issuer_and_key(token)
+    issuer, kid = issuer_and_key(token)
     provider = moto.provider(role_arn, issuer)
     if provider is None:
         raise _invalid(f"No OpenIDConnect provider found in your account for {issuer}")
-    claims = _verified_claims(token, kid, issuers.get(issuer))
+    claims = verified_claims(token, kid, issuers.get(issuer))
     for name in _REQUIRED:
         if name not in claims:
             raise _invalid(f"Missing a required claim: {name}")
-    _check_times(claims, now)
+    check_times(claims, now)
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     accepted = [audience for audience in audiences if audience in provider.client_id_list]
     if not accepted:
@@ -87,7 +87,8 @@ def verify_token(
     )
 
 
-def _issuer_and_key(token: str) -> tuple[str, object]:
+def issuer_and_key(token: str) -> tuple[str, object]:
+    """Return the issuer and the key id that a token names."""
     try:
         kid = jwt.get_unverified_header(token).get("kid")
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -98,7 +99,8 @@ def _issuer_and_key(token: str) -> tuple[str, object]:
     return str(claims["iss"]), kid
 
 
-def _verified_claims(token: str, kid: object, issuer: Issuer | None) -> dict[str, Any]:
+def verified_claims(token: str, kid: object, issuer: Issuer | None) -> dict[str, Any]:
+    """Return the claims of a token with a valid signature."""
     keys = issuer.jwks()["keys"] if issuer is not None and issuer.reachable else []
     key = next((key for key in keys if key["kid"] == kid), None)
     if key is None:
@@ -113,7 +115,8 @@ def _verified_claims(token: str, kid: object, issuer: Issuer | None) -> dict[str
     return claims
 
 
-def _check_times(claims: Mapping[str, Any], now: float) -> None:
+def check_times(claims: Mapping[str, Any], now: float) -> None:
+    """Raise `AwsError` if a token is expired, or not valid yet."""
     expires, begins = claims["exp"], claims.get("nbf", 0)
     if not isinstance(expires, int | float) or not isinstance(begins, int | float):
         raise _invalid(_NO_JWT)

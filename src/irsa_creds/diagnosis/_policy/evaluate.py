@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from irsa_creds.diagnosis._policy.logic import Lookup
-    from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = [
     "AccessRequest",
@@ -46,6 +45,14 @@ class AccessRequest(Protocol):
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key."""
+
+
+class TrustRequest(AccessRequest, Protocol):
+    """The request for which a trust policy is evaluated."""
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return all required actions, the one that assumes the role first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +93,15 @@ class Judgement:
     action: str
 
 
-def judge(policy: Policy, request: Request) -> Judgement:
+def judge(policy: Policy, request: TrustRequest) -> Judgement:
     """Return whether a trust policy allows a request.
 
     A token with session tags or a source identity requires several actions. The judgement is about
-    the first one that is denied, else the first unknown one, else AssumeRoleWithWebIdentity.
+    the first one that is denied, else the first unknown one, else the one that assumes the role.
 
     Args:
         policy: of the role.
-        request: made with the token.
+        request: made with a token, or by EKS Pod Identity.
     """
     judgements = [judge_action([policy], request, action) for action in request.actions]
     worst = {"deny": 0, "unknown": 1, "allow": 2}
