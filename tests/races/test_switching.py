@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.exchange_request import Assertion
 
-REFRESHES = 300
+REFRESHES = 120
 LIFETIME = 0.05
 READERS = 2
 

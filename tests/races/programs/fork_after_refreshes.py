@@ -12,7 +12,7 @@ import threading
 
 import irsa_creds
 
-FORKS = 250
+FORKS = 80
 
 
 def child_fetches() -> bool:
