@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import sys
-import threading
 from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
+from coverage import Coverage
 
 import irsa_creds
 import signal_dispositions
@@ -22,55 +20,14 @@ from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 signal_dispositions.unignore()
 
 
-# Coverage doubles the time of a test. These run no line that the other tests do not run, and
-# most of them take long.
-UNMEASURED = (
-    "aio/test_aio_differential.py",
-    "aio/test_crowds.py",
-    "aio/test_single_values.py",
-    "bad_input",
-    "botocore_adapters/test_differential.py",
-    "botocore_adapters/test_role_chaining.py",
-    "conformance",
-    "diagnosis/policy/test_laws.py",
-    "docs",
-    "engine/test_state_machine.py",
-    "integrations/test_aiobotocore.py",
-    "integrations/test_boto3.py",
-    "integrations/test_kombu.py",
-    "integrations/test_obstore.py",
-    "integrations/test_polars.py",
-    "integrations/test_s3fs.py",
-    "integrations/test_smart_open.py",
-    "integrations/test_source_profile.py",
-    "project",
-    "races/test_callers_and_threads.py",
-    "races/test_crowds.py",
-    "races/test_exits.py",
-    "races/test_forks.py",
-    "races/test_forks_of_kept_warm.py",
-    "races/test_pools.py",
-    "races/test_signals.py",
-    "races/test_switching.py",
-    "shared_cache/test_chaos.py",
-    "shared_cache/test_processes.py",
-    "test_architecture.py",
-    "test_many_identities.py",
-)
-TESTS = Path(__file__).parent
-
-
-def _measured(path: Path) -> bool:
-    return not any(path.is_relative_to(TESTS / each) for each in UNMEASURED)
-
-
 def pytest_collection_finish() -> None:
-    """Import all modules while they are measured: a test that is not may be the first to do it."""
-    if sys.gettrace():
+    """Import all modules while they are measured, because no program imports a module of types."""
+    if Coverage.current():
         for module in pkgutil.walk_packages(irsa_creds.__path__, "irsa_creds."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -78,24 +35,14 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure the coverage of the tests that are needed for it.
+    """Measure child processes only if a test is marked for it.
 
-    That of child processes is measured only if a test is marked for it: starting coverage takes
-    seven times as long as starting the interpreter.
+    Starting coverage takes seven times as long as starting the interpreter.
     """
-    here, elsewhere = sys.gettrace(), threading.gettrace()
     with pytest.MonkeyPatch.context() as patch:
         if not item.get_closest_marker("measures_children"):
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        if _measured(item.path):
-            return (yield)
-        sys.settrace(None)
-        threading.settrace(None)
-        try:
-            return (yield)
-        finally:
-            sys.settrace(here)
-            threading.settrace(elsewhere)
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIELDS = ["Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId"]
 WARM = """
-import sys
+import logging, sys  # on Python 3.14, logging itself imports dataclasses
 before = set(sys.modules)
 from irsa_creds.cli import main
 status = main(["process"])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.container import IRSA_CREDS, PATIENCE
+from irsa_creds._sitecustomize import sitecustomize
 from irsa_creds.cli import _run, main
 
 if TYPE_CHECKING:
@@ -365,6 +366,15 @@ def test_a_sitecustomize_that_is_already_there_runs_once(
     found = run(container, "--", sys.executable, "-c", code, PYTHONPATH=str(theirs.parent))
     # The first line is of the process of `run`.
     assert output(found).splitlines() == [*[str(theirs)] * 3, "added", "True", OURS.strip()]
+
+
+def test_without_another_sitecustomize_that_of_run_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In this process, because the Python of a distribution may have one.
+    monkeypatch.setattr(sys, "path", [HOOK])
+    monkeypatch.setitem(sys.modules, "sitecustomize", sitecustomize)
+    sitecustomize._run_hidden_one()
+    assert sys.modules["sitecustomize"] is sitecustomize
+    assert sys.path == [HOOK]
 
 
 @pytest.mark.measures_children

@@ -94,10 +94,8 @@ def _decoded(text: str) -> Any:
             problem = "it is nested too deeply"
     except PolicyError:
         raise
-    except RecursionError:
-        problem = "it is nested too deeply"
-    except ValueError as error:
-        problem = str(error)
+    except (RecursionError, ValueError) as error:
+        problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     raise PolicyError(f"The policy is not JSON: {problem}. Expected: {_EXAMPLE}.")
 
 
