@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from irsa_creds.testing import UnsupportedPolicyError
 from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._server import Request
-from testing.sandbox_http import Response, http
+from testing.sandbox_http import ONE_TRY, Response, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,10 +154,15 @@ def test_credentials_must_be_complete_and_known(
     assert error_of(client_of(exchange(), **changes).list_objects_v2, Bucket="data") == expected
 
 
+@pytest.mark.parametrize("config", [ONE_TRY, Config(signature_version="s3v4")], ids=["v2", "v4"])
 def test_a_presigned_url_works_until_it_expires(
-    exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox, clock: MovableClock
+    config: Config,
+    exchange: Exchange,
+    client_of: Callable[..., Any],
+    sandbox: Sandbox,
+    clock: MovableClock,
 ) -> None:
-    s3 = client_of(exchange(), config=Config(signature_version="s3v4"))
+    s3 = client_of(exchange(), config=config)
     s3.put_object(Bucket="data", Key="k", Body=b"content")
     url = s3.generate_presigned_url("get_object", {"Bucket": "data", "Key": "k"}, ExpiresIn=60)
     target = url.removeprefix(sandbox.endpoint_url)
@@ -193,15 +198,43 @@ def test_an_unsigned_request_is_denied(sandbox: Sandbox) -> None:
     assert sandbox.s3_identities[-1].access_key_id is None
 
 
-def test_signature_version_2_is_an_error(sandbox: Sandbox) -> None:
-    expected = 400, "InvalidRequest"
-    response = http(sandbox.endpoint_url, headers={"Authorization": "AWS AKIA:abc"})
-    assert (response.status, response["Code"]) == expected
-    response = http(
-        sandbox.endpoint_url, path="/data/k?AWSAccessKeyId=AKIA&Signature=abc&Expires=1"
+def test_a_presigned_url_of_boto3s_default_in_us_east_1_works(
+    exchange: Exchange, client_of: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    s3 = client_of(exchange())
+    url = s3.generate_presigned_url(
+        "put_object", {"Bucket": "data", "Key": "a b/ü", "ContentType": "text/plain"}
     )
-    assert (response.status, response["Code"]) == expected
+    assert "Signature=" in url
+    assert "X-Amz-Signature" not in url
+    target = url.removeprefix(sandbox.endpoint_url)
+    plain = {"Content-Type": "text/plain"}
+    assert http(sandbox.endpoint_url, "PUT", target, b"content", headers=plain).status == 200
+    assert s3.get_object(Bucket="data", Key="a b/ü")["Body"].read() == b"content"
+    url = s3.generate_presigned_url(
+        "get_object", {"Bucket": "data", "Key": "a b/ü", "ResponseContentType": "text/csv"}
+    )
+    read = http(sandbox.endpoint_url, path=url.removeprefix(sandbox.endpoint_url))
+    assert read.body == b"content"
+
+
+def test_signature_version_2_in_a_header_is_an_error(sandbox: Sandbox) -> None:
+    response = http(sandbox.endpoint_url, headers={"Authorization": "AWS AKIA:abc"})
+    assert (response.status, response["Code"]) == (400, "InvalidRequest")
     assert "Please use AWS4-HMAC-SHA256." in (response["Message"] or "")
+
+
+@pytest.mark.parametrize("rest", ["", "&Signature=ab", "&Signature=ab&Expires=soon", "&Expires=1"])
+def test_a_malformed_presigned_url_of_version_2_is_an_error(rest: str, sandbox: Sandbox) -> None:
+    response = http(sandbox.endpoint_url, path=f"/data/k?AWSAccessKeyId=AKIA{rest}")
+    assert (response.status, response["Code"]) == (403, "AccessDenied")
+    assert "Query-string authentication requires" in (response["Message"] or "")
+
+
+def test_signature_version_2_of_another_service_is_an_error(sandbox: Sandbox) -> None:
+    query = "AWSAccessKeyId=AKIA&SignatureVersion=2&Signature=abc&Expires=1"
+    response = http(sandbox.endpoint_url, path=f"/?Action=ListRoles&{query}")
+    assert response["Code"] == "InvalidRequest"
 
 
 def test_an_unsupported_service_is_an_error(

@@ -15,6 +15,7 @@ from irsa_creds.testing._policy import SignedRequest, UnsupportedPolicyError
 from irsa_creds.testing._responses import AwsError, query_error, query_result, s3_error
 from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._server import Reply
+from irsa_creds.testing._sigv2 import read_presigned
 from irsa_creds.testing._sigv4 import read_signature
 from irsa_creds.testing._sts import check_permission
 
@@ -67,7 +68,7 @@ class Services:
     def common(self, request: Request) -> Reply:
         """Handle a request to the common URL; the signature's scope names the service."""
         try:
-            signature = read_signature(request)
+            signature = read_presigned(request) or read_signature(request)
         except AwsError as error:
             return s3_error(error)
         if signature is None:
