@@ -2,8 +2,7 @@
 
     python -m benchmarks._forking SIDE
 
-It imports nothing that the other side would not import, so that its first refresh does everything
-that a program's does.
+No side makes its credentials before: imports are a part of what the thread does.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from benchmarks._measure import OURS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FORKS = 4
+_FORKS = 10
 # Seconds between two forks, and seconds for all forks, each of which may wait.
 _PAUSE, _FORKING = 0.1, 15.0
 _HANG = 10
@@ -61,11 +60,10 @@ def _reader_of(side: str) -> Callable[[], object]:
     if side == OURS:
         import irsa_creds  # noqa: PLC0415 - not on the other side
 
-        return irsa_creds.provider().get
+        return lambda: irsa_creds.provider().get()
     from benchmarks._sessions import credentials_of  # noqa: PLC0415 - not on this side
 
-    read: Callable[[], object] = credentials_of(side).get_frozen_credentials
-    return read
+    return lambda: credentials_of(side).get_frozen_credentials()
 
 
 def _read(read: Callable[[], object], waiting: int, cpus: set[int]) -> None:

@@ -1,11 +1,10 @@
 """A process forks during its first refresh, on a CPU that it shares with 16 busy processes.
 
 A pod with a CPU limit is as slow: imports and the first connection to STS take seconds instead of
-0.2 s, and a child inherits them half done. One thread gets the first credentials (irsa-creds with
-`irsa_creds.provider()`, which imports nothing of botocore before); meanwhile the main thread forks
-again and again. Then the busy processes end, and each child reads once what its parent was about to
-get, as the workers of a preloaded server do. A child without credentials or an error after 10 s
-hangs.
+0.2 s, and a child inherits them half done. One thread makes and gets the first credentials, imports
+included; meanwhile the main thread forks again and again. Then the busy processes end, and each
+child reads once what its parent was about to get, as the workers of a preloaded server do. A child
+without credentials or an error after 10 s hangs.
 
 Target: all children have credentials.
 """

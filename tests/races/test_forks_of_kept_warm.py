@@ -22,7 +22,7 @@ def test_credentials_are_kept_warm_in_a_forked_child_as_well(
 def test_a_child_forked_during_imports_that_take_seconds_gets_credentials(
     sts: LoopbackSts, environ: dict[str, str]
 ) -> None:
-    ended = run("fork_in_slow_imports.py", environ, 2.5, 300, 1000, 2000)
+    ended = run("fork_in_slow_imports.py", environ, 6, 500)
     assert ended.status == 0, ended.err
-    assert ended.out == "3\n", ended.err
-    assert len(sts.calls) == 6
+    assert ended.out == "1\n", ended.err
+    assert len(sts.calls) == 2

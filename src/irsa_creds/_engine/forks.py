@@ -34,9 +34,11 @@ __all__ = ["FORKS"]
 Result = TypeVar("Result")
 
 # Seconds. A thread that waits for the network has no lock that the child needs. A running one may
-# import or do a TLS handshake, which takes longer only on a throttled CPU.
+# import or do a TLS handshake, which takes longer only on a throttled CPU: the imports take 70 ms of
+# it, hence 7 s in a pod with a hundredth of a CPU. A child that is forked before their end would
+# wait for a module's lock for ever.
 _IDLE_PATIENCE = 0.5
-_PATIENCE = 5.0
+_PATIENCE = 30.0
 _POLL_SECONDS = 0.0005
 _TASKS = "/proc/self/task"
 _RUNNING = {b"R", b"D"}
