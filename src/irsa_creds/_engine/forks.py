@@ -34,7 +34,7 @@ __all__ = ["FORKS"]
 Result = TypeVar("Result")
 
 # Seconds. A thread that waits for the network has no lock that the child needs. A running one may
-# import or do a TLS handshake, which takes longer only on a throttled CPU: the imports take 70 ms of
+# import or do a TLS handshake, which takes long only on a throttled CPU: the imports take 70 ms of
 # it, hence 7 s in a pod with a hundredth of a CPU. A child that is forked before their end would
 # wait for a module's lock for ever.
 _IDLE_PATIENCE = 0.5
