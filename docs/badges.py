@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "_static" / "badges"
-# Of a character in 11 px, on the whole.
+# Average width of a character at 11 px.
 _WIDTH, _MARGIN, _HEIGHT = 6.6, 10, 20
 
 
@@ -27,7 +27,7 @@ def badges() -> dict[str, str]:
         "python": ("Python", " | ".join(pythons)),
         "coverage": ("lines and branches tested", f"{coverage} %"),
         "types": ("types known", "100 %"),
-        "licence": ("licence", project["project"]["license"]),
+        "license": ("license", project["project"]["license"]),
     }
     return {f"{name}.svg": _badge(*fact) for name, fact in facts.items()}
 

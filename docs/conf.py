@@ -1,4 +1,4 @@
-"""How the documentation is made: `make docs`; every warning is an error."""
+"""Sphinx's settings for `make docs`; every warning is an error."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-# A reader copies commands and code: neither prompts nor what is printed.
+# The copy button takes commands and code, without prompts and output.
 copybutton_selector = "div[class*=highlight-]:not(.highlight-text) pre"
 copybutton_prompt_text = "$ "
 copybutton_line_continuation_character = "\\"
-# Only what leads somewhere on this machine can be checked without a network.
+# Without a network, only links to this machine can be checked.
 linkcheck_ignore = [r"https?://(?!127\.0\.0\.1|localhost)"]
 
-# Where a check's id stands in prose it leads to its row. The sources have the bare ids: they are
-# read on a terminal as well.
+# A check's id in prose becomes a link to its row. The sources have the bare ids, because they are
+# also read on a terminal.
 _ID = r"[EFTRCVMNSP]\d\d"
 _LINKED = {"troubleshooting", "tutorial"}
 _CODE = r"(?ms)^```.*?^```$|`[^`\n]*`|\]\([^)]*\)"
@@ -145,7 +145,7 @@ def _label_cells(app: Sphinx, page: nodes.document, _: str) -> None:
             continue
         table["classes"].append("stacked")
         for label, cell in cells:
-            # Beside one other column the title is enough.
+            # With one other column, the title is enough.
             if len(labels) > 1 and cell.astext():
                 cell[0].insert(0, nodes.inline("", label, classes=["label"]))
 
@@ -159,7 +159,7 @@ def _frame_terminals(_: Sphinx, page: nodes.document, __: str) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Be called by Sphinx."""
+    """Register the hooks of this file; Sphinx calls this."""
     app.connect("source-read", _link_checks)
     app.connect("doctree-read", _report_quotes)
     app.connect("doctree-read", _wrap_long_lines)

@@ -1,7 +1,7 @@
 """Draws the pages' pictures: `python docs/pictures.py`, from the top of the repository.
 
 The commands are real, on a terminal and in a pod of the sandbox. What differs from run to run
-(directories, dates, the host's name) stands as it would in a pod.
+(directories, dates, the host's name) is shown as in a pod.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ FORMAT = """\
 
 
 def main(target: Path = STATIC) -> None:
-    """Draw them all.
+    """Draw all pictures.
 
     Args:
-        target: the directory that they are written to.
+        target: the directory that the pictures are written to.
     """
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -120,13 +120,13 @@ def main(target: Path = STATIC) -> None:
 
 
 def drawn(name: str, command: str, environ: Mapping[str, str], replaced: Mapping[str, str]) -> str:
-    """Return what a command says, as SVG.
+    """Return a command and its output as SVG.
 
     Args:
-        name: of the picture, after which its styles are named.
-        command: as one types it.
+        name: the picture's name; its styles begin with it.
+        command: as typed in a shell.
         environ: the command's whole environment.
-        replaced: texts, or patterns, and what stands in the picture for them.
+        replaced: texts, or patterns, and what the picture shows in their place.
     """
     said = f"\x1b[1m$ {command}\x1b[0m\n{said_on_a_terminal(command, environ)}"
     for old, new in replaced.items():
@@ -141,10 +141,10 @@ def drawn(name: str, command: str, environ: Mapping[str, str], replaced: Mapping
 
 
 def said_on_a_terminal(command: str, environ: Mapping[str, str]) -> str:
-    """Return what an `irsa-creds` command prints on a terminal, colours included."""
+    """Return what an `irsa-creds` command prints on a terminal, colors included."""
     words = [environ.get(word.removeprefix("$"), word) for word in shlex.split(command)[1:]]
     ours, its = pty.openpty()
-    with subprocess.Popen(  # noqa: S603 - the commands are those of this file
+    with subprocess.Popen(  # noqa: S603 - all commands are in this file
         [sys.executable, "-m", "irsa_creds", *words],
         env={**environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
@@ -160,7 +160,7 @@ def said_on_a_terminal(command: str, environ: Mapping[str, str]) -> str:
 
 
 def read(terminal: int) -> bytes:
-    """Return what there is; nothing at the end, which Linux tells as an error."""
+    """Return the available bytes; none at the end, which Linux reports as an error."""
     try:
         return os.read(terminal, 65_536)
     except OSError:

@@ -52,7 +52,7 @@ def test_every_section_is_made_here_or_says_why_not() -> None:
     elsewhere = {
         "The SDK is too old",
         "The process runs as another user",
-        "A later role of a chain is denied",
+        "A chained role is denied",
     }
     assert made | elsewhere == set(sections())
 

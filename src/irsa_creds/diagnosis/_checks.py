@@ -35,7 +35,7 @@ _GROUPS = tuple(
         ("F", "token file"),
         ("T", "token"),
         ("R", "role"),
-        ("C", "credential chain"),
+        ("C", "credential provider chain"),
         ("V", "versions and region"),
         ("M", "manifest"),
         ("P", "trust policy"),
