@@ -36,7 +36,38 @@ _LEAST_CAUSE = 20
 
 
 class Failure(NamedTuple):
-    """Why a refresh failed: without secrets, shared by all callers that waited for it."""
+    """Why a refresh failed: without secrets, shared by all callers that waited for it.
+
+    `advice`, `command`, `role_arn`, `endpoint`, `request_id` and the claims are as in
+    `ExchangeError`, but `exp` is in seconds since the epoch.
+
+    Attributes:
+        kind: the class of the exception: "token", "exchange" or "timeout".
+        code: STS's error code, or the kind of the failure if STS returned no code.
+        message: the first line of the exception's text.
+        advice: the most likely cause, and what to do.
+        retryable: whether the same request may succeed later.
+        throttled: whether STS limits the number of calls.
+        bad_token: whether the token is the cause: a change of its content ends the back-off.
+        unreachable: whether there was no HTTP response: DNS, TLS, connection refused, reset or
+            timed out.
+        attempts: the most attempts in one refresh that callers wait for; 0: the usual number.
+        status: the HTTP status; None without a response.
+        request_id: STS's request id.
+        retry_after: the pause in seconds that STS requested.
+        again_in: the seconds until the next attempt, for a cached failure.
+        endpoint: STS's URL.
+        role_arn: the requested role.
+        operation: the API call; `AssumeRole` for a target role.
+        iss: the token's issuer.
+        sub: the token's subject.
+        aud: the token's audience.
+        exp: when the token expires, in seconds since the epoch.
+        command: the next command to run.
+        words: STS's own message, masked; empty if the response has none.
+        told_at: when a cached failure happened, in seconds since the epoch; None for a new one.
+        service: what was called, as messages name it.
+    """
 
     kind: Literal["token", "exchange", "timeout"]
     code: str
@@ -44,32 +75,23 @@ class Failure(NamedTuple):
     advice: str = ""
     retryable: bool = True
     throttled: bool = False
-    # The token is the cause: a change of its content ends the back-off.
     bad_token: bool = False
-    # STS returned no HTTP response: DNS, TLS, connection refused, reset or timed out.
     unreachable: bool = False
-    # At most this many attempts in one refresh that callers wait for; 0 is the usual number.
     attempts: int = 0
     status: int | None = None
     request_id: str | None = None
     retry_after: float | None = None
-    # Seconds for which the failure is cached, in this process or in all processes of a pod.
     again_in: float | None = None
     endpoint: str | None = None
     role_arn: str | None = None
     operation: str = "AssumeRoleWithWebIdentity"
-    # The token's claims, unverified and sanitized. None if the token has none or was not sent.
     iss: str | None = None
     sub: str | None = None
     aud: str | None = None
     exp: float | None = None
-    # The next command to run; empty if no single command helps.
     command: str = ""
-    # STS's own message, masked; empty if the response has none.
     words: str = ""
-    # When a cached failure happened, in seconds since the epoch.
     told_at: float | None = None
-    # What was called, as messages name it.
     service: str = "STS"
 
     def error(self) -> IrsaError:
@@ -153,7 +175,8 @@ class IrsaError(Exception):
     """The base class of all exceptions of this library.
 
     Attributes:
-        failure: the record that the exception is made from; None if there is none.
+        failure: why the refresh failed, shared by all callers that waited for it; None for a
+            `ConfigError`.
     """
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:

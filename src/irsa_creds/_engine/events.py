@@ -28,8 +28,8 @@ class RefreshStarted:
     """A refresh started.
 
     Attributes:
-        role_arn: the role that is assumed.
-        blocking: whether callers wait for it, because they have no valid credentials.
+        role_arn: the role that is assumed; with role chaining, the last one.
+        blocking: whether callers wait for it, because no credentials are valid.
     """
 
     role_arn: str
@@ -45,7 +45,7 @@ class RefreshSucceeded:
         attempt: which attempt of the refresh it was, from 1; 0: another process of the pod had
             called STS already, and the shared cache had the result.
         latency: seconds from the refresh's start.
-        expiration: STS's own value.
+        expiration: STS's own value (aware, UTC).
     """
 
     role_arn: str
@@ -108,9 +108,10 @@ class Status:
     A provider that no code reads is not refreshed: for a probe, create it with `keep_warm=True`.
 
     Attributes:
-        state: "empty" before the first credentials; "stale": they are valid, and a refresh is due.
+        state: "empty" before the first credentials, "fresh", "stale" (valid, and a refresh is
+            due) or "expired".
         seconds_left: seconds to the end of use; 0.0 if no credentials are valid.
-        next_refresh_in: seconds to the next refresh; None if the next read starts one.
+        next_refresh_in: seconds to the next refresh or attempt; None if the next read starts one.
         last_success_at: when the current credentials were requested (aware, UTC); None before.
         last_failure: None before the first failure; its `in_a_row` is 0 after a success.
         flights: refreshes started in this process.
