@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.scenarios import REASONS, SCENARIOS
-from conformance.steps import Advance, Get, Invalidate
 
 if TYPE_CHECKING:
-    from conformance.steps import Scenario, Step
+    from conformance.steps import Scenario
 
 __all__ = ["BACK_OFF", "PATH", "page"]
 
@@ -24,7 +23,8 @@ _HEAD = """\
 This page compares irsa-creds with the refresh rules that AWS plans for its SDKs. AWS has 24
 scenarios for them: `credential-refresh-tests.json` in botocore's branch
 `feature/credential-refresh`, and 23 of them in smithy-rs (August 2026). A test plays each one
-against irsa-creds on a fake clock, and another compares this page with it.
+against irsa-creds on a fake clock. The steps, with the results of both sides, are in
+`tests/conformance/scenarios.py`.
 
 {same} are the same, but for a back-off that is shorter: {low:g} to {high:g} s at first.
 
@@ -32,14 +32,12 @@ against irsa-creds on a fake clock, and another compares this page with it.
 {different} differ on purpose, for these reasons:
 
 {reasons}
-"At first" is the state of the credentials. The advisory and the mandatory window are AWS's: 15
-minutes and 1 minute before the end of credentials that last an hour. "STS" is what STS returns if
-it is called, and "call" says whether the read causes a call, possibly in the background. "Window"
-is how long before their end the credentials are refreshed.
-[How it works](../how-it-works.md#refresh-times) has the times of irsa-creds.
+The advisory and the mandatory window are AWS's: 15 minutes and 1 minute before the end of
+credentials that last an hour. [How it works](../how-it-works.md#refresh-times) has the times of
+irsa-creds.
 
-| scenario | at first | AWS's rules | irsa-creds | reasons |
-|---|---|---|---|---|
+| scenario | reasons |
+|---|---|
 """
 
 
@@ -69,30 +67,7 @@ def _title(number: int, scenario: Scenario) -> str:
 
 
 def _row(number: int, scenario: Scenario) -> str:
-    here = "; ".join(_in_words(step, here=True) for step in scenario.steps)
-    aws = "; ".join(_in_words(step, here=False) for step in scenario.steps)
-    why = ", ".join(scenario.why)
-    return f"| {_title(number, scenario)} | {scenario.given} | {aws} | {here} | {why} |\n"
-
-
-def _in_words(step: Step, *, here: bool) -> str:
-    match step:
-        case Advance():
-            return f"{step.seconds:g} s later"
-        case Invalidate():
-            return "rejection" if step.matches else "rejection of another key"
-        case Get():
-            response = f" (STS: {step.response})" if step.response and not here else ""
-            return f"read{response}: {_here(step) if here else step.aws}"
-
-
-def _here(step: Get) -> str:
-    late, early = step.here, step.here_early
-    if late == early:
-        return str(late)
-    if late.window is not None:
-        return f"{late} to {early.window:g} s, at random"
-    return f"{late}; with an early refresh: {early}"
+    return f"| {_title(number, scenario)} | {', '.join(scenario.why)} |\n"
 
 
 if __name__ == "__main__":

@@ -46,12 +46,6 @@ class Seen:
     calls_sts: bool
     window: float | None = None
 
-    def __str__(self) -> str:
-        """Return the text on the page."""
-        call = "call" if self.calls_sts else "no call"
-        window = "" if self.window is None else f", window {self.window:g} s"
-        return f"{self.result}, {call}{window}"
-
 
 @dataclass(frozen=True, slots=True)
 class Get:
