@@ -1,4 +1,4 @@
-"""AWS credentials for pods with IRSA: refreshed before anybody needs them.
+"""AWS credentials for pods with IRSA: refreshed in the background.
 
 IRSA is Amazon EKS's "IAM roles for service accounts". Begin with one of these; `help()` of each
 says more:
@@ -28,6 +28,7 @@ from irsa_creds._errors import (
     RefreshTimeout,
     TokenError,
 )
+from irsa_creds._masking import cut_log_line
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ __all__ = [
     "uninstall",
 ]
 
+_log = logging.getLogger("irsa_creds")
 # Without it, logging prints the warnings of a program that does not configure logging to stderr.
-logging.getLogger("irsa_creds").addHandler(logging.NullHandler())
+_log.addHandler(logging.NullHandler())
+_log.addFilter(cut_log_line)
 
 # `explain` needs no engine, and the first credentials of a process need nothing of botocore's part,
 # which costs 11 ms and more.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from irsa_creds._masking import one_line
+from irsa_creds._masking import LOG_LINE_LIMIT, one_line
 
 __all__ = [
     "EXPIRED_TOKEN",
@@ -30,7 +30,6 @@ __all__ = [
 #: The codes with which STS and other services call a session token expired.
 EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
-_LINE_LIMIT = 300
 _HEAD_LIMIT = 120
 _LEAST_CAUSE = 20
 
@@ -150,10 +149,10 @@ class Failure(NamedTuple):
         ]
         end = " ".join(part for part in (state, *identifiers) if part)
         cause, stop, _ = self.advice.partition(". ")
-        room = max(_LINE_LIMIT - len(head) - len(end) - 2, _LEAST_CAUSE)
+        room = max(LOG_LINE_LIMIT - len(head) - len(end) - 2, _LEAST_CAUSE)
         words = f"message={self.words!r}" if self.words else ""
         parts = (head, one_line(cause + stop.strip(), room), end, words)
-        return one_line(" ".join(part for part in parts if part), _LINE_LIMIT)
+        return one_line(" ".join(part for part in parts if part), LOG_LINE_LIMIT)
 
     def _token(self) -> str:
         """Return the known claims on one line."""

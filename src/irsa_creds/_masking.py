@@ -6,12 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator
 
 __all__ = [
     "JWT",
+    "LOG_LINE_LIMIT",
     "MESSAGE_LIMIT",
     "bare_url",
+    "cut_log_line",
     "mask",
     "one_line",
     "safe_str",
@@ -21,6 +24,8 @@ __all__ = [
 
 #: The longest message of a failure, in characters.
 MESSAGE_LIMIT = 600
+#: The longest line of the log, in characters.
+LOG_LINE_LIMIT = 300
 # A signed token, complete or truncated, or an encrypted one, which has five segments. All of its
 # characters are in the sensitive run below as well, so that no text takes long to search.
 JWT = r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}"
@@ -113,6 +118,14 @@ def one_line(text: str, limit: int) -> str:
         text = "".join(each if each.isprintable() else " " for each in text)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def cut_log_line(record: logging.LogRecord) -> bool:
+    """Cut the text of a log record at the limit, as a filter of the logger; drop no record."""
+    text = record.getMessage()
+    if len(text) > LOG_LINE_LIMIT:
+        record.msg, record.args = one_line(text, LOG_LINE_LIMIT), None
+    return True
 
 
 def safe_str(error: BaseException) -> str:

@@ -81,7 +81,9 @@ class Subscribers:
             for callback in [*self._callbacks, *_EVERYWHERE]:
                 text = _call(callback, event)
                 if text:
-                    _log.warning("A subscriber to irsa_creds raised %s; it stays subscribed.", text)
+                    _log.warning(
+                        "A subscriber to irsa_creds stays subscribed after it raised %s.", text
+                    )
 
     def reset_after_fork(self) -> None:
         """Drop the deliveries of the parent's threads, which do not exist in the child."""

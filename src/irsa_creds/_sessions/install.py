@@ -308,8 +308,8 @@ def _warned(missing: list[str]) -> bool:
 @functools.cache
 def _warn_of_missing(names: str) -> None:
     _log.warning(
-        "%s lacks %s, which irsa_creds.install() needs: its own provider stays. "
-        "Look for a newer irsa-creds.",
+        "%s lacks private names that irsa_creds.install() needs: its own provider stays. "
+        "Look for a newer irsa-creds. Missing: %s",
         compat.versions(),
         names,
     )
