@@ -164,7 +164,7 @@ class _Instruments:
             return
         attributes = {
             "irsa_creds.role.arn": self._roles.of(event.role_arn),
-            "irsa_creds.refresh.source": "sts" if event.attempt else "shared_cache",
+            "irsa_creds.refresh.source": _source_of(event),
         }
         if isinstance(event, RefreshFailed):
             failure = {
@@ -189,6 +189,13 @@ class _Instruments:
                 shortest[role] = min(status.seconds_left, shortest.get(role, status.seconds_left))
         for role, seconds in shortest.items():
             yield self._observation(seconds, {"irsa_creds.role.arn": role})
+
+
+def _source_of(event: RefreshSucceeded | RefreshFailed) -> str:
+    if not event.attempt:
+        return "shared_cache"
+    # The endpoint of a container names no role.
+    return "sts" if event.role_arn.startswith("arn:") else "container"
 
 
 class _BoundedValues:

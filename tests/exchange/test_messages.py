@@ -27,6 +27,7 @@ CHECKS = {
     f"{letter}{number:02}"
     for letter, last in {
         "E": 4,
+        "A": 3,
         "F": 5,
         "T": 5,
         "R": 3,
@@ -35,7 +36,7 @@ CHECKS = {
         "M": 5,
         "N": 6,
         "S": 2,
-        "P": 12,
+        "P": 15,
     }.items()
     for number in range(1, last + 1)
 }

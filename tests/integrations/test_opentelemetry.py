@@ -108,6 +108,18 @@ def test_metrics_follow_the_semantic_conventions(
     assert all(metric.description.endswith(".") for metric in found.values())
 
 
+def test_a_refresh_at_an_endpoint_of_a_container_is_not_one_of_sts(
+    measured: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/v1/credentials")
+    monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_ATTEMPTS", 1)
+    with pytest.raises(irsa_creds.ExchangeError):
+        irsa_creds.provider().get()
+    join_refreshes()
+    (attempts,) = measured.points(ATTEMPTS)
+    assert attempts.attributes["irsa_creds.refresh.source"] == "container"
+
+
 def test_a_refresh_is_counted_and_its_duration_recorded(measured: Backend) -> None:
     provider_of().get()
     attributes = {

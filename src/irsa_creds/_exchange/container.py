@@ -90,16 +90,13 @@ class ContainerFetcher(TokenFetcher):
         self.calls = 0
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
-        http = self.prepare()
+        self.prepare()
         token = self._token_to_send(refresh)
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
             return refresh.overdue()
-        self.calls += 1
-        found: Credentials | Failure = http.without_frames(
-            lambda: self._outcome(http, token, seconds)
-        )
+        found = self.request(token, seconds)
         if isinstance(found, Failure):
             return found
         # By this machine's clock, as in botocore: the agent's is the same, on the same node.
@@ -117,6 +114,20 @@ class ContainerFetcher(TokenFetcher):
             f"expiration was {found.expiration:%FT%TZ}.",
             Cause("", "Compare the clocks of this machine and of AWS.", retryable=True),
         )
+
+    def request(self, token: Token, seconds: float) -> Credentials | Failure:
+        """Send one request; neither the network nor the endpoint makes it raise.
+
+        Args:
+            token: read for this request.
+            seconds: for everything.
+        """
+        http = self.prepare()
+        self.calls += 1
+        found: Credentials | Failure = http.without_frames(
+            lambda: self._outcome(http, token, seconds)
+        )
+        return found
 
     def _outcome(self, http: Any, token: Token, seconds: float) -> Credentials | Failure:
         headers = {"Accept": "application/json", "User-Agent": f"irsa-creds/{__version__}"}

@@ -89,6 +89,10 @@ def _add_explain(commands: Commands) -> None:
                 f"aws iam get-role --role-name reader | irsa-creds explain --policy - {_WHO}",
             ),
             (
+                "for EKS Pod Identity",
+                f"irsa-creds explain --pod-identity {_WHO.partition(' --issuer')[0]} --policy F",
+            ),
+            (
                 "with a new token from the API server",
                 f"{_CREATED} | irsa-creds explain --token - {_ROLE} --fetch --fixed fixed.json",
             ),
@@ -106,6 +110,11 @@ def _add_explain(commands: Commands) -> None:
     _add_account(parser, required=False)
     parser.add_argument("--issuer", metavar="URL", help="with --service-account")
     parser.add_argument("--audience", help=f"with --service-account; by default {AUDIENCE}")
+    parser.add_argument(
+        "--pod-identity",
+        action="store_true",
+        help="whether EKS Pod Identity may assume the role; without --issuer",
+    )
     policy = parser.add_mutually_exclusive_group(required=True)
     policy.add_argument(
         "--policy",
@@ -178,7 +187,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         raise UsageError("--fixed needs the name of a file, not -.")
     token = None if args.token is None else token_in(args.token)
     # Errors in these arguments are reported before IAM is called.
-    request = request_of(token, args.service_account, args.issuer, args.audience, None)
+    claims: Mapping[str, Any] = {}
+    if not args.pod_identity:
+        given = (token, args.service_account, args.issuer, args.audience)
+        claims = request_of(*given, None).claims
     policy = _fetched(args) if args.fetch else policy_in(args.policy)
     # A policy that names its role may belong to another role than AWS_ROLE_ARN.
     role = (None if args.role_arn else role_of(policy)) or _role(args)
@@ -189,9 +201,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         issuer=args.issuer,
         audience=args.audience,
         role_arn=role,
+        pod_identity=args.pod_identity,
     )
     if args.json:
-        out.emit({**found.as_dict(), **_identity(request.claims), "role_arn": role})
+        out.emit({**found.as_dict(), **_identity(claims), "role_arn": role})
     else:
         _show(found, args, out)
     if args.fixed is not None:

@@ -32,6 +32,7 @@ _GROUPS = tuple(
     Group(*pair)
     for pair in (
         ("E", "environment"),
+        ("A", "container credentials"),
         ("F", "token file"),
         ("T", "token"),
         ("R", "role"),

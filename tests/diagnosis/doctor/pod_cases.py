@@ -91,7 +91,30 @@ ENVIRONMENT = [
         "EKS Pod Identity",
         AWS_CONTAINER_CREDENTIALS_FULL_URI="http://[fd00:ec2::23]/v1/credentials",
     ),
-    case("Pod Identity only", "E01 fail, E03 warn", environ={**NO_IRSA, **POD_IDENTITY}),
+    case(
+        "Pod Identity only, without its token",
+        "A02 fail",
+        "does not exist",
+        environ={**NO_IRSA, **POD_IDENTITY},
+    ),
+    case(
+        "Pod Identity after a profile's keys",
+        "A02 fail, C01 fail",
+        environ={**NO_IRSA, **POD_IDENTITY},
+        config="[default]\naws_access_key_id = a\naws_secret_access_key = b\n",
+    ),
+    case(
+        "Pod Identity, and its own switch",
+        "A01 warn, A02 fail",
+        "unset IRSA_CREDS_CONTAINER",
+        environ={**NO_IRSA, **POD_IDENTITY, "IRSA_CREDS_CONTAINER": "0"},
+    ),
+    case(
+        "Pod Identity at a host that plain HTTP is not for",
+        "A01 fail",
+        "unset AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        environ={**NO_IRSA, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/"},
+    ),
     env(
         "a task role of ECS too",
         "E03 warn",

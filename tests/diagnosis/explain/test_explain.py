@@ -130,7 +130,7 @@ def test_the_nearest_statement_is_shown_as_the_policy_has_it() -> None:
         {"service_account": "prod/reader", "issuer": TOKEN},
     ],
 )
-def test_the_identity_must_be_unambiguous(given_: dict[str, str]) -> None:
+def test_the_identity_must_be_unambiguous(given_: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         explain(policy(), **given_)
 

@@ -12,6 +12,7 @@ from irsa_creds._identity.validation import quoted, quoted_path
 from irsa_creds._masking import safe_str
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._claims import subject_of
+from irsa_creds.diagnosis._doctor.container import container_checks
 from irsa_creds.diagnosis._doctor.environment import environment_checks
 from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
 from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
@@ -37,6 +38,7 @@ __all__ = ["doctor", "offline_checks"]
 
 _OFFLINE = (
     environment_checks,
+    container_checks,
     file_checks,
     token_checks,
     role_checks,
@@ -85,7 +87,7 @@ def doctor(
             *_of_pod(facts, wanted=here or online or trust is not None),
             *_of_manifest(resources, facts, here=here),
             *_of_policy(trust, facts),
-            *_of_network(environ, profile, online=online),
+            *_of_network(environ, profile, facts, online=online),
         )
     )
 
@@ -195,13 +197,18 @@ def _as_checks(explanation: Explanation) -> tuple[Check, ...]:
 
 
 def _of_network(
-    environ: Mapping[str, str], profile: str | None, *, online: bool
+    environ: Mapping[str, str], profile: str | None, facts: Facts, *, online: bool
 ) -> tuple[Check, ...]:
+    ids = (*_ONLINE_IDS, "A03") if facts.container else _ONLINE_IDS
     if not online:
-        return _skipped(_ONLINE_IDS, "The network is not used; use --online.")
-    from irsa_creds.diagnosis._network import gather, network_checks  # noqa: PLC0415
+        return _skipped(ids, "The network is not used; use --online.")
+    from irsa_creds.diagnosis._network import agent, gather, network_checks  # noqa: PLC0415
 
-    return network_checks.online_checks(gather.gather_online(environ, profile=profile))
+    used = facts.container is not None and not facts.token_origin
+    of_agent = (agent.agent_check(environ, profile, used=used),) if facts.container else ()
+    if used:
+        return *_skipped(_ONLINE_IDS, "IRSA is not configured, so STS is not needed."), *of_agent
+    return *network_checks.online_checks(gather.gather_online(environ, profile=profile)), *of_agent
 
 
 def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:

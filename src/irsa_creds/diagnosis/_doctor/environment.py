@@ -34,6 +34,8 @@ def _not_configured(facts: Facts) -> Check:
         )
     if facts.token_origin or facts.role:
         return Check("E01", "skipped", "Only one of token and role is set: see E02.")
+    if facts.container is not None:
+        return Check("E01", "skipped", "IRSA is not configured, but an endpoint is: see A01.")
     ignored = sorted(facts.names.intersection(_VARIABLES))
     if facts.profile.explicit and ignored:
         return Check(
@@ -86,14 +88,14 @@ def _pod_identity(facts: Facts) -> Check:
             "No container credentials, such as those of EKS Pod Identity, are configured.",
         )
     name, url = (_FULL_URI, full) if relative is None else (_RELATIVE_URI, relative)
+    if not (facts.token_origin and facts.role):
+        return Check("E03", "ok", f"{name} is set, and IRSA is not configured: see A01.")
     of_pod = any(host in str(full) for host in _POD_IDENTITY)
     kind = "EKS Pod Identity" if of_pod else "container credentials"
-    offers = f"{name} configures {kind}"
-    message = f"{offers}, and nothing with precedence is set: boto3 uses them."
-    if facts.token_origin and facts.role:
-        message = (
-            f"{offers} too: the web identity takes precedence in botocore; other SDKs may differ."
-        )
+    message = (
+        f"{name} configures {kind} too: the web identity takes precedence in botocore; other SDKs "
+        "may differ."
+    )
     data = {"variable": name, "value": quoted(url)}
     return Check("E03", "warn", message, _one_of_two(facts) if of_pod else f"unset {name}", data)
 

@@ -26,11 +26,13 @@ from irsa_creds._identity.settings import (
 from irsa_creds._identity.token import claims_of
 from irsa_creds._identity.validation import is_aws_endpoint, quoted, session_name_from
 from irsa_creds.diagnosis._claims import Subject, redacted, subject_of
+from irsa_creds.diagnosis._doctor.container_facts import gather_container
 from irsa_creds.diagnosis._doctor.file_facts import beginning_of, gather_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from irsa_creds.diagnosis._doctor.container_facts import ContainerFacts
     from irsa_creds.diagnosis._doctor.file_facts import FileFacts
 
 __all__ = ["Facts", "Paths", "ProfileFacts", "User", "gather_facts"]
@@ -42,6 +44,7 @@ _OPEN_VARIABLES = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_DEFAULT_REGION",
     "AWS_REGION",
+    "IRSA_CREDS_CONTAINER",
     "IRSA_CREDS_DISABLE",
 )
 _PROFILE_KEYS = (
@@ -117,6 +120,7 @@ class Facts:
         host_session_name: the session name made from the host name.
         profile: of the AWS configuration files.
         file: the token file; None if no path is configured.
+        container: of EKS Pod Identity or another endpoint; None if none is configured.
         user: None on systems without user ids.
         account: the pod's service account, from its API token.
         endpoint: the configured STS URL; None means that of AWS.
@@ -135,6 +139,7 @@ class Facts:
     host_session_name: str
     profile: ProfileFacts
     file: FileFacts | None = None
+    container: ContainerFacts | None = None
     user: User | None = None
     account: Subject | None = None
     endpoint: str | None = None
@@ -209,6 +214,7 @@ def gather_facts(
         host_session_name=session_name_from(socket.gethostname()),
         profile=seen_profile,
         file=file,
+        container=gather_container(settings),
         user=_user(),
         account=_account(paths.account),
         endpoint=endpoint,

@@ -55,7 +55,7 @@ def _first_in_chain(facts: Facts) -> Check:
             data={"winner": "web-identity"},
         )
     if not facts.token_origin:
-        return Check("C01", "skipped", "There is no web identity: see E01.")
+        return _container(facts)
     if facts.profile.explicit and facts.profile.own_process:
         return Check(
             "C01",
@@ -68,6 +68,24 @@ def _first_in_chain(facts: Facts) -> Check:
         "ok",
         "Nothing takes precedence over the web identity (except profile_name= or keys in code).",
         data={"winner": "web-identity"},
+    )
+
+
+def _container(facts: Facts) -> Check:
+    """Return C01 of a pod without a web identity: all of a profile's sources come first."""
+    if facts.container is None:
+        return Check("C01", "skipped", "There is no web identity: see E01.")
+    service = facts.container.service
+    for what in _sources(facts.profile):
+        return Check(
+            "C01",
+            "fail",
+            f"{_named(facts)} has a {what}, which takes precedence over {service}.",
+            f"# ~/.aws/config: remove the {what} from the profile {facts.profile.name!r}",
+            {"winner": what},
+        )
+    return Check(
+        "C01", "ok", f"Nothing takes precedence over {service}.", data={"winner": "container"}
     )
 
 

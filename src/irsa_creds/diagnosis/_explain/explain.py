@@ -11,10 +11,16 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
 from irsa_creds.diagnosis._explain.finding import Finding
+from irsa_creds.diagnosis._explain.pod_identity import (
+    CAUSES,
+    pod_identity_findings,
+    pod_identity_request,
+)
 from irsa_creds.diagnosis._explain.token_times import time_notes
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.parse import parse_policy
+from irsa_creds.diagnosis._policy.pod_identity import SERVICE
 from irsa_creds.diagnosis._policy.request import from_service_account, from_token
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._explain.finding import Found
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
     from irsa_creds.diagnosis._policy.parse import Policy
+    from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
     from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["CAVEAT", "Explanation", "Finding", "explain", "request_of"]
@@ -111,6 +118,7 @@ def explain(
     issuer: str | None = None,
     audience: str | None = None,
     role_arn: str | None = None,
+    pod_identity: bool = False,
 ) -> Explanation:
     """Evaluate a role's trust policy for a token, and explain a denial.
 
@@ -126,6 +134,8 @@ def explain(
         audience: the token's `aud`; None means the default of the Pod Identity webhook.
         role_arn: gives account and partition. None takes the ARN in the output of `get-role`;
             without one, account and partition are not compared.
+        pod_identity: whether EKS Pod Identity may assume the role for the service account; its
+            requests have no issuer and no audience.
 
     Raises:
         PolicyError: the policy is invalid.
@@ -134,12 +144,42 @@ def explain(
             malformed.
     """
     role = role_of(policy) if role_arn is None else role_arn
+    if pod_identity:
+        if issuer is not None or audience is not None:
+            raise ConfigError("EKS Pod Identity's requests have no issuer and no audience.")
+        return _of_pod_identity(policy, pod_identity_request(token, service_account), role)
     request = request_of(token, service_account, issuer, audience, role)
     parsed = parse_policy(policy)
     judgement = judge(parsed, request)
     found = findings(parsed, request, judgement)
     fixed = _fixed(parsed, request, judgement, found) if judgement.verdict != "allow" else None
     return _explanation(parsed, request, judgement, found, fixed)
+
+
+def _of_pod_identity(
+    policy: str | Mapping[str, Any], request: PodIdentityRequest, role: str | None
+) -> Explanation:
+    parsed = parse_policy(policy)
+    judgement = judge(parsed, request)
+    found = pod_identity_findings(judgement, request)
+    nearest = judgement.nearest.statement.index if judgement.nearest else None
+    cause = ""
+    if judgement.verdict == "deny":
+        cause = f"{CAUSES[found[0].id]} ({found[0].id})"
+    elif judgement.verdict == "unknown":
+        cause = "only AWS can decide"
+    return Explanation(
+        verdict=judgement.verdict,
+        findings=found,
+        asked={
+            "service": SERVICE,
+            "account": quoted(f"{request.namespace}/{request.account}"),
+            "role": quoted(role) if role else "not given",
+        },
+        nearest=None if nearest is None else statement_of(parsed.document, nearest),
+        statement=None if nearest is None else nearest + 1,
+        cause=cause,
+    )
 
 
 def _fixed(
