@@ -97,8 +97,9 @@ def test_the_numbers_in_words_are_those_of_the_code() -> None:
     ):
         assert said in text
     bench = page("development/bench.md")
-    assert f"| **{timing.THROTTLED_SECONDS:g} s** |" in bench
-    assert f"| **{timing.CACHED_FAILURE_SECONDS:g} s** | **{timing.LATER_ATTEMPTS}** |" in bench
+    assert f"a pause lasts **{timing.THROTTLED_SECONDS:g} s** at most" in bench
+    attempts, pause = timing.LATER_ATTEMPTS, timing.CACHED_FAILURE_SECONDS
+    assert f"**{attempts}** attempt follows each pause of **{pause:g} s** at most" in bench
     assert timing.background_seconds(1e9) == timing.ATTEMPT_SECONDS
     assert (timing.background_seconds(20.0), timing.background_seconds(0.0)) == (5.0, 1.0)
     assert (timing.OVERDUE_FEW, timing.OVERDUE_LIMIT, timing.OVERDUE_INTERVAL) == (2, 16, 60.0)

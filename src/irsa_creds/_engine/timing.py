@@ -28,7 +28,7 @@ LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
 #: The longest time for which a failure is cached that a retry may end. Chosen with
 #: `benchmarks/fleet.py` so that an outage of 30 minutes causes at most twice the calls of AWS's
-#: planned SDK refresh rules (the curve is in docs/development/bench.md).
+#: planned SDK refresh rules (`--choices` prints the curve).
 CACHED_FAILURE_SECONDS = 20.0
 #: The longest pause after the first throttled attempt, doubling: chosen there as well.
 THROTTLED_SECONDS = 2.0
