@@ -32,6 +32,25 @@ broker_connection_retry_on_startup = True
 result_backend = "file://."
 """
 
+LOCAL_CLUSTER = """\
+import irsa_creds
+
+irsa_creds.install()
+
+import boto3
+from distributed import Client, LocalCluster
+
+
+def provider():
+    return type(boto3.Session().get_credentials()).__module__
+
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        with Client(cluster) as client:
+            print(client.submit(provider).result())
+"""
+
 
 @pytest.fixture
 def environ(sandbox: Sandbox) -> Mapping[str, str]:
@@ -182,6 +201,6 @@ def test_dask_with_workers_that_install(environ: Mapping[str, str], tmp_path: Pa
 
 
 def test_dask_with_install_in_the_main_module(environ: Mapping[str, str], tmp_path: Path) -> None:
-    page = block("howto/worker-processes.md", "local_cluster.py")
-    (tmp_path / "local_cluster.py").write_text(page)
+    """The page "Worker processes" says in its table that this is the place."""
+    (tmp_path / "local_cluster.py").write_text(LOCAL_CLUSTER)
     assert run(tmp_path, environ, "local_cluster.py") == "irsa_creds.botocore\n"
