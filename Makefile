@@ -16,6 +16,12 @@ DEMO_VENV := $(VENV)-demo
 BUILD_VENV := $(VENV)-build
 # The AWS CLI, which has its own botocore, for benchmarks.
 AWSCLI_VENV := $(VENV)-awscli
+# aiobotocore's sdist, and its own tests of sessions, credentials and configuration.
+UPSTREAM := build/upstream
+UPSTREAM_TESTS := tests/test_config.py tests/test_configprovider.py tests/test_credentials.py tests/test_session.py \
+  tests/botocore_tests/unit/test_credentials.py tests/botocore_tests/unit/test_session.py \
+  tests/botocore_tests/unit/test_tokens.py tests/botocore_tests/functional/test_credentials.py \
+  tests/botocore_tests/functional/test_useragent.py
 # Tests that use botocore's private names.
 BOTOCORE_TESTS := tests/botocore_adapters tests/identity tests/exchange tests/test_smoke.py
 AIO_TESTS := tests/aio
@@ -40,7 +46,7 @@ define MAKE_VENV
 endef
 
 .PHONY: help demo test test-unit coverage test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
-	bench docs dist release address test-dist lint format lock clean
+	test-upstream bench docs dist release address test-dist lint format lock clean
 
 help:
 	@echo 'make demo            IRSA end to end, with irsa-creds and with botocore alone'
@@ -49,7 +55,8 @@ help:
 	@echo 'make test-pythons    core tests on Python 3.12, 3.13 and 3.15, coverage on 3.14 (root on Debian:'
 	@echo '                     installs missing ones into build/)'
 	@echo 'make test-real       with Ceph RGW, a real STS (root; installs Debian packages), with real'
-	@echo '                     frameworks (make test-frameworks) and on Node.js (make test-node)'
+	@echo '                     frameworks (make test-frameworks), on Node.js (make test-node), and with'
+	@echo '                     the tests of aiobotocore (make test-upstream)'
 	@echo 'make bench           benchmarks of irsa-creds and botocore, with targets'
 	@echo 'make docs            build the pages in build/docs; a warning is an error'
 	@echo 'make dist            build sdist and wheel twice, with equal bytes (make test-dist also tests them;'
@@ -89,7 +96,7 @@ test-core: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real' $(CORE_TESTS)
 
-test-real: test-frameworks test-node test-rgw
+test-real: test-frameworks test-node test-upstream test-rgw
 
 test-frameworks: $(FRAMEWORKS_VENV)/ready
 	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
@@ -98,6 +105,12 @@ test-frameworks: $(FRAMEWORKS_VENV)/ready
 test-node: $(VENV)/ready
 	sh tests/node/install.sh
 	$(BIN)/python -m pytest -q -m real tests/node
+
+# The sdists of boto3 and botocore contain no tests.
+test-upstream: $(UPSTREAM)/ready
+	cd $(UPSTREAM)/source && PYTHONPATH=../site:$(CURDIR)/tests/upstream $(CURDIR)/$(BIN)/python -m pytest -q -n 2 \
+	  -p under_install -o addopts=--import-mode=importlib -o cache_dir=.pytest_cache -m 'not localonly' --http-backend=all \
+	  $(UPSTREAM_TESTS)
 
 test-rgw: $(VENV)/ready
 	bash tests/rgw/install.sh
@@ -174,6 +187,14 @@ $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	@PYTHONPATH=$(@D) $(BIN)/python requirements/extras.py $<
 	touch $@
 
+$(UPSTREAM)/ready: requirements/upstream.txt $(VENV)/ready
+	rm -rf $(@D) && mkdir -p $(@D)/source
+	$(BIN)/$(PIP) --require-hashes --no-deps --target $(@D)/site -r $<
+	PYTHONPATH=$(CURDIR)/$(@D)/site $(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --no-build-isolation --no-binary aiobotocore --dest $(@D) -r $<
+	tar -xzf $(@D)/aiobotocore-*.tar.gz -C $(@D)/source --strip-components 1
+	touch $@
+
 # Every package with its hashes, for all Pythons and platforms, without index URLs.
 lock:
 	$(LOCK) --extra testing --group dev pyproject.toml --output-file requirements/dev.txt
@@ -182,6 +203,7 @@ lock:
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
 	$(LOCK) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
+	$(LOCK) --no-deps --group upstream --constraints requirements/dev.txt --output-file requirements/upstream.txt
 	$(LOCK) --group awscli --output-file requirements/awscli.txt
 	$(LOCK) requirements/botocore-$(OLDEST).in --output-file requirements/botocore-$(OLDEST).txt
 
