@@ -71,14 +71,14 @@ class Worker:
         self.begin(work)
         self.wait()
 
-    def be_busy(self, forks: Forks) -> None:
+    def be_busy(self, forks: Forks, *, imports: bool = True) -> None:
         """Stay in `forks.during` until `stop_being_busy`."""
 
         def work() -> None:
             self._is_busy.set()
             assert self._go_on.wait(30)
 
-        self.begin(lambda: forks.during(work))
+        self.begin(lambda: forks.during(work, imports=imports))
         assert self._is_busy.wait(10)
 
     def stop_being_busy(self) -> None:
@@ -173,8 +173,15 @@ def test_a_thread_that_waits_for_the_network_is_waited_for_half_a_second(
     assert time.now == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_thread_that_runs_is_waited_for_thirty_seconds(
-    forks: Forks, worker: Worker, time: Time, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("imports", "seconds"), [(False, 5), (True, 30)])
+def test_a_refresh_that_runs_is_waited_for_five_seconds_and_an_import_longer(
+    forks: Forks,
+    worker: Worker,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    imports: bool,
+    seconds: float,
 ) -> None:
     looked_at = set[int]()
 
@@ -183,9 +190,9 @@ def test_a_thread_that_runs_is_waited_for_thirty_seconds(
         return True
 
     monkeypatch.setattr("irsa_creds._engine.forks._is_running", runs)
-    worker.be_busy(forks)
+    worker.be_busy(forks, imports=imports)
     forks._wait()
-    assert time.now == pytest.approx(30, abs=0.01)
+    assert time.now == pytest.approx(seconds, abs=0.01)
     assert looked_at == {worker.id}
 
 
@@ -211,7 +218,22 @@ def test_without_busy_threads_a_fork_waits_for_nothing(forks: Forks, time: Time)
 
 def test_work_may_fork_and_then_ends_in_the_child(forks: Forks) -> None:
     forks.during(forks.reset_after_fork)
-    assert forks._busy == set()
+    assert forks._busy == {}
+
+
+def test_an_import_inside_a_refresh_is_waited_for_as_an_import(forks: Forks) -> None:
+    found: list[float] = []
+
+    def look() -> None:
+        found.extend(forks._busy.values())
+
+    def work() -> None:
+        look()
+        forks.during(look)
+        look()
+
+    forks.during(work, imports=False)
+    assert found == [5, 30, 5]
 
 
 @pytest.mark.parametrize("error", [None, ValueError("no")])
@@ -220,7 +242,7 @@ def test_a_thread_is_busy_until_the_outermost_work_ends(
 ) -> None:
     def work() -> str:
         forks.during(lambda: None)
-        assert forks._busy == {threading.get_native_id()}
+        assert forks._busy.keys() == {threading.get_native_id()}
         if error is not None:
             raise error
         return "done"
@@ -230,7 +252,7 @@ def test_a_thread_is_busy_until_the_outermost_work_ends(
     else:
         with pytest.raises(ValueError, match="no"):
             forks.during(work)
-    assert forks._busy == set()
+    assert forks._busy == {}
 
 
 # -- threads at their end --------------------------------------------------------------------------
@@ -341,7 +363,7 @@ def test_before_there_is_a_provider_forks_wait_for_imports_all_the_same(
     system.in_parent()
     system.before()
     system.in_child()
-    assert forks._busy == set()
+    assert forks._busy == {}
 
 
 def test_the_last_hooks_given_count(forks: Forks, system: System) -> None:
@@ -360,7 +382,7 @@ def test_during_a_fork_no_thread_becomes_busy(forks: Forks, system: System, work
 
     def work() -> None:
         begun.set()
-        forks.during(lambda: busy.append(forks._busy.copy()))
+        forks.during(lambda: busy.append(set(forks._busy)))
 
     worker.begin(work)
     assert begun.wait(10)
@@ -429,7 +451,7 @@ def test_a_child_has_a_free_gate_and_none_of_its_parents_threads(
     worker.be_busy(forks)
     system.before()
     system.in_child()
-    assert forks._busy == forks._ending == set()
+    assert (forks._busy, forks._ending) == ({}, set())
     worker.be_busy(forks)
 
 
@@ -497,11 +519,11 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
 def test_an_exception_of_a_signal_handler_leaves_no_thread_registered_for_ever(
     forks: Forks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: object, register: Callable[[int], object], thread: int) -> None:
-        register(thread)
+    def interrupted(_: object, register: Callable[..., object], *arguments: object) -> None:
+        register(*arguments)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("irsa_creds._engine.forks.hold", interrupted)
     with pytest.raises(KeyboardInterrupt):
         forks.during(lambda: None)
-    assert forks._busy == set()
+    assert forks._busy == {}

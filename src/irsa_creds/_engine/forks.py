@@ -34,11 +34,12 @@ __all__ = ["FORKS"]
 Result = TypeVar("Result")
 
 # Seconds. A thread that waits for the network has no lock that the child needs. A running one may
-# import or do a TLS handshake, which takes long only on a throttled CPU: the imports take 70 ms of
-# it, hence 7 s in a pod with a hundredth of a CPU. A child that is forked before their end would
-# wait for a module's lock for ever.
+# do a TLS handshake, which takes long only on a throttled CPU, or call a token callable, which may
+# never end. Imports end, after 70 ms of CPU, hence 7 s in a pod with a hundredth of a CPU: a child
+# that is forked before their end would wait for a module's lock for ever.
 _IDLE_PATIENCE = 0.5
-_PATIENCE = 30.0
+_PATIENCE = 5.0
+_IMPORT_PATIENCE = 30.0
 _POLL_SECONDS = 0.0005
 _TASKS = "/proc/self/task"
 _RUNNING = {b"R", b"D"}
@@ -58,22 +59,29 @@ class Forks:
         # Held during a fork, so that no thread registers meanwhile. Re-entrant: a signal handler
         # may fork while its thread is in `during`.
         self._gate = threading.RLock()
-        self._busy: set[int] = set()
+        # Each busy thread, and for how many seconds a fork waits for it if it runs.
+        self._busy: dict[int, float] = {}
         self._ending: set[int] = set()
 
     # -- the threads ---------------------------------------------------------------------------
 
-    def during(self, work: Callable[[], Result]) -> Result:
+    def during(self, work: Callable[[], Result], *, imports: bool = True) -> Result:
         """Return what `work` returns; every fork waits for it, and it for a fork in progress."""
         me = threading.get_native_id()
-        if me in self._busy:
-            # A fork in progress waits for this thread, which must not wait for the fork.
-            return work()
+        outer = self._busy.get(me)
+        patience = max(outer or 0.0, _IMPORT_PATIENCE if imports else _PATIENCE)
         try:
-            hold(self._gate, self._busy.add, me)
+            if outer is None:
+                hold(self._gate, self._busy.__setitem__, me, patience)
+            else:
+                # A fork in progress waits for this thread, which must not wait for the fork.
+                self._busy[me] = patience
             return work()
         finally:
-            self._busy.discard(me)
+            if outer is None:
+                self._busy.pop(me, None)
+            elif me in self._busy:  # not in a child that `work` has forked
+                self._busy[me] = outer
 
     def mark_ending(self) -> None:
         """Register this thread as ending: forks wait until it is gone from the system.
@@ -101,13 +109,14 @@ class Forks:
         while True:
             self._drop_gone()
             # On gevent all greenlets are this thread, and they wait for no lock.
-            others = [each for each in [*self._busy.copy(), *self._ending.copy()] if each != me]
+            others = {**dict.fromkeys(self._ending.copy(), _PATIENCE), **self._busy.copy()}
+            others.pop(me, None)
             if not others:
                 return
             now = time.monotonic()
             if any(_is_running(each) for each in others):
                 last_run = now
-            if now - last_run >= _IDLE_PATIENCE or now - started >= _PATIENCE:
+            if now - last_run >= _IDLE_PATIENCE or now - started >= max(others.values()):
                 return
             time.sleep(_POLL_SECONDS)
 

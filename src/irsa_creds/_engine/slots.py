@@ -141,7 +141,7 @@ class Slots:
         run = functools.partial(engine.run, refresh)
         try:
             try:
-                ran = FORKS.during(lambda: refresh.run_once(self._clock.now(), run))
+                ran = FORKS.during(lambda: refresh.run_once(self._clock.now(), run), imports=False)
             finally:
                 # The next one does not wait for slow log handlers and subscribers of this one.
                 self.pump()
