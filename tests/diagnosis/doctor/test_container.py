@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from irsa_creds import doctor
 from irsa_creds.diagnosis._network.agent import agent_check
+from irsa_creds.diagnosis._network.probes import StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +82,14 @@ def test_what_the_agent_responds_is_found_online(
 def test_a_request_that_never_ends_is_found_too(
     irsa: Irsa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    irsa.faults.latency = 0.5
-    monkeypatch.setattr("irsa_creds.diagnosis._network.agent.STEP", 0.0)
-    assert doctor(online=True)["A03"].data["code"] == "Timeout"
+    def never(*_: object) -> NoReturn:
+        raise StepError("no response within 10 s")
+
+    assert irsa.environ
+    monkeypatch.setattr("irsa_creds.diagnosis._network.agent.within", never)
+    check = doctor(online=True)["A03"]
+    assert check.data["code"] == "Timeout"
+    assert "no response within 10 s" in check.message
 
 
 def test_without_an_endpoint_nothing_is_sent() -> None:
