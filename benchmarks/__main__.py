@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._bench import Row, quotient
+from benchmarks._bench import AGENT, Row, quotient
 from benchmarks._table import show, versions
 
 if TYPE_CHECKING:
@@ -28,9 +28,12 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "hot-read": ("hot_read",),
     "reads": ("reads",),
     "slow-sts": ("slow_sts",),
+    "slow-agent": ("slow_sts", AGENT),
     "mixed": ("mixed",),
     "herd": ("herd",),
     "herd-both": ("herd_both",),
+    "herd-agent": ("herd", AGENT),
+    "herd-both-agent": ("herd_both", AGENT),
     "failing-cold": ("failing_cold",),
     "failing-both": ("failing_both",),
     "cold-start": ("cold_start",),
@@ -58,6 +61,7 @@ _TOGETHER: dict[str, tuple[str, ...]] = {
     "outage-500": ("outage", "500"),
     "outage-black-hole": ("outage", "black hole"),
     "outage-slow-drip": ("outage", "slow drip"),
+    "outage-agent": ("outage", "500", AGENT),
     "throttled": ("outage", "Throttling"),
     "refused": ("outage", "AccessDenied"),
     "outages-500": ("outages", "500"),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from irsa_creds.testing import Pod, Sandbox
 
 __all__ = [
+    "AGENT",
+    "STS",
     "Child",
     "Row",
     "calls_of",
@@ -32,6 +34,9 @@ __all__ = [
     "spread_of",
 ]
 
+#: Who returns credentials, as the table names them.
+STS, AGENT = "STS", "Pod Identity agent"
+_TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 _WHOLE_FROM = 100
 _ROOT = Path(__file__).parent.parent
 
@@ -78,6 +83,11 @@ class Child:
         self, module: str, side: str, arguments: Sequence[object], pod: Pod, **environ: str
     ) -> None:
         variables = {**pod.environ, "AWS_ROLE_SESSION_NAME": side, **environ}
+        if _TOKEN_FILE in variables:
+            # The agent's requests have no session name, and its cache is by token.
+            own = pod.volume.directory / f"token-of-{side}"
+            own.write_text(pod.token(side=side))
+            variables[_TOKEN_FILE] = str(own)
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, side, *map(str, arguments)],
             cwd=_ROOT,
@@ -154,14 +164,15 @@ def ready() -> None:
     sys.stdin.readline()
 
 
-def pod_for(sandbox: Sandbox) -> Pod:
+def pod_for(sandbox: Sandbox, source: str = STS) -> Pod:
     """Return a pod whose role has no permissions: scenarios only read credentials."""
-    return sandbox.deploy(bucket=None)
+    return sandbox.deploy(bucket=None, pod_identity=source == AGENT)
 
 
 def calls_of(sandbox: Sandbox, side: str) -> int:
-    """Return the number of a side's requests to STS since `reset_calls`."""
-    return sum(call.session_name == side for call in sandbox.sts_calls)
+    """Return the number of a side's requests to STS or the agent since `reset_calls`."""
+    calls = sandbox.sts_calls
+    return sum(side in {call.session_name, call.claims.get("side")} for call in calls)
 
 
 def median_of(figures: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks._bench import Row, calls_of, measured, pod_for, ready
+from benchmarks._bench import STS, Row, calls_of, measured, pod_for, ready
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._sessions import credentials_of
 from irsa_creds.testing import Sandbox
@@ -15,17 +15,22 @@ from irsa_creds.testing import Sandbox
 _SESSIONS, _THREADS = 64, 32
 
 
-def run() -> list[Row]:
-    """Measure one side after the other."""
+def run(source: str = STS) -> list[Row]:
+    """Measure one side after the other.
+
+    Args:
+        source: `STS` or `AGENT`.
+    """
     seconds = {}
     with Sandbox() as sandbox:
-        pod = pod_for(sandbox)
+        pod = pod_for(sandbox, source)
         for side in (THEIRS, OURS):
             seconds[side] = measured("benchmarks.herd", side, (), pod)
         theirs, ours = calls_of(sandbox, THEIRS), calls_of(sandbox, OURS)
-    what = f"{_SESSIONS} sessions cold, {_THREADS} threads"
+    at = "" if source == STS else f"{source}, "
+    what = f"{at}{_SESSIONS} sessions cold, {_THREADS} threads"
     return [
-        Row(f"{what}: STS calls", "", theirs, ours, "1", ours == 1),
+        Row(f"{what}: {source} calls", "", theirs, ours, "1", ours == 1),
         Row(f"{what}: until all have credentials", "s", seconds[THEIRS], seconds[OURS]),
     ]
 

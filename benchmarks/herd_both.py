@@ -12,7 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks._bench import Row, calls_of, measured, pod_for, ready
+from benchmarks._bench import STS, Row, calls_of, measured, pod_for, ready
 from benchmarks._measure import OURS, THEIRS
 from benchmarks._sessions import aio_credentials_of, credentials_of, is_ours, new_loop, on
 from irsa_creds.testing import Sandbox
@@ -20,15 +20,20 @@ from irsa_creds.testing import Sandbox
 _SESSIONS, _LOOPS = 32, 4
 
 
-def run() -> list[Row]:
-    """Measure one side after the other."""
+def run(source: str = STS) -> list[Row]:
+    """Measure one side after the other.
+
+    Args:
+        source: `STS` or `AGENT`.
+    """
     with Sandbox() as sandbox:
-        pod = pod_for(sandbox)
+        pod = pod_for(sandbox, source)
         seconds = {side: measured("benchmarks.herd_both", side, (), pod) for side in (THEIRS, OURS)}
         theirs, ours = calls_of(sandbox, THEIRS), calls_of(sandbox, OURS)
-    what = f"{_SESSIONS} + {_SESSIONS} sessions of both colours, {_LOOPS} loops, cold"
+    at = "" if source == STS else f"{source}, "
+    what = f"{at}{_SESSIONS} + {_SESSIONS} sessions of both colours, {_LOOPS} loops, cold"
     return [
-        Row(f"{what}: STS calls", "", theirs, ours, "1", ours == 1),
+        Row(f"{what}: {source} calls", "", theirs, ours, "1", ours == 1),
         Row(f"{what}: until all have credentials", "s", seconds[THEIRS], seconds[OURS]),
     ]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from benchmarks._bench import Row, calls_of, pod_for, readers
+from benchmarks._bench import STS, Row, calls_of, pod_for, readers
 from benchmarks._measure import LIMIT, OURS, THEIRS
 from benchmarks._readers import Plan
 from irsa_creds.testing import OUTAGES, Sandbox
@@ -29,8 +29,13 @@ _RETRY_AFTER = 6.0
 _MOST_CALLS, _MOST_REFUSED = 9, 5
 
 
-def run(mode: str) -> list[Row]:
-    """Measure one kind of outage: one of `OUTAGES`, "Throttling", or another error code."""
+def run(mode: str, source: str = STS) -> list[Row]:
+    """Measure one kind of outage.
+
+    Args:
+        mode: one of `OUTAGES`, "Throttling", or another error code.
+        source: `STS` or `AGENT`.
+    """
     plans = {
         f"{side}-{kind}": replace(plan, scaled=side != THEIRS)
         for kind, plan in _READERS.items()
@@ -38,9 +43,9 @@ def run(mode: str) -> list[Row]:
     }
     with Sandbox() as sandbox:
         sandbox.lifetime = 30.0
-        with readers(pod_for(sandbox), plans) as each:
+        with readers(pod_for(sandbox, source), plans) as each:
             sandbox.reset_calls()
-            where, most = _break(sandbox, mode)
+            where, most = _break(sandbox, mode, source)
             for child in each.values():
                 child.go()
             time.sleep(_OUTAGE)
@@ -59,16 +64,16 @@ def run(mode: str) -> list[Row]:
     ]
 
 
-def _break(sandbox: Sandbox, mode: str) -> tuple[str, int]:
+def _break(sandbox: Sandbox, mode: str, source: str) -> tuple[str, int]:
     """Break STS; return a description and the allowed numbers of calls."""
     if mode in OUTAGES:
         sandbox.faults.outage = mode
-        return f"STS down ({mode})", _MOST_CALLS
+        return f"{source} down ({mode})", _MOST_CALLS
     if mode == "Throttling":
         sandbox.faults.fail(mode, retry_after=_RETRY_AFTER)
-        return f"STS throttles (Retry-After: {_RETRY_AFTER:g})", _MOST_CALLS
+        return f"{source} throttles (Retry-After: {_RETRY_AFTER:g})", _MOST_CALLS
     sandbox.faults.fail(mode)
-    return f"STS refuses ({mode})", _MOST_REFUSED
+    return f"{source} refuses ({mode})", _MOST_REFUSED
 
 
 def _rows(
@@ -92,7 +97,7 @@ def _rows(
         row("errors", "errors", f"{reads}; "),
         row(f"reads > {LIMIT * 1000:.0f} ms", "waits", hang),
         Row(
-            f"{where}: STS calls a minute",
+            f"{where}: calls a minute",
             "",
             theirs["calls"] * 60 / _SECONDS,
             ours["calls"] * 60 / _SECONDS,
