@@ -452,24 +452,29 @@ def test_the_metrics_reach_a_collector_over_otlp(sts: FakeSts) -> None:
 # -- the page --------------------------------------------------------------------------------------
 
 
-def snippet(number: int) -> str:
-    found: list[str] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    return found[number]
+def snippet() -> str:
+    (found,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return str(found)
+
+
+def included() -> str:
+    (file,) = re.findall(r"{literalinclude} (\S+)", PAGE.read_text())
+    return Path(PAGE.parent, file).read_text()
 
 
 @pytest.fixture
 def as_documented(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[[int], dict[str, Any]]]:
-    """Return a function that runs a snippet of the docs in a pod; unregister its collectors."""
+) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Return a function that runs code of the docs in a pod; unregister its collectors."""
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     (tmp_path / "token").write_text("a.b.c")
     before = set(REGISTRY._collector_to_names)
 
-    def run(number: int) -> dict[str, Any]:
+    def run(code: str) -> dict[str, Any]:
         names: dict[str, Any] = {}
-        exec(compile(snippet(number), str(PAGE), "exec"), names)
+        exec(compile(code, str(PAGE), "exec"), names)
         return names
 
     yield run
@@ -478,10 +483,10 @@ def as_documented(
 
 
 def test_the_docs_snippet_for_opentelemetry_works(
-    as_documented: Callable[[int], dict[str, Any]], backend: Backend, monkeypatch: Any
+    as_documented: Callable[[str], dict[str, Any]], backend: Backend, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(metrics, "get_meter_provider", lambda: backend.meter_provider)
-    stop = as_documented(0)["stop"]
+    stop = as_documented(snippet())["stop"]
     irsa_creds.provider().get()
     assert len(backend.points(ATTEMPTS)) == 1
     stop()
@@ -494,10 +499,10 @@ def gauge(name: str) -> float:
 
 
 def test_the_docs_snippet_for_prometheus_works(
-    as_documented: Callable[[int], dict[str, Any]], sts: FakeSts
+    as_documented: Callable[[str], dict[str, Any]], sts: FakeSts
 ) -> None:
     sts.hold.clear()
-    names = as_documented(1)
+    names = as_documented(included())
     assert names["bounded"]("Throttling") == "Throttling"
     assert {names["bounded"](f"Code{number}") for number in range(100)} > {"_OTHER"}
     names["CODES"].clear()
