@@ -1,4 +1,10 @@
-"""One engine per identity, assembled here with timer and slots; what a fork does to them."""
+"""One engine per identity, assembled here with timer and slots; the fork hooks of engines.
+
+Imports inside of functions, and the milliseconds that they save a process that does not need them:
+
+    cachetools     1   _registry: a second identity
+    _shared_cache  3   _registry: the shared cache is on
+"""
 
 from __future__ import annotations
 
@@ -54,6 +60,14 @@ class Registered:
         self._source = source
         self._arguments = dict(arguments)
 
+    @property
+    def role_arn(self) -> str:
+        """The role of these credentials; with role chaining, the last one.
+
+        Credentials without a role have the name of their source here, as in events.
+        """
+        return self._identity.name
+
 
 _Provider = TypeVar("_Provider", bound=Registered)
 
@@ -63,7 +77,7 @@ class Registry(Generic[_Provider]):
 
     Args:
         clock: this process's clocks.
-        create: the class of the providers; it stands above this module.
+        create: the class of the providers; it is defined above this module.
     """
 
     def __init__(
@@ -154,7 +168,7 @@ class Registry(Generic[_Provider]):
         """Keep a provider without users; the least recently requested one may be dropped."""
         recent = self._recent
         if isinstance(recent, dict) and recent and id(provider) not in recent:
-            from cachetools import LRUCache  # noqa: PLC0415 - most processes have one identity
+            from cachetools import LRUCache  # noqa: PLC0415
 
             self._recent = LRUCache(number("IRSA_CREDS_MAX_PROVIDERS", default=_MAX_RECENT))
             self._recent.update(recent)
@@ -177,7 +191,7 @@ class Registry(Generic[_Provider]):
         if not location or not isinstance(fetcher, WebIdentityFetcher):
             engine.shared_fetcher = None
             return
-        from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415 - it is off for most
+        from irsa_creds._shared_cache.shared_fetcher import SharedFetcher  # noqa: PLC0415
 
         directory = None if location is True else location
         if engine.shared_fetcher is None or engine.shared_fetcher.directory != directory:

@@ -1,4 +1,9 @@
-"""The credentials object and the chain provider for boto3 and botocore."""
+"""The credentials object and the chain provider for boto3 and botocore.
+
+Imports inside of functions, and the milliseconds that they save a process that does not need them:
+
+    errors   1   botocore: an error is raised
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from irsa_creds._errors import IrsaError
-    from irsa_creds._provider import Provider
+    from irsa_creds._registry import Registered
 
 __all__ = [
     "ASSUME_ROLE_METHOD",
@@ -99,7 +99,7 @@ class CredentialsMixin:
     """
 
     # botocore's constructors take credentials; these are fetched at the first read.
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Registered) -> None:
         self.provider = provider
         self._engine = engine_of(provider)
         self.method: str = provider._identity.method  # noqa: SLF001 - it is not API

@@ -22,7 +22,7 @@ from irsa_creds._errors import IrsaError
 
 if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._provider import Provider
+    from irsa_creds._registry import Registered
 
 __all__ = ["IrsaCredentials"]
 
@@ -54,7 +54,7 @@ class IrsaCredentials(CredentialsMixin, RefreshableCredentials):
 
     __module__ = _MODULE
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Registered) -> None:
         super().__init__(provider)
         self._thread = _PerThread()
 

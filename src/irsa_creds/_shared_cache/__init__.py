@@ -4,4 +4,8 @@ One process takes an entry's lock and calls STS; the others wait for the entry. 
 directory can make a refresh fail.
 
 May import: `_exchange` and below.
+
+Imports inside of functions, and the milliseconds that they save a process that does not need them:
+
+    filelock  11   store: the cache has no valid credentials
 """

@@ -2,12 +2,12 @@
 
 May import: everything but `testing`.
 
-Imports inside of functions, and the milliseconds that they save a command that does not need them
-(`module_of` imports each command's own module as late):
+Imports inside of functions, and the milliseconds that they save a command that does not need them:
 
-    _parser       3   __init__: all commands but `process` without options
-    _process     36   __init__: `process` without options
-    _get_role   107   _explain: `explain --fetch`
+    _parser            3   __init__: all commands but `process` without options
+    _process          36   __init__: `process` without options
+    other commands   110   _parser: each command
+    _get_role        107   _explain: `explain --fetch`
 """
 
 from __future__ import annotations
