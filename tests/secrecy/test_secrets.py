@@ -295,7 +295,7 @@ def test_a_subscriber_that_raises_a_secret_is_not_repeated(witness: Witness) -> 
     provider.subscribe(complain)
     provider.get()
     deadline = time.monotonic() + 10
-    while not any("A subscriber to irsa_creds raised" in text for text in witness.heard):
+    while not any("A subscriber to irsa_creds stays subscribed" in text for text in witness.heard):
         assert time.monotonic() < deadline
         time.sleep(0.002)
     assert witness.find() == []
