@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,15 @@ def test_a_tenants_client_works_after_expired_token_and_reaches_only_its_own_dat
     session = way(tenant)
     on_asyncio(main)
     assert len(sandbox.sts_calls) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_of_a_session_has_the_provider_that_install_gave_it(
+    copied: Callable[[Any], Any], tenant: Provider
+) -> None:
+    session = irsa_creds.aiobotocore_session()
+    irsa_creds.install(session, provider=tenant)
+    assert resolved(copied(session)).provider is tenant
 
 
 @pytest.mark.usefixtures("pod_without_timer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 from pathlib import Path
@@ -145,6 +146,18 @@ def test_a_session_with_a_token_callable_unpickles_with_the_same_one(tenant: Pro
     again = unpickled(provider)
     assert again.get_credentials().provider is provider
     assert again.client("sts").get_caller_identity()["Arn"].endswith("/called")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_of_a_session_has_the_provider_that_install_gave_it(
+    copied: Callable[[Any], Any], tenant: Provider
+) -> None:
+    session = by_boto3_session(irsa_creds.provider())
+    irsa_creds.install(session, provider=tenant)
+    assert copied(session).get_credentials().provider is tenant
+    session = irsa_creds.boto3_session()
+    irsa_creds.install(session, provider=tenant)
+    assert copied(session).get_credentials().provider is tenant
 
 
 def test_a_session_pickles_as_its_provider_does(tenant: Provider) -> None:

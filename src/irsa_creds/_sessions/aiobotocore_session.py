@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiobotocore.session import AioSession
 
 from irsa_creds._sessions.compat import current_credentials
+from irsa_creds._sessions.fixed_chain import given_provider
 from irsa_creds._sessions.install import install
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class IrsaAioSession(AioSession):
         self, *, strict: bool = False, provider: Provider | None = None, **arguments: Any
     ) -> None:
         super().__init__(**arguments)
-        self._arguments = {"strict": strict, "provider": provider, **arguments}
+        self._arguments = {"strict": strict, **arguments}
         install(self, strict=strict, provider=provider)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -41,7 +42,9 @@ class IrsaAioSession(AioSession):
                 "Create the session where it is used."
             )
         state = self.instance_variables(), self.get_default_client_config()
-        return partial(type(self), **self._arguments), (), state
+        # `install(session, provider=)` may have given it another one since.
+        provider = given_provider(self)
+        return partial(type(self), provider=provider, **self._arguments), (), state
 
     def __setstate__(self, state: tuple[Mapping[str, Any], Any]) -> None:
         # The constructor has no arguments for these: code sets a region, for example, afterwards.

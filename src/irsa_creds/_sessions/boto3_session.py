@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from irsa_creds._sessions.fixed_chain import given_provider
 from irsa_creds._sessions.install import install
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class IrsaBoto3Session(boto3.Session):
         self, *, strict: bool = False, provider: Provider | None = None, **arguments: Any
     ) -> None:
         super().__init__(**arguments)
-        self._arguments = {"strict": strict, "provider": provider, **arguments}
+        self._arguments = {"strict": strict, **arguments}
         install(self, strict=strict, provider=provider)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -37,4 +38,6 @@ class IrsaBoto3Session(boto3.Session):
                 "This session has static keys, and a pickle must not contain secrets. "
                 "Create the session where it is used."
             )
-        return partial(type(self), **self._arguments), ()
+        # `install(session, provider=)` may have given it another one since.
+        provider = given_provider(self._session)
+        return partial(type(self), provider=provider, **self._arguments), ()

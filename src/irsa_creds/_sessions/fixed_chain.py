@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.credentials import CredentialResolver
 
 from irsa_creds._registry import engine_of
-from irsa_creds._sessions.compat import register_features
+from irsa_creds._sessions.compat import existing_chain, register_features
 from irsa_creds._sessions.expired_token import register_handlers
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds._botocore.sync import IrsaCredentials
     from irsa_creds._provider import Provider
 
-__all__ = ["AioFixedChain", "FixedChain", "SyncFixedChain"]
+__all__ = ["AioFixedChain", "FixedChain", "SyncFixedChain", "given_provider"]
 
 
 class FixedChain(CredentialResolver):
@@ -33,11 +33,11 @@ class FixedChain(CredentialResolver):
     def __init__(self, session: Session, provider: Provider) -> None:
         super().__init__([])
         self._session = session
-        self._provider = provider
+        self.provider = provider
 
     def _prepare_clients(self) -> None:
-        register_features(self._provider._identity.features)  # noqa: SLF001 - it is not API
-        register_handlers(self._session, engine_of(self._provider))
+        register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
+        register_handlers(self._session, engine_of(self.provider))
 
 
 class SyncFixedChain(FixedChain):
@@ -46,7 +46,7 @@ class SyncFixedChain(FixedChain):
     def load_credentials(self) -> IrsaCredentials:
         """Return the credentials object; the session calls this once and keeps it."""
         self._prepare_clients()
-        return self._provider.botocore_credentials()
+        return self.provider.botocore_credentials()
 
 
 class AioFixedChain(FixedChain):
@@ -55,4 +55,10 @@ class AioFixedChain(FixedChain):
     async def load_credentials(self) -> AioIrsaCredentials:
         """Return the credentials object; the session calls this once and keeps it."""
         self._prepare_clients()
-        return self._provider.aiobotocore_credentials()
+        return self.provider.aiobotocore_credentials()
+
+
+def given_provider(session: Session) -> Provider | None:
+    """Return the provider that a session was given; None if it was given none."""
+    chain = existing_chain(session)
+    return chain.provider if isinstance(chain, FixedChain) else None
