@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import aiobotocore
 import aiobotocore.credentials
@@ -381,3 +382,24 @@ def test_a_botocore_without_its_builder_keeps_aiobotocores_own_provider(
 
 def test_the_installed_aiobotocore_has_all_private_names() -> None:
     assert compat.missing_in_aiobotocore() == []
+
+
+@pytest.mark.parametrize("cls", [AioSession, Session])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_mock_of_a_session_gets_its_librarys_own_chain_without_a_warning(
+    cls: type[Any],
+    given: bool,  # noqa: FBT001 - a parameter of the table
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # As in aiobotocore's own tests: a mock has the methods of the class, and no instance attribute.
+    session = Mock(spec=cls)
+    known = {"metadata_service_timeout": 1, "metadata_service_num_attempts": 1}
+    session.get_config_variable.side_effect = known.get
+    session.full_config = {}
+    irsa_creds.install(session if given else None)
+    library = aiobotocore.session if cls is AioSession else botocore.credentials
+    chain = library.create_credential_resolver(session)
+    assert chain.get_provider("assume-role-with-web-identity") is not None
+    assert not any(isinstance(each, ChainProviderMixin) for each in chain.providers)
+    irsa_creds.uninstall()
+    assert warnings(caplog) == []

@@ -388,6 +388,8 @@ def test_it_stands_where_botocores_container_provider_was() -> None:
     assert methods.index("container-role") == len(methods) - 2
     ours = chain.providers[-2]
     assert isinstance(ours.replaced, ContainerProvider)
+    # CREDENTIALS_HTTP, as botocore's own registers it in the user agent of clients.
+    assert session.get_credentials().provider._identity.features == {"z"}
 
 
 def test_a_session_of_aiobotocore_gets_the_same_credentials(agent: StsServer) -> None:

@@ -295,6 +295,9 @@ def _disabled() -> bool:
 
 
 def _can_adapt(session: Session) -> bool:
+    # A mock of a session, which `isinstance` takes for one, has none of a session's attributes.
+    if not issubclass(type(session), Session):
+        return False
     return is_supported(session) and not _warned(compat.missing_in_session(session))
 
 
