@@ -25,7 +25,7 @@ from irsa_creds._registry import engine_of
 from sts_server import SECRET_KEY, SESSION_TOKEN, StsServer, disconnect, http, jwt, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOUR = 3600.0
@@ -75,6 +75,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     made.step_wall(datetime.now(UTC).timestamp() - made.wall())
     monkeypatch.setattr(REGISTRY, "_clock", made)
     return made
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Writes the profile that the environment names."""
+
+    def write(keys: str) -> None:
+        (tmp_path / "config").write_text(f"[profile named]\n{keys}\n")
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "named")
+    return write
 
 
 @pytest.fixture
@@ -412,6 +424,50 @@ def test_a_web_identity_comes_first(
     irsa_creds.install()
     assert boto3.Session().get_credentials().method == "assume-role-with-web-identity"
     assert irsa_creds.provider().role_arn == "arn:aws:iam::123456789012:role/app"
+
+
+@pytest.mark.parametrize("in_code", [True, False])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "role_arn = arn:aws:iam::123456789012:role/target\ncredential_source = EcsContainer",
+        "aws_access_key_id = AKIA\naws_secret_access_key = secret",
+        "sso_account_id = 123456789012",
+        "credential_process = other",
+        "credential_process = irsa-creds process --profile other",
+    ],
+)
+def test_a_profile_with_another_identity_never_gets_the_one_of_the_pod(
+    agent: StsServer, profile: Callable[[str], None], keys: str, *, in_code: bool
+) -> None:
+    profile(keys)
+    name = "named" if in_code else None
+    with pytest.raises(irsa_creds.ConfigError, match="IRSA is not configured"):
+        irsa_creds.provider(profile=name)
+    with pytest.raises(irsa_creds.ConfigError, match="IRSA is not configured"):
+        irsa_creds.boto3_session(strict=True, profile_name=name).get_credentials()
+    assert not agent.seen
+
+
+@pytest.mark.parametrize("keys", ["region = eu-west-1", "credential_process = irsa-creds process"])
+def test_a_profile_that_names_no_other_identity_gets_the_one_of_the_pod(
+    agent: StsServer, profile: Callable[[str], None], keys: str
+) -> None:
+    profile(keys)
+    assert irsa_creds.provider().get().access_key_id == "ASIAAGENT"
+    assert irsa_creds.boto3_session(strict=True).get_credentials().access_key == "ASIAAGENT"
+    assert len(agent.seen) == 1
+
+
+def test_a_profile_that_botocore_passes_over_gets_what_botocore_gives_it(
+    profile: Callable[[str], None],
+) -> None:
+    # botocore 1.40.61 does not know this key, and its chain goes on to the container's provider.
+    profile("login_session = arn:aws:iam::123456789012:user/app")
+    irsa_creds.install()
+    session = boto3.Session(profile_name="named")._session
+    chain = session.get_component("credential_provider")
+    assert chain.get_provider("container-role").load().access_key == "ASIAAGENT"
 
 
 def test_a_switch_leaves_botocores_own_provider_there(

@@ -121,21 +121,12 @@ def test_arguments_describe_calls_of_sts_so_there_is_no_endpoint() -> None:
     assert SOURCES["container-role"].find(settings, {"policy": "{}"}) is None
 
 
-@pytest.mark.parametrize(
-    "key", ["aws_access_key_id", "role_arn", "credential_process", "sso_account_id"]
-)
-def test_a_profile_that_code_names_takes_precedence_if_it_has_credentials(
-    key: str, tmp_path: Path
-) -> None:
+def test_the_region_of_a_profile_is_that_of_the_endpoint(tmp_path: Path) -> None:
     config = tmp_path / "config"
-    config.write_text(f"[profile keys]\n{key} = x\n[profile region]\nregion = eu-central-1\n")
-    variables = {FULL: POD_IDENTITY, "AWS_CONFIG_FILE": str(config)}
-    assert find("keys", **variables) is None
-    other = find("region", **variables)
+    config.write_text("[profile region]\nregion = eu-central-1\n")
+    other = find("region", **{FULL: POD_IDENTITY, "AWS_CONFIG_FILE": str(config)})
     assert other is not None
     assert other.region == "eu-central-1"
-    # As in botocore, only code turns the variables off.
-    assert find(**variables, AWS_PROFILE="keys") is not None
 
 
 def test_url_and_token_are_the_identity_and_the_region_is_not() -> None:

@@ -14,7 +14,7 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions. It may have a variable that
-    turns it off.
+    turns it off. It is `late` if it comes after the web identity.
 4.  Its name in the error of `_identity/not_configured`, and in `diagnosis/_doctor/provider_chain`.
 
 `tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
@@ -32,7 +32,7 @@ from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
-from irsa_creds._identity.not_configured import not_configured
+from irsa_creds._identity.not_configured import earlier_source, not_configured
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 
@@ -62,11 +62,14 @@ class Source(NamedTuple):
         fetcher: returns what gets the credentials of an identity, given the engine of its source
             role, if it has one, and the clocks.
         switch: a variable that is on; off: botocore's own provider stays. "" for none.
+        late: sources of botocore alone come before it in a chain; `provider()` and strict sessions
+            look whether the settings name one.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
     fetcher: Callable[[Any, Any, Clock], Fetcher]
     switch: str = ""
+    late: bool = False
 
 
 def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
@@ -80,6 +83,8 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
         ConfigError: a value is malformed, or no source is configured.
     """
     for source in sources_in_use().values():
+        if source.late and earlier_source(settings):
+            break
         found = source.find(settings, arguments)
         if found is not None:
             return found
@@ -157,5 +162,7 @@ def _container_fetcher(endpoint: ContainerEndpoint, source: None, clock: Clock) 
 SOURCES: dict[str, Source] = {
     "assume-role": Source(_find_source_profile, _assume_role_fetcher),
     "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher),
-    "container-role": Source(_find_container, _container_fetcher, "IRSA_CREDS_CONTAINER"),
+    "container-role": Source(
+        _find_container, _container_fetcher, "IRSA_CREDS_CONTAINER", late=True
+    ),
 }

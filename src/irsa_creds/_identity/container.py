@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
-from irsa_creds._identity.profile_sources import ASSUMED, LATER
 from irsa_creds._identity.token import GivenToken, TokenFile
 from irsa_creds._masking import JWT
 
@@ -108,7 +107,7 @@ def find_container(settings: Settings, arguments: Mapping[str, Any]) -> Containe
         ConfigError: a variable is malformed, or its host may not be called over plain HTTP.
     """
     relative, full = settings.variable(_RELATIVE_URI), settings.variable(_FULL_URI)
-    if arguments or (relative is None and full is None) or _has_own_source(settings):
+    if arguments or (relative is None and full is None):
         return None
     if relative is not None:
         url = _checked(f"http://{_ECS}{relative}", _RELATIVE_URI)
@@ -123,14 +122,6 @@ def find_container(settings: Settings, arguments: Mapping[str, Any]) -> Containe
         or settings.variable("AWS_DEFAULT_REGION")
         or settings.profile("region"),
     )
-
-
-def _has_own_source(settings: Settings) -> bool:
-    """Whether code names a profile with credentials, which take precedence."""
-    if not settings.explicit_profile:
-        return False
-    keys = settings.profiles.get(settings.profile_name, {}).keys()
-    return any(keys & set(source.keys) for source in (ASSUMED, *LATER))
 
 
 def _checked(url: str, origin: str) -> str:

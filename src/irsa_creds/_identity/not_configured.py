@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
-from irsa_creds._identity.profile_sources import LATER
+from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
 
 if TYPE_CHECKING:
+    from irsa_creds._identity.profile_sources import Source
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["not_configured", "warn_of_other_provider"]
+__all__ = ["earlier_source", "not_configured", "warn_of_other_provider"]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -38,6 +40,16 @@ def not_configured(settings: Settings) -> ConfigError:
     )
 
 
+def earlier_source(settings: Settings) -> str:
+    """Return what comes before a container's credentials in a chain, as the settings name it.
+
+    It is a clause for messages; "" if nothing does.
+    """
+    if _has_keys_of(settings, ASSUMED, *LATER):
+        return f"the profile {settings.profile_name!r} has a role or credentials of its own"
+    return ""
+
+
 def warn_of_other_provider(settings: Settings) -> None:
     """Log one warning if IRSA was probably intended, and a chain continues without a token."""
     if _role_variable(settings):
@@ -56,9 +68,17 @@ def warn_of_other_provider(settings: Settings) -> None:
 
 def _names_other_source(settings: Settings) -> bool:
     """Return whether the settings name other credentials, or turn IRSA off on purpose."""
+    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or _has_keys_of(
+        settings, *LATER
+    )
+
+
+def _has_keys_of(settings: Settings, *sources: Source) -> bool:
     profile = settings.profiles.get(settings.profile_name, {})
-    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or any(
-        key in profile for source in LATER for key in source.keys
+    return any(
+        key in profile and not re.fullmatch(OWN_PROCESS, str(profile[key]))
+        for source in sources
+        for key in source.keys
     )
 
 

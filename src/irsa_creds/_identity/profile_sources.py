@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ASSUMED", "LATER", "WEB_IDENTITY", "Source"]
+__all__ = ["ASSUMED", "LATER", "OWN_PROCESS", "WEB_IDENTITY", "Source"]
 
 
 class Source(NamedTuple):
@@ -35,3 +35,5 @@ LATER = (
     Source("credential_process", ("credential_process",)),
     Source("key", ("aws_access_key_id",), shared=False),
 )
+#: A `credential_process` of irsa-creds, with the identity of its environment.
+OWN_PROCESS = r"(?:\S*/)?irsa-creds process\b(?!.*--(?:profile|role-arn|token-file)\b).*"

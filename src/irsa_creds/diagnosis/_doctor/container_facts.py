@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.container import find_container
+from irsa_creds._identity.not_configured import earlier_source
 from irsa_creds._masking import safe_str
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class ContainerFacts(NamedTuple):
 
 
 def gather_container(settings: Settings) -> ContainerFacts | None:
-    """Return the facts; None if no variable names an endpoint."""
+    """Return the facts; None if no variable names an endpoint, or code named another source."""
+    if settings.explicit_profile and earlier_source(settings):
+        return None
     try:
         endpoint = find_container(settings, {})
     except ConfigError as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import find_endpoint, region_of_issuer
+from irsa_creds._identity.profile_sources import OWN_PROCESS
 from irsa_creds._identity.settings import (
     EnvironSettings,
     Found,
@@ -63,8 +64,6 @@ _PROFILE_KEYS = (
 _OPEN_PROFILE_KEYS = ("credential_source", "region", "role_arn", "source_profile")
 # A profile with these keys alone gets its credentials from its process.
 _OF_PROCESS = {"credential_process", "region"}
-# The command of irsa-creds, with the role and the token of its environment.
-_OWN_PROCESS = r"(?:\S*/)?irsa-creds process\b(?!.*--(?:profile|role-arn|token-file)\b).*"
 
 
 class Paths(NamedTuple):
@@ -250,7 +249,7 @@ def _settings(
     }
     shared = "aws_access_key_id" in keys and _in_shared_file(environ, facts.name)
     own_process = keys.keys() <= _OF_PROCESS and bool(
-        re.fullmatch(_OWN_PROCESS, str(found["credential_process"]))
+        re.fullmatch(OWN_PROCESS, str(found["credential_process"]))
     )
     if own_process and facts.explicit:
         source, _ = _settings(environ, None)
