@@ -1,4 +1,4 @@
-"""The exceptions of this library, and the record that they are made from.
+"""The exceptions of this library, and `Failure`, which holds their facts.
 
     IrsaError
     ├── ConfigError       IRSA is misconfigured: a variable, an ARN, a limit
@@ -276,7 +276,7 @@ class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as
 
 
 def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> IrsaError:
-    """Unpickle an error; its text and its record hold no secrets."""
+    """Unpickle an error; its text and its failure hold no secrets."""
     return cls(message, failure=failure)
 
 

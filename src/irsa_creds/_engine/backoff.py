@@ -24,7 +24,7 @@ class Backoff:
     Args:
         label: names the identity in log lines, as in `role=arn:...`.
         uniform: returns a random number between two.
-        lines: gets what is to be logged once the engine's lock is free.
+        lines: collects log lines until the engine's lock is free.
     """
 
     def __init__(self, label: str, uniform: timing.Uniform, lines: deque[Line]) -> None:

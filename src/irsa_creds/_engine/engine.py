@@ -593,5 +593,5 @@ class Engine:
 
 
 def _is_newer(found: Snapshot, current: Snapshot) -> bool:
-    # The end of use alone does not tell: revoked credentials have none.
+    # The end of use alone is not enough: revoked credentials have none.
     return found.end_of_use > current.end_of_use and found.sent_at > current.sent_at

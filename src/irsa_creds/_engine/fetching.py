@@ -1,4 +1,4 @@
-"""The attempts of one refresh, whatever the source of the credentials is."""
+"""The attempts of one refresh, for every source of credentials."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RetryingFetcher(ABC):
         """Requests sent by this process."""
 
     def prepare(self) -> object:  # noqa: B027 - a fetcher may need no more imports
-        """Import what an attempt needs: a refresh imports nothing."""
+        """Import the modules that an attempt needs: a refresh imports nothing."""
 
     @abstractmethod
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
@@ -63,7 +63,7 @@ class RetryingFetcher(ABC):
 
     @abstractmethod
     def reset_after_fork(self) -> None:
-        """Count only a child's own calls, and drop what it must not share with its parent."""
+        """Count only a child's own calls, and drop state that belongs to the parent."""
 
     def token_changed(self) -> bool:
         """Whether the token that STS denied has been replaced; it may do I/O."""
@@ -101,7 +101,7 @@ class RetryingFetcher(ABC):
             return self._attempt(refresh)
         except IrsaError as error:
             code, message, failure = type(error).__name__, str(error), error.failure
-        except Exception as error:  # noqa: BLE001 - callers wait for the outcome, whatever it is
+        except Exception as error:  # noqa: BLE001 - callers get every exception as the outcome
             code, failure = type(error).__name__, None
             message = f"The refresh failed with {code}: {safe_str(error)}"
         return failure or Failure(

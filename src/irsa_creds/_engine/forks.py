@@ -174,7 +174,7 @@ def _exists(thread: int) -> bool:
 
 
 def _is_running(thread: int) -> bool:
-    """Whether a thread runs, or waits for a CPU or a disk; False if the system does not tell."""
+    """Whether a thread runs, or waits for a CPU or a disk; False if the system does not say."""
     try:
         with open(f"{_TASKS}/{thread}/stat", "rb") as file:  # noqa: PTH123 - as above
             return file.read().rpartition(b") ")[2][:1] in _RUNNING

@@ -1,4 +1,4 @@
-"""Whether credentials are being read: if not, they are refreshed earlier, and then no more.
+"""Whether credentials are being read: idle ones are refreshed earlier, and then no longer.
 
 A program that reads rarely may use credentials for long, and must not find only minutes left. A pod
 that is idle must not call STS for ever.
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Reads", "next_look"]
 
-# Credentials that were not read for this long have no current reads. Two looks, a minute apart,
-# tell that; one of them may be late.
+# Credentials that were not read for this long have no current reads. It takes two looks, a minute
+# apart, to see that; one of them may be late.
 _QUIET = MINUTE / 2
 
 
 class Reads:
-    """When the credentials of one engine were read, as far as looks at a flag tell."""
+    """When the credentials of one engine were read, as far as looks at a flag show."""
 
     def __init__(self) -> None:
         # At the latest: reads only set a flag, which is fast.

@@ -110,7 +110,7 @@ class Refresh:
         self.outcome: Outcome | None = None
         #: The fingerprint of the token that was sent last.
         self.sent: str = ""
-        #: Whether no thread runs it any more. `Thread.is_alive` does not tell: it is wrong for ever
+        #: Whether no thread runs it any more. `Thread.is_alive` is unreliable: it is wrong for ever
         #: after an exception of a signal handler interrupted `Thread.start` (Python 3.11).
         self.ended: bool = False
         #: Name and arguments of each event, for subscribers once the callers are released.

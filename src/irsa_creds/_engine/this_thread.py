@@ -1,4 +1,4 @@
-"""What the current thread is doing, and what it has to log.
+"""State and pending log lines of the current thread.
 
 A signal handler, a finalizer or a log handler may read credentials at any time, also while its
 thread is in the middle of another read.
@@ -28,7 +28,7 @@ class _Here(threading.local):
         slow_path: held while the thread decides about a refresh, starts one or runs one. It is a
             lock because `hold` releases it after any exception of a signal handler.
         section: the lock of the engine that the thread changed last.
-        lines: gets what the refresh on this thread is to log; None: there is no refresh.
+        lines: collects log lines of the refresh on this thread; None: no refresh runs.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ def own_refresh(name: str) -> RefreshTimeout:
     """Return the error of a read that the refresh itself causes, and that would wait for it."""
     return RefreshTimeout(
         "A refresh read the credentials that it refreshes: in a token callable or a log handler. "
-        f"Use other credentials there than those of {name}."
+        f"Do not use the credentials of {name} there."
     )
 
 

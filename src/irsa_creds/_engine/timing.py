@@ -46,7 +46,7 @@ TOKEN_WATCH_INTERVAL = 1.0
 #: `Date` has whole seconds: the response may be this much younger than it says.
 DATE_RESOLUTION = 1.0
 LIFETIME_TOLERANCE = MINUTE
-#: What STS gives if a request names no duration (API reference, DurationSeconds).
+#: STS's lifetime if a request names none (API reference, DurationSeconds).
 DEFAULT_LIFETIME = 3600.0
 
 
@@ -75,7 +75,7 @@ def lifetime(
         date: STS's `Date`; None if the response has none.
         wall: the pod's clock when the request was sent, in seconds since the epoch.
         requested: the requested seconds; None if the request left them to STS.
-        ceiling: the longest lifetime that is believed.
+        ceiling: the longest accepted lifetime.
     """
     by_clock = expiration.timestamp() - wall
     by_date = (expiration - date).total_seconds() - DATE_RESOLUTION if date else 0.0
@@ -202,7 +202,7 @@ def blocking_pause(failure: Failure, attempt: int, uniform: Uniform) -> float:
     """
     if failure.throttled:
         # STS limits calls per second: an attempt within the same second is throttled again, and
-        # uses up what another pod's call could have had.
+        # uses a call that another pod needs.
         pause = _doubled(THROTTLED_SECONDS, attempt) * uniform(0.5, 1)
     else:
         pause = uniform(0, _doubled(0.5, attempt))

@@ -21,7 +21,7 @@ The way of AccessDenied to the text on the screen:
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,
 and says what a further one needs. `container` calls no STS: it gets the credentials of EKS Pod
-Identity's agent, and `container_response` has what that responds and what its errors mean.
+Identity's agent, and `container_response` has its responses and errors.
 
 This package may import `_engine`, `_identity` and the modules beside the packages.
 

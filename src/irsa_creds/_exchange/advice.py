@@ -1,4 +1,4 @@
-"""What the advice of a failure quotes, and the commands that it names."""
+"""Values and commands that the advice of a failure quotes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LEAST_SKEW = 5
 
 
 def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, object]:
-    """Return what the templates of causes and fixes quote.
+    """Return the values that the templates of causes and fixes quote.
 
     Args:
         failure: has the token's claims.
@@ -74,7 +74,7 @@ def _skew(skew: float | None) -> str:
 
 
 def _clue(failure: Failure) -> str:
-    """Return what is unusual about a token, as a further sentence."""
+    """Return the unusual property of a token as a sentence."""
     if POD_IDENTITY in _audiences(failure):
         return " It is a token of EKS Pod Identity, which is not meant for STS."
     if _is_for_others(failure):

@@ -54,7 +54,7 @@ class SigningCredentials(NamedTuple):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may contain: the server knows the secret key, which is not sent."""
+        """Values to mask in messages: the server knows the secret key, which is not sent."""
         return self.token, self.secret_key
 
     @property

@@ -82,7 +82,7 @@ class ContainerFetcher(TokenFetcher):
             self.service, self.operation = "EKS Pod Identity Agent", "AssumeRoleForPodIdentity"
 
     def prepare(self) -> ModuleType:
-        """Return the module of requests; the first call imports what they need."""
+        """Return the module of requests; the first call imports the modules that it needs."""
         return preload(_import_http, tls=self._endpoint.url.startswith("https:"))
 
     def reset_after_fork(self) -> None:

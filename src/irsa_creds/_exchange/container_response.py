@@ -1,4 +1,4 @@
-"""What a container credentials endpoint responds: credentials, or an error and what it means.
+"""Responses of a container credentials endpoint: credentials or an error.
 
 Sources: the EKS Pod Identity Agent 0.1.37, pkg/handlers and pkg/errors; EKS Auth's API reference,
 AssumeRoleForPodIdentity, "Errors".
@@ -27,7 +27,7 @@ __all__ = [
 
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "Token")
 _BAD_REQUEST, _UNAUTHORIZED, _TOO_MANY, _SERVER_ERRORS = 400, 401, 429, 500
-# The agent's text of an error of EKS Auth: request id, code, message, whose fault it is.
+# The agent's text of an error of EKS Auth: request id, code, message, the party at fault.
 _AGENT_ERROR = r"(?s)\[(?P<id>[\w-]*)\]: \((?P<code>\w{1,64})\): (?P<words>.*?)(?:, fault: \w+)?\s*"
 _CODE = r"\w{1,64}"
 

@@ -1,4 +1,4 @@
-"""The facts of an STS call that its failure quotes, and what proves the identity."""
+"""The facts of an STS call that its failure quotes, and the proof of identity."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ class ExchangeRequest(NamedTuple):
         return mask(text, *secrets, *map(quote_plus, secrets))
 
     def secrets(self) -> list[str]:
-        """Return what was sent or signed with, and must not be shown."""
+        """Return the secrets that were sent or used to sign."""
         external = self.external_id or ""
         return [*self.token.secrets, *([external] if len(external) >= _LEAST_SECRET else [])]

@@ -39,7 +39,7 @@ class WebIdentityFetcher(TokenFetcher):
     Args:
         role_arn: the role.
         token_source: a file or a callable.
-        make_client: returns the client that calls STS, and imports what its calls need.
+        make_client: returns the client that calls STS, and imports the modules that its calls need.
         ceiling: the longest lifetime that is accepted, in seconds.
         clock: this process's clocks.
         uniform: returns a random number between two.
@@ -67,7 +67,7 @@ class WebIdentityFetcher(TokenFetcher):
         return sum(each.calls for each in self._clients)
 
     def prepare(self) -> Client:
-        """Return the client; the first call imports what an STS call needs."""
+        """Return the client; the first call imports the modules that it needs."""
         if not self._clients:
             # Another thread may append one too. All use the first one, which counts their calls.
             self._clients.append(self._make_client())
@@ -110,7 +110,7 @@ class WebIdentityFetcher(TokenFetcher):
         )
 
     def _assertion(self, refresh: Refresh) -> Assertion | Failure:
-        """Return what proves the identity to STS now."""
+        """Return the proof of identity for this attempt."""
         return self._token_to_send(refresh)
 
     def reset_after_fork(self) -> None:

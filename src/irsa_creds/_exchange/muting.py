@@ -1,6 +1,6 @@
 """Muting of what botocore and urllib3 log while a thread calls STS.
 
-Their lines quote what is sent and what comes back, and a server may echo the token. And a log
+Their lines quote the request and the response, and a server may echo the token. And a log
 handler that reads credentials may hold its lock until the refresh ends, so the refresh must not
 wait for that handler.
 """

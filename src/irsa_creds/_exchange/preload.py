@@ -1,4 +1,4 @@
-"""The one place that imports what a call needs: before a refresh, or after it.
+"""The one place that imports the modules that a call needs: before a refresh, or after it.
 
 `sts`, `assume_role` and the modules below them import botocore, and no other module of a provider
 imports them. So a refresh imports nothing, and a process with valid credentials in the shared cache
@@ -25,7 +25,7 @@ _Client = TypeVar("_Client")
 
 
 def preload(make_client: Callable[[], _Client], *, tls: bool) -> _Client:
-    """Return a client; import what its calls need, and let forks wait for that.
+    """Return a client; import the modules that its calls need, and let forks wait for that.
 
     Args:
         make_client: imports the modules of this source's calls.

@@ -229,7 +229,7 @@ def _request_id(
     found = [response.headers.get("x-amzn-requestid") or ""]
     if root is not None:
         found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
-    # A server may echo what was sent.
+    # A server may echo the request.
     for id_ in found:
         if re.fullmatch(_REQUEST_ID, id_) and not _echoes(id_, request.secrets()):
             return id_
@@ -309,7 +309,7 @@ def _account(arn: str) -> str | None:
 
 
 def _find(element: Element, *names: str) -> Element | None:
-    """Return the first descendant along `names`, whatever their namespace."""
+    """Return the first descendant along `names`, in any namespace."""
     found: Element | None = element
     for name in names:
         if found is not None:

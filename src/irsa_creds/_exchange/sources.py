@@ -1,4 +1,4 @@
-"""The sources of credentials: how each finds its identity, and what gets its credentials.
+"""The sources of credentials: how each finds its identity, and which fetcher gets its credentials.
 
 A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 
@@ -59,8 +59,8 @@ class Source(NamedTuple):
 
     Attributes:
         find: returns the identity that settings and arguments of `provider()` name, or None.
-        fetcher: returns what gets the credentials of an identity, given the engine of its source
-            role, if it has one, and the clocks.
+        fetcher: returns the fetcher of an identity, given the engine of its source role, if it has
+            one, and the clocks.
         switch: a variable that is on; off: botocore's own provider stays. "" for none.
         late: sources of botocore alone come before it in a chain; `provider()` and strict sessions
             look whether the settings name one.
@@ -77,7 +77,7 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
 
     Args:
         settings: the environment's or a session's.
-        arguments: of `provider()`, without the ones that are no part of the identity.
+        arguments: of `provider()`, without the ones that are not part of the identity.
 
     Raises:
         ConfigError: a value is malformed, or no source is configured.

@@ -1,4 +1,4 @@
-"""Claims of a token that is not verified: what may be shown, and what they say."""
+"""Claims of a token that is not verified: which may be shown, and their meaning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 STS = "sts.amazonaws.com"
 #: The audience of EKS Pod Identity's tokens (EKS user guide, "EKS Pod Identity").
 POD_IDENTITY = "pods.eks.amazonaws.com"
-#: Other usual client IDs of IAM OIDC providers: kops (pod identity webhook's add-on), ROSA.
+#: Other usual client IDs of IAM OIDC providers: kops (add-on of the Pod Identity webhook), ROSA.
 OTHER_CLIENTS = frozenset({"amazonaws.com", "openshift"})
 #: The subject of a service account's token (Kubernetes, "Service accounts"): namespace and name.
 #: Neither needs quotes in a shell or can look like an option.

@@ -67,7 +67,7 @@ class ContainerEndpoint:
         return self.token_file is not None
 
     def token_source(self) -> _AuthorizationFile | GivenToken:
-        """Return what reads the authorization token."""
+        """Return the reader of the authorization token."""
         if self.token_file is None:
             return GivenToken(self._token)
         return _AuthorizationFile(self.token_file)
@@ -130,7 +130,7 @@ def _checked(url: str, origin: str) -> str:
     Raises:
         ConfigError: it is malformed, or its host may not be called over plain HTTP.
     """
-    # Before an @ stands a user or a password, which belong into no message.
+    # Text before an @ is a user or a password, which no message may contain.
     if "@" in url or not validation.is_http_url(url):
         raise ConfigError(
             f"{origin} is not the URL of an endpoint, or has a user and password; give one like "

@@ -166,7 +166,7 @@ class HttpSettings(NamedTuple):
         client_cert: str | tuple[str, str] | None = None,
         proxies_config: Mapping[str, Any] | None = None,
     ) -> HttpSettings:
-        """Return what botocore would use (1.44.8: args.py, endpoint.EndpointCreator).
+        """Return the settings that botocore would use (1.44.8: args.py, endpoint.EndpointCreator).
 
         Args:
             settings: names the CA bundle.

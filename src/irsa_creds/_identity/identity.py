@@ -1,4 +1,4 @@
-"""What all layers know of an identity, whatever its source is."""
+"""The members of an identity that all layers use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Identity(Protocol):
 
     @property
     def method(self) -> str:
-        """The row of `SOURCES`, and what botocore's credentials objects have as `method`."""
+        """The row of `SOURCES`, and `method` of botocore's credentials objects."""
         ...
 
     @property

@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 
 class Settings(Protocol):
-    """What botocore would read: from the environment, or from a session."""
+    """Settings as botocore reads them, from the environment or from a session."""
 
     @property
     def explicit_profile(self) -> bool:
@@ -198,7 +198,7 @@ def follow_source_profiles(
 
 
 def read_file(parser: str, path: str) -> dict[str, Any]:
-    """Return what an AWS configuration file contains; empty if it does not exist.
+    """Return the content of an AWS configuration file; empty if it does not exist.
 
     Args:
         parser: the function of `botocore.configloader` that reads it.

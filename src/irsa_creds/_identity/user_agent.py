@@ -1,4 +1,4 @@
-"""What a user agent tells AWS about credentials: where they come from, and for which application.
+"""The user agent's ids: source of the credentials, and application.
 
 The ids of features are AWS's, by which it counts how its SDKs are used. Source: botocore 1.44.8,
 `useragent._USERAGENT_FEATURE_MAPPINGS` and `credentials`, which registers them.
@@ -49,7 +49,7 @@ class UserAgent(NamedTuple):
 def resolve_user_agent(
     settings: Settings, arguments: Mapping[str, object], *, by_profile: bool, roles: int
 ) -> UserAgent:
-    """Return what botocore's own STS calls say with these settings.
+    """Return the ids that botocore's own STS calls have with these settings.
 
     Args:
         settings: name the web identity, where no argument does.

@@ -1,4 +1,4 @@
-"""What one entry of the shared cache contains, and what it means on another process's clocks."""
+"""Content of an entry of the shared cache, and its meaning on another process's clocks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SharedFailure(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the processes of a pod share about one identity.
+    """Content of an entry: the data that the processes of a pod share about one identity.
 
     Attributes:
         boot_id: identifies the boot of the machine that all BOOTTIME instants belong to.

@@ -35,7 +35,7 @@ _RENEWED = {"exp", "iat", "jti", "nbf"}
 #: The kubelet's own claim, and the field in it that each renewal changes. Source: Kubernetes,
 #: pkg/serviceaccount/claims.go.
 _KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
-#: Seconds for which a failure can be of use to another process.
+#: Seconds for which a failure is useful to another process.
 _FAILURE_SECONDS = 3_600.0
 
 
@@ -73,11 +73,11 @@ class SharedFetcher:
 
     @property
     def is_sharing(self) -> bool:
-        """Whether other processes see what this one fetches, as far as is known."""
+        """Whether other processes see this one's credentials, as far as is known."""
         return self._is_shared and not self._store.failing
 
     def fetch(self, refresh: Refresh, current: Snapshot) -> Snapshot | Failure:
-        """Return what another process has fetched, or call STS for all of them.
+        """Return the outcome of another process, or call STS for all of them.
 
         Args:
             refresh: its deadline includes the time to wait for other processes.
@@ -152,7 +152,7 @@ class SharedFetcher:
         current: Snapshot,
         locks: contextlib.ExitStack,
     ) -> Snapshot | Failure | None:
-        """Return what another process shared, or None if this process is to call STS.
+        """Return the outcome of another process, or None if this process is to call STS.
 
         If a lock holder shares nothing within 5 s, it may be stopped for good, and one waiting
         process takes a new lock. After 10 s a waiting process calls STS without a lock.
@@ -177,7 +177,7 @@ class SharedFetcher:
     def _look_up(
         self, entry_id: _EntryId, refresh: Refresh, current: Snapshot
     ) -> Snapshot | Failure | None:
-        """Return what the entry has, if that is better than what this process has."""
+        """Return the outcome in the entry if it is better than this process's own."""
         entry = self._read(entry_id)
         if entry is None:
             return None
@@ -202,7 +202,7 @@ class SharedFetcher:
     def _share(
         self, entry_id: _EntryId, outcome: Snapshot | Failure, refresh: Refresh, current: Snapshot
     ) -> None:
-        """Write what STS returned for the other processes."""
+        """Write STS's outcome for the other processes."""
         if isinstance(outcome, Failure) and not self._concerns_other_processes(outcome, refresh):
             return
         entry = self._read(entry_id) or Entry(boot_id())

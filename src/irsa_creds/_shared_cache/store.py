@@ -97,7 +97,7 @@ class Store:
         Args:
             name: the entry's.
             content: all of it.
-            lifetime: seconds for which it is of use.
+            lifetime: seconds for which it is useful.
         """
         with self.catch_errors():
             temporary = f"{name}.{os.urandom(8).hex()}{_TEMPORARY}"

@@ -90,7 +90,7 @@ def without_proxy(environ: Mapping[str, str], host: str) -> dict[str, str]:
     """Return variables that exempt `host` from a program's proxy.
 
     Args:
-        environ: of the program, whose own exemptions are kept.
+        environ: of the program; its own exemptions are kept.
         host: of the endpoint.
     """
     own = {name: environ.get(name) for name in _NO_PROXY}

@@ -170,7 +170,7 @@ def _epilog(examples: Sequence[tuple[str, str]], after: str) -> str:
 
 
 def command_in(argv: list[str], *, usage: str) -> list[str]:
-    """Return a command and its arguments, which may stand after "--".
+    """Return a command and its arguments, which may follow "--".
 
     Raises:
         UsageError: there is none; `usage` says what to write.

@@ -88,7 +88,7 @@ class Diagnosis:
     """The results of all checks, in the order of their groups.
 
     Attributes:
-        checks: every check of doctor, whatever its status.
+        checks: every check of doctor, with any status.
     """
 
     checks: tuple[Check, ...]

@@ -35,6 +35,6 @@ def mount_token(audience: str) -> str:
 
 
 def mount_token_as_comment(audience: str) -> str:
-    """Return the same lines as shell comments, to stand below commands that are pasted."""
+    """Return the same lines as shell comments, to print below commands that are pasted."""
     lines = mount_token(audience).replace("# ", "").splitlines()
     return "\n".join(["# or, where no webhook runs:", *(f"# {line}" for line in lines)])

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a sandbox until Ctrl-C, print the variables of a pod in it, and return 0.
 
     Args:
-        arguments: the command line's; None takes those of this process.
+        arguments: the command line's; None takes this process's.
     """
     options = _parser().parse_args(arguments)
     try:

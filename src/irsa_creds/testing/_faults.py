@@ -150,7 +150,7 @@ class Faults:
             self._failures.append(_Failure(error, times))
 
     def clear(self) -> None:
-        """Remove all faults, those of the clock and its header included."""
+        """Remove all faults, including the clock's and its header's."""
         with self._lock:
             self._failures.clear()
         self.outage = None

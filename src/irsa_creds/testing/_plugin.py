@@ -35,7 +35,7 @@ def in_a_pod(**arguments: Any) -> Iterator[Irsa]:
     notebook. A process can be in one pod at a time.
 
     Args:
-        **arguments: those of `Sandbox.deploy`, such as `bucket="reports"`.
+        **arguments: passed to `Sandbox.deploy`, such as `bucket="reports"`.
 
     Raises:
         RuntimeError: another sandbox is open in this process, or moto's `mock_aws` is active.
@@ -63,7 +63,7 @@ def pod_environment(
     Args:
         patch: the test's own, so that it can change the same variables; None without a test.
         issuer: of the pod's tokens.
-        arguments: those of `Sandbox.deploy`.
+        arguments: passed to `Sandbox.deploy`.
     """
     issuer.reachable = True
     with (

@@ -70,7 +70,7 @@ def doctor(
         online: also contact DNS, STS and the token's issuer; STS is called with the token once.
         manifest: a file of Kubernetes objects to check, YAML (extra `manifest`) or JSON.
         policy: a file with the role's trust policy, evaluated for this token.
-        environ: the environment variables; None means those of this process.
+        environ: the environment variables; None means this process's.
         profile: the profile that code names, as in `boto3.Session(profile_name=...)`.
 
     Raises:

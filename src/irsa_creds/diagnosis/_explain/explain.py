@@ -70,7 +70,7 @@ class Explanation:
         asked: the request in words: subject, issuer, audience and role.
         nearest: the Allow statement that applies or comes nearest, as written; None without one.
         statement: the number of that statement, from 1.
-        notes: reasons for STS to deny the token whatever the policy says.
+        notes: reasons for STS to deny the token independently of the policy.
         cause: the main reason of a "deny" or "unknown" in a few words; empty for "allow".
     """
 

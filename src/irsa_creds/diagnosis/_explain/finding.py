@@ -111,7 +111,7 @@ class Case:
 
     @property
     def applies(self) -> bool:
-        """Return whether action and principal may match, whatever the conditions."""
+        """Return whether action and principal may match, without regard to conditions."""
         return self.judged.action is not False and self.judged.principal is not False
 
     def conditions(self) -> tuple[tuple[Condition, Truth], ...]:
@@ -138,7 +138,7 @@ class Case:
         *,
         cause: str = "",
     ) -> Found:
-        """Return a finding whose message begins with this statement's name."""
+        """Return a finding with a message that begins with this statement's name."""
         message = f"{self.name} {message}"
         return Found(finding(id_, severity, self.index + 1, message, fix), change, cause)
 

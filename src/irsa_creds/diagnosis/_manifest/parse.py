@@ -52,7 +52,7 @@ class Resource(NamedTuple):
 
 
 def parse_manifest(content: bytes | str, source: str = "The manifest") -> tuple[Resource, ...]:
-    """Return the objects of a manifest, including those in lists.
+    """Return the objects of a manifest, including the members of lists.
 
     Args:
         content: JSON, or YAML with any number of documents; at most `MANIFEST_LIMIT` bytes.

@@ -164,7 +164,7 @@ def _names_in(skipped: Any) -> set[str]:
 
 
 def _variables(workload: Workload, container: Container, *, annotated: bool) -> Iterator[Check]:
-    """Yield variables of a container that conflict with those of the webhook."""
+    """Yield variables of a container that conflict with the webhook's."""
     environment = container.environment
     where = f"The container {container.name} of {workload}"
     by_hand = TOKEN_FILE in environment

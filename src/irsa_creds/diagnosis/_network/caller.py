@@ -59,7 +59,7 @@ def find_caller(
 def _first_credentials(
     given: Credentials | None, profile: str | None
 ) -> tuple[str, Credentials | None]:
-    """Return the first credentials of botocore's chain; `given` are those of the web identity."""
+    """Return a session's first credentials; `given` are the web identity's."""
     session = Session(profile=profile)
     for provider in session.get_component("credential_provider").providers:
         if provider.METHOD == _WEB_IDENTITY and given is not None:

@@ -138,7 +138,7 @@ class Request:
         if name == "aud" and self.claims.get("azp"):
             return _texts(self.claims["azp"])
         found = self.claims.get("aud" if name == "oaud" else name)
-        # Google's key is part of a claim whose format is not documented.
+        # Google's key is part of a claim with an undocumented format.
         return UNKNOWN if found is None and name.startswith("google/") else _texts(found)
 
     def _of_sts(self, name: str) -> Values:
