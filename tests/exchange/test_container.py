@@ -19,7 +19,8 @@ from engine_fakes import FakeClock, eventually, join_refreshes
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.container_response import MalformedError, credentials_in
+from irsa_creds._exchange.container_response import MalformedError, credentials_in, error_in
+from irsa_creds._exchange.http import BODY_LIMIT
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
 from sts_server import SECRET_KEY, SESSION_TOKEN, StsServer, disconnect, http, jwt, send
@@ -334,6 +335,14 @@ def test_an_error_says_what_happened_and_what_to_do(
     assert error.sub == CLAIMS["sub"]
     assert error.role_arn is None
     assert "STS" not in str(error)
+
+
+@pytest.mark.parametrize("filling", [" ", ", fault: a", "[", "\n", "a"])
+def test_the_time_for_an_error_grows_no_faster_than_its_length(filling: str) -> None:
+    # With a search that is quadratic, the longest body takes an hour, and no thread runs meanwhile.
+    body = f"[a]: (b): {filling * (BODY_LIMIT // len(filling))}!".encode()
+    code, words, request_id = error_in(body)
+    assert (code, words[-1], request_id) == ("b", "!", "a")
 
 
 @pytest.mark.usefixtures("_one_attempt")

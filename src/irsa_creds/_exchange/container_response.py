@@ -28,7 +28,8 @@ __all__ = [
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "Token")
 _BAD_REQUEST, _UNAUTHORIZED, _TOO_MANY, _SERVER_ERRORS = 400, 401, 429, 500
 # The agent's text of an error of EKS Auth: request id, code, message, the party at fault.
-_AGENT_ERROR = r"(?s)\[(?P<id>[\w-]*)\]: \((?P<code>\w{1,64})\): (?P<words>.*?)(?:, fault: \w+)?\s*"
+_AGENT_ERROR = r"\[([\w-]*)\]: \((\w{1,64})\): "
+_FAULT = r", fault: \w+\Z"
 _CODE = r"\w{1,64}"
 
 
@@ -117,9 +118,10 @@ def cause_of(code: str, status: int) -> Cause:
 def error_in(body: bytes) -> tuple[str, str, str]:
     """Return code, message and request id of an error; "" for each that is not there."""
     text = body.decode(errors="replace").strip()
-    found = re.fullmatch(_AGENT_ERROR, text)
+    found = re.match(_AGENT_ERROR, text)
     if found:
-        return found["code"], found["words"], found["id"]
+        request_id, code = found.groups()
+        return code, re.sub(_FAULT, "", text[found.end() :]), request_id
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
