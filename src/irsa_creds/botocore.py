@@ -20,7 +20,7 @@ _ERRORS = {
     "BotocoreExchangeError",
     "BotocoreRefreshTimeout",
     "BotocoreTokenError",
-    "RefusedError",
+    "DeniedError",
     "UnreachableError",
 }
 

@@ -20,7 +20,7 @@ import irsa_creds.botocore
 from engine_fakes import failure
 from fresh_interpreter import python
 from irsa_creds._botocore import errors
-from irsa_creds._botocore.errors import RefusedError, UnreachableError, to_botocore
+from irsa_creds._botocore.errors import DeniedError, UnreachableError, to_botocore
 from irsa_creds._errors import (
     ConfigError,
     ExchangeError,
@@ -114,7 +114,7 @@ def test_an_error_pickles_with_all_its_values(case: tuple[IrsaError, set[type[Ex
 
 def test_a_denial_has_the_response_of_a_client_error() -> None:
     made = to_botocore(REFUSED.error())
-    assert isinstance(made, RefusedError)
+    assert isinstance(made, DeniedError)
     assert made.operation_name == "AssumeRoleWithWebIdentity"
     assert made.response["Error"] == {"Code": "AccessDenied", "Message": WORDS}
     metadata = made.response["ResponseMetadata"]
@@ -144,7 +144,7 @@ def test_the_text_of_a_denial_starts_with_the_sentence_of_a_client_error() -> No
 
 def test_a_denial_without_a_message_of_sts_has_the_failures_message() -> None:
     made = to_botocore(failure("HTTP403", status=403, message="STS answered HTTP403.").error())
-    assert isinstance(made, RefusedError)
+    assert isinstance(made, DeniedError)
     assert made.response["Error"]["Message"] == "STS answered HTTP403."
     assert str(made).splitlines()[0].endswith("operation: STS answered HTTP403.")
 
@@ -155,7 +155,7 @@ def test_a_network_failure_names_the_endpoint() -> None:
     assert made.kwargs["endpoint_url"] == "https://sts.example"
 
 
-@pytest.mark.parametrize("make", [RefusedError, UnreachableError])
+@pytest.mark.parametrize("make", [DeniedError, UnreachableError])
 def test_an_error_can_be_created_without_a_failure(make: Callable[[str], IrsaError]) -> None:
     assert str(make("by hand")) == "by hand"
 

@@ -97,7 +97,7 @@ def test_a_log_handler_that_reads_credentials_does_not_deadlock(
     outage.cached_until = outage.not_before = 0.0
     assert provider.get(timeout=5)
     eventually(lambda: len(results) > 1)
-    assert results == ["RefusedError", "served"]
+    assert results == ["DeniedError", "served"]
 
 
 # -- a read inside a read --------------------------------------------------------------------------

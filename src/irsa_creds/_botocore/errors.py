@@ -4,7 +4,7 @@
     BotocoreTokenError        TokenError
     BotocoreRefreshTimeout    RefreshTimeout
     BotocoreExchangeError     ExchangeError: the response was not one of STS
-    ├── RefusedError          ClientError: STS returned an error
+    ├── DeniedError           ClientError: STS returned an error
     └── UnreachableError      EndpointConnectionError: no response
 
 All are `CredentialRetrievalError` as well. Tracebacks and pickles use their public module,
@@ -81,7 +81,7 @@ class UnreachableError(BotocoreExchangeError, EndpointConnectionError):
         self.kwargs["endpoint_url"] = failure.endpoint if failure else None
 
 
-class RefusedError(BotocoreExchangeError, ClientError):
+class DeniedError(BotocoreExchangeError, ClientError):
     """STS returned an error.
 
     Attributes:
@@ -110,7 +110,7 @@ class RefusedError(BotocoreExchangeError, ClientError):
 def to_botocore(error: IrsaError) -> IrsaError:
     """Return `error` as the subclass that is also an exception of botocore."""
     family, failure = _family(error), error.failure
-    if family is RefusedError and failure is not None:
+    if family is DeniedError and failure is not None:
         return family(_client_error_text(failure), failure=failure)
     return family(str(error), failure=failure)
 
@@ -137,7 +137,7 @@ def _family(error: IrsaError) -> type[IrsaError]:
         case ExchangeError() if failure and failure.unreachable:
             return UnreachableError
         case ExchangeError() if failure and failure.status and failure.status >= _LEAST_ERROR:
-            return RefusedError
+            return DeniedError
         case ExchangeError():
             return BotocoreExchangeError
     return BotocoreRefreshTimeout

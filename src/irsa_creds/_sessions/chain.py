@@ -60,7 +60,7 @@ def replace_providers(
 def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) -> None:
     """Add irsa-creds' providers to a chain that has botocore's; change nothing the second time.
 
-    One takes the place of botocore's web identity provider. One stands before botocore's own
+    One replaces botocore's web identity provider. One is inserted before botocore's own
     AssumeRoleProvider, which stays: other code sets its cache or its prompt for MFA codes.
 
     Args:
@@ -122,7 +122,7 @@ def adapt_existing_session(session: Session, *, strict: bool, name: str) -> str 
 
 
 def use_provider(session: Session, provider: Provider) -> None:
-    """Give the new clients of a session the credentials of a provider, whatever it had before.
+    """Give the new clients of a session the credentials of a provider, in place of earlier ones.
 
     Args:
         session: sync or async.

@@ -1,4 +1,4 @@
-"""C01 and C02: what takes precedence over the web identity, and what never runs because of it.
+"""C01 and C02: sources with precedence over the web identity, and processes that never run.
 
 The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment,
 profile (`_sources`) with the web identity among its sources, container, node.
@@ -24,7 +24,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _ON = frozenset({"1", "true", "yes", "on"})
 
 
-class _Winner(NamedTuple):
+class _Precedence(NamedTuple):
     what: str
     message: str
     fix: str
@@ -89,7 +89,7 @@ def _container(facts: Facts) -> Check:
     )
 
 
-def _keys(facts: Facts) -> _Winner | None:
+def _keys(facts: Facts) -> _Precedence | None:
     """Return the keys in the environment; botocore ignores a secret without a key ID."""
     if facts.profile.explicit or "AWS_ACCESS_KEY_ID" not in facts.names:
         return None
@@ -100,21 +100,21 @@ def _keys(facts: Facts) -> _Winner | None:
             "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY: botocore raises "
             "PartialCredentialsError before it tries IRSA."
         )
-    return _Winner("env", message, f"unset {' '.join(found)}")
+    return _Precedence("env", message, f"unset {' '.join(found)}")
 
 
-def _broken(facts: Facts) -> _Winner | None:
+def _broken(facts: Facts) -> _Precedence | None:
     profile = facts.profile
     if not profile.error:
         return None
-    return _Winner(
+    return _Precedence(
         "broken-profile",
         profile.error,
         f"unset {profile.origin}" if profile.origin.startswith("AWS_") else "cat ~/.aws/config",
     )
 
 
-def _assumed(facts: Facts) -> _Winner | None:
+def _assumed(facts: Facts) -> _Precedence | None:
     """Return a profile with a role that takes precedence over the variables."""
     profile = facts.profile
     keys = profile.keys
@@ -126,34 +126,34 @@ def _assumed(facts: Facts) -> _Winner | None:
     sources = [name for name in ("source_profile", "credential_source") if name in keys]
     if len(sources) != 1:
         has = "both source_profile and credential_source" if sources else "no source_profile"
-        return _Winner(
+        return _Precedence(
             "broken-profile",
             f"{named} has the role {role} and {has}: botocore raises an error before it tries "
             "IRSA.",
             fix,
         )
     source = quoted(keys[sources[0]])
-    return _Winner(
+    return _Precedence(
         "assume-role",
         f"{named} assumes the role {role} with {sources[0]} {source}, which takes precedence.",
         fix,
     )
 
 
-def _explicit(facts: Facts) -> _Winner | None:
+def _explicit(facts: Facts) -> _Precedence | None:
     """Return a profile that code names and that has no web identity."""
     profile = facts.profile
     if not profile.explicit or facts.token_origin or profile.own_process:
         return None
-    return _Winner(
+    return _Precedence(
         "explicit-profile",
         f"Session(profile_name={profile.name!r}) makes boto3 ignore the web identity variables and "
-        f"use {_what_else(profile)}.",
+        f"use {_other_way(profile)}.",
         "session = boto3.Session()  # without profile_name",
     )
 
 
-def _what_else(profile: ProfileFacts) -> str:
+def _other_way(profile: ProfileFacts) -> str:
     return next((f"its {what}" for what in _sources(profile)), "the node's role")
 
 
@@ -192,7 +192,7 @@ def _unreachable_process(facts: Facts) -> Check:
 
 
 def _before_process(facts: Facts) -> str:
-    """Return what comes before the process, with its verb; empty if nothing does."""
+    """Return the source before the process, with its verb; empty if there is none."""
     keys = facts.profile.keys
     if not facts.profile.explicit and "AWS_ACCESS_KEY_ID" in facts.names:
         return "keys in the environment come"

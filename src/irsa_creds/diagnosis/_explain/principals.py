@@ -64,7 +64,7 @@ def correct_statement(policy: Policy, request: Request) -> tuple[dict[str, Any],
 
 
 def _account_and_partition(policy: Policy, request: Request) -> tuple[str, str]:
-    """Return the role's account and partition, or the ones that all providers of the policy share."""
+    """Return the role's account and partition, or the ones common to the policy's providers."""
     if role := _ROLE.fullmatch(request.role_arn or ""):
         return role["account"], role["partition"]
     seen = {
