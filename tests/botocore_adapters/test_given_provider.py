@@ -6,11 +6,13 @@ import copy
 import os
 import pickle
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.context import start_as_current_context
+from botocore.credentials import CredentialProvider, Credentials
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
@@ -208,6 +210,37 @@ def test_presigned_urls_of_a_given_provider_outlast_their_seconds(
         keys.append(key_of(url))
         clock.advance(58 * 60)
     assert keys == ["ASIA0000000000000001", "ASIA0000000000000002"]
+
+
+class StopsWhileItLooks(CredentialProvider):  # type: ignore[misc]
+    """A provider of a session's chain that is looking for credentials until it may go on."""
+
+    METHOD = "slow"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started, self.may_go_on = Event(), Event()
+
+    def load(self) -> Credentials:
+        self.started.set()
+        assert self.may_go_on.wait(10)
+        return Credentials("AKIDPOD", "secret")
+
+
+def test_a_look_for_credentials_that_ends_after_install_gives_later_clients_no_other_identity(
+    tenant: Provider,
+) -> None:
+    session = Session()
+    slow = StopsWhileItLooks()
+    session.get_component("credential_provider").insert_before("env", slow)
+    thread = Thread(target=session.get_credentials)
+    thread.start()
+    assert slow.started.wait(10)
+    irsa_creds.install(session, provider=tenant)
+    slow.may_go_on.set()
+    thread.join(10)
+    assert session.get_credentials().provider is tenant
+    assert session.create_client("sts").get_caller_identity()["Arn"] == ARN
 
 
 def test_the_user_agent_of_a_client_names_the_features_of_its_provider(tenant: Provider) -> None:

@@ -138,8 +138,12 @@ def use_provider(session: Session, provider: Provider) -> None:
             "without keys."
         )
     cls = AioFixedChain if _is_async(session) else SyncFixedChain
-    compat.replace_chain(session, cls(session, provider))
+    chain = cls(session, provider)
+    compat.replace_chain(session, chain)
     compat.discard_credentials(session)
+    # botocore's method returns what the session has, and a thread that is looking for credentials
+    # now, with the chain from before, stores them there later.
+    compat.replace_get_credentials(session, chain.load_credentials)
     if current is not None and getattr(current, "provider", None) is not provider:
         _log.warning(
             "The session had looked for credentials (%s) before irsa_creds.install(provider=): new "

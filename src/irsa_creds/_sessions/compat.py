@@ -23,7 +23,7 @@ from botocore import credentials
 from botocore.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "aiobotocore_session_module",
@@ -34,6 +34,7 @@ __all__ = [
     "discard_credentials",
     "existing_chain",
     "is_aiobotocore_session",
+    "keep_credentials",
     "last_client_region",
     "missing_in_aiobotocore",
     "missing_in_botocore",
@@ -42,6 +43,7 @@ __all__ = [
     "profile_builder",
     "register_features",
     "replace_chain",
+    "replace_get_credentials",
     "source_credentials",
     "versions",
 ]
@@ -174,6 +176,11 @@ def current_credentials(session: Session) -> Any:
     return session._credentials  # noqa: SLF001
 
 
+def keep_credentials(session: Session, credentials: Any) -> None:
+    """Let a session have the given credentials."""
+    session._credentials = credentials  # noqa: SLF001
+
+
 def discard_credentials(session: Session) -> None:
     """Let a session look for credentials again when it needs them."""
     session._credentials = None  # noqa: SLF001
@@ -212,6 +219,11 @@ def existing_chain(session: Session) -> Any:
 def replace_chain(session: Session, chain: Any) -> None:
     """Let a session find its credentials with the given chain."""
     session.register_component(_CHAIN, chain)
+
+
+def replace_get_credentials(session: Session, get: Callable[[], Any]) -> None:
+    """Let a session create its clients with the credentials that a function returns."""
+    vars(session)["get_credentials"] = get
 
 
 def discard_chain(session: Session) -> None:

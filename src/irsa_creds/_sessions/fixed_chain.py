@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import CredentialResolver
 
 from irsa_creds._registry import engine_of
-from irsa_creds._sessions.compat import existing_chain, register_features
+from irsa_creds._sessions.compat import (
+    current_credentials,
+    existing_chain,
+    keep_credentials,
+    register_features,
+)
 from irsa_creds._sessions.expired_token import register_handlers
 
 if TYPE_CHECKING:
@@ -35,27 +40,39 @@ class FixedChain(CredentialResolver):
         self._session = session
         self.provider = provider
 
-    def _prepare_clients(self) -> None:
+    def _keep(self, credentials: Any) -> None:
+        """Let the session have the credentials, and its next clients what goes with them."""
+        if current_credentials(self._session) is credentials:
+            return
         register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
         register_handlers(self._session, engine_of(self.provider))
+        keep_credentials(self._session, credentials)
 
 
 class SyncFixedChain(FixedChain):
     """The chain for boto3 and botocore."""
 
+    def __init__(self, session: Session, provider: Provider) -> None:
+        super().__init__(session, provider)
+        self._credentials = provider.botocore_credentials()
+
     def load_credentials(self) -> IrsaCredentials:
-        """Return the credentials object; the session calls this once and keeps it."""
-        self._prepare_clients()
-        return self.provider.botocore_credentials()
+        """Return the credentials object, always the same, in the place of `get_credentials()`."""
+        self._keep(self._credentials)
+        return self._credentials
 
 
 class AioFixedChain(FixedChain):
     """The chain for aiobotocore."""
 
+    def __init__(self, session: Session, provider: Provider) -> None:
+        super().__init__(session, provider)
+        self._credentials = provider.aiobotocore_credentials()
+
     async def load_credentials(self) -> AioIrsaCredentials:
-        """Return the credentials object; the session calls this once and keeps it."""
-        self._prepare_clients()
-        return self.provider.aiobotocore_credentials()
+        """Return the credentials object, always the same, in the place of `get_credentials()`."""
+        self._keep(self._credentials)
+        return self._credentials
 
 
 def given_provider(session: Session) -> Provider | None:
