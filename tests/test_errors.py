@@ -154,7 +154,7 @@ def test_the_exceptions_of_one_failure_share_it() -> None:
     assert pickle.loads(pickle.dumps(first)).failure == record
 
 
-def test_an_exchange_error_tells_all_that_a_handler_needs() -> None:
+def test_an_exchange_error_has_every_attribute_that_a_handler_needs() -> None:
     error = WHOLE.error()
     assert isinstance(error, ExchangeError)
     assert (error.code, error.retryable) == ("AccessDenied", False)
@@ -225,7 +225,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 
-def test_a_known_secret_is_masked_whatever_it_looks_like() -> None:
+def test_a_known_secret_of_any_form_is_masked() -> None:
     assert mask("it was hunter2, again hunter2", "hunter2", "") == "it was ***, again ***"
 
 
@@ -244,9 +244,7 @@ SESSION = "IQoJb3JpZ2luX2VjEBYaCmV1LXdlc3QtMSJHMEUCIQDtYh/8vK3q+0xTzWnLr5uPa"
         (f"x{SESSION[20:32]}x{SESSION[32:36]}x", f"x***x{SESSION[32:36]}x"),
     ],
 )
-def test_pieces_of_a_known_secret_are_masked_whatever_stands_between_them(
-    text: str, expected: str
-) -> None:
+def test_pieces_of_a_known_secret_are_masked_with_any_separator(text: str, expected: str) -> None:
     assert mask(text, JWT, SESSION) == expected
 
 
@@ -261,7 +259,7 @@ def test_pieces_of_a_known_secret_are_masked_whatever_stands_between_them(
         "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
     ],
 )
-def test_ordinary_words_are_shown_whatever_the_secrets_are(words: str) -> None:
+def test_ordinary_words_are_shown_with_any_secrets(words: str) -> None:
     assert mask(words, JWT, SESSION, "tenant-42", "acme-production") == words
 
 

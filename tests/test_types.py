@@ -53,9 +53,7 @@ def test_sessions_take_only_the_arguments_of_their_library() -> None:
 @pytest.mark.parametrize(
     ("named", "session"), [(Boto3Arguments, boto3.Session), (AioSessionArguments, AioSession)]
 )
-def test_the_named_arguments_are_those_of_the_library(
-    named: type, session: Callable[..., object]
-) -> None:
+def test_the_named_arguments_match_the_library(named: type, session: Callable[..., object]) -> None:
     assert named.__annotations__.keys() == inspect.signature(session).parameters.keys()
 
 

@@ -34,7 +34,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_requests_and_outcomes_are_aiobotocores_but_for_the_listed_differences_and_those_of_sync(
+def test_requests_and_outcomes_are_aiobotocores_but_for_the_listed_and_the_sync_differences(
     case: Case, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = bench.ours(case)

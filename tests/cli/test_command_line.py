@@ -1,4 +1,4 @@
-"""What all commands have in common: help, streams, colour, exit statuses."""
+"""Common behavior of all commands: help, streams, color, exit statuses."""
 
 from __future__ import annotations
 
@@ -324,7 +324,7 @@ def test_the_status_is_the_commands(argv: list[str], doing: Callable[..., None])
     assert main(argv) == 3
 
 
-def test_a_locale_that_cannot_encode_a_character_is_no_error(container: Container) -> None:
+def test_a_locale_that_cannot_encode_a_character_causes_no_error(container: Container) -> None:
     container.environ |= {"PYTHONIOENCODING": "ascii", "AWS_ROLE_SESSION_NAME": "ö"}
     done = container.run("whoami")
     assert done.returncode == 1

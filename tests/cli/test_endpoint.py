@@ -141,11 +141,11 @@ def test_the_account_is_in_the_output_if_sts_returned_it(
 
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost"])
-def test_the_name_localhost_is_as_good(name: str, endpoint: Endpoint) -> None:
+def test_the_name_localhost_is_accepted(name: str, endpoint: Endpoint) -> None:
     assert send(endpoint, request(endpoint, host=f"{name}:{endpoint.port}")).status == 200
 
 
-def test_the_port_of_http_goes_without_saying_and_no_other() -> None:
+def test_only_the_default_port_of_http_may_be_omitted() -> None:
     assert hosts_of(80) == {"127.0.0.1", "127.0.0.1:80", "localhost", "localhost:80"}
     assert hosts_of(8080) == {"127.0.0.1:8080", "localhost:8080"}
 
@@ -261,7 +261,7 @@ def test_nothing_is_given_for_a_header_that_is_there_twice(twice: str, endpoint:
     [b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n", b"GET / HTTP/9.9\r\n\r\n"],
     ids=["nothing", "half a line", "TLS", "another version"],
 )
-def test_noise_is_answered_with_nothing_of_use(
+def test_a_malformed_request_gets_no_credentials(
     noise: bytes, endpoint: Endpoint, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert gives_nothing(send(endpoint, noise))
@@ -269,7 +269,7 @@ def test_noise_is_answered_with_nothing_of_use(
     assert capfd.readouterr() == ("", "")
 
 
-def test_only_one_request_is_answered_on_a_connection(endpoint: Endpoint) -> None:
+def test_a_connection_serves_only_one_request(endpoint: Endpoint) -> None:
     response = send(endpoint, request(endpoint) * 2)
     assert response.body.count("AccessKeyId") == 1
     assert "Connection: close" in response.head

@@ -51,7 +51,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Terminal(io.StringIO):
-    """Standard output that shows colour."""
+    """Standard output that shows color."""
 
     def isatty(self) -> bool:
         return True

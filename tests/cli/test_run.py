@@ -303,7 +303,7 @@ def test_a_python_below_another_program_uses_irsa_creds(container: Container) ->
         ("python", False),
     ],
 )
-def test_options_of_python_that_ignore_the_environment_are_told(
+def test_options_of_python_that_ignore_the_environment_are_reported(
     arguments: str, *, ignored: bool
 ) -> None:
     remark = _run._remark_on(arguments.split())

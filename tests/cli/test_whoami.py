@@ -119,7 +119,7 @@ def test_another_identity_of_programs_is_noted(
     assert json.loads(text.out)["beaten_by"].startswith(first)
 
 
-def test_it_calls_sts_whatever_the_cache_has(
+def test_it_calls_sts_even_if_the_cache_has_credentials(
     here: Container, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["process"]) == 0

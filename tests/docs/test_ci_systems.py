@@ -42,7 +42,7 @@ def asked(github: Issuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Requ
         yield seen
 
 
-def test_a_job_asks_for_its_token_itself(
+def test_a_job_requests_its_token_itself(
     sandbox: Sandbox,
     github: Issuer,
     asked: list[Request],

@@ -41,7 +41,7 @@ def in_minutes(seconds: float) -> str:
 
 
 @pytest.mark.parametrize("row", rows(page("how-it-works.md"), "| lifetime"), ids=lambda row: row[0])
-def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
+def test_the_times_of_refreshes_match_the_code(row: list[str]) -> None:
     seconds = float(row[0]) * 60
     credentials = Credentials("", "", "", Snapshot.nothing().credentials.expiration)
     snapshot = Snapshot(credentials, 0.0, 0.0, seconds, refresh_at=0.0)
@@ -55,7 +55,7 @@ def test_the_times_of_refreshes_are_those_of_the_code(row: list[str]) -> None:
     ]
 
 
-def test_the_pauses_after_failures_are_those_of_the_code() -> None:
+def test_the_pauses_after_failures_match_the_code() -> None:
     failed = Failure(kind="exchange", code="HTTP500", message="")
     denied = failed._replace(retryable=False)
     plenty = 86_400.0
@@ -82,7 +82,7 @@ def test_the_pauses_after_failures_are_those_of_the_code() -> None:
     assert told["after a denial, nothing valid"] == "cached for 5 s, doubling to 60 s"
 
 
-def test_the_numbers_in_words_are_those_of_the_code() -> None:
+def test_the_numbers_in_words_match_the_code() -> None:
     text = page("how-it-works.md")
     for said in (
         f"waits for the refresh, {timing.WAITER_SECONDS:g} s at most",
@@ -170,7 +170,7 @@ def test_the_readme_shows_figures_of_the_benchmarks() -> None:
     assert [row for row in readme if row not in measured] == []
 
 
-def test_the_limits_in_the_threat_model_are_those_of_the_code() -> None:
+def test_the_limits_in_the_threat_model_match_the_code() -> None:
     text = page("threat-model.md")
     for said in (
         f"{_endpoint._REQUEST_SECONDS:g} s and {_endpoint._REQUEST_BYTES // 1024} KiB for",

@@ -256,7 +256,7 @@ def test_a_token_callable_that_reads_its_own_credentials_gets_an_error_at_once(
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_an_exception_that_ends_a_refresh_releases_its_callers_and_is_no_failure_for_them(
+def test_an_exception_that_ends_a_refresh_releases_its_callers_without_a_failure(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(token: Token, seconds: float) -> ExchangeResult:

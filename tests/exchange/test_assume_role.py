@@ -351,7 +351,7 @@ def test_signing_credentials_show_no_secret() -> None:
     assert SESSION_TOKEN not in repr(key)
 
 
-def test_only_an_interrupt_gets_out_and_brings_nothing_along(
+def test_only_an_interrupt_propagates_without_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupt(*_: Any, **__: Any) -> None:

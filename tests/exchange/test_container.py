@@ -215,7 +215,7 @@ def test_the_refresh_time_follows_from_the_lifetime_that_is_left(
     assert 50 < snapshot.refresh_at - clock.now() <= 300
 
 
-def test_an_agent_that_repeats_its_key_is_not_asked_at_every_read(
+def test_an_agent_that_repeats_its_key_is_not_called_at_every_read(
     agent: StsServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
@@ -356,7 +356,7 @@ def test_a_missing_association_comes_with_the_command_that_creates_it(agent: Sts
 
 
 @pytest.mark.usefixtures("_one_attempt")
-def test_errors_are_those_of_botocore_as_well(agent: StsServer) -> None:
+def test_errors_are_also_botocores(agent: StsServer) -> None:
     agent.script[:] = [send(refusal("400 Bad Request", "AccessDeniedException", "no"))]
     irsa_creds.install()
     with pytest.raises(CredentialRetrievalError) as caught:

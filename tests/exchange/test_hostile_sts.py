@@ -38,7 +38,7 @@ def drip_one_header(call: Call) -> None:
 
 
 @pytest.mark.parametrize("act", [continue_for_ever, drip_one_header])
-def test_a_refresh_ends_at_its_deadline_whatever_the_server_sends(
+def test_a_refresh_ends_at_its_deadline_with_any_response(
     act: Callable[[Call], None], token_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_ATTEMPTS", 1)

@@ -483,7 +483,7 @@ def test_no_exception_outlives_an_attempt(make: Callable[..., StsClient]) -> Non
     assert living() <= before
 
 
-def test_the_date_of_the_server_comes_along(make: Callable[..., StsClient]) -> None:
+def test_a_response_has_the_date_of_the_server(make: Callable[..., StsClient]) -> None:
     bare = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(credentials_xml())
     with StsServer([success(), send(bare + credentials_xml().encode())]) as server:
         exchange = make(server.url)

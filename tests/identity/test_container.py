@@ -102,7 +102,7 @@ def test_the_token_file_takes_precedence_over_the_token() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "/x/eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"])
-def test_a_path_of_the_token_that_is_none_is_an_error(path: str) -> None:
+def test_an_invalid_path_of_the_token_is_an_error(path: str) -> None:
     with pytest.raises(ConfigError, match=f"^{TOKEN_FILE} is .*, which is not a path") as caught:
         find(**{FULL: POD_IDENTITY, TOKEN_FILE: path})
     assert "eyJzdWIiOiJhIn0" not in str(caught.value)

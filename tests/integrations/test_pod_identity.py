@@ -120,7 +120,7 @@ def test_a_slow_agent_lets_no_reader_with_valid_credentials_wait(irsa: Irsa) -> 
     eventually(lambda: provider.get() is not given)
 
 
-def test_an_agent_that_repeats_its_key_fails_no_refresh_and_is_not_asked_again_at_once(
+def test_an_agent_that_repeats_its_key_fails_no_refresh_and_is_not_called_again_at_once(
     irsa: Irsa,
 ) -> None:
     provider = irsa_creds.provider()

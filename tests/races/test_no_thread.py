@@ -107,7 +107,7 @@ def test_valid_credentials_are_served_where_no_thread_can_start(
     assert provider.status().state == "stale"
 
 
-def test_an_interrupt_of_the_caller_that_runs_a_refresh_is_no_failure_for_the_others(
+def test_an_interrupt_of_the_caller_that_runs_a_refresh_does_not_fail_the_others(
     sts: LoopbackSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = irsa_creds.provider()

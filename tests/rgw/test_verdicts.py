@@ -215,7 +215,7 @@ def test_statements_agree(role: EvaluatedRole, changes: dict[str, Any], verdict:
     assert role.verdicts({}, statement) == Verdicts(verdict, verdict)
 
 
-def test_a_deny_wins_with_both(role: EvaluatedRole) -> None:
+def test_a_deny_takes_precedence_with_both(role: EvaluatedRole) -> None:
     allow, deny = role.statement({}), role.statement({}, Effect="Deny")
     other = role.statement({"StringEquals": {"HOST:sub": "x"}}, Effect="Deny")
     for statements in ([allow, deny], [deny, allow]):

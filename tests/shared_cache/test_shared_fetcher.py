@@ -420,7 +420,7 @@ def test_a_success_clears_the_failure_and_its_count(pod: Pod) -> None:
     assert content_of(pod.entry)["failure"]["in_a_row"] == 1
 
 
-def test_pauses_are_those_of_a_single_process_after_many_background_failures(
+def test_pauses_match_a_single_process_after_many_background_failures(
     pod: Pod,
 ) -> None:
     process, alone, clock = pod.process(), Backoff(f"role={ROLE}", high, deque()), pod.rig.clock

@@ -35,7 +35,7 @@ def run_in_pod(issuer: Issuer, act: Callable[[Irsa], object]) -> None:
         act(irsa)
 
 
-def test_the_outer_variables_are_restored_whatever_a_test_patches(
+def test_the_outer_variables_are_restored_after_any_patch(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")

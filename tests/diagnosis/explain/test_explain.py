@@ -173,7 +173,7 @@ def test_a_policy_that_hides_a_token_does_not_show_it() -> None:
         {f"{EKS}:x{number}": "y" for number in range(700)},
     ],
 )
-def test_the_longest_policy_is_answered(tests: dict[str, Any]) -> None:
+def test_the_longest_policy_gets_a_verdict(tests: dict[str, Any]) -> None:
     """pytest's own timeout is the judge."""
     found = explain(policy(Condition={"StringEquals": tests}), token=TOKEN)
     assert found.verdict == "deny"

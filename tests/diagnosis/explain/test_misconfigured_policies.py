@@ -378,7 +378,7 @@ def test_a_denying_policy_has_the_finding(
 
 
 @pytest.mark.parametrize(("id_", "says", "bad", "claims"), cases(STRANGE))
-def test_a_key_without_the_issuer_is_an_error_whatever_iam_makes_of_it(
+def test_a_key_without_the_issuer_is_always_an_error(
     id_: str, says: str, bad: dict[str, Any], claims: dict[str, object]
 ) -> None:
     found = explain(bad, token=jwt(claims), role_arn=ROLE)

@@ -132,7 +132,7 @@ def test_a_policy_that_is_too_broad_once_fixed_has_a_warning(open_: dict[str, An
     assert warning.message.endswith("can get this role, once the other findings are fixed.")
 
 
-def test_a_change_that_allows_other_identities_is_no_correction() -> None:
+def test_a_change_that_allows_other_identities_is_not_a_correction() -> None:
     host = "sso.example.com"
     found = explained(
         allow({"StringEquals": {f"{host}:sub": "*b*", f"{host}:aud": STS}}, host),

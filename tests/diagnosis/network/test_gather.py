@@ -488,7 +488,7 @@ class TestProxy:
         "url",
         ["http://svc:hunter2/abc@proxy.corp:3128", "http://[hunter2", "http://x:hunter2"],
     )
-    def test_a_proxy_s_url_that_is_torn_by_its_password_shows_nothing_of_it(
+    def test_a_proxy_url_broken_by_its_password_is_not_shown(
         self, here: Pod, monkeypatch: pytest.MonkeyPatch, url: str
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", url)
