@@ -5,16 +5,20 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.context import start_as_current_context
 from botocore.credentials import CredentialProvider, Credentials
 from botocore.exceptions import ClientError
 from botocore.session import Session
+from urllib3 import HTTPResponse
 
 import irsa_creds
 from botocore_sessions import give_node_role, key_of, warnings
@@ -210,6 +214,32 @@ def test_presigned_urls_of_a_given_provider_outlast_their_seconds(
         keys.append(key_of(url))
         clock.advance(58 * 60)
     assert keys == ["ASIA0000000000000001", "ASIA0000000000000002"]
+
+
+def test_keys_that_code_sets_later_have_no_effect(tenant: Provider) -> None:
+    session = boto3.Session()
+    irsa_creds.install(session, provider=tenant)
+    session._session.set_credentials("AKID", "secret")
+    assert session.client("sts").get_caller_identity()["Arn"] == ARN
+
+
+@pytest.mark.parametrize(
+    ("config", "scheme"), [(None, b"Bearer"), (Config(signature_version="v4"), b"AWS4-HMAC-SHA256")]
+)
+def test_bedrock_gets_a_signature_beside_a_bearer_token_if_the_clients_config_asks_for_it(
+    config: Config | None, scheme: bytes, tenant: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "of-the-pod")
+    sent = []
+
+    def respond(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request.headers["Authorization"].split()[0])
+        return AWSResponse(request.url, 200, {}, HTTPResponse(BytesIO(b"{}")))
+
+    client: Any = by_boto3_session(tenant).client("bedrock", "eu-west-1", config=config)
+    client.meta.events.register("before-send", respond)
+    client.list_foundation_models()
+    assert sent == [scheme]
 
 
 class StopsWhileItLooks(CredentialProvider):  # type: ignore[misc]

@@ -45,8 +45,8 @@ def boto3_session(
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        provider: its clients get the credentials of this provider, and no others; None: those of
-            the environment.
+        provider: its clients get the credentials of this provider, with the exceptions of
+            `install(session, provider=)`; None: those of the environment.
         arguments: the arguments of `boto3.Session`.
 
     Raises:
@@ -68,8 +68,8 @@ def aiobotocore_session(
 
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
-        provider: its clients get the credentials of this provider, and no others; None: those of
-            the environment.
+        provider: its clients get the credentials of this provider, with the exceptions of
+            `install(session, provider=)`; None: those of the environment.
         arguments: the arguments of `aiobotocore.session.AioSession`.
 
     Raises:

@@ -230,8 +230,9 @@ def install(
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured;
             also with `IRSA_CREDS_STRICT=1`.
         provider: with `session` only: its new clients get the credentials of this provider, and no
-            others. Neither `uninstall()` nor `IRSA_CREDS_DISABLE=1` ends this, because they would
-            give the clients another identity.
+            others, except for keys that code gives to a client, and for Amazon Bedrock with
+            `AWS_BEARER_TOKEN_BEDROCK`. Neither `uninstall()` nor `IRSA_CREDS_DISABLE=1` ends this,
+            because they would give the clients another identity.
         shared_cache: share the credentials of all providers with the other processes of the pod: in
             this directory, or True: in the container's directory for temporary files. It writes
             secrets to files of mode 0600.
