@@ -52,7 +52,7 @@ def run() -> list[Row]:
     what = f"{_THREADS:,} threads, {_TASKS:,} tasks, a cold fetch that fails"
     # Without any error so far, the time for all is longer still.
     whole = _ALL / max(1, theirs["errors"]) * _BOUND
-    beyond = ours["seconds"] - ours["flight"]
+    beyond = ours["seconds"] - ours["longest"]
     return [
         Row(
             f"{what}: have their error after {_BOUND:g} s",
@@ -70,18 +70,18 @@ def run() -> list[Row]:
             "",
             calls[THEIRS],
             calls[OURS],
-            "1 flight",
+            "1 refresh",
             ours["flights"] == ours["records"] == 1,
-            f"{ours['flights']} flight, {ours['records']} failure record for all here",
+            f"{ours['flights']} refresh, {ours['records']} failure for all here",
         ),
         Row(
-            f"{what}: until all know, beyond the flight",
+            f"{what}: until all have the error, beyond the refresh",
             "s",
             whole,
             beyond,
             f"ratio >= {_TIMES_AS_FAST:,}",
             whole >= _TIMES_AS_FAST * beyond,
-            f"the flight itself: {ours['flight']:.1f} s; botocore's is extrapolated",
+            f"the refresh itself: {ours['longest']:.1f} s; botocore's is extrapolated",
         ),
     ]
 
@@ -156,7 +156,7 @@ def main(side: str) -> None:
                 "errors": len(known),
                 "records": len({id(failure) for _, failure in known if failure}),
                 "flights": credentials.provider.status().flights if is_ours(side) else 0,
-                "flight": max(latencies, default=0.0),
+                "longest": max(latencies, default=0.0),
                 # In the JSON, to tell a busy machine from irsa-creds's own work.
                 "cpu": time.process_time() - cpu,
                 "seconds": max((at for at, _ in known), default=start) - start,

@@ -33,7 +33,7 @@ def run() -> list[Row]:
     met = ours == result["flights"] == result["records"] == 1 and result["errors"] == _THREADS
     what = f"{_THREADS:,} threads meet a cold fetch that fails"
     note = (
-        f"{result['flights']} flight, {result['records']} failure record, "
+        f"{result['flights']} refresh, {result['records']} failure, "
         f"{result['errors']:,} typed errors"
     )
     return [

@@ -26,7 +26,7 @@ _READERS = {
 }
 _SCALED = "botocore-scaled"
 _RETRY_AFTER = 6.0
-_MOST_CALLS, _MOST_REFUSED = 9, 5
+_MOST_CALLS, _MOST_DENIED = 9, 5
 
 
 def run(mode: str, source: str = STS) -> list[Row]:
@@ -73,7 +73,7 @@ def _break(sandbox: Sandbox, mode: str, source: str) -> tuple[str, int]:
         sandbox.faults.fail(mode, retry_after=_RETRY_AFTER)
         return f"{source} throttles (Retry-After: {_RETRY_AFTER:g})", _MOST_CALLS
     sandbox.faults.fail(mode)
-    return f"{source} refuses ({mode})", _MOST_REFUSED
+    return f"{source} denies all calls ({mode})", _MOST_DENIED
 
 
 def _rows(

@@ -43,7 +43,7 @@ def run() -> list[Row]:
     whole, part = _SECONDS[OURS], _SECONDS[THEIRS]
     return [
         Row(
-            f"{_PROCESSES} processes, STS refuses, {whole:g} s: STS calls",
+            f"{_PROCESSES} processes, STS denies all calls, {whole:g} s: STS calls",
             "",
             theirs["calls"] * whole / part,
             ours["calls"],

@@ -184,8 +184,8 @@ def test_a_default_session_with_botocores_credentials_resolves_again_with_one_wa
     (warning,) = warnings(caplog)
     assert warning == (
         "boto3's default session had looked for credentials (assume-role-with-web-identity) "
-        "before irsa_creds.install(): new clients get those of irsa-creds, existing clients keep "
-        "the old ones. Call install() earlier."
+        "before irsa_creds.install(): new clients get irsa-creds' credentials, existing clients "
+        "keep the old ones. Call install() earlier."
     )
     new = boto3.client("s3")
     assert isinstance(new._request_signer._credentials, IrsaCredentials)
@@ -272,8 +272,8 @@ def test_a_session_with_a_target_role_assumes_it_again_with_a_warning(
     (warning,) = warnings(caplog)
     assert warning == (
         "The session given to irsa_creds.install(session) had looked for credentials "
-        "(assume-role) before irsa_creds.install(): new clients get those of irsa-creds, existing "
-        "clients keep the old ones. Call install() earlier."
+        "(assume-role) before irsa_creds.install(): new clients get irsa-creds' credentials, "
+        "existing clients keep the old ones. Call install() earlier."
     )
     assert network.sent[0].user_agent.startswith("irsa-creds/")
     assert network.sent[-1].form["RoleArn"] == SECOND

@@ -12,7 +12,7 @@ from irsa_creds._identity import validation
 from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
 
 if TYPE_CHECKING:
-    from irsa_creds._identity.profile_sources import Source
+    from irsa_creds._identity.profile_sources import ProfileKeys
     from irsa_creds._identity.settings import Settings
 
 __all__ = ["earlier_source", "not_configured", "warn_of_other_provider"]
@@ -73,7 +73,7 @@ def _names_other_source(settings: Settings) -> bool:
     )
 
 
-def _has_keys_of(settings: Settings, *sources: Source) -> bool:
+def _has_keys_of(settings: Settings, *sources: ProfileKeys) -> bool:
     profile = settings.profiles.get(settings.profile_name, {})
     return any(
         key in profile and not re.fullmatch(OWN_PROCESS, str(profile[key]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ASSUMED", "LATER", "OWN_PROCESS", "WEB_IDENTITY", "Source"]
+__all__ = ["ASSUMED", "LATER", "OWN_PROCESS", "WEB_IDENTITY", "ProfileKeys"]
 
 
-class Source(NamedTuple):
+class ProfileKeys(NamedTuple):
     """A provider of the chain that reads a profile.
 
     Attributes:
@@ -25,15 +25,17 @@ class Source(NamedTuple):
 
 # Source: botocore 1.43.117, credentials.create_credential_resolver and ProfileProviderBuilder;
 # `others`: aws-sdk-go-v2, config.resolveCredentialChain.
-ASSUMED = Source("role", ("role_arn",), ("source_profile", "credential_source"))
-WEB_IDENTITY = Source("web identity", ("web_identity_token_file",))
+ASSUMED = ProfileKeys("role", ("role_arn",), ("source_profile", "credential_source"))
+WEB_IDENTITY = ProfileKeys("web identity", ("web_identity_token_file",))
 #: Sources after the web identity.
 LATER = (
-    Source("single sign-on", ("sso_account_id", "sso_role_name"), ("sso_session", "sso_start_url")),
-    Source("key", ("aws_access_key_id",), shared=True),
-    Source("login", ("login_session",)),
-    Source("credential_process", ("credential_process",)),
-    Source("key", ("aws_access_key_id",), shared=False),
+    ProfileKeys(
+        "single sign-on", ("sso_account_id", "sso_role_name"), ("sso_session", "sso_start_url")
+    ),
+    ProfileKeys("key", ("aws_access_key_id",), shared=True),
+    ProfileKeys("login", ("login_session",)),
+    ProfileKeys("credential_process", ("credential_process",)),
+    ProfileKeys("key", ("aws_access_key_id",), shared=False),
 )
 #: A `credential_process` of irsa-creds, with the identity of its environment.
 OWN_PROCESS = r"(?:\S*/)?irsa-creds process\b(?!.*--(?:profile|role-arn|token-file)\b).*"

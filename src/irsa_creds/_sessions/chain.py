@@ -114,7 +114,7 @@ def adapt_existing_session(session: Session, *, strict: bool, name: str) -> str 
         compat.discard_credentials(session)
         _log.warning(
             "%s had looked for credentials (%s) before irsa_creds.install(): new clients get "
-            "those of irsa-creds, existing clients keep the old ones. Call install() earlier.",
+            "irsa-creds' credentials, existing clients keep the old ones. Call install() earlier.",
             name,
             _method(current),
         )

@@ -46,7 +46,7 @@ def boto3_session(
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         provider: its clients get the credentials of this provider, with the exceptions of
-            `install(session, provider=)`; None: those of the environment.
+            `install(session, provider=)`; None: the environment's.
         arguments: the arguments of `boto3.Session`.
 
     Raises:
@@ -69,7 +69,7 @@ def aiobotocore_session(
     Args:
         strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
         provider: its clients get the credentials of this provider, with the exceptions of
-            `install(session, provider=)`; None: those of the environment.
+            `install(session, provider=)`; None: the environment's.
         arguments: the arguments of `aiobotocore.session.AioSession`.
 
     Raises:

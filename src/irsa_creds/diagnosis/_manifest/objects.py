@@ -27,7 +27,7 @@ __all__ = [
     "Account",
     "Container",
     "Objects",
-    "TokenSource",
+    "ProjectedToken",
     "Workload",
     "annotations_of",
     "finding",
@@ -91,7 +91,7 @@ class Account(NamedTuple):
         return _named(self.resource)
 
 
-class TokenSource(NamedTuple):
+class ProjectedToken(NamedTuple):
     """A service account's token in a projected volume.
 
     Attributes:
@@ -175,7 +175,7 @@ class Workload(NamedTuple):
         ]
 
     @property
-    def token_sources(self) -> list[TokenSource]:
+    def token_sources(self) -> list[ProjectedToken]:
         """The service account tokens in the pod's own projected volumes."""
         found = []
         for volume in _mappings(self.spec, "volumes"):
@@ -184,7 +184,7 @@ class Workload(NamedTuple):
                 token = source.get("serviceAccountToken")
                 if isinstance(token, Mapping):
                     found.append(
-                        TokenSource(
+                        ProjectedToken(
                             str(volume.get("name")),
                             str(token.get("path")),
                             token.get("audience"),

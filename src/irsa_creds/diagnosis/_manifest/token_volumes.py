@@ -14,7 +14,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     EKS_LONGEST,
     LONGEST,
     Container,
-    TokenSource,
+    ProjectedToken,
     Workload,
     finding,
     mapping_at,
@@ -109,7 +109,7 @@ def _file_in_volume(
         )
 
 
-def _for_aws(workload: Workload) -> list[TokenSource]:
+def _for_aws(workload: Workload) -> list[ProjectedToken]:
     """Return the projected tokens for AWS; others may be for Vault or similar."""
     known_paths = {_MOUNT}
     mounted: dict[str, list[str]] = {}
@@ -130,7 +130,7 @@ def _for_aws(workload: Workload) -> list[TokenSource]:
     ]
 
 
-def _projected(workload: Workload, source: TokenSource, annotated: Any) -> Iterator[Check]:
+def _projected(workload: Workload, source: ProjectedToken, annotated: Any) -> Iterator[Check]:
     """Yield what is wrong with a projected token for AWS."""
     where = f"The volume {printable(source.volume)} of {workload}"
     audience, seconds = source.audience, source.expiration
