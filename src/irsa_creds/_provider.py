@@ -221,7 +221,7 @@ def provider(
         after a fork.
 
     Raises:
-        ConfigError: a value is malformed, or IRSA is not configured.
+        ConfigError: a value is malformed, or neither IRSA nor EKS Pod Identity is configured.
     """
     if shared_cache is not None and not isinstance(shared_cache, bool):
         shared_cache = os.fspath(shared_cache)

@@ -458,6 +458,20 @@ def test_a_profile_with_another_identity_never_gets_the_one_of_the_pod(
     assert not agent.seen
 
 
+def test_a_role_without_a_token_is_an_error_where_only_the_identity_meant_may_be_used(
+    agent: StsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app")
+    with pytest.raises(irsa_creds.ConfigError, match=r"^AWS_ROLE_ARN is '.*, but no web identity"):
+        irsa_creds.provider()
+    with pytest.raises(irsa_creds.ConfigError, match=r"^AWS_ROLE_ARN is '.*, but no web identity"):
+        irsa_creds.boto3_session(strict=True).get_credentials()
+    assert not agent.seen
+    # As in botocore; one warning says it.
+    irsa_creds.install()
+    assert boto3.Session().get_credentials().access_key == "ASIAAGENT"
+
+
 @pytest.mark.parametrize("keys", ["region = eu-west-1", "credential_process = irsa-creds process"])
 def test_a_profile_that_names_no_other_identity_gets_the_one_of_the_pod(
     agent: StsServer, profile: Callable[[str], None], keys: str

@@ -32,7 +32,7 @@ from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
-from irsa_creds._identity.not_configured import earlier_source, not_configured
+from irsa_creds._identity.not_configured import names_earlier_source, not_configured
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 
@@ -62,8 +62,8 @@ class Source(NamedTuple):
         fetcher: returns the fetcher of an identity, given the engine of its source role, if it has
             one, and the clocks.
         switch: a variable that is on; off: botocore's own provider stays. "" for none.
-        late: sources of botocore alone come before it in a chain; `provider()` and strict sessions
-            look whether the settings name one.
+        late: `provider()` and strict sessions do not use it if the settings name a role or another
+            source of botocore, all of which come before it.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
@@ -83,7 +83,7 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
         ConfigError: a value is malformed, or no source is configured.
     """
     for source in sources_in_use().values():
-        if source.late and earlier_source(settings):
+        if source.late and names_earlier_source(settings):
             break
         found = source.find(settings, arguments)
         if found is not None:

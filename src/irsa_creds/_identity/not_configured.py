@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from irsa_creds._identity.profile_sources import ProfileKeys
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["earlier_source", "not_configured", "warn_of_other_provider"]
+__all__ = ["names_earlier_source", "not_configured", "warn_of_other_provider"]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -40,14 +40,9 @@ def not_configured(settings: Settings) -> ConfigError:
     )
 
 
-def earlier_source(settings: Settings) -> str:
-    """Return what comes before a container's credentials in a chain, as the settings name it.
-
-    It is a clause for messages; "" if nothing does.
-    """
-    if _has_keys_of(settings, ASSUMED, *LATER):
-        return f"the profile {settings.profile_name!r} has a role or credentials of its own"
-    return ""
+def names_earlier_source(settings: Settings) -> bool:
+    """Whether the settings name an identity that comes before a container's."""
+    return bool(_role_variable(settings)) or _has_keys_of(settings, ASSUMED, *LATER)
 
 
 def warn_of_other_provider(settings: Settings) -> None:

@@ -32,7 +32,7 @@ class ChainProviderMixin:
         session: the session that has the chain.
         profile_name: the profile that names role and token.
         disable_env_vars: ignore the web identity variables, because code named a profile.
-        strict: raise an error if IRSA is not configured.
+        strict: raise an error if no source of irsa-creds is configured.
         replaced: the provider that it replaces; None if it is an additional one.
         only_source_profiles: provide only roles that a profile assumes by `source_profile`. A
             strict provider provides these as well, because they take precedence.

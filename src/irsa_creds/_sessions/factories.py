@@ -44,7 +44,8 @@ def boto3_session(
     """Return a boto3 session with the provider of irsa-creds; it pickles as its arguments.
 
     Args:
-        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        strict: irsa-creds comes first in the chain, and raises an error if neither IRSA nor EKS Pod
+            Identity (or Amazon ECS) is configured.
         provider: its clients get the credentials of this provider, with the exceptions of
             `install(session, provider=)`; None: the environment's.
         arguments: the arguments of `boto3.Session`.
@@ -67,7 +68,8 @@ def aiobotocore_session(
     """Return an aiobotocore session with the provider of irsa-creds; it pickles as its arguments.
 
     Args:
-        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured.
+        strict: irsa-creds comes first in the chain, and raises an error if neither IRSA nor EKS Pod
+            Identity (or Amazon ECS) is configured.
         provider: its clients get the credentials of this provider, with the exceptions of
             `install(session, provider=)`; None: the environment's.
         arguments: the arguments of `aiobotocore.session.AioSession`.

@@ -227,8 +227,8 @@ def install(
     Args:
         session: one session; None: all new sessions, and existing ones that have not looked for
             credentials yet.
-        strict: irsa-creds comes first in the chain, and raises an error if IRSA is not configured;
-            also with `IRSA_CREDS_STRICT=1`.
+        strict: irsa-creds comes first in the chain, and raises an error if neither IRSA nor EKS Pod
+            Identity (or Amazon ECS) is configured; also with `IRSA_CREDS_STRICT=1`.
         provider: with `session` only: its new clients get the credentials of this provider, and no
             others, except for keys that code gives to a client, and for Amazon Bedrock with
             `AWS_BEARER_TOKEN_BEDROCK`. Neither `uninstall()` nor `IRSA_CREDS_DISABLE=1` ends this,
