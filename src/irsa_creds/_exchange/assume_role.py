@@ -22,10 +22,10 @@ __all__ = ["SignedStsClient", "signed_headers"]
 
 
 class SignedStsClient(StsClient):
-    """Requests the credentials of the last role of a chain, signed by its source role.
+    """Requests the credentials of the last chained role, signed by its source role.
 
     Args:
-        config: the identity; its chain is not empty.
+        config: the identity; it has chained roles.
     """
 
     def __init__(self, config: Config) -> None:

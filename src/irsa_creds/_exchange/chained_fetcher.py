@@ -123,7 +123,7 @@ class SourceRole:
         )
 
     def read(self) -> Token:
-        """Return the token of the first role in the chain.
+        """Return the token of the first role.
 
         Raises:
             TokenError: the token is not readable.
@@ -184,7 +184,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         return outcome
 
     def token(self) -> Token:
-        """Return the token of the first role in the chain, without recording it as tried.
+        """Return the token of the first role, without recording it as tried.
 
         Raises:
             TokenError: the token is not readable.

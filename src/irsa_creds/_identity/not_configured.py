@@ -33,7 +33,7 @@ def not_configured(settings: Settings) -> ConfigError:
     start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
     return ConfigError(
         f"{start} web identity token is named, so IRSA is not configured; set "
-        "AWS_WEB_IDENTITY_TOKEN_FILE (the pod identity webhook does, for pods started after "
+        "AWS_WEB_IDENTITY_TOKEN_FILE (the Pod Identity webhook does, for pods started after "
         "their service account was annotated) or the profile's web_identity_token_file. EKS Pod "
         "Identity is not configured either: EKS sets AWS_CONTAINER_CREDENTIALS_FULL_URI in pods "
         "started after their association was created."

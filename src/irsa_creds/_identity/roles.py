@@ -41,8 +41,8 @@ class RoleConfig:
             limited to one hour (IAM User Guide, "Roles terms and concepts"). None: one hour.
         external_id: the `sts:ExternalId` that the role's trust policy may require.
         tags: session tags, at most 50; the source role needs `sts:TagSession`.
-        transitive_tag_keys: the keys of `tags` that later roles of the chain inherit.
-        source_identity: a name that all later roles of the chain keep; the source role needs
+        transitive_tag_keys: the keys of `tags` that later chained roles inherit.
+        source_identity: a name that all later chained roles keep; the source role needs
             `sts:SetSourceIdentity`.
         policy: a session policy, at most 2,048 characters of JSON, or a mapping.
         policy_arns: managed session policies, at most 10.

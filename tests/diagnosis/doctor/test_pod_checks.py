@@ -163,7 +163,7 @@ def test_every_region_that_botocore_knows_is_in_its_partition() -> None:
 @pytest.mark.parametrize(
     ("environ", "status", "fix"),
     [
-        # What the pod identity webhook sets is both.
+        # The Pod Identity webhook sets both.
         ({}, "ok", ""),
         ({"AWS_DEFAULT_REGION": None}, "warn", "export AWS_DEFAULT_REGION=eu-central-1"),
         (
