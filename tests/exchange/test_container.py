@@ -506,6 +506,25 @@ def test_a_switch_leaves_botocores_own_provider_there(
         irsa_creds.provider()
 
 
+def test_credentials_of_a_target_role_whose_source_is_the_container_stay(
+    profile: Callable[[str], None],
+    agent: StsServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile(
+        "region = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/target\n"
+        "credential_source = EcsContainer"
+    )
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(profile_name="named"))
+    session: Any = boto3.DEFAULT_SESSION
+    current = session.get_credentials()
+    for _ in range(2):
+        irsa_creds.install()
+    assert session.get_credentials() is current
+    assert (len(agent.seen), caplog.messages) == (1, [])
+
+
 def test_a_crowd_of_sessions_makes_one_call(agent: StsServer) -> None:
     irsa_creds.install()
     sessions = [boto3.Session() for _ in range(16)]

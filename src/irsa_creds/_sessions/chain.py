@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import CredentialResolver
 
-from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, CredentialsMixin
+from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, CredentialsMixin
 from irsa_creds._exchange.sources import sources_in_use
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain_provider import (
@@ -185,7 +185,9 @@ def _stay(current: Any, *, strict: bool) -> bool:
         # Code chose static keys on purpose.
         return _method(current) == "explicit"
     # Another provider's stay: it takes precedence.
-    return _method(_source(current)) not in _replaced()
+    source = _source(current)
+    # botocore's provider for target roles stays, with all that it does for `credential_source`.
+    return _method(source) not in (_replaced() if source is current else {METHOD})
 
 
 def _replaced() -> set[str]:
