@@ -458,6 +458,39 @@ def test_a_profile_with_another_identity_never_gets_the_one_of_the_pod(
     assert not agent.seen
 
 
+def test_the_argument_region_does_not_change_the_identity(agent: StsServer) -> None:
+    provider = irsa_creds.provider(region="eu-central-1")
+    assert provider.get() is irsa_creds.provider().get()
+    assert len(agent.seen) == 1
+    with pytest.raises(irsa_creds.ConfigError, match=r"^The argument region is 'eu central 1'"):
+        irsa_creds.provider(region="eu central 1")
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments", "change"),
+    [
+        ("X", {"duration_seconds": 3600}, "omit the argument duration_seconds, which is for STS"),
+        ("AWS_ROLE_ARN", {}, "unset AWS_ROLE_ARN"),
+        ("AWS_PROFILE", {}, "name another profile than 'named', which has a role or credentials"),
+        ("IRSA_CREDS_CONTAINER", {}, "unset IRSA_CREDS_CONTAINER"),
+    ],
+)
+def test_an_endpoint_that_is_not_used_is_named_with_what_to_change(
+    profile: Callable[[str], None],
+    variable: str,
+    arguments: dict[str, Any],
+    change: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile("sso_account_id = 123456789012")
+    values = {"AWS_PROFILE": "named", "IRSA_CREDS_CONTAINER": "0"}
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv(variable, values.get(variable, "x"))
+    expected = f"AWS_CONTAINER_CREDENTIALS_FULL_URI is set; to use it, {change}\\.$"
+    with pytest.raises(irsa_creds.ConfigError, match=expected):
+        irsa_creds.provider(**arguments)
+
+
 def test_a_role_without_a_token_is_an_error_where_only_the_identity_meant_may_be_used(
     agent: StsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,9 +68,8 @@ class Endpoint(NamedTuple):
 
 
 def find_endpoint(settings: Settings, arguments: Mapping[str, Any]) -> Endpoint | None:
-    # Arguments describe calls of STS.
     url = settings.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-    return Endpoint(url) if url and not arguments else None
+    return Endpoint(url) if url else None
 
 
 # -- the file in `_exchange`: one request and its response -----------------------------------------
@@ -144,7 +143,7 @@ def _import_http() -> ModuleType:
 
 # -- the row in `SOURCES` --------------------------------------------------------------------------
 
-ROW = Source(find_endpoint, EndpointFetcher)
+ROW = Source(find_endpoint, EndpointFetcher, late=True)
 
 
 class Agent(ThreadingHTTPServer):

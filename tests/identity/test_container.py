@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from irsa_creds import ConfigError
-from irsa_creds._exchange.sources import SOURCES
 from irsa_creds._identity.container import ContainerEndpoint, find_container
 from irsa_creds._identity.settings import EnvironSettings
 
@@ -113,12 +112,6 @@ def test_a_token_that_no_header_can_have_is_an_error_that_does_not_quote_it(toke
     with pytest.raises(ConfigError, match=f"^{TOKEN} contains line breaks") as caught:
         find(**{FULL: POD_IDENTITY, TOKEN: token})
     assert "canary" not in str(caught.value)
-
-
-def test_arguments_describe_calls_of_sts_so_there_is_no_endpoint() -> None:
-    settings = EnvironSettings({FULL: POD_IDENTITY})
-    assert find_container(settings, {"policy": "{}"}) is None
-    assert SOURCES["container-role"].find(settings, {"policy": "{}"}) is None
 
 
 def test_the_region_of_a_profile_is_that_of_the_endpoint(tmp_path: Path) -> None:

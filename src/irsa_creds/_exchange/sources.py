@@ -3,8 +3,8 @@
 A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
-    one, or None: if the settings do not configure this source, or if there are arguments, because
-    they describe calls of STS.
+    one, or None if the settings do not configure this source. If it is `late`, no arguments but
+    the region are given.
 2.  In this package, a `RetryingFetcher`. `_attempt` sends one request by `http.send_request` and
     returns `_snapshot(...)`, or a `Failure` with its own text and the `service` and `operation` of
     the class: `response` and `causes` are STS's. The lifetime is finite: credentials without an
@@ -14,7 +14,8 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions. It may have a variable that
-    turns it off. It is `late` if it comes after the web identity.
+    turns it off. It is `late` if it comes after the web identity, whose
+    arguments it does not take.
 4.  Its name in the error of `_identity/not_configured`, and in `diagnosis/_doctor/provider_chain`.
 
 `tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
@@ -32,7 +33,7 @@ from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
-from irsa_creds._identity.not_configured import names_earlier_source, not_configured
+from irsa_creds._identity.not_configured import CONTAINER, not_configured, obstacle
 from irsa_creds._identity.settings import follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 
@@ -50,8 +51,6 @@ __all__ = ["SOURCES", "Source", "find_identity", "sources_in_use"]
 
 # Each of these arguments takes precedence over the profile's `source_profile`.
 _WEB_IDENTITY = {"role_arn", "token_file", "token"}
-# Each of these variables names an endpoint.
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
 
 class Source(NamedTuple):
@@ -63,7 +62,7 @@ class Source(NamedTuple):
             one, and the clocks.
         switch: a variable that is on; off: botocore's own provider stays. "" for none.
         late: `provider()` and strict sessions do not use it if the settings name a role or another
-            source of botocore, all of which come before it.
+            source of botocore, all of which come before it, or if arguments describe calls of STS.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
@@ -83,12 +82,12 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
         ConfigError: a value is malformed, or no source is configured.
     """
     for source in sources_in_use().values():
-        if source.late and names_earlier_source(settings):
+        if source.late and obstacle(settings, arguments):
             break
         found = source.find(settings, arguments)
         if found is not None:
             return found
-    raise not_configured(settings)
+    raise not_configured(settings, arguments)
 
 
 def sources_in_use() -> dict[str, Source]:
@@ -144,7 +143,7 @@ def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIde
 
 
 def _find_container(settings: Settings, arguments: Mapping[str, Any]) -> Identity | None:
-    if all(settings.variable(name) is None for name in _CONTAINER):
+    if all(settings.variable(name) is None for name in CONTAINER):
         return None
     from irsa_creds._identity.container import find_container  # noqa: PLC0415 - IRSA needs none of it
 

@@ -101,13 +101,13 @@ def find_container(settings: Settings, arguments: Mapping[str, Any]) -> Containe
 
     Args:
         settings: has the variables.
-        arguments: of `provider()`: they describe calls of STS, so there is no endpoint with them.
+        arguments: of `provider()`: the region.
 
     Raises:
         ConfigError: a variable is malformed, or its host may not be called over plain HTTP.
     """
     relative, full = settings.variable(_RELATIVE_URI), settings.variable(_FULL_URI)
-    if arguments or (relative is None and full is None):
+    if relative is None and full is None:
         return None
     if relative is not None:
         url = _checked(f"http://{_ECS}{relative}", _RELATIVE_URI)
@@ -118,7 +118,8 @@ def find_container(settings: Settings, arguments: Mapping[str, Any]) -> Containe
         url,
         token_file=None if file is None else _checked_file(file),
         token=_checked_token("" if file is not None else settings.variable(_TOKEN) or ""),
-        region=settings.variable("AWS_REGION")
+        region=_checked_region(arguments.get("region"))
+        or settings.variable("AWS_REGION")
         or settings.variable("AWS_DEFAULT_REGION")
         or settings.profile("region"),
     )
@@ -151,6 +152,10 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _checked_region(argument: str | None) -> str | None:
+    return validation.region(argument, "The argument region") if argument else None
 
 
 def _checked_file(path: str) -> str:

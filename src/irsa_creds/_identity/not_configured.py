@@ -5,44 +5,66 @@ from __future__ import annotations
 import logging
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
 from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from irsa_creds._identity.profile_sources import ProfileKeys
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["names_earlier_source", "not_configured", "warn_of_other_provider"]
+__all__ = ["CONTAINER", "not_configured", "obstacle", "warn_of_other_provider"]
 
 _log = logging.getLogger("irsa_creds")
 
-# In the environment of EKS Pod Identity and of ECS. An empty token file is named on purpose.
-_OTHER_SOURCES = (
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
+#: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
+CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+# An empty token file is named on purpose.
+_OTHER_SOURCES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
-def not_configured(settings: Settings) -> ConfigError:
-    """Return the error of settings that name no identity."""
+def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigError:
+    """Return the error of settings and arguments of `provider()` that name no identity."""
     role = _role_variable(settings)
+    container = next((name for name in CONTAINER if settings.variable(name) is not None), None)
+    if container is None:
+        other = (
+            "EKS Pod Identity is not configured either: EKS sets "
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI in pods started after their association was created"
+        )
+    else:
+        change = obstacle(settings, arguments) or "unset IRSA_CREDS_CONTAINER"
+        other = f"{container} is set; to use it, {change}"
     start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
     return ConfigError(
         f"{start} web identity token is named, so IRSA is not configured; set "
         "AWS_WEB_IDENTITY_TOKEN_FILE (the Pod Identity webhook does, for pods started after "
-        "their service account was annotated) or the profile's web_identity_token_file. EKS Pod "
-        "Identity is not configured either: EKS sets AWS_CONTAINER_CREDENTIALS_FULL_URI in pods "
-        "started after their association was created."
+        "their service account was annotated) or the profile's web_identity_token_file. "
+        f"{other}."
     )
 
 
-def names_earlier_source(settings: Settings) -> bool:
-    """Whether the settings name an identity that comes before a container's."""
-    return bool(_role_variable(settings)) or _has_keys_of(settings, ASSUMED, *LATER)
+def obstacle(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    """Return what to change so that no other identity than a container's is named.
+
+    It is the end of a sentence; "" if there is nothing to change.
+
+    Args:
+        settings: the environment's or a session's.
+        arguments: of `provider()`; all but the region describe calls of STS.
+    """
+    if of_sts := arguments.keys() - {"region"}:
+        return f"omit the argument {min(of_sts)}, which is for STS"
+    if _role_variable(settings):
+        return "unset AWS_ROLE_ARN"
+    if _has_keys_of(settings, ASSUMED, *LATER):
+        name = validation.quoted(settings.profile_name)
+        return f"name another profile than {name}, which has a role or credentials"
+    return ""
 
 
 def warn_of_other_provider(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.container import find_container
-from irsa_creds._identity.not_configured import names_earlier_source
+from irsa_creds._identity.not_configured import obstacle
 from irsa_creds._masking import safe_str
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ContainerFacts(NamedTuple):
 
 def gather_container(settings: Settings) -> ContainerFacts | None:
     """Return the facts; None if no variable names an endpoint, or code named another source."""
-    if settings.explicit_profile and names_earlier_source(settings):
+    if settings.explicit_profile and obstacle(settings, {}):
         return None
     try:
         endpoint = find_container(settings, {})
