@@ -269,6 +269,19 @@ def test_without_time_left_nothing_is_sent(agent: StsServer, token_file: Path) -
     assert not agent.seen
 
 
+def test_a_url_that_outlasts_the_credentials_warns_of_the_endpoint_that_chose_their_lifetime(
+    agent: StsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.script[:] = [send(answer(Expiration=in_seconds(1500)))]
+    s3 = irsa_creds.boto3_session().client("s3")
+    s3.generate_presigned_url("list_buckets", ExpiresIn=3600)
+    (warning,) = [each.getMessage() for each in caplog.records if each.name == "irsa_creds"]
+    assert warning.startswith("A presigned URL for 3600 s ends in 1")
+    assert "The endpoint chose how long they last" in warning
+    assert "duration_seconds" not in warning
+    assert len(warning) <= 300
+
+
 # -- errors ----------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,12 @@ _HOUR = 3600.0
 # Seconds to wait for a refresh. In botocore these methods do no I/O with valid credentials, so a
 # program may call them on the thread of its event loop.
 _PATIENCE = 5.0
+# The ends of a warning, for roles of STS and for endpoints that choose the lifetime.
+_LONGER = (
+    "; they last %.0f s at most. Raise duration_seconds, and the role's maximum session duration "
+    "if it is lower (12 h at most; 1 h with role chaining)"
+)
+_CHOSEN = ". The endpoint chose how long they last, and no setting changes that"
 # The warnings that were logged, by identity.
 _LOGGED: weakref.WeakKeyDictionary[Engine, dict[tuple[str, Any], Any]]
 _LOGGED = weakref.WeakKeyDictionary()
@@ -167,12 +173,11 @@ def _warn_of_lifetime(engine: Engine, seconds: float) -> None:
     first_at = _LOGGED.setdefault(engine, {}).setdefault(("first", None), now)
     if _is_first(engine, "lifetime", (now - first_at) // _HOUR):
         _log.warning(
-            "A presigned URL for %.0f s ends in %.0f s, with the credentials that sign it; they "
-            "last %.0f s at most. Raise duration_seconds, and the role's maximum session duration "
-            "if it is lower (12 h at most; 1 h with role chaining). %s",
+            "A presigned URL for %.0f s ends in %.0f s, with the credentials that sign it%s. %s",
             seconds,
             snapshot.expires_at - now,
-            snapshot.lifetime,
+            # Only a role of STS has a lifetime that a setting changes.
+            _LONGER % snapshot.lifetime if engine.fetcher.role_arn else _CHOSEN,
             engine.fetcher.label,
         )
 
