@@ -16,6 +16,7 @@ from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.waiting import aacquire, acquire
 from irsa_creds._exchange.sources import find_identity
+from irsa_creds._identity.config import INSTALLED
 from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds._registry import OPTIONS, Registered, Registry, engine_of
 
@@ -241,7 +242,8 @@ def provider(
 
 
 def reset() -> None:
-    """Drop every provider of the process, for tests."""
+    """Drop every provider, and the lifetime of `install(duration_seconds=)`, for tests."""
+    INSTALLED.clear()
     REGISTRY.reset()
 
 

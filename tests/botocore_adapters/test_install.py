@@ -165,6 +165,23 @@ def test_a_lifetime_that_is_not_a_positive_number_is_an_error_of_install(value: 
     assert not is_ours(Session())
 
 
+def test_an_install_that_fails_sets_no_lifetime(network: FakeNetwork) -> None:
+    wrong: Any = 42
+    with pytest.raises(TypeError, match="takes no session"):
+        irsa_creds.install(boto3.Session(), duration_seconds=7_200)
+    with pytest.raises(TypeError):
+        irsa_creds.install(provider=wrong, duration_seconds=7_200)
+    irsa_creds.provider().get()
+    assert requested(network) == [None]
+
+
+def test_reset_ends_the_lifetime_that_install_set(network: FakeNetwork) -> None:
+    irsa_creds.install(duration_seconds=7_200)
+    irsa_creds.reset()
+    irsa_creds.provider().get()
+    assert requested(network) == [None]
+
+
 def test_a_lifetime_that_aws_does_not_accept_is_an_error_of_the_session() -> None:
     irsa_creds.install(duration_seconds=60)
     with pytest.raises(irsa_creds.ConfigError, match=r"^The argument duration_seconds is 60"):

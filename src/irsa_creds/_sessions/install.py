@@ -236,19 +236,24 @@ def install(
         shared_cache: share the credentials of all providers with the other processes of the pod: in
             this directory, or True: in the container's directory for temporary files. It writes
             secrets to files of mode 0600.
-        duration_seconds: the lifetime to request for the credentials of all providers that are
-            created without this argument, 900 to 43200 at AWS's endpoints; the role must allow it.
-            None: `IRSA_CREDS_DURATION_SECONDS`, the profile's, or STS's default of one hour.
+        duration_seconds: without `session` only: the lifetime to request for the credentials of all
+            providers that are created without this argument, 900 to 43200 at AWS's endpoints; the
+            role must allow it. It has no effect on EKS Pod Identity. None:
+            `IRSA_CREDS_DURATION_SECONDS`, the profile's, or STS's default of one hour.
 
     Raises:
-        TypeError: `session` is not a session, or `provider` not a provider with a session.
+        TypeError: `session` is not a session, `provider` is not a provider with a session, or
+            `duration_seconds` is given with a session.
         ValueError: `session` has static keys, and `provider` would replace them.
         ConfigError: `duration_seconds` is not a positive number.
     """
     if duration_seconds is not None:
-        INSTALLED["duration_seconds"] = validation.duration(
-            duration_seconds, "The argument duration_seconds", aws=False
-        )
+        if session is not None:
+            raise TypeError(
+                "duration_seconds= is for all providers of the process, and takes no session. For "
+                "one session, pass provider=irsa_creds.provider(duration_seconds=)."
+            )
+        validation.duration(duration_seconds, "The argument duration_seconds", aws=False)
     if shared_cache:
         REGISTRY.set_shared_cache(shared_cache if shared_cache is True else os.fspath(shared_cache))
     core = None if session is None else _botocore_session_of(session)
@@ -264,6 +269,9 @@ def install(
         _INSTALLATION.install_everywhere(strict=strict)
     else:
         _INSTALLATION.install_in(core, strict=strict)
+    if duration_seconds is not None:
+        # Last, because a call that raised an error must not change the process.
+        INSTALLED["duration_seconds"] = duration_seconds
 
 
 def uninstall() -> None:
