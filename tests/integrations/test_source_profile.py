@@ -61,7 +61,9 @@ def check(workload: Workload) -> None:
     assert {(each.arn or "").split("/")[1] for each in sandbox.s3_identities} == {"second-role"}
     # A refresh of the target role does not wait for one of the source role: it uses a valid key.
     workload.action = "AssumeRoleWithWebIdentity"
-    assert list(dict.fromkeys(workload.signers)) == workload.given[: len(set(workload.signers))]
+    # On a slow machine, it may skip one.
+    used = list(dict.fromkeys(workload.signers))
+    assert used == [key for key in workload.given if key in used]
 
 
 def seen_by_s3(workload: Workload) -> list[str]:
