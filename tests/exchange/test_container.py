@@ -410,6 +410,25 @@ def test_a_missing_token_file_is_a_token_error_that_knows_pod_identity(token_fil
     assert "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        ("canary\N{EURO SIGN}", "contains characters that an HTTP header cannot have"),
+        ("canary\nline", "contains line breaks"),
+        ("canary" * 4_000, "has more than 20,000 characters\\."),
+    ],
+)
+def test_a_token_that_cannot_be_sent_is_an_error_that_does_not_quote_it(
+    agent: StsServer, token_file: Path, content: str, trouble: str
+) -> None:
+    token_file.write_text(content)
+    with pytest.raises(irsa_creds.TokenError, match=trouble) as caught:
+        irsa_creds.provider().get()
+    assert "canary" not in str(caught.value)
+    assert "STS" not in str(caught.value)
+    assert not agent.seen
+
+
 # -- its place in chains ---------------------------------------------------------------------------
 
 

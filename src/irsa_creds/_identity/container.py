@@ -10,9 +10,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from irsa_creds._errors import ConfigError
+from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._identity import validation
-from irsa_creds._identity.token import GivenToken, TokenFile
+from irsa_creds._identity.token import GivenToken, Token, TokenFile
 from irsa_creds._masking import JWT
 
 if TYPE_CHECKING:
@@ -94,6 +94,12 @@ class _AuthorizationFile(TokenFile):
         f"{_TOKEN_FILE} is a path in a mounted volume."
     )
     CONTENT = "It must contain an authorization token and nothing else."
+
+    def _checked(self, content: bytes, modified: float) -> Token | Failure:
+        found = super()._checked(content, modified)
+        if isinstance(found, Token) and not re.fullmatch(_HEADER, found.value):
+            return self._invalid("contains characters that an HTTP header cannot have")
+        return found
 
 
 def find_container(settings: Settings, arguments: Mapping[str, Any]) -> ContainerEndpoint | None:

@@ -299,5 +299,5 @@ def issuer_of_file(path: str) -> str | None:
 def _trouble(value: str) -> str:
     """Return what is wrong with the text of a token, as a predicate; "" if it is valid."""
     if len(value) > _LIMIT:
-        return f"has more than {_LIMIT:,} characters, which STS does not accept"
+        return f"has more than {_LIMIT:,} characters"
     return "" if value.isprintable() else "contains line breaks or other unprintable characters"
