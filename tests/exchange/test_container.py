@@ -410,6 +410,14 @@ def test_a_missing_token_file_is_a_token_error_that_knows_pod_identity(token_fil
     assert "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" in str(caught.value)
 
 
+def test_a_newline_at_the_end_of_the_token_file_is_not_sent(
+    agent: StsServer, token_file: Path
+) -> None:
+    token_file.write_text("canary\n")
+    irsa_creds.provider().get()
+    assert agent.seen[0].headers["authorization"] == "canary"
+
+
 @pytest.mark.parametrize(
     ("content", "trouble"),
     [

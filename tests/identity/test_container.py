@@ -79,7 +79,10 @@ def test_plain_http_to_another_host_is_an_error(name: str, value: str, host: str
         "",
         "127.0.0.1/credentials",
         "ftp://localhost/",
+        "//localhost/",
         "http://user:hunter2@localhost/",
+        "http://localhost/a@b",
+        "https://my_host.example.com/",
         "http://x y",
     ],
 )
