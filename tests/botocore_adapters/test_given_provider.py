@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.context import start_as_current_context
 from botocore.credentials import CredentialProvider, Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, UnknownCredentialError
 from botocore.session import Session
 from urllib3 import HTTPResponse
 
@@ -221,6 +221,12 @@ def test_keys_that_code_sets_later_have_no_effect(tenant: Provider) -> None:
     irsa_creds.install(session, provider=tenant)
     session._session.set_credentials("AKID", "secret")
     assert session.client("sts").get_caller_identity()["Arn"] == ARN
+
+
+def test_the_chain_has_no_providers_by_name(tenant: Provider) -> None:
+    chain = by_boto3_session(tenant)._session.get_component("credential_provider")
+    with pytest.raises(UnknownCredentialError):
+        chain.get_provider("assume-role")
 
 
 @pytest.mark.parametrize(
