@@ -86,7 +86,7 @@ class DeniedError(BotocoreExchangeError, ClientError):
 
     Attributes:
         response: as in a `ClientError`: `Error` and `ResponseMetadata`.
-        operation_name: "AssumeRoleWithWebIdentity", or "AssumeRole" for a target role.
+        operation_name: the API call, such as "AssumeRoleWithWebIdentity".
 
     `str` begins with the sentence of botocore's `ClientError`: log alerts match it.
     """

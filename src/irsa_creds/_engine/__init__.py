@@ -8,9 +8,12 @@ The way of a read:
     Provider    get returns `Engine.snapshot` until its `check_at`, without a lock
     waiting     acquire and aacquire wait for a refresh, or run it on the caller's thread
     engine      get_or_join decides: credentials, a cached failure, or a refresh to wait for
-    slots       starts a queued refresh on a thread; `timer` queues the ones that are due
+    slots       starts a queued refresh on a thread
     engine      run calls the fetcher (`fetching` has its attempts) and keeps the outcome
     refresh     settle releases the callers
+
+Without a read, `timer` calls Engine.tick, which creates and queues a refresh that is due. `forks`
+has the threads that a fork waits for, and the hooks that give a child new locks.
 
 A `Refresh` is queued, then claimed by the thread that runs it, and done when it has an outcome. It
 has ended when no thread runs it. If one is overdue, its callers wait no longer and the next may
@@ -18,8 +21,9 @@ start.
 
 The instants, all in seconds of `Clock.now`:
 
-    Snapshot.refresh_at     when a refresh is due: timing.refresh_age for new credentials, earlier
-                            without current reads (`reads`), another one in a forked child
+    Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot sets it by
+                            timing.refresh_age, for a forked child timing.refresh_in_child; earlier
+                            without current reads (`reads`). The first one is due at once
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for

@@ -92,7 +92,7 @@ class Backoff:
         Args:
             failure: why the refresh failed.
             left: seconds to the end of use of the current credentials; not above 0: none are valid.
-            blocking: whether callers waited for the refresh.
+            blocking: whether no credentials were valid.
             now: the instant of the failure.
             wall: the same by the wall clock.
         """

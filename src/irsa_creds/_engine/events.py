@@ -29,7 +29,7 @@ class RefreshStarted:
 
     Attributes:
         role_arn: the role that is assumed; with role chaining, the last one.
-        blocking: whether callers wait for it, because no credentials are valid.
+        blocking: whether no credentials are valid, so that any caller waits for it.
     """
 
     role_arn: str

@@ -108,7 +108,7 @@ def refresh_age(
     Args:
         lifetime: seconds.
         uniform: returns a random number between two.
-        blocking: whether callers waited for them.
+        blocking: whether no credentials were valid.
         longest: seconds after which to look for newer ones, however long these last.
     """
     # After an outage, all pods without valid credentials refresh at once; a random age keeps them

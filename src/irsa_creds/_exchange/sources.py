@@ -7,19 +7,22 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     the region are given.
 2.  In this package, a `RetryingFetcher`. `_attempt` sends one request by `http.send_request` and
     returns `_snapshot(...)`, or a `Failure` with its own text and the `service` and `operation` of
-    the class: `response` and `causes` are STS's. The lifetime is finite: credentials without an
-    expiration get `NO_EXPIRATION`, and `longest_age` says when to look for newer ones. `calls`
-    counts requests, and `reset_after_fork` starts the count again. `prepare` imports the modules
-    that an attempt needs, such as `http`, by `preload`: not the file, at its top. With a token, it
-    is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
+    the class, also if `_snapshot` returns None: `response` and `causes` are STS's. The lifetime is
+    finite: credentials without an expiration get `NO_EXPIRATION`, and `longest_age` says when to
+    look for newer ones. `calls` counts requests, and `reset_after_fork` starts the count again.
+    `prepare` imports the modules that an attempt needs, such as `http`, by `preload`: not the file,
+    at its top. With a token, it is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
-    botocore's provider that it replaces in the chains of sessions. It may have a variable that
-    turns it off. It is `late` if it comes after the web identity, whose
-    arguments it does not take.
-4.  Its name in the error of `_identity/not_configured`, and in `diagnosis/_doctor/provider_chain`.
+    botocore's provider that it replaces in the chains of sessions; if botocore has none, only
+    `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
+    `late` if it comes after the web identity, whose arguments it does not take.
+4.  In `_identity/not_configured`, its name in the error, and its variables in `_OTHER_VARIABLES`.
+5.  For `doctor`, its facts in `pod_facts`, its place in `environment` and `provider_chain`, and a
+    module of checks. In `opentelemetry._source_of`, its label.
 
-`tests/exchange/test_second_source.py` adds a source in this way. Only sources with a token use the
-shared cache.
+`tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
+change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of
+the claims of a JWT.
 """
 
 from __future__ import annotations

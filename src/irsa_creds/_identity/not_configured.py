@@ -24,7 +24,7 @@ _log = logging.getLogger("irsa_creds")
 #: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
 CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 # An empty token file is named on purpose.
-_OTHER_SOURCES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
+_OTHER_VARIABLES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigError:
@@ -49,7 +49,7 @@ def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigEr
 
 
 def obstacle(settings: Settings, arguments: Mapping[str, Any]) -> str:
-    """Return what to change so that no other identity than a container's is named.
+    """Return what to change so that no other identity than one of a late source is named.
 
     It is the end of a sentence; "" if there is nothing to change.
 
@@ -85,7 +85,7 @@ def warn_of_other_provider(settings: Settings) -> None:
 
 def _names_other_source(settings: Settings) -> bool:
     """Return whether the settings name other credentials, or turn IRSA off on purpose."""
-    return any(settings.variable(name) is not None for name in _OTHER_SOURCES) or _has_keys_of(
+    return any(settings.variable(name) is not None for name in _OTHER_VARIABLES) or _has_keys_of(
         settings, *LATER
     )
 

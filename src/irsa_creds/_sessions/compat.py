@@ -1,7 +1,7 @@
 """The private names of botocore and aiobotocore that `install()` needs, most with a check.
 
-`install()` warns and changes nothing if one of the checked names is missing. These private names
-are elsewhere, because a check would not help:
+Names that `getattr` reads with a default have none. `install()` warns and changes nothing if one of
+the checked names is missing. These private names are elsewhere, because a check would not help:
 
     _exchange/http.py             URLLib3Session's pool classes: connections with a deadline
     _exchange/endpoint.py         the endpoint rules; without them a client tells the URL

@@ -15,7 +15,8 @@ from irsa_creds._errors import Failure
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
-#: Of the fields. It is part of an entry's name: two versions of irsa-creds have separate entries.
+#: Raise it with any change to the fields of an entry, `Failure` or `Credentials`. It is part of an
+#: entry's name: two versions of irsa-creds have separate entries.
 VERSION = 4
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
