@@ -1,7 +1,7 @@
 """AWS credentials for pods with IRSA: refreshed in the background.
 
-IRSA is Amazon EKS's "IAM roles for service accounts". Begin with one of these; `help()` of each
-says more:
+IRSA is Amazon EKS's "IAM roles for service accounts". EKS Pod Identity and Amazon ECS work, too.
+Begin with one of these; `help()` of each says more:
 
     install()     before boto3 or aiobotocore make a session: nothing else changes
     provider()    the credentials themselves: `.get()` in a thread, `await .aget()` in a task

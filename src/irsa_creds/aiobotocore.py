@@ -1,4 +1,7 @@
-"""The credentials object and the chain provider for aiobotocore."""
+"""The credentials object and the chain provider for aiobotocore.
+
+`install()` adds the provider to its sessions: `_sessions/install`.
+"""
 
 from __future__ import annotations
 

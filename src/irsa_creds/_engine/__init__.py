@@ -6,7 +6,7 @@ credentials from a fetcher and does not call STS itself.
 The way of a read:
 
     Provider    get returns `Engine.snapshot` until its `check_at`, without a lock
-    waiting     acquire and aacquire wait for a refresh, or run it on the caller's thread
+    waiting     acquire and aacquire wait for a refresh; acquire may run it on the caller's thread
     engine      get_or_join decides: credentials, a cached failure, or a refresh to wait for
     slots       starts a queued refresh on a thread
     engine      run calls the fetcher (`fetching` has its attempts) and keeps the outcome

@@ -1,4 +1,4 @@
-"""One call of STS: the request, its response as credentials or a failure, and what errors mean.
+"""One call of STS or of a container endpoint: request, response, and the meaning of its errors.
 
 The way of credentials:
 

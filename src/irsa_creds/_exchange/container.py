@@ -11,7 +11,7 @@ from irsa_creds._exchange.container_response import (
     MALFORMED,
     NO_AGENT,
     UNREACHABLE,
-    Cause,
+    ContainerCause,
     MalformedError,
     cause_of,
     credentials_in,
@@ -112,7 +112,7 @@ class ContainerFetcher(TokenFetcher):
             "ExpiredCredentials",
             f"{self._the_service} returned expired credentials (ExpiredCredentials): their "
             f"expiration was {found.expiration:%FT%TZ}.",
-            Cause("", "Compare the clocks of this machine and of AWS.", retryable=True),
+            ContainerCause("", "Compare the clocks of this machine and of AWS.", retryable=True),
         )
 
     def request(self, token: Token, seconds: float) -> Credentials | Failure:
@@ -189,7 +189,7 @@ class ContainerFetcher(TokenFetcher):
         )
 
     def _failure(
-        self, token: Token, code: str, message: str, cause: Cause, **details: Any
+        self, token: Token, code: str, message: str, cause: ContainerCause, **details: Any
     ) -> Failure:
         claims = claims_fields(token.claims)
         account = re.fullmatch(SERVICE_ACCOUNT, claims["sub"] or "")

@@ -18,7 +18,7 @@ __all__ = [
     "MALFORMED",
     "NO_AGENT",
     "UNREACHABLE",
-    "Cause",
+    "ContainerCause",
     "MalformedError",
     "cause_of",
     "credentials_in",
@@ -33,7 +33,7 @@ _FAULT = r", fault: \w+\Z"
 _CODE = r"\w{1,64}"
 
 
-class Cause(NamedTuple):
+class ContainerCause(NamedTuple):
     """The likely cause of a failure, and what to do.
 
     Attributes:
@@ -53,24 +53,24 @@ class Cause(NamedTuple):
     bad_token: bool = False
 
 
-_THROTTLED = Cause(
+_THROTTLED = ContainerCause(
     "{service} received too many calls.",
     "irsa-creds waits longer between its attempts.",
     retryable=True,
     throttled=True,
 )
-_BAD_TOKEN = Cause(
+_BAD_TOKEN = ContainerCause(
     "The authorization token is expired or not valid.",
     "Check that its file is a volume that the kubelet renews (a subPath is not), and the clocks.",
     bad_token=True,
 )
 _CODES = {
-    "AccessDenied": Cause(
+    "AccessDenied": ContainerCause(
         "EKS may not assume the role of the Pod Identity association.",
         "In the role's trust policy, allow the service pods.eks.amazonaws.com both sts:AssumeRole "
         "and sts:TagSession. The node's role needs eks-auth:AssumeRoleForPodIdentity.",
     ),
-    "ResourceNotFound": Cause(
+    "ResourceNotFound": ContainerCause(
         "The cluster has no Pod Identity association for {account}.",
         "Create it; a new one takes effect within seconds.",
         "aws eks create-pod-identity-association --cluster-name CLUSTER "
@@ -80,15 +80,19 @@ _CODES = {
     "InvalidToken": _BAD_TOKEN,
     "Throttling": _THROTTLED,
 }
-_OUTAGE = Cause(
+_OUTAGE = ContainerCause(
     "{service} has no credentials at the moment.",
     "The next read tries again. An agent on EKS needs a route to EKS Auth (without internet "
     "access, the VPC endpoint eks-auth) and its node's role.",
     retryable=True,
 )
-MALFORMED = Cause("", "Check that {endpoint} is a container credentials endpoint.", retryable=True)
-UNREACHABLE = Cause("", "Check that {endpoint} is reachable from this container.", retryable=True)
-NO_AGENT = Cause(
+MALFORMED = ContainerCause(
+    "", "Check that {endpoint} is a container credentials endpoint.", retryable=True
+)
+UNREACHABLE = ContainerCause(
+    "", "Check that {endpoint} is reachable from this container.", retryable=True
+)
+NO_AGENT = ContainerCause(
     "",
     "Check that the EKS Pod Identity Agent runs on this pod's node (AWS Fargate has none), and "
     "that network policies allow {endpoint}.",
@@ -96,14 +100,14 @@ NO_AGENT = Cause(
     "--selector app.kubernetes.io/name=eks-pod-identity-agent",
     retryable=True,
 )
-_UNKNOWN = Cause("", "Check that {endpoint} is a container credentials endpoint.")
+_UNKNOWN = ContainerCause("", "Check that {endpoint} is a container credentials endpoint.")
 
 
 class MalformedError(Exception):
     """The response has no credentials; the text is the predicate of a sentence."""
 
 
-def cause_of(code: str, status: int) -> Cause:
+def cause_of(code: str, status: int) -> ContainerCause:
     bare = code.removesuffix("Exception")
     if bare in _CODES:
         return _CODES[bare]

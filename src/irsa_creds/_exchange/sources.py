@@ -10,15 +10,16 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     the class, also if `_snapshot` returns None: `response` and `causes` are STS's. The lifetime is
     finite: credentials without an expiration get `NO_EXPIRATION`, and `longest_age` says when to
     look for newer ones. `calls` counts requests, and `reset_after_fork` starts the count again.
-    `prepare` imports the modules that an attempt needs, such as `http`, by `preload`: not the file,
-    at its top. With a token, it is a `TokenFetcher`, and sends `_token_to_send(refresh)`.
+    The file imports `http` in a function that `prepare` gives to `preload`, not at its top, because
+    that imports botocore. With a token, it is a `TokenFetcher` that sends its
+    `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
     `late` if it comes after the web identity, whose arguments it does not take.
 4.  In `_identity/not_configured`, its name in the error, and its variables in `_OTHER_VARIABLES`.
 5.  For `doctor`, its facts in `pod_facts`, its place in `environment` and `provider_chain`, and a
-    module of checks. In `opentelemetry._source_of`, its label.
+    module of checks. Its label in `opentelemetry._source_of`, its fields in `cli/_whoami`.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
 change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of

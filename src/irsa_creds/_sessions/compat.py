@@ -9,7 +9,7 @@ the checked names is missing. These private names are elsewhere, because a check
     _exchange/muting.py           names of loggers
     _botocore/credentials.py      attributes of RefreshableCredentials that other programs use
     _botocore/sync.py, aio.py     methods of it that other programs call; the caller of one method
-    _sessions/install.py          boto3's `Session._session`
+    _sessions/install.py          boto3's `Session._session`; `boto3_session.py`, too
 """
 
 from __future__ import annotations
