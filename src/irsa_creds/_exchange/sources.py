@@ -16,10 +16,12 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
-    `late` if it comes after the web identity, whose arguments it does not take.
+    `late` if it comes after the web identity, whose arguments it does not take, as one without a
+    role is.
 4.  In `_identity/not_configured`, its name in the error, and its variables in `_OTHER_VARIABLES`.
-5.  For `doctor`, its facts in `pod_facts`, its place in `environment` and `provider_chain`, and a
-    module of checks. Its label in `opentelemetry._source_of`, its fields in `cli/_whoami`.
+5.  Its label in `opentelemetry._source_of`. For `doctor`, what Pod Identity has: `container_facts`
+    in `pod_facts`, its place in `environment` and `provider_chain`, the checks of `container` and
+    `_network/agent` in `doctor`, their letter in `_checks`.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
 change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of

@@ -45,10 +45,11 @@ class Config(NamedTuple):
 
     A further parameter of the STS call is an argument of `provider()`, a field here that `resolve`
     checks by a function of `validation`, and a line in `StsClient._form`. A field is hashable and
-    made of what JSON has; pickles and the shared cache then have it, too. A secret one also belongs
-    into `_field_text` and is a field of `ExchangeRequest` that `StsClient._call` fills. One that is
-    not identity belongs into `_identity` and `shared_fetcher._NO_IDENTITY`. Target roles have
-    `RoleConfig`, `ChainedRole` and `SignedStsClient._form`.
+    made of what JSON has, and has a default; pickles and the shared cache's names then have it, too.
+    A secret one also belongs into `_field_text` and `ExchangeRequest.secrets`, as a field of it that
+    `StsClient._call` fills. One that is not identity belongs into `_identity` and
+    `shared_fetcher._NO_IDENTITY`. Target roles have `RoleConfig`, `ChainedRole`, `check_role` and
+    `SignedStsClient._form`.
 
     Attributes:
         role_arn: the role to assume with the token.
