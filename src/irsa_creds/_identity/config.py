@@ -45,8 +45,8 @@ class Config(NamedTuple):
 
     A further parameter of the STS call is an argument of `provider()`, a field here that `resolve`
     checks by a function of `validation`, and a line in `StsClient._form`. A field is hashable and
-    made of what JSON has, and has a default; pickles and the shared cache's names then have it, too.
-    A secret one also belongs into `_field_text` and `ExchangeRequest.secrets`, as a field of it that
+    made of what JSON has, and has a default; pickles and names in the shared cache then have it. A
+    secret one also belongs into `_field_text` and `ExchangeRequest.secrets`, as a field that
     `StsClient._call` fills. One that is not identity belongs into `_identity` and
     `shared_fetcher._NO_IDENTITY`. Target roles have `RoleConfig`, `ChainedRole`, `check_role` and
     `SignedStsClient._form`.
