@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -276,6 +277,27 @@ def test_a_provider_pickles_as_its_arguments_and_reads_the_rest_again(
     assert again.role_arn == OTHER
     assert again is irsa_creds.provider(session_name="pod-1")
     assert engine_of(again).keep_warm
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_caller_may_change_the_policies_that_it_gave_and_a_pickle_has_the_old_ones() -> None:
+    policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Sid": "Red"}]}
+    arns = ["arn:aws:iam::123456789012:policy/red"]
+    target = irsa_creds.RoleConfig(OTHER, policy=policy, policy_arns=arns)
+    providers = [
+        irsa_creds.provider(policy=policy, policy_arns=arns),
+        irsa_creds.provider(assume=[target]),
+    ]
+    policy["Statement"][0]["Sid"] = "Blue"
+    arns[0] = "arn:aws:iam::123456789012:policy/blue"
+    assert [pickle.loads(pickle.dumps(each)) for each in providers] == providers
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_policy_that_cannot_be_copied_is_used_as_it_is() -> None:
+    policy = MappingProxyType({"Version": "2012-10-17", "Statement": []})
+    provider = irsa_creds.provider(policy=policy)
+    assert provider is irsa_creds.provider(policy=dict(policy))
 
 
 # -- forks -----------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ Imports inside of functions, and the milliseconds that they save a process that 
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import timing
@@ -21,7 +23,7 @@ from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds._registry import OPTIONS, Registered, Registry, engine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from irsa_creds._botocore.aio import AioIrsaCredentials
     from irsa_creds._botocore.sync import IrsaCredentials
@@ -226,19 +228,27 @@ def provider(
     """
     if shared_cache is not None and not isinstance(shared_cache, bool):
         shared_cache = os.fspath(shared_cache)
-    if isinstance(assume, list):
-        # A copy, because the provider pickles it and the caller may change the list.
-        assume = tuple(assume)
     # Define no local variable above this line: it would become an argument.
     given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
     # The profile is a part of the settings.
     arguments = {k: v for k, v in given.items() if k not in {"profile", *OPTIONS}}
-    found = REGISTRY.of(find_identity(EnvironSettings(os.environ, profile), arguments), given)
+    identity = find_identity(EnvironSettings(os.environ, profile), arguments)
+    found = REGISTRY.of(identity, {name: _copied(value) for name, value in given.items()})
     if keep_warm:
         engine_of(found).keep_warm = True
         # Now, because a readiness probe may look at its status without reading it.
         engine_of(found).prefetch()
     return found
+
+
+def _copied(value: Any) -> Any:
+    """Copy a list or mapping: a provider pickles its arguments, and the caller may change them."""
+    if isinstance(value, str) or not isinstance(value, (Mapping, Sequence)):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except TypeError:  # it cannot be pickled either
+        return value
 
 
 def reset() -> None:
