@@ -30,7 +30,7 @@ _ENDS = 30.0
 def run() -> list[Row]:
     """Measure."""
     result = _let_it_reign()
-    deeds: dict[str, int] = result["deeds"]
+    actions: dict[str, int] = result["actions"]
     failed = len(result["failed while valid"]) + sum(result["failed with nothing valid"].values())
     wrong = len(result["wrong"])
     what = f"chaos, {_PROCESSES} processes, {_SECONDS} s"
@@ -42,7 +42,7 @@ def run() -> list[Row]:
             wrong,
             "0",
             wrong == 0,
-            ", ".join(f"{number:,} {deed}" for deed, number in sorted(deeds.items())),
+            ", ".join(f"{number:,} {action}" for action, number in sorted(actions.items())),
             raw=result,
         ),
         Row(
