@@ -90,7 +90,6 @@ class ContainerFetcher(TokenFetcher):
         self.calls = 0
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
-        self.prepare()
         token = self._token_to_send(refresh)
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
