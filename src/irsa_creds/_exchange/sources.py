@@ -16,8 +16,8 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
-    `late` if it comes after the web identity, whose arguments it does not take, as one without a
-    role is.
+    `late` if it comes after the web identity and does not take its arguments. A source without a
+    role is late.
 4.  In `_identity/not_configured`, its name in the error, and its variables in `_OTHER_VARIABLES`.
 5.  Its label in `opentelemetry._source_of`. For `doctor`, what Pod Identity has: `container_facts`
     in `pod_facts`, its place in `environment` and `provider_chain`, the checks of `container` and
