@@ -7,7 +7,7 @@ import os
 import re
 from functools import cache
 
-__all__ = ["number", "switch"]
+__all__ = ["is_on", "number", "switch"]
 
 _log = logging.getLogger("irsa_creds")
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -22,13 +22,18 @@ def switch(name: str, *, default: bool) -> bool:
         default: the value if it is unset.
     """
     value = os.environ.get(name)
-    if value is None:
-        return default
-    word = value.strip().lower()
-    if word not in _ON | _OFF:
+    found = is_on(value)
+    if found is not None:
+        return found
+    if value is not None:
         _warn(name, value, "neither 1 nor 0", "on" if default else "off")
-        return default
-    return word in _ON
+    return default
+
+
+def is_on(value: str | None) -> bool | None:
+    """Return whether the value of a switch is on; None if it is unset, or neither on nor off."""
+    word = None if value is None else value.strip().lower()
+    return True if word in _ON else False if word in _OFF else None
 
 
 def number(name: str, *, default: int) -> int:

@@ -22,7 +22,7 @@ __all__ = [
 
 #: The audience that AWS's STS requires (EKS user guide, "IAM roles for service accounts").
 STS = "sts.amazonaws.com"
-#: The audience of EKS Pod Identity's tokens (EKS user guide, "EKS Pod Identity").
+#: EKS Pod Identity: its tokens' audience, and its service in policies (EKS user guide).
 POD_IDENTITY = "pods.eks.amazonaws.com"
 #: Other usual client IDs of IAM OIDC providers: kops (add-on of the Pod Identity webhook), ROSA.
 OTHER_CLIENTS = frozenset({"amazonaws.com", "openshift"})

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._identity import validation
+from irsa_creds._identity.not_configured import FULL_URI, RELATIVE_URI
 from irsa_creds._identity.token import GivenToken, Token, TokenFile
 from irsa_creds._masking import JWT
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ContainerEndpoint", "find_container"]
 
-_RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 - a variable's name
 _TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a variable's name
 # Plain HTTP is for the loopback and these hosts: Amazon ECS, EKS Pod Identity (IPv4 and IPv6).
@@ -112,13 +111,13 @@ def find_container(settings: Settings, arguments: Mapping[str, Any]) -> Containe
     Raises:
         ConfigError: a variable is malformed, or its host may not be called over plain HTTP.
     """
-    relative, full = settings.variable(_RELATIVE_URI), settings.variable(_FULL_URI)
+    relative, full = settings.variable(RELATIVE_URI), settings.variable(FULL_URI)
     if relative is None and full is None:
         return None
     if relative is not None:
-        url = _checked(f"http://{_ECS}{relative}", _RELATIVE_URI)
+        url = _checked(f"http://{_ECS}{relative}", RELATIVE_URI)
     else:
-        url = _checked(full or "", _FULL_URI)
+        url = _checked(full or "", FULL_URI)
     file = settings.variable(_TOKEN_FILE)
     return ContainerEndpoint(
         url,

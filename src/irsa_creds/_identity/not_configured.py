@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from irsa_creds._identity.profile_sources import ProfileKeys
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["CONTAINER", "not_configured", "obstacle", "warn_of_other_provider"]
+__all__ = [
+    "CONTAINER",
+    "FULL_URI",
+    "RELATIVE_URI",
+    "not_configured",
+    "obstacle",
+    "warn_of_other_provider",
+]
 
 _log = logging.getLogger("irsa_creds")
 
 #: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
-CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+CONTAINER = (FULL_URI, RELATIVE_URI)
 # An empty token file is named on purpose.
 _OTHER_VARIABLES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
 
@@ -33,8 +42,8 @@ def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigEr
     container = next((name for name in CONTAINER if settings.variable(name) is not None), None)
     if container is None:
         other = (
-            "EKS Pod Identity is not configured either: EKS sets "
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI in pods started after their association was created"
+            f"EKS Pod Identity is not configured either: EKS sets {FULL_URI} in pods started after "
+            "their association was created"
         )
     else:
         change = obstacle(settings, arguments) or "unset IRSA_CREDS_CONTAINER"

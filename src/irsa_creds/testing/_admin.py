@@ -10,7 +10,7 @@ import boto3.session
 import botocore.session
 from botocore.config import Config
 
-from irsa_creds.diagnosis._policy.pod_identity import SERVICE
+from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ class Administrator:
         return _policy(
             {
                 "Effect": "Allow",
-                "Principal": {"Service": SERVICE},
+                "Principal": {"Service": POD_IDENTITY},
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
             }
         )

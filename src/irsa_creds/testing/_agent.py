@@ -11,7 +11,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds.diagnosis._policy.pod_identity import SERVICE, PodIdentityRequest
+from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY, PodIdentityRequest
 from irsa_creds.testing._policy import trusts_service
 from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._server import Reply
@@ -100,7 +100,7 @@ class Agent:
                     "claims: token is expired",
                 ) from None
             raise AwsError("InvalidTokenException", error.message) from None
-        if SERVICE not in claims.get("aud", ()):
+        if POD_IDENTITY not in claims.get("aud", ()):
             raise AwsError("InvalidTokenException", "Token audience is invalid")
         *_, namespace, account = str(claims.get("sub")).split(":")
         return PodIdentityRequest(namespace, account, self.cluster_arn)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from irsa_creds.diagnosis._policy.pod_identity import SERVICE
+from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY
 from irsa_creds.testing._admin import Administrator
 from irsa_creds.testing._agent import Agent
 from irsa_creds.testing._faults import Faults, InjectedFaults
@@ -240,7 +240,7 @@ class Sandbox:
         issuer = issuer or self.issuer
         iam = self.client("iam", account_id=account_id)
         if pod_identity:
-            audience, provider_arn, usual = SERVICE, "", self._admin.pod_identity_policy()
+            audience, provider_arn, usual = POD_IDENTITY, "", self._admin.pod_identity_policy()
         else:
             provider_arn = self._admin.ensure_provider(iam, issuer.url, audience)
             subject = f"system:serviceaccount:{namespace}:{service_account}"

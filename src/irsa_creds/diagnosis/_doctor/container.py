@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._flags import is_on
 from irsa_creds._identity.claims import POD_IDENTITY, claims_fields
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import audiences
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
 __all__ = ["container_checks"]
-
-_OFF = frozenset({"0", "false", "no", "off"})
 
 
 def container_checks(facts: Facts) -> tuple[Check, ...]:
@@ -32,14 +31,14 @@ def _identity(facts: Facts, container: ContainerFacts) -> Check:
         name = container.error.split()[0]
         return Check("A01", "fail", container.error, f"unset {name}")
     data = {"url": container.url}
-    if _has_irsa(facts):
+    if facts.has_irsa:
         return Check(
             "A01",
             "ok",
             f"IRSA and {container.service} are both configured: IRSA takes precedence.",
             data=data,
         )
-    if facts.variables.get("IRSA_CREDS_CONTAINER", "").strip().lower() in _OFF:
+    if is_on(facts.variables.get("IRSA_CREDS_CONTAINER")) is False:
         return Check(
             "A01",
             "warn",
@@ -51,10 +50,6 @@ def _identity(facts: Facts, container: ContainerFacts) -> Check:
     return Check(
         "A01", "ok", f"Credentials come from {container.service}: {container.url}.", data=data
     )
-
-
-def _has_irsa(facts: Facts) -> bool:
-    return bool(facts.token_origin and facts.role)
 
 
 def _token(facts: Facts, container: ContainerFacts) -> Check:
@@ -70,7 +65,7 @@ def _token(facts: Facts, container: ContainerFacts) -> Check:
 def _why_skipped(facts: Facts, container: ContainerFacts) -> str:
     if container.error:
         return "The variables are not valid: see A01."
-    if _has_irsa(facts):
+    if facts.has_irsa:
         return "IRSA takes precedence: see A01."
     return "" if container.is_pod_identity else "Only EKS Pod Identity has a token file."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from irsa_creds._identity.not_configured import FULL_URI, RELATIVE_URI
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["environment_checks"]
 
 _VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-_RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 # The agent's addresses (Amazon EKS user guide, "Learn how EKS Pod Identity grants pods access").
 _POD_IDENTITY = ("169.254.170.23", "fd00:ec2::23")
 
@@ -80,15 +79,15 @@ def _incomplete(facts: Facts) -> Check:
 
 
 def _pod_identity(facts: Facts) -> Check:
-    full, relative = (facts.variables.get(name) for name in (_FULL_URI, _RELATIVE_URI))
+    full, relative = (facts.variables.get(name) for name in (FULL_URI, RELATIVE_URI))
     if full is None and relative is None:
         return Check(
             "E03",
             "ok",
             "No container credentials, such as those of EKS Pod Identity, are configured.",
         )
-    name, url = (_FULL_URI, full) if relative is None else (_RELATIVE_URI, relative)
-    if not (facts.token_origin and facts.role):
+    name, url = (FULL_URI, full) if relative is None else (RELATIVE_URI, relative)
+    if not facts.has_irsa:
         return Check("E03", "ok", f"{name} is set, and IRSA is not configured: see A01.")
     of_pod = any(host in str(full) for host in _POD_IDENTITY)
     kind = "EKS Pod Identity" if of_pod else "container credentials"

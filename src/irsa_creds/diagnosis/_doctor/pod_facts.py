@@ -171,6 +171,11 @@ class Facts:
         return bound or region_of_issuer(self.issuer or "") is not None
 
     @property
+    def has_irsa(self) -> bool:
+        """Whether a role and a token file are named."""
+        return bool(self.token_origin and self.role)
+
+    @property
     def in_pod(self) -> bool:
         """Whether this process runs in a pod, by files and variables."""
         return self.account is not None or "KUBERNETES_SERVICE_HOST" in self.names

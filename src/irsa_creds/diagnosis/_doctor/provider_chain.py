@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from irsa_creds._flags import is_on
 from irsa_creds._identity.profile_sources import LATER
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
@@ -21,7 +22,6 @@ __all__ = ["chain_checks"]
 
 _PROCESS = "credential_process"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_ON = frozenset({"1", "true", "yes", "on"})
 
 
 class _Precedence(NamedTuple):
@@ -39,7 +39,7 @@ def _first_in_chain(facts: Facts) -> Check:
     winner = _keys(facts) or _broken(facts) or _assumed(facts) or _explicit(facts)
     if winner is not None:
         return Check("C01", "fail", winner.message, winner.fix, {"winner": winner.what})
-    if facts.variables.get("IRSA_CREDS_DISABLE", "").strip().lower() in _ON:
+    if is_on(facts.variables.get("IRSA_CREDS_DISABLE")):
         return Check(
             "C01",
             "warn",

@@ -7,6 +7,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._identity.claims import POD_IDENTITY
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
@@ -20,7 +21,6 @@ from irsa_creds.diagnosis._explain.token_times import time_notes
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.parse import parse_policy
-from irsa_creds.diagnosis._policy.pod_identity import SERVICE
 from irsa_creds.diagnosis._policy.request import from_service_account, from_token
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
@@ -172,7 +172,7 @@ def _of_pod_identity(
         verdict=judgement.verdict,
         findings=found,
         asked={
-            "service": SERVICE,
+            "service": POD_IDENTITY,
             "account": quoted(f"{request.namespace}/{request.account}"),
             "role": quoted(role) if role else "not given",
         },

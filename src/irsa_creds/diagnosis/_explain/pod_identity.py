@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._identity.claims import POD_IDENTITY
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._claims import subject_of
 from irsa_creds.diagnosis._explain.finding import Finding, quoted_list
 from irsa_creds.diagnosis._policy.evaluate import covers_action
 from irsa_creds.diagnosis._policy.logic import Unknown
-from irsa_creds.diagnosis._policy.pod_identity import SERVICE, PodIdentityRequest
+from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
 from irsa_creds.diagnosis._policy.request import from_token
 from irsa_creds.diagnosis._policy.templates import names_of
 
@@ -30,7 +31,7 @@ CAUSES = {
 }
 _STATEMENT = {
     "Effect": "Allow",
-    "Principal": {"Service": SERVICE},
+    "Principal": {"Service": POD_IDENTITY},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
 }
 
@@ -86,8 +87,8 @@ def _not_trusted(nearest: Judged | None) -> Finding:
         "P13",
         "error",
         None,
-        f"No statement allows the service {SERVICE}: {trusts}. IRSA and EKS Pod Identity need a "
-        "statement each, and both may stand in one policy.",
+        f"No statement allows the service {POD_IDENTITY}: {trusts}. IRSA and EKS Pod Identity need "
+        "a statement each, and both may stand in one policy.",
         f"Add this statement:\n{json.dumps(_STATEMENT, indent=2)}",
     )
 

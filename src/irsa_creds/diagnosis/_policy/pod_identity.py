@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from irsa_creds._identity.claims import POD_IDENTITY
 from irsa_creds.diagnosis._policy.logic import UNKNOWN
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.logic import Truth, Values
 
-__all__ = ["SERVICE", "PodIdentityRequest"]
+__all__ = ["POD_IDENTITY", "PodIdentityRequest"]
 
-#: The service that assumes the role.
-SERVICE = "pods.eks.amazonaws.com"
 # Tags with values that the service account does not tell.
 _OTHER_TAGS = frozenset({"kubernetes-pod-name", "kubernetes-pod-uid"})
 
@@ -47,7 +46,7 @@ class PodIdentityRequest:
 
     def trusts(self, kind: str, name: str) -> Truth:
         """Return whether a policy's principal is the service of Pod Identity."""
-        return None if name == "*" else kind == "Service" and name == SERVICE
+        return None if name == "*" else kind == "Service" and name == POD_IDENTITY
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows."""
