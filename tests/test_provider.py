@@ -121,7 +121,10 @@ def test_a_timeout_of_nothing_starts_a_refresh_and_does_not_wait(
         provider.get(timeout=0)
     with pytest.raises(RefreshTimeout, match="within 0 s"):
         asyncio.run(provider.aget(timeout=0))
+    sts.hold.set()
+    join_refreshes()
     assert provider.status().flights == 1
+    assert provider.get().access_key_id == FIRST
 
 
 def test_prefetch_and_status(provider: Provider) -> None:
