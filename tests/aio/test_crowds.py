@@ -44,12 +44,13 @@ PATIENCE = 30.0
 def _each_caller_waits_once_for_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a slow machine time: a caller that looks again at the refresh would be counted twice."""
     for name in (
-        "waiting._LOOK_AGAIN",
-        "waiting._QUEUED_PATIENCE",
-        "timing.ATTEMPT_SECONDS",
-        "timing.BLOCKING_SECONDS",
+        "_engine.waiting._LOOK_AGAIN",
+        "_engine.waiting._QUEUED_PATIENCE",
+        "_engine.timing.ATTEMPT_SECONDS",
+        "_engine.timing.BLOCKING_SECONDS",
+        "_exchange.sts._READ_SECONDS",
     ):
-        monkeypatch.setattr(f"irsa_creds._engine.{name}", 2 * PATIENCE)
+        monkeypatch.setattr(f"irsa_creds.{name}", 2 * PATIENCE)
 
 
 @pytest.fixture
