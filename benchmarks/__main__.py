@@ -54,6 +54,7 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "curve-latency": ("curves", "latency"),
     "curve-processes": ("curves", "processes"),
     "curve-availability": ("curves", "availability"),
+    "curve-pauses": ("curves", "pauses"),
     "fleet": ("fleet",),
 }
 # These mostly wait, or measure no time, so they run together; the others run alone.

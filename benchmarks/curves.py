@@ -7,6 +7,8 @@
   The figure is the number of STS calls.
 - `availability`: an outage grows longer. The figure is the share of pod-time with valid credentials
   in the outage and the half hour after it, from the simulation (`fleet`); lifetimes are an hour.
+- `pauses`: the longest pause between attempts grows, for a pod without valid credentials. The
+  figures are the STS calls in an outage, and the time without credentials after it (`fleet`).
 
 `benchmarks.plots` draws them from the JSON that `python -m benchmarks --json` writes.
 """
@@ -24,6 +26,7 @@ from benchmarks._planned_rules import PLANNED
 from benchmarks._readers import Plan
 from benchmarks.fleet_cluster import SHARED
 from benchmarks.pod_crowd import Crowd, crowd
+from irsa_creds._engine import timing
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ _SESSIONS = 4
 
 def run(which: str) -> list[Row]:
     """Measure one curve; the row has its last point, and `raw` all points."""
+    if which == "pauses":
+        return [_pauses()]
     what, measure = {
         "latency": ("STS answers in 3 s: worst wait of 4 threads, s", _latency),
         "processes": ("16 processes x 4 sessions start: STS calls", _processes),
@@ -117,6 +122,20 @@ def _calls_of_start(sandbox: Sandbox, pod: Pod, side: str, number: int) -> float
             child.go()
             child.result()
     return float(calls_of(sandbox, name))
+
+
+def _pauses() -> Row:
+    curves = fleet.pauses()
+    chosen = timing.CACHED_FAILURE_SECONDS
+    ((calls, excess, _),) = (each for each in curves["1 attempt"] if each[2] == chosen)
+    return Row(
+        f"STS out for 30 min (simulated), pauses up to {chosen:g} s: calls, times AWS's",
+        "",
+        None,
+        calls,
+        note=f"without credentials after 60 min: {excess:.2g} % of AWS's time",
+        raw={"curve": "pauses", "series": curves},
+    )
 
 
 def _availability() -> dict[str, Curve]:

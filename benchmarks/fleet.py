@@ -55,7 +55,15 @@ from irsa_creds._engine import timing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["availability", "longest_pauses", "outages", "roll_outs", "run", "throttled_pauses"]
+__all__ = [
+    "availability",
+    "longest_pauses",
+    "outages",
+    "pauses",
+    "roll_outs",
+    "run",
+    "throttled_pauses",
+]
 
 _OUTAGE = 30 * MINUTE
 # A third of the time between two refreshes under botocore's and AWS's planned rules.
@@ -179,7 +187,12 @@ def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
     for bursts in (True, False):
         for seconds in _LONGEST_PAUSES:
             attempts = "4 attempts" if bursts else "1 attempt"
-            row: dict[str, Any] = {"choice": f"{seconds:g} s, {attempts}", **asdict(cluster)}
+            row: dict[str, Any] = {
+                "choice": f"{seconds:g} s, {attempts}",
+                "pause": seconds,
+                "attempts": attempts,
+                **asdict(cluster),
+            }
             with (
                 patch.object(timing, "CACHED_FAILURE_SECONDS", seconds),
                 patch.object(timing, "LATER_ATTEMPTS", timing.BLOCKING_ATTEMPTS if bursts else 1),
@@ -189,6 +202,19 @@ def longest_pauses(cluster: Cluster) -> list[dict[str, Any]]:
                     for name in ("calls_in_outage", "excess"):
                         row[f"{name}_{minutes}"] = ours[name] / theirs[minutes][name]
             found.append(row)
+    return found
+
+
+def pauses() -> dict[str, list[tuple[float, float, float]]]:
+    """Return for each number of attempts (calls, excess, longest pause), for the plot.
+
+    The calls are those in an outage of 30 minutes, in times of AWS's planned rules; the excess is
+    that of 60 minutes, in percent of theirs.
+    """
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for row in longest_pauses(_SMALL):
+        point = row["calls_in_outage_30"], 100 * row["excess_60"], row["pause"]
+        found.setdefault(row["attempts"], []).append(point)
     return found
 
 

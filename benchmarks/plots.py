@@ -1,6 +1,7 @@
-"""Draws the curves for the docs, as SVG and PNG, from what was measured.
+r"""Draws the curves for the docs, as SVG and PNG, from what was measured.
 
-    python -m benchmarks --json FIGURES curve-latency curve-processes curve-availability
+    python -m benchmarks --json FIGURES curve-latency curve-processes curve-availability \
+        curve-pauses
     python -m benchmarks.plots FIGURES [--to docs/plots]
 
 Any JSON of `python -m benchmarks` will do that has one or more of the curves in it.
@@ -40,6 +41,8 @@ _STYLES: dict[str, dict[str, Any]] = {
     PLANNED: {"color": "#edae49", "marker": "s", "label": "AWS's planned rules", **_THIN},
     OURS: {"color": "#30638e", "marker": "^", "label": "irsa-creds", **_THICK},
     SHARED: {"color": "#00a896", "marker": "D", "label": "irsa-creds, shared cache", **_THIN},
+    "1 attempt": {"color": "#30638e", "marker": "^", "label": "1 attempt after a pause", **_THICK},
+    "4 attempts": {"color": "#edae49", "marker": "s", "label": "4 attempts", **_THIN},
 }
 # What replaces a color where the reader prefers a dark page; the others are good on both.
 _DARK = {_INK: "#cfd0d0", _FAINT: "#3a3d40", "#30638e": "#6ea8d8"}
@@ -73,6 +76,8 @@ class _Plot:
         up: the other one.
         log_across: the base of that axis, if it is logarithmic.
         log_up: the base of the other one.
+        marks: what the third figure of a point is, which is then written beside it.
+        limits: the largest values that are good, on both axes.
     """
 
     title: str
@@ -80,6 +85,8 @@ class _Plot:
     up: str
     log_across: int | None = 10
     log_up: int | None = 10
+    marks: str = ""
+    limits: tuple[float, float] | None = None
 
 
 _PLOTS = {
@@ -102,15 +109,24 @@ _PLOTS = {
         log_across=None,
         log_up=None,
     ),
+    "pauses": _Plot(
+        "Pauses of a pod without credentials (simulated)",
+        "STS calls in an outage of 30 min, times AWS's planned rules",
+        "without credentials after 60 min, % of theirs",
+        log_across=None,
+        log_up=None,
+        marks="{:g} s",
+        limits=(2, 5),
+    ),
 }
 
 
-def draw(which: str, series: dict[str, Sequence[tuple[float, float]]], folder: Path) -> list[Path]:
+def draw(which: str, series: dict[str, Sequence[Sequence[float]]], folder: Path) -> list[Path]:
     """Draw one plot, and return the files.
 
     Args:
-        which: "latency", "processes" or "availability".
-        series: the points of each side.
+        which: "latency", "processes", "availability" or "pauses".
+        series: the points of each side; those of "pauses" have a third figure, the seconds.
         folder: where the files go.
     """
     plot = _PLOTS[which]
@@ -118,8 +134,13 @@ def draw(which: str, series: dict[str, Sequence[tuple[float, float]]], folder: P
         figure = Figure(figsize=(4.8, 3.4), layout="constrained")
         axes = figure.subplots()
         for side, points in series.items():
-            across, up = zip(*points, strict=True)
+            across, up, *marked = zip(*points, strict=True)
             axes.plot(across, up, **_STYLES[side])
+            for marks in marked:
+                for at, mark in zip(zip(across, up, strict=True), marks, strict=True):
+                    axes.annotate(
+                        plot.marks.format(mark), at, (6, 4), textcoords="offset points", fontsize=8
+                    )
         axes.set_title(plot.title, loc="left", fontsize=11)
         axes.set_xlabel(plot.across)
         axes.set_ylabel(plot.up)
@@ -144,14 +165,23 @@ def _with_dark_colors(svg: str) -> str:
     return svg.replace(" <metadata>", f"{style} <metadata>", 1)
 
 
-def _scale(axes: Axes, plot: _Plot, series: dict[str, Sequence[tuple[float, float]]]) -> None:
+def _scale(axes: Axes, plot: _Plot, series: dict[str, Sequence[Sequence[float]]]) -> None:
     """Set the axes' scales, with a mark at each point that was measured and plain numbers."""
+    if plot.limits:
+        across, up = plot.limits
+        axes.fill_between((1, across), 0, up, color=_FAINT, label="within both limits", zorder=0)
+        axes.set_xlim(1.4, 6)
+        axes.set_ylim(bottom=0)
+        axes.set_xscale("log")
+        axes.set_xticks(range(2, 7), [f"{x:g}" for x in range(2, 7)])
+        axes.set_xticks([], minor=True)
+        return
     if plot.log_across:
         axes.set_xscale("log", base=plot.log_across)
     if plot.log_up:
         axes.set_yscale("log", base=plot.log_up)
         axes.yaxis.set_major_formatter("{x:g}")
-    measured = [x for x, _ in next(iter(series.values()))]
+    measured = [point[0] for point in next(iter(series.values()))]
     axes.set_xticks(measured, [f"{x:g}" for x in measured])
     axes.set_xticks([], minor=True)
 

@@ -96,10 +96,9 @@ def test_the_numbers_in_words_match_the_code() -> None:
         f"not for a key younger than {timing.DEMAND_INTERVAL:g} s",
     ):
         assert said in text
-    bench = page("development/bench.md")
-    assert f"a pause lasts **{timing.THROTTLED_SECONDS:g} s** at most" in bench
+    assert f"a pause lasts **{timing.THROTTLED_SECONDS:g} s** at most" in text
     attempts, pause = timing.LATER_ATTEMPTS, timing.CACHED_FAILURE_SECONDS
-    assert f"**{attempts}** attempt follows each pause of **{pause:g} s** at most" in bench
+    assert f"**{attempts}** attempt follows each pause of **{pause:g} s** at most" in text
     assert timing.background_seconds(1e9) == timing.ATTEMPT_SECONDS
     assert (timing.background_seconds(20.0), timing.background_seconds(0.0)) == (5.0, 1.0)
     assert (timing.OVERDUE_FEW, timing.OVERDUE_LIMIT, timing.OVERDUE_INTERVAL) == (2, 16, 60.0)

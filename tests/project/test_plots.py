@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SERIES = {
     "latency": {"botocore": [[0.1, 0.1], [1, 1.0]], "irsa-creds": [[0.1, 0.001], [1, 0.001]]},
     "processes": {"botocore": [[1, 4], [16, 64]], "irsa-creds, shared cache": [[1, 1], [16, 1]]},
+    "pauses": {"1 attempt": [[2.5, 3.0, 10], [1.6, 11.0, 60]], "4 attempts": [[5.2, 3.0, 10]]},
     "availability": {"aws-coming": [[5, 99.0], [60, 70.0]], "irsa-creds": [[5, 100.0], [60, 90.0]]},
 }
 
