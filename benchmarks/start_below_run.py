@@ -2,7 +2,7 @@
 
 `irsa-creds run -- python -c pass` is compared with an interpreter that imports boto3, as a program
 does that uses it. A further row has what each Python process below it pays for the hook: a bare
-interpreter with and without it. Target: at most 40 ms over the interpreter that imports boto3.
+interpreter with and without it. Target: at most a third of the interpreter that imports boto3.
 
 All modules are compiled beforehand, as in an installed package. The sides take turns.
 """
@@ -19,7 +19,7 @@ from benchmarks.cold_process import Cost, cost_of
 from irsa_creds.cli._run import HOOK
 
 _PROCESSES = 25
-_MOST_OVER_MS = 40.0
+_TIMES_AS_FAST = 3
 _BARE, _HOOKED = "bare", "hooked"
 _PASS = [sys.executable, "-c", "pass"]
 _COMMANDS = {
@@ -44,12 +44,12 @@ def run() -> list[Row]:
     cpu = {side: median_of([one.cpu for one in each[1:]]) for side, each in found.items()}
     return [
         Row(
-            "irsa-creds run: start of a program, over an interpreter that imports boto3",
+            "irsa-creds run: start of a program, against an interpreter that imports boto3",
             "ms",
             whole[THEIRS],
             whole[OURS],
-            f"<= {_MOST_OVER_MS:g} ms over that",
-            whole[OURS] <= whole[THEIRS] + _MOST_OVER_MS,
+            f"ratio >= {_TIMES_AS_FAST}",
+            whole[THEIRS] >= _TIMES_AS_FAST * whole[OURS],
             f"{spread_of(*([one.whole for one in found[side][1:]] for side in (THEIRS, OURS)))}; "
             f"CPU time: {cpu[THEIRS]:.0f} and {cpu[OURS]:.0f} ms; the program itself only "
             f"starts: {whole[_BARE]:.0f} ms",
