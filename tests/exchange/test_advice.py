@@ -29,6 +29,8 @@ URL = "https://sts.eu-west-1.amazonaws.com"
 NO_PROVIDER = ("InvalidIdentityToken", "No OpenIDConnect provider found in your account for ...")
 NO_KEYS = ("InvalidIdentityToken", "Couldn't retrieve verification key from ...")
 AUDIENCE = ("InvalidIdentityToken", "Incorrect token audience")
+THUMBPRINT = ("InvalidIdentityToken", "doesn't match configured thumbprint")
+NOT_VALIDATED = ("InvalidIdentityToken", "The web identity token could not be validated")
 
 
 def request(
@@ -70,6 +72,11 @@ NEW_TOKEN = (False, False, True, 0)
         (*NO_PROVIDER, 400, DENIED),
         (*AUDIENCE, 400, DENIED),
         ("InvalidIdentityToken", "The ID Token is not valid", 400, (True, False, True, 3)),
+        (*THUMBPRINT, 400, DENIED),
+        ("InvalidIdentityToken", "Missing a required claim: sub", 400, NEW_TOKEN),
+        ("InvalidIdentityToken", "Missing a required claim: aud", 400, NEW_TOKEN),
+        ("InvalidIdentityToken", "Missing a required claim: iat", 400, NEW_TOKEN),
+        (*NOT_VALIDATED, 400, NEW_TOKEN),
         ("ExpiredTokenException", "", 400, NEW_TOKEN),
         ("IDPCommunicationError", "", 400, RETRY),
         ("IDPRejectedClaim", "", 403, NEW_TOKEN),
@@ -206,7 +213,9 @@ def test_an_unknown_value_is_a_word_in_capitals() -> None:
     assert advised("RegionDisabled", **strange).command.endswith("--region-name REGION")
 
 
-@pytest.mark.parametrize("words", [NO_PROVIDER, AUDIENCE, NO_KEYS, ("AccessDenied", "")])
+@pytest.mark.parametrize(
+    "words", [NO_PROVIDER, AUDIENCE, NO_KEYS, THUMBPRINT, NOT_VALIDATED, ("AccessDenied", "")]
+)
 def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None:
     evil = "x/$(touch /tmp/owned)`id`'; rm -rf \"\n& {0}{signer}"
     claims = {"iss": f"https://{evil}", "sub": "system:serviceaccount:ns:sa", "aud": evil}

@@ -29,7 +29,10 @@ __all__ = [
     "enable_region",
     "explain",
     "fetch_discovery",
+    "mount_token",
     "read_longest_session",
+    "read_provider",
+    "replace_thumbprint",
     "simulate",
     "validate_policy",
     "values",
@@ -141,15 +144,33 @@ def create_provider(failure: Failure, _: ExchangeRequest) -> str:
     return shlex.join([*aws, "--url", iss, "--client-id-list", aud])
 
 
-def correct_audience(failure: Failure, __: ExchangeRequest) -> str:
+def correct_audience(failure: Failure, request: ExchangeRequest) -> str:
     """Return the command that adds the audience, or that prints a pod with a token for STS."""
     if _may_be_client_id(failure):
-        partition, account, _ = _role_parts(failure)
-        provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
-        arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
-        add = ["aws", "iam", "add-client-id-to-open-id-connect-provider"]
-        add += ["--open-id-connect-provider-arn", arn, "--client-id", _audience(failure)]
-        return shlex.join(add)
+        add = _on_provider(failure, "add-client-id-to-open-id-connect-provider")
+        return shlex.join([*add, "--client-id", _audience(failure)])
+    return mount_token(failure, request)
+
+
+def replace_thumbprint(failure: Failure, _: ExchangeRequest) -> str:
+    replace = _on_provider(failure, "update-open-id-connect-provider-thumbprint")
+    return shlex.join([*replace, "--thumbprint-list", "THUMBPRINT"])
+
+
+def read_provider(failure: Failure, _: ExchangeRequest) -> str:
+    return shlex.join(_on_provider(failure, "get-open-id-connect-provider"))
+
+
+def _on_provider(failure: Failure, command: str) -> list[str]:
+    """Return the words of a command for the IAM OIDC provider of the token's issuer."""
+    partition, account, _ = _role_parts(failure)
+    provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
+    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
+    return ["aws", "iam", command, "--open-id-connect-provider-arn", arn]
+
+
+def mount_token(failure: Failure, _: ExchangeRequest) -> str:
+    """Return the command that prints a pod with a token for STS; empty for other tokens."""
     subject = _service_account(failure)
     if not subject:
         return ""

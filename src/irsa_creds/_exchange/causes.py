@@ -75,6 +75,10 @@ _PARAMETER = Cause(
 
 # STS has one code for these; a phrase in its message tells them apart.
 _INVALID_TOKEN = "InvalidIdentityToken"  # noqa: S105 - an error code
+_REJECTED_PROVIDER = (
+    "The IAM OIDC provider of the token's issuer is missing, has another client ID or an old "
+    "thumbprint, or the token's signature is not valid."
+)
 _PHRASES = {
     "retrieve verification key": Cause(
         "STS could not fetch the signing keys of the token's issuer.",
@@ -91,6 +95,37 @@ _PHRASES = {
         "The token's audience is not a client ID of the IAM OIDC provider.",
         "{audience}.{clue}",
         advice.correct_audience,
+    ),
+    "thumbprint": Cause(
+        "The certificate of the issuer has none of the thumbprints of the IAM OIDC provider.",
+        "Replace them by that of the CA that signed the certificate. AWS compares no thumbprint "
+        "if the CA is one that it trusts.",
+        advice.replace_thumbprint,
+    ),
+    "required claim: sub": Cause(
+        "The token has no subject (sub).",
+        "Use an ID token. An access token, or the request token of a CI system "
+        "(ACTIONS_ID_TOKEN_REQUEST_TOKEN), has none.",
+        bad_token=True,
+    ),
+    "required claim: aud": Cause(
+        "The token has no audience (aud).",
+        "Mount a projected token for sts.amazonaws.com: that of a Secret has no audience. Another "
+        "issuer must set it to a client ID of the IAM OIDC provider.",
+        advice.mount_token,
+        bad_token=True,
+    ),
+    "required claim": Cause(
+        "The token lacks a claim that STS requires.",
+        "Use an ID token of the issuer, with iss, sub, aud, iat and exp.",
+        bad_token=True,
+    ),
+    "could not be validated": Cause(
+        _REJECTED_PROVIDER,
+        "Check the provider, in the role's account{account}: its URL must be the token's issuer, "
+        "and its client IDs must have the token's audience.",
+        advice.read_provider,
+        bad_token=True,
     ),
     "": Cause(
         "The token is truncated, or another issuer's ({shape}).",

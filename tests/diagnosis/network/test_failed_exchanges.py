@@ -37,6 +37,22 @@ ROWS = [
     Row("InvalidIdentityToken", "Incorrect token audience", "sts.amazonaws.com", "iam"),
     Row("InvalidIdentityToken", "Couldn't retrieve verification key from your", "keys"),
     Row("InvalidIdentityToken", "The ID Token provided is not a valid JWT.", "segments"),
+    Row(
+        "InvalidIdentityToken",
+        "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+        "none of the thumbprints of the IAM OIDC provider",
+        "aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn",
+    ),
+    Row("InvalidIdentityToken", "Missing a required claim: sub", "no subject (sub)"),
+    Row("InvalidIdentityToken", "Missing a required claim: aud", "no audience (aud)", "manifest"),
+    Row("InvalidIdentityToken", "Missing a required claim: iat", "lacks a claim"),
+    Row(
+        "InvalidIdentityToken",
+        "The web identity token that was passed could not be validated by AWS. Get a new "
+        "identity token from the identity provider and then retry the request.",
+        "is missing, has another client ID or an old thumbprint",
+        "aws iam get-open-id-connect-provider --open-id-connect-provider-arn",
+    ),
     Row("ExpiredTokenException", "Token expired: current date/time must be before", "expired"),
     Row("IDPCommunicationError", "could not communicate", "issuer"),
     Row("IDPRejectedClaim", "rejected", "token", status=403),
