@@ -124,6 +124,23 @@ def test_rotation_is_unknown_for_a_token_without_a_lifetime(
     assert check("F05", claims=claims).status == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("claims", "says"),
+    [
+        ({"iat": None}, "has no time of issue (iat)"),
+        ({"exp": None}, "has no expiry (exp)"),
+        (
+            {"iat": int(NOW) + 3_600, "exp": int(NOW) - 3_600},
+            "after its own expiry: iat 2027-01-15T09:00:00Z is not before exp 2027-01-15T07:00:00Z",
+        ),
+    ],
+)
+def test_rotation_says_what_is_wrong_with_the_times_of_a_token(
+    claims: dict[str, Any], says: str, check: Callable[..., Check]
+) -> None:
+    assert says in check("F05", claims=claims).message
+
+
 def test_a_legacy_token_is_a_warning_for_another_sts(
     check: Callable[..., Check],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from irsa_creds._errors import instant
 from irsa_creds._identity.claims import is_for_api_server
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import STS, audiences, duration, redacted, seconds
@@ -177,8 +178,18 @@ def _rotation(facts: Facts, file: FileFacts) -> Check:
 
 def _age(facts: Facts) -> Check:
     issued, ends = seconds(facts.claims, "iat"), seconds(facts.claims, "exp")
-    if issued is None or ends is None or ends <= issued:
-        return Check("F05", "unknown", "The token has no lifetime (iat, exp).")
+    if issued is None or ends is None:
+        missing = "time of issue (iat)" if issued is None else "expiry (exp)"
+        return Check("F05", "unknown", f"The token has no {missing}, so its age is not known.")
+    if ends <= issued:
+        return Check(
+            "F05",
+            "unknown",
+            f"The token was issued after its own expiry: iat {instant(issued)} is not before "
+            f"exp {instant(ends)}. The issuer's clock or its lifetime is wrong.",
+            "date -u; chronyc tracking  # on the machine that issues the tokens",
+            {"iat": instant(issued), "exp": instant(ends)},
+        )
     age, due = facts.now - issued, min((ends - issued) * _ROTATION, _DAY)
     data = {"age_seconds": round(age), "rotation_due_seconds": round(due)}
     if age <= due + _GRACE:
