@@ -85,7 +85,7 @@ class Case:
         client_region: the region of a client made before credentials are read.
         client_config: the session's default client configuration.
         token: the token file's content; None: there is no file.
-        refusal: the error that STS returns for the web identity.
+        denial: the error that STS returns for the web identity.
         down: whether the network is down.
         rows: the differences that apply.
     """
@@ -98,7 +98,7 @@ class Case:
     client_region: str | None = None
     client_config: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = OTHER_TOKEN
-    refusal: ErrorResponse | None = None
+    denial: ErrorResponse | None = None
     down: bool = False
     rows: frozenset[Row] = frozenset()
 
@@ -113,7 +113,7 @@ class Case:
         }
         given = {
             name: value
-            for name in ("profile", "region", "client_region", "token", "refusal", "down")
+            for name in ("profile", "region", "client_region", "token", "denial", "down")
             if (value := getattr(other, name)) != getattr(_BLANK, name)
         }
         return replace(self, **merged, **given)
@@ -306,7 +306,7 @@ class Bench:
         with self._monkeypatch.context() as patch:
             self._set_up(case, patch)
             network = self._program.tap(patch)
-            network.refusal = case.refusal
+            network.denial = case.denial
             if case.down:
                 network.down = botocore.exceptions.EndpointConnectionError(endpoint_url="")
             try:

@@ -217,25 +217,25 @@ SINGLES: dict[str, Case] = {
     "region is none": Case(
         environ={**IRSA, "AWS_DEFAULT_REGION": "eu west"}, rows=frozenset({Row.CAUGHT_EARLY})
     ),
-    "denied": Case(environ=IRSA, refusal=ErrorResponse("AccessDenied", status=403)),
-    "token rejected": Case(environ=IRSA, refusal=ErrorResponse("InvalidIdentityToken")),
-    "token expired": Case(environ=IRSA, refusal=ErrorResponse("ExpiredTokenException")),
+    "denied": Case(environ=IRSA, denial=ErrorResponse("AccessDenied", status=403)),
+    "token rejected": Case(environ=IRSA, denial=ErrorResponse("InvalidIdentityToken")),
+    "token expired": Case(environ=IRSA, denial=ErrorResponse("ExpiredTokenException")),
     "target role denied": Case(
         environ={"AWS_PROFILE": "target"},
         config=FILES,
-        refusal=ErrorResponse("AccessDenied", status=403),
+        denial=ErrorResponse("AccessDenied", status=403),
     ),
     "unreachable": Case(
         environ={**IRSA, "AWS_MAX_ATTEMPTS": "1"}, down=True, rows=frozenset({Row.RETRIES})
     ),
     "role ARN is a policy's": Case(
         environ={**IRSA, "AWS_ROLE_ARN": "arn:aws:iam::123456789012:policy/x"},
-        refusal=ErrorResponse("ValidationError"),
+        denial=ErrorResponse("ValidationError"),
         rows=frozenset({Row.CAUGHT_EARLY}),
     ),
     "session name is invalid": Case(
         environ={**IRSA, "AWS_ROLE_SESSION_NAME": "two words"},
-        refusal=ErrorResponse("ValidationError"),
+        denial=ErrorResponse("ValidationError"),
         rows=frozenset({Row.CAUGHT_EARLY}),
     ),
 }

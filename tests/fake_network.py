@@ -67,13 +67,13 @@ class FakeNetwork:
 
     Attributes:
         sent: every request, oldest first.
-        refusal: the error for AssumeRoleWithWebIdentity; None returns credentials.
+        denial: the error for AssumeRoleWithWebIdentity; None returns credentials.
         down: raised instead of any response.
         service: the error of all services but STS.
     """
 
     sent: list[Sent] = field(default_factory=list)
-    refusal: ErrorResponse | None = None
+    denial: ErrorResponse | None = None
     down: Exception | None = None
     service: ErrorResponse | None = None
 
@@ -99,24 +99,24 @@ class FakeNetwork:
         if self.down is not None:
             raise self.down
         if sent.action in KEYS:
-            refusal = self.refusal if sent.action == WEB_IDENTITY else None
-            text = _xml(refusal) if refusal else _credentials_xml(sent.action)
+            denial = self.denial if sent.action == WEB_IDENTITY else None
+            text = _xml(denial) if denial else _credentials_xml(sent.action)
         else:
-            refusal = self.service
-            text = _json(refusal) if "X-Amz-Target" in request.headers else _xml(refusal)
+            denial = self.service
+            text = _json(denial) if "X-Amz-Target" in request.headers else _xml(denial)
         if request.method == "HEAD":
             text = ""
-        status = refusal.status if refusal else 200
+        status = denial.status if denial else 200
         headers = {"Date": f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}"}
         return AWSResponse(request.url, status, headers, _Raw(text.encode()))
 
 
-def _xml(refusal: ErrorResponse | None) -> str:
-    return error_xml(refusal.code, refusal.message) if refusal else "<Answer/>"
+def _xml(denial: ErrorResponse | None) -> str:
+    return error_xml(denial.code, denial.message) if denial else "<Answer/>"
 
 
-def _json(refusal: ErrorResponse | None) -> str:
-    return json.dumps({"__type": refusal.code, "message": refusal.message} if refusal else {})
+def _json(denial: ErrorResponse | None) -> str:
+    return json.dumps({"__type": denial.code, "message": denial.message} if denial else {})
 
 
 def set_irsa_environ(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:

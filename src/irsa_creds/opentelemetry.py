@@ -31,7 +31,7 @@ __all__ = ["instrument"]
 # A service may assume ten thousand roles, and a false STS may return any error code.
 _MOST_VALUES = 32
 _OTHER = "_OTHER"
-# Those of the semantic conventions for durations, extended to the longest wait of a caller.
+# The semantic conventions' boundaries of durations, extended to the longest wait of a caller.
 _BOUNDARIES = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0,
 )  # fmt: skip

@@ -45,7 +45,7 @@ def answer(**fields: Any) -> bytes:
     return http(json.dumps({k: v for k, v in given.items() if v is not None}))
 
 
-def refusal(status: str, code: str, words: str) -> bytes:
+def error_response(status: str, code: str, words: str) -> bytes:
     """Return an error of EKS Auth, as the agent words it."""
     return http(f"[7f1b3e6a-0001]: ({code}): {words}, fault: client\n", status)
 
@@ -289,17 +289,17 @@ def test_a_url_that_outlasts_the_credentials_warns_of_the_endpoint_that_chose_th
     ("script", "headline", "advice"),
     [
         (
-            refusal("404 Not Found", "ResourceNotFoundException", "No association found"),
+            error_response("404 Not Found", "ResourceNotFoundException", "No association found"),
             (f"{AGENT} denied the credentials (ResourceNotFoundException): No association found."),
             "The cluster has no Pod Identity association for shop/reports.",
         ),
         (
-            refusal("400 Bad Request", "AccessDeniedException", "Unauthorized Exception!"),
+            error_response("400 Bad Request", "AccessDeniedException", "Unauthorized Exception!"),
             (f"{AGENT} denied the credentials (AccessDeniedException): Unauthorized Exception!."),
             "EKS may not assume the role of the Pod Identity association.",
         ),
         (
-            refusal("400 Bad Request", "ExpiredTokenException", "Token is expired"),
+            error_response("400 Bad Request", "ExpiredTokenException", "Token is expired"),
             (f"{AGENT} denied the credentials (ExpiredTokenException): Token is expired."),
             "The authorization token is expired or not valid.",
         ),
@@ -359,7 +359,7 @@ def test_the_time_for_an_error_grows_no_faster_than_its_length(filling: str) -> 
 
 @pytest.mark.usefixtures("_one_attempt")
 def test_a_missing_association_comes_with_the_command_that_creates_it(agent: StsServer) -> None:
-    error = failure_of(refusal("404 Not Found", "ResourceNotFoundException", "None"), agent)
+    error = failure_of(error_response("404 Not Found", "ResourceNotFoundException", "None"), agent)
     assert error.request_id == "7f1b3e6a-0001"
     assert error.command == (
         "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace shop "
@@ -369,7 +369,7 @@ def test_a_missing_association_comes_with_the_command_that_creates_it(agent: Sts
 
 @pytest.mark.usefixtures("_one_attempt")
 def test_errors_are_also_botocores(agent: StsServer) -> None:
-    agent.script[:] = [send(refusal("400 Bad Request", "AccessDeniedException", "no"))]
+    agent.script[:] = [send(error_response("400 Bad Request", "AccessDeniedException", "no"))]
     irsa_creds.install()
     with pytest.raises(CredentialRetrievalError) as caught:
         boto3.Session().get_credentials().get_frozen_credentials()

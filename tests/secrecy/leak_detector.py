@@ -30,8 +30,8 @@ __all__ = [
     "older_objects_set_aside",
 ]
 
-# The payload is {"iss": "https://issuer.example", "sub": "pod"}, which may be shown.
-_PAYLOAD = "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicG9kIn0"
+# The payload is {"iss": "https://issuer.example", "sub": "pod", "aud": ["sts"]}: all may be shown.
+_PAYLOAD = "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicG9kIiwiYXVkIjpbInN0cyJdfQ"
 _SIGNATURE = "canary-signature-of-the-token"
 TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{_PAYLOAD}.{_SIGNATURE}"
 # Not a known format, and with characters that a form encodes: only the exact value can be masked.

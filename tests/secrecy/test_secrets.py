@@ -47,27 +47,27 @@ def responses(token: str) -> dict[str, Callable[[Call], None]]:
     """Return what a server may do with the token that it was sent."""
     echo = f"I was sent {token}, that is {quote_plus(token)}."
     return {
-        "refusal that echoes the token": send_error("AccessDenied", echo, "403 Forbidden"),
-        "refusal whose code is the token": send_error(token[:60], echo, "403 Forbidden"),
-        "refusal whose request id is the token": send(
+        "denial that echoes the token": send_error("AccessDenied", echo, "403 Forbidden"),
+        "denial whose code is the token": send_error(token[:60], echo, "403 Forbidden"),
+        "denial whose request id is the token": send(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token)
         ),
-        "refusal that echoes the token in pieces": send_error(
+        "denial that echoes the token in pieces": send_error(
             "AccessDenied", " | ".join(token.split(".")), "403 Forbidden"
         ),
-        "refusal that echoes the token with blanks": send_error(
+        "denial that echoes the token with blanks": send_error(
             "AccessDenied", " ".join(token), "403 Forbidden"
         ),
-        "refusal that echoes pieces of 12": send_error("AccessDenied", cut(token, 12, " | ")),
-        "refusal that echoes pieces of 20 in words": send_error(
+        "denial that echoes pieces of 12": send_error("AccessDenied", cut(token, 12, " | ")),
+        "denial that echoes pieces of 20 in words": send_error(
             "AccessDenied", cut(token, 20, " and then ")
         ),
-        "refusal that echoes pieces of 30 in lines": send_error(
+        "denial that echoes pieces of 30 in lines": send_error(
             "AccessDenied", cut(token, 30, "\n")
         ),
-        "refusal whose code is a piece of 12": send_error(token[3:15], "403 Forbidden"),
+        "denial whose code is a piece of 12": send_error(token[3:15], "403 Forbidden"),
         "not HTTP, in pieces of 12": send(f"{cut(token, 12, ', ')}\r\n\r\n".encode()),
-        "refusal whose request id is a piece of the token": send(
+        "denial whose request id is a piece of the token": send(
             http("<html/>", "400 Bad Request", x_amzn_requestid=token.rpartition(".")[2])
         ),
         "expired token": send_error("ExpiredTokenException", echo),
@@ -143,6 +143,22 @@ def test_no_response_of_sts_reveals_a_secret(
     # Not even a hidden one: it may hold the request with its body.
     kept = [type(each).__module__ for error in errors for each in chain(error)]
     assert not [module for module in kept if not module.startswith("irsa_creds")]
+
+
+@pytest.mark.parametrize("what", [name for name in responses(TOKEN) if "echoes" in name])
+def test_an_entry_of_the_shared_cache_reveals_no_secret_that_sts_echoes(
+    what: str, sts: StsServer, witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRSA_CREDS_CACHE_DIR", str(tmp_path / "cache"))
+    sts.script[:] = [responses(TOKEN)[what]]
+
+    assert witness_all(witness)
+
+    entries = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
+    texts = [each.read_bytes().decode() for each in entries]
+    assert any("denied" in text for text in texts), "no failure was written: this shows nothing"
+    witness.see(*texts)
+    assert witness.find() == []
 
 
 def test_a_success_reveals_no_secret(sts: StsServer, witness: Witness) -> None:

@@ -123,7 +123,7 @@ def test_a_policy_with_any_json_is_evaluated_or_rejected(
     try:
         judge(parse_policy({"Statement": changed}), Request(ISSUER, {"sub": "a"}))
     except PolicyError as error:
-        assert "1" in str(error)  # noqa: PT017 - a refusal names the statement, else none happened
+        assert "1" in str(error)  # noqa: PT017 - an error names the statement; without one, nothing is to check
 
 
 @given(policies, requests, st.sampled_from(["2012-10-17", "2008-10-17"]))
