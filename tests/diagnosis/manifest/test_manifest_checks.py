@@ -74,6 +74,18 @@ def test_namespaces_that_differ_come_with_the_subject_to_trust() -> None:
     assert "system:serviceaccount:prod:app" in check.fix
 
 
+@pytest.mark.parametrize(("first", "second"), [("default", None), (None, "default")])
+def test_no_namespace_is_the_same_as_default(first: str | None, second: str | None) -> None:
+    def of(namespace: str | None) -> str:
+        return "namespace: default" if namespace else "labels: {}"
+
+    found = checks(
+        ACCOUNT.replace("namespace: prod", of(first)),
+        DEPLOYMENT.replace("namespace: prod", of(second)),
+    )
+    assert [each.status for each in found.values()] == ["ok"] * 5
+
+
 @pytest.mark.parametrize(
     ("value", "fixed"),
     [
@@ -129,6 +141,14 @@ def test_an_account_that_is_not_here_is_to_be_looked_up() -> None:
     check = checks(DEPLOYMENT)["M04"]
     assert check.status == "unknown"
     assert check.fix == "kubectl get serviceaccount app -n prod -o yaml"
+
+
+def test_a_patch_alone_leaves_the_account_open() -> None:
+    patch = DEPLOYMENT.replace("      serviceAccountName: app\n", "")
+    check = checks(f"apiVersion: apps/v1\n{patch}")["M04"]
+    assert check.status == "unknown"
+    assert "Deployment web (namespace prod) has no selector" in check.message
+    assert check.fix.startswith("kubectl kustomize . ")
 
 
 def test_accounts_without_pods_are_to_be_looked_up() -> None:

@@ -61,7 +61,7 @@ def container(name: str = "web", env: Object | None = None, **more: Any) -> Obje
 def workload(kind: str, of: Object, annotations: Object | None = None, **spec: Any) -> Object:
     """Return a workload with that pod."""
     template = {"metadata": of["metadata"], "spec": of["spec"]}
-    inner: Object = {"template": template, **spec}
+    inner: Object = {"selector": {"matchLabels": {"app": "web"}}, "template": template, **spec}
     if kind == "CronJob":
         inner = {"schedule": "@daily", "jobTemplate": {"spec": inner}}
     metadata = {key: of["metadata"][key] for key in ("name", "namespace")}
@@ -71,6 +71,35 @@ def workload(kind: str, of: Object, annotations: Object | None = None, **spec: A
         "metadata": metadata | {"annotations": annotations or {}},
         "spec": inner,
     }
+
+
+def custom(kind: str, group: str, spec: Object, **metadata: Any) -> Object:
+    """Return an object of a kind that an operator adds to Kubernetes."""
+    named = {"name": "web", "namespace": "prod", **metadata}
+    return {"apiVersion": f"{group}/v1", "kind": kind, "metadata": named, "spec": spec}
+
+
+def rollout(of: Object) -> Object:
+    """Return a Rollout of Argo, which has a Deployment's template."""
+    return workload("Rollout", of) | {"apiVersion": "argoproj.io/v1alpha1"}
+
+
+def patch(*containers: Object, **spec: Any) -> Object:
+    """Return a patch for Kustomize: a part of a Deployment, without its selector."""
+    made = workload("Deployment", pod(None, containers=list(containers), **spec))
+    del made["spec"]["selector"]
+    return made
+
+
+def set_by_hand(**more: str) -> Object:
+    """Return a pod with all the variables that the webhook would set, and no mount."""
+    variables = {
+        "AWS_ROLE_ARN": ROLE,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{MOUNT}/token",
+        "AWS_REGION": "eu-west-1",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+    }
+    return deployment(containers=[container(env={**variables, **more})])
 
 
 def deployment(*arguments: Any, **options: Any) -> Object:
@@ -461,6 +490,13 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
         )
         for value in ("1h", "600", "604800", "9" * 5000, "-3600", "")
     },
+    # The webhook leaves such a container alone, without a mount (pkg/handler/handler.go).
+    "all of the webhook's variables by hand": ([account(), set_by_hand()], "M05", "warn"),
+    "all of the webhook's variables by hand, the account not here": (
+        [set_by_hand(AWS_DEFAULT_REGION="eu-west-1")],
+        "M05",
+        "warn",
+    ),
     "token-expiration of the pod": (
         [account(), deployment(annotations={"eks.amazonaws.com/token-expiration": "1 hour"})],
         "M05",
@@ -552,6 +588,56 @@ SOUND: dict[str, list[Object]] = {
             containers=[container(), container("proxy")],
             initContainers=[container("first")],
         ),
+    ],
+    "the only container skipped, and not the init container": [
+        account(),
+        deployment(
+            annotations={"eks.amazonaws.com/skip-containers": "web"},
+            initContainers=[container("first")],
+        ),
+    ],
+    "an account that a secret store uses": [
+        account(),
+        custom("SecretStore", "external-secrets.io", {"provider": {"aws": {"auth": {
+            "jwt": {"serviceAccountRef": {"name": "app"}},
+        }}}}),
+        deployment(None),
+    ],
+    "an account that an issuer of cert-manager uses": [
+        account(),
+        custom("Issuer", "cert-manager.io", {"acme": {"solvers": [{"dns01": {"route53": {
+            "auth": {"kubernetes": {"serviceAccountRef": {"name": "app"}}},
+        }}}]}}),
+        deployment("default"),
+    ],
+    "an account that Spark's own configuration names": [
+        account(),
+        custom("SparkApplication", "sparkoperator.k8s.io", {"sparkConf": {
+            "spark.kubernetes.authenticate.driver.serviceAccountName": "app",
+        }}),
+        deployment(None),
+    ],
+    "namespace default against none": [account(namespace="default"), deployment(namespace=None)],
+    "none against namespace default": [account(namespace=None), deployment(namespace="default")],
+    "a patch that names no account": [account(), patch(container(env={"A": "b"}))],
+    "a patch alone": [patch(container(env={"A": "b"}))],
+    "a token for another cloud": [
+        account(),
+        pod(
+            volumes=[projected("ram", "sts.aliyuncs.com", 172_800)],
+            containers=[container(volumeMounts=[{"name": "ram", "mountPath": "/ram"}])],
+        ),
+    ],
+    "a token for another cloud's STS, for which there is no name yet": [
+        account(), pod(volumes=[projected("own", "sts.example.com")]),
+    ],
+    "variables by hand, without those of the region": [
+        account(),
+        deployment(containers=[container(env={
+            "AWS_ROLE_ARN": ROLE,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": f"{MOUNT}/token",
+            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        })]),
     ],
     "non-root by the webhook's volume": [
         account(), deployment(securityContext={"runAsNonRoot": True, "runAsUser": 1000}),

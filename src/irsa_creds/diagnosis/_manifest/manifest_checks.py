@@ -25,6 +25,7 @@ _OK = {
     "M04": f"The annotation {ROLE_ARN} is spelled correctly and names a role.",
     "M05": "No volume, mount or variable hides the token.",
 }
+_KUSTOMIZE = "kubectl kustomize . > app.yaml && irsa-creds doctor --manifest app.yaml"
 _AUTOMOUNT = (
     " (automountServiceAccountToken: false removes the API server's token, not the one for AWS)"
 )
@@ -87,8 +88,15 @@ def _no_role(objects: Objects) -> Check:
         return Check(
             "M04", "ok", "The pods configure role and token themselves, without the annotation."
         )
-    missing = [each for each in objects.workloads if objects.account_of(each) is None]
-    if missing or not objects.workloads:
+    if not (objects.complete or objects.accounts):
+        return Check(
+            "M04",
+            "unknown",
+            f"{objects.workloads[0]} has no selector, so it is a patch for another manifest.",
+            _KUSTOMIZE,
+        )
+    missing = [each for each in objects.complete if objects.account_of(each) is None]
+    if missing or not objects.complete:
         first = missing[0] if missing else objects.accounts[0]
         name = (missing[0].account or "default") if missing else objects.accounts[0].name
         namespace = f" -n {shlex.quote(first.namespace)}" if first.namespace else ""
@@ -99,7 +107,7 @@ def _no_role(objects: Objects) -> Check:
             f"{f' of {first}' if missing else ''}.",
             f"kubectl get serviceaccount {shlex.quote(name)}{namespace} -o yaml",
         )
-    account = objects.account_of(objects.workloads[0])
+    account = objects.account_of(objects.complete[0])
     return Check(
         "M04",
         "warn",

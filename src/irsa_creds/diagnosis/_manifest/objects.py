@@ -5,6 +5,7 @@ A manifest is untrusted, so a value of an unexpected type counts as absent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ __all__ = [
     "DOMAIN",
     "EKS_LONGEST",
     "LONGEST",
+    "LONGEST_KEY",
     "ROLE_ARN",
     "Account",
     "Container",
@@ -44,6 +46,8 @@ AUDIENCE = f"{DOMAIN}/audience"
 LONGEST = 2**32
 EKS_LONGEST = 86_400
 
+#: Kubernetes' limit of an annotation's key: 253 of a domain, a slash, 63 of a name.
+LONGEST_KEY = 317
 # The path to the pod template, by kind (Kubernetes API reference, workload resources).
 _TEMPLATES: dict[str, tuple[str, ...]] = {
     "Pod": (),
@@ -61,8 +65,12 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         ("spec", "template"),
     ),
 }
-# The fields with which other kinds (of Spark, Argo, Knative) name their service account.
-_REFERENCES = {"serviceAccount", "serviceAccountName"}
+# The fields with which other kinds name a service account: `serviceAccountName` of Argo,
+# `driver.serviceAccount` and keys of `sparkConf` of Spark, `serviceAccountRef` of cert-manager and
+# External Secrets.
+_REFERENCE = r"(?i:.*service_?account(?:_?name|_?ref)?)"
+# These need a selector, and only a patch for another manifest lacks it (Kubernetes API reference).
+_SELECTING = {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}
 
 
 class Account(NamedTuple):
@@ -166,6 +174,14 @@ class Workload(NamedTuple):
         return text_at(self.spec, "serviceAccountName") or text_at(self.spec, "serviceAccount")
 
     @property
+    def is_patch(self) -> bool:
+        """Whether it is a part of an object, such as a patch for Kustomize."""
+        document = self.resource.document
+        versioned = str(document.get("apiVersion")).startswith("apps/")
+        selector = mapping_at(document, "spec").get("selector")
+        return versioned and self.resource.kind in _SELECTING and selector is None
+
+    @property
     def containers(self) -> list[Container]:
         """The containers, init containers first."""
         return [
@@ -224,14 +240,19 @@ class Objects:
         """The names of service accounts in objects of other kinds."""
         return frozenset(name for each in self._others for name in _references(each.document))
 
+    @cached_property
+    def complete(self) -> list[Workload]:
+        """The workloads whose service account is known: the object of a patch may name it."""
+        return [each for each in self.workloads if each.account or not each.is_patch]
+
     def account_of(self, workload: Workload) -> Account | None:
         """Return the account of a workload; None if it is not in the manifest."""
-        return self._by_name.get((workload.account or "default", workload.namespace))
+        return self._by_name.get((workload.account or "default", workload.namespace or "default"))
 
     @cached_property
-    def _by_name(self) -> dict[tuple[str, str | None], Account]:
-        """The first account of each name in each namespace."""
-        return {(each.name, each.namespace): each for each in reversed(self.accounts)}
+    def _by_name(self) -> dict[tuple[str, str], Account]:
+        """The first account of each name in each namespace, `default` without one, as in kubectl."""
+        return {(each.name, each.namespace or "default"): each for each in reversed(self.accounts)}
 
 
 def annotations_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -280,8 +301,13 @@ def _references(document: Mapping[str, Any]) -> Iterator[str]:
             stack.extend(each)
         elif isinstance(each, Mapping):
             stack.extend(each.values())
-            yield from (
-                value
-                for key, value in each.items()
-                if key in _REFERENCES and isinstance(value, str)
-            )
+            yield from filter(None, (_named_in(*item) for item in each.items()))
+
+
+def _named_in(key: object, value: object) -> str | None:
+    """Return the service account in a field; None for other fields."""
+    if not re.fullmatch(_REFERENCE, str(key)[:LONGEST_KEY]):
+        return None
+    if isinstance(value, Mapping):
+        return text_at(value, "name")
+    return value if isinstance(value, str) else None

@@ -116,11 +116,7 @@ def _skipped_by_webhook(workload: Workload, skipped: Any) -> Iterator[Check]:
         skipped: the value of its `skip-containers`.
     """
     # A container with its own token file needs no webhook.
-    needing = {
-        each.name
-        for each in workload.containers
-        if not each.initial and TOKEN_FILE not in each.environment
-    }
+    needing = {each.name for each in workload.containers if TOKEN_FILE not in each.environment}
     if not needing:
         return
     if _SKIP_LABEL in mapping_at(workload.template, "metadata", "labels"):

@@ -13,6 +13,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 from irsa_creds.diagnosis._manifest.objects import (
     DOMAIN,
+    LONGEST_KEY,
     ROLE_ARN,
     Account,
     Objects,
@@ -34,7 +35,6 @@ __all__ = ["misplaced", "namespaces", "role_arns"]
 _KUBE2IAM = "iam.amazonaws.com"
 _SIMILAR = 0.8
 _MOST = 50  # accounts to compare one pod with
-_LONGEST_KEY = 317  # Kubernetes' limit: 253 of a domain, a slash, 63 of a name
 _PLACEHOLDER = r"[<>{}$]|\bACCOUNT_ID\b|\bXXX"
 
 
@@ -201,11 +201,11 @@ def _corrected(value: object) -> object:
 
 def _is_like_role_arn(key: str, *, kube2iam: bool) -> bool:
     """Return whether an annotation's key is `ROLE_ARN` or a mistake for it."""
-    domain, _, name = key[:_LONGEST_KEY].lower().rpartition("/")
+    domain, _, name = key[:LONGEST_KEY].lower().rpartition("/")
     if "role" in name and (domain == DOMAIN or (kube2iam and domain == _KUBE2IAM)):
         return True
     letters, wanted = (re.sub("[^a-z]", "", each.lower()) for each in (key, ROLE_ARN))
-    similar = difflib.SequenceMatcher(None, letters[:_LONGEST_KEY], wanted).ratio() >= _SIMILAR
+    similar = difflib.SequenceMatcher(None, letters[:LONGEST_KEY], wanted).ratio() >= _SIMILAR
     return similar and domain != _KUBE2IAM
 
 

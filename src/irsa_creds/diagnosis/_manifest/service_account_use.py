@@ -39,8 +39,8 @@ def unused(objects: Objects) -> Iterator[Check]:
         return
     used = {workload.account for workload in objects.workloads} | objects.named_elsewhere
     unused_accounts = _by_namespace([each for each in objects.annotated if each.name not in used])
-    pods_in = Counter(workload.namespace for workload in objects.workloads)
-    for workload in objects.workloads:
+    pods_in = Counter(workload.namespace for workload in objects.complete)
+    for workload in objects.complete:
         account = objects.account_of(workload)
         near = _candidates(unused_accounts, workload)
         if near and (account is None or not account.role_arn):

@@ -6,7 +6,13 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._claims import POD_IDENTITY, STS, is_known_audience, is_misspelled_sts
+from irsa_creds.diagnosis._claims import (
+    POD_IDENTITY,
+    STS,
+    STS_AUDIENCES,
+    is_known_audience,
+    is_misspelled_sts,
+)
 from irsa_creds.diagnosis._fixes import mount_token
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
@@ -34,6 +40,8 @@ TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 _VOLUME = "aws-iam-token"
 _MOUNT = f"/var/run/secrets/{DOMAIN}/serviceaccount"
 _API_SERVER_MOUNT = "/run/secrets/kubernetes.io/serviceaccount"
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGIONAL = "AWS_STS_REGIONAL_ENDPOINTS"
 _SHORTEST = 600  # seconds; Kubernetes API reference, ServiceAccountTokenProjection
 _READ_BY_OTHERS = 0o004
 
@@ -80,7 +88,9 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
     elif mounts:
         mount = max(mounts, key=lambda each: len(str(each["mountPath"])))
         yield from _file_in_volume(workload, where, path, mount)
-    elif not (injected and _is_below(path, _MOUNT)):
+    elif injected and _is_below(path, _MOUNT):
+        yield from _not_mounted_by_webhook(workload, container, where)
+    else:
         yield finding(
             "M05",
             workload,
@@ -88,6 +98,28 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             f"{where} reads its token from {quoted(path)}, but no volume is mounted there.",
             mount_token(STS),
         )
+
+
+def _not_mounted_by_webhook(
+    workload: Workload, container: Container, where: str
+) -> Iterator[Check]:
+    """Yield a container that sets all of the webhook's variables: the webhook leaves it alone.
+
+    It then gets no mount either (pkg/handler/handler.go, addEnvToContainer).
+    """
+    if not any(name in container.environment for name in _REGIONS) or (
+        _REGIONAL not in container.environment
+    ):
+        return
+    yield finding(
+        "M05",
+        workload,
+        "warn",
+        f"{where} sets all of the webhook's variables itself, and the webhook mounts no token into "
+        "such a container.",
+        f"# remove AWS_ROLE_ARN, {TOKEN_FILE} and {_REGIONAL} from the container's env: the "
+        "webhook sets them",
+    )
 
 
 def _file_in_volume(
@@ -122,7 +154,8 @@ def _for_aws(workload: Workload) -> list[ProjectedToken]:
         source
         for source in workload.token_sources
         if source.volume == _VOLUME
-        or str(source.audience).startswith("sts.")
+        or str(source.audience) in STS_AUDIENCES
+        or is_misspelled_sts(str(source.audience))
         or any(
             {path, posixpath.join(path, source.path)} & known_paths
             for path in mounted.get(source.volume, ())
