@@ -177,6 +177,13 @@ def test_a_short_number_is_one(written: str, number: int) -> None:
     assert found.document["x"] == number
 
 
+def test_a_bare_equals_sign_is_text() -> None:
+    # YAML 1.1 gives it a type of its own, for which there is no Python value.
+    first, second = parse_manifest("kind: CRD\nenum:\n- =\n- '!='\n---\nkind: Pod\n")
+    assert first.document["enum"] == ["=", "!="]
+    assert second.kind == "Pod"
+
+
 @pytest.mark.parametrize("name", ["7", "true", "[a]", "{a: b}", "null", '""'])
 def test_a_name_that_is_not_text_counts_as_absent(name: str) -> None:
     (found,) = parse_manifest(f"kind: Pod\nmetadata: {{name: {name}, namespace: {name}}}\n")

@@ -251,7 +251,7 @@ class Objects:
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Account]:
-        """The first account of each name in each namespace, `default` without one, as in kubectl."""
+        """The first account of each name in each namespace; kubectl uses `default` without one."""
         return {(each.name, each.namespace or "default"): each for each in reversed(self.accounts)}
 
 

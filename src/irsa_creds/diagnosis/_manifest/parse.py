@@ -171,7 +171,8 @@ def _loader_of(yaml: Any) -> Any:
 
     loader = type("_Loader", (yaml.SafeLoader,), {})
     loader.add_constructor("tag:yaml.org,2002:int", number)  # type: ignore[attr-defined] # of PyYAML
-    for kind in ("float", "timestamp"):
+    # A bare "=" is a `value` of YAML 1.1, which the safe loader does not construct.
+    for kind in ("float", "timestamp", "value"):
         loader.add_constructor(f"tag:yaml.org,2002:{kind}", yaml.SafeLoader.construct_scalar)  # type: ignore[attr-defined] # as above
     return loader
 
