@@ -28,6 +28,7 @@ from irsa_creds.diagnosis._explain.principals import correct_statement, provider
 from irsa_creds.diagnosis._explain.provider_names import difference
 from irsa_creds.diagnosis._policy.issuer_claims import condition_claims
 from irsa_creds.diagnosis._policy.logic import Unknown
+from irsa_creds.diagnosis._policy.request import is_service_key
 from irsa_creds.diagnosis._policy.templates import ACTION
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ _WRONG_CLAIM_NAMES = {
     "service_account": "sub",
 }
 _SIMILAR = 0.6
+# Without a condition on one of these, strangers' tokens can get the role.
+_REQUIRED = frozenset({"sub", "aud"})
 
 
 def is_other_issuers_key(case: Case, key: str) -> bool:
@@ -65,10 +68,9 @@ def is_other_issuers_key(case: Case, key: str) -> bool:
     prefix, claim = split_key(key)
     if prefix.lower() == case.request.provider.lower():
         return False
-    # Service prefixes such as aws and sts contain neither; a bare claim has no prefix.
-    return bool(re.search(r"[./]", prefix or key)) or (
-        not prefix and claim.strip().lower() in _CLAIMS
-    )
+    if prefix:
+        return not is_service_key(key)
+    return bool(re.search(r"[./]", key)) or claim.strip().lower() in _CLAIMS
 
 
 def intended_claim(case: Case, condition: Condition) -> str:
@@ -155,7 +157,11 @@ def _why(prefix: str, wanted: str, keys: tuple[str, ...]) -> str:
 
 def absent_findings(case: Case) -> Iterator[Found]:
     """Yield P09 for keys that IAM never provides, and P07 for keys that this token lacks."""
-    tested = {intended_claim(case, condition) for condition, _ in case.conditions()}
+    tested = {
+        split_key(key)[1].lower()
+        for condition, _ in case.conditions()
+        if not is_service_key(key := intended_key(case, condition.key))
+    }
     for condition, truth in case.conditions():
         if (
             is_other_issuers_key(case, condition.key)
@@ -163,36 +169,36 @@ def absent_findings(case: Case) -> Iterator[Found]:
         ):
             continue
         if truth is False:
-            yield _absent_and_false(case, condition, other="sub" not in tested)
+            yield _absent_and_false(case, condition, tested)
         elif truth and operator_of(condition).quantifier != "ForAllValues":
             yield _absent_but_true(case, condition)
 
 
-def _absent_and_false(case: Case, condition: Condition, *, other: bool) -> Found:
+def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Found:
     """Return the finding for an absent key that makes the statement fail.
 
     Args:
         case: the statement.
         condition: the condition that does not match.
-        other: whether no other condition tests sub.
+        tested: the claims of the issuer that the statement tests.
     """
-    drop = drop_condition(case.index, condition)
-    remove = f"Remove the condition on {quoted_if_odd(condition.key)}."
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if operator_of(condition).if_exists:
         where += " (IfExists has no effect with ForAnyValue)"
     if split_key(condition.key)[0].lower() == case.request.provider.lower():
-        return _no_claim(case, condition, where, other=other)
-    if condition.key.lower() == "sts:externalid":
-        return case.found(
-            "P07",
-            "error",
-            f"{where}, which exists for AssumeRole only: this call has no external id.",
-            remove,
-            drop,
-        )
+        return _no_claim(case, condition, where, other="sub" not in tested)
     message = f"{where}, which {ACTION} never has, so the condition does not match."
-    return case.found("P07", "error", message, remove, drop)
+    if condition.key.lower() == "sts:externalid":
+        message = f"{where}, which exists for AssumeRole only: this call has no external id."
+    claim = split_key(condition.key)[1].lower()
+    if claim in _REQUIRED and claim not in tested:  # a key of SAML
+        key = case.key(claim)
+        fix = f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}"
+        return case.found(
+            "P07", "error", message, fix, rename_keys(case.index, {condition.key: key})
+        )
+    fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
+    return case.found("P07", "error", message, fix, drop_condition(case.index, condition))
 
 
 def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> Found:
@@ -214,10 +220,9 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
     offered = condition_claims(case.request.provider)
     if claim.lower() in offered:
         message = f"{where}, but the token has no claim {quoted(claim)}, so it does not match."
-        fix = (
-            f"Remove the condition on {quoted_if_odd(condition.key)}, or use a token with this "
-            "claim."
-        )
+        fix = "Use a token with this claim."
+        if claim.lower() not in _REQUIRED:
+            fix = f"{fix[:-1]}, or remove the condition on {quoted_if_odd(condition.key)}."
         return case.found("P07", "error", message, fix)
     has = "which the token has, but which" if claim in case.request.claims else "which"
     message = (

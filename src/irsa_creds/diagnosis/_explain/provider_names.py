@@ -14,6 +14,8 @@ _EKS = r"(?P<service>oidc\.eks|oidc-eks)\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-
 _CLUSTER = re.compile(rf"{_EKS}/id/(?P<id>[^/:]+)", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"oidc\.(?P<region>[a-z0-9-]+)\.eks\.(?P<rest>.+)", re.IGNORECASE)
 _WITHOUT_ID = re.compile(rf"(?P<host>{_EKS})/(?!id/)(?P<id>[^/:]+)", re.IGNORECASE)
+# No host has these characters; one without a dot is no public issuer.
+_PLACEHOLDER = re.compile(r"[^*?]*[<>{}$%\[\]][^*?]*|[^.*?]+")
 _CLUSTER_ID = re.compile(r"[0-9A-F]{32}", re.IGNORECASE)
 _LONGEST = 300
 _MOST_EDITS = 6
@@ -99,6 +101,8 @@ def _of_clusters(found: Cluster, wanted: Cluster) -> str:
 def _of_any(found: str, wanted: str) -> str:
     if not found:
         return "it is empty"
+    if _PLACEHOLDER.fullmatch(found):
+        return "it is a placeholder, not an issuer"
     if "*" in found or "?" in found:
         return "IAM does not expand wildcards here"
     if wanted.startswith(found):

@@ -28,15 +28,18 @@ __all__ = [
     "Unknown",
     "from_service_account",
     "from_token",
+    "is_service_key",
 ]
 
 # "Pass session tags in AWS STS" and "Monitor and control actions taken with assumed roles", IAM
 # User Guide: one claim with all tags, or one claim for each.
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
-# Condition keys of AWS services. Those of issuers begin with a host (or by mistake with a URL or
-# ARN), and those of SAML exist only in other requests.
-_SERVICE_KEY = re.compile(r"(?!saml:|https?:|arn:)[a-z0-9-]+:.*", re.DOTALL)
+# Condition keys of AWS services. Those of issuers begin with a host, or by mistake with a URL, an
+# ARN or a placeholder. Of AWS's own keys, only those of SAML are named sub or aud.
+_SERVICE_KEY = re.compile(
+    r"saml:.*|(?!(?:https?|arn):)(?![^:]*:(?:sub|aud)\Z)[a-z0-9-]+:.*", re.DOTALL | re.IGNORECASE
+)
 # A provider's URL begins with https:// (IAM API Reference, CreateOpenIDConnectProvider); issuers on
 # loopback are for tests.
 _SECURE = re.compile(
@@ -130,7 +133,8 @@ class Request:
             return self._of_sts(name)
         if vendor == "aws":
             return self._of_tags(name)
-        return UNKNOWN if _SERVICE_KEY.fullmatch(key) else None
+        # Keys of SAML exist only in other requests.
+        return UNKNOWN if vendor != "saml" and is_service_key(key) else None
 
     def _claim(self, name: str) -> Values:
         if name not in condition_claims(self.provider):
@@ -167,6 +171,11 @@ class Request:
         prefix = f"{TAGS}/principal_tags/"
         flat = {k.removeprefix(prefix): v for k, v in self.claims.items() if k.startswith(prefix)}
         return found | flat
+
+
+def is_service_key(key: str) -> bool:
+    """Return whether a condition key is one of an AWS service, and not of an OIDC provider."""
+    return _SERVICE_KEY.fullmatch(key) is not None
 
 
 def from_token(token: str, *, role_arn: str | None = None) -> Request:
