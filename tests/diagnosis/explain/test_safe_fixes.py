@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -300,7 +301,7 @@ def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> No
         ({"Null": {"sts:ExternalId": "true"}}, '"Action": "sts:AssumeRole"'),
         ({"StringNotEquals": {"saml:aud": "abc"}}, '"Action": "sts:AssumeRoleWithSAML"'),
         ({"StringNotEquals": {f"{EKS}:email": "a@b.c"}}, f'"Null": {{"{EKS}:email": "false"}}'),
-        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with this claim, or remove statement 2"),
+        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with this claim."),
     ],
 )
 def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) -> None:
@@ -342,8 +343,80 @@ def test_no_correction_allows_every_pull_request() -> None:
     assert (error.id, found.fixed) == ("P04", None)
     assert error.message.endswith("with this subject every pull request gets the role.")
     assert error.fix.startswith("To give every pull request the role:\n")
-    # A policy that is for them, with a slip in it, is corrected.
-    keys[f"{GITHUB}:sub"] = "repo:acme/aps:pull_request"
-    found = explained(allow({"StringEquals": keys}, GITHUB), **pull)
-    assert found.fixed is not None
-    assert "every pull request" not in str(found)
+
+
+PULL: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repo:acme/app:pull_request"}
+MERGE = PULL | {"sub": "repo:acme/app:ref:refs/pull/7/merge"}
+BY_EVENT = PULL | {"sub": "repo:acme/app:environment:prod", "event_name": "pull_request"}
+GITLAB_MERGE = {
+    "iss": "https://gitlab.com", "sub": "project_path:acme/app:ref_type:branch:ref:x",
+    "pipeline_source": "merge_request_event",
+}  # fmt: skip
+API_SERVER = {"aud": ["https://kubernetes.default.svc"]}
+
+
+def main_only(provider: str, sub: str = MAIN, **tests: Any) -> dict[str, Any]:
+    named = {"sub": sub, "aud": STS} | tests
+    return allow({"StringEquals": {f"{provider}:{c}": v for c, v in named.items()}}, provider)
+
+
+@pytest.mark.parametrize("claims", [PULL, MERGE, BY_EVENT, GITLAB_MERGE, API_SERVER])
+def test_nothing_is_corrected_for_a_token_of_a_pull_request_or_of_the_api_server(
+    claims: dict[str, Any],
+) -> None:
+    provider = str(claims.get("iss", f"https://{EKS}")).removeprefix("https://")
+    own = str(claims.get("sub", READER))
+    for bad in (
+        main_only(provider),
+        main_only(provider, own[:-1]),
+        main_only(provider, own) | {"Action": "sts:AssumeRole"},
+        main_only(provider, own, namespace="x"),
+        allow({"StringEquals": {f"{provider}:namespace": "x"}}, provider),
+        allow({"StringEquals": {f"{provider}:sub": own}}, f"{provider}/"),
+        main_only(OTHER, READER),
+    ):
+        found = explained(bad, **claims)
+        assert (found.verdict, found.fixed) == ("deny", None), bad
+        assert f'{AUD}": "https://kubernetes' not in str(found)
+        for finding in found.findings:
+            if claims is not API_SERVER and own in finding.fix:
+                assert finding.fix.startswith("To give every pull request the role:\n")
+
+
+@pytest.mark.parametrize(
+    ("claim", "excepted", "claims"),
+    [("sub", MAIN, PULL), ("sub", MAIN, {"iss": PULL["iss"], "sub": f"{MAIN}s"}), ("aud", STS, API_SERVER)],
+)  # fmt: skip
+def test_no_correction_touches_a_deny(claim: str, excepted: str, claims: dict[str, Any]) -> None:
+    provider = str(claims.get("iss", f"https://{EKS}")).removeprefix("https://")
+    deny = allow({"StringNotEquals": {f"{provider}:{claim}": excepted}}, provider, Effect="Deny")
+    sound = allow({"StringLike": {f"{provider}:sub": ["repo:acme/app:*", READER]}}, provider)
+    found = explained(sound, deny, **claims)
+    assert (found.verdict, found.fixed, found.findings[0].statement) == ("deny", None, 2)
+
+
+def test_a_change_of_a_deny_is_not_a_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drop_deny(document: dict[str, Any]) -> None:
+        document["Statement"].pop()
+
+    monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.changes", lambda *_: [drop_deny])
+    found = explained(OWN, allow({"StringEquals": {SUB: READER}}, Effect="Deny"))
+    assert (found.verdict, found.fixed) == ("deny", None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sub"),
+    [
+        ({"StringEquals": {"$oidc_provider:sub": READER, "$oidc_provider:aud": STS}}, READER),
+        ({"StringEquals": {"saml:aud": STS, "saml:sub": READER}}, READER),
+        ({"StringEquals": {AUD: STS}, "Null": {SUB: "true"}}, READER),
+        ({"StringEquals": {SUB: READER}, "Null": {AUD: "true"}}, READER),
+        ({"StringEquals": {AUD: STS, SUB: READER}}, None),
+        ({"StringEquals": {AUD: STS}, "StringNotEquals": {SUB: READER}}, READER),
+    ],
+)
+def test_no_fix_removes_a_condition_on_sub_or_aud(condition: dict[str, Any], sub: Any) -> None:
+    for aud in ([STS], None):
+        for statements in ([allow(condition)], [OWN, allow(condition, Effect="Deny")]):
+            for finding in explained(*statements, sub=sub, aud=aud).findings:
+                assert not re.search(r"(?i)remove.*condition.*[: ]'?(sub|aud)\b", finding.fix)

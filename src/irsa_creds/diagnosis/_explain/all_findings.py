@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._explain.actions import action_findings
@@ -21,6 +22,7 @@ from irsa_creds.diagnosis._explain.principals import (
     is_meant_for,
     principal_findings,
 )
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +45,18 @@ def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Fo
     ]
     # Two checks may report the same warning; within a severity, statements keep their order.
     unique = {(each.finding.id, each.finding.message): each for each in found}
+    if is_of_pull_request(request):
+        unique = {key: _for_every_pull_request(each, request) for key, each in unique.items()}
     return tuple(sorted(unique.values(), key=lambda each: _ORDER.index(each.finding.severity)))
+
+
+def _for_every_pull_request(found: Found, request: Request) -> Found:
+    """Return a finding whose fix says which tokens it would let in."""
+    fix = found.finding.fix
+    if str(request.claims.get("sub")) not in fix:
+        return found
+    named = replace(found.finding, fix=f"To give every pull request the role:\n{fix}")
+    return found._replace(finding=named)
 
 
 def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:

@@ -24,6 +24,7 @@ from irsa_creds.diagnosis._explain.finding import (
     split_key,
 )
 from irsa_creds.diagnosis._explain.principals import is_meant_for
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
@@ -149,6 +150,7 @@ def _any_audience(case: Case) -> Iterator[Found]:
         return
     audience = case.request.values(case.key("aud"))
     value = audience[0] if isinstance(audience, tuple) and audience else AUDIENCE
+    value = AUDIENCE if is_of_api_server(case.request) else value
     # With one exact subject, installers of other clusters leave the audience to the provider's
     # list of client IDs, which is correct. The documentation and tools of EKS always test it.
     exact = any(

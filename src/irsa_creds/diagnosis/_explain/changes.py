@@ -25,7 +25,6 @@ _MOST_TRIED = 12
 __all__ = [
     "add_action",
     "add_statement",
-    "add_values",
     "apply_all",
     "corrected",
     "drop_condition",
@@ -135,11 +134,6 @@ def set_values(index: int, condition: Condition, *values: str) -> Change:
         tests[condition.key] = values[0] if len(values) == 1 else list(values)
 
     return change
-
-
-def add_values(index: int, condition: Condition, *values: str) -> Change | None:
-    """Add values to a condition; None if one of them is not plain text."""
-    return set_values(index, condition, *condition.values, *values) if is_plain(*values) else None
 
 
 def is_plain(*values: str) -> bool:

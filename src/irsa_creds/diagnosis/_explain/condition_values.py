@@ -27,6 +27,7 @@ from irsa_creds.diagnosis._explain.subjects import (
     is_misspelled,
     subject_difference,
 )
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_pull_request
 from irsa_creds.diagnosis._policy.logic import Unknown
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
@@ -74,6 +75,8 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
             f"{where}, which requires it to be absent, but the token has {quoted_list(values)}."
         )
         fix = f"Remove the condition Null on {quoted(condition.key)} to allow such tokens."
+        if claim in {"sub", "aud"}:
+            fix = f"Replace it with {json_condition('StringEquals', condition.key, *values)}"
         return case.found("P07", "error", message, fix)
     if operator.negated:
         # The author excluded these tokens, so no correction is offered.
@@ -145,20 +148,10 @@ def _differs(
             f"{pod['namespace']}"
         )
     change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
-    if claim == "sub" and _is_pull_request(actual) and not _is_pull_request(*condition.values):
-        # Every author of a pull request gets such a token, so no correction is offered.
+    if claim == "sub" and is_of_pull_request(case.request):
         message += " This may be intended: with this subject every pull request gets the role."
-        fix, change = f"To give every pull request the role:\n{fix}", None
     cause = f"{case.shown(condition.key)} does not match"
     return case.found(id_, "error", message, fix, change, cause=cause)
-
-
-def _is_pull_request(*subjects: str) -> bool:
-    """Return whether one is the subject of a GitHub job that a pull request started.
-
-    Source: GitHub's "OpenID Connect reference", example subject claims.
-    """
-    return any(each.startswith("repo:") and ":pull_request" in each for each in subjects)
 
 
 def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest: str) -> Found:

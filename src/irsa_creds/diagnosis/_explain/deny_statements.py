@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._explain.changes import add_values
 from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key, unknown_findings
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings
 from irsa_creds.diagnosis._explain.finding import (
@@ -51,7 +50,8 @@ def _applying(case: Case) -> Found:
     conditions = [condition for condition, _ in case.conditions()]
     if not conditions:
         message = f"denies {case.judgement.action} to every token of this provider."
-        return case.found("P01", "error", message, f"Remove {_in_sentence(case)}.")
+        fix = f"Remove {_in_sentence(case)}, or limit it by a condition."
+        return case.found("P01", "error", message, fix)
     condition = min(conditions, key=lambda each: split_key(each.key)[1].lower() not in _IDS)
     values = case.request.values(condition.key)
     message = f"denies it: {_reason(case, condition)}."
@@ -63,14 +63,14 @@ def _applying(case: Case) -> Found:
     if values is None:
         return case.found("P07", "error", message, _narrowing_fix(case, condition))
     id_ = _IDS.get(split_key(condition.key)[1].lower(), "P04")
-    if not isinstance(values, tuple) or not operator_of(condition).negated:
-        fix = (
-            f"Remove {_in_sentence(case)}, or narrow its condition on "
-            f"{quoted_if_odd(condition.key)}."
-        )
-        return case.found(id_, "error", message, fix)
-    fix = f'Under "{condition.operator}": {json_pair(condition.key, *condition.values, *values)}'
-    return case.found(id_, "error", message, fix, add_values(case.index, condition, *values))
+    key = quoted_if_odd(condition.key)
+    fix = f"If it is not meant for this token, narrow its condition on {key}."
+    if isinstance(values, tuple) and operator_of(condition).negated:
+        excepted = json_pair(condition.key, *condition.values, *values)
+        fix = f'If it is not meant for this token, under "{condition.operator}": {excepted}'
+        if id_ == "P06":
+            fix = f"Use a token for the audience {quoted_list(condition.values)}."
+    return case.found(id_, "error", message, fix)
 
 
 def _narrowing_fix(case: Case, condition: Condition) -> str:
@@ -83,7 +83,7 @@ def _narrowing_fix(case: Case, condition: Condition) -> str:
             f"{json_pair('Action', action)}"
         )
     if operator_of(condition).name == "Null":
-        return f"Use a token with this claim, or remove {_in_sentence(case)}."
+        return "Use a token with this claim."
     also = json_condition("Null", condition.key, "false")
     return f"Limit {_in_sentence(case)} to requests that have the key: add {also}"
 

@@ -18,6 +18,7 @@ from irsa_creds.diagnosis._explain.pod_identity import (
     pod_identity_request,
 )
 from irsa_creds.diagnosis._explain.token_times import time_notes
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_of_pull_request
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.parse import parse_policy
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._explain.finding import Found
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
-    from irsa_creds.diagnosis._policy.parse import Policy
+    from irsa_creds.diagnosis._policy.parse import Policy, Statement
     from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
     from irsa_creds.diagnosis._policy.request import Request
 
@@ -189,8 +190,11 @@ def _fixed(
     conditions = _count_conditions(policy)
     is_other_issuer = _other_identity(request)
     denies_stranger = judge(policy, is_other_issuer).verdict == "deny"
+    untrusted = is_of_pull_request(request) or is_of_api_server(request)
 
     def is_safe(changed: Policy) -> bool:
+        if untrusted or _denies(changed) != _denies(policy):
+            return False
         after = judge(changed, request)
         if any(each.finding.id in _BROAD for each in findings(changed, request, after)):
             return False
@@ -217,6 +221,10 @@ def _other_identity(request: Request) -> Request:
     parts = [part if part in _FIXED_PARTS else _ANY_PART for part in subject.split(":")]
     kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
     return replace(request, claims=kept | {"sub": ":".join(parts)})
+
+
+def _denies(policy: Policy) -> list[Statement]:
+    return [each for each in policy.statements if each.effect == "Deny"]
 
 
 def _count_conditions(policy: Policy) -> int:

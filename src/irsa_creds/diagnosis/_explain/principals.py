@@ -10,6 +10,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain, replace_principal
 from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_if_odd, quoted_list
 from irsa_creds.diagnosis._explain.provider_names import difference, is_other_issuer
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN
 from irsa_creds.diagnosis._policy.templates import AUDIENCE, statement
 
@@ -55,6 +56,8 @@ def correct_statement(policy: Policy, request: Request) -> tuple[dict[str, Any],
         found[0] if isinstance(found, tuple) and found else guess
         for found, guess in zip(known, ("SUBJECT", AUDIENCE), strict=True)
     )
+    if is_of_api_server(request):
+        audience = AUDIENCE
     arn = request.provider if request.provider in BUILT_IN else arn
     # The statement must not trust a service account's token for another audience.
     of_pod = subject.startswith("system:serviceaccount:") and audience != AUDIENCE

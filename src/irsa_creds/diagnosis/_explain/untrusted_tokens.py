@@ -1,0 +1,31 @@
+"""Tokens for which no policy is corrected: of pull requests, and for the cluster's API server."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from irsa_creds._identity.claims import is_for_api_server
+from irsa_creds.diagnosis._claims import audiences
+
+if TYPE_CHECKING:
+    from irsa_creds.diagnosis._policy.request import Request
+
+__all__ = ["is_of_api_server", "is_of_pull_request"]
+
+# GitHub: "OpenID Connect reference" (sub, event_name, ref). GitLab: "OpenID Connect (OIDC)
+# authentication using ID tokens" (pipeline_source, ref_path).
+_CLAIMS = ("sub", "event_name", "ref", "pipeline_source", "ref_path")
+_STARTED_BY_REQUEST = re.compile(
+    r"(?:^|:)(?:(?:external_)?pull_request|merge_request|refs/(?:pull|merge-requests)/)"
+)
+
+
+def is_of_pull_request(request: Request) -> bool:
+    """Return whether a pull or merge request, which strangers may open, started the token's job."""
+    return any(_STARTED_BY_REQUEST.search(str(request.claims.get(claim))) for claim in _CLAIMS)
+
+
+def is_of_api_server(request: Request) -> bool:
+    """Return whether a token is for the cluster's API server, which sees every such token."""
+    return any(is_for_api_server(each, request.issuer) for each in audiences(request.claims))
