@@ -40,8 +40,8 @@ class Provider(Registered):
     """Credentials of one identity, refreshed before they expire.
 
     Returned by `irsa_creds.provider()`, the same object for the same identity. It is safe in any
-    thread, task and event loop, and after a fork. It pickles as the arguments of that call, never
-    with secrets.
+    thread, task and event loop, and after a fork. It pickles as the arguments of that call, with
+    external IDs as they were given, never with a token or credentials.
     """
 
     def __init__(

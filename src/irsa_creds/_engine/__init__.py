@@ -23,7 +23,8 @@ The instants, all in seconds of `Clock.now`:
 
     Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot sets it by
                             timing.refresh_age, for a forked child timing.refresh_in_child; earlier
-                            without current reads (`reads`). The first one is due at once
+                            without current reads (`reads`). The first refresh has none: the
+                            first read, `prefetch` or `keep_warm` creates it
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for

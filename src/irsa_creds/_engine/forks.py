@@ -5,7 +5,8 @@ imported module or a lock that stays taken for ever. So threads register here fo
 such a thing, and a fork waits for them: a refresh, a provider that is being made, and the metrics'
 `instrument()`.
 
-`_provider` sets the hooks of its registry here. In the child, `Registry.after_in_child` gets a new
+`_provider` sets the hooks of its registry here. Before the fork, `Registry.before_fork` ends the
+timer's thread. In the child, `Registry.after_in_child` gets a new
 lock and calls `reset_after_fork` of all timers, slots and engines, in this order, and an engine
 calls that of its fetcher and subscribers. Two parts do without these hooks:
 `_sessions/install` replaces its lock in a hook of its own, for which the order does not matter, and

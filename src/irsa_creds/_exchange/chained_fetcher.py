@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import EXPIRED_TOKEN, Failure, IrsaError, RefreshTimeout
-from irsa_creds._exchange.fetcher import WebIdentityFetcher
+from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.fetcher import Client
+    from irsa_creds._exchange.web_identity_fetcher import Client
     from irsa_creds._identity.token import Token
 
 __all__ = ["AssumeRoleFetcher", "SigningCredentials", "SourceRole"]

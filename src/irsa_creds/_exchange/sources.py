@@ -11,17 +11,19 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     finite: credentials without an expiration get `NO_EXPIRATION`, and `longest_age` says when to
     look for newer ones. `calls` counts requests, and `reset_after_fork` starts the count again.
     The file imports `http` in a function that `prepare` gives to `preload`, not at its top, because
-    that imports botocore. With a token, it is a `TokenFetcher` that sends its
+    that imports botocore. Certificates and proxies are those of an `HttpSettings` in the identity:
+    `HttpSettings.resolve` reads the settings. With a token, it is a `TokenFetcher` that sends its
     `_token_to_send(refresh)`.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
     `late` if it comes after the web identity and does not take its arguments. A source without a
     role is late.
-4.  In `_identity/not_configured`, its name in the error, and its variables in `_OTHER_VARIABLES`.
-5.  Its label in `opentelemetry._source_of`. For `doctor`, what Pod Identity has: `container_facts`
-    in `pod_facts`, its place in `environment` and `provider_chain`, the checks of `container` and
-    `_network/agent` in `doctor`, their letter in `_checks`.
+4.  In `_identity/not_configured`, a branch of the error, and its variables in `_OTHER_VARIABLES`.
+5.  Its label in `opentelemetry._source_of`, by the identity's `name`. For `doctor`, what Pod
+    Identity has: its variables and `container_facts` in `pod_facts`, its place in `environment` and
+    `provider_chain`, the checks of `container` and `_network/agent` in `doctor`, their letter in
+    `_checks`. `whoami` uses `pod_facts` and `provider_chain` too.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
 change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of
@@ -35,8 +37,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._engine import timing
 from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
-from irsa_creds._exchange.fetcher import WebIdentityFetcher
 from irsa_creds._exchange.preload import sts_client
+from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.not_configured import CONTAINER, not_configured, obstacle

@@ -43,13 +43,17 @@ _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 class Config(NamedTuple):
     """One identity: equal ones share credentials, unequal ones never do.
 
-    A further parameter of the STS call is an argument of `provider()`, a field here that `resolve`
-    checks by a function of `validation`, and a line in `StsClient._form`. A field is hashable and
-    made of what JSON has, and has a default; pickles and names in the shared cache then have it. A
-    secret one also belongs into `_field_text` and `ExchangeRequest.secrets`, as a field that
-    `StsClient._call` fills. One that is not identity belongs into `_identity` and
+    A further parameter of the STS call is an argument of `provider()` and of `resolve`, a field
+    here that `resolve` checks by a function of `validation`, and a line in `StsClient._form`. A
+    field is hashable and made of what JSON has, and has a default; pickles and names in the shared
+    cache then have it. The command line takes what `cli/_identity` lists, and `causes` says what
+    STS's errors about it mean. One that is not identity belongs into `_identity` and
     `shared_fetcher._NO_IDENTITY`. Target roles have `RoleConfig`, `ChainedRole`, `check_role` and
     `SignedStsClient._form`.
+
+    A secret parameter is never quoted by its check, as `roles._external_id` is not. It also belongs
+    into `_field_text`, and into `ExchangeRequest.secrets` by a field that `StsClient._call` fills.
+    `Provider` pickles it, so its docstring names it.
 
     Attributes:
         role_arn: the role to assume with the token.

@@ -17,7 +17,7 @@ class Identity(Protocol):
 
     @property
     def name(self) -> str:
-        """The role's ARN; without a role, the name of the source in messages and events."""
+        """The role's ARN; without a role, the name of the source, also as `role_arn` of events."""
         ...
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.fetcher import WebIdentityFetcher
+    from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
     from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.token import Token
 
@@ -306,11 +306,11 @@ def _entry_name(identity: Identity, token: Token) -> str | None:
     if isinstance(pod, dict):
         known = {name: value for name, value in pod.items() if name not in _KUBERNETES_RENEWED}
         claims[_KUBERNETES] = known
-    text = json.dumps([VERSION, _fields(identity), claims], sort_keys=True, default=_fields)
+    text = json.dumps([VERSION, _fields(identity), claims], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Return the fields that make up an identity; a `repr` hides values that differ."""
+    """Return the fields that name an identity; not its `repr`, which hides values that differ."""
     fields: dict[str, Any] = value._asdict()
     return {name: found for name, found in fields.items() if name not in _NO_IDENTITY}
