@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine_fakes import FakeSts, Rig, low, rig
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.subscribers import Subscribers
-from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
+from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher
 
 if TYPE_CHECKING:
     from irsa_creds._engine.timing import Uniform
@@ -38,9 +38,8 @@ def target(
     """Return the engine of a role that the credentials of `source` assume."""
     clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
-    role = SourceRole(source.engine)
     fetcher = AssumeRoleFetcher(
-        role_arn, role, lambda: sts, ceiling=3600.0, clock=clock, uniform=uniform
+        role_arn, source.engine, lambda: sts, ceiling=3600.0, clock=clock, uniform=uniform
     )
     engine = Engine(fetcher, clock, None, subscribers, uniform)
     return Rig(clock, source.token, sts, subscribers, fetcher, engine)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from irsa_creds._exchange.web_identity_fetcher import Client
     from irsa_creds._identity.token import Token
 
-__all__ = ["AssumeRoleFetcher", "SigningCredentials", "SourceRole"]
+__all__ = ["AssumeRoleFetcher", "SigningCredentials"]
 
 
 class SigningCredentials(NamedTuple):
@@ -80,72 +80,16 @@ class SigningCredentials(NamedTuple):
         return f"<SigningCredentials ...{self.fingerprint[-4:]}>"
 
 
-class SourceRole:
-    """The source role of a target role.
-
-    While its credentials are valid, no target role waits for their refresh.
-
-    Args:
-        engine: the source role's engine.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def signing_credentials(self, refresh: Refresh, expired: str) -> SigningCredentials | Failure:
-        """Return the source role's credentials or its failure.
-
-        Args:
-            refresh: the target role's; its deadline bounds the wait.
-            expired: the id of a key that is expired for STS: the refresh waits for the next key.
-        """
-        engine = self.engine
-
-        def snapshot() -> Snapshot:
-            left = refresh.deadline - engine.now()
-            return acquire(
-                engine, timeout=left, for_target_role=True, must_not_wait=refresh.must_not_wait
-            )
-
-        try:
-            found = snapshot()
-            current = engine.refresh
-            if current is not None and found.credentials.access_key_id == expired:
-                join(engine, current, refresh.deadline, must_not_wait=refresh.must_not_wait)
-                found = snapshot()
-        except IrsaError as error:
-            failure = _failure_of(error, engine.name)
-        else:
-            return SigningCredentials(found.credentials)
-        # The source role's own refresh has retried, and its back-off says when the next one starts.
-        return failure._replace(
-            attempts=1, again_in=engine.cached_failure_left() or failure.again_in
-        )
-
-    def read(self) -> Token:
-        """Return the token of the first role.
-
-        Raises:
-            TokenError: the token is not readable.
-        """
-        return cast("WebIdentityFetcher", self.engine.fetcher).peek()
-
-    def version(self) -> str:
-        """Return the id of the currently valid key; empty if there is none."""
-        snapshot = self.engine.snapshot
-        valid = self.engine.now() < snapshot.end_of_use
-        return snapshot.credentials.access_key_id if valid else ""
-
-
 class AssumeRoleFetcher(WebIdentityFetcher):
     """Gets the credentials of a target role.
 
     Its engine waits for its source role's engine, never the other way around: on the refresh's
-    thread, and until the refresh's deadline.
+    thread, and until the refresh's deadline. While the source role's credentials are valid, it does
+    not wait for their refresh.
 
     Args:
         role_arn: the target role.
-        source_role: its credentials sign the request.
+        source: the source role's engine; its credentials sign the request.
         make_client: returns the client that calls STS for the target role.
         ceiling: the longest lifetime that is accepted.
         clock: this process's clocks.
@@ -157,30 +101,57 @@ class AssumeRoleFetcher(WebIdentityFetcher):
     def __init__(
         self,
         role_arn: str,
-        source_role: SourceRole,
+        source: Engine,
         make_client: Callable[[], Client],
         *,
         ceiling: float,
         clock: Clock,
         uniform: timing.Uniform,
     ) -> None:
+        # The token of the first role: the shared cache names an entry by its claims.
+        first = cast("WebIdentityFetcher", source.fetcher).token_source
         super().__init__(
-            role_arn, source_role, make_client, ceiling=ceiling, clock=clock, uniform=uniform
+            role_arn, first, make_client, ceiling=ceiling, clock=clock, uniform=uniform
         )
-        self._source_role = source_role
+        self._source = source
+        # The key that is expired for STS: the refresh waits for the next one.
         self._expired = ""
 
     def _assertion(self, refresh: Refresh) -> SigningCredentials | Failure:
-        found = self._source_role.signing_credentials(refresh, self._expired)
-        self._tried = "" if isinstance(found, Failure) else found.fingerprint
-        return found
+        self._tried = ""
+        try:
+            found = self._source_credentials(refresh)
+        except IrsaError as error:
+            failure = _failure_of(error, self._source.name)
+        else:
+            self._tried = found.access_key_id
+            return SigningCredentials(found)
+        # The source role's own refresh has retried, and its back-off says when the next one starts.
+        return failure._replace(
+            attempts=1, again_in=self._source.cached_failure_left() or failure.again_in
+        )
+
+    def _source_credentials(self, refresh: Refresh) -> Credentials:
+        source, must_not_wait = self._source, refresh.must_not_wait
+
+        def credentials() -> Credentials:
+            left = refresh.deadline - source.now()
+            return acquire(
+                source, timeout=left, for_target_role=True, must_not_wait=must_not_wait
+            ).credentials
+
+        found, current = credentials(), source.refresh
+        if current is None or found.access_key_id != self._expired:
+            return found
+        join(source, current, refresh.deadline, must_not_wait=must_not_wait)
+        return credentials()
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         outcome = super()._attempt(refresh)
         # If no key was tried, the failure is the source role's own.
         if self._tried and isinstance(outcome, Failure) and outcome.code in EXPIRED_TOKEN:
             self._expired = self._tried
-            self._source_role.engine.mark_stale(self._tried)
+            self._source.mark_stale(self._tried)
         return outcome
 
     def token(self) -> Token:
@@ -193,13 +164,15 @@ class AssumeRoleFetcher(WebIdentityFetcher):
 
     def deliver(self) -> None:
         """Deliver the log lines and events of the source role's refreshes on this thread."""
-        self._source_role.engine.deliver()
+        self._source.deliver()
 
     def token_changed(self) -> bool:
         """Whether the source role has a key that was not tried."""
         # The source role's token may be the cause, and no other caller may read that role.
-        self._source_role.engine.prefetch()
-        return self._source_role.version() not in ("", self._tried)
+        self._source.prefetch()
+        snapshot = self._source.snapshot
+        is_valid = self._source.now() < snapshot.end_of_use
+        return is_valid and snapshot.credentials.access_key_id != self._tried
 
 
 def _failure_of(error: IrsaError, role_arn: str) -> Failure:

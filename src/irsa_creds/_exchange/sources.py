@@ -36,7 +36,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._engine import timing
-from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SourceRole
+from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
@@ -139,7 +139,7 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
 def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIdentityFetcher:
     return AssumeRoleFetcher(
         config.name,
-        SourceRole(source),
+        source,
         partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,

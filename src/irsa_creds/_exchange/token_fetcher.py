@@ -37,7 +37,7 @@ class TokenFetcher(RetryingFetcher):
         self, name: str, token_source: TokenSource, *, clock: Clock, uniform: timing.Uniform
     ) -> None:
         super().__init__(name, clock=clock, uniform=uniform)
-        self._token_source = token_source
+        self.token_source = token_source
         # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
         self._tried = ""
@@ -62,9 +62,9 @@ class TokenFetcher(RetryingFetcher):
         Raises:
             TokenError: the token is not readable.
         """
-        self._version = self._token_source.version()
+        self._version = self.token_source.version()
         self._tried = ""
-        token = self._token_source.read()
+        token = self.token_source.read()
         self._tried = token.fingerprint
         return token
 
@@ -74,14 +74,14 @@ class TokenFetcher(RetryingFetcher):
         Raises:
             TokenError: the token is not readable.
         """
-        return self._token_source.read()
+        return self.token_source.read()
 
     def token_changed(self) -> bool:
         """Whether the token differs from the one tried last. It does I/O and may be slow."""
-        version = self._token_source.version()
+        version = self.token_source.version()
         if version is None or version == self._version:
             return False
         try:
-            return self._token_source.read().fingerprint != self._tried
+            return self.token_source.read().fingerprint != self._tried
         except TokenError:
             return False
