@@ -192,6 +192,14 @@ def test_the_error_names_the_kind_of_file(
     assert SECRET not in err
 
 
+def test_a_directory_is_to_be_rendered(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    status, _, err = run("--manifest", str(tmp_path))
+    assert status == 2
+    assert "Is a directory; use the output of `kubectl kustomize` or `helm template`." in err
+
+
 def test_messages_are_as_wide_as_the_terminal(
     run: Callable[..., tuple[int, str, str]],
     finds: Callable[[Diagnosis], object],

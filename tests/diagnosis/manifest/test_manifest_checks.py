@@ -151,6 +151,47 @@ def test_a_patch_alone_leaves_the_account_open() -> None:
     assert check.fix.startswith("kubectl kustomize . ")
 
 
+SPARK = """\
+apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: {name: pi, namespace: prod}
+spec: {driver: {serviceAccount: app, annotations: {team: a}}}
+"""
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web, namespace: prod}
+spec: {chart: {spec: {chart: web}}}
+"""
+
+
+@pytest.mark.parametrize("documents", [(ACCOUNT, SPARK), (ACCOUNT, DEPLOYMENT, SPARK)])
+def test_pods_of_a_kind_that_is_not_read_are_unknown(documents: tuple[str, ...]) -> None:
+    found = checks(*documents)
+    assert {each: check.status for each, check in found.items()} == {
+        "M01": "unknown", "M02": "unknown", "M03": "unknown", "M04": "ok", "M05": "unknown",
+    }  # fmt: skip
+    assert "doctor does not read SparkApplication pi (namespace prod)" in found["M05"].message
+    assert found["M05"].fix.startswith("kubectl get serviceaccounts,pods -n prod -o yaml > ")
+
+
+@pytest.mark.parametrize("document", [SPARK, RELEASE, SPARK.replace("serviceAccount", "x")])
+def test_a_manifest_of_unknown_kinds_alone_is_unknown(document: str) -> None:
+    assert [each.status for each in checks(document).values()] == ["unknown"] * 5
+
+
+def test_a_chart_is_to_be_rendered() -> None:
+    check = checks(ACCOUNT, RELEASE)["M02"]
+    assert (check.status, check.fix.split(" NAME")[0]) == ("unknown", "helm template")
+
+
+def test_a_role_in_another_object_has_the_path_to_it() -> None:
+    check = checks(SPARK.replace("team: a", f"{KEY}: {ROLE}"))["M01"]
+    assert check.status == "unknown"
+    assert "in spec.driver.annotations: it has an effect only if" in check.message
+    assert check.fix == f"kubectl get serviceaccounts -o yaml -n prod | grep {KEY}"
+
+
 def test_accounts_without_pods_are_to_be_looked_up() -> None:
     check = checks("kind: ServiceAccount\nmetadata: {name: app}")["M04"]
     assert (check.status, check.fix) == ("unknown", "kubectl get serviceaccount app -o yaml")

@@ -177,6 +177,71 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
         "M01",
         "warn",
     ),
+    "on the pods of a Rollout": (
+        [account(annotations={}), rollout(pod(annotations={KEY: ROLE}))],
+        "M01",
+        "fail",
+    ),
+    "on the pods of Knative's Service": (
+        [
+            custom(
+                "Service",
+                "serving.knative.dev",
+                {
+                    "template": {
+                        "metadata": {"annotations": {KEY: ROLE}},
+                        "spec": {"serviceAccountName": "app", "containers": [container()]},
+                    }
+                },
+            ),
+        ],
+        "M01",
+        "fail",
+    ),
+    "on the workers of a RayCluster": (
+        [
+            custom(
+                "RayCluster",
+                "ray.io",
+                {
+                    "workerGroupSpecs": [
+                        {
+                            "template": {
+                                "metadata": {"annotations": {KEY: ROLE}},
+                                "spec": {"serviceAccountName": "app", "containers": [container()]},
+                            }
+                        }
+                    ]
+                },
+            ),
+        ],
+        "M01",
+        "fail",
+    ),
+    "on a Namespace": (
+        [{"kind": "Namespace", "metadata": {"name": "prod", "annotations": {KEY: ROLE}}}],
+        "M01",
+        "fail",
+    ),
+    "on an object whose operator may put it on the account": (
+        [
+            account("other"),
+            deployment("other"),
+            custom(
+                "Cluster",
+                "postgresql.cnpg.io",
+                {
+                    "serviceAccountTemplate": {
+                        "metadata": {
+                            "annotations": {KEY: ROLE},
+                        }
+                    }
+                },
+            ),
+        ],
+        "M01",
+        "unknown",
+    ),
     "misspelt and on the pod": (
         [pod(annotations={"eks.amazonaws.com/role_arn": ROLE})],
         "M01",
@@ -204,6 +269,13 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
     ),
     "names it with a slip": ([account("payments"), deployment("payment")], "M02", "fail"),
     "names another, which is not here": ([account(), deployment("other")], "M02", "warn"),
+    "a Rollout names no account": ([account(), rollout(pod(None))], "M02", "fail"),
+    "a Rollout's account elsewhere": ([account(namespace="dev"), rollout(pod())], "M03", "fail"),
+    "keys in the environment of a Rollout": (
+        [account(), rollout(pod(containers=[container(env={"AWS_ACCESS_KEY_ID": "AKIA"})]))],
+        "M05",
+        "fail",
+    ),
     "names it beside the template": (
         [account(), misspelt("Deployment", "spec")],
         "M02",
@@ -513,6 +585,19 @@ SOUND: dict[str, list[Object]] = {
         "CronJob", "DaemonSet", "Job", "ReplicaSet", "ReplicationController", "StatefulSet",
     )},
     "a pod": [account(), pod()],
+    "a Rollout": [account(), rollout(pod())],
+    "a template of a kind that names its account outside of it": [
+        account(),
+        custom("Agent", "example.com", {
+            "serviceAccountName": "app", "podTemplate": {"spec": {"containers": [container()]}},
+        }),
+    ],
+    "the annotation on all of a chart's objects": [
+        account(),
+        custom("Certificate", "cert-manager.io", {}, annotations={KEY: ROLE}),
+        {"kind": "ConfigMap", "metadata": {"name": "c", "annotations": {KEY: ROLE}}},
+        deployment(),
+    ],
     "a list": [{"kind": "List", "items": [account(), deployment()]}],
     "no namespaces": [account(namespace=None), deployment(namespace=None)],
     "the account alone": [account()],

@@ -91,6 +91,12 @@ def test_a_usage_error_is_a_config_error() -> None:
         (b"\xff\xfe", "not UTF-8 text (byte 0)"),
         ("", "has no Kubernetes object"),
         ("replicas: 3\nimage: web", "has no Kubernetes object"),
+        ("apiVersion: v2\nname: web\nversion: 1.0.0", "`helm template`"),
+        ("resources: [app.yaml]", "`kubectl kustomize`"),
+        (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]",
+            "`kubectl kustomize DIRECTORY`",
+        ),
         ("- - - 1", "has no Kubernetes object"),
         ("kind: Pod\n  name: x: y", "(line 2)"),
         ("{{- if .Values.on }}\nkind: Pod\n{{- end }}", "helm template"),

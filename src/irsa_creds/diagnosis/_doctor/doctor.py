@@ -224,6 +224,8 @@ def _read(path: str | os.PathLike[str], what: str, limit: int) -> bytes:
             content = file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, IsADirectoryError) and what == "manifest":
+            reason = f"{reason}; use the output of `kubectl kustomize` or `helm template`"
         raise ConfigError(f"{named} cannot be read: {reason}.") from None
     if len(content) > limit:
         raise ConfigError(f"{named} has more than {limit:,} bytes.")

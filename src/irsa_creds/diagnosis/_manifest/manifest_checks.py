@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 from irsa_creds.diagnosis._manifest import pod_settings, role_annotation
-from irsa_creds.diagnosis._manifest.objects import ROLE_ARN, Objects
+from irsa_creds.diagnosis._manifest.objects import ROLE_ARN, Objects, Other, finding
 from irsa_creds.diagnosis._manifest.service_account_use import unused
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OK = {
     "M04": f"The annotation {ROLE_ARN} is spelled correctly and names a role.",
     "M05": "No volume, mount or variable hides the token.",
 }
-_KUSTOMIZE = "kubectl kustomize . > app.yaml && irsa-creds doctor --manifest app.yaml"
+_CHECK = "> all.yaml && irsa-creds doctor --manifest all.yaml"
 _AUTOMOUNT = (
     " (automountServiceAccountToken: false removes the API server's token, not the one for AWS)"
 )
@@ -66,7 +66,12 @@ def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
         alone: whether no check found a problem.
     """
     if not objects.accounts and not objects.workloads:
+        unread = [each for each in objects.others if each.is_custom]
+        if unread:
+            return _not_read(check_id, unread[0])
         return Check(check_id, "skipped", "The manifest has neither service accounts nor pods.")
+    if check_id != "M04" and objects.unread:
+        return _not_read(check_id, objects.unread[0])
     if check_id in {"M02", "M03"} and not (objects.annotated and objects.workloads):
         what = "pods" if objects.annotated else "service account with a role"
         return Check(check_id, "skipped", f"The manifest has no {what}.")
@@ -76,6 +81,20 @@ def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
     if check_id == "M05" and _removes_api_token(objects):
         message = message[:-1] + _AUTOMOUNT + "."
     return Check(check_id, "ok", message)
+
+
+def _not_read(check_id: str, other: Other) -> Check:
+    """Return a check that an object of an unknown kind leaves open."""
+    namespace = f" -n {shlex.quote(other.resource.namespace)}" if other.resource.namespace else ""
+    render = "helm template NAME CHART --values values.yaml"
+    return finding(
+        check_id,
+        other,
+        "unknown",
+        f"doctor does not read {other}, so the pods that it creates are not checked.",
+        f"{render if other.is_chart else f'kubectl get serviceaccounts,pods{namespace} -o yaml'} "
+        f"{_CHECK}",
+    )
 
 
 def _no_role(objects: Objects) -> Check:
@@ -93,7 +112,7 @@ def _no_role(objects: Objects) -> Check:
             "M04",
             "unknown",
             f"{objects.workloads[0]} has no selector, so it is a patch for another manifest.",
-            _KUSTOMIZE,
+            f"kubectl kustomize . {_CHECK}",
         )
     missing = [each for each in objects.complete if objects.account_of(each) is None]
     if missing or not objects.complete:

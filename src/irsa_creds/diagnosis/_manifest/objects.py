@@ -5,12 +5,19 @@ A manifest is untrusted, so a value of an unexpected type counts as absent.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds.diagnosis._checks import Check
+from irsa_creds.diagnosis._manifest.fields import (
+    annotations_of,
+    entries,
+    mapping_at,
+    mappings,
+    references,
+    text_at,
+)
 from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
@@ -24,17 +31,14 @@ __all__ = [
     "DOMAIN",
     "EKS_LONGEST",
     "LONGEST",
-    "LONGEST_KEY",
     "ROLE_ARN",
     "Account",
     "Container",
     "Objects",
+    "Other",
     "ProjectedToken",
     "Workload",
-    "annotations_of",
     "finding",
-    "mapping_at",
-    "text_at",
 ]
 
 # Source of this and all names with this prefix: amazon-eks-pod-identity-webhook, README.md and
@@ -46,9 +50,8 @@ AUDIENCE = f"{DOMAIN}/audience"
 LONGEST = 2**32
 EKS_LONGEST = 86_400
 
-#: Kubernetes' limit of an annotation's key: 253 of a domain, a slash, 63 of a name.
-LONGEST_KEY = 317
-# The path to the pod template, by kind (Kubernetes API reference, workload resources).
+# The path to the pod template, by kind (Kubernetes API reference, workload resources). In other
+# kinds, such as a Rollout of Argo or a Service of Knative, it is what looks like one.
 _TEMPLATES: dict[str, tuple[str, ...]] = {
     "Pod": (),
     "PodTemplate": ("template",),
@@ -65,10 +68,30 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         ("spec", "template"),
     ),
 }
-# The fields with which other kinds name a service account: `serviceAccountName` of Argo,
-# `driver.serviceAccount` and keys of `sparkConf` of Spark, `serviceAccountRef` of cert-manager and
-# External Secrets.
-_REFERENCE = r"(?i:.*service_?account(?:_?name|_?ref)?)"
+# API groups of Kubernetes that look like an operator's (Kubernetes API reference).
+_BUILT_IN = {
+    f"{name}.k8s.io"
+    for name in (
+        "admissionregistration",
+        "apiextensions",
+        "apiregistration",
+        "authentication",
+        "authorization",
+        "certificates",
+        "coordination",
+        "discovery",
+        "events",
+        "flowcontrol.apiserver",
+        "networking",
+        "node",
+        "rbac.authorization",
+        "resource",
+        "scheduling",
+        "storage",
+    )
+}
+# Of Flux and of the Helm controller of k3s.
+_CHARTS = {"HelmChart", "HelmRelease"}
 # These need a selector, and only a patch for another manifest lacks it (Kubernetes API reference).
 _SELECTING = {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}
 
@@ -127,9 +150,7 @@ class Container(NamedTuple):
     @property
     def environment(self) -> dict[str, Any]:
         """The values of its variables; None for `valueFrom`."""
-        return {
-            str(each.get("name")): each.get("value") for each in _mappings(self.document, "env")
-        }
+        return {str(each.get("name")): each.get("value") for each in mappings(self.document, "env")}
 
     @property
     def has_env_from(self) -> bool:
@@ -138,7 +159,7 @@ class Container(NamedTuple):
 
     @property
     def mounts(self) -> list[Mapping[str, Any]]:
-        return _mappings(self.document, "volumeMounts")
+        return mappings(self.document, "volumeMounts")
 
     @property
     def security(self) -> Mapping[str, Any]:
@@ -146,22 +167,21 @@ class Container(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """A pod, or an object that creates pods."""
+    """A pod, or an object that creates pods.
+
+    Attributes:
+        resource: the object.
+        path: the keys, and indices in lists, that lead to the pod template.
+        template: the pod template.
+    """
 
     resource: Resource
+    path: tuple[str, ...]
+    template: Mapping[str, Any]
 
     @property
     def namespace(self) -> str | None:
         return self.resource.namespace
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The keys that lead to the pod template."""
-        return _TEMPLATES[self.resource.kind]
-
-    @property
-    def template(self) -> Mapping[str, Any]:
-        return mapping_at(self.resource.document, *self.path)
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -172,6 +192,11 @@ class Workload(NamedTuple):
         """The name of its service account; None means `default`."""
         # The older name still works (Kubernetes API reference, PodSpec).
         return text_at(self.spec, "serviceAccountName") or text_at(self.spec, "serviceAccount")
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether an operator defines the kind, which may have fields of its own."""
+        return _is_custom(self.resource)
 
     @property
     def is_patch(self) -> bool:
@@ -187,16 +212,16 @@ class Workload(NamedTuple):
         return [
             Container(printable(each.get("name", "?")), each, initial)
             for key, initial in (("initContainers", True), ("containers", False))
-            for each in _mappings(self.spec, key)
+            for each in mappings(self.spec, key)
         ]
 
     @property
     def token_sources(self) -> list[ProjectedToken]:
         """The service account tokens in the pod's own projected volumes."""
         found = []
-        for volume in _mappings(self.spec, "volumes"):
+        for volume in mappings(self.spec, "volumes"):
             projected = mapping_at(volume, "projected")
-            for source in _mappings(projected, "sources"):
+            for source in mappings(projected, "sources"):
                 token = source.get("serviceAccountToken")
                 if isinstance(token, Mapping):
                     found.append(
@@ -214,6 +239,25 @@ class Workload(NamedTuple):
         return _named(self.resource)
 
 
+class Other(NamedTuple):
+    """An object without a pod template that is known."""
+
+    resource: Resource
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether an operator defines the kind: its API group has a domain of its own."""
+        return _is_custom(self.resource)
+
+    @property
+    def is_chart(self) -> bool:
+        """Whether it installs a Helm chart."""
+        return self.resource.kind in _CHARTS
+
+    def __str__(self) -> str:
+        return _named(self.resource)
+
+
 class Objects:
     """The objects of a manifest by kind.
 
@@ -222,12 +266,25 @@ class Objects:
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
-        self.accounts = [Account(each) for each in resources if each.kind == "ServiceAccount"]
-        self.workloads = [Workload(each) for each in resources if each.kind in _TEMPLATES]
-        self._others = [
+        self.accounts: list[Account] = []
+        self.workloads: list[Workload] = []
+        self.others: list[Other] = []
+        for each in resources:
+            if each.kind == "ServiceAccount":
+                self.accounts.append(Account(each))
+            elif workloads := list(_workloads_of(each)):
+                self.workloads += workloads
+            else:
+                self.others.append(Other(each))
+
+    @cached_property
+    def unread(self) -> list[Other]:
+        """The objects of operators that may create pods: they name a service account or a chart."""
+        return [
             each
-            for each in resources
-            if each.kind != "ServiceAccount" and each.kind not in _TEMPLATES
+            for each in self.others
+            if each.is_custom
+            and (each.is_chart or any(references(each.resource.document, refs=False)))
         ]
 
     @cached_property
@@ -237,8 +294,10 @@ class Objects:
 
     @cached_property
     def named_elsewhere(self) -> frozenset[str]:
-        """The names of service accounts in objects of other kinds."""
-        return frozenset(name for each in self._others for name in _references(each.document))
+        """The names of service accounts in objects of kinds that Kubernetes does not define."""
+        own = (each.resource for each in self.workloads if each.resource.kind not in _TEMPLATES)
+        resources = (*(each.resource for each in self.others), *own)
+        return frozenset(name for each in resources for name in references(each.document))
 
     @cached_property
     def complete(self) -> list[Workload]:
@@ -255,36 +314,13 @@ class Objects:
         return {(each.name, each.namespace or "default"): each for each in reversed(self.accounts)}
 
 
-def annotations_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the annotations of an object or a pod template."""
-    return mapping_at(document, "metadata", "annotations")
-
-
-def mapping_at(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """Return the mapping at the path `keys`, or an empty one."""
-    found: object = document
-    for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def text_at(document: Mapping[str, Any], key: str) -> str | None:
-    """Return a text that is not empty; None for anything else."""
-    value = document.get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def finding(check_id: str, of: Account | Workload, status: Status, message: str, fix: str) -> Check:
+def finding(
+    check_id: str, of: Account | Other | Workload, status: Status, message: str, fix: str
+) -> Check:
     """Return a check about one object."""
     resource = of.resource
     data = {"kind": resource.kind, "name": resource.name, "namespace": resource.namespace}
     return Check(check_id, status, message, fix, data)
-
-
-def _mappings(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """Return the mappings in a list."""
-    value = document.get(key)
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _named(resource: Resource) -> str:
@@ -292,22 +328,20 @@ def _named(resource: Resource) -> str:
     return f"{resource.kind} {resource.name}{where}"
 
 
-def _references(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the service accounts that an object names at any depth."""
-    stack: list[object] = [document]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, list):
-            stack.extend(each)
-        elif isinstance(each, Mapping):
-            stack.extend(each.values())
-            yield from filter(None, (_named_in(*item) for item in each.items()))
+def _is_custom(resource: Resource) -> bool:
+    group = str(resource.document.get("apiVersion")).rpartition("/")[0]
+    return "." in group and group not in _BUILT_IN
 
 
-def _named_in(key: object, value: object) -> str | None:
-    """Return the service account in a field; None for other fields."""
-    if not re.fullmatch(_REFERENCE, str(key)[:LONGEST_KEY]):
-        return None
-    if isinstance(value, Mapping):
-        return text_at(value, "name")
-    return value if isinstance(value, str) else None
+def _workloads_of(resource: Resource) -> Iterator[Workload]:
+    """Yield the pod templates of an object."""
+    document = resource.document
+    if resource.kind in _TEMPLATES:
+        path = _TEMPLATES[resource.kind]
+        yield Workload(resource, path, mapping_at(document, *path))
+        return
+    for path, value in entries(document):
+        if path[-1].lower().endswith("template") and mappings(
+            mapping_at(value, "spec"), "containers"
+        ):
+            yield Workload(resource, path, value)

@@ -27,6 +27,7 @@ _DEEPEST = 100
 _MOST_OBJECTS = 10_000
 # Octal or decimal.
 _SHORT_NUMBER = r"[-+]?(?:0[0-7]{1,11}|0|[1-9]\d{0,17})"
+_KUSTOMIZE = "kustomize.config.k8s.io/"
 _LONGEST_NAME = 253  # Kubernetes' limit
 _NO_NAME = "(without a name)"
 
@@ -66,7 +67,13 @@ def parse_manifest(content: bytes | str, source: str = "The manifest") -> tuple[
     if not resources:
         raise ManifestError(
             f"{source} has no Kubernetes object: nothing in it has a kind. Use the output of "
-            "`kubectl get serviceaccount,deployment -o yaml` or `helm template`."
+            "`kubectl get serviceaccount,deployment -o yaml`, `kubectl kustomize` or "
+            "`helm template`."
+        )
+    if all(str(each.document.get("apiVersion")).startswith(_KUSTOMIZE) for each in resources):
+        raise ManifestError(
+            f"{source} is a {resources[0].kind} of Kustomize, which names other files. "
+            "Use the output of `kubectl kustomize DIRECTORY`."
         )
     return resources
 

@@ -11,6 +11,7 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._identity.validation import quoted
+from irsa_creds.diagnosis._manifest.fields import annotations_of, mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
     DOMAIN,
@@ -20,9 +21,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     Container,
     Objects,
     Workload,
-    annotations_of,
     finding,
-    mapping_at,
 )
 from irsa_creds.diagnosis._manifest.token_volumes import TOKEN_FILE, is_misspelled, volumes
 

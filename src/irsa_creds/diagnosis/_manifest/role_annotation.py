@@ -11,16 +11,15 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
+from irsa_creds.diagnosis._manifest.fields import LONGEST_KEY, annotations_of, entries, mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     DOMAIN,
-    LONGEST_KEY,
     ROLE_ARN,
     Account,
     Objects,
+    Other,
     Workload,
-    annotations_of,
     finding,
-    mapping_at,
 )
 from irsa_creds.diagnosis._manifest.parse import printable
 
@@ -52,6 +51,42 @@ def misplaced(objects: Objects) -> Iterator[Check]:
                     yield _on_workload(
                         objects, workload, f"{where}{workload}", printable(key), value
                     )
+
+    for other in objects.others:
+        yield from _on_other(other, annotated=bool(objects.annotated))
+
+
+def _on_other(other: Other, *, annotated: bool) -> Iterator[Check]:
+    """Yield the annotation in an object that is neither a service account nor a workload.
+
+    Args:
+        other: the object.
+        annotated: whether a service account has a role; a chart may add the annotation to all of
+            its objects.
+    """
+    document = other.resource.document
+    on_itself = ROLE_ARN in annotations_of(document)
+    inside = [path for path, _ in entries(document) if path[-1] == ROLE_ARN]
+    if other.is_custom and (inside and not (annotated and on_itself)):
+        where = ".".join(map(printable, inside[0][:-1]))
+        yield finding(
+            "M01",
+            other,
+            "unknown",
+            f"{other} has the annotation {ROLE_ARN} in {where}: it has an effect only if the "
+            "operator of this kind puts it on the service account of the pods.",
+            "kubectl get serviceaccounts -o yaml"
+            f"{_in_namespace(other.resource.namespace)} | grep {ROLE_ARN}",
+        )
+    elif on_itself and not annotated:
+        yield finding(
+            "M01",
+            other,
+            "fail",
+            f"The annotation {ROLE_ARN} is on {other}, where it has no effect: it belongs on the "
+            "ServiceAccount of the pods.",
+            _annotate("NAME", other.resource.namespace, annotations_of(document)[ROLE_ARN]),
+        )
 
 
 def _outside_annotations(account: Account) -> Iterator[Check]:

@@ -9,12 +9,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
+from irsa_creds.diagnosis._manifest.fields import mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     Account,
     Objects,
     Workload,
     finding,
-    mapping_at,
 )
 from irsa_creds.diagnosis._manifest.parse import printable
 
@@ -70,7 +70,7 @@ def _candidates(
 
 def _misspelled_field(workload: Workload) -> Iterator[Check]:
     """Yield a `serviceAccountName` at a path or in a spelling that Kubernetes ignores."""
-    if workload.account is not None:
+    if workload.account is not None or workload.is_custom:
         return
     right = (*workload.path, "spec", "serviceAccountName")
     paths = [right[:length] for length in range(len(right))]

@@ -14,6 +14,7 @@ from irsa_creds.diagnosis._claims import (
     is_misspelled_sts,
 )
 from irsa_creds.diagnosis._fixes import mount_token
+from irsa_creds.diagnosis._manifest.fields import mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
     DOMAIN,
@@ -23,7 +24,6 @@ from irsa_creds.diagnosis._manifest.objects import (
     ProjectedToken,
     Workload,
     finding,
-    mapping_at,
 )
 from irsa_creds.diagnosis._manifest.parse import printable
 
