@@ -1,0 +1,306 @@
+"""Wrong or too broad trust policies of public repositories and threads, with verdict and cause.
+
+Then sound ones with the token of a typical mistake: another namespace, branch or cluster. The
+abbreviated file names are those of `sound_policies`.
+"""
+# ruff: noqa: E501 - one row of a table is one line
+
+from __future__ import annotations
+
+from typing import Any
+
+from diagnosis.collected.shapes import (
+    ACCOUNT,
+    CIRCLECI,
+    CONTROLLER,
+    DRIVER,
+    EKS,
+    GITHUB,
+    MAIN,
+    NUMBERED,
+    ORGANIZATION,
+    RECREATED,
+    ROLE,
+    STS,
+    TERRAFORM,
+    Case,
+    account_of,
+    arn,
+    eks,
+    equals,
+    job,
+    only,
+    pod,
+    policy,
+    split,
+    statement,
+    trust,
+)
+
+_CIRCLECI = job(f"org/{ORGANIZATION}/project/1/user/2", CIRCLECI, aud=ORGANIZATION)
+_ENVIRONMENT = job("repo:acme/app:environment:prod")
+_PULL_REQUEST = job("repo:acme/app:pull_request")
+_OTHER = eks(cluster=RECREATED)
+_EXAMPLE = eks("region-code", "EXAMPLED539D4633E53DE1B71EXAMPLE")
+_EC2 = {
+    "Effect": "Allow",
+    "Principal": {"Service": "ec2.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+_PODS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "pods.eks.amazonaws.com"},
+    "Action": ["sts:AssumeRole", "sts:TagSession"],
+}
+_SELF = {
+    "Sid": "ExplicitSelfRoleAssumption",
+    "Effect": "Allow",
+    "Principal": {"AWS": "*"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"ArnLike": {"aws:PrincipalArn": ROLE}},
+}
+_BOTH = {
+    f"{EKS}:sub": account_of("karpenter:karpenter"),
+    f"{_OTHER}:sub": account_of("karpenter:karpenter"),
+}
+
+
+def alb(**options: Any) -> dict[str, Any]:
+    """Return the load balancer controller's policy with a mistake."""
+    return equals(EKS, account_of(CONTROLLER), **options)
+
+
+def ebs(**options: Any) -> dict[str, Any]:
+    """Return the policy of the EBS CSI driver with a mistake."""
+    return equals(EKS, account_of(DRIVER), **options)
+
+
+def repository(**options: Any) -> dict[str, Any]:
+    return split(GITHUB, "repo:acme/app:*", **options)
+
+
+def filled(provider: str, account: str = ACCOUNT) -> dict[str, Any]:
+    """Return a policy whose provider is a placeholder, in the ARN and in the keys."""
+    return equals(provider, account_of(DRIVER), federated=arn(provider, account))
+
+
+# The account in the provider's ARN is not filled in. The role's ARN is not at hand.
+_ACCOUNTS: list[tuple[Any, ...]] = [
+    ("lngqaza/sanlamconnect-lxp gh, subject filled in", split(GITHUB, MAIN, federated=f"arn:aws:iam::-provider/{GITHUB}"), job()),
+]  # fmt: skip
+
+# The principal is not the token's issuer.
+_PRINCIPALS: list[tuple[Any, ...]] = [
+    ("SUNILKUMARKUMAWAT371/aws-load-balancer-controller alb", equals(_EXAMPLE, account_of(CONTROLLER), federated=arn(_EXAMPLE, "111122223333")), pod(CONTROLLER)),
+    ("methamode/k8s alb", equals(eks("region-code"), account_of(CONTROLLER)), pod(CONTROLLER)),
+    ("prajwal14/newrepo alb", alb(federated=f"arn:aws:iam::{ACCOUNT}:{EKS}"), pod(CONTROLLER)),
+    ("aws-ia/terraform-aws-eks-blueprints-addons issue 326", alb(federated=EKS), pod(CONTROLLER)),
+    ("William-eng/EKS-Cluster-Terraform ebs", ebs(federated=f"arn:aws:iam::{ACCOUNT}:role/cluster"), pod(DRIVER)),
+    ("dybran/Project-25 ebs", filled("oidc.eks.eu-west-1.amazonaws.com/id/$oidc_id"), pod(DRIVER)),
+    ("mimi-netizen/EKS-Cluster-with-Terraform ebs", filled("oidc.eks.eu-west-1.amazonaws.com/id/<your oidc>"), pod(DRIVER)),
+    ("salasberryfin/ebs-csi-driver-eks ebs", filled("oidc.eks.{AWS_REGION}.amazonaws.com/id/{OIDC}", "{AWS_ACCOUNT_ID}"), pod(DRIVER)),
+    ("openshift/rosa pull request 3280", filled("{OIDC_PROVIDER_URL}", "{AWS_ACCOUNT_ID}"), pod(DRIVER)),
+    ("girmaat/aws-eks-irsa-Infra iam/trust-policy.json", filled("oidc.eks.<REGION>.amazonaws.com/id/<OIDC_ID>", "<ACCOUNT_ID>"), pod(DRIVER)),
+    ("harsh123-dev/self-healing-ci-cd-main irsa-trust-policy.json", only(eks(cluster="CLUSTER_OIDC_ID"), account_of("default:catalog")), pod("default:catalog")),
+    ("sujith-es/flipt-feature-flag-poc ebs", ebs(federated=arn(EKS, partition="aws-cn"), keys=EKS.replace(".com", ".com.cn")), pod(DRIVER)),
+    ("AltamashBebal/k8s_files trust-policy.json", only(f"oidc.eks.eu-west-1.amazonaws.com/id/https://{EKS}", account_of(DRIVER)), pod(DRIVER)),
+    ("mobeloper/enterprise-clinical-ner gho", split("://githubusercontent.com", MAIN, "://amazonaws.com"), job()),
+    ("aws/amazon-eks-pod-identity-webhook issue 30", only(EKS, account_of("default:aws"), federated=arn(EKS.replace("eks.eu-west-1", "eu-west-1.eks"))), pod("default:aws")),
+    ("aws-actions/configure-aws-credentials issue 280", only(f"vs{GITHUB}", "repo:acme/app:*", "StringLike"), job()),
+    ("crossplane-contrib/provider-aws pull request 1331", only(EKS, account_of("shop:reports"), federated=arn(EKS, "999999999999")), pod("shop:reports")),
+    ("KaustubhDhokte/aws-irsa irsa-trust-policy.json", policy(statement({"AWS": f"arn:aws:iam::{ACCOUNT}:user/dev"})), pod("shop:reports")),
+    ("Gensogram-Inc/Kubernetes trust-policy.json: the cluster of the keys", only(EKS, account_of("shop:reports"), keys=_OTHER), pod("shop:reports", _OTHER)),
+]  # fmt: skip
+
+# The condition keys do not begin with the token's issuer.
+_KEYS: list[tuple[Any, ...]] = [
+    ("Singh-0328/EKS-Pods-to-AWS-Services-with-IAM-Roles-for-Service-Accounts-IRSA- trust-relationship.json", equals(EKS, account_of("test:nginx"), keys="$oidc_provider"), pod("test:nginx")),
+    ("calvin-puram/aws-load alb", alb(keys=eks(cluster="EXAMPLED539D4633E53DE1B71EXAMPLE")), pod(CONTROLLER)),
+    ("mjuharia/customer-service alb", alb(keys=eks("region-code")), pod(CONTROLLER)),
+    ("McDuckerton/eks-ansible-demo alb", trust(EKS, StringEquals={f"https://{EKS}:aud": STS, "sub": account_of(CONTROLLER)}), pod(CONTROLLER)),
+    ("Taiwolawal/EFK-PROJECT ebs", ebs(keys=eks("region-code")), pod(DRIVER)),
+    ("citadelict/EKS_Cluster_With_Terraform ebs", ebs(keys=_EXAMPLE), pod(DRIVER)),
+    ("hermag/eks-terraform ebs", ebs(keys=_EXAMPLE), pod(DRIVER)),
+    ("Gensogram-Inc/Kubernetes trust-policy.json", only(EKS, account_of("shop:reports"), keys=_OTHER), pod("shop:reports")),
+    ("aws/karpenter-provider-aws issue 1666", only(EKS, account_of("karpenter:karpenter"), "StringLike", keys=arn(EKS)), pod("karpenter:karpenter")),
+    ("CircleCI-Public/server-terraform nomad_irsa_trust_policy.tpl: the URL as variable", trust(EKS, StringEquals={f"https://{EKS}:sub": account_of("server:nomad")}), pod("server:nomad")),
+    ("shkim4u/aws-database-migration create_travelbuddy_pod_service_account_role_trust_policy.sh, not expanded", only(EKS, account_of("shop:reports"), keys="${ISSUER_HOSTPATH}"), pod("shop:reports")),
+    ("jayadeyemi/gen3-dev old/ack-test/scripts/lib/trust-relationship.sh, keys not expanded", only(EKS, account_of("shop:reports"), keys="${OIDC_HOST}"), pod("shop:reports")),
+    ("450gowsik/eks-irsa-demo- trust-policy.json, principal filled in", equals(EKS, account_of("shop:reports"), keys="<OIDC_PROVIDER>"), pod("shop:reports")),
+]  # fmt: skip
+
+# Other causes, or more than one mistake, of which any may come first.
+_SEVERAL: list[tuple[Any, ...]] = [
+    ("aws/aws-cdk issue 31128", repository(action="sts:AssumeRole"), job(), ("P01",)),
+    ("aws-actions/configure-aws-credentials issue 672", trust(GITHUB, StringEquals={"sub": "repo:acme/app:environment:prod", "iss": f"https://{GITHUB}", "aud": STS}), _ENVIRONMENT, ("P09",)),
+    ("aws/karpenter-provider-aws issue 1313: one statement", policy(statement({"Federated": [arn(EKS), arn(_OTHER)]}, StringEquals=_BOTH)), pod("karpenter:karpenter"), ("P03", "P07")),
+    ("450gowsik/eks-irsa-demo- trust-policy.json", equals("<OIDC_PROVIDER>", "system:serviceaccount:<NAMESPACE>:<SERVICE_ACCOUNT_NAME>", federated=arn("<OIDC_PROVIDER>", "<AWS_ACCOUNT_ID>")), pod("shop:reports"), ("P02", "P03", "P04")),
+    ("lazySmartDev/EKS trust-relationship.json", equals("$oidc_provider", "system:serviceaccount:$namespace:$service_account", federated=arn("$oidc_provider", "$account_id")), pod("shop:reports"), ("P02", "P03", "P04")),
+    ("salioudjalo/eks-eso-aws-secrets-manager iam/trust-policy.json", equals(EKS, "system:serviceaccount:<K8S_NAMESPACE>:<K8S_SERVICE_ACCOUNT>", federated=arn("<OIDC_PROVIDER>", "<AWS_ACCOUNT_ID>")), pod("shop:reports"), ("P02", "P04")),
+    ("pvaidyan/guidance-for-multi-region-resilient-microservice-on-aws trust-relationship.json", trust("", federated="arn:aws:iam:::oidc-provider/", StringEquals={":aud": STS, ":sub": "system:serviceaccount::"}), pod("shop:reports"), ("P02", "P03")),
+    ("nizam6486/poc-3 oidc", split(GITHUB, "repo:<YOUR_GITHUB_USER>/<YOUR_REPO_NAME>:*", federated=arn(GITHUB, "<AWS_ACCOUNT_ID>")), job(), ("P02", "P04")),
+    ("victorgalantech/terraform-aws-github-oidc gh", split(GITHUB, "repo:YOUR_GITHUB_ORG/*", federated=arn(GITHUB, "YOUR_ACCOUNT_ID")), job(), ("P02", "P04")),
+    ("jakub-dunak/SecureAuditAI oidc", split(GITHUB, "repo:${GITHUB_ORG}/${REPO_NAME}:*", federated=arn(GITHUB, "${AWS_ACCOUNT_ID}")), job(), ("P02", "P04", "P12")),
+    ("VivekSR602/ordering-app gh", equals(GITHUB, "repo:YOUR_USERNAME/app:ref:refs/heads/main", federated=arn(GITHUB, "")), job(), ("P02", "P04")),
+    ("modiS24/retail-store-sample-app gho", split(GITHUB, "repo:YOUR_GITHUB_USERNAME/app:*", federated=arn(GITHUB, "YOUR_ACCOUNT_ID"), action="sts:AssumeRole"), job(), ("P01", "P02", "P04")),
+    ("AsqaralievFakhriyor/flask-deploy-aws trust.json", policy(statement({"AWS": "arn:aws:iam::<access_key>:root"}, "sts:AssumeRole")), job(), ("P01", "P02")),
+    ("aws/aws-node-termination-handler issue 373", policy(_EC2), pod("kube-system:handler"), ("P01", "P02")),
+    ("kubernetes-sigs/aws-load-balancer-controller issue 1935", policy(_EC2 | {"Sid": ""}), pod(CONTROLLER), ("P01", "P02")),
+    ("kubernetes-sigs/external-dns issue 1074", policy(_EC2, statement({"AWS": f"arn:aws:iam::{ACCOUNT}:role/nodes"}, "sts:AssumeRole")), pod("dns:dns"), ("P01", "P02")),
+    ("Secuoyas-Experience/sqy-tf-eks terraform/common/oidc/iam-tc-project-toolbox-role.tf", split(TERRAFORM, "*", "*"), job("organization:acme:project:p:workspace:w:run_phase:plan", TERRAFORM, aud="aws.workload.identity"), ("P05", "P06")),
+]  # fmt: skip
+
+# The subject does not match.
+_SUBJECTS: list[tuple[Any, ...]] = [
+    ("Dana0914/rsschool-devops-course-tasks gh", only(GITHUB, "repo:acme/app.git:*", "StringLike"), job()),
+    ("josephgultekin/devops-aws gh", split(GITHUB, "repo:github.com/acme/app:*"), job()),
+    ("AshokNaidu-Code/aws-security-compliance-framework gh", split(GITHUB, "repo:YOUR_GITHUB_USERNAME/app:*"), job()),
+    ("bootkorea/kube-garden gh", split(GITHUB, "repo:YOUR_GITHUB_USERNAME/*:*"), job()),
+    ("ccarrylab/SuperBowlEdge-Chaos gh", split(GITHUB, "repo:acme/super-app-edge:*"), job("repo:acme/SuperAppEdge:ref:refs/heads/main")),
+    ("aowens04/fastapi-docker-ao gh: the repository's name", split(GITHUB, "repo:acme/fastap:*"), job("repo:acme/fastapi-docker:ref:refs/heads/main")),
+    ("PedroMarta04/week11-project oidc", split(GITHUB, "repo:acme/app:*"), job("repo:Acme04/app:ref:refs/heads/main")),
+    ("tgrviswanath/my-aws gh: the repository's name", split(GITHUB, "repo:acme/terraform-aws:*"), job("repo:acme/my-aws:ref:refs/heads/main")),
+    ("aws-actions/configure-aws-credentials issue 511", trust(GITHUB, StringLike={"sub": MAIN, "aud": STS}), _ENVIRONMENT),
+    ("aws-actions/configure-aws-credentials issue 900", split(GITHUB, "repo:acme/app:ref:refs/heads/*"), job("repo:acme/app:environment:dev")),
+    ("aws-actions/configure-aws-credentials issue 1024", split(GITHUB, "repo:acme/app:ref:refs/heads/test"), job("repo:acme/app:environment:develop")),
+    ("aws-actions/configure-aws-credentials issue 452", trust(GITHUB, ForAllValues_StringEquals={"aud": STS}, ForAllValues_StringLike={"sub": "repo:acme/*:ref:refs/heads/*"}), _ENVIRONMENT),
+    ("aws-actions/configure-aws-credentials issue 1100", equals(GITHUB, MAIN), job("repo:Acme/app:ref:refs/heads/main")),
+    ("aws-actions/configure-aws-credentials issue 686", split(GITHUB, "repo:acme/*"), job("repo:ACME/app:ref:refs/heads/main")),
+    ("aws-actions/configure-aws-credentials issue 1888", split(GITHUB, MAIN), job(NUMBERED)),
+    ("terraform-aws-modules/terraform-aws-iam issue 659", split(GITHUB, [MAIN]), job(NUMBERED)),
+    ("towardsthecloud/aws-cdk-starter-kit pull request 87", split(GITHUB, "repo:acme/app:environment:prod"), job("repo:acme@123/app@456:environment:prod")),
+    ("femiwiki/femiwiki issue 546", equals(GITHUB, MAIN), job(NUMBERED)),
+    ("ministryofjustice/modernisation-platform issue 3909", split(GITHUB, "repo:acme/app"), _PULL_REQUEST),
+    ("qonto/prometheus-rds-exporter pull request 231", equals(EKS, account_of("monitoring:rds-exporter")), pod("monitoring:rds-exporter-prometheus-rds-exporter")),
+    ("aws-ia/terraform-aws-eks-blueprints-addons issue 267", equals(EKS, account_of("certs:cert-manager")), pod("certs:cert-man-cert-manager")),
+    ("awslabs/data-on-eks issue 338", equals(EKS, account_of("ray:ray-single-user")), pod("ray:dev-ray-single-user")),
+    # Sound policies with the token of a typical mistake.
+    ("GoormAnchor/k8s alb: another namespace", only(EKS, account_of(CONTROLLER)), pod("default:aws-load-balancer-controller")),
+    ("ASalad42/ELK alb: the chart's namespace", equals(EKS, account_of("default:aws-load-balancer-controller")), pod(CONTROLLER)),
+    ("kebsOps/Project-25 ebs: the node's account", ebs(), pod("kube-system:ebs-csi-node-sa")),
+    ("anishbhatk/keda-sqs-demo iam/trust-policy.json: default", equals(EKS, account_of("demo:worker")), pod("demo:default")),
+    ("khanasif1/aws-eks-keda-karpenter trust-relationship.json: a third account", equals(EKS, [account_of("keda:operator"), account_of("keda:keda")]), pod("keda:metrics")),
+    ("Sahana-Phdata/s3-glue-pipeline gh: another branch", equals(GITHUB, MAIN), job("repo:acme/app:ref:refs/heads/feature/x")),
+    ("abuyak/Schools gh: main", equals(GITHUB, "repo:acme/app:ref:refs/heads/master"), job()),
+    ("Vishwajeet874/railbook gh: a tag", equals(GITHUB, MAIN), job("repo:acme/app:ref:refs/tags/v1.2.0")),
+    ("BrayanPacheco05/reto_sysops gh: a pull request", split(GITHUB, MAIN), _PULL_REQUEST),
+    ("protofire/telos-privacy-wallet gh: an environment", split(GITHUB, MAIN), _ENVIRONMENT),
+    ("AyushChoudhary6/biomarine-ai gh: immutable subjects", split(GITHUB, "repo:acme/app:*"), job(NUMBERED)),
+    ("AlexKanj/test-aws-oidc-ak gh: immutable subjects", split(GITHUB, "repo:acme/*:*"), job(NUMBERED)),
+    ("aidaikin91/projectx-repo gh: immutable subjects", split(GITHUB, [MAIN, "repo:acme/app:environment:dev"]), job("repo:acme@123/app@456:environment:dev")),
+    ("Thom-ASM/FanChat gh: names", equals(GITHUB, NUMBERED), job()),
+    ("Nodirbekaws/devops gh: the repository made again", equals(GITHUB, NUMBERED), job("repo:acme@123/app@789:ref:refs/heads/main")),
+    ("RuthMayani/ecr-multi-env-capstone gho: the branch", equals(GITHUB, ["repo:acme@123/app@456:environment:dev", "repo:acme@123/app@456:environment:prod"]), job(NUMBERED)),
+    ("Mohit7019/lift-please gho: another environment", split(GITHUB, [MAIN, "repo:acme/app:pull_request", "repo:acme/app:environment:dev"]), _ENVIRONMENT),
+    ("AYUSHUKL/devsecops-terraform-infra trust.json: a stranger's repository", split(GITHUB, ["repo:acme/app:ref:refs/heads/*", "repo:acme/app:pull_request"]), job("repo:other/app:ref:refs/heads/main")),
+]  # fmt: skip
+
+# A wildcard under StringEquals.
+_WILDCARDS: list[tuple[Any, ...]] = [
+    ("aws-actions/configure-aws-credentials issue 1137", equals(GITHUB, "repo:acme/*"), job()),
+    ("crossplane/crossplane issue 2454", only(EKS, account_of("crossplane-system:provider-aws-*")), pod("crossplane-system:provider-aws-6f46")),
+    ("crossplane/crossplane issue 5578", equals(EKS, account_of("crossplane-system:provider-aws-*")), pod("crossplane-system:provider-aws-s3-6f46")),
+    ("terraform-aws-modules/terraform-aws-iam issue 486", equals(EKS, [account_of("crossplane-system:provider-aws-*")]), pod("crossplane-system:provider-aws-kms-e22d")),
+    ("CircleCI-Public/server-terraform pull request 291", equals(EKS, account_of("*:nomad-autoscaler")), pod("server:nomad-autoscaler")),
+]  # fmt: skip
+
+# The audience does not match.
+_AUDIENCES: list[tuple[Any, ...]] = [
+    ("aws-actions/configure-aws-credentials issue 318", trust(GITHUB, StringEquals={"aud": "https://github.com/acme"}), job()),
+    ("aws-actions/configure-aws-credentials issue 317", equals(GITHUB, MAIN, "https://github.com/acme"), job()),
+    ("KaushalRai12/DevOps terraform/modules/aws/eks/templates/cni-role-policy.json.tpl", trust(EKS, StringEquals={"aud": account_of("kube-system:aws-node")}), pod("kube-system:aws-node")),
+    ("external-secrets/kubernetes-external-secrets issue 287", trust(EKS, StringEquals={"aud": account_of("shop:reports")}), pod("shop:reports")),
+    ("noobaa/noobaa-operator pull request 1631", trust("oidc-bucket.s3.eu-west-1.amazonaws.com", StringEquals={"aud": "api"}), pod("noobaa:noobaa", "oidc-bucket.s3.eu-west-1.amazonaws.com", aud=["openshift"])),
+    ("source-cooperative/source.coop pull request 382", equals("data.example.com", "connection:1", "data-proxy"), job("connection:1", "data.example.com")),
+    ("kebsOps/Project-25 ebs: the API server's token", ebs(), pod(DRIVER, aud=["https://kubernetes.default.svc"])),
+    ("krao14/my-eks-blueprints alb: the token of EKS Pod Identity", alb(), pod(CONTROLLER, aud=["pods.eks.amazonaws.com"])),
+    ("Vishwajeet874/railbook gh: GitHub's default audience", equals(GITHUB, MAIN), job(aud="https://github.com/acme")),
+]  # fmt: skip
+
+# The cluster was made again, or is another one.
+_CLUSTERS: list[tuple[Any, ...]] = [
+    ("krao14/my-eks-blueprints alb: recreated", alb(), pod(CONTROLLER, _OTHER)),
+    ("aaleem123/ArgoCD-Karpenter karpenter-trust-policy.json: recreated", only(EKS, account_of("karpenter:karpenter")), pod("karpenter:karpenter", _OTHER)),
+    ("s33ding/iesb-das-infra irsa-trust-policy.json: another region", equals(EKS, account_of("ops:admin")), pod("ops:admin", eks("us-east-1", RECREATED))),
+    ("AwesomeCICD/ceratf-deployment-monorepo global/templates/oidc_assume_role.json.tpl: another cluster", policy(*equals(EKS, account_of("shop:reports"))["Statement"], statement({"AWS": [f"arn:aws:iam::{ACCOUNT}:user/dev"]}, "sts:AssumeRole")), pod("shop:reports", _OTHER)),
+    ("vaibh36/ticketing-backend-v2 gh: GitHub Enterprise Server", equals(GITHUB, MAIN), job(provider="github.example.com/_services/token")),
+]  # fmt: skip
+
+# IAM allows the token, and others that the policy should not allow.
+_BROAD: list[tuple[Any, ...]] = [
+    ("Unicorn561/AI-BankApp-DevOps gh", split(GITHUB, "repo:*:*"), job(), ("P11",)),
+    ("dvdmelamed/aws-infra modules/github-oidc/assume_role.tpl", only(GITHUB, "repo:*", "StringLike"), job(), ("P11",)),
+    ("ashutoshofficial25/flask_Practice_cicd trust-relationship.json", trust(GITHUB), job(), ("P11",)),
+    ("alphagov/govuk-infrastructure pull request 879", trust(GITHUB, StringEquals={"aud": STS}), job(), ("P11",)),
+    ("NPP2024/aws-terraform-network-lab gh", trust(GITHUB, StringEquals={"aud": STS}, StringLike={"job_workflow_ref": "acme/app/.github/workflows/main.yml@refs/heads/main"}), job(job_workflow_ref="acme/app/.github/workflows/main.yml@refs/heads/main"), ("P11",)),
+    ("HEMCloud/home-energy-model-terraform mgt/iam.tf", split(TERRAFORM, "organization:*:project:*:workspace:*:run_phase:*", "aws.workload.identity"), job("organization:acme:project:p:workspace:w:run_phase:plan", TERRAFORM, aud="aws.workload.identity"), ("P11",)),
+    ("crossplane-contrib/provider-upjet-aws pull request 1254", policy(*trust(EKS)["Statement"], _PODS), pod("crossplane-system:provider-aws"), ("P11",)),
+    ("AwesomeCICD/ceratf-module-eks templates/oidc_assume_role.json.tpl", trust(CIRCLECI, StringEquals={"aud": ORGANIZATION}), _CIRCLECI, ("P11",)),
+    ("BishopFox/cloudfox pull request 118", trust(GITHUB, ForAllValues_StringLike={"sub": "repo:acme/app:*"}, StringEquals={"aud": STS}), job(), ("P08", "P11")),
+    ("aws-actions/configure-aws-credentials issue 318: ForAllValues alone", trust(GITHUB, ForAllValues_StringLike={"sub": "repo:acme/*"}), job(), ("P08", "P11")),
+    ("aws-actions/configure-aws-credentials issue 452: the branch", trust(GITHUB, ForAllValues_StringEquals={"aud": STS}, ForAllValues_StringLike={"sub": "repo:acme/*:ref:refs/heads/*"}), job(), ("P08", "P11")),
+    ("aws-actions/configure-aws-credentials issue 672: as it worked", trust(GITHUB, StringLike={"sub": "repo:acme/app:environment:dev"}, ForAllValues_StringEquals={"aud": STS, "iss": f"https://{GITHUB}"}), job("repo:acme/app:environment:dev"), ("P08", "P09")),
+    ("aws-actions/configure-aws-credentials issue 690", trust(GITHUB, StringLike={"sub": "repo:acme/app:*"}, ForAllValues_StringEquals={"aud": STS, "iss": f"https://{GITHUB}"}), job(), ("P08", "P09")),
+]  # fmt: skip
+
+# The subject alone. IAM leaves the audience to the client IDs of the OIDC provider; EKS's own
+# documentation always tests it, and P06 says so.
+_SUBJECT_ALONE: list[tuple[str, str, str]] = [
+    ("GoormAnchor/k8s alb", "ap-northeast-2", CONTROLLER),
+    ("dolisss/captstone_project alb", "us-east-1", CONTROLLER),
+    ("yevgenis-shapiro/aws-n8n-workflow-orchestration modules/load-balancer-controller/trust-policy.tpl", "us-east-1", CONTROLLER),
+    ("francdomain/EKS_Cluster_With_Terraform ebs", "us-west-1", DRIVER),
+    ("aaleem123/ArgoCD-Karpenter karpenter-trust-policy.json", "us-east-1", "karpenter:karpenter"),
+    ("22120207/cloud-project-helm-chart trust-policy.json", "us-east-1", "kube-system:aws-node"),
+    ("jayadeyemi/gen3-dev old/ack-test/scripts/lib/trust-relationship.sh", "us-east-1", "ack:controller"),
+    ("shkim4u/aws-database-migration create_travelbuddy_pod_service_account_role_trust_policy.sh", "ap-northeast-2", "shop:reports"),
+    ("zefir01/impersonalized argocd/compositions/irsa_policy.tpl", "eu-central-1", "shop:reports"),
+    ("CircleCI-Public/server-terraform nomad-aws/template/nomad_irsa_trust_policy.tpl", "us-east-1", "server:nomad-autoscaler"),
+    ("954alberto/terraform-crossplane iam_data.tf", "eu-west-1", "crossplane-system:provider-aws-e541e7d77aea"),
+]  # fmt: skip
+_TWO = policy(
+    *(
+        statement(
+            {"Federated": arn(each)},
+            StringEquals={f"{each}:sub": account_of("karpenter:karpenter")},
+        )
+        for each in (eks("eu-west-1"), eks("eu-west-2"))
+    )
+)
+
+_NO_AUDIENCE: list[tuple[Any, ...]] = [
+    *((source, only(eks(region), account_of(name)), pod(name, eks(region))) for source, region, name in _SUBJECT_ALONE),
+    ("nairp126/ftgo-project gh", only(GITHUB, "repo:acme/app:*", "StringLike"), job()),
+    ("bgc-kyruus/gha-preflight-demo gho", only(GITHUB, "repo:acme/app:*", "StringLike"), job()),
+    ("aws/karpenter-provider-aws issue 1313: separate statements", _TWO, pod("karpenter:karpenter", eks("eu-west-2"))),
+    ("crossplane/crossplane issue 2454: with StringLike", only(EKS, account_of("crossplane-system:provider-aws-*"), "StringLike"), pod("crossplane-system:provider-aws-6f461b0ba11f")),
+    ("giantswarm/aws-operator pull request 3522", only("irsa.cluster.example.com", account_of("kube-system:*"), "StringLike"), pod("kube-system:external-dns", "irsa.cluster.example.com")),
+]  # fmt: skip
+
+
+def _denied(rows: list[tuple[Any, ...]], *causes: str, role: str | None = ROLE) -> list[Case]:
+    return [Case(source, shape, token, "deny", causes, role) for source, shape, token in rows]
+
+
+WRONG: list[Case] = [
+    *_denied(_ACCOUNTS, "P02", role=None),
+    *_denied(_PRINCIPALS, "P02"),
+    *_denied(_KEYS, "P03"),
+    *(Case(source, shape, token, "deny", causes) for source, shape, token, causes in _SEVERAL),
+    *_denied(_SUBJECTS, "P04"),
+    *_denied(_WILDCARDS, "P05"),
+    *_denied(_AUDIENCES, "P06"),
+    *_denied(_CLUSTERS, "P02"),
+    *(Case(source, shape, token, "allow", causes) for source, shape, token, causes in _BROAD),
+    *(Case(source, shape, token, "allow", ("P06",)) for source, shape, token in _NO_AUDIENCE),
+]
+
+_SOUND_TEXT = '{"Version": "2012-10-17", "Statement": []}'
+_GRANTS = [{"Effect": "Allow", "Action": ["acm:ListCertificates"], "Resource": "*"}]
+
+#: Texts that are not a trust policy, and a word that the error must say.
+INVALID: list[tuple[str, Any, str]] = [
+    ("himanshu2oo4/DevSecopsProject gh", _SOUND_TEXT + "s", "JSON"),
+    ("ArvidEllan/go-player-api trust-policy.json", _SOUND_TEXT + "\n#Syntax\n", "JSON"),
+    ("Olaminiyi/25.Deploying-and-Packaging-Applications-into-Kubernetes-with-Helm ebs", '{"StringEquals": {"a": "b", "c"}}', "JSON"),
+]  # fmt: skip
