@@ -30,6 +30,7 @@ __all__ = [
     "HttpFailure",
     "HttpResponse",
     "Request",
+    "reason_of",
     "send_request",
     "without_frames",
 ]
@@ -103,8 +104,13 @@ def send_request(
                 body: bytes = response.raw.read(BODY_LIMIT + 1)
     except Exception as error:  # noqa: BLE001 - botocore and urllib3 raise many classes
         # The error itself may hold the request and must not stay alive.
-        return HttpFailure(type(error).__name__, _reason(_innermost(error)))
+        return HttpFailure(type(error).__name__, reason_of(error))
     return HttpResponse(response.status_code, response.headers, body)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the innermost cause of a network failure in plain words, not masked."""
+    return _reason(_innermost(error))
 
 
 def without_frames(call: Callable[[], _Result]) -> _Result:

@@ -17,9 +17,11 @@ from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network import issuer
 from irsa_creds.diagnosis._network.probes import StepError
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
+from sts_server import StsServer, http, make_certificate, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from irsa_creds.testing import Pod, Sandbox
 
@@ -84,7 +86,7 @@ def test_a_few_redirects_are_followed() -> None:
         ({"jwks_uri": "http://127.0.0.2:1/keys"}, "leads to another server"),
         ({"jwks_uri": "https://127.0.0.1/keys"}, "leads to another server"),
         ({"Location": "http://169.254.169.254/latest/meta-data"}, "leads to another server"),
-        ({"Location": "http://[bad"}, "not a valid host"),
+        ({"Location": "http://[bad"}, "redirects to an invalid URL"),
     ],
 )
 def test_urls_of_an_unexpected_document_are_not_contacted(
@@ -116,7 +118,18 @@ def test_an_issuer_for_aws_must_use_https(url: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["169.254.169.254", "fe80::1%eth0", "fd00:ec2::254", "0.0.0.0", "::ffff:169.254.169.254"],
+    [
+        "169.254.169.254",
+        "fe80::1%eth0",
+        "fd00:ec2::254",
+        "0.0.0.0",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:0:a9:fea9:fe00:0",
+        "2002:a9fe:a9fe::1",
+        "2001:0:1:2:3:4:5601:5601",
+    ],
 )
 def test_metadata_addresses_are_not_contacted_as_issuers(
     monkeypatch: pytest.MonkeyPatch, address: str
@@ -138,6 +151,111 @@ def test_a_public_issuer_cannot_redirect_to_a_private_address(
     )
     with pytest.raises(StepError, match=r"leads to 10\.0\.0\.7, inside this network"):
         issuer._get(way, "https://keys.example/keys")
+
+
+@pytest.fixture
+def leads_to(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that sets the addresses of hosts; a host without any is not known."""
+
+    def lead(**hosts: tuple[str, ...]) -> None:
+        def found(host: str, _: int) -> tuple[str, ...]:
+            return hosts[host.partition(".")[0]]
+
+        monkeypatch.setattr("irsa_creds.diagnosis._network.issuer.addresses_of", found)
+
+    return lead
+
+
+def error_for(url: str) -> str:
+    """Return why the keys of an issuer of AWS's STS are not fetched."""
+    error: str = issuer.fetch_issuer(HttpSettings(), token_of(url), aws=True).error
+    return error
+
+
+PRIVATE = [
+    "10.0.0.7",
+    "::ffff:10.0.0.7",
+    "64:ff9b::a00:7",
+    "64:ff9b:1::a00:7",
+    "2002:a00:7::1",
+    "2001:0:808:808:0:0:f5ff:fff8",
+    "fd00::7",
+    "100.64.0.1",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_private_address_beside_a_public_one_is_not_contacted(
+    leads_to: Callable[..., None], address: str
+) -> None:
+    leads_to(issuer=("52.1.1.1", address))
+    assert "inside this network" in error_for("https://issuer.example")
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_private_address_beside_a_public_one_opens_no_other_host(
+    leads_to: Callable[..., None], address: str
+) -> None:
+    leads_to(issuer=("52.1.1.1", "10.0.0.1"), keys=(address,))
+    way = issuer._IssuerRequest(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
+    way = way._replace(private=issuer._is_private(way))
+    with pytest.raises(StepError, match="inside this network"):
+        issuer._get(way, "https://keys.example/keys")
+
+
+def test_an_issuer_with_a_public_address_behind_nat64_is_public(
+    leads_to: Callable[..., None],
+) -> None:
+    leads_to(issuer=("64:ff9b::3401:101", "2002:3401:101::1"))
+    way = issuer._IssuerRequest(HttpSettings(), "https://issuer.example", aws=True, deadline=0)
+    assert not issuer._is_private(way)
+    issuer._allowed_addresses(way, "https://issuer.example", proxied=False)
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_contacted(
+    leads_to: Callable[..., None],
+) -> None:
+    # The name is known to this function alone: a second lookup would fail.
+    leads_to(issuer=("127.0.0.1",))
+    seen: list[str | None] = []
+
+    def respond(request: Request) -> Reply:
+        seen.append(request.headers["Host"])
+        base = f"http://{request.headers['Host']}"
+        return as_json({"issuer": base, "jwks_uri": f"{base}/keys", "keys": [{"kid": "k1"}]})
+
+    with served(respond) as server:
+        url = f"http://issuer.example:{server.port}"
+        found = ask(url)
+    assert (found.named, found.kids, found.error) == (url, ("k1",), "")
+    assert seen == [f"issuer.example:{server.port}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("localhost", "is not a JSON document"),
+        (
+            "issuer.example",
+            "certificate verify failed (Hostname mismatch, certificate is not valid for",
+        ),
+    ],
+)
+def test_the_certificate_must_be_that_of_the_name(
+    leads_to: Callable[..., None], tmp_path: Path, host: str, says: str
+) -> None:
+    leads_to(issuer=("127.0.0.1",), localhost=("127.0.0.1",))
+    certificate = make_certificate(tmp_path)
+    http_settings = HttpSettings(verify=str(certificate[0]))
+    with StsServer([send(http("no JSON"))], certificate=certificate) as server:
+        url = f"https://{host}:{server.port}"
+        found = issuer.fetch_issuer(http_settings, token_of(url), aws=True)
+        assert says in found.error
+
+
+def test_a_certificate_that_is_not_trusted_is_reported(tmp_path: Path) -> None:
+    with StsServer([send(http(""))], certificate=make_certificate(tmp_path)) as server:
+        assert "certificate verify failed" in error_for(server.url)
 
 
 def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(shared: Sandbox) -> None:

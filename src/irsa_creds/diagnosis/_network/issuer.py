@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import json
 import time
 from operator import methodcaller
@@ -18,25 +17,32 @@ from urllib.parse import urljoin, urlsplit
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
 
 from irsa_creds._errors import ConfigError
+from irsa_creds._exchange.http import reason_of
 from irsa_creds._exchange.muting import muted
 from irsa_creds._identity import validation
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import mask
+from irsa_creds.diagnosis._network.addresses import Address, address_of, is_metadata
 from irsa_creds.diagnosis._network.network_facts import Issuer
+from irsa_creds.diagnosis._network.pinned import get_from
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
     StepError,
     addresses_of,
+    connect,
     text_or_none,
     within,
 )
 from irsa_creds.diagnosis._network.proxy import proxy_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from irsa_creds._identity.endpoint_settings import HttpSettings
     from irsa_creds._identity.token import Token
 
@@ -49,9 +55,6 @@ _OK = 200
 _DOCUMENT_LIMIT = 256 * 1024
 _PIECE = 64 * 1024
 _MOST_KEYS = 100
-# Addresses of credentials of the machine (EC2 User Guide, "Instance metadata"; EKS User Guide, "EKS
-# Pod Identity"). The IPv4 ones are link-local.
-_METADATA = {ipaddress.ip_address(each) for each in ("fd00:ec2::254", "fd00:ec2::23")}
 
 
 class _IssuerRequest(NamedTuple):
@@ -62,7 +65,7 @@ class _IssuerRequest(NamedTuple):
         first: the issuer's URL.
         aws: whether AWS STS must reach it; it then uses https and may use several hosts.
         deadline: of the monotonic clock.
-        private: whether the issuer's own address is private, so that others may be, too.
+        private: whether the issuer's own addresses are private, so that others may be, too.
     """
 
     http: HttpSettings
@@ -118,30 +121,47 @@ def _get(request: _IssuerRequest, url: str) -> bytes:
     """Return a document of at most 256 KiB, after a few redirects at most."""
     for _ in range(_MOST_REDIRECTS + 1):
         _require_expected_url(request, url)
-        proxy = proxy_for(request.http, url)
-        if proxy.error:
-            raise StepError(proxy.error)
-        _require_allowed_address(request, url, proxied=proxy.url is not None)
-        session = URLLib3Session(
-            verify=request.http.verify,
-            proxies=request.http.proxies_for(url),
-            timeout=(_CONNECT, STEP),
-        )
-        with contextlib.closing(session), muted():
-            get = AWSRequest("GET", url, {"Accept": "application/json"}, stream_output=True)
-            try:
-                response = session.send(get.prepare())
-            except BotoCoreError as error:
-                # Its text has the URL, and the cluster ID in the path looks like a secret.
-                server = url[: len(url) - len(urlsplit(url).path)]
-                raise StepError(mask(str(error).replace(url, server))) from None
-            with contextlib.closing(response.raw):
-                if response.status_code == _OK:
-                    return _read(response.raw, request.deadline)
-        if response.status_code not in _REDIRECTS:
-            raise StepError(f"{quoted(url)} returned HTTP {response.status_code}")
-        url = _redirected(url, response.headers.get("Location", ""))
+        with _response(request, url) as response:
+            if response.status == _OK:
+                return _read(response, request.deadline)
+            status, location = response.status, response.headers.get("Location", "")
+        if status not in _REDIRECTS:
+            raise StepError(f"{quoted(url)} returned HTTP {status}")
+        url = _redirected(url, location)
     raise StepError(f"more than {_MOST_REDIRECTS} redirects")
+
+
+@contextlib.contextmanager
+def _response(request: _IssuerRequest, url: str) -> Iterator[Any]:
+    """Yield urllib3's response to a request for a URL whose addresses are allowed."""
+    proxy = proxy_for(request.http, url)
+    if proxy.error:
+        raise StepError(proxy.error)
+    addresses = _allowed_addresses(request, url, proxied=proxy.url is not None)
+    headers, timeouts = {"Accept": "application/json"}, (_CONNECT, STEP)
+    parts = urlsplit(url)
+    # The cluster ID in the path looks like a secret.
+    server = f"{parts.scheme}://{parts.netloc}"
+    with muted(), contextlib.ExitStack() as stack:
+        try:
+            if proxy.url is None:
+                address = connect(addresses, parts.port or PORTS[parts.scheme])
+                sent = get_from(
+                    address, url, headers, ca_bundle=request.http.verify, timeouts=timeouts
+                )
+                response = stack.enter_context(sent)
+            else:
+                session = URLLib3Session(
+                    verify=request.http.verify,
+                    proxies=request.http.proxies_for(url),
+                    timeout=timeouts,
+                )
+                stack.enter_context(contextlib.closing(session))
+                get = AWSRequest("GET", url, headers, stream_output=True).prepare()
+                response = stack.enter_context(contextlib.closing(session.send(get).raw))
+        except (BotoCoreError, HTTPError, StepError) as error:
+            raise StepError(f"{server}: {mask(reason_of(error))}") from None
+        yield response
 
 
 def _redirected(url: str, location: str) -> str:
@@ -184,43 +204,40 @@ def _require_expected_url(request: _IssuerRequest, url: str) -> None:
         raise StepError(f"it leads to another server, {quoted(url)}, which doctor does not contact")
 
 
-def _require_allowed_address(request: _IssuerRequest, url: str, *, proxied: bool) -> None:
-    """Raise if a URL leads to an address that an unverified token must not select.
+def _allowed_addresses(request: _IssuerRequest, url: str, *, proxied: bool) -> tuple[str, ...]:
+    """Return the addresses of a URL's host.
 
     Raises:
-        StepError: names the address.
+        StepError: one of them is an address that an unverified token must not select.
     """
-    for address in _addresses(url, proxied=proxied):
-        if _is_metadata(address):
+    found = _addresses(url, proxied=proxied)
+    for address in found.values():
+        if is_metadata(address):
             raise StepError(f"{quoted(url)} leads to {address}, which cannot be an issuer")
         if not (address.is_global or request.private):
             raise StepError(f"{quoted(url)} leads to {address}, inside this network")
+    return tuple(found)
 
 
 def _is_private(request: _IssuerRequest) -> bool:
-    """Return whether the issuer has a private address, as that of a cluster may have."""
+    """Return whether the issuer has private addresses only, as that of a cluster may have."""
     _require_expected_url(request, request.first)
     proxied = proxy_for(request.http, request.first).url is not None
-    return any(not each.is_global for each in _addresses(request.first, proxied=proxied))
+    found = _addresses(request.first, proxied=proxied).values()
+    return bool(found) and not any(each.is_global for each in found)
 
 
-def _addresses(url: str, *, proxied: bool) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _addresses(url: str, *, proxied: bool) -> dict[str, Address]:
     """Return the addresses of a URL's host; with a proxy, only an address in the URL itself."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     found = (host,) if proxied else addresses_of(host, parts.port or PORTS[parts.scheme])
-    addresses = []
+    addresses = {}
     for each in found:
         # With a proxy, the host name is not resolved here.
         with contextlib.suppress(ValueError):
-            address = ipaddress.ip_address(each.partition("%")[0])
-            addresses.append(getattr(address, "ipv4_mapped", None) or address)
+            addresses[each] = address_of(each)
     return addresses
-
-
-def _is_metadata(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    closed = address.is_link_local or address.is_multicast or address.is_unspecified
-    return closed or address in _METADATA
 
 
 def _kid(token: Token) -> str | None:
