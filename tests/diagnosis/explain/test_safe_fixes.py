@@ -327,6 +327,12 @@ def test_a_star_for_any_namespace_is_replaced_by_the_exact_subject(pattern: str)
     assert found.fixed["Statement"] == [allow(held(StringEquals={SUB: READER}))]
 
 
+def test_the_default_service_account_of_any_namespace_is_not_proposed() -> None:
+    sub = "system:serviceaccount:prod:default"
+    found = explained(allow(held(StringEquals={SUB: "system:serviceaccount:*:default"})), sub=sub)
+    assert [each.fix for each in found.findings] == [f'"StringEquals": {{"{SUB}": "{sub}"}}']
+
+
 def test_a_star_within_a_namespace_is_meant() -> None:
     found = explained(allow(held(StringEquals={SUB: "system:serviceaccount:prod:*"})))
     assert found.fixed is not None

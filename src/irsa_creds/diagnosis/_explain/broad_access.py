@@ -26,6 +26,7 @@ from irsa_creds.diagnosis._explain.finding import (
 from irsa_creds.diagnosis._explain.principals import is_meant_for
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
+from irsa_creds.diagnosis._policy.parse import LATEST
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ __all__ = ["security_findings"]
 # Two service accounts without a common part: a pattern that matches both restricts nothing.
 _UNRELATED_PODS = ("system:serviceaccount:a:b", "system:serviceaccount:7x:9yz")
 _POD = "system:serviceaccount:"
+# Every namespace has this service account, and pods that name none run as it.
+_DEFAULT_PODS = ("system:serviceaccount:a:default", "system:serviceaccount:7x:default")
 # Prefix of the owner in subjects of public issuers: GitHub, GitLab, and
 # Terraform Cloud and Buildkite.
 _OWNED = ("repo:", "project_path:", "organization:")
@@ -110,6 +113,11 @@ def _why(case: Case) -> str:
     if not requires_value(operator_of(condition)):
         return f"{where}, which requires no particular value, {effect}."
     broad = tuple(value for value in condition.values if _is_broad(case, condition, value))
+    if broad and all(value.endswith(":default") for value in broad):
+        return (
+            f"{where} against {quoted_list(broad)}, which any namespace has, so every pod of the "
+            "cluster without a service account of its own can get this role."
+        )
     return f"{where} against {quoted_list(broad)}, which any subject can match, {effect}."
 
 
@@ -122,12 +130,25 @@ def _names_identity(case: Case, condition: Condition) -> bool:
         return True  # the identity pool: "IAM roles" in the Amazon Cognito Developer Guide
     if claim not in _IDENTIFYING or case.request.values(condition.key) is None:
         return False
-    literal = operator.name.startswith("StringEquals")
-    return literal or not any(_is_broad(case, condition, value) for value in condition.values)
+    return not any(_is_broad(case, condition, value) for value in condition.values)
 
 
-def _is_broad(case: Case, condition: Condition, pattern: str) -> bool:
-    """Return whether a pattern also matches tokens of unrelated identities."""
+def _as_pattern(case: Case, condition: Condition, value: str) -> str:
+    """Return a policy's value as a pattern in which a policy variable is any text.
+
+    The token itself may give a variable its value.
+    """
+    if case.policy.version == LATEST:
+        value = re.sub(r"\$\{[*?$]\}", "+", value)
+        value = re.sub(r"\$\{[^{}]*\}", "${}", value)
+    if operator_of(condition).name.startswith("StringEquals"):
+        value = re.sub(r"[*?]", "+", value)  # no subject has this character
+    return value.replace("${}", "*")
+
+
+def _is_broad(case: Case, condition: Condition, value: str) -> bool:
+    """Return whether a policy's value also matches tokens of unrelated identities."""
+    pattern = _as_pattern(case, condition, value)
     head = re.split(r"[*?]", pattern, maxsplit=1)[0]
     if head == pattern:
         return False
@@ -135,12 +156,17 @@ def _is_broad(case: Case, condition: Condition, pattern: str) -> bool:
     claim = _claim(condition)
     prefix = next((each for each in _OWNED if subject.startswith(each)), None)
     if claim == "repository" or (claim == "sub" and prefix):
-        # The owner ends at the first separator after the prefix and must be written in full.
+        # The owner ends at the first separator after the prefix and must be written in full. The
+        # "@" stands before GitHub's immutable id, and no name has one.
         start = prefix or ""
         owner = head.removeprefix(start if claim == "sub" else "")
-        return (claim == "sub" and not head.startswith(start)) or not re.search("[/:]", owner)
+        return (claim == "sub" and not head.startswith(start)) or not re.search("[/:@]", owner)
     if claim == "sub" and subject.startswith(_POD):
-        return all(matches_wildcards(pattern, pod) for pod in _UNRELATED_PODS)
+        anyhow = pattern.replace("?", "*")
+        return any(
+            all(matches_wildcards(anyhow, pod) for pod in pods)
+            for pods in (_UNRELATED_PODS, _DEFAULT_PODS)
+        )
     return not pattern.strip("*?:/")
 
 
