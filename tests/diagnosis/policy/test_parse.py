@@ -248,3 +248,11 @@ def test_a_policy_error_is_a_mistake_of_configuration_and_a_value_error_and_pick
     assert isinstance(caught.value, ValueError)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (type(copy), str(copy)) == (PolicyError, str(caught.value))
+
+
+@pytest.mark.parametrize("element", ["Resource", "NotResource"])
+def test_a_permission_policy_is_not_taken_for_a_trust_policy(element: str) -> None:
+    allow = {"Effect": "Allow", "Action": "s3:GetObject", element: "*"}
+    text = trouble({"Version": "2012-10-17", "Statement": [allow]})
+    assert text.startswith("Statement 1 has a Resource and no Principal, so this is a permission")
+    assert "'aws iam get-role --role-name ROLE'" in text

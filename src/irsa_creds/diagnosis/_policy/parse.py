@@ -141,6 +141,11 @@ def _statement(index: int, entry: Any, elements: set[str]) -> Statement:
     where = f"Statement {index + 1}"
     if not isinstance(entry, dict):
         raise PolicyError(f"{where} is {quoted(entry)}, but it must be a JSON object.")
+    if "Principal" in elements - entry.keys() and entry.keys() & {"Resource", "NotResource"}:
+        raise PolicyError(
+            f"{where} has a Resource and no Principal, so this is a permission policy. The trust "
+            "policy is what 'aws iam get-role --role-name ROLE' prints."
+        )
     _expect_known(where, entry, elements)
     sid, effect = entry.get("Sid"), entry.get("Effect")
     if not isinstance(sid, str | None):
