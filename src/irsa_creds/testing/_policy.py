@@ -52,6 +52,10 @@ class SignedRequest:
         """Return whether a principal matches the caller."""
         return None if name == "*" else kind == "AWS" and name in self.principals
 
+    def resembles(self, kind: str, _: str) -> bool:
+        """Return whether a principal is one of AWS."""
+        return kind == "AWS"
+
     def values(self, key: str) -> Values:
         """Return the values of a condition key."""
         return self.facts.get(key.lower(), UNKNOWN)

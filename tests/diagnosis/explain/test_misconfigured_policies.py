@@ -121,6 +121,13 @@ def gitlab(**conditions: Any) -> tuple[dict[str, Any], dict[str, object]]:
     }
 
 
+ITSELF = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "*"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"ArnLike": {"aws:PrincipalArn": ROLE}},
+}
+
 # Title, id, a part of the message, the policy, and the token if it is another.
 DENIED: list[tuple[Any, ...]] = [
     # P01
@@ -151,6 +158,11 @@ DENIED: list[tuple[Any, ...]] = [
     ("account cut short", "P02", "not 12 digits", federated(ARN.replace(ACCOUNT, "12345678901"))),
     ("account left out", "P02", "not 12 digits", federated(ARN.replace(ACCOUNT, ""))),
     ("placeholder", "P02", "not 12 digits", federated(ARN.replace(ACCOUNT, "ACCOUNT_ID"))),
+    ("placeholder of CloudFormation", "P02", "not 12 digits", federated(ARN.replace(ACCOUNT, "${AWS_ACCOUNT_ID}"))),
+    ("a user's id", "P02", "not 12 digits", federated(ARN.replace(ACCOUNT, "AIDAEXAMPLEEXAMPLE"))),
+    ("another cluster beside a role that may assume itself", "P02", "another cluster", policy(ITSELF, of(OTHER, StringEquals={"sub": SUBJECT, "aud": STS})["Statement"][0])),
+    ("the same, the other way round", "P02", "another cluster", policy(of(OTHER, StringEquals={"sub": SUBJECT, "aud": STS})["Statement"][0], ITSELF)),
+    ("under AWS beside GitHub", "P02", "belongs under Federated", policy(github(StringEquals={"sub": MAIN, "aud": STS})["Statement"][0], statement(Principal={"AWS": ARN}))),
     ("other region", "P02", "its region is us-east-1", federated(ARN.replace("eu-west-1", "us-east-1"))),
     ("region in the ARN", "P02", "has the region eu-west-1", federated(ARN.replace("iam::", "iam:eu-west-1:"))),
     ("other cluster", "P02", "another cluster", federated(ARN.replace(PROVIDER, OTHER))),
@@ -428,6 +440,28 @@ def test_a_correction_allows_and_changes_one_thing(
     assert json.dumps(bad) == before
     if fixed is not None:
         assert explain(fixed, token=jwt(claims), role_arn=ROLE).verdict == "allow"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ARN.replace(ACCOUNT, "<AWS_ACCOUNT_ID>"),
+        ARN.replace(ACCOUNT, "${AWS_ACCOUNT_ID}"),
+        ARN.replace(ACCOUNT, "AIDAEXAMPLEEXAMPLE"),
+        ARN.replace(ACCOUNT, "123456"),
+        ARN.replace("arn:aws:", "arn:${partition}:"),
+    ],
+)
+def test_a_provider_without_an_account_is_not_trusted_without_a_role_either(name: str) -> None:
+    found = explain(federated(name), token=jwt(POD))
+    assert (found.verdict, found.fixed) == ("deny", None)
+    assert [each.id for each in found.findings] == ["P02"]
+
+
+def test_an_issuer_without_tls_is_the_only_finding() -> None:
+    found = explain(one(), token=jwt(POD | {"iss": "kubernetes/serviceaccount"}), role_arn=ROLE)
+    assert [each.id for each in found.findings] == ["P02"]
+    assert "begins with https://" in found.findings[0].message
 
 
 def test_the_table_is_long_enough_to_be_worth_its_name() -> None:

@@ -183,6 +183,8 @@ def test_a_denied_action_takes_precedence_over_an_unknown_one() -> None:
     assert (judgement.verdict, judgement.action) == ("deny", "sts:TagSession")
 
 
+ANY: dict[str, Any] = {"Principal": {"AWS": "*"}}
+OTHER = {"Federated": "arn:aws:iam::123456789012:oidc-provider/oidc.example"}
 FAR = {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
@@ -198,6 +200,7 @@ FAR = {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"
         ([allow(FALSE), allow(UNKNOWN)], 1),
         ([allow(FALSE), allow(FALSE)], 0),
         ([allow(FALSE, Principal={"AWS": "x"}), allow(FALSE, Action="sts:AssumeRole")], 0),
+        ([allow(**ANY | {"Action": "sts:AssumeRole"}), allow(FALSE, Principal=OTHER)], 1),
         ([allow(FALSE, Action="x:y"), allow(TRUE, Action="sts:AssumeRole")], 1),
         ([allow(TRUE, Action="sts:AssumeRole"), allow(FALSE)], 1),
     ],

@@ -80,6 +80,8 @@ def intended_claim(case: Case, condition: Condition) -> str:
 
 def prefix_findings(case: Case) -> Iterator[Found]:
     """Yield one finding for each wrong prefix: one change fixes all its keys."""
+    if not case.request.secure:
+        return  # The token's issuer is wrong, not the policy.
     others: dict[str, list[tuple[Condition, Truth]]] = {}
     for condition, truth in case.conditions():
         if is_other_issuers_key(case, condition.key):

@@ -29,6 +29,7 @@ _PROVIDER = re.compile(
 )
 _ROLE = re.compile(r"arn:(?P<partition>[^:]*):iam:[^:]*:(?P<account>[^:]*):role/.*", re.DOTALL)
 _ACCOUNT = r"(?a:\d{12})"
+_PARTITION = r"(?a:aws(?:-[a-z0-9]+)*)"
 _UNKNOWN_ACCOUNT = "ACCOUNT"
 
 
@@ -167,6 +168,8 @@ def _before_path(case: Case, found: re.Match[str]) -> str:
         return f"it has the region {region}, but the ARN of a provider has none"
     if not re.fullmatch(_ACCOUNT, found["account"]):
         return f"its account is {quoted(found['account'])}, which is not 12 digits"
+    if not re.fullmatch(_PARTITION, found["partition"]):
+        return f"its partition is {quoted_if_odd(found['partition'])}, which AWS does not have"
     if found["partition"] != partition:
         return f"its partition is {quoted_if_odd(found['partition'])}, the role's is {partition}"
     return (

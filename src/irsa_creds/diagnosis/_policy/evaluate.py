@@ -43,6 +43,9 @@ class AccessRequest(Protocol):
     def trusts(self, kind: str, name: str) -> Truth:
         """Return whether the principal of this kind and name is the caller."""
 
+    def resembles(self, kind: str, name: str, /) -> bool:
+        """Return whether a principal is of the caller's kind."""
+
     def values(self, key: str) -> Values:
         """Return the values of a condition key."""
 
@@ -83,7 +86,8 @@ class Judgement:
     Attributes:
         verdict: "allow", "deny" or "unknown".
         statements: all statements, in the policy's order.
-        nearest: the Allow that applies or fails in the fewest parts; None without an Allow.
+        nearest: the Allow that applies or fails in the fewest parts, if possible one that is not
+            for another kind of caller; None without an Allow.
         action: the evaluated action.
     """
 
@@ -125,7 +129,8 @@ def judge_action(policies: Iterable[Policy], request: AccessRequest, action: str
     denied = any_of(one.truth for one in judged if one.statement.effect == "Deny")
     allowed = all_of([any_of(one.truth for one in allows), negation(denied)])
     verdict: Verdict = "unknown" if allowed is None else "allow" if allowed else "deny"
-    return Judgement(verdict, judged, min(allows, key=_distance, default=None), action)
+    nearest = min(allows, key=lambda one: _distance(one, request), default=None)
+    return Judgement(verdict, judged, nearest, action)
 
 
 def _judged(
@@ -177,9 +182,11 @@ def _matches(condition: Condition, request: AccessRequest, lookup: Lookup | None
     return holds(operator, condition.values, request.values(condition.key), lookup)
 
 
-def _distance(judged: Judged) -> tuple[int, int, int]:
+def _distance(judged: Judged, request: AccessRequest) -> tuple[bool, int, int, int]:
     """Return how far a statement is from applying; action and principal weigh most."""
+    alike = any(request.resembles(*named) for named in judged.statement.principals)
+    foreign = judged.action is False and not alike
     about = (judged.action, judged.principal, judged.resource)
     conditions = [truth for _, truth in judged.conditions]
     unknown = [truth for truth in (*about, *conditions) if truth is None]
-    return about.count(False), conditions.count(False), len(unknown)
+    return foreign, about.count(False), conditions.count(False), len(unknown)

@@ -48,6 +48,10 @@ class PodIdentityRequest:
         """Return whether a policy's principal is the service of Pod Identity."""
         return None if name == "*" else kind == "Service" and name == POD_IDENTITY
 
+    def resembles(self, kind: str, _: str) -> bool:
+        """Return whether a policy's principal is a service."""
+        return kind == "Service"
+
     def values(self, key: str) -> Values:
         """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows."""
         vendor, _, name = key.lower().partition(":")

@@ -48,6 +48,7 @@ _SECURE = re.compile(
 # This issuer omits https:// in some tokens (Google's documentation of OpenID Connect).
 _WITHOUT_SCHEME = "accounts.google.com"
 _ARN_PARTS = 6
+_ACCOUNT = r"(?a:aws(?:-[a-z0-9]+)*:\d{12})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,19 @@ class Request:
     def _is_provider(self, arn: str) -> bool:
         """Return whether this is the ARN of the issuer's provider in the role's account."""
         start, partition, service, region, account, resource = _parts(arn)
-        if (start, service, region) != ("arn", "iam", ""):
+        # Placeholders in the place of the account or the partition are none.
+        of_iam = (start, service, region) == ("arn", "iam", "")
+        if not of_iam or not re.fullmatch(_ACCOUNT, f"{partition}:{account}"):
             return False
         role = _parts(self.role_arn) if self.role_arn else ("", partition, "", "", account, "")
         return resource == f"oidc-provider/{self.provider}" and (partition, account) == (
             role[1],
             role[4],
         )
+
+    def resembles(self, kind: str, name: str) -> bool:
+        """Return whether a policy's principal is an identity provider, or meant to be one."""
+        return kind == "Federated" or "oidc-provider" in name
 
     def values(self, key: str) -> Values:
         """Return the values of a condition key; None: absent; UNKNOWN: only AWS knows.
