@@ -159,6 +159,8 @@ def test_the_core_imports_other_packages_late(module: str) -> None:
 
 # The public names have a table of their own, and the metrics an optional dependency.
 WITHOUT_TABLE = {"__init__", "opentelemetry"}
+# It imports what the other modules name.
+IMPORTER = "forks"
 
 
 def imports_late(function: ast.AST) -> bool:
@@ -182,6 +184,7 @@ def test_imports_inside_of_functions_are_in_the_table_of_their_package(part: str
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         and imports_late(function)
     }
+    late.discard(IMPORTER)
     assert late == {module for line in lines for module in line.split(", ")}
 
 

@@ -14,7 +14,6 @@ with an underscore may change in any release.
 
 from __future__ import annotations
 
-import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +121,7 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # A fork waits for it: a child that is forked in the middle would have half a module for ever.
-    module = FORKS.during(lambda: importlib.import_module(_LATE[name]))
-    found = getattr(module, name)
+    found = getattr(FORKS.import_module(_LATE[name]), name)
     globals()[name] = found
     return found
 

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from irsa_creds._botocore.aio import AioIrsaCredentials
     from irsa_creds._botocore.sync import IrsaCredentials
     from irsa_creds._credentials import Credentials
-    from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.events import Event, Status
-    from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.roles import RoleConfig
 
 __all__ = ["REGISTRY", "Provider", "provider", "reset"]
@@ -43,16 +41,6 @@ class Provider(Registered):
     thread, task and event loop, and after a fork. It pickles as the arguments of that call, with
     external IDs as they were given, never with a token or credentials.
     """
-
-    def __init__(
-        self,
-        identity: Identity,
-        engine: Engine,
-        source: Provider | None,
-        arguments: Mapping[str, Any],
-    ) -> None:
-        super().__init__(identity, engine, source, arguments)
-        self._now = engine.now
 
     def __repr__(self) -> str:
         return f"<Provider of {self.role_arn}>"
@@ -100,9 +88,9 @@ class Provider(Registered):
         It is the same kind that `boto3.Session().get_credentials()` returns after `install()`: a
         `RefreshableCredentials` that is always valid, for signers of other libraries.
         """
-        from irsa_creds._botocore.sync import IrsaCredentials  # noqa: PLC0415
-
-        return IrsaCredentials(self)
+        module = FORKS.import_module("irsa_creds._botocore.sync")
+        made: IrsaCredentials = module.IrsaCredentials(self)
+        return made
 
     def aiobotocore_credentials(self) -> AioIrsaCredentials:
         """Return these credentials as an object of aiobotocore, for code that takes one.
@@ -110,9 +98,9 @@ class Provider(Registered):
         Raises:
             ImportError: aiobotocore is not installed.
         """
-        from irsa_creds._botocore.aio import AioIrsaCredentials  # noqa: PLC0415
-
-        return AioIrsaCredentials(self)
+        module = FORKS.import_module("irsa_creds._botocore.aio")
+        made: AioIrsaCredentials = module.AioIrsaCredentials(self)
+        return made
 
     def prefetch(self) -> None:
         """Start a refresh if one is due or no credentials are valid; do not wait for it."""

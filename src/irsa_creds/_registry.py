@@ -59,6 +59,8 @@ class Registered:
         self._engine = engine
         self._source = source
         self._arguments = dict(arguments)
+        # A read is one comparison, and binds no method.
+        self._now = engine.now
 
     @property
     def role_arn(self) -> str:

@@ -516,6 +516,35 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
     assert done.stdout.split() == ["0"] * 5
 
 
+@pytest.mark.parametrize(
+    "call", ["status()", "subscribe(print)", "botocore_credentials()", "aiobotocore_credentials()"]
+)
+def test_a_fork_waits_for_the_imports_of_a_provider_that_is_in_use(call: str) -> None:
+    program = textwrap.dedent(
+        f"""
+        import sys
+        from irsa_creds import provider
+        from irsa_creds._engine.forks import FORKS
+
+        found = provider(role_arn="arn:aws:iam::123456789012:role/app", token=str)
+        waited_for = set()
+
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if name.startswith("irsa_creds"):
+                    waited_for.add(bool(FORKS._busy))
+
+        sys.meta_path.insert(0, Finder())
+        found.{call}
+        print(waited_for)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("{True}\n", "")
+
+
 def test_an_exception_of_a_signal_handler_leaves_no_thread_registered_for_ever(
     forks: Forks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,14 +84,14 @@ def test_chained_roles_are_part_of_the_identity_and_become_json() -> None:
 def test_the_provider_returns_the_credentials_of_the_last_role() -> None:
     third = "arn:aws:iam::210987654321:role/third"
     config = resolved([SECOND, RoleConfig(third, duration_seconds=900)], duration_seconds=43_200)
-    assert config.final_role_arn == third
+    assert config.name == third
     assert config.lifetime_ceiling == 900
     second = config.source
     assert second == resolved([SECOND], duration_seconds=43_200)
     assert second.lifetime_ceiling == 3600
     first = second.source
     assert first is not None
-    assert first.final_role_arn == ROLE
+    assert first.name == ROLE
     assert first.lifetime_ceiling == 43_200
     assert first.source is None
 
@@ -104,7 +104,7 @@ def test_an_sts_other_than_aws_may_give_more_than_an_hour() -> None:
 
 def test_none_and_an_empty_list_mean_no_role_chaining() -> None:
     assert resolved(None) == resolved([]) == resolved(())
-    assert resolved(None).final_role_arn == ROLE
+    assert resolved(None).name == ROLE
 
 
 def test_a_role_config_pickles_and_compares_and_hides_its_external_id() -> None:

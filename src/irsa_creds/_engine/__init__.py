@@ -37,6 +37,6 @@ May import: the modules beside the packages (`_errors` and others).
 Imports inside of functions, and the milliseconds that they save a process that does not need them:
 
     asyncio         23   waiting: a task waits
-    events, status   9   subscribers, engine: a program subscribes, or calls `status()`
+    events           9   subscribers, engine: a program subscribes, or calls `status()`
     inspect          5   subscribers: a program subscribes
 """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._engine import timeouts, timing
 from irsa_creds._engine.backoff import Backoff
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots, start
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.events import Status
-    from irsa_creds._engine.refresh import Fetcher, Outcome, SharedCache
+    from irsa_creds._engine.fetching import RetryingFetcher
+    from irsa_creds._engine.refresh import Outcome, SharedCache
     from irsa_creds._engine.subscribers import Subscribers
     from irsa_creds._engine.this_thread import Line
     from irsa_creds._engine.timer import Schedule
@@ -56,7 +58,7 @@ class Engine:
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        fetcher: RetryingFetcher,
         clock: Clock,
         timer: Schedule | None,
         subscribers: Subscribers,
@@ -578,11 +580,12 @@ class Engine:
         """Return why the last refresh failed; None after a success."""
         return self._backoff.failure
 
-    @_section
     def status(self) -> Status:
         """Return the status, without starting anything."""
-        from irsa_creds._engine.status import status_of  # noqa: PLC0415 - most programs need none
+        return self._status(FORKS.import_module("irsa_creds._engine.events").status_of)
 
+    @_section
+    def _status(self, status_of: Callable[..., Status]) -> Status:
         return status_of(
             self.snapshot,
             self._backoff,

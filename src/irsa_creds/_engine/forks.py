@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging  # noqa: F401 - its hooks must be registered first, see `register_again`
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_creds._locks import hold
 
@@ -52,6 +53,7 @@ class Forks:
     def __init__(self) -> None:
         self._hooks: tuple[Hook, Hook, Hook] = (_nothing, _nothing, _nothing)
         self._registered = 0
+        self._imported: dict[str, Any] = {}
         self.reset_after_fork()
         self.register_again()
 
@@ -83,6 +85,13 @@ class Forks:
                 self._busy.pop(me, None)
             elif me in self._busy:  # not in a child that `work` has forked
                 self._busy[me] = outer
+
+    def import_module(self, name: str) -> Any:
+        """Import a module; every fork waits for it, or the child would have half of it for ever."""
+        # `sys.modules` also has modules that another thread is still importing.
+        if name not in self._imported:
+            self._imported[name] = self.during(lambda: importlib.import_module(name))
+        return self._imported[name]
 
     def mark_ending(self) -> None:
         """Register this thread as ending: forks wait until it is gone from the system.

@@ -16,24 +16,6 @@ if TYPE_CHECKING:
 
     Outcome = Snapshot | Failure
 
-    class Fetcher(Protocol):
-        """Gets the outcome of a refresh: new credentials of one identity, or a failure."""
-
-        name: str
-        is_chained: bool
-
-        @property
-        def role_arn(self) -> str | None: ...
-        @property
-        def label(self) -> str: ...
-        @property
-        def calls(self) -> int: ...
-        def prepare(self) -> object: ...
-        def fetch(self, refresh: Refresh, current: Snapshot, /) -> Outcome: ...
-        def token_changed(self) -> bool: ...
-        def deliver(self) -> None: ...
-        def reset_after_fork(self) -> None: ...
-
     class SharedCache(Protocol):
         """Looks into the shared cache before it calls the fetcher."""
 
@@ -62,27 +44,6 @@ class Refresh:
         min_ttl: seconds that the caller needs: credentials of the shared cache need as many left.
         cached: the cached failure. The refresh calls STS only if the token has changed.
     """
-
-    __slots__ = (
-        "_claimed",
-        "_wakers",
-        "_with_advice",
-        "attempts",
-        "blocking",
-        "cached",
-        "deadline",
-        "ended",
-        "events",
-        "failed_attempts",
-        "min_ttl",
-        "must_not_wait",
-        "outcome",
-        "seconds",
-        "sent",
-        "shortened",
-        "started_at",
-        "thread_id",
-    )  # fmt: skip
 
     # A data class takes three times as long to create, which every cold start would pay for.
     def __init__(

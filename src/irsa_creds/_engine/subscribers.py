@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._locks import try_hold
 from irsa_creds._masking import safe_str
 
@@ -32,12 +33,10 @@ def subscribe_everywhere(callback: Callable[[Event], object]) -> Callable[[], No
 def _added(
     callbacks: list[Callable[[Event], object]], callback: Callable[[Event], object]
 ) -> Callable[[], None]:
-    import inspect  # noqa: PLC0415 - only programs with subscribers pay for it
-
     # To define the event classes takes a tenth of a cold start. They are loaded here because a
-    # refresh imports nothing: a fork may come at any moment.
-    import irsa_creds._engine.events  # noqa: F401, PLC0415
-
+    # refresh imports nothing.
+    FORKS.import_module("irsa_creds._engine.events")
+    inspect = FORKS.import_module("inspect")
     if not callable(callback) or inspect.iscoroutinefunction(callback):
         raise TypeError(f"subscribe() takes a plain function of one event, and got {callback!r}.")
     callbacks.append(callback)

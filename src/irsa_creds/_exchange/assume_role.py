@@ -34,14 +34,8 @@ class SignedStsClient(StsClient):
         self._duration = self._role.duration_seconds
         # botocore does not omit it either.
         self._duration_optional = False
-
-    @property
-    def _signer(self) -> str:
-        return cast("Config", self._config.source).final_role_arn
-
-    @property
-    def _external_id(self) -> str | None:
-        return self._role.external_id
+        self._signer = cast("Config", config.source).name
+        self._external_id = self._role.external_id
 
     def _form(self, duration: int | None) -> dict[str, str]:
         role = self._role

@@ -49,32 +49,26 @@ _LOGGERS = (
 )
 
 
-class _Mute(logging.Filter):
-    """Drops all records of threads that call STS."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.thread = threading.local()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        del record
-        return not getattr(self.thread, "muted", False)
+_THREAD = threading.local()
 
 
-_MUTE = _Mute()
+def _is_not_muted(_: logging.LogRecord) -> bool:
+    return not getattr(_THREAD, "muted", False)
+
+
 # When this module loads, not when a refresh runs: `getLogger` waits for logging's lock, which
 # another thread may hold while it waits for the refresh.
 for _name in _LOGGERS:
-    logging.getLogger(_name).addFilter(_MUTE)
+    logging.getLogger(_name).addFilter(_is_not_muted)
 
 
 @contextlib.contextmanager
 def muted() -> Iterator[None]:
     """Keep botocore's and urllib3's log lines of this thread out of every log."""
     # A signal handler or a finalizer may call STS during such a call.
-    outer = getattr(_MUTE.thread, "muted", False)
-    _MUTE.thread.muted = True
+    outer = getattr(_THREAD, "muted", False)
+    _THREAD.muted = True
     try:
         yield
     finally:
-        _MUTE.thread.muted = outer
+        _THREAD.muted = outer

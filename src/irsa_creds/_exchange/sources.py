@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
-    from irsa_creds._engine.refresh import Fetcher
+    from irsa_creds._engine.fetching import RetryingFetcher
     from irsa_creds._identity.container import ContainerEndpoint
     from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.settings import Settings
@@ -74,7 +74,7 @@ class Source(NamedTuple):
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
-    fetcher: Callable[[Any, Any, Clock], Fetcher]
+    fetcher: Callable[[Any, Any, Clock], RetryingFetcher]
     switch: str = ""
     late: bool = False
 
@@ -158,7 +158,7 @@ def _find_container(settings: Settings, arguments: Mapping[str, Any]) -> Identit
     return find_container(settings, arguments)
 
 
-def _container_fetcher(endpoint: ContainerEndpoint, source: None, clock: Clock) -> Fetcher:
+def _container_fetcher(endpoint: ContainerEndpoint, source: None, clock: Clock) -> RetryingFetcher:
     from irsa_creds._exchange.container import ContainerFetcher  # noqa: PLC0415 - the same
 
     del source

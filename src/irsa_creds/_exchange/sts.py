@@ -58,6 +58,9 @@ class StsClient:
         self._duration = config.duration_seconds
         self._duration_optional = config.duration_optional
         self._url: str | None = None
+        # In role chaining: the source role, which signs, and what the target role requires.
+        self._signer: str | None = None
+        self._external_id: str | None = None
 
     @property
     def url(self) -> str:
@@ -109,7 +112,7 @@ class StsClient:
         self, url: str, token: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
         request = ExchangeRequest(
-            self._config.final_role_arn,
+            self._config.name,
             url,
             duration,
             token,
@@ -130,16 +133,6 @@ class StsClient:
                 request,
             )
         )
-
-    @property
-    def _signer(self) -> str | None:
-        """The source role, which signs with its credentials, in role chaining."""
-        return None
-
-    @property
-    def _external_id(self) -> str | None:
-        """The external ID that the target role requires, in role chaining."""
-        return None
 
     def _form(self, duration: int | None) -> dict[str, str]:
         """Return the fields without the token, as botocore's QuerySerializer does (1.44.8)."""
@@ -162,7 +155,7 @@ class StsClient:
             message=str(error),
             advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
             retryable=False,
-            role_arn=self._config.final_role_arn,
+            role_arn=self._config.name,
             **claims_fields(token.claims),
         )
 

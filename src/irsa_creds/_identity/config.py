@@ -98,14 +98,9 @@ class Config(NamedTuple):
     user_agent: UserAgent = UserAgent()
 
     @property
-    def final_role_arn(self) -> str:
+    def name(self) -> str:
         """The role of the credentials that the provider returns."""
         return self.chained_roles[-1].role_arn if self.chained_roles else self.role_arn
-
-    @property
-    def name(self) -> str:
-        """The same, as all layers name an identity."""
-        return self.final_role_arn
 
     @property
     def method(self) -> str:

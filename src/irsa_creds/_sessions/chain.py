@@ -139,11 +139,11 @@ def use_provider(session: Session, provider: Provider) -> None:
         )
     cls = AioFixedChain if _is_async(session) else SyncFixedChain
     chain = cls(session, provider)
-    compat.replace_chain(session, chain)
+    session.register_component("credential_provider", chain)
     compat.discard_credentials(session)
     # botocore's method returns what the session has, and a thread that is looking for credentials
     # now, with the chain from before, stores them there later.
-    compat.replace_get_credentials(session, chain.load_credentials)
+    vars(session)["get_credentials"] = chain.load_credentials
     if current is not None and getattr(current, "provider", None) is not provider:
         _log.warning(
             "The session had looked for credentials (%s) before irsa_creds.install(provider=): new "

@@ -23,7 +23,7 @@ from botocore import credentials
 from botocore.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = [
     "aiobotocore_session_module",
@@ -42,8 +42,6 @@ __all__ = [
     "missing_in_session",
     "profile_builder",
     "register_features",
-    "replace_chain",
-    "replace_get_credentials",
     "source_credentials",
     "versions",
 ]
@@ -214,16 +212,6 @@ def existing_chain(session: Session) -> Any:
     if _CHAIN in session._components._deferred:  # noqa: SLF001
         return None
     return session.get_component(_CHAIN)
-
-
-def replace_chain(session: Session, chain: Any) -> None:
-    """Let a session find its credentials with the given chain."""
-    session.register_component(_CHAIN, chain)
-
-
-def replace_get_credentials(session: Session, get: Callable[[], Any]) -> None:
-    """Let a session create its clients with the credentials that a function returns."""
-    vars(session)["get_credentials"] = get
 
 
 def discard_chain(session: Session) -> None:

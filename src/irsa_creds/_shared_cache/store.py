@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib
 import logging
 import os
 import re
@@ -291,7 +290,7 @@ def _is_private(found: os.stat_result) -> bool:
 @functools.cache
 def _filelock() -> ModuleType:
     """Import filelock, so that its fork hooks run after the hooks of irsa-creds."""
-    module = FORKS.during(lambda: importlib.import_module("filelock"))
+    module: ModuleType = FORKS.import_module("filelock")
     FORKS.register_again()
     return module
 

@@ -95,7 +95,7 @@ def gather_online(
         proxy_error=proxy.error,
         bypassed=bool(http.environment_proxies) and not http.proxies_for(target.url),
         role_arn=target.role_arn,
-        final_role_arn=target.role_arn and target.config.final_role_arn,
+        final_role_arn=target.role_arn and target.config.name,
         no_token=target.no_token,
         issuer=None
         if target.token is None
