@@ -142,6 +142,7 @@ def mutated(runs_as: str | None = "app", namespace: str = "shop") -> Object:
     )
 
 
+_BY_HAND = {"AWS_ROLE_ARN": role(), "AWS_WEB_IDENTITY_TOKEN_FILE": f"{MOUNT}/token"}
 _CERTIFICATES = {"name": "ssl-certs", "hostPath": {"path": "/etc/ssl/certs/ca-bundle.crt"}}
 _NOBODY = {"runAsNonRoot": True, "runAsUser": 65534, "fsGroup": 65534}
 _INIT = [container("download", image="aws-cli:2")]
@@ -239,6 +240,8 @@ SOUND: list[Manifest] = [
     Manifest("kubernetes/kops issue 16802", [account(), deployment(initContainers=[container("proxy", restartPolicy="Always")])]),
     Manifest("runatlantis/atlantis issue 1138", [account(), mutated()]),
     Manifest("openshift/hypershift pull request 1351", [account(namespace="default", name="default", eks__amazonaws="x"), mutated(None, "default")]),
+    # Today's webhook mounts the token as long as a variable of its own is missing.
+    Manifest("aws/amazon-eks-pod-identity-webhook issue 82", [account(), deployment(containers=[container(env=variables(**_BY_HAND))])]),
     # Kinds of operators.
     Manifest("kubeflow/spark-operator issue 1041", [account(), thing("SparkApplication", "job", spec=_SPARK)]),
     Manifest("kubeflow/spark-operator issue 1002, beside a deployment", [account(), thing("SparkApplication", "job", spec=_SPARK_CONF), deployment("web")]),
@@ -295,6 +298,7 @@ _WRONG: list[tuple[str, list[Object], dict[str, str]]] = [
     ("harness/developer-hub pull request 10711", [account(""), deployment(annotations={KEY: role()})], {"M01": "fail"}),
     ("crossplane-contrib/provider-aws issue 1467: the pod of the provider", [account(""), pod() | {"metadata": {"name": "provider", "namespace": "shop", "annotations": {KEY: role()}}}], {"M01": "fail"}),
     ("aws/amazon-eks-pod-identity-webhook issue 93", [account(**{"eks.amazonaws.com__skip-containers": "web"}), workload("Job")], {"M05": "warn"}),
+    ("aws/amazon-eks-pod-identity-webhook issue 82: with the variables of today's webhook", [account(), deployment(containers=[container(env=variables(**_BY_HAND, AWS_REGION="eu-west-1", AWS_STS_REGIONAL_ENDPOINTS="regional"))])], {"M05": "warn fail"}),
     ("aws/amazon-eks-pod-identity-webhook issue 32", [account(), deployment(containers=[container(env=variables(AWS_ROLE_ARN=role("999999999999")))])], {"M05": "fail"}),
     ("aws/amazon-eks-pod-identity-webhook pull request 196", [account(), pod(containers=[container(env=variables(AWS_ROLE_ARN=role(), AWS_WEB_IDENTITY_TOKEN_FILE=f"{MOUNT}/token"), volumeMounts=[{"name": "aws-iam-token", "mountPath": MOUNT}])], volumes=[token("pods.eks.amazonaws.com")])], {"M05": "fail"}),
     # Sound ones with a typical mistake.
@@ -303,6 +307,8 @@ _WRONG: list[tuple[str, list[Object], dict[str, str]]] = [
     ("DouglasFriedmann/vault-istio-bedrock-eks k8s: a slip", [account(), deployment("apps")], {"M02": "fail"}),
     ("Dmitry-Yemelin/eks-cluster ca: another namespace", [account(namespace=SYSTEM), deployment(namespace="autoscaler")], {"M03": "fail"}),
     ("runatlantis/atlantis issue 1138: keys beside it", [account(), deployment(containers=[container(env=variables(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y"))])], {"M05": "fail"}),
+    ("DouglasFriedmann/vault-istio-bedrock-eks k8s/rollout.yaml: annotation on its pods", [account(""), workload("Rollout", annotations={KEY: role()})], {"M01": "fail"}),
+    ("AnuragBaiju/self-healing-gitops-platform k8s/rollout.yaml, with a role", [account(), workload("Rollout", None)], {"M02": "fail"}),
 ]  # fmt: skip
 
 WRONG: list[Manifest] = [

@@ -143,6 +143,14 @@ _SEVERAL: list[tuple[Any, ...]] = [
     ("jakub-dunak/SecureAuditAI oidc", split(GITHUB, "repo:${GITHUB_ORG}/${REPO_NAME}:*", federated=arn(GITHUB, "${AWS_ACCOUNT_ID}")), job(), ("P02", "P04", "P12")),
     ("VivekSR602/ordering-app gh", equals(GITHUB, "repo:YOUR_USERNAME/app:ref:refs/heads/main", federated=arn(GITHUB, "")), job(), ("P02", "P04")),
     ("modiS24/retail-store-sample-app gho", split(GITHUB, "repo:YOUR_GITHUB_USERNAME/app:*", federated=arn(GITHUB, "YOUR_ACCOUNT_ID"), action="sts:AssumeRole"), job(), ("P01", "P02", "P04")),
+    ("chorrell/packer-aws-windows-openssh github-actions-trust-policy.json", split(GITHUB, "repo:YOUR_GITHUB_ORG/app:*", federated=arn(GITHUB, "YOUR_ACCOUNT_ID")), job(), ("P02", "P04")),
+    ("code4mk/aws-github-oidc-setup trust-policy.json", split(GITHUB, "SUBJECT_CLAIM", federated=arn(GITHUB, "ACCOUNT_ID")), job(), ("P02", "P04")),
+    ("AnishKini007/aws-devops-platform ebs-trust-policy.json", filled("oidc.eks.eu-west-1.amazonaws.com/id/<EKS_OIDC_ID>", "<AWS_ACCOUNT_ID>"), pod(DRIVER), ("P02",)),
+    ("MubashirUsman/k8s_manifests trust_policy.json", equals(EKS, account_of(DRIVER), "sts.amazon.com", federated="arn:aws:iam::<Open ID Connect URL>", keys=eks("es-east-1")), pod(DRIVER), ("P02", "P03", "P06")),
+    ("JohnyVasamsetti/expose-application-on-eks assume-role-policy.json", trust("${oidc_provider}", federated=arn("${oidc_provider}", "${account_id}")), pod(CONTROLLER), ("P02",)),
+    ("pradeep6/velero-helm velero-trust-policy.json", policy(_EC2, statement({"AWS": f"arn:aws:iam::{ACCOUNT}:role/kube2iam"}, "sts:AssumeRole")), pod("velero:velero"), ("P01", "P02")),
+    ("Oluwaseun186/volume-cluster ebs-trust-policy.json", policy(_EC2 | {"Principal": {"Service": "eks.amazonaws.com"}}), pod(DRIVER), ("P01", "P02")),
+    ("aws-samples/aiops-eks trust-policy.json", policy(_EC2, statement({"AWS": "arn:aws:iam::<ACCOUNT_ID>:role/nodes"}, "sts:AssumeRole")), pod("ops:agent"), ("P01", "P02")),
     ("AsqaralievFakhriyor/flask-deploy-aws trust.json", policy(statement({"AWS": "arn:aws:iam::<access_key>:root"}, "sts:AssumeRole")), job(), ("P01", "P02")),
     ("aws/aws-node-termination-handler issue 373", policy(_EC2), pod("kube-system:handler"), ("P01", "P02")),
     ("kubernetes-sigs/aws-load-balancer-controller issue 1935", policy(_EC2 | {"Sid": ""}), pod(CONTROLLER), ("P01", "P02")),
@@ -240,6 +248,7 @@ _BROAD: list[tuple[Any, ...]] = [
     ("aws-actions/configure-aws-credentials issue 318: ForAllValues alone", trust(GITHUB, ForAllValues_StringLike={"sub": "repo:acme/*"}), job(), ("P08", "P11")),
     ("aws-actions/configure-aws-credentials issue 452: the branch", trust(GITHUB, ForAllValues_StringEquals={"aud": STS}, ForAllValues_StringLike={"sub": "repo:acme/*:ref:refs/heads/*"}), job(), ("P08", "P11")),
     ("aws-actions/configure-aws-credentials issue 672: as it worked", trust(GITHUB, StringLike={"sub": "repo:acme/app:environment:dev"}, ForAllValues_StringEquals={"aud": STS, "iss": f"https://{GITHUB}"}), job("repo:acme/app:environment:dev"), ("P08", "P09")),
+    ("biofilos/test-gh2gl trust_policy.json", trust(GITHUB, StringLike={"sub": MAIN, "aud": STS}, ForAllValues_StringEquals={"aud": STS, "iss": f"https://{GITHUB}"}), job(), ("P08", "P09")),
     ("aws-actions/configure-aws-credentials issue 690", trust(GITHUB, StringLike={"sub": "repo:acme/app:*"}, ForAllValues_StringEquals={"aud": STS, "iss": f"https://{GITHUB}"}), job(), ("P08", "P09")),
 ]  # fmt: skip
 
@@ -256,6 +265,12 @@ _SUBJECT_ALONE: list[tuple[str, str, str]] = [
     ("shkim4u/aws-database-migration create_travelbuddy_pod_service_account_role_trust_policy.sh", "ap-northeast-2", "shop:reports"),
     ("zefir01/impersonalized argocd/compositions/irsa_policy.tpl", "eu-central-1", "shop:reports"),
     ("CircleCI-Public/server-terraform nomad-aws/template/nomad_irsa_trust_policy.tpl", "us-east-1", "server:nomad-autoscaler"),
+    ("jbhelf/wiz-exercise alb-trust-policy.json", "us-west-2", CONTROLLER),
+    ("tezeinows/qatar-frontend-pipeline alb-trust-policy.json", "eu-central-1", CONTROLLER),
+    ("koreano3/Chick-pay-3rd velero-trust-policy.json", "ap-northeast-2", "velero:velero"),
+    ("nksusn/bootcamp-project-3 external-secrets-trust-policy.json", "us-east-2", "external-secrets:external-secrets"),
+    ("VKPACHAURI/project--03-terraform-aws-eks-jenkins-platform ebs-trust-policy.json", "ap-south-1", DRIVER),
+    ("monswiklund/todo-k8s ebs-trust-policy.json", "eu-west-1", DRIVER),
     ("954alberto/terraform-crossplane iam_data.tf", "eu-west-1", "crossplane-system:provider-aws-e541e7d77aea"),
 ]  # fmt: skip
 _TWO = policy(
