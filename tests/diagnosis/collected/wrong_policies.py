@@ -11,6 +11,7 @@ from typing import Any
 
 from diagnosis.collected.shapes import (
     ACCOUNT,
+    AKS,
     CIRCLECI,
     CONTROLLER,
     DRIVER,
@@ -86,7 +87,20 @@ def filled(provider: str, account: str = ACCOUNT) -> dict[str, Any]:
 
 # The account in the provider's ARN is not filled in. The role's ARN is not at hand.
 _ACCOUNTS: list[tuple[Any, ...]] = [
+    ("ASalad42/ELK alb", alb(federated=arn(EKS, "${AWS_ACCOUNT_ID}")), pod(CONTROLLER)),
+    ("willis-welcome/devsecops-pipeline gh", repository(federated=arn(GITHUB, "<AWS_ACCOUNT_ID>")), job()),
+    ("infojasyrc/app-developer-experience cloud/terraform/aws/terraform-trust-policy.json.tpl", repository(federated=arn(GITHUB, "__AWS_ACCOUNT_ID__")), job()),
+    ("ionmelail/aws-k8s-argocd iam/trust-policy.json, cluster filled in", only(EKS, account_of(CONTROLLER), federated=arn(EKS, "<ACCOUNT_ID>")), pod(CONTROLLER)),
+    ("deanflanagan/automating_kafka_reboots trust-relationship.json, cluster filled in", equals(EKS, account_of("shop:reports"), federated=arn(EKS, "<account-number>")), pod("shop:reports")),
+    ("Emerson89/ext-secrets-sm trust-policy.json, cluster filled in", equals(EKS, account_of("shop:reports"), federated=arn(EKS, "<ACCOUNT-ID>>")), pod("shop:reports")),
+    ("obezpalko/aws-node-retag iam/trust-policy.json, cluster filled in", equals(EKS, account_of("shop:reports"), federated=arn(EKS, "ACCOUNT_ID")), pod("shop:reports")),
+    ("msdp-platform/msdp-devops-infrastructure external-dns-trust-policy.json", equals(AKS, account_of("dns:dns"), federated=arn(AKS, "YOUR_AWS_ACCOUNT_ID")), pod("dns:dns", AKS)),
+    ("VivekSR602/ordering-app gh, user filled in", equals(GITHUB, MAIN, federated=arn(GITHUB, "")), job()),
     ("lngqaza/sanlamconnect-lxp gh, subject filled in", split(GITHUB, MAIN, federated=f"arn:aws:iam::-provider/{GITHUB}"), job()),
+    ("QuantEcon/workflow-backups aws/trust-policy.json", repository(federated=arn(GITHUB, "ACCOUNT_ID")), job()),
+    ("jensonjoseph/aws-iam-policies github-actions-trust-policy.json", repository(federated=arn(GITHUB, "YOUR_ACCOUNT_ID")), job()),
+    ("external-secrets/kubernetes-external-secrets issue 424", only(EKS, account_of("shop:reports"), federated=arn(EKS, "123456")), pod("shop:reports")),
+    ("AwesomeCICD/ceratf-module-eks templates/oidc_assume_role.json.tpl, organization filled in", trust(CIRCLECI, federated=arn(CIRCLECI, "${AWS_ACCOUNT_ID}"), StringEquals={"aud": ORGANIZATION}), _CIRCLECI),
 ]  # fmt: skip
 
 # The principal is not the token's issuer.
@@ -230,6 +244,7 @@ _CLUSTERS: list[tuple[Any, ...]] = [
     ("krao14/my-eks-blueprints alb: recreated", alb(), pod(CONTROLLER, _OTHER)),
     ("aaleem123/ArgoCD-Karpenter karpenter-trust-policy.json: recreated", only(EKS, account_of("karpenter:karpenter")), pod("karpenter:karpenter", _OTHER)),
     ("s33ding/iesb-das-infra irsa-trust-policy.json: another region", equals(EKS, account_of("ops:admin")), pod("ops:admin", eks("us-east-1", RECREATED))),
+    ("terraform-aws-modules/terraform-aws-iam iam-role-for-service-accounts: recreated", policy(_SELF, *equals(EKS, account_of("shop:reports"))["Statement"]), pod("shop:reports", _OTHER)),
     ("AwesomeCICD/ceratf-deployment-monorepo global/templates/oidc_assume_role.json.tpl: another cluster", policy(*equals(EKS, account_of("shop:reports"))["Statement"], statement({"AWS": [f"arn:aws:iam::{ACCOUNT}:user/dev"]}, "sts:AssumeRole")), pod("shop:reports", _OTHER)),
     ("vaibh36/ticketing-backend-v2 gh: GitHub Enterprise Server", equals(GITHUB, MAIN), job(provider="github.example.com/_services/token")),
 ]  # fmt: skip
@@ -318,4 +333,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("himanshu2oo4/DevSecopsProject gh", _SOUND_TEXT + "s", "JSON"),
     ("ArvidEllan/go-player-api trust-policy.json", _SOUND_TEXT + "\n#Syntax\n", "JSON"),
     ("Olaminiyi/25.Deploying-and-Packaging-Applications-into-Kubernetes-with-Helm ebs", '{"StringEquals": {"a": "b", "c"}}', "JSON"),
+    ("kubernetes-sigs/aws-load-balancer-controller issue 1353", {"Version": "2012-10-17", "Statement": _GRANTS}, "permission"),
+    ("awslabs/aws-cross-account-cicd-git-actions-prereq assume-role-policy.json", {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/*"}}, "permission"),
+    ("kubernetes-sigs/external-dns issue 1074: the permissions", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["route53:ChangeResourceRecordSets"], "Resource": ["arn:aws:route53:::hostedzone/*"]}]}, "permission"),
 ]  # fmt: skip
