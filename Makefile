@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras
+# The AWS SDK for Python v4 needs Python 3.12 or later.
+SMITHY_PYTHON := 3.13
+SMITHY_VENV := $(VENV)-smithy
 # .venv has the newest aiobotocore and the botocore that it requires. Tests also run with the oldest pair,
 # installed over it, and with the newest botocore without aiobotocore.
 OLDEST := 1.40.61
@@ -46,7 +49,7 @@ define MAKE_VENV
 endef
 
 .PHONY: help demo test test-unit coverage test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
-	test-upstream bench docs dist release address test-dist lint format lock clean
+	test-smithy test-smithy-here test-upstream bench docs dist release address test-dist lint format lock clean
 
 help:
 	@echo 'make demo            IRSA end to end, with irsa-creds and with botocore alone'
@@ -55,8 +58,9 @@ help:
 	@echo 'make test-pythons    core tests on Python 3.12, 3.13 and 3.15, coverage on 3.14 (root on Debian:'
 	@echo '                     installs missing ones into build/)'
 	@echo 'make test-real       with Ceph RGW, a real STS (root; installs Debian packages), with real'
-	@echo '                     frameworks (make test-frameworks), on Node.js (make test-node), and with'
-	@echo '                     the tests of aiobotocore (make test-upstream)'
+	@echo '                     frameworks (make test-frameworks), on Node.js (make test-node), with the AWS'
+	@echo '                     SDK for Python v4 (make test-smithy), and with the tests of aiobotocore'
+	@echo '                     (make test-upstream)'
 	@echo 'make bench           benchmarks of irsa-creds and botocore, with targets'
 	@echo 'make docs            build the pages in build/docs; a warning is an error'
 	@echo 'make dist            build sdist and wheel twice, with equal bytes (make test-dist also tests them;'
@@ -96,10 +100,17 @@ test-core: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real' $(CORE_TESTS)
 
-test-real: test-frameworks test-node test-upstream test-rgw
+test-real: test-frameworks test-node test-smithy test-upstream test-rgw
 
 test-frameworks: $(FRAMEWORKS_VENV)/ready
 	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
+
+# The AWS SDK for Python v4.
+test-smithy:
+	sh tests/pythons/on.sh $(SMITHY_PYTHON) $(MAKE) --no-print-directory test-smithy-here
+
+test-smithy-here: $(SMITHY_VENV)/ready
+	$(SMITHY_VENV)/bin/python -m pytest -q -n 2 tests/smithy
 
 # Another language's SDK, with `irsa-creds exec`.
 test-node: $(VENV)/ready
@@ -162,7 +173,8 @@ format: $(VENV)/ready
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 $(NEWEST_VENV)/ready: requirements/newest.txt pyproject.toml
 $(FRAMEWORKS_VENV)/ready: requirements/frameworks.txt pyproject.toml
-$(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready:
+$(SMITHY_VENV)/ready: requirements/smithy.txt pyproject.toml
+$(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready $(SMITHY_VENV)/ready:
 	$(MAKE_VENV)
 	@$(@D)/bin/python requirements/extras.py $<
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
@@ -202,6 +214,7 @@ lock:
 	  --output-file requirements/demo.txt
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
+	$(LOCK) --extra testing --group smithy pyproject.toml --constraints requirements/dev.txt --output-file requirements/smithy.txt
 	$(LOCK) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --no-deps --group upstream --constraints requirements/dev.txt --output-file requirements/upstream.txt
 	$(LOCK) --group awscli --output-file requirements/awscli.txt

@@ -22,6 +22,7 @@ CORE = EXCHANGE | {"_shared_cache", "_registry"}
 PROVIDER = CORE | {"_botocore", "_provider"}
 ALL = PROVIDER | {"_sessions"}
 INTEGRATIONS = {"adapters", "aiobotocore", "botocore", "opentelemetry"}
+SMITHY = PROVIDER | {"_smithy"}
 
 # Each package or file, lower layers first, and what it may import beside itself.
 MAY_IMPORT = {
@@ -34,6 +35,8 @@ MAY_IMPORT = {
     "_botocore": CORE,
     "_provider": PROVIDER,
     "_sessions": ALL,
+    "_smithy": SMITHY,
+    "smithy": SMITHY,
     **dict.fromkeys(INTEGRATIONS, ALL),
     "diagnosis": EXCHANGE,
     "testing": {"diagnosis", "__init__"},

@@ -1,0 +1,286 @@
+"""Which identity each provider of the chain finds, and its place in the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import irsa_creds
+from botocore_sessions import SECOND, write_target_profile
+from fresh_interpreter import python
+from irsa_creds._smithy import chain_providers
+from irsa_creds._smithy.chain_providers import of_container, of_profile, of_web_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from irsa_creds._smithy.chain_providers import ChainProvider
+
+FIRST = "arn:aws:iam::123456789012:role/first"
+ALL = (of_web_identity, of_profile, of_container)
+CONTAINER = "http://169.254.170.23/v1/credentials"
+
+
+def sdk(name: str) -> Any:
+    return importlib.import_module(f"smithy_aws_core.{name}")
+
+
+def files(**profiles: dict[str, str]) -> Any:
+    """Return configuration files as the SDK gives them to the chain."""
+    parser = sdk("config.file_parser")
+    sections = {name: parser.Section(keys) for name, keys in profiles.items()}
+    config = parser.StandardizedOutput(profiles=sections)
+    return sdk("config.merged_config").MergedConfig(config, parser.StandardizedOutput())
+
+
+def found(create: Callable[[], ChainProvider], identity_type: Any = None, **state: Any) -> Any:
+    """Return the provider behind the resolver that is added to the chain; None if none is."""
+    setup = sdk("identity.chain").ChainSetup(**state)
+    provider = create()
+    setup.set_current_provider(provider)
+    asyncio.run(provider.setup(identity_type or sdk("identity").AWSCredentialsIdentity, setup))
+    if not setup.resolvers:
+        return None
+    [added] = setup.resolvers
+    return getattr(added, "resolver", added)._provider
+
+
+@pytest.fixture
+def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", FIRST)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+
+# -- the variables that IRSA sets ------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_variables_name_the_provider_that_the_program_has_already() -> None:
+    assert found(of_web_identity) is irsa_creds.provider()
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_profile_that_code_names_turns_the_variables_off() -> None:
+    assert found(of_web_identity, profile_name="other") is None
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_profile_of_the_environment_does_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_target_profile(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "target")
+    assert found(of_web_identity).role_arn == FIRST
+
+
+@pytest.mark.parametrize("token", [None, ""])
+@pytest.mark.usefixtures("pod")
+def test_without_a_token_the_chain_continues(
+    token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    if token is not None:
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+    assert found(of_web_identity) is None
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_token_without_a_role_is_an_error_and_no_reason_for_another_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ROLE_ARN")
+    with pytest.raises(irsa_creds.ConfigError, match="no role is named") as caught:
+        found(of_web_identity)
+    exceptions = importlib.import_module("smithy_core.exceptions")
+    assert isinstance(caught.value, exceptions.SmithyIdentityError)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_region_of_the_client_is_the_last_one_that_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert found(of_web_identity, region_override="us-west-2")._identity.region == "eu-west-1"
+    monkeypatch.delenv("AWS_REGION")
+    irsa_creds.reset()
+    assert found(of_web_identity, region_override="us-west-2")._identity.region == "us-west-2"
+
+
+@pytest.mark.parametrize("create", ALL)
+@pytest.mark.usefixtures("pod")
+def test_an_identity_of_another_type_is_not_provided(
+    create: Callable[[], ChainProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", CONTAINER)
+    assert found(create, identity_type=object) is None
+
+
+# -- profiles --------------------------------------------------------------------------------------
+
+WEB = {"role_arn": FIRST, "web_identity_token_file": "/token", "region": "eu-west-1"}
+
+
+def test_a_profile_with_a_web_identity_is_read_from_the_files_of_the_sdk() -> None:
+    provider = found(of_profile, config_file=files(web=WEB), profile_name="web")
+    assert provider.role_arn == FIRST
+    assert provider._identity.region == "eu-west-1"
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_variables_do_not_change_what_the_profile_names() -> None:
+    config = files(web=WEB | {"role_arn": SECOND})
+    assert found(of_profile, config_file=config, profile_name="web").role_arn == SECOND
+
+
+def test_a_profile_whose_source_profile_has_a_web_identity_assumes_its_role() -> None:
+    config = files(target={"role_arn": SECOND, "source_profile": "web"}, web=WEB)
+    provider = found(of_profile, config_file=config, profile_name="target")
+    assert (provider.role_arn, provider._identity.source.role_arn) == (SECOND, FIRST)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"web_identity_token_file": "/token"},
+        {"role_arn": FIRST, "credential_source": "EcsContainer"},
+        {"role_arn": FIRST, "source_profile": "elsewhere"},
+    ],
+)
+def test_other_profiles_are_left_to_other_providers(keys: dict[str, str]) -> None:
+    assert found(of_profile, config_file=files(given=keys), profile_name="given") is None
+
+
+@pytest.mark.parametrize("state", [{}, {"profile_name": "web"}, {"config_file": True}])
+def test_without_files_or_a_profile_the_chain_continues(state: dict[str, Any]) -> None:
+    if "config_file" in state:
+        state = {"config_file": files(web=WEB)}
+    assert found(of_profile, **state) is None
+
+
+# -- EKS Pod Identity and Amazon ECS ---------------------------------------------------------------
+
+
+def test_the_endpoint_of_a_container_names_the_provider_that_the_program_has_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", CONTAINER)
+    assert found(of_container) is irsa_creds.provider()
+
+
+def test_without_an_endpoint_the_chain_continues() -> None:
+    assert found(of_container) is None
+
+
+# -- the place in the chain ------------------------------------------------------------------------
+
+
+def place(create: Callable[[], ChainProvider]) -> tuple[str, str]:
+    ordering = create().ordering
+    return type(ordering).__name__, ordering.slot.canonical_name
+
+
+def test_a_free_slot_is_claimed() -> None:
+    assert [place(each) for each in ALL] == [
+        ("Standard", "WebIdentityTokenEnv"),
+        ("Before", "ProfileAssumeRole"),
+        ("Standard", "EcsContainer"),
+    ]
+
+
+@dataclass
+class EntryPoint:
+    """An entry point of another package, with a provider in a slot."""
+
+    slot: str
+    kind: str
+    module: str = "another_package"
+
+    def load(self) -> Callable[[], Any]:
+        chain = sdk("identity.chain")
+        ordering = getattr(chain, self.kind)(slot=chain.StandardProvider[self.slot])
+        return lambda: chain_providers.ChainProvider("another", ordering)
+
+
+def test_the_provider_comes_before_one_of_another_package_in_the_same_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = [
+        EntryPoint("WEB_IDENTITY_TOKEN_ENV", "Standard"),
+        EntryPoint("ECS_CONTAINER", "Before"),
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda *, group: others)
+    assert place(of_web_identity) == ("Before", "WebIdentityTokenEnv")
+    assert place(of_container) == ("Standard", "EcsContainer")
+
+
+@pytest.mark.parametrize("create", ALL)
+@pytest.mark.usefixtures("pod")
+def test_irsa_creds_disable_claims_no_slot_and_provides_nothing(
+    create: Callable[[], ChainProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", CONTAINER)
+    assert place(create)[0] == "Before"
+    assert found(create, config_file=files(web=WEB)) is None
+
+
+def test_irsa_creds_container_leaves_the_slot_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRSA_CREDS_CONTAINER", "0")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", CONTAINER)
+    assert place(of_container) == ("Before", "EcsContainer")
+    assert found(of_container) is None
+
+
+def test_each_provider_has_a_name_of_its_own() -> None:
+    assert len({create().name for create in ALL}) == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("identity.chain", "ChainSetup"),
+        ("identity.chain", "Standard"),
+        ("identity", "AWSCredentialsIdentity"),
+    ],
+)
+@pytest.mark.usefixtures("pod")
+def test_with_another_interface_there_is_one_warning_and_no_error(
+    module: str, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity = sdk("identity").AWSCredentialsIdentity
+    setup = sdk("identity.chain").ChainSetup()
+    monkeypatch.setattr(sdk(module), name, object)
+    monkeypatch.setattr(metadata, "version", lambda _: "0.99.0")
+    with caplog.at_level(logging.WARNING, logger="irsa_creds"):
+        providers = [create() for create in ALL]
+    assert len(caplog.messages) == 1
+    assert "smithy-aws-core 0.99.0" in caplog.text
+    assert len({each.name for each in providers}) == 3
+    assert all(type(each.ordering).__name__ == "Before" for each in providers)
+    for each in providers:
+        asyncio.run(each.setup(identity, setup))
+    assert not setup.resolvers
+
+
+def test_a_new_process_imports_nothing_of_it() -> None:
+    code = "import sys, irsa_creds; irsa_creds.install(); irsa_creds.provider; print(*sys.modules)"
+    names = python(code).split()
+    assert "irsa_creds._sessions.install" in names
+    assert not [each for each in names if "smithy" in each]
+
+
+def test_the_entry_points_are_these() -> None:
+    group = metadata.entry_points(group="smithy_aws_core.identity.chain_providers")
+    ours = [each for each in group if each.module == chain_providers.__name__]
+    assert {each.load() for each in ours} == set(ALL)
+    assert sys.modules[ours[0].module] is chain_providers
