@@ -22,9 +22,10 @@ start.
 The instants, all in seconds of `Clock.now`:
 
     Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot sets it by
-                            timing.refresh_age, for a forked child timing.refresh_in_child; earlier
-                            without current reads (`reads`). The first refresh has none: the
-                            first read, `prefetch` or `keep_warm` creates it
+                            timing.age_after_blocking or age_after_background, for a forked child
+                            timing.refresh_in_child; earlier without current reads (`reads`). The
+                            first refresh has none: the first read, `prefetch` or `keep_warm`
+                            creates it
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for

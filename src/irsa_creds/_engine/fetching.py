@@ -134,11 +134,12 @@ class RetryingFetcher(ABC):
             wall_at: the same by the wall clock, in seconds since the epoch.
             longest_age: seconds after which to look for newer ones, however long these last.
         """
-        age = timing.refresh_age(
-            lifetime, self._uniform, blocking=refresh.blocking, longest=longest_age
-        )
+        # After an outage, all pods without valid credentials refresh at once; a random age keeps
+        # them from doing so ever after.
+        age = timing.age_after_blocking if refresh.blocking else timing.age_after_background
+        refresh_at = sent_at + min(age(lifetime, self._uniform), longest_age)
         made = Snapshot(
-            credentials, sent_at, wall_at, lifetime, sent_at + age, longest_age=longest_age
+            credentials, sent_at, wall_at, lifetime, refresh_at, longest_age=longest_age
         )
         return made if self._clock.now() < made.end_of_use else None
 

@@ -100,23 +100,6 @@ def refresh_window(lifetime: float) -> float:
     return min(window, lifetime / 2)
 
 
-def refresh_age(
-    lifetime: float, uniform: Uniform, *, blocking: bool, longest: float = float("inf")
-) -> float:
-    """Return the age at which to refresh new credentials.
-
-    Args:
-        lifetime: seconds.
-        uniform: returns a random number between two.
-        blocking: whether no credentials were valid.
-        longest: seconds after which to look for newer ones, however long these last.
-    """
-    # After an outage, all pods without valid credentials refresh at once; a random age keeps them
-    # from doing so ever after.
-    random_age = age_after_blocking if blocking else age_after_background
-    return min(random_age(lifetime, uniform), longest)
-
-
 def age_after_blocking(lifetime: float, uniform: Uniform) -> float:
     """Return the age at which to refresh credentials that callers had to wait for.
 

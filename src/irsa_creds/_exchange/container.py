@@ -48,16 +48,6 @@ _HTTP = HttpSettings(proxies=())
 _OK, _ERRORS, _SERVER_ERRORS = 200, 400, 500
 
 
-# What failed, by the class name of the error.
-_NETWORK = {
-    "EndpointConnectionError": "Cannot connect to {service}",
-    "ConnectTimeoutError": "Cannot connect to {service}",
-    "ReadTimeoutError": "{service} did not respond in time",
-    "ConnectionClosedError": "{service} closed the connection",
-    "SSLError": "The TLS connection to {service} failed",
-}
-
-
 class ContainerFetcher(TokenFetcher):
     """Gets the credentials that an endpoint hands out, which may be the ones it gave before.
 
@@ -152,12 +142,11 @@ class ContainerFetcher(TokenFetcher):
         return self._failure(token, code, message, MALFORMED, status=response.status)
 
     def _network_failure(self, token: Token, error: HttpFailure) -> Failure:
-        what = _NETWORK.get(error.code, "The call to {service} failed")
-        what = what.format(service=self._the_service if what[0] == "{" else f"the {self.service}")
         return self._failure(
             token,
             error.code,
-            f"{what} ({error.code}): {self._mask(error.reason, token).rstrip('.')}.",
+            f"{error.headline(f'the {self.service}')}: "
+            f"{self._mask(error.reason, token).rstrip('.')}.",
             NO_AGENT if self._endpoint.is_pod_identity else UNREACHABLE,
             unreachable=True,
         )

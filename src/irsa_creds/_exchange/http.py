@@ -39,6 +39,16 @@ _Result = TypeVar("_Result")
 
 BODY_LIMIT = 1024 * 1024
 
+# By the class name of the error.
+_WHAT_FAILED = {
+    "EndpointConnectionError": "cannot connect to {service}",
+    "ConnectTimeoutError": "cannot connect to {service}",
+    "ReadTimeoutError": "{service} did not respond in time",
+    "ConnectionClosedError": "{service} closed the connection",
+    "SSLError": "the TLS connection to {service} failed",
+    "ProxyConnectionError": "cannot connect to the proxy",
+}
+
 # A socket's timeout must be positive, even after the deadline.
 _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
@@ -77,6 +87,15 @@ class HttpFailure(NamedTuple):
 
     code: str
     reason: str
+
+    def headline(self, service: str) -> str:
+        """Return what failed, as the beginning of a sentence.
+
+        Args:
+            service: the name of the server, with its article.
+        """
+        what = _WHAT_FAILED.get(self.code, "the call to {service} failed").format(service=service)
+        return f"{what[0].upper()}{what[1:]} ({self.code})"
 
     def __repr__(self) -> str:
         return f"<HttpFailure {self.code}>"

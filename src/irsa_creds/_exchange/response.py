@@ -40,15 +40,6 @@ _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-# What failed, by the class name of the error.
-_NETWORK = {
-    "EndpointConnectionError": "Cannot connect to STS",
-    "ConnectTimeoutError": "Cannot connect to STS",
-    "ReadTimeoutError": "STS did not respond in time",
-    "ConnectionClosedError": "STS closed the connection",
-    "SSLError": "The TLS connection to STS failed",
-    "ProxyConnectionError": "Cannot connect to the proxy",
-}
 
 
 class ExchangeResult(NamedTuple):
@@ -105,8 +96,7 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
 
 def network_failure(error: HttpFailure, request: ExchangeRequest) -> Failure:
     """Return the failure of a request without a response."""
-    what = _NETWORK.get(error.code, "The call to STS failed")
-    message = f"{what} ({error.code}): {request.mask(error.reason).rstrip('.')}."
+    message = f"{error.headline('STS')}: {request.mask(error.reason).rstrip('.')}."
     return failure_of(request, error.code, message, unreachable=True)
 
 
