@@ -90,8 +90,9 @@ environment
 network
   N01  unknown  Not known.
 
-6 checks: 1 fail, 1 warn, 1 unknown, 1 ok, 2 skipped (list with --all)
-STS not called; run with --online. Not checked: trust policy (--policy), manifest (--manifest).
+6 checks: 1 fail (F01), 1 warn (C02), 1 unknown, 1 ok, 2 skipped (list with --all)
+Not checked: trust policy (--policy), manifest (--manifest).
+STS not called; run with --online.
 """,
         "",
     )
@@ -103,14 +104,14 @@ def test_all_prints_skipped_checks(
     finds(FOUND)
     _, out, _ = run("--all")
     assert "manifest\n  M01  skipped  No manifest.\n" in out
-    assert "1 ok, 2 skipped\nSTS not called; run with --online." in out
+    assert "1 ok, 2 skipped\nNot checked: trust" in out
 
 
 @pytest.mark.parametrize(
     ("options", "last"),
     [
-        ([], f"{NOT_CALLED} Not checked: trust policy (--policy), manifest (--manifest)."),
-        (["--policy", "p"], f"{NOT_CALLED} Not checked: manifest (--manifest)."),
+        ([], NOT_CALLED),
+        (["--policy", "p"], NOT_CALLED),
         (["--online"], "Not checked: trust policy (--policy), manifest (--manifest)."),
         (["--online", "--policy", "p", "--manifest", "m"], "1 checks: 1 ok"),
     ],
@@ -134,6 +135,14 @@ def test_the_last_line_says_why_the_role_was_not_requested(
     finds(Diagnosis((Check("S01", "skipped", "STS was not reached."),)))
     last = run("--online", "--policy", "p", "--manifest", "m")[1].splitlines()[-1]
     assert last == "Role not requested: STS was not reached."
+
+
+def test_the_sum_names_each_failed_check_once(
+    run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
+) -> None:
+    found = [Check(check_id, "fail", "No.") for check_id in ("M03", "M03", "M05")]
+    finds(Diagnosis((*found, Check("V02", "warn", "Two."))))
+    assert "4 checks: 3 fail (M03, M05), 1 warn (V02)\n" in run()[1]
 
 
 def test_strict_makes_warnings_exit_with_3(

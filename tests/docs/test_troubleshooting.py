@@ -153,14 +153,12 @@ def test_doctor_finds_it_in_a_manifest(
 
 
 DAY = 86_400
+NO_VARIABLES: dict[str, str | None] = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None}
 PODS: list[tuple[str, str, dict[str, str | None], dict[str, Any]]] = [
     ("Two regions differ, or no region is set", "V02", {"AWS_REGION": None}, {}),
-    (
-        "The pod is older than the annotation",
-        "E01",
-        {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None},
-        {},
-    ),
+    ("The pod is older than the annotation", "E01", NO_VARIABLES, {}),
+    ("The webhook is missing or was late", "E01", NO_VARIABLES, {}),
+    ("An operator removes the annotation", "E01", NO_VARIABLES, {}),
     ("The pod is older than the annotation", "E02", {"AWS_ROLE_ARN": None}, {}),
     ("The token is mounted with subPath", "F05", {}, {"age": 0.9}),
     ("The token is mounted with subPath", "T01", {}, {"lifetime": -60}),

@@ -63,7 +63,8 @@ _THROTTLING = (
 _NO_CONNECTION = Cause(
     "",
     "Check DNS, network policies and routes from the pod to {endpoint}. AWS_REGION selects the "
-    "endpoint; without internet access the pod needs a VPC endpoint.",
+    "endpoint; without internet access the pod needs a VPC endpoint, and the global endpoint "
+    "(AWS_STS_REGIONAL_ENDPOINTS=legacy) has none.",
     retryable=True,
 )
 _PARAMETER = Cause(

@@ -130,20 +130,25 @@ def _sum_up(diagnosis: Diagnosis, args: argparse.Namespace, out: Printer) -> Non
     parts: list[str | Styled] = []
     for status, count in diagnosis.counts().items():
         if count:
-            parts += [", " if parts else "", Styled(f"{count} {status}", status)]
+            ids = ""
+            # The list of all checks may have moved the failures off the screen.
+            if status in dict(_FIRST):
+                ids = f" ({', '.join(dict.fromkeys(c.id for c in diagnosis.having(status)))})"
+            parts += [", " if parts else "", Styled(f"{count} {status}{ids}", status)]
     if not args.all and diagnosis.having("skipped"):
         parts.append(Styled(" (list with --all)", "dim"))
     out.line(f"{len(diagnosis.checks)} checks: ", *parts)
-    if not_checked := " ".join(_not_checked(diagnosis, args)):
-        out.line(not_checked)
+    for line in _not_checked(diagnosis, args):
+        out.line(line)
 
 
 def _not_checked(diagnosis: Diagnosis, args: argparse.Namespace) -> Iterator[str]:
+    """Yield what was not checked; the last line is about STS, which matters most."""
+    options = {"trust policy (--policy)": args.policy, "manifest (--manifest)": args.manifest}
+    if missing := ", ".join(what for what, file in options.items() if file is None):
+        yield f"Not checked: {missing}."
     if not args.online:
         yield "STS not called; run with --online."
     for check in diagnosis.checks:
         if args.online and (check.id, check.status) == ("S01", "skipped"):
             yield f"Role not requested: {check.message}"
-    options = {"trust policy (--policy)": args.policy, "manifest (--manifest)": args.manifest}
-    if missing := ", ".join(what for what, file in options.items() if file is None):
-        yield f"Not checked: {missing}."

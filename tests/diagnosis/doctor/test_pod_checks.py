@@ -202,6 +202,38 @@ def test_a_region_that_botocore_does_not_read_is_a_warning(
     assert ("NoRegionError" in found.message) is (status == "warn")
 
 
+@pytest.mark.parametrize(
+    ("region", "setting", "called"),
+    [
+        ("eu-central-1", "legacy", ["legacy", "at its global endpoint, which has no VPC endpoint"]),
+        ("eu-central-1", "regional", []),
+        # "legacy" is about the oldest regions only.
+        ("af-south-1", "legacy", []),
+    ],
+)
+def test_the_global_endpoint_of_a_legacy_setting_is_named(
+    check: Callable[..., Check], region: str, setting: str, called: list[str]
+) -> None:
+    named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    found = check("V02", environ={**named, "AWS_STS_REGIONAL_ENDPOINTS": setting})
+    assert found.status == "ok"
+    assert all(each in found.message for each in called)
+    assert ("endpoint" in found.message) is bool(called)
+
+
+def test_a_pod_without_variables_has_a_step_for_each_cause(check: Callable[..., Check]) -> None:
+    found = check("E01", environ={"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None})
+    assert "(or an operator removed it)" in found.message
+    assert "the webhook is missing or did not know the service account yet" in found.message
+    commands = [line for line in found.fix.splitlines() if not line.startswith(("#", " "))]
+    assert commands == [
+        "kubectl get serviceaccount app --namespace prod -o yaml",
+        "kubectl annotate --overwrite serviceaccount app --namespace prod \\",
+        "kubectl get mutatingwebhookconfiguration pod-identity-webhook",
+        "kubectl rollout restart deployment NAME --namespace prod",
+    ]
+
+
 def test_any_audience_is_ok_for_another_endpoint(
     check: Callable[..., Check],
 ) -> None:

@@ -204,6 +204,17 @@ def test_an_account_without_a_role_is_a_warning() -> None:
     assert "; ServiceAccount app (namespace prod) needs it" in check.message
 
 
+def test_an_account_of_an_operator_gets_its_role_from_there() -> None:
+    owned = (
+        "kind: ServiceAccount\nmetadata:\n  name: app\n  namespace: prod\n"
+        "  ownerReferences: [{apiVersion: example.com/v1, kind: Database, name: main}]\n"
+    )
+    check = checks(owned, DEPLOYMENT)["M04"]
+    assert check.status == "warn"
+    assert "Database main owns it: its operator may remove an annotation" in check.message
+    assert check.fix.startswith("# set it in Database main")
+
+
 def test_every_finding_is_a_check_of_its_own() -> None:
     cron = DEPLOYMENT.replace("kind: Deployment", "kind: DaemonSet")
     found = manifest_checks(

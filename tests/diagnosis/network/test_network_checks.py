@@ -127,6 +127,26 @@ def test_that_sts_is_not_reached_hides_no_other_fault() -> None:
     assert Diagnosis(online_checks(foreign)).exit_status() == 1
 
 
+@pytest.mark.parametrize(
+    "unreached",
+    [
+        {"connection": Connection(error="52.94.1.1: timed out"), "probe": None},
+        {"probe": Probe(code="ReadTimeoutError", reason="timed out")},
+    ],
+)
+def test_a_global_endpoint_that_is_not_reached_has_no_vpc_endpoint(
+    unreached: dict[str, Any],
+) -> None:
+    found = check("N02", url="https://sts.amazonaws.com", region=None, **unreached)
+    assert found.status == "fail"
+    assert "no VPC endpoint: AWS_STS_REGIONAL_ENDPOINTS is legacy, or no" in found.message
+    assert "\nexport AWS_STS_REGIONAL_ENDPOINTS=regional AWS_REGION=REGION\n" in found.fix
+    regional = check("N02", **unreached)
+    assert "legacy" not in regional.message + regional.fix
+    proxied = check("N02", url="https://sts.amazonaws.com", proxy="http://proxy:3128", **unreached)
+    assert "legacy" not in proxied.message + proxied.fix
+
+
 def test_without_an_endpoint_sts_is_not_reached() -> None:
     checks = Diagnosis(online_checks(OnlineFacts(settings_error="it is nonsense.")))
     assert [each.id for each in checks.having("fail")] == ["N01"]
@@ -276,7 +296,7 @@ def test_a_failure_comes_with_a_command() -> None:
     failed = Exchanged(code="InvalidIdentityToken", message="No.", advice="Do.", command="eksctl x")
     found = check("S01", exchanged=failed)
     assert (found.message, found.fix) == (
-        f"No credentials for the role {ROLE}: No. Do.",
+        f"No. Do. The role is {ROLE}.",
         "eksctl x",
     )
     assert found.data == {"code": "InvalidIdentityToken"}

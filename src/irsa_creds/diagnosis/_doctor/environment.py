@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from irsa_creds._identity.not_configured import FULL_URI, RELATIVE_URI
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart
+from irsa_creds.diagnosis._doctor.fixes import annotate, find_cause, name_role, restart
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._doctor.pod_facts import Facts
@@ -49,10 +49,12 @@ def _not_configured(facts: Facts) -> Check:
     if facts.in_pod:
         message = (
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set: the service account has "
-            "no role annotation, the pod is older than the annotation, or no webhook runs."
+            "no role annotation (or an operator removed it), the pod is older than the annotation, "
+            "or the webhook is missing or did not know the service account yet."
         )
     account = "/".join(facts.account) if facts.account else None
-    return Check("E01", "fail", message, name_role(facts), {"service_account": account})
+    fix = find_cause(facts) if facts.in_pod else name_role(facts)
+    return Check("E01", "fail", message, fix, {"service_account": account})
 
 
 def _incomplete(facts: Facts) -> Check:

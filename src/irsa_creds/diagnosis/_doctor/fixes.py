@@ -11,7 +11,7 @@ from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._doctor.pod_facts import Facts
 
-__all__ = ["annotate", "name_role", "restart", "service_account"]
+__all__ = ["annotate", "find_cause", "name_role", "restart", "service_account"]
 
 _ROLE = r"(?a:arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)"
 
@@ -36,6 +36,26 @@ def annotate(facts: Facts, *annotations: str) -> str:
         f"{_rights(namespace)}\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"
         f"  {given}\n"
+        f"{_restart(namespace)}"
+    )
+
+
+def find_cause(facts: Facts) -> str:
+    """Return the commands that tell why a pod has no variables, each with its fix.
+
+    Source: amazon-eks-pod-identity-webhook, deploy/mutatingwebhook.yaml and issue 174.
+    """
+    namespace, name = service_account(facts)
+    return (
+        f"{_rights(namespace)}\n"
+        "# 1. is eks.amazonaws.com/role-arn there?\n"
+        f"kubectl get serviceaccount {name} --namespace {namespace} -o yaml\n"
+        "# 2. if not: if an operator, Helm or GitOps owns the account, set it there; else\n"
+        f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"
+        f"  eks.amazonaws.com/role-arn={_role(facts)}\n"
+        "# 3. does the webhook run?\n"
+        "kubectl get mutatingwebhookconfiguration pod-identity-webhook\n"
+        "# 4. it changes only new pods\n"
         f"{_restart(namespace)}"
     )
 

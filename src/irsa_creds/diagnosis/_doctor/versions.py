@@ -83,10 +83,10 @@ def _region(facts: Facts) -> Check:
         except ConfigError as error:
             data = {name: redacted(each) for name, each in named}
             return Check("V02", "fail", str(error), _export("REGION"), data)
-    return _named_region(dict(named)) if named else _no_region(facts)
+    return _named_region(facts, dict(named)) if named else _no_region(facts)
 
 
-def _named_region(named: dict[str, str]) -> Check:
+def _named_region(facts: Facts, named: dict[str, str]) -> Check:
     region, default = named.get("AWS_REGION"), named.get("AWS_DEFAULT_REGION")
     if region and default and region != default:
         return Check(
@@ -101,7 +101,17 @@ def _named_region(named: dict[str, str]) -> Check:
         message = f"AWS_REGION is {region}, but botocore reads AWS_DEFAULT_REGION only: {_FAIL}."
         return Check("V02", "warn", message, f"export AWS_DEFAULT_REGION={region}", named)
     source, value = next(iter(named.items()))
-    return Check("V02", "ok", f"{source} is {value}.", data=named)
+    return Check("V02", "ok", f"{source} is {value}.{_legacy(facts)}", data=named)
+
+
+def _legacy(facts: Facts) -> str:
+    """Return the effect of a setting that is sound where the pod reaches the internet."""
+    if facts.config is None or not facts.config.legacy_global:
+        return ""
+    return (
+        " But AWS_STS_REGIONAL_ENDPOINTS is legacy, so STS is called at its global endpoint, which "
+        "has no VPC endpoint."
+    )
 
 
 def _no_region(facts: Facts) -> Check:

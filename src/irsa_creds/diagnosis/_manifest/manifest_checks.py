@@ -127,11 +127,15 @@ def _no_role(objects: Objects) -> Check:
             f"kubectl get serviceaccount {shlex.quote(name)}{namespace} -o yaml",
         )
     account = objects.account_of(objects.complete[0])
+    owner = "" if account is None else account.owner
+    by_operator = f" {owner} owns it: its operator may remove an annotation." if owner else ""
     return Check(
         "M04",
         "warn",
-        f"No service account of the manifest has the annotation {ROLE_ARN}; {account} needs it.",
-        f"metadata:\n  annotations:\n    {ROLE_ARN}: {ROLE_EXAMPLE}",
+        f"No service account of the manifest has the annotation {ROLE_ARN}; {account} needs it."
+        f"{by_operator}",
+        (f"# set it in {owner}, for its service account\n" if owner else "")
+        + f"metadata:\n  annotations:\n    {ROLE_ARN}: {ROLE_EXAMPLE}",
     )
 
 

@@ -118,6 +118,13 @@ class Account(NamedTuple):
         """The value of the annotation; None without one."""
         return self.annotations.get(ROLE_ARN)
 
+    @property
+    def owner(self) -> str:
+        """Kind and name of the object whose controller made it; empty without one."""
+        for each in mappings(mapping_at(self.resource.document, "metadata"), "ownerReferences"):
+            return printable(f"{each.get('kind')} {each.get('name')}")
+        return ""
+
     def __str__(self) -> str:
         return _named(self.resource)
 

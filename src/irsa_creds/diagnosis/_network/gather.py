@@ -190,7 +190,8 @@ def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credent
     try:
         outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
     except StepError as error:
-        failed = Exchanged(code="Timeout", message=str(error), unreachable=True)
+        message = f"The call to STS did not end (Timeout): {error}."
+        failed = Exchanged(code="Timeout", message=message, unreachable=True)
         return facts._replace(exchanged=failed), None
     if isinstance(outcome, ExchangeResult):
         credentials = outcome.credentials

@@ -25,6 +25,8 @@ _UNREACHED = {"reached": False}
 # Version 4").
 _FATAL_SKEW, _NOTABLE_SKEW = 300, 30
 _PORTS = {"http": 80, "https": 443}
+# Source: AWS STS, "Using interface VPC endpoints": each is for the endpoint of a region.
+_GLOBAL = "sts.amazonaws.com"
 # Class names of errors of botocore and urllib3.
 _TLS, _PROXY = "SSLError", "ProxyConnectionError"
 
@@ -116,8 +118,8 @@ def _connection(facts: OnlineFacts) -> Check:
         return Check(
             "N02",
             "fail",
-            f"No connection to {target}: {facts.connection.error}.",
-            _allow_traffic(facts.proxy or facts.url),
+            f"No connection to {target}: {facts.connection.error}.{_only_public(facts)}",
+            _reach(facts),
             _UNREACHED,
         )
     address = facts.connection.address
@@ -125,9 +127,9 @@ def _connection(facts: OnlineFacts) -> Check:
         return Check(
             "N02",
             "fail",
-            f"{address} accepts a connection for {target} but sends no response: {probe.reason}.",
-            _allow_traffic(facts.proxy or facts.url)
-            + "\n# a firewall in between may drop the request",
+            f"{address} accepts a connection for {target} but sends no response: {probe.reason}."
+            f"{_only_public(facts)}",
+            f"{_reach(facts)}\n# a firewall in between may drop the request",
             _UNREACHED,
         )
     # If a proxy or TLS fails, N03 or N04 says that STS was not reached.
@@ -135,10 +137,30 @@ def _connection(facts: OnlineFacts) -> Check:
     return Check("N02", "ok", f"{address} accepts a connection for {target}.", data=data)
 
 
-def _allow_traffic(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or _PORTS.get(parts.scheme.lower(), _PORTS["https"])
+def _is_global(facts: OnlineFacts) -> bool:
+    """Return whether the endpoint is the global one, which is called without a proxy."""
+    return urlsplit(facts.url).hostname == _GLOBAL and not facts.proxy
+
+
+def _only_public(facts: OnlineFacts) -> str:
+    if not _is_global(facts):
+        return ""
     return (
+        " It is the global endpoint, which has no VPC endpoint: AWS_STS_REGIONAL_ENDPOINTS is "
+        "legacy, or no region is set."
+    )
+
+
+def _reach(facts: OnlineFacts) -> str:
+    """Return what lets the pod reach STS or the proxy."""
+    parts = urlsplit(facts.proxy or facts.url)
+    port = parts.port or _PORTS.get(parts.scheme.lower(), _PORTS["https"])
+    regional = (
+        "# in the container's env, for a VPC without internet access\n"
+        "export AWS_STS_REGIONAL_ENDPOINTS=regional AWS_REGION=REGION\n"
+    )
+    return (
+        f"{regional if _is_global(facts) else ''}"
         "# security group, network policy and routes must let the pod reach "
         f"{parts.hostname} (port {port})"
     )

@@ -51,15 +51,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
         return Check(
             "S01",
             "fail",
-            " ".join(
-                part
-                for part in (
-                    f"No credentials for the role {facts.role_arn}:",
-                    done.message,
-                    done.advice,
-                )
-                if part
-            ),
+            " ".join(filter(None, (done.message, done.advice, f"The role is {facts.role_arn}."))),
             _fix(done),
             data,
         )
