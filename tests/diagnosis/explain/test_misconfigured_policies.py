@@ -26,6 +26,7 @@ OTHER = f"oidc.eks.us-east-1.amazonaws.com/id/{'FEDCBA98' * 4}"
 GITHUB = "token.actions.githubusercontent.com"
 GITHUB_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
 MAIN = "repo:acme/app:ref:refs/heads/main"
+IMMUTABLE = "repo:acme@123/app@456:ref:refs/heads/main"
 
 POD: dict[str, object] = {"iss": ISSUER, "sub": SUBJECT, "aud": [STS], "exp": 1_900_000_000}
 JOB: dict[str, object] = {"iss": f"https://{GITHUB}", "sub": MAIN, "aud": STS}
@@ -253,6 +254,14 @@ DENIED: list[tuple[Any, ...]] = [
     ("other branch", "P04", "'refs/heads/master' in the policy", github(StringEquals={"sub": "repo:acme/app:ref:refs/heads/master", "aud": STS}), JOB),
     ("other repository", "P04", "'acme/ap' in the policy", github(StringLike={"sub": "repo:acme/ap:*"}, StringEquals={"aud": STS}), JOB),
     ("environment for a branch", "P04", "'environment' in the policy", github(StringEquals={"sub": "repo:acme/app:environment:prod", "aud": STS}), JOB),
+    ("environment for a branch, in words", "P04", "as the job names no environment", github(StringEquals={"sub": "repo:acme/app:environment:prod", "aud": STS}), JOB),
+    ("branch for an environment", "P04", "as the job runs in the environment 'prod', which replaces its branch", github(StringEquals={"sub": MAIN, "aud": STS}), JOB | {"sub": "repo:acme/app:environment:prod"}),
+    ("branch for a pull request", "P04", "as a pull request started the job", github(StringEquals={"sub": MAIN, "aud": STS}), JOB | {"sub": "repo:acme/app:pull_request"}),
+    ("workflow for a branch", "P04", "'ref' in the policy, 'workflow' in the token.", github(StringEquals={"sub": MAIN, "aud": STS}), JOB | {"sub": "repo:acme/app:workflow:x"}),
+    ("immutable subject", "P04", "has switched to immutable subjects", github(StringEquals={"sub": MAIN, "aud": STS}), JOB | {"sub": IMMUTABLE}),
+    ("immutable subject, another branch", "P04", "immutable subjects, in which an id follows each name; and 'refs/heads/dev' in the policy", github(StringEquals={"sub": "repo:acme/app:ref:refs/heads/dev", "aud": STS}), JOB | {"sub": IMMUTABLE}),
+    ("immutable subject, cut short", "P04", "immutable subjects, in which an id follows each name; and one is longer", github(StringEquals={"sub": "repo:acme/app", "aud": STS}), JOB | {"sub": IMMUTABLE}),
+    ("other ids", "P04", "'acme@123/app@457' in the policy", github(StringEquals={"sub": "repo:acme@123/app@457:ref:refs/heads/main", "aud": STS}), JOB | {"sub": IMMUTABLE}),
     ("subject cut short", "P04", "one is longer", github(StringEquals={"sub": "repo:acme/app", "aud": STS}), JOB),
     ("other actor", "P04", "requires actor", github(StringEquals={"sub": MAIN, "aud": STS, "actor": "eve"}), JOB | {"actor": "bob"}),
     # P05

@@ -351,6 +351,29 @@ def test_no_correction_allows_every_pull_request() -> None:
     assert error.fix.startswith("To give every pull request the role:\n")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (MAIN, "repo:acme@123/app@456:ref:refs/heads/main"),
+        ("repo:acme/app:*", "repo:acme@123/app@456:*"),
+        ("repo:acme/app*", ["repo:acme/app*", "repo:acme@123/app*"]),
+        ("repo:acme/*", ["repo:acme/*", "repo:acme@123/*"]),
+        ("repo:acme/*pp:ref:*", ["repo:acme/*pp:ref:*", "repo:acme@123/*pp@*:ref:*"]),
+        (["repo:acme/lib:*", MAIN], ["repo:acme/lib:*", "repo:acme@123/app@456:ref:refs/heads/main"]),
+    ],
+)  # fmt: skip
+def test_github_s_ids_come_into_the_pattern_and_the_rest_stays(before: Any, after: Any) -> None:
+    keys = {"StringLike": {f"{GITHUB}:sub": before}, "StringEquals": {f"{GITHUB}:aud": STS}}
+    sub = "repo:acme@123/app@456:ref:refs/heads/main"
+    found = explained(allow(keys, GITHUB), iss=f"https://{GITHUB}", sub=sub)
+    [error] = found.findings
+    assert error.id == "P04"
+    assert "has switched to immutable subjects" in error.message
+    assert found.fixed is not None
+    assert found.fixed["Statement"][0]["Condition"]["StringLike"] == {f"{GITHUB}:sub": after}
+    assert json.dumps(after) in error.fix
+
+
 PULL: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repo:acme/app:pull_request"}
 MERGE = PULL | {"sub": "repo:acme/app:ref:refs/pull/7/merge"}
 BY_EVENT = PULL | {"sub": "repo:acme/app:environment:prod", "event_name": "pull_request"}

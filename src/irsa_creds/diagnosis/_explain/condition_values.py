@@ -21,6 +21,7 @@ from irsa_creds.diagnosis._explain.finding import (
     requires_value,
     split_key,
 )
+from irsa_creds.diagnosis._explain.github_subjects import with_ids
 from irsa_creds.diagnosis._explain.subjects import (
     PREFIX,
     SUBJECT,
@@ -181,7 +182,15 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
 
 
 def _corrected_values(condition: Condition, actual: str, closest: str) -> tuple[str, ...]:
-    """Return the values with the token's value instead of a misspelled one, or at the end."""
+    """Return the values with the token's value instead of a misspelled one, or at the end.
+
+    A subject of GitHub that only lacks the ids gets them, and the rest of its pattern stays.
+    """
+    if changed := with_ids(closest, actual):
+        # Other repositories that a pattern matches may still have subjects without ids.
+        if not is_plain(closest.split(":")[1]):
+            return (*condition.values, changed)
+        return tuple(changed if each == closest else each for each in condition.values)
     any_case = "ignorecase" in condition.operator.lower()
     if is_misspelled(closest.lower() if any_case else closest, actual):
         return tuple(actual if value == closest else value for value in condition.values)
@@ -236,7 +245,10 @@ def _swapped_claim(case: Case, condition: Condition, claim: str) -> str:
 
 
 def _closest(wanted: tuple[str, ...], actual: str) -> str:
-    """Return the policy's value that is most similar to the token's."""
+    """Return the policy's value that only lacks GitHub's ids, else the most similar one."""
+    for value in wanted[:_MOST]:
+        if with_ids(value, actual):
+            return value
     pairs = SequenceMatcher(None, "", actual[:_LONGEST], autojunk=False)
 
     def likeness(value: str) -> float:

@@ -7,6 +7,7 @@ import re
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.finding import matches_wildcards
+from irsa_creds.diagnosis._explain.github_subjects import context_difference, without_ids
 from irsa_creds.diagnosis._explain.provider_names import is_similar
 
 __all__ = ["PREFIX", "SUBJECT", "is_misspelled", "subject_difference"]
@@ -86,14 +87,25 @@ def _of_service_accounts(wanted: str, actual: str) -> str:
 
 def _of_segments(wanted: str, actual: str) -> str:
     """Return the first part that differs, for subjects that are not Kubernetes' format."""
-    pairs = zip(wanted.split(":"), actual.split(":"), strict=False)
-    for wanted_part, actual_part in pairs:
+    names, ids = without_ids(actual), ""
+    if names != actual and "@" not in wanted:
+        ids = (
+            "GitHub's organization or repository has switched to immutable subjects, in which an "
+            "id follows each name"
+        )
+        if matches_wildcards(wanted, names):
+            return ids
+        ids, actual = f"{ids}; and ", names
+    pairs = list(zip(wanted.split(":"), actual.split(":"), strict=False))
+    for at, (wanted_part, actual_part) in enumerate(pairs):
         if wanted_part != actual_part and not matches_wildcards(wanted_part, actual_part):
+            rest = [":".join(each.split(":")[at:]) for each in (wanted, actual)]
+            why = context_difference(*rest) if actual.startswith("repo:") else ""
             return (
-                f"{quoted(wanted_part)} in the policy, {quoted(actual_part)} in the token"
-                + _probably_misspelled(wanted_part, actual_part)
+                f"{ids}{quoted(wanted_part)} in the policy, {quoted(actual_part)} in the token"
+                + (f", as {why}" if why else _probably_misspelled(wanted_part, actual_part))
             )
-    return "one is longer than the other"
+    return f"{ids}one is longer than the other"
 
 
 def _probably_misspelled(wanted_part: str, actual_part: str) -> str:
