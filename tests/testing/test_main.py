@@ -86,6 +86,21 @@ def test_json_with_the_given_bucket_and_lifetime_until_sigterm(
     assert not Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).parents[1].exists()
 
 
+def test_the_pod_has_eks_pod_identity_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served("--json", "--pod-identity", last="}") as (_, printed):
+        environ = json.loads(printed)
+        assert environ["AWS_ROLE_ARN"] is environ["AWS_WEB_IDENTITY_TOKEN_FILE"] is None
+        for name, value in environ.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        credentials = boto3.Session().get_credentials()
+        assert credentials.method == "container-role"
+        s3 = boto3.client("s3")
+        s3.put_object(Bucket="data", Key="a", Body=b"b")
+
+
 def test_the_token_is_rotated_in_time_although_the_laptop_slept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

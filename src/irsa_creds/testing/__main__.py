@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Sandbox() as sandbox:
             sandbox.lifetime = options.lifetime
-            pod = sandbox.deploy(bucket=options.bucket)
+            pod = sandbox.deploy(bucket=options.bucket, pod_identity=options.pod_identity)
             environ = pod_environ(pod, os.environ)
             _print(json.dumps(environ, indent=2) if options.json else _shell(environ))
             _print(_hint(sandbox, pod), sys.stderr)
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m irsa_creds.testing",
         description="Serve STS, IAM and S3 on this machine until Ctrl-C, and print the variables "
-        "of a pod with IRSA that has a role there.",
+        "of a pod with IRSA or EKS Pod Identity that has a role there.",
     )
     parser.add_argument(
         "--bucket",
@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         default="data",
         metavar="NAME",
         help="bucket that the role may read and write (default: data)",
+    )
+    parser.add_argument(
+        "--pod-identity",
+        action="store_true",
+        help="the pod has EKS Pod Identity in place of IRSA, and its agent is served as well",
     )
     parser.add_argument(
         "--lifetime",
