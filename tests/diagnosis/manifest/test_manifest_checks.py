@@ -192,6 +192,14 @@ def test_a_role_in_another_object_has_the_path_to_it() -> None:
     assert check.fix == f"kubectl get serviceaccounts -o yaml -n prod | grep {KEY}"
 
 
+def test_a_definition_that_describes_the_annotation_does_not_have_it() -> None:
+    definition = (
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+        f"metadata: {{name: configs.example.com}}\nspec: {{description: 'such as {KEY}'}}\n"
+    )
+    assert checks(ACCOUNT, DEPLOYMENT, definition)["M01"].status == "ok"
+
+
 def test_accounts_without_pods_are_to_be_looked_up() -> None:
     check = checks("kind: ServiceAccount\nmetadata: {name: app}")["M04"]
     assert (check.status, check.fix) == ("unknown", "kubectl get serviceaccount app -o yaml")

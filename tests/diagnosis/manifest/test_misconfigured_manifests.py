@@ -223,6 +223,35 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
         "M01",
         "fail",
     ),
+    "in the values of an Application": (
+        [
+            account("other"),
+            deployment("other"),
+            custom(
+                "Application",
+                "argoproj.io",
+                {
+                    "source": {
+                        "helm": {
+                            "values": f"serviceAccount:\n  annotations:\n    {KEY}: {ROLE}\n",
+                        }
+                    }
+                },
+            ),
+        ],
+        "M01",
+        "unknown",
+    ),
+    "on an object of an operator itself": (
+        [custom("Database", "example.com", {}, annotations={KEY: ROLE}), deployment("other")],
+        "M01",
+        "unknown",
+    ),
+    "inside of an object without the group of its operator": (
+        [{"kind": "ControllerConfig", "spec": {"metadata": {"annotations": {KEY: ROLE}}}}],
+        "M01",
+        "unknown",
+    ),
     "on an object whose operator may put it on the account": (
         [
             account("other"),

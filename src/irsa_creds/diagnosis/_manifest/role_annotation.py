@@ -64,29 +64,43 @@ def _on_other(other: Other, *, annotated: bool) -> Iterator[Check]:
         annotated: whether a service account has a role; a chart may add the annotation to all of
             its objects.
     """
-    document = other.resource.document
-    on_itself = ROLE_ARN in annotations_of(document)
-    inside = [path for path, _ in entries(document) if path[-1] == ROLE_ARN]
-    if other.is_custom and (inside and not (annotated and on_itself)):
-        where = ".".join(map(printable, inside[0][:-1]))
+    inside = next(_places(other), None)
+    own = annotations_of(other.resource.document)
+    if inside is None and (annotated or ROLE_ARN not in own):
+        return
+    if inside or other.is_custom:
+        where = ".".join(map(printable, inside or ("metadata", "annotations")))
         yield finding(
             "M01",
             other,
             "unknown",
             f"{other} has the annotation {ROLE_ARN} in {where}: it has an effect only if the "
-            "operator of this kind puts it on the service account of the pods.",
+            "controller of this kind puts it on the service account of the pods.",
             "kubectl get serviceaccounts -o yaml"
             f"{_in_namespace(other.resource.namespace)} | grep {ROLE_ARN}",
         )
-    elif on_itself and not annotated:
-        yield finding(
-            "M01",
-            other,
-            "fail",
-            f"The annotation {ROLE_ARN} is on {other}, where it has no effect: it belongs on the "
-            "ServiceAccount of the pods.",
-            _annotate("NAME", other.resource.namespace, annotations_of(document)[ROLE_ARN]),
-        )
+        return
+    yield finding(
+        "M01",
+        other,
+        "fail",
+        f"The annotation {ROLE_ARN} is on {other}, where it has no effect: it belongs on the "
+        "ServiceAccount of the pods.",
+        _annotate("NAME", other.resource.namespace, own[ROLE_ARN]),
+    )
+
+
+def _places(other: Other) -> Iterator[tuple[str, ...]]:
+    """Yield where an object has the annotation, but for its own: as a key, or in a chart's values.
+
+    Texts of Kubernetes' own kinds, such as definitions of other kinds, only describe it.
+    """
+    for path, value in entries(other.resource.document):
+        if path[-1] == ROLE_ARN:
+            if path[:-1] != ("metadata", "annotations"):
+                yield path[:-1]
+        elif other.is_custom and isinstance(value, str) and ROLE_ARN in value:
+            yield path
 
 
 def _outside_annotations(account: Account) -> Iterator[Check]:
