@@ -137,6 +137,16 @@ def test_the_last_line_says_why_the_role_was_not_requested(
     assert last == "Role not requested: STS was not reached."
 
 
+def test_the_last_line_says_that_only_the_manifest_was_checked(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE", raising=False)
+    manifest = tmp_path / "account.json"
+    manifest.write_text(json.dumps({"kind": "ServiceAccount", "metadata": {"name": "app"}}))
+    last = run("--manifest", str(manifest))[1].splitlines()[-1]
+    assert last == "Only the manifest was checked, because this machine is not one of its pods."
+
+
 def test_the_sum_names_each_failed_check_once(
     run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
 ) -> None:

@@ -147,7 +147,9 @@ def _not_checked(diagnosis: Diagnosis, args: argparse.Namespace) -> Iterator[str
     options = {"trust policy (--policy)": args.policy, "manifest (--manifest)": args.manifest}
     if missing := ", ".join(what for what, file in options.items() if file is None):
         yield f"Not checked: {missing}."
-    if not args.online:
+    if any((check.id, check.status) == ("V01", "skipped") for check in diagnosis.checks):
+        yield "Only the manifest was checked, because this machine is not one of its pods."
+    elif not args.online:
         yield "STS not called; run with --online."
     for check in diagnosis.checks:
         if args.online and (check.id, check.status) == ("S01", "skipped"):

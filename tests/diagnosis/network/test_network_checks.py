@@ -143,8 +143,12 @@ def test_a_global_endpoint_that_is_not_reached_has_no_vpc_endpoint(
     assert "\nexport AWS_STS_REGIONAL_ENDPOINTS=regional AWS_REGION=REGION\n" in found.fix
     regional = check("N02", **unreached)
     assert "legacy" not in regional.message + regional.fix
+    assert regional.message.endswith("Kind of address: private, so an interface VPC endpoint.")
     proxied = check("N02", url="https://sts.amazonaws.com", proxy="http://proxy:3128", **unreached)
     assert "legacy" not in proxied.message + proxied.fix
+    assert (
+        "Kind of address" not in proxied.message + check("N02", is_aws=False, **unreached).message
+    )
 
 
 def test_without_an_endpoint_sts_is_not_reached() -> None:

@@ -48,7 +48,7 @@ def find_cause(facts: Facts) -> str:
     namespace, name = service_account(facts)
     return (
         f"{_rights(namespace)}\n"
-        "# 1. is eks.amazonaws.com/role-arn there?\n"
+        "# 1. is eks.amazonaws.com/role-arn there? On a pod or a Deployment it has no effect\n"
         f"kubectl get serviceaccount {name} --namespace {namespace} -o yaml\n"
         "# 2. if not: if an operator, Helm or GitOps owns the account, set it there; else\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"

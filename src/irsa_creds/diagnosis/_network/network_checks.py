@@ -118,7 +118,7 @@ def _connection(facts: OnlineFacts) -> Check:
         return Check(
             "N02",
             "fail",
-            f"No connection to {target}: {facts.connection.error}.{_only_public(facts)}",
+            f"No connection to {target}: {facts.connection.error}.{_way(facts)}",
             _reach(facts),
             _UNREACHED,
         )
@@ -128,7 +128,7 @@ def _connection(facts: OnlineFacts) -> Check:
             "N02",
             "fail",
             f"{address} accepts a connection for {target} but sends no response: {probe.reason}."
-            f"{_only_public(facts)}",
+            f"{_way(facts)}",
             f"{_reach(facts)}\n# a firewall in between may drop the request",
             _UNREACHED,
         )
@@ -142,13 +142,16 @@ def _is_global(facts: OnlineFacts) -> bool:
     return urlsplit(facts.url).hostname == _GLOBAL and not facts.proxy
 
 
-def _only_public(facts: OnlineFacts) -> str:
-    if not _is_global(facts):
+def _way(facts: OnlineFacts) -> str:
+    """Return which way a connection takes to AWS, as a sentence."""
+    if _is_global(facts):
+        return (
+            " It is the global endpoint, which has no VPC endpoint: AWS_STS_REGIONAL_ENDPOINTS is "
+            "legacy, or no region is set."
+        )
+    if facts.proxy or not facts.is_aws or facts.lookup is None:
         return ""
-    return (
-        " It is the global endpoint, which has no VPC endpoint: AWS_STS_REGIONAL_ENDPOINTS is "
-        "legacy, or no region is set."
-    )
+    return f" Kind of address: {_kind_of(facts.lookup.addresses, aws=True)}."
 
 
 def _reach(facts: OnlineFacts) -> str:
