@@ -16,6 +16,21 @@ MOUNT = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 SYSTEM = "kube-system"
 Object = dict[str, Any]
 
+#: The API versions of the kinds that are not in the core group.
+VERSIONS = {
+    **dict.fromkeys(("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"), "apps/v1"),
+    **dict.fromkeys(("Job", "CronJob"), "batch/v1"),
+    **dict.fromkeys(
+        ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"), "rbac.authorization.k8s.io/v1"
+    ),
+    **dict.fromkeys(("SecretStore", "ClusterSecretStore"), "external-secrets.io/v1"),
+    **dict.fromkeys(("ControllerConfig", "DeploymentRuntimeConfig"), "pkg.crossplane.io/v1beta1"),
+    **dict.fromkeys(("Rollout", "Application"), "argoproj.io/v1alpha1"),
+    "Issuer": "cert-manager.io/v1",
+    "SparkApplication": "sparkoperator.k8s.io/v1beta2",
+    "PostgresCluster": "postgres-operator.crunchydata.com/v1beta1",
+}
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -40,7 +55,7 @@ def thing(kind: str, name: str, namespace: str | None = "shop", **more: Any) -> 
     """Return an object; its namespace stands in the metadata if there is one."""
     metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
     return {
-        "apiVersion": "v1",
+        "apiVersion": VERSIONS.get(kind, "v1"),
         "kind": kind,
         "metadata": metadata | more.pop("metadata", {}),
         **more,
@@ -75,7 +90,8 @@ def workload(
         "metadata": {"annotations": annotations},
         "spec": pod(runs_as, None, **spec)["spec"],
     }
-    return thing(kind, "web", namespace, spec={"template": template})
+    selector = {"selector": {"matchLabels": {"app": "web"}}} if "apps" in VERSIONS[kind] else {}
+    return thing(kind, "web", namespace, spec=selector | {"template": template})
 
 
 def deployment(runs_as: str | None = "app", namespace: str | None = "shop", **spec: Any) -> Object:
@@ -316,3 +332,18 @@ WRONG: list[Manifest] = [
     *(Manifest(source, objects, {"M04": "warn unknown"}) for source, objects in _WITHOUT),
     *(Manifest(source, objects, problems) for source, objects, problems in _WRONG),
 ]
+
+_APPLICATION = {
+    "source": {
+        "chart": "cluster-autoscaler",
+        "helm": {"values": f"rbac:\n  serviceAccount:\n    annotations:\n      {KEY}: {role()}\n"},
+    }
+}
+
+#: The annotation stands in kinds that are not read: no problem, and not "ok" either.
+UNREAD: list[Manifest] = [
+    Manifest("crossplane-contrib/provider-aws issue 1467", [thing("ControllerConfig", "aws-config", None, spec={"metadata": {"annotations": {KEY: role()}}})]),
+    Manifest("crossplane/crossplane issue 5578", [thing("DeploymentRuntimeConfig", "irsa", None, spec={"serviceAccountTemplate": {"metadata": {"annotations": {KEY: role()}}}})]),
+    Manifest("CrunchyData/postgres-operator pull request 2845", [thing("PostgresCluster", "db", spec={"metadata": {"annotations": {KEY: role()}}})]),
+    Manifest("jazzlyj/aws_eks_argocd ca", [thing("Application", "autoscaler", spec=_APPLICATION)]),
+]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from diagnosis.collected.manifests import SOUND, WRONG, Manifest
+from diagnosis.collected.manifests import SOUND, UNREAD, WRONG, Manifest
 from irsa_creds.diagnosis._manifest.manifest_checks import manifest_checks
 from irsa_creds.diagnosis._manifest.parse import parse_manifest
 
@@ -31,11 +31,16 @@ def test_each_wrong_manifest_has_its_ids_and_no_other() -> None:
     assert wrong == {}
 
 
+def test_a_kind_that_is_not_read_is_unknown() -> None:
+    seen = {each.source: found(each) for each in UNREAD}
+    assert {source: it for source, it in seen.items() if _statuses(it) != {"unknown"}} == {}
+
+
 def _statuses(seen: set[tuple[str, str]]) -> set[str]:
     return {status for _, status in seen}
 
 
 def test_the_tables_are_as_long_as_they_are_meant_to_be() -> None:
-    named = [each.source for each in (*SOUND, *WRONG)]
+    named = [each.source for each in (*SOUND, *WRONG, *UNREAD)]
     assert len(named) >= 60
     assert len(set(named)) == len(named)
