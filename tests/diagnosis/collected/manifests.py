@@ -286,7 +286,6 @@ _VALUES: list[tuple[str, list[Object]]] = [
     ("magebase/base-infra extra-manifests/eso/service-account.yaml.tpl", [account(role("${AWS_ACCOUNT_ID}"))]),
     ("bsv-blockchain/storage-server ca", [deployment(namespace=SYSTEM, securityContext=_NOBODY), account(role("ACCOUNT_ID"), SYSTEM), *rbac(SYSTEM)]),
     ("sillyfrog/aws-eks-fargate-alb-example dns", [account("<insert ARN>"), *rbac(), deployment(securityContext={"fsGroup": 65534})]),
-    ("Aysticky/yambo-data-r2q-spark-job k8s", [account(role("ACCOUNT_ID")), account("", name="operator"), thing("SparkApplication", "job", spec=_SPARK)]),
     ("external-secrets/kubernetes-external-secrets issue 424", [account(role("123456"))]),
     ("kubernetes-sigs/aws-load-balancer-controller issue 1353", [account("an:aws-cn:iam::123456789012:role/app", SYSTEM)]),
 ]  # fmt: skip
@@ -319,6 +318,7 @@ _WRONG: list[tuple[str, list[Object], dict[str, str]]] = [
     ("aws/amazon-eks-pod-identity-webhook pull request 196", [account(), pod(containers=[container(env=variables(AWS_ROLE_ARN=role(), AWS_WEB_IDENTITY_TOKEN_FILE=f"{MOUNT}/token"), volumeMounts=[{"name": "aws-iam-token", "mountPath": MOUNT}])], volumes=[token("pods.eks.amazonaws.com")])], {"M05": "fail"}),
     # Sound ones with a typical mistake.
     ("SanjayNivasG/Exercise-02-IAM-IRSA-Failure manifests: before", [account(""), deployment()], {"M04": "warn fail unknown"}),
+    ("Aysticky/yambo-data-r2q-spark-job k8s", [account(role("ACCOUNT_ID")), account("", name="operator"), thing("SparkApplication", "job", spec=_SPARK)], {"M04": "fail"} | dict.fromkeys(("M01", "M02", "M03", "M05"), "unknown")),
     ("SanjayNivasG/Exercise-02-IAM-IRSA-Failure manifests: no account", [account(), deployment(None)], {"M02": "fail"}),
     ("DouglasFriedmann/vault-istio-bedrock-eks k8s: a slip", [account(), deployment("apps")], {"M02": "fail"}),
     ("Dmitry-Yemelin/eks-cluster ca: another namespace", [account(namespace=SYSTEM), deployment(namespace="autoscaler")], {"M03": "fail"}),
