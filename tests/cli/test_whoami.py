@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,10 @@ import irsa_creds
 from irsa_creds.cli import main
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cli.container import Container
+    from irsa_creds.testing import Pod
 
 
 @pytest.fixture
@@ -166,3 +170,37 @@ def test_a_token_that_comes_from_a_profiles_file_is_read_there(
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
     assert main(["whoami", "--profile", "x", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["token"]["iss"] == here.sandbox.issuer.url
+
+
+@pytest.fixture
+def agent(container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    """This process is a pod with EKS Pod Identity."""
+    # The sandbox is the module's, so each test has a role of its own.
+    pod = container.sandbox.deploy("agent", role=tmp_path.name, bucket=None, pod_identity=True)
+    for name, value in pod.environ.items():
+        monkeypatch.setenv(name, value)
+    return pod
+
+
+def test_the_role_of_eks_pod_identity_is_the_one_that_sts_has(
+    agent: Pod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["whoami", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["role_arn"] is None
+    name = agent.role_arn.rpartition("/")[2]
+    assert f":assumed-role/{name}/" in found["assumed_role_arn"]
+    assert found["endpoint"] == agent.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+
+
+def test_without_sts_the_role_of_eks_pod_identity_is_unknown_and_a_note_says_why(
+    agent: Pod, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
+    assert main(["whoami"]) == 0
+    out, err = capsys.readouterr()
+    assert "assumed role arn  (unknown)" in out
+    assert "The role is unknown, because STS was not reached or denied" in err
+    assert "EndpointConnectionError" in err

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import ChainedRole, RequestedRole, RoleConfig
     from irsa_creds._identity.settings import Settings
 
-__all__ = ["INSTALLED", "Config"]
+__all__ = ["INSTALLED", "Config", "without_role"]
 
 #: Arguments that `install()` sets for all providers of the process, by name.
 INSTALLED: dict[str, Any] = {}
@@ -233,6 +233,16 @@ class Config(NamedTuple):
             ),
             **endpoint._asdict(),
         )
+
+
+def without_role(settings: Settings) -> Config:
+    """Return how to call STS, for calls with credentials that are there already.
+
+    Raises:
+        ConfigError: a value is malformed.
+    """
+    endpoint, http = resolve_endpoint_settings(settings), HttpSettings.resolve(settings)
+    return Config(role_arn="", session_name="", http=http, **endpoint._asdict())
 
 
 def _find_token(settings: Settings, token: object, token_file: object) -> Found | None:

@@ -1,18 +1,20 @@
-"""`whoami`: call STS and show the role of this pod."""
+"""`whoami`: get credentials and show the role of this pod."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._errors import instant
+from irsa_creds._errors import ConfigError, instant
 from irsa_creds._exchange.endpoint import endpoint_url
-from irsa_creds._identity.config import Config
+from irsa_creds._identity.config import Config, without_role
+from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds._identity.token import TokenFile
 from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetch, provider_of
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
 from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
+from irsa_creds.diagnosis._network.probes import StepError, get_caller_arn
 
 if TYPE_CHECKING:
     import argparse
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _DESCRIPTION = """\
-Call STS with the token and show the identity of this pod: the assumed role in the response, the
-same as GetCallerIdentity returns, without a second request. No secret is printed. If STS denies,
-the error has the cause. A note warns if botocore would use other credentials."""
+Get credentials with the token, and show the identity of this pod: the assumed role. It is in STS's
+response; the response of EKS Pod Identity's agent has none, so STS is asked (GetCallerIdentity). No
+secret is printed. If the request is denied, the error has the cause. A note warns if botocore would
+use other credentials."""
 
 _CLAIMS = ("iss", "sub", "aud", "exp")
 
@@ -51,11 +54,11 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, out: Printer) -> int:
-    """Call STS and print the identity."""
+    """Get credentials and print the identity."""
     # Cached credentials would say nothing about the current token.
     found = provider_of(args, shared_cache=False)
     credentials = fetch(found)
-    facts = _facts(found._identity, credentials)  # noqa: SLF001 - no public name, and none is needed
+    facts = _facts(found._identity, credentials, out)  # noqa: SLF001 - no public name, and none is needed
     if out.json:
         out.emit(facts)
         return 0
@@ -73,13 +76,14 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     return 0
 
 
-def _facts(identity: Identity, credentials: Credentials) -> dict[str, Any]:
+def _facts(identity: Identity, credentials: Credentials, out: Printer) -> dict[str, Any]:
     config = identity if isinstance(identity, Config) else None
     file = config.token_file if config else None
+    arn = credentials.assumed_role_arn if config else _caller_arn(credentials, out)
     token = {} if file is None else TokenFile(file).read().claims or {}
     return {
-        "role_arn": identity.name,
-        "assumed_role_arn": credentials.assumed_role_arn,
+        "role_arn": config and config.name,
+        "assumed_role_arn": arn,
         "account_id": credentials.account_id,
         "access_key_id": credentials.access_key_id,
         "expiration": expiration(credentials),
@@ -88,6 +92,16 @@ def _facts(identity: Identity, credentials: Credentials) -> dict[str, Any]:
         "token": {name: token[name] for name in _CLAIMS if name in token},
         "beaten_by": _overridden_by(),
     }
+
+
+def _caller_arn(credentials: Credentials, out: Printer) -> str | None:
+    """Return the ARN that STS has for these credentials; None, with a note, if it gives none."""
+    try:
+        config = without_role(EnvironSettings(os.environ))
+        return get_caller_arn(config, endpoint_url(config), credentials)
+    except (ConfigError, StepError) as error:
+        out.note("The role is unknown, because STS was not reached or denied: ", str(error))
+        return None
 
 
 def _overridden_by() -> str | None:

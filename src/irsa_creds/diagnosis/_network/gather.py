@@ -16,8 +16,7 @@ from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.response import ExchangeResult
 from irsa_creds._exchange.sts import StsClient
-from irsa_creds._identity.config import Config
-from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
+from irsa_creds._identity.config import Config, without_role
 from irsa_creds._identity.settings import EnvironSettings, follow_source_profiles
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import bare_url, safe_str
@@ -128,9 +127,7 @@ def _target(settings: EnvironSettings) -> _Target:
     except ConfigError as error:
         no_token = safe_str(error)
     if config is None:
-        endpoint = resolve_endpoint_settings(settings)
-        http = HttpSettings.resolve(settings)
-        config = Config(role_arn="", session_name="", http=http, **endpoint._asdict())
+        config = without_role(settings)
         return _Target(config, endpoint_url(config), None, None, no_token)
     token = _read(config.token_file or "")
     return _Target(
