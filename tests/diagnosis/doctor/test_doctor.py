@@ -11,6 +11,7 @@ from diagnosis.sample_pod import EKS, ROLE, SECRET, Lab, eks_claims, jwt
 from irsa_creds import ConfigError, TokenError
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds.diagnosis._checks import Check, Diagnosis
+from irsa_creds.diagnosis._claims import Subject
 from irsa_creds.diagnosis._doctor.doctor import doctor
 from irsa_creds.diagnosis._explain.finding import Finding
 
@@ -269,6 +270,29 @@ def test_only_the_role_of_the_manifest_s_own_pod_is_compared(
     other = service_account(**{"eks.amazonaws.com/role-arn": f"{ROLE}-other"})
     changes = {"claims": {"sub": subject}, "account": None}
     assert examine(changes=changes, manifest=written(other))["M04"].status == status
+
+
+@pytest.mark.parametrize(("name", "status"), [("app", "warn"), ("other", "ok")])
+def test_a_pod_without_variables_of_an_account_with_a_role_points_to_the_webhook(
+    name: str,
+    status: str,
+    examine: Callable[..., Diagnosis],
+    written: Callable[[object], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = service_account(**{"eks.amazonaws.com/role-arn": ROLE})
+    beside = service_account(**{"eks.amazonaws.com/role-arn": ROLE})
+    beside["metadata"]["name"] = "other"
+    if name == "other":
+        del own["metadata"]["annotations"]
+    monkeypatch.setattr(
+        "irsa_creds.diagnosis._doctor.pod_facts._account", lambda _: Subject("prod", "app")
+    )
+    changes = {"environ": {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None}}
+    manifest = written({"kind": "List", "items": [own, beside]})
+    check = examine(changes=changes, manifest=manifest)["M04"]
+    assert check.status == status
+    assert ("the webhook is missing or was late" in check.message) is (status == "warn")
 
 
 @pytest.mark.parametrize("option", ["manifest", "policy"])

@@ -165,6 +165,26 @@ spec: {chart: {spec: {chart: web}}}
 """
 
 
+WORKFLOW = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: daily-}
+spec: {templates: [{container: {image: web}}]}
+"""
+MONITOR = """\
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: web}
+spec: {endpoints: [{port: http}]}
+"""
+
+
+def test_a_workflow_is_not_read_and_a_monitor_has_no_pods() -> None:
+    found = checks(ACCOUNT, DEPLOYMENT, WORKFLOW)
+    assert [found[each].status for each in ("M01", "M05")] == ["unknown"] * 2
+    assert [each.status for each in checks(ACCOUNT, DEPLOYMENT, MONITOR).values()] == ["ok"] * 5
+
+
 @pytest.mark.parametrize("documents", [(ACCOUNT, SPARK), (ACCOUNT, DEPLOYMENT, SPARK)])
 def test_pods_of_a_kind_that_is_not_read_are_unknown(documents: tuple[str, ...]) -> None:
     found = checks(*documents)

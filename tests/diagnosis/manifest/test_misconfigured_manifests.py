@@ -242,6 +242,7 @@ MISCONFIGURED: dict[str, tuple[list[Object], str, str]] = {
         "M01",
         "unknown",
     ),
+    "at the top of an object of any kind": ([{"kind": "Namespace", KEY: ROLE}], "M01", "unknown"),
     "on an object of an operator itself": (
         [custom("Database", "example.com", {}, annotations={KEY: ROLE}), deployment("other")],
         "M01",
@@ -619,6 +620,13 @@ SOUND: dict[str, list[Object]] = {
         account(),
         custom("Agent", "example.com", {
             "serviceAccountName": "app", "podTemplate": {"spec": {"containers": [container()]}},
+        }),
+    ],
+    "an account that Crossplane's runtime names": [
+        account(),
+        custom("DeploymentRuntimeConfig", "pkg.crossplane.io", {
+            "serviceAccountTemplate": {"metadata": {"name": "app"}},
+            "deploymentTemplate": {"spec": {"template": {"spec": {"containers": [container()]}}}},
         }),
     ],
     "the annotation on all of a chart's objects": [

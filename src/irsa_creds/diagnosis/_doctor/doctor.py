@@ -131,7 +131,13 @@ def _of_manifest(
     if resources is None:
         return _skipped(_MANIFEST_IDS, "No manifest is given; use --manifest FILE.")
     role = facts.role.value if facts.role and here else None
-    return manifest_checks(resources, role_arn=role, aws=facts.uses_aws_sts)
+    injected = facts.role or facts.token_origin or facts.container
+    return manifest_checks(
+        resources,
+        role_arn=role,
+        without_role=None if injected or not here else facts.account,
+        aws=facts.uses_aws_sts,
+    )
 
 
 def _policy(path: str | os.PathLike[str]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_KEY",
     "annotations_of",
+    "describes_pods",
     "entries",
     "mapping_at",
     "mappings",
@@ -26,8 +27,10 @@ __all__ = [
 LONGEST_KEY = 317
 # The fields with which other kinds name a service account: `serviceAccountName` of Argo,
 # `driver.serviceAccount` and keys of `sparkConf` of Spark, `serviceAccountRef` of cert-manager and
-# External Secrets.
-_REFERENCE = r"(?i:.*service_?account(?:_?name|_?ref)?)"
+# External Secrets, `serviceAccountTemplate` of Crossplane.
+_REFERENCE = r"(?i:.*service_?account(?:_?name|_?ref|_?template)?)"
+# Fields of the pods that operators create: of Argo's workflows, Spark, Prometheus and others.
+_OF_PODS = {"container", "containers", "image", "podMetadata"}
 
 
 def annotations_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -71,16 +74,22 @@ def entries(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]
         stack.extend(reversed(parts))
 
 
-def references(document: Mapping[str, Any], *, refs: bool = True) -> Iterator[str]:
-    """Yield the service accounts that an object names at any depth.
+def describes_pods(document: Mapping[str, Any]) -> bool:
+    """Return whether an object of an operator seems to have pods: fields or a service account.
 
-    Args:
-        document: of the object.
-        refs: also in `serviceAccountRef`, with which controllers request a token of their own.
+    With a `serviceAccountRef`, a controller requests a token itself.
     """
+    return any(
+        path[-1] in _OF_PODS
+        or (not path[-1].lower().endswith("ref") and _named_in(path[-1], value))
+        for path, value in entries(document)
+    )
+
+
+def references(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the service accounts that an object names at any depth."""
     for path, value in entries(document):
-        if refs or not path[-1].lower().endswith("ref"):
-            yield from filter(None, [_named_in(path[-1], value)])
+        yield from filter(None, [_named_in(path[-1], value)])
 
 
 def _named_in(key: str, value: object) -> str | None:
@@ -88,5 +97,5 @@ def _named_in(key: str, value: object) -> str | None:
     if not re.fullmatch(_REFERENCE, key[:LONGEST_KEY]):
         return None
     if isinstance(value, Mapping):
-        return text_at(value, "name")
+        return text_at(value, "name") or text_at(mapping_at(value, "metadata"), "name")
     return value if isinstance(value, str) else None

@@ -14,6 +14,7 @@ from irsa_creds.diagnosis._manifest.service_account_use import unused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from irsa_creds.diagnosis._claims import Subject
     from irsa_creds.diagnosis._manifest.parse import Resource
 
 __all__ = ["manifest_checks"]
@@ -32,13 +33,18 @@ _AUTOMOUNT = (
 
 
 def manifest_checks(
-    resources: Sequence[Resource], *, role_arn: str | None = None, aws: bool = True
+    resources: Sequence[Resource],
+    *,
+    role_arn: str | None = None,
+    without_role: Subject | None = None,
+    aws: bool = True,
 ) -> tuple[Check, ...]:
     """Return M01 to M05: one check for each problem, and at least one of each id.
 
     Args:
         resources: the result of `parse_manifest`.
         role_arn: `AWS_ROLE_ARN`, if it is set: the annotation should name it.
+        without_role: the service account of this pod if it has no `AWS_ROLE_ARN`.
         aws: whether the STS is AWS's own; others accept more ARNs.
     """
     objects = Objects(resources)
@@ -46,7 +52,7 @@ def manifest_checks(
         *role_annotation.misplaced(objects),
         *unused(objects),
         *role_annotation.namespaces(objects),
-        *role_annotation.role_arns(objects, role_arn, aws=aws),
+        *role_annotation.role_arns(objects, role_arn, aws=aws, without_role=without_role),
         *pod_settings.account_options(objects),
         *pod_settings.pods(objects),
     )

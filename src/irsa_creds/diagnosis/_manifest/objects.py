@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._manifest.fields import (
     annotations_of,
+    describes_pods,
     entries,
     mapping_at,
     mappings,
@@ -286,12 +287,11 @@ class Objects:
 
     @cached_property
     def unread(self) -> list[Other]:
-        """The objects of operators that may create pods: they name a service account or a chart."""
+        """The objects of operators that may create pods."""
         return [
             each
             for each in self.others
-            if each.is_custom
-            and (each.is_chart or any(references(each.resource.document, refs=False)))
+            if each.is_custom and (each.is_chart or describes_pods(each.resource.document))
         ]
 
     @cached_property

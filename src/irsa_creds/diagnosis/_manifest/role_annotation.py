@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds.diagnosis._checks import Check
+    from irsa_creds.diagnosis._claims import Subject
 
 __all__ = ["misplaced", "namespaces", "role_arns"]
 
@@ -68,8 +69,9 @@ def _on_other(other: Other, *, annotated: bool) -> Iterator[Check]:
     own = annotations_of(other.resource.document)
     if inside is None and (annotated or ROLE_ARN not in own):
         return
-    if inside or other.is_custom:
-        where = ".".join(map(printable, inside or ("metadata", "annotations")))
+    if inside is not None or other.is_custom:
+        place = ("metadata", "annotations") if inside is None else inside
+        where = ".".join(map(printable, place)) or "its top level"
         yield finding(
             "M01",
             other,
@@ -180,13 +182,16 @@ def _elsewhere(workload: Workload, account: Account) -> Check:
     )
 
 
-def role_arns(objects: Objects, role_arn: str | None, *, aws: bool) -> Iterator[Check]:
-    """Yield M04: the key or the value of the annotation is wrong.
+def role_arns(
+    objects: Objects, role_arn: str | None, *, aws: bool, without_role: Subject | None = None
+) -> Iterator[Check]:
+    """Yield M04: the key or the value of the annotation is wrong, or this pod has another role.
 
     Args:
         objects: of the manifest.
         role_arn: `AWS_ROLE_ARN`, if it is set.
         aws: whether the STS is AWS's own; others accept more ARNs.
+        without_role: the service account of this pod if it has no `AWS_ROLE_ARN`.
     """
     for account in objects.accounts:
         if ROLE_ARN in account.annotations:
@@ -204,6 +209,25 @@ def role_arns(objects: Objects, role_arn: str | None, *, aws: bool) -> Iterator[
             "A pod keeps the role that was annotated when it started.",
             "kubectl rollout restart deployment NAME" + _in_namespace(account.namespace),
         )
+
+    for account in objects.annotated:
+        if without_role and account.name == without_role.name:
+            yield _not_injected(account)
+
+
+def _not_injected(account: Account) -> Check:
+    """Return the check of an account with a role whose pod has no variables."""
+    return finding(
+        "M04",
+        account,
+        "warn",
+        f"{account} has a role, but this pod of it has no AWS_ROLE_ARN: the pod is older than the "
+        "annotation, the webhook is missing or was late, or an operator removed the annotation.",
+        "kubectl get mutatingwebhookconfiguration pod-identity-webhook\n"
+        f"kubectl get serviceaccount {shlex.quote(account.name)}{_in_namespace(account.namespace)} "
+        f"-o yaml | grep {ROLE_ARN}\n"
+        f"kubectl rollout restart deployment NAME{_in_namespace(account.namespace)}",
+    )
 
 
 def _bad_key(account: Account) -> Iterator[Check]:
