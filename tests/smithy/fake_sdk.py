@@ -59,6 +59,7 @@ class MergedConfig:
 class StandardProvider(enum.Enum):
     WEB_IDENTITY_TOKEN_ENV = "WebIdentityTokenEnv"
     PROFILE_ASSUME_ROLE = "ProfileAssumeRole"
+    PROFILE_WEB_IDENTITY = "ProfileWebIdentity"
     ECS_CONTAINER = "EcsContainer"
 
     @property

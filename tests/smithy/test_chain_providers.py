@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import pickle
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import irsa_creds
-from botocore_sessions import SECOND, write_target_profile
+from botocore_sessions import SECOND, write_profiles, write_target_profile
 from fresh_interpreter import python
 from irsa_creds._smithy import chain_providers
-from irsa_creds._smithy.chain_providers import of_container, of_profile, of_web_identity
+from irsa_creds._smithy.chain_providers import (
+    of_container,
+    of_profile_role,
+    of_profile_token,
+    of_web_identity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from irsa_creds._smithy.chain_providers import ChainProvider
 
 FIRST = "arn:aws:iam::123456789012:role/first"
-ALL = (of_web_identity, of_profile, of_container)
+ALL = (of_web_identity, of_profile_role, of_profile_token, of_container)
 CONTAINER = "http://169.254.170.23/v1/credentials"
 
 
@@ -33,11 +39,13 @@ def sdk(name: str) -> Any:
     return importlib.import_module(f"smithy_aws_core.{name}")
 
 
-def files(**profiles: dict[str, str]) -> Any:
+def files(services: dict[str, Any] | None = None, **profiles: dict[str, str]) -> Any:
     """Return configuration files as the SDK gives them to the chain."""
     parser = sdk("config.file_parser")
-    sections = {name: parser.Section(keys) for name, keys in profiles.items()}
-    config = parser.StandardizedOutput(profiles=sections)
+    config = parser.StandardizedOutput(
+        profiles={name: parser.Section(keys) for name, keys in profiles.items()},
+        services={name: parser.Section(keys) for name, keys in (services or {}).items()},
+    )
     return sdk("config.merged_config").MergedConfig(config, parser.StandardizedOutput())
 
 
@@ -85,8 +93,11 @@ def test_a_profile_of_the_environment_does_not(
 @pytest.mark.parametrize("token", [None, ""])
 @pytest.mark.usefixtures("pod")
 def test_without_a_token_the_chain_continues(
-    token: str | None, monkeypatch: pytest.MonkeyPatch
+    token: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    write_target_profile(monkeypatch, tmp_path)
+    # Its token has a later place in the chain.
+    monkeypatch.setenv("AWS_PROFILE", "app")
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
     if token is not None:
         monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
@@ -130,20 +141,23 @@ WEB = {"role_arn": FIRST, "web_identity_token_file": "/token", "region": "eu-wes
 
 
 def test_a_profile_with_a_web_identity_is_read_from_the_files_of_the_sdk() -> None:
-    provider = found(of_profile, config_file=files(web=WEB), profile_name="web")
+    sts = {"sts": {"endpoint_url": "http://127.0.0.1:1"}}
+    config = files(services={"local": sts}, web=WEB | {"services": "local"})
+    provider = found(of_profile_role, config_file=config, profile_name="web")
     assert provider.role_arn == FIRST
     assert provider._identity.region == "eu-west-1"
+    assert provider._identity.endpoint_url == "http://127.0.0.1:1"
 
 
 @pytest.mark.usefixtures("pod")
 def test_the_variables_do_not_change_what_the_profile_names() -> None:
     config = files(web=WEB | {"role_arn": SECOND})
-    assert found(of_profile, config_file=config, profile_name="web").role_arn == SECOND
+    assert found(of_profile_role, config_file=config, profile_name="web").role_arn == SECOND
 
 
 def test_a_profile_whose_source_profile_has_a_web_identity_assumes_its_role() -> None:
     config = files(target={"role_arn": SECOND, "source_profile": "web"}, web=WEB)
-    provider = found(of_profile, config_file=config, profile_name="target")
+    provider = found(of_profile_role, config_file=config, profile_name="target")
     assert (provider.role_arn, provider._identity.source.role_arn) == (SECOND, FIRST)
 
 
@@ -151,20 +165,53 @@ def test_a_profile_whose_source_profile_has_a_web_identity_assumes_its_role() ->
     "keys",
     [
         {},
-        {"web_identity_token_file": "/token"},
+        {"web_identity_token_file": "/token", "aws_access_key_id": "AKIA"},
         {"role_arn": FIRST, "credential_source": "EcsContainer"},
         {"role_arn": FIRST, "source_profile": "elsewhere"},
     ],
 )
 def test_other_profiles_are_left_to_other_providers(keys: dict[str, str]) -> None:
-    assert found(of_profile, config_file=files(given=keys), profile_name="given") is None
+    assert found(of_profile_role, config_file=files(given=keys), profile_name="given") is None
 
 
-@pytest.mark.parametrize("state", [{}, {"profile_name": "web"}, {"config_file": True}])
-def test_without_files_or_a_profile_the_chain_continues(state: dict[str, Any]) -> None:
-    if "config_file" in state:
-        state = {"config_file": files(web=WEB)}
-    assert found(of_profile, **state) is None
+def test_a_profile_with_a_token_and_no_role_is_an_error_in_the_slot_of_web_identities() -> None:
+    config = files(given={"web_identity_token_file": "/token"}, keys={"aws_access_key_id": "AKIA"})
+    with pytest.raises(irsa_creds.ConfigError, match="no role is named"):
+        found(of_profile_token, config_file=config, profile_name="given")
+    assert found(of_profile_token, config_file=config, profile_name="keys") is None
+
+
+def test_a_profile_names_the_provider_that_the_program_has_already(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = "".join(f"{key} = {value}\n" for key, value in WEB.items())
+    write_profiles(monkeypatch, tmp_path, f"[profile web]\n{text}")
+    monkeypatch.setenv("AWS_PROFILE", "web")
+    provider = found(of_profile_role, config_file=files(web=WEB), profile_name="web")
+    assert provider is irsa_creds.provider()
+    assert provider is irsa_creds.provider(profile="web")
+
+
+@pytest.mark.usefixtures("pod")
+def test_the_provider_of_a_profile_pickles_as_that_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = files(web=WEB | {"role_arn": SECOND})
+    pickled = pickle.dumps(found(of_profile_role, config_file=config, profile_name="web"))
+    write_profiles(
+        monkeypatch,
+        tmp_path,
+        f"[profile web]\nrole_arn = {SECOND}\nweb_identity_token_file = /token\n",
+    )
+    assert pickle.loads(pickled).role_arn == SECOND
+
+
+def test_without_files_or_a_profile_the_chain_continues() -> None:
+    config = files(web=WEB)
+    assert found(of_profile_role) is None
+    assert found(of_profile_role, profile_name="web") is None
+    assert found(of_profile_role, config_file=config) is None
+    assert found(of_profile_role, config_file=config, profile_name="default") is None
 
 
 # -- EKS Pod Identity and Amazon ECS ---------------------------------------------------------------
@@ -189,10 +236,12 @@ def place(create: Callable[[], ChainProvider]) -> tuple[str, str]:
     return type(ordering).__name__, ordering.slot.canonical_name
 
 
-def test_a_free_slot_is_claimed() -> None:
+def test_a_free_slot_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "entry_points", lambda *, group: [])
     assert [place(each) for each in ALL] == [
         ("Standard", "WebIdentityTokenEnv"),
         ("Before", "ProfileAssumeRole"),
+        ("Standard", "ProfileWebIdentity"),
         ("Standard", "EcsContainer"),
     ]
 
@@ -242,7 +291,7 @@ def test_irsa_creds_container_leaves_the_slot_to_others(monkeypatch: pytest.Monk
 
 
 def test_each_provider_has_a_name_of_its_own() -> None:
-    assert len({create().name for create in ALL}) == 3
+    assert len({create().name for create in ALL}) == len(ALL)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +314,7 @@ def test_with_another_interface_there_is_one_warning_and_no_error(
         providers = [create() for create in ALL]
     assert len(caplog.messages) == 1
     assert "smithy-aws-core 0.99.0" in caplog.text
-    assert len({each.name for each in providers}) == 3
+    assert len({each.name for each in providers}) == len(ALL)
     assert all(type(each.ordering).__name__ == "Before" for each in providers)
     for each in providers:
         asyncio.run(each.setup(identity, setup))

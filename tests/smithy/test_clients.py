@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib.util
 import json
 import logging
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from aws_sdk_dynamodb.models import (
     PutItemInput,
 )
 from smithy_aws_core.identity import AWSCredentialsIdentity, IdentityChain, IdentityChainError
-from smithy_core.exceptions import CallError, SmithyIdentityError
+from smithy_core.exceptions import CallError, SmithyError, SmithyIdentityError
 
 import irsa_creds
 from engine_fakes import eventually, join_refreshes
@@ -47,8 +48,6 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 @pytest.fixture(autouse=True)
 def _refreshes_end(irsa: Irsa, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("irsa_creds._engine.timing.BLOCKING_ATTEMPTS", 1)
-    # A key may be dropped however young it is.
-    monkeypatch.setattr("irsa_creds._engine.timing.DEMAND_INTERVAL", -1.0)
     yield
     irsa.faults.clear()
     join_refreshes()
@@ -67,6 +66,12 @@ async def list_tables(*, times: int = 1, **config: Any) -> AsyncDynamoDBConfig:
     async with AsyncDynamoDBClient(resolved) as client:
         await asyncio.gather(*(client.list_tables(ListTablesInput()) for _ in range(times)))
         return client._config
+
+
+def provider_name(config: AsyncDynamoDBConfig) -> str:
+    """Return the provider of the only resolver in a client's chain."""
+    [resolver] = config.aws_credentials_identity_resolver._resolvers
+    return str(resolver.provider_name)
 
 
 def roles(irsa: Irsa) -> list[str | None]:
@@ -282,6 +287,36 @@ def test_keys_of_the_named_profile_and_of_the_environment_are_used(
         run(list_tables())
     assert database.rejected == ["AKIAKEYS", "AKIAENVIRON"]
     assert not roles(irsa)
+
+
+# -- beside other packages with providers ----------------------------------------------------------
+
+
+@pytest.mark.usefixtures("profiles", "database")
+def test_aws_credentials_sts_would_fail_for_a_profile_with_a_web_identity(
+    irsa: Irsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert importlib.util.find_spec("aws_credentials_sts")
+    run(list_tables(profile="web"))
+    assert roles(irsa) == [OTHER]
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    with pytest.raises(SmithyError, match="must define either 'source_profile'"):
+        run(list_tables(profile="web"))
+
+
+@pytest.mark.irsa(pod_identity=True)
+@pytest.mark.parametrize("variable", ["IRSA_CREDS_DISABLE=1", "IRSA_CREDS_CONTAINER=0"])
+def test_the_variables_leave_the_endpoint_of_a_container_to_aws_credentials_http(
+    variable: str, irsa: Irsa, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run(list_tables())[0]
+    monkeypatch.setenv(*variable.split("="))
+    after = run(list_tables())[0]
+    assert [provider_name(each) for each in (before, after)] == [
+        "IrsaCredsEcsContainer",
+        "EcsContainer",
+    ]
+    assert [call.access_key_id for call in irsa.sandbox.sts_calls] == database.keys
 
 
 # -- a resolver by hand ----------------------------------------------------------------------------

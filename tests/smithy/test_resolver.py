@@ -7,7 +7,6 @@ import copy
 import importlib
 import pickle
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,16 +64,6 @@ def test_its_expiration_is_the_end_of_use_by_the_local_clock(
     clock.advance(600)
     left = get(provider).expiration.timestamp() - time.time()
     assert 2965 < left < 2996
-
-
-def test_an_identity_without_an_end_has_the_last_date_of_the_calendar(
-    provider: Provider, sts: FakeSts
-) -> None:
-    sts.lifetime = 200 * 365 * 86_400.0
-    provider = irsa_creds.provider(
-        role_arn=ROLE, token=token, endpoint_url="http://127.0.0.1:1", region="eu-west-1"
-    )
-    assert get(provider).expiration <= datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def test_the_repr_and_the_pickle_of_an_identity_have_no_secret(provider: Provider) -> None:

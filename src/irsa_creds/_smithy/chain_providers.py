@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from irsa_creds._identity.identity import Identity
+    from irsa_creds._provider import Provider
 
-__all__ = ["of_container", "of_profile", "of_web_identity"]
+__all__ = ["of_container", "of_profile_role", "of_profile_token", "of_web_identity"]
 
 _log = logging.getLogger("irsa_creds")
 
 _GROUP = "smithy_aws_core.identity.chain_providers"
+# The rows of `SOURCES`.
+_ASSUME_ROLE = "assume-role"
+_WEB_IDENTITY = "assume-role-with-web-identity"
 _CONTAINER = "container-role"
 
 
@@ -69,11 +73,11 @@ class ChainProvider:
     Args:
         name: in the SDK's messages.
         ordering: its place in the chain.
-        find: returns the identity that the state of the chain names, or None.
+        find: returns the provider of the identity that the state of the chain names, or None.
     """
 
     def __init__(
-        self, name: str, ordering: Any, find: Callable[[Any], Identity | None] | None = None
+        self, name: str, ordering: Any, find: Callable[[Any], Provider | None] | None = None
     ) -> None:
         self.name = name
         self.ordering = ordering
@@ -94,12 +98,12 @@ class ChainProvider:
         if identity_type is not AWSCredentialsIdentity:
             return
         try:
-            identity = self._find(setup)
-            if identity is not None:
-                setup.add_terminal_resolver(IrsaResolver(REGISTRY.of(identity, {})))
+            provider = self._find(setup)
         except IrsaError as error:
             caught = error
         else:
+            if provider is not None:
+                setup.add_terminal_resolver(IrsaResolver(provider))
             return
         # Raised outside of the handler, the error has no context and one traceback.
         raise to_smithy(caught)
@@ -107,17 +111,22 @@ class ChainProvider:
 
 def of_web_identity() -> ChainProvider:
     """Return the provider of the variables that IRSA sets."""
-    return _provider("WEB_IDENTITY", _find_in_variables, in_use=True)
+    return _provider("WEB_IDENTITY", _find_in_variables)
 
 
-def of_profile() -> ChainProvider:
-    """Return the provider of profiles with a web identity, and of profiles that lead to one.
+def of_profile_role() -> ChainProvider:
+    """Return the provider of profiles with a role, by a web identity or a profile that has one.
 
     It comes before the slot of roles that a profile assumes: in aws-credentials-sts 0.4.0, the
     provider there takes each profile with a `role_arn`, and fails if it is one of these. No slot
-    between the two uses a profile with a `role_arn`.
+    from there to the one of web identities uses a profile with a `role_arn`.
     """
-    return _provider("PROFILE", _find_in_profile, in_use=True, claim=False)
+    return _provider("PROFILE_ROLE", partial(_find_in_profile, "role_arn"), claim=False)
+
+
+def of_profile_token() -> ChainProvider:
+    """Return the provider of profiles with a web identity and without a role: an error."""
+    return _provider("PROFILE_TOKEN", partial(_find_in_profile, "web_identity_token_file"))
 
 
 def of_container() -> ChainProvider:
@@ -127,9 +136,9 @@ def of_container() -> ChainProvider:
 
 def _provider(
     slot_name: str,
-    find: Callable[[Any], Identity | None],
+    find: Callable[[Any], Provider | None],
     *,
-    in_use: bool,
+    in_use: bool = True,
     claim: bool = True,
 ) -> ChainProvider:
     """Return a provider in a slot, or before it if another package claims it: only one may."""
@@ -176,22 +185,27 @@ def _claimed_slots() -> frozenset[Any]:
     return frozenset(each.slot for each in orderings if isinstance(each, standard))
 
 
-def _find_in_variables(setup: Any) -> Identity | None:
+def _find_in_variables(setup: Any) -> Provider | None:
     if setup.profile_name is not None or not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
         return None
     settings = ChainSettings(os.environ, region=setup.region_override)
-    return SOURCES["assume-role-with-web-identity"].find(settings, {})
+    return _registered(SOURCES[_WEB_IDENTITY].find(settings, {}), {})
 
 
-def _find_in_profile(setup: Any) -> Identity | None:
+def _find_in_profile(key: str, setup: Any) -> Provider | None:
     files, name = setup.config_file, setup.profile_name
-    if files is None or name is None or files.get(name, "role_arn") is None:
+    if files is None or name is None or files.get(name, key) is None:
         return None
     settings = ChainSettings(os.environ, name, region=setup.region_override, files=files)
-    found = SOURCES["assume-role"].find(settings, {})
-    return found or SOURCES["assume-role-with-web-identity"].find(settings, {})
+    found = SOURCES[_ASSUME_ROLE].find(settings, {}) or SOURCES[_WEB_IDENTITY].find(settings, {})
+    return _registered(found, {"profile": name})
 
 
-def _find_in_container(setup: Any) -> Identity | None:
+def _find_in_container(setup: Any) -> Provider | None:
     del setup
-    return SOURCES[_CONTAINER].find(EnvironSettings(os.environ), {})
+    return _registered(SOURCES[_CONTAINER].find(EnvironSettings(os.environ), {}), {})
+
+
+def _registered(identity: Identity | None, arguments: Mapping[str, Any]) -> Provider | None:
+    """Return the provider of an identity; it pickles as these arguments."""
+    return None if identity is None else REGISTRY.of(identity, arguments)

@@ -14,7 +14,8 @@ from smithy_core.exceptions import SmithyIdentityError
 
 __all__ = [
     "CONTAINER",
-    "PROFILE",
+    "PROFILE_ROLE",
+    "PROFILE_TOKEN",
     "WEB_IDENTITY",
     "AWSCredentialsIdentity",
     "Before",
@@ -24,7 +25,8 @@ __all__ = [
 
 #: The slots of the chain: each is a place in the order of precedence.
 WEB_IDENTITY = StandardProvider.WEB_IDENTITY_TOKEN_ENV
-PROFILE = StandardProvider.PROFILE_ASSUME_ROLE
+PROFILE_ROLE = StandardProvider.PROFILE_ASSUME_ROLE
+PROFILE_TOKEN = StandardProvider.PROFILE_WEB_IDENTITY
 CONTAINER = StandardProvider.ECS_CONTAINER
 
 _USED = (

@@ -7,7 +7,6 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from irsa_creds._engine.fetching import NO_EXPIRATION
 from irsa_creds._engine.waiting import aacquire
 from irsa_creds._errors import IrsaError
 from irsa_creds._registry import engine_of
@@ -107,7 +106,7 @@ def _identity_of(engine: Engine, snapshot: Snapshot) -> IrsaIdentity:
     given = snapshot.credentials
     # The SDK's signer compares with the local clock and refuses to sign after this time: STS's own
     # expiration would be wrong beside a local clock that is wrong.
-    end = min(time.time() + snapshot.left(engine.now()), NO_EXPIRATION.timestamp())
+    end = time.time() + snapshot.left(engine.now())
     return IrsaIdentity(
         access_key_id=given.access_key_id,
         secret_access_key=given.secret_access_key,
