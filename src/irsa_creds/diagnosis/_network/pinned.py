@@ -56,7 +56,7 @@ def get_from(
     with contextlib.closing(pool):
         response = pool.urlopen(
             "GET",
-            parts._replace(scheme="", netloc="").geturl() or "/",
+            parts._replace(scheme="", netloc="", fragment="").geturl() or "/",
             headers={**headers, "Host": parts.netloc},
             redirect=False,
             retries=False,
