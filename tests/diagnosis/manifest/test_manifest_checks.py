@@ -200,9 +200,19 @@ def test_a_manifest_of_unknown_kinds_alone_is_unknown(document: str) -> None:
     assert [each.status for each in checks(document).values()] == ["unknown"] * 5
 
 
-def test_a_chart_is_to_be_rendered() -> None:
-    check = checks(ACCOUNT, RELEASE)["M02"]
-    assert (check.status, check.fix.split(" NAME")[0]) == ("unknown", "helm template")
+@pytest.mark.parametrize(
+    ("document", "command"),
+    [
+        (RELEASE, "helm template NAME CHART --values values.yaml > all.yaml"),
+        (
+            RELEASE.replace("helm.", "kustomize.").replace("HelmRelease", "Kustomization"),
+            "kubectl kustomize DIRECTORY > all.yaml",
+        ),
+    ],
+)
+def test_what_installs_other_objects_is_to_be_rendered(document: str, command: str) -> None:
+    check = checks(ACCOUNT, document)["M02"]
+    assert (check.status, check.fix.split(" &&")[0]) == ("unknown", command)
 
 
 def test_a_role_in_another_object_has_the_path_to_it() -> None:

@@ -92,14 +92,12 @@ def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
 def _not_read(check_id: str, other: Other) -> Check:
     """Return a check that an object of an unknown kind leaves open."""
     namespace = f" -n {shlex.quote(other.resource.namespace)}" if other.resource.namespace else ""
-    render = "helm template NAME CHART --values values.yaml"
     return finding(
         check_id,
         other,
         "unknown",
         f"doctor does not read {other}, so the pods that it creates are not checked.",
-        f"{render if other.is_chart else f'kubectl get serviceaccounts,pods{namespace} -o yaml'} "
-        f"{_CHECK}",
+        f"{other.render or f'kubectl get serviceaccounts,pods{namespace} -o yaml'} {_CHECK}",
     )
 
 

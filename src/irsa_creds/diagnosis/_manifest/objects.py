@@ -91,8 +91,13 @@ _BUILT_IN = {
         "storage",
     )
 }
-# Of Flux and of the Helm controller of k3s.
-_CHARTS = {"HelmChart", "HelmRelease"}
+# The commands that print the objects of a chart (of Flux, of k3s) or of a Kustomization (of Flux).
+_HELM = "helm template NAME CHART --values values.yaml"
+_RENDERED = {
+    "HelmChart": _HELM,
+    "HelmRelease": _HELM,
+    "Kustomization": "kubectl kustomize DIRECTORY",
+}
 # These need a selector, and only a patch for another manifest lacks it (Kubernetes API reference).
 _SELECTING = {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}
 
@@ -258,9 +263,9 @@ class Other(NamedTuple):
         return _is_custom(self.resource)
 
     @property
-    def is_chart(self) -> bool:
-        """Whether it installs a Helm chart."""
-        return self.resource.kind in _CHARTS
+    def render(self) -> str:
+        """The command that prints the objects that it installs; empty for other kinds."""
+        return _RENDERED.get(self.resource.kind, "")
 
     def __str__(self) -> str:
         return _named(self.resource)
@@ -291,7 +296,7 @@ class Objects:
         return [
             each
             for each in self.others
-            if each.is_custom and (each.is_chart or describes_pods(each.resource.document))
+            if each.is_custom and (each.render or describes_pods(each.resource.document))
         ]
 
     @cached_property
