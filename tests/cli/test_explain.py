@@ -86,7 +86,7 @@ def test_a_policy_that_allows_exits_with_0_and_names_the_request(
     assert "\nsubject  'system:serviceaccount:prod:reader'\n" in out
     assert f"\nissuer   '{ISSUER}'\n" in out
     assert "\nstatement 1\n" in out
-    assert out.endswith(f"\n{CAVEAT}\n")
+    assert f"\n{CAVEAT}\n\nstatement 1\n" in out
 
 
 def test_a_policy_that_denies_exits_with_1_with_cause_and_fix(
@@ -94,8 +94,8 @@ def test_a_policy_that_denies_exits_with_1_with_cause_and_fix(
 ) -> None:
     status, out, _ = run("explain", "--token", "token", "--policy", "wrong.json")
     assert status == 1
-    verdict, statement, finding, caveat = (block.splitlines() for block in out.split("\n\n"))
-    assert verdict[0] == "DENY (trust policy only): sub does not match (P04)"
+    verdict, finding, caveat, statement = (block.splitlines() for block in out.split("\n\n"))
+    assert verdict[0] == "DENY  name differs: 'raeder' in the policy, 'reader' in the token (P04)"
     assert statement[0] == "nearest statement: 1"
     assert json.loads("".join(statement[1:])) == WRONG["Statement"][0]
     assert finding[0].startswith("P04 error   Statement 1 requires sub to be")
@@ -117,16 +117,22 @@ def test_a_warning_s_first_line_keeps_its_distance(run: Callable[..., Ran], work
     assert "\nP11 warning Statement 1 has no condition on sub" in out
 
 
-def test_an_expired_token_has_a_note_beside_the_verdict(
+def test_an_expired_token_is_said_beside_the_verdict_and_in_the_exit_status(
     run: Callable[..., Ran], workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.time", lambda: float(NOW))
     monkeypatch.setenv("COLUMNS", "60")
     (workdir / "old").write_text(jwt(exp=NOW - 3_600))
     status, out, _ = run("explain", "--token", "old", "--policy", "right.json")
-    assert status == 0
+    assert status == 3
+    assert out.startswith(
+        "ALLOW (trust policy only), but the token expired 60 minutes\n      ago; STS denies it"
+    )
+    assert "note " not in out
+    status, out, _ = run("explain", "--token", "old", "--policy", "wrong.json")
+    assert status == 1
+    assert out.startswith("DENY  name differs: ")
     assert "\nnote     the token expired 60 minutes ago; STS denies it\n         whatever " in out
-    assert not any(len(line) > 60 for line in out.splitlines()[-2:])
     fields = json.loads(run("explain", "--token", "old", "--policy", "right.json", "--json")[1])
     assert (fields["verdict"], len(fields["notes"])) == ("allow", 1)
 
@@ -187,7 +193,7 @@ def test_a_terminal_gets_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", terminal)
     main(["explain", *WHO, "--policy", "wrong.json"])
     shown = terminal.getvalue()
-    assert shown.startswith("\x1b[31mDENY\x1b[0m (trust policy only): ")
+    assert shown.startswith("\x1b[31mDENY  \x1b[0mname differs: ")
     assert "\x1b[31mP04 error   \x1b[0m" in shown
 
 

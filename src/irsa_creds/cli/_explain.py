@@ -31,6 +31,8 @@ __all__ = ["add", "run"]
 
 #: Exit statuses by verdict; 2 is wrong usage.
 _STATUS = {"allow": 0, "deny": 1, "unknown": 3}
+#: The trust policy allows the token, but STS denies it for another reason.
+_NOT_ENOUGH = 3
 _WHO = "--service-account prod/reader --issuer https://oidc.eks.eu-west-1.amazonaws.com/id/ID"
 _ROLE = "--role-arn arn:aws:iam::123456789012:role/reader"
 _CREATED = "kubectl create token reader -n prod --audience sts.amazonaws.com"
@@ -98,7 +100,8 @@ def _add_explain(commands: Commands) -> None:
             ),
         ],
         after=(
-            "exit status: 0 allow, 1 deny, 2 wrong usage, 3 unknown: only AWS can decide.\n"
+            "exit status: 0 allow, 1 deny, 2 wrong usage, 3 unknown, because only AWS can decide,\n"
+            "or because the policy allows the token and STS denies it, as an expired one.\n"
             + CAVEAT
         ),
     )
@@ -209,7 +212,7 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         _show(found, args, out)
     if args.fixed is not None:
         _write(found, args, role, out)
-    return _STATUS[found.verdict]
+    return _NOT_ENOUGH if found.verdict == "allow" and found.notes else _STATUS[found.verdict]
 
 
 def _identity(claims: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,17 +270,14 @@ def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: 
 
 def _show(found: Explanation, args: argparse.Namespace, out: Printer) -> None:
     verdict = found.verdict.upper()
-    out.line(Styled(verdict, found.verdict), found.summary.removeprefix(verdict))
+    style = "warning" if found.verdict == "allow" and found.notes else found.verdict
+    margin = "  " if found.verdict == "deny" else " "
+    _show_beside(Styled(verdict + margin, style), found.summary.removeprefix(verdict).strip(), out)
     for what, value in found.asked.items():
         out.line(f"{what:9}{value}")
-    for note in found.notes:
+    # Of the other verdicts, the first line has them.
+    for note in found.notes if found.verdict == "deny" else ():
         _show_beside(Styled("note     ", "warning"), note, out)
-    if found.nearest is not None:
-        which = "statement" if found.verdict == "allow" else "nearest statement:"
-        out.line("")
-        out.heading(f"{which} {found.statement}")
-        for line in json.dumps(found.nearest, indent=2).splitlines():
-            out.dim(f"  {line}")
     for finding in found.findings:
         out.line("")
         _show_finding(finding, out)
@@ -286,6 +286,12 @@ def _show(found: Explanation, args: argparse.Namespace, out: Printer) -> None:
         out.line("To write the corrected policy, run the same command with --fixed FILE.")
     for line in _wrapped(CAVEAT, out.width):
         out.dim(line)
+    if found.nearest is not None:
+        which = "statement" if found.verdict == "allow" else "nearest statement:"
+        out.line("")
+        out.heading(f"{which} {found.statement}")
+        for line in json.dumps(found.nearest, indent=2).splitlines():
+            out.dim(f"  {line}")
 
 
 def _show_finding(finding: Finding, out: Printer) -> None:

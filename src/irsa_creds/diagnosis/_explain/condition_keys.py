@@ -98,16 +98,17 @@ def _prefix_finding(case: Case, prefix: str, conditions: list[tuple[Condition, T
     names = {key: intended_key(case, key) for key in keys}
     fix = "\n".join(f"Replace {quoted(old)} with {json.dumps(new)}" for old, new in names.items())
     claims = " and ".join(case.shown(new) for new in names.values())
+    why = _why(prefix, wanted, keys)
     message = (
-        f"tests {claims} with a condition key of another issuer: {_why(prefix, wanted, keys)}. It "
-        "has "
+        f"tests {claims} with a condition key of another issuer: {why}. It has "
         f"{quoted_list(keys)}; the keys of this token begin with {quoted(wanted + ':')}."
     )
     known = {provider_of(name) for _, name in case.statement.principals} - {wanted}
     if any(truth is not True for _, truth in conditions):
         if prefix in known and case.judged.principal:
             return _several_providers(case, keys)
-        return case.found("P03", "error", message, fix, rename_keys(case.index, names))
+        cause = f"wrong condition key of {claims}: {why}"
+        return case.found("P03", "error", message, fix, rename_keys(case.index, names), cause=cause)
     if prefix in known:
         message = (
             f"has the condition key {quoted_list(keys)} of another provider that it trusts. It is "
@@ -127,7 +128,9 @@ def _several_providers(case: Case, keys: tuple[str, ...]) -> Found:
     )
     lines = json.dumps(right, indent=2)
     fix = f"Write one statement for each provider. For this one:\n{lines}"
-    return case.found("P03", "error", message, fix, add_statement(right) if complete else None)
+    cause = "one statement requires the keys of several providers"
+    change = add_statement(right) if complete else None
+    return case.found("P03", "error", message, fix, change, cause=cause)
 
 
 def intended_key(case: Case, key: str) -> str:
@@ -200,7 +203,9 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
             "P07", "error", message, fix, rename_keys(case.index, {condition.key: key})
         )
     fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
-    return case.found("P07", "error", message, fix, drop_condition(case.index, condition))
+    cause = f"{case.shown(condition.key)} is never part of this call"
+    change = drop_condition(case.index, condition)
+    return case.found("P07", "error", message, fix, change, cause=cause)
 
 
 def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> Found:
@@ -217,6 +222,7 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
             message,
             f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}",
             change,
+            cause=f"the claim is '{meant}', not {quoted(claim)}",
         )
 
     offered = condition_claims(case.request.provider)
@@ -225,13 +231,16 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
         fix = "Use a token with this claim."
         if claim.lower() not in _REQUIRED:
             fix = f"{fix[:-1]}, or remove the condition on {quoted_if_odd(condition.key)}."
-        return case.found("P07", "error", message, fix)
+        cause = f"the token has no claim {quoted(claim)}"
+        return case.found("P07", "error", message, fix, cause=cause)
     has = "which the token has, but which" if claim in case.request.claims else "which"
     message = (
         f"{where}, {has} IAM does not provide as a condition key for this issuer (it provides "
         f"{', '.join(sorted(offered))}), so it does not match."
     )
-    return case.found("P09", "error", message, *_replacement(case, condition, other=other))
+    cause = f"IAM has no condition key for the claim {quoted(claim)}"
+    replacement = _replacement(case, condition, other=other)
+    return case.found("P09", "error", message, *replacement, cause=cause)
 
 
 def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str, Change | None]:

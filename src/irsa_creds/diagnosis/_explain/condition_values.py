@@ -78,7 +78,8 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
         fix = f"Remove the condition Null on {quoted(condition.key)} to allow such tokens."
         if claim in {"sub", "aud"}:
             fix = f"Replace it with {json_condition('StringEquals', condition.key, *values)}"
-        return case.found("P07", "error", message, fix)
+        cause = f"the token has {case.shown(condition.key)}, which must be absent"
+        return case.found("P07", "error", message, fix, cause=cause)
     if operator.negated:
         # The author excluded these tokens, so no correction is offered.
         message = (
@@ -89,7 +90,8 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
             each for each in condition.values if any(matches_wildcards(each, v) for v in values)
         )
         fix = f"Remove {quoted_list(out)} from the values of {condition.operator} to allow it."
-        return case.found(id_, "error", message, fix)
+        cause = f"{condition.operator} excludes {quoted_list(values)}"
+        return case.found(id_, "error", message, fix, cause=cause)
     if requires_value(operator) and (found := _wildcard(case, condition, values, where)):
         return found
     return _differs(case, condition, values, id_, claim)
@@ -109,6 +111,7 @@ def _wildcard(
         f"{where} against {quoted(patterns[0])}, but Equals takes wildcards literally. With "
         f"{operator} the value of the token, {quoted_list(values)}, would match"
     )
+    cause = f"{condition.operator} takes the wildcard in {quoted(patterns[0])} literally"
     fix = json_condition(operator, condition.key, *condition.values)
     pod = SUBJECT.fullmatch(values[0])
     if pod and matches_wildcards(patterns[0], f"{_OTHER_NAMESPACE}{pod['name']}"):
@@ -121,9 +124,9 @@ def _wildcard(
         fix = "" if any_name else f"\nor, for that name in any namespace, {fix}"
         fix = json_condition(condition.operator, condition.key, *wanted) + fix
         change = set_values(case.index, condition, *wanted)
-        return case.found("P05", "error", f"{message}.", fix, change)
-    change = move_condition(case.index, condition, operator)
-    return case.found("P05", "error", f"{message}.", fix, change)
+    else:
+        change = move_condition(case.index, condition, operator)
+    return case.found("P05", "error", f"{message}.", fix, change, cause=cause)
 
 
 def _differs(
@@ -136,7 +139,8 @@ def _differs(
         message = f"{where}, which is the value of '{other}', but this is the key of '{claim}'."
         names = {condition.key: case.key(other)}
         fix = json_pair(case.key(other), closest)
-        return case.found(id_, "error", message, fix, rename_keys(case.index, names))
+        cause = f"the key of '{claim}' has the value of '{other}'"
+        return case.found(id_, "error", message, fix, rename_keys(case.index, names), cause=cause)
     why = f": {subject_difference(closest, actual)}" if claim == "sub" else ""
     if "${" in closest and case.policy.version == "2008-10-17":
         why = ': variables like ${...} work only with "Version": "2012-10-17"'
@@ -153,8 +157,23 @@ def _differs(
     change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
     if claim == "sub" and is_of_pull_request(case.request):
         message += " This may be intended: with this subject every pull request gets the role."
-    cause = f"{case.shown(condition.key)} does not match"
-    return case.found(id_, "error", message, fix, change, cause=cause)
+    return case.found(
+        id_,
+        "error",
+        message,
+        fix,
+        change,
+        cause=_in_short(case.shown(condition.key), closest, actual, why),
+    )
+
+
+def _in_short(shown: str, wanted: str, actual: str, why: str = "") -> str:
+    """Return the difference of a claim in a few words."""
+    why = why.removeprefix(": ").removesuffix(" (probably misspelled)")
+    if why.startswith(("the namespace differs", "the name differs", "namespace and name differ")):
+        return why.removeprefix("the ")
+    why = why or f"{quoted(wanted)} in the policy, {quoted(actual)} in the token"
+    return f"{shown} differs: {why}"
 
 
 def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest: str) -> Found:
@@ -169,16 +188,17 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
     policy = f'Under "{condition.operator}": {json_pair(condition.key, *wanted)}'
     token = f"Use a token for the audience {quoted(closest)}"
     of_pod = str(case.request.claims.get("sub")).startswith(PREFIX)
+    change = None
     if AUDIENCE in condition.values:
         # The policy is correct: it must not allow a token for another audience.
-        token += ": in a pod, AWS_WEB_IDENTITY_TOKEN_FILE is its path." if of_pod else "."
-        return case.found("P06", "error", message, token)
-    if of_pod and actual != AUDIENCE:
+        fix = token + (": in a pod, AWS_WEB_IDENTITY_TOKEN_FILE is its path." if of_pod else ".")
+    elif of_pod and actual != AUDIENCE:
         usual = json_condition("StringEquals", case.key("aud"), AUDIENCE)
-        return case.found("P06", "error", message, f"{token}, or require the usual one: {usual}")
-    fix = policy if actual == AUDIENCE else f"{policy}\nor {token[0].lower()}{token[1:]}."
-    change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
-    return case.found("P06", "error", message, fix, change)
+        fix = f"{token}, or require the usual one: {usual}"
+    else:
+        fix = policy if actual == AUDIENCE else f"{policy}\nor {token[0].lower()}{token[1:]}."
+        change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
+    return case.found("P06", "error", message, fix, change, cause=_in_short("aud", closest, actual))
 
 
 def _corrected_values(condition: Condition, actual: str, closest: str) -> tuple[str, ...]:

@@ -87,7 +87,11 @@ class Explanation:
     @property
     def summary(self) -> str:
         """Return the verdict, its scope, and the cause, in one line."""
-        return f"{self.verdict.upper()} (trust policy only)" + (self.cause and f": {self.cause}")
+        if self.verdict == "deny":
+            return f"DENY  {self.cause}"
+        cause = f": {self.cause}" if self.cause else ""
+        notes = f", but {'; '.join(self.notes)}" if self.notes else ""
+        return f"{self.verdict.upper()} (trust policy only){cause}{notes}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -274,11 +278,11 @@ def _cause(policy: Policy, judgement: Judgement, found: tuple[Found, ...]) -> st
         return ""
     if judgement.verdict == "unknown":
         return "only AWS can decide"
-    first = found[0].finding
+    first, cause = found[0].finding, found[0].cause
     index = None if first.statement is None else first.statement - 1
     if index is not None and policy.statements[index].effect == "Deny":
         return f"{policy.statements[index].name} denies it ({first.id})"
-    return f"{found[0].cause or _CAUSES[first.id]} ({first.id})"
+    return f"{cause or _CAUSES[first.id]} ({first.id})"
 
 
 def _in_words(request: Request) -> dict[str, str]:

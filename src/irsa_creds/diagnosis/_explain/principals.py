@@ -89,7 +89,9 @@ def principal_findings(case: Case) -> Iterator[Found]:
             f"cannot trust the token's issuer {quoted(case.request.issuer)}: OIDC providers of IAM "
             "require a URL that begins with https://."
         )
-        yield case.found("P02", "error", message, "Use a token with an https:// URL as issuer.")
+        fix = "Use a token with an https:// URL as issuer."
+        cause = "the token's issuer has no https:// URL"
+        yield case.found("P02", "error", message, fix, cause=cause)
     elif case.judged.principal is None:
         yield _unknown(case)
     else:
@@ -119,7 +121,8 @@ def _untrusted(case: Case) -> Found:
         f"does not trust the token's issuer: {nearest.why}. It has {quoted(nearest.name)} under "
         f"{nearest.kind} and needs {quoted(arn)} under Federated."
     )
-    return case.found("P02", "error", message, fix, change)
+    cause = f"wrong principal: {nearest.why}"
+    return case.found("P02", "error", message, fix, change, cause=cause)
 
 
 def is_meant_for(judged: Judged, request: Request) -> bool:

@@ -90,8 +90,8 @@ def _of_segments(wanted: str, actual: str) -> str:
     names, ids = without_ids(actual), ""
     if names != actual and "@" not in wanted:
         ids = (
-            "GitHub's organization or repository has switched to immutable subjects, in which an "
-            "id follows each name"
+            "the GitHub organization or repository has switched to immutable subjects, with an id "
+            "after each name"
         )
         if matches_wildcards(wanted, names):
             return ids
@@ -101,10 +101,10 @@ def _of_segments(wanted: str, actual: str) -> str:
         if wanted_part != actual_part and not matches_wildcards(wanted_part, actual_part):
             rest = [":".join(each.split(":")[at:]) for each in (wanted, actual)]
             why = context_difference(*rest) if actual.startswith("repo:") else ""
-            return (
-                f"{ids}{quoted(wanted_part)} in the policy, {quoted(actual_part)} in the token"
-                + (f", as {why}" if why else _probably_misspelled(wanted_part, actual_part))
-            )
+            both = f"{quoted(wanted_part)} in the policy, {quoted(actual_part)} in the token"
+            if why:
+                return f"{ids}{why} ({both})"
+            return ids + both + _probably_misspelled(wanted_part, actual_part)
     return f"{ids}one is longer than the other"
 
 
