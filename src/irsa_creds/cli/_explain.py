@@ -91,6 +91,10 @@ def _add_explain(commands: Commands) -> None:
                 f"aws iam get-role --role-name reader | irsa-creds explain --policy - {_WHO}",
             ),
             (
+                "in CI, for a job of GitHub Actions or GitLab",
+                "irsa-creds explain --subject repo:ORG/NAME:ref:refs/heads/main --policy F",
+            ),
+            (
                 "for EKS Pod Identity",
                 f"irsa-creds explain --pod-identity {_WHO.partition(' --issuer')[0]} --policy F",
             ),
@@ -111,8 +115,16 @@ def _add_explain(commands: Commands) -> None:
         help="file with the web identity token; - reads standard input",
     )
     _add_account(parser, required=False)
-    parser.add_argument("--issuer", metavar="URL", help="with --service-account")
-    parser.add_argument("--audience", help=f"with --service-account; by default {AUDIENCE}")
+    parser.add_argument(
+        "--subject",
+        metavar="SUB",
+        help="instead of a token: its subject; of github.com and gitlab.com without --issuer",
+    )
+    parser.add_argument("--issuer", metavar="URL", help="with --service-account or --subject")
+    parser.add_argument(
+        "--audience",
+        help=f"with --service-account or --subject; by default {AUDIENCE}, for GitLab the issuer",
+    )
     parser.add_argument(
         "--pod-identity",
         action="store_true",
@@ -193,7 +205,7 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
     claims: Mapping[str, Any] = {}
     if not args.pod_identity:
         given = (token, args.service_account, args.issuer, args.audience)
-        claims = request_of(*given, None).claims
+        claims = request_of(*given, None, subject=args.subject).claims
     policy = _fetched(args) if args.fetch else policy_in(args.policy)
     # A policy that names its role may belong to another role than AWS_ROLE_ARN.
     role = (None if args.role_arn else role_of(policy)) or _role(args)
@@ -205,6 +217,7 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         audience=args.audience,
         role_arn=role,
         pod_identity=args.pod_identity,
+        subject=args.subject,
     )
     if args.json:
         out.emit({**found.as_dict(), **_identity(claims), "role_arn": role})

@@ -286,16 +286,21 @@ def unknown_findings(case: Case) -> Iterator[Found]:
         if truth is not None or not unknown or is_other_issuers_key(case, condition.key):
             continue
         undecided = case.judgement.verdict == "unknown"
-        message = (
-            f"tests {case.shown(condition.key)} under {condition.operator} against "
-            f"{quoted_list(condition.values)}. Only AWS knows its value at the time of the request"
-            + (", so the verdict is unknown." if undecided else ".")
-        )
+        where = f"tests {case.shown(condition.key)} under {condition.operator}"
+        why = "Only AWS knows its value at the time of the request"
         fix = (
             f"Compare {quoted_if_odd(condition.key)} yourself: the CloudTrail event "
             "AssumeRoleWithWebIdentity shows the value."
         )
-        yield case.found("P12", "warning" if undecided else "info", message, fix)
+        cause = ""
+        if condition.key.lower() in case.request.facts:
+            why = "The token has its value, and only the subject is given"
+            fix = "Give a token in place of the subject."
+            cause = f"only a token tells its {case.shown(condition.key)}"
+        message = f"{where} against {quoted_list(condition.values)}. {why}" + (
+            ", so the verdict is unknown." if undecided else "."
+        )
+        yield case.found("P12", "warning" if undecided else "info", message, fix, cause=cause)
 
 
 def _intended_claim(claim: str) -> str:

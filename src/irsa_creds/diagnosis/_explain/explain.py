@@ -22,7 +22,7 @@ from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.parse import parse_policy
-from irsa_creds.diagnosis._policy.request import from_service_account, from_token
+from irsa_creds.diagnosis._policy.request import from_service_account, from_subject, from_token
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def explain(
     audience: str | None = None,
     role_arn: str | None = None,
     pod_identity: bool = False,
+    subject: str | None = None,
 ) -> Explanation:
     """Evaluate a role's trust policy for a token, and explain a denial.
 
@@ -133,27 +134,35 @@ def explain(
 
     Args:
         policy: the trust policy, or the output of `aws iam get-role`, as JSON or as a mapping.
-        token: the web identity token; give either it or the next three arguments.
+        token: the web identity token; give either it, or a service account with its issuer, or a
+            subject.
         service_account: "NAMESPACE/NAME".
         issuer: the OIDC issuer of the cluster, "https://...".
-        audience: the token's `aud`; None means the default of the Pod Identity webhook.
+        audience: the token's `aud`; None means the default of the Pod Identity webhook, or for a
+            subject of GitLab the issuer.
         role_arn: gives account and partition. None takes the ARN in the output of `get-role`;
             without one, account and partition are not compared.
         pod_identity: whether EKS Pod Identity may assume the role for the service account; its
             requests have no issuer and no audience.
+        subject: the token's `sub`, such as "repo:ORG/NAME:ref:refs/heads/main" for GitHub Actions.
+            One that is not of github.com or gitlab.com needs its issuer. The token's other claims
+            are not known.
 
     Raises:
         PolicyError: the policy is invalid.
         TokenError: the token is not a JWT, or has no issuer.
-        ConfigError: neither or both of token and service account are given, or an argument is
-            malformed.
+        ConfigError: none or several of token, service account and subject are given, or an
+            argument is malformed.
     """
     role = role_of(policy) if role_arn is None else role_arn
     if pod_identity:
-        if issuer is not None or audience is not None:
-            raise ConfigError("EKS Pod Identity's requests have no issuer and no audience.")
+        if issuer is not None or audience is not None or subject is not None:
+            raise ConfigError(
+                "EKS Pod Identity's requests have no issuer, audience and subject; give a service "
+                "account."
+            )
         return _of_pod_identity(policy, pod_identity_request(token, service_account), role)
-    request = request_of(token, service_account, issuer, audience, role)
+    request = request_of(token, service_account, issuer, audience, role, subject=subject)
     parsed = parse_policy(policy)
     judgement = judge(parsed, request)
     found = findings(parsed, request, judgement)
@@ -241,14 +250,22 @@ def request_of(
     issuer: str | None,
     audience: str | None,
     role: str | None,
+    *,
+    subject: str | None = None,
 ) -> Request:
     """Return the request that the arguments of `explain` describe."""
     if token is not None:
-        if service_account is not None or issuer is not None or audience is not None:
-            raise ConfigError("Give either a token, or service account, issuer and audience.")
+        if (service_account, issuer, audience, subject) != (None, None, None, None):
+            raise ConfigError(
+                "Give either a token, or service account, issuer and audience, or a subject."
+            )
         return from_token(token, role_arn=role)
-    if service_account is None or issuer is None:
-        raise ConfigError("Give a token, or a service account and the issuer of the cluster.")
+    if subject is not None and service_account is None:
+        return from_subject(subject, issuer=issuer, audience=audience, role_arn=role)
+    if service_account is None or issuer is None or subject is not None:
+        raise ConfigError(
+            "Give a token, or a service account and the issuer of the cluster, or a subject."
+        )
     wanted = AUDIENCE if audience is None else audience
     return from_service_account(service_account, issuer=issuer, audience=wanted, role_arn=role)
 
@@ -277,7 +294,7 @@ def _cause(policy: Policy, judgement: Judgement, found: tuple[Found, ...]) -> st
     if judgement.verdict == "allow":
         return ""
     if judgement.verdict == "unknown":
-        return "only AWS can decide"
+        return found[0].cause or "only AWS can decide"
     first, cause = found[0].finding, found[0].cause
     index = None if first.statement is None else first.statement - 1
     if index is not None and policy.statements[index].effect == "Deny":

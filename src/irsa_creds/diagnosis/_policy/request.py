@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_creds._errors import TokenError
+from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
+from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.token import claims_of
+from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
 from irsa_creds.diagnosis._policy.templates import (
@@ -27,6 +29,7 @@ __all__ = [
     "Request",
     "Unknown",
     "from_service_account",
+    "from_subject",
     "from_token",
     "is_service_key",
 ]
@@ -48,6 +51,14 @@ _SECURE = re.compile(
 # This issuer omits https:// in some tokens (Google's documentation of OpenID Connect).
 _WITHOUT_SCHEME = "accounts.google.com"
 _ARN_PARTS = 6
+# The first part of default subjects, and the issuer: "OpenID Connect reference" in GitHub's
+# documentation, and "OpenID Connect (OIDC) authentication using ID tokens" in GitLab's. A job of
+# GitLab names its audience itself; GitLab's page on AWS takes the instance's URL.
+_GITLAB = "project_path"
+_PUBLIC_ISSUERS = {
+    "repo": "https://token.actions.githubusercontent.com",
+    _GITLAB: "https://gitlab.com",
+}
 _ACCOUNT = r"(?a:aws(?:-[a-z0-9]+)*:\d{12})"
 
 
@@ -59,13 +70,13 @@ class Request:
         issuer: the token's `iss`.
         claims: all claims of the token.
         role_arn: gives account and partition of the provider; None if not known.
-        facts: values of other condition keys, in lower case; None: absent.
+        facts: values of other condition keys, in lower case; None: absent; UNKNOWN: not told.
     """
 
     issuer: str
     claims: Mapping[str, object] = field(default_factory=dict)
     role_arn: str | None = None
-    facts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    facts: Mapping[str, Values] = field(default_factory=dict)
 
     @property
     def resource(self) -> None:
@@ -229,6 +240,47 @@ def from_service_account(
     subject = f"system:serviceaccount:{namespace}:{account}"
     claims: dict[str, Any] = {"iss": url, "aud": [checked_audience(audience)], "sub": subject}
     return Request(issuer=url, claims=claims, role_arn=_checked(role_arn))
+
+
+def from_subject(
+    subject: str,
+    *,
+    issuer: str | None = None,
+    audience: str | None = None,
+    role_arn: str | None = None,
+) -> Request:
+    """Return the request with a token of a subject, whose other claims are not known.
+
+    Args:
+        subject: the claim `sub`.
+        issuer: None for a subject of GitHub Actions or GitLab means github.com's or gitlab.com's.
+        audience: None means sts.amazonaws.com, or for GitLab its issuer.
+        role_arn: of the role; None if not known.
+
+    Raises:
+        ConfigError: an argument is malformed or missing.
+    """
+    if account := re.fullmatch(SERVICE_ACCOUNT, subject):
+        name = "/".join(account.groups())
+        wanted = AUDIENCE if audience is None else audience
+        return from_service_account(name, issuer=issuer or "", audience=wanted, role_arn=role_arn)
+    kind = subject.partition(":")[0]
+    url = _PUBLIC_ISSUERS.get(kind) if issuer is None else issuer
+    if not subject.isprintable() or not subject or url is None:
+        raise ConfigError(
+            f"The subject is {quoted(subject)}; use one of GitHub Actions (repo:...), GitLab "
+            "(project_path:...), or another one with its issuer."
+        )
+    provider = provider_in(url if "://" in url else f"https://{url}")
+    usual = f"https://{provider}" if kind == _GITLAB else AUDIENCE
+    told = checked_audience(usual if audience is None else audience)
+    unknown = condition_claims(provider) - {"sub", "aud", "oaud"}
+    return Request(
+        issuer=f"https://{provider}",
+        claims={"iss": f"https://{provider}", "aud": [told], "sub": subject},
+        role_arn=_checked(role_arn),
+        facts={f"{provider}:{claim}".lower(): UNKNOWN for claim in unknown},
+    )
 
 
 def _checked(role_arn: str | None) -> str | None:
