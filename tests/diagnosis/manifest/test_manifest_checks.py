@@ -211,8 +211,9 @@ def test_a_manifest_of_unknown_kinds_alone_is_unknown(document: str) -> None:
     ],
 )
 def test_what_installs_other_objects_is_to_be_rendered(document: str, command: str) -> None:
-    check = checks(ACCOUNT, document)["M02"]
-    assert (check.status, check.fix.split(" &&")[0]) == ("unknown", command)
+    found = checks(ACCOUNT, document)
+    assert (found["M05"].status, found["M05"].fix.split(" &&")[0]) == ("unknown", command)
+    assert (found["M02"].status, found["M02"].fix) == ("unknown", "")
 
 
 def test_a_role_in_another_object_has_the_path_to_it() -> None:

@@ -90,14 +90,15 @@ def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
 
 
 def _not_read(check_id: str, other: Other) -> Check:
-    """Return a check that an object of an unknown kind leaves open."""
+    """Return a check that an object of an unknown kind leaves open; M05 has the fix."""
     namespace = f" -n {shlex.quote(other.resource.namespace)}" if other.resource.namespace else ""
+    fix = f"{other.render or f'kubectl get serviceaccounts,pods{namespace} -o yaml'} {_CHECK}"
     return finding(
         check_id,
         other,
         "unknown",
-        f"doctor does not read {other}, so the pods that it creates are not checked.",
-        f"{other.render or f'kubectl get serviceaccounts,pods{namespace} -o yaml'} {_CHECK}",
+        f"doctor does not read {other}: any pods that it creates are not checked.",
+        fix if check_id == "M05" else "",
     )
 
 
@@ -136,7 +137,8 @@ def _no_role(objects: Objects) -> Check:
     return Check(
         "M04",
         "warn",
-        f"No service account of the manifest has the annotation {ROLE_ARN}; {account} needs it."
+        f"No service account of the manifest has the annotation {ROLE_ARN}; {account} needs it "
+        "if its pods call AWS."
         f"{by_operator}",
         (f"# set it in {owner}, for its service account\n" if owner else "")
         + f"metadata:\n  annotations:\n    {ROLE_ARN}: {ROLE_EXAMPLE}",
