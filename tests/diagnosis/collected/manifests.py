@@ -26,6 +26,11 @@ VERSIONS = {
     **dict.fromkeys(("SecretStore", "ClusterSecretStore"), "external-secrets.io/v1"),
     **dict.fromkeys(("ControllerConfig", "DeploymentRuntimeConfig"), "pkg.crossplane.io/v1beta1"),
     **dict.fromkeys(("Rollout", "Application"), "argoproj.io/v1alpha1"),
+    "ExternalSecret": "external-secrets.io/v1",
+    "Ingress": "networking.k8s.io/v1",
+    "RunnerDeployment": "actions.summerwind.dev/v1alpha1",
+    "SecretProviderClass": "secrets-store.csi.x-k8s.io/v1",
+    "Template": "template.openshift.io/v1",
     "Issuer": "cert-manager.io/v1",
     "SparkApplication": "sparkoperator.k8s.io/v1beta2",
     "PostgresCluster": "postgres-operator.crunchydata.com/v1beta1",
@@ -162,6 +167,9 @@ _BY_HAND = {"AWS_ROLE_ARN": role(), "AWS_WEB_IDENTITY_TOKEN_FILE": f"{MOUNT}/tok
 _CERTIFICATES = {"name": "ssl-certs", "hostPath": {"path": "/etc/ssl/certs/ca-bundle.crt"}}
 _NOBODY = {"runAsNonRoot": True, "runAsUser": 65534, "fsGroup": 65534}
 _INIT = [container("download", image="aws-cli:2")]
+_FROM_MAP = [
+    {"name": "AWS_REGION", "valueFrom": {"configMapKeyRef": {"name": "app", "key": "region"}}}
+]
 _SPARK = {
     "type": "Python",
     "mode": "cluster",
@@ -242,6 +250,18 @@ SOUND: list[Manifest] = [
     Manifest("Saikarthik-M/python_todo_app k8s/secret-store.yaml", [store(namespace="default", jwt=reference("default"))]),
     Manifest("Bishoy-Samwel/eks-github-actions k8s/secretstore.yaml", [store("ClusterSecretStore", None)]),
     Manifest("MangeshGot/gatekeep k8s/secretstore.yaml", [store(**_KEYS)]),
+    Manifest("itau-daily-banking/infra-eks irsa.yaml", [account(namespace=None)]),
+    Manifest("AniketTancoder/personal-dashboard k8s/aws-load-balancer-controller.yaml", [account("", SYSTEM), *rbac(SYSTEM)]),
+    Manifest("AKJ21/emlo-session19-kserve aws-cli-pod.yaml", [pod(namespace=None, restartPolicy="Always")]),
+    Manifest("PrageethDevOps/eks_cluster_creation_cg aws-cli-pod.yaml", [deployment(None, "fintech")]),
+    Manifest("awsandy/ekswkshp-std Beginner/IRSA/1.sh", [workload("Job", namespace=None, restartPolicy="Never")]),
+    Manifest("gnswp21/chzzk_chat_dashboard k8s/aws-load-balancer-controller.yaml", [deployment(namespace=SYSTEM, serviceAccount="app", securityContext={"fsGroup": 65534})]),
+    Manifest("thecodebeneath/eks-external-secrets-operator secret-store.yaml", [store(namespace=None, jwt=reference())]),
+    Manifest("redhat-na-ssa/rosa-aws-secmgr-extsec-integration secret-store.yaml", [store()]),
+    Manifest("theharish05/Production-Outage-Incident secret-store.yaml", [store("ClusterSecretStore", None)]),
+    Manifest("laksh63/node-express-cd-platform k8s/external-secrets.yaml", [store(namespace=None), thing("ExternalSecret", "app", None, spec={"secretStoreRef": {"name": "store", "kind": "SecretStore"}, "target": {"template": {"data": {"URL": "{{ .url }}"}}}})]),
+    Manifest("renujam/aws-devops-cicd-project k8s/secretproviderclass.yaml", [thing("SecretProviderClass", "app", spec={"provider": "aws", "parameters": {"usePodIdentity": "true", "objects": "- objectName: app\n"}})]),
+    Manifest("puttamoses/car-project-microservices k8s/aws-load-balancer-controller.yaml", [thing("Application", "controller", "argocd", spec={"source": {"chart": "controller", "helm": {"parameters": [{"name": "serviceAccount.create", "value": "false"}]}}})]),
     # Account and pods.
     Manifest("SanjayNivasG/Exercise-02-IAM-IRSA-Failure manifests", [account(), deployment()]),
     Manifest("DouglasFriedmann/vault-istio-bedrock-eks k8s", [account(), deployment(containers=[container(env=variables(AWS_REGION="us-east-1"))])]),
@@ -258,6 +278,10 @@ SOUND: list[Manifest] = [
     Manifest("openshift/hypershift pull request 1351", [account(namespace="default", name="default", eks__amazonaws="x"), mutated(None, "default")]),
     # Today's webhook mounts the token as long as a variable of its own is missing.
     Manifest("aws/amazon-eks-pod-identity-webhook issue 82", [account(), deployment(containers=[container(env=variables(**_BY_HAND))])]),
+    Manifest("pravirgoosari/CandidStance k8s/aws-load-balancer-controller.yaml", [account(namespace=SYSTEM), deployment(namespace=SYSTEM, containers=[container(env=variables(AWS_REGION="us-east-1"), securityContext={"runAsNonRoot": True})])]),
+    Manifest("tryretool/retool-helm issue 217", [account() | {"automountServiceAccountToken": False}, deployment(containers=[container(env=variables(**_BY_HAND))])]),
+    Manifest("kubernetes-sigs/aws-load-balancer-controller issue 2627", [account(namespace=SYSTEM), mutated(namespace=SYSTEM)]),
+    Manifest("aws/amazon-eks-pod-identity-webhook issue 228", [account(), mutated()]),
     # Kinds of operators.
     Manifest("kubeflow/spark-operator issue 1041", [account(), thing("SparkApplication", "job", spec=_SPARK)]),
     Manifest("kubeflow/spark-operator issue 1002, beside a deployment", [account(), thing("SparkApplication", "job", spec=_SPARK_CONF), deployment("web")]),
@@ -265,6 +289,7 @@ SOUND: list[Manifest] = [
     Manifest("tarkyaio/tarka k8s/secretstore.yaml, with account and pods", [account(), store(jwt=reference()), deployment()]),
     Manifest("Alikha17/taskapp k8s, with account and pods", [account(), store(jwt=reference()), deployment("web")]),
     Manifest("cert-manager/cert-manager pull request 6878", [account(), thing("Issuer", "letsencrypt", spec=_ISSUER), deployment("web")]),
+    Manifest("actions/actions-runner-controller issue 16, role filled in", [account(), workload("RunnerDeployment", automountServiceAccountToken=True)]),
     Manifest("DouglasFriedmann/vault-istio-bedrock-eks k8s/rollout.yaml", [account(), workload("Rollout")]),
     Manifest("changken/eks-app k8s/rollout.yaml", [workload("Rollout")]),
 ]  # fmt: skip
@@ -286,6 +311,10 @@ _VALUES: list[tuple[str, list[Object]]] = [
     ("magebase/base-infra extra-manifests/eso/service-account.yaml.tpl", [account(role("${AWS_ACCOUNT_ID}"))]),
     ("bsv-blockchain/storage-server ca", [deployment(namespace=SYSTEM, securityContext=_NOBODY), account(role("ACCOUNT_ID"), SYSTEM), *rbac(SYSTEM)]),
     ("sillyfrog/aws-eks-fargate-alb-example dns", [account("<insert ARN>"), *rbac(), deployment(securityContext={"fsGroup": 65534})]),
+    ("actions/actions-runner-controller issue 16", [account("arn:aws:iam::<AWS_ACCOUNT_ID>:role/<IAM_ROLE>"), workload("RunnerDeployment", automountServiceAccountToken=True)]),
+    ("MohannadKarim06/iris_mlops k8s/aws-load-balancer-controller.yaml", [account(role("ACCOUNT-ID"), SYSTEM), thing("Ingress", "app", None, spec={"rules": []})]),
+    ("dominikcebula/aws-samples-spring-cloud-microservices-event-driven cicd/infra/eks/serviceaccount/kube_sa_template.tpl", [account("arn:aws:iam::${AWS_ACCOUNT_ID}:role/${SERVICE_ACCOUNT_NAME}", None, "${SERVICE_ACCOUNT_NAME}-sa")]),
+    ("sz9751210/terraform aws/efs/modules/files/efs-csi-controller-sa.yaml.tpl", [account("arn:aws:iam::${account_id}:role/${iam_role_name}", SYSTEM)]),
     ("external-secrets/kubernetes-external-secrets issue 424", [account(role("123456"))]),
     ("kubernetes-sigs/aws-load-balancer-controller issue 1353", [account("an:aws-cn:iam::123456789012:role/app", SYSTEM)]),
 ]  # fmt: skip
@@ -295,6 +324,13 @@ _WITHOUT: list[tuple[str, list[Object]]] = [
     ("Abhi94N/infra dns", [account("", None), *rbac(None), deployment(namespace=None, securityContext={"fsGroup": 65534})]),
     ("Vercryger/2048-k8s dns", [account("", None), *rbac(None), deployment(namespace=None)]),
     ("carmoIn/eks-deploy dns", [account("", None), *rbac(None), deployment(namespace=None)]),
+    ("matthew-oneill/eks-logging-with-fluentbit fluent-bit.yaml", [account("", "cloudwatch"), *rbac("cloudwatch"), thing("ConfigMap", "app", "cloudwatch", data={"fluent-bit.conf": "region ${AWS_REGION}"}), workload("DaemonSet", namespace="cloudwatch", hostNetwork=True, containers=[container(env=_FROM_MAP)])]),
+    ("DevSecOpsSamples/eks-gpu-autoscaling cluster-autoscaler-autodiscover.yaml", [account("", SYSTEM), *rbac(SYSTEM), deployment(namespace=SYSTEM, securityContext=_NOBODY, volumes=[_CERTIFICATES])]),
+    ("Emerson89/eks-terraform cluster-autoscaler-autodiscover.yaml", [account("", SYSTEM), *rbac(SYSTEM), deployment(namespace=SYSTEM, volumes=[_CERTIFICATES])]),
+    ("alexei-led/eks-private cluster-autoscaler-autodiscover.yaml", [account("", SYSTEM), *rbac(SYSTEM), deployment(namespace=SYSTEM, securityContext=_NOBODY, volumes=[_CERTIFICATES])]),
+    ("JustusFaby/exercise-6-eks-node-scale-failure cluster-autoscaler-autodiscover.yaml", [account("", SYSTEM), *rbac(SYSTEM), deployment(namespace=SYSTEM, securityContext=_NOBODY | {"seccompProfile": {"type": "RuntimeDefault"}}, volumes=[_CERTIFICATES])]),
+    ("jenithmehta/fluent-bit-kubernetes-cloudwatch-demo fluent-bit.yaml", [account("", "cloudwatch"), *rbac("cloudwatch"), workload("DaemonSet", namespace="cloudwatch", hostNetwork=True, containers=[container(env=[*_FROM_MAP, {"name": "AWS_ACCESS_KEY_ID", "valueFrom": {"configMapKeyRef": {"name": "app", "key": "id"}}}])])]),
+    ("aws-observability/aws-otel-helm-charts issue 21", [account(""), workload("DaemonSet")]),
     ("NHDang273/EKS_YOLO ca", [account("", SYSTEM), *rbac(SYSTEM), deployment(namespace=SYSTEM, securityContext=_NOBODY)]),
     ("stprnvsh/sumo-k8 ca", [account("", SYSTEM), deployment(namespace=SYSTEM, containers=[container(env=variables(AWS_REGION="eu-central-2", AWS_STS_REGIONAL_ENDPOINTS="regional"))])]),
     ("Guptak12/IICPC-BenchGrid ca", [account("", SYSTEM), deployment(namespace=SYSTEM, containers=[container(env=variables(AWS_REGION="us-east-1"))])]),
@@ -345,5 +381,6 @@ UNREAD: list[Manifest] = [
     Manifest("crossplane-contrib/provider-aws issue 1467", [thing("ControllerConfig", "aws-config", None, spec={"metadata": {"annotations": {KEY: role()}}})]),
     Manifest("crossplane/crossplane issue 5578", [thing("DeploymentRuntimeConfig", "irsa", None, spec={"serviceAccountTemplate": {"metadata": {"annotations": {KEY: role()}}}})]),
     Manifest("CrunchyData/postgres-operator pull request 2845", [thing("PostgresCluster", "db", spec={"metadata": {"annotations": {KEY: role()}}})]),
+    Manifest("openshift/configuration-anomaly-detection pull request 838", [thing("Template", "app", None, objects=[account("${SA_ROLE_ARN}")])]),
     Manifest("jazzlyj/aws_eks_argocd ca", [thing("Application", "autoscaler", spec=_APPLICATION)]),
 ]  # fmt: skip
