@@ -297,13 +297,18 @@ def test_an_sts_without_get_caller_identity_is_unknown() -> None:
 
 
 def test_a_failure_comes_with_a_command() -> None:
-    failed = Exchanged(code="InvalidIdentityToken", message="No.", advice="Do.", command="eksctl x")
+    failed = Exchanged(code="InvalidIdentityToken", message="No.", advice="Do.", command="curl x")
     found = check("S01", exchanged=failed)
-    assert (found.message, found.fix) == (
-        f"No. Do. The role is {ROLE}.",
-        "eksctl x",
-    )
+    assert (found.message, found.fix) == (f"No. Do. The role is {ROLE}.", "curl x")
     assert found.data == {"code": "InvalidIdentityToken"}
+
+
+@pytest.mark.parametrize("command", ["eksctl utils x", "aws iam x"])
+def test_a_command_that_needs_rights_in_aws_says_where_to_run_it(command: str) -> None:
+    failed = Exchanged(code="InvalidIdentityToken", message="No.", command=command)
+    assert check("S01", exchanged=failed).fix == (
+        f"# where you have rights in the role's account (not in the pod)\n{command}"
+    )
 
 
 def test_an_sts_that_is_lost_in_the_exchange_is_not_reached() -> None:

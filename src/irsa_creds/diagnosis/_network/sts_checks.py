@@ -64,10 +64,12 @@ def exchange_check(facts: OnlineFacts) -> Check:
 
 
 def _fix(done: Exchanged) -> str:
-    if done.code != "AccessDenied":
-        return done.command
-    # Without credentials the command fails here, too.
-    return f"# where you have iam:GetRole (not in the pod)\n{done.command or _EXPLAIN}"
+    # Without credentials these commands fail here, too.
+    if done.code == "AccessDenied":
+        return f"# where you have iam:GetRole (not in the pod)\n{done.command or _EXPLAIN}"
+    if done.command.startswith(("aws ", "eksctl ")):
+        return f"# where you have rights in the role's account (not in the pod)\n{done.command}"
+    return done.command
 
 
 def identity_check(facts: OnlineFacts) -> Check:
