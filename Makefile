@@ -25,6 +25,8 @@ UPSTREAM_TESTS := tests/test_config.py tests/test_configprovider.py tests/test_c
   tests/botocore_tests/unit/test_credentials.py tests/botocore_tests/unit/test_session.py \
   tests/botocore_tests/unit/test_tokens.py tests/botocore_tests/functional/test_credentials.py \
   tests/botocore_tests/functional/test_useragent.py
+# Python for browsers, which the page "Check a trust policy" runs.
+PYODIDE := build/pyodide
 # Tests that use botocore's private names.
 BOTOCORE_TESTS := tests/botocore_adapters tests/identity tests/exchange tests/test_smoke.py
 AIO_TESTS := tests/aio
@@ -49,7 +51,8 @@ define MAKE_VENV
 endef
 
 .PHONY: help demo test test-unit coverage test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
-	test-smithy test-smithy-here test-upstream bench docs dist release address test-dist lint format lock clean
+	test-smithy test-smithy-here test-upstream test-browser bench docs pyodide dist release address test-dist lint format lock \
+	clean
 
 help:
 	@echo 'make demo            IRSA end to end, with irsa-creds and with botocore alone'
@@ -59,10 +62,11 @@ help:
 	@echo '                     installs missing ones into build/)'
 	@echo 'make test-real       with Ceph RGW, a real STS (root; installs Debian packages), with real'
 	@echo '                     frameworks (make test-frameworks), on Node.js (make test-node), with the AWS'
-	@echo '                     SDK for Python v4 (make test-smithy), and with the tests of aiobotocore'
-	@echo '                     (make test-upstream)'
+	@echo '                     SDK for Python v4 (make test-smithy), in Chromium (make test-browser), and with'
+	@echo '                     the tests of aiobotocore (make test-upstream)'
 	@echo 'make bench           benchmarks of irsa-creds and botocore, with targets'
 	@echo 'make docs            build the pages in build/docs; a warning is an error'
+	@echo 'make pyodide         get what the page "Check a trust policy" runs; before make docs (needs npm)'
 	@echo 'make dist            build sdist and wheel twice, with equal bytes (make test-dist also tests them;'
 	@echo '                     make release: only with the public address)'
 	@echo 'make lint            ruff, mypy, extras of the locks, types of the public names'
@@ -100,7 +104,7 @@ test-core: $(VENV)/ready
 	@$(BIN)/python --version
 	$(PYTEST) -m 'not real' $(CORE_TESTS)
 
-test-real: test-frameworks test-node test-smithy test-upstream test-rgw
+test-real: test-frameworks test-node test-smithy test-browser test-upstream test-rgw
 
 test-frameworks: $(FRAMEWORKS_VENV)/ready
 	$(FRAMEWORKS_VENV)/bin/python -m pytest -q -n 2 -m real tests/frameworks
@@ -116,6 +120,11 @@ test-smithy-here: $(SMITHY_VENV)/ready
 test-node: $(VENV)/ready
 	sh tests/node/install.sh
 	$(BIN)/python -m pytest -q -m real tests/node
+
+# The page "Check a trust policy" in a browser.
+test-browser: $(VENV)/ready $(PYODIDE)/ready
+	sh tests/browser/install.sh
+	$(BIN)/python -m pytest -q -m real tests/browser
 
 # The sdists of boto3 and botocore contain no tests.
 test-upstream: $(UPSTREAM)/ready
@@ -134,6 +143,8 @@ docs: $(VENV)/ready
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 	$(BIN)/sphinx-build -q -W --keep-going -b linkcheck docs build/docs-links
 	$(BIN)/sphinx-build -q -W --keep-going -b doctest docs build/docs-tests
+
+pyodide: $(PYODIDE)/ready
 
 # Build twice, because a release must have reproducible bytes.
 dist: $(BUILD_VENV)/ready
@@ -205,6 +216,14 @@ $(UPSTREAM)/ready: requirements/upstream.txt $(VENV)/ready
 	PYTHONPATH=$(CURDIR)/$(@D)/site $(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
 	  --no-build-isolation --no-binary aiobotocore --dest $(@D) -r $<
 	tar -xzf $(@D)/aiobotocore-*.tar.gz -C $(@D)/source --strip-components 1
+	touch $@
+
+# npm compares the hashes of the lock.
+$(PYODIDE)/ready: docs/check/package.json docs/check/package-lock.json
+	sh tests/node/install.sh
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 # Every package with its hashes, for all Pythons and platforms, without index URLs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from html import unescape
 from pathlib import Path
@@ -26,7 +27,9 @@ author = "the irsa-creds contributors"
 project_copyright = f"%Y, {author}"
 version = release = __version__
 
+sys.path.append(str(Path(__file__).parent / "check"))
 extensions = [
+    "check_page",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
@@ -50,7 +53,7 @@ html_sidebars = {
         "sidebar/scroll-end.html",
     ]
 }
-html_static_path = ["_static"]
+html_static_path = ["_static", "check/static"]
 html_css_files = ["irsa-creds.css"]
 html_show_sphinx = False
 html_copy_source = False

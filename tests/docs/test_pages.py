@@ -79,7 +79,7 @@ def project(folder: Path) -> Path:
     docs.mkdir()
     shutil.copy(ROOT / "docs" / "conf.py", docs)
     shutil.copy(ROOT / "pyproject.toml", folder)
-    for each in "_static", "_templates":
+    for each in "_static", "_templates", "check":
         shutil.copytree(ROOT / "docs" / each, docs / each)
     return docs
 
