@@ -26,6 +26,7 @@ ISSUER = f"https://oidc.eks.eu-west-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/reader"
 WHO = ["--service-account", "prod/reader", "--issuer", ISSUER]
+STS = "sts.amazonaws.com"
 SIGNATURE = "c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
 RIGHT = trust_policy("prod/reader", ISSUER, ACCOUNT)
 WRONG = json.loads(json.dumps(RIGHT).replace("prod:reader", "prod:raeder"))
@@ -126,13 +127,13 @@ def test_an_expired_token_is_said_beside_the_verdict_and_in_the_exit_status(
     status, out, _ = run("explain", "--token", "old", "--policy", "right.json")
     assert status == 3
     assert out.startswith(
-        "ALLOW (trust policy only), but the token expired 60 minutes\n      ago; STS denies it"
+        "ALLOW (trust policy only), but the token expired 60 minutes\n      ago, so STS denies it"
     )
     assert "note " not in out
     status, out, _ = run("explain", "--token", "old", "--policy", "wrong.json")
     assert status == 1
     assert out.startswith("DENY  name differs: ")
-    assert "\nnote     the token expired 60 minutes ago; STS denies it\n         whatever " in out
+    assert "\nnote     the token expired 60 minutes ago, so STS denies it;\n" in out
     fields = json.loads(run("explain", "--token", "old", "--policy", "right.json", "--json")[1])
     assert (fields["verdict"], len(fields["notes"])) == ("allow", 1)
 
@@ -407,7 +408,10 @@ class Iam(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Asked)
         self.arn = ROLE
+        self.trust = WRONG
         self.refuses = ""
+        self.client_ids: list[str] | None = ["sts.amazonaws.com"]
+        self.hides_provider = False
         self.requested: list[dict[str, list[str]]] = []
 
 
@@ -429,7 +433,9 @@ class Asked(BaseHTTPRequestHandler):
         if self.server.refuses:
             error = f"<Code>AccessDenied</Code><Message>{self.server.refuses}</Message>"
             return 403, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()
-        document = quote(json.dumps(WRONG))
+        if self.server.requested[-1]["Action"] == ["GetOpenIDConnectProvider"]:
+            return self._provider()
+        document = quote(json.dumps(self.server.trust))
         role = (
             f"<Arn>{escape(self.server.arn)}</Arn><RoleName>reader</RoleName><Path>/team/</Path>"
             f"<RoleId>AROA</RoleId><CreateDate>2026-01-01T00:00:00Z</CreateDate>"
@@ -437,6 +443,19 @@ class Asked(BaseHTTPRequestHandler):
         )
         result = f"<GetRoleResult><Role>{role}</Role></GetRoleResult>"
         return 200, f"<GetRoleResponse>{result}</GetRoleResponse>".encode()
+
+    def _provider(self) -> tuple[int, bytes]:
+        ids = self.server.client_ids
+        if ids is None or self.server.hides_provider:
+            code = "AccessDenied" if self.server.hides_provider else "NoSuchEntity"
+            return 403, f"<E><Error><Code>{code}</Code></Error></E>".encode()
+        members = "".join(f"<member>{escape(each)}</member>" for each in ids)
+        name = "GetOpenIDConnectProvider"
+        listed = f"<ClientIDList>{members}</ClientIDList>"
+        return (
+            200,
+            f"<{name}Response><{name}Result>{listed}</{name}Result></{name}Response>".encode(),
+        )
 
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
@@ -463,8 +482,60 @@ def test_a_policy_can_be_fetched_by_the_role_s_name_without_its_path(
     status, out, _ = run("explain", *WHO, "--role-arn", ROLE, "--fetch", "--fixed", "fixed.json")
     assert status == 1
     assert "P04 error" in out
-    assert [(a["Action"], a["RoleName"]) for a in iam.requested] == [(["GetRole"], ["reader"])]
+    role, provider = iam.requested
+    assert (role["Action"], role["RoleName"]) == (["GetRole"], ["reader"])
+    arn = RIGHT["Statement"][0]["Principal"]["Federated"]
+    assert provider["OpenIDConnectProviderArn"] == [arn]
     assert json.loads((workdir / "fixed.json").read_text()) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("client_ids", "token", "expected"),
+    [
+        (None, (ISSUER, STS), ["IAM has no OIDC provider", "eksctl utils associate-iam-oidc-"]),
+        (None, ("https://a.b", "x"), ["IAM has no OIDC provider", "aws iam create-open-id-"]),
+        (["vault"], (ISSUER, STS), ["does not list the token's aud", "aws iam add-client-id-to-"]),
+        (["vault"], (ISSUER, "x"), ["does not list the token's aud", "Use a token for one of "]),
+        ([STS], (ISSUER, STS), []),
+    ],
+)
+def test_with_fetch_a_missing_provider_or_audience_is_said_in_the_first_line(
+    run: Callable[..., Ran], iam: Iam, client_ids: Any, token: tuple[str, str], expected: list[str]
+) -> None:
+    issuer, audience = token
+    iam.client_ids = client_ids
+    iam.trust = trust_policy("prod/reader", issuer, ACCOUNT, audience=audience)
+    who = ["--service-account", "prod/reader", "--issuer", issuer, "--audience", audience]
+    status, out, _ = run("explain", *who, "--role-arn", ROLE, "--fetch")
+    first = " ".join(out.partition("\nsubject")[0].split())
+    assert first.startswith("ALLOW (trust policy only)")
+    assert status == (3 if expected else 0)
+    assert ("P16 error" in out) == bool(expected)
+    for note, fix in [expected] if expected else []:
+        assert note in first
+        assert f"              {fix}" in out
+
+
+def test_a_provider_that_may_not_be_read_changes_nothing(
+    run: Callable[..., Ran], iam: Iam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam.trust = RIGHT
+    iam.hides_provider = True
+    assert run("explain", *WHO, "--role-arn", ROLE, "--fetch")[0] == 0
+
+    def cut_off(_: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr("irsa_creds.cli._get_provider.iam_client", cut_off)
+    assert run("explain", *WHO, "--role-arn", ROLE, "--fetch")[0] == 0
+
+
+def test_an_issuer_that_is_built_into_iam_needs_no_provider(
+    run: Callable[..., Ran], iam: Iam
+) -> None:
+    who = ["--service-account", "prod/reader", "--issuer", "https://accounts.google.com"]
+    assert run("explain", *who, "--role-arn", ROLE, "--fetch")[0] == 1
+    assert [requested["Action"] for requested in iam.requested] == [["GetRole"]]
 
 
 def test_a_role_of_the_same_name_in_another_account_is_not_taken_for_it(

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
+    from irsa_creds.diagnosis._policy.request import Request
 
 __all__ = ["add", "run"]
 
@@ -137,7 +139,9 @@ def _add_explain(commands: Commands) -> None:
         help="file with the trust policy or the output of 'aws iam get-role'; - reads standard "
         "input",
     )
-    policy.add_argument("--fetch", action="store_true", help="get it from IAM (iam:GetRole)")
+    policy.add_argument(
+        "--fetch", action="store_true", help="get it from IAM, and look at the OIDC provider"
+    )
     _add_role(parser)
     parser.add_argument(
         "--fixed", metavar="FILE", help="write the corrected policy here, if one change fixes it"
@@ -202,10 +206,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         raise UsageError("--fixed needs the name of a file, not -.")
     token = None if args.token is None else token_in(args.token)
     # Errors in these arguments are reported before IAM is called.
-    claims: Mapping[str, Any] = {}
+    request = None
     if not args.pod_identity:
         given = (token, args.service_account, args.issuer, args.audience)
-        claims = request_of(*given, None, subject=args.subject).claims
+        request = request_of(*given, None, subject=args.subject)
     policy = _fetched(args) if args.fetch else policy_in(args.policy)
     # A policy that names its role may belong to another role than AWS_ROLE_ARN.
     role = (None if args.role_arn else role_of(policy)) or _role(args)
@@ -219,7 +223,10 @@ def _explain(args: argparse.Namespace, out: Printer) -> int:
         pod_identity=args.pod_identity,
         subject=args.subject,
     )
+    if args.fetch and request is not None and role is not None:
+        found = _with_provider(found, request, role)
     if args.json:
+        claims = {} if request is None else request.claims
         out.emit({**found.as_dict(), **_identity(claims), "role_arn": role})
     else:
         _show(found, args, out)
@@ -250,6 +257,17 @@ def _fetched(args: argparse.Namespace) -> dict[str, Any]:
     from irsa_creds.cli._get_role import fetch_role  # noqa: PLC0415 - imports botocore
 
     return fetch_role(role)
+
+
+def _with_provider(found: Explanation, request: Request, role: str) -> Explanation:
+    """Return the explanation with what IAM says of the issuer's OIDC provider."""
+    from irsa_creds.cli._get_provider import check_provider  # noqa: PLC0415 - imports botocore
+
+    problem = check_provider(request, role)
+    if problem is None:
+        return found
+    note, finding = problem
+    return replace(found, notes=(*found.notes, note), findings=(finding, *found.findings))
 
 
 def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: Printer) -> None:

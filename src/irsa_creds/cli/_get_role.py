@@ -14,7 +14,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import JWT, mask
 from irsa_creds.cli._errors import UsageError
 
-__all__ = ["fetch_role"]
+__all__ = ["fetch_role", "iam_client"]
 
 # The signing region of IAM's endpoint in each partition (botocore 1.43, endpoints.json).
 _REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -86,9 +86,13 @@ def _elsewhere(arn: str) -> str:
     )
 
 
-def _get_role(arn: str) -> dict[str, Any]:
+def iam_client(role_arn: str) -> Any:
+    """Return botocore's client of IAM for the partition of a role."""
     session = get_session()
-    region = _REGIONS.get(arn.split(":")[1]) or session.get_config_variable("region")
-    client = session.create_client("iam", region_name=region)
-    response: dict[str, Any] = client.get_role(RoleName=arn.rpartition("/")[2])
+    region = _REGIONS.get(role_arn.split(":")[1]) or session.get_config_variable("region")
+    return session.create_client("iam", region_name=region)
+
+
+def _get_role(arn: str) -> dict[str, Any]:
+    response: dict[str, Any] = iam_client(arn).get_role(RoleName=arn.rpartition("/")[2])
     return response

@@ -38,8 +38,7 @@ __all__ = ["CAVEAT", "Explanation", "Finding", "explain", "request_of"]
 
 #: The last line of the text output.
 CAVEAT = (
-    "Not checked: the token's signature, the OIDC provider's audiences, SCPs, RCPs, endpoint "
-    "policies."
+    "Not checked: the token's signature, the OIDC provider in IAM, SCPs, RCPs, endpoint policies."
 )
 _MOST_AUDIENCES = 5
 # Findings about a policy that also allows identities that it does not name.

@@ -49,7 +49,7 @@ class Finding:
     """A problem of, or a remark about, a trust policy and a token.
 
     Attributes:
-        id: P01 to P15, as in the table of the documentation.
+        id: P01 to P16, as in the table of the documentation.
         severity: "error" makes the policy deny the token; "warning" allows more identities than
             intended, or makes the verdict unknown; "info" explains.
         statement: the number of the statement, from 1; None for the policy as a whole.

@@ -13,7 +13,6 @@ __all__ = ["time_notes"]
 
 # Clocks differ by some seconds; doctor's T02 starts at the same value.
 _NOTABLE_SKEW = 60
-_DENIED = "STS denies it whatever the policy says"
 
 
 def time_notes(claims: Mapping[str, Any], now: float) -> tuple[str, ...]:
@@ -25,11 +24,10 @@ def time_notes(claims: Mapping[str, Any], now: float) -> tuple[str, ...]:
     """
     ends = seconds(claims, "exp")
     if ends is not None and ends <= now:
-        return (f"the token expired {duration(now - ends)} ago; {_DENIED}",)
+        return (f"the token expired {duration(now - ends)} ago, so STS denies it; use a new one",)
     starts = [s for s in (seconds(claims, name) for name in ("iat", "nbf")) if s is not None]
     ahead = max(starts, default=now) - now
     if ahead > _NOTABLE_SKEW:
-        return (
-            f"by this clock the token becomes valid in {duration(ahead)}; until then {_DENIED}",
-        )
+        until = f"by this clock the token becomes valid in {duration(ahead)}"
+        return (f"{until}, and STS denies it until then; compare the clocks",)
     return ()
