@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from difflib import SequenceMatcher
@@ -10,12 +9,12 @@ from textwrap import indent
 from typing import Any
 
 from irsa_creds._errors import IrsaError
-from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, explain
 from irsa_creds.diagnosis._policy.json_document import read_document
 
 __all__ = ["check"]
 
+_SERVICE_ACCOUNT = "[^:/]+/[^:/]+"
 # A JWT begins with a JSON object in base64; no subject does.
 _TOKEN = "eyJ"  # noqa: S105 - it is no secret
 
@@ -52,13 +51,8 @@ def _who(identity: str, issuer: str, audience: str) -> dict[str, Any]:
     """Return the arguments of `explain` for a token, a service account or a subject."""
     if identity.startswith(_TOKEN):
         return {"token": identity}
-    if account := re.fullmatch(SERVICE_ACCOUNT, identity):
-        identity = "/".join(account.groups())
-    if ":" not in identity:
-        return {"service_account": identity, "issuer": issuer, "audience": audience}
-    claims = {"iss": issuer, "sub": identity, "aud": audience}
-    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return {"token": f"{_TOKEN}.{payload}."}
+    kind = "service_account" if re.fullmatch(_SERVICE_ACCOUNT, identity) else "subject"
+    return {kind: identity, "issuer": issuer, "audience": audience}
 
 
 def _with_statement(document: dict[str, Any], found: Explanation) -> list[tuple[str, bool]]:

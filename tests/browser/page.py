@@ -28,7 +28,7 @@ const result = document.getElementById("result");
 return {
   summary: text(result, ".verdict h2"),
   error: text(result, ".verdict p"),
-  verdict: result.querySelector(".verdict").className.replace("verdict ", ""),
+  tone: result.querySelector(".verdict").className.replace("verdict ", ""),
   notes: [...result.querySelectorAll(".note")].map((note) => note.textContent),
   findings: [...result.querySelectorAll(".finding")].map((found) => ({
     id: text(found, ".label a"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from diagnosis.collected import sound_policies, wrong_policies
+from diagnosis.collected.shapes import jwt
 from diagnosis.explain import (
     test_misconfigured_policies as misconfigured,
     test_sound_policies as sound,
@@ -50,6 +52,10 @@ def table() -> list[tuple[str, str, str]]:
         token = {"iss": f"https://{provider}", "sub": sound.READER, "aud": [sound.STS]} | claims
         role = f"arn:{partition}:iam::{sound.ACCOUNT}:role/reader"
         rows.append((policy, sound.jwt(token), role))
+    rows += [
+        (case.policy, jwt(case.token), case.role or "")
+        for case in (*sound_policies.SOUND, *wrong_policies.WRONG)
+    ]
     return [
         (policy if isinstance(policy, str) else json.dumps(policy), token, role)
         for policy, token, role in rows
@@ -74,7 +80,8 @@ class CommandLine:
     def with_token(self, policy: str, token: str, role: str) -> dict[str, Any]:
         file = self._folder / "token"
         file.write_text(token)
-        return self.explain(policy, "--token", str(file), "--role-arn", role)
+        known = ["--role-arn", role] if role else []
+        return self.explain(policy, "--token", str(file), *known)
 
 
 @pytest.fixture
@@ -86,7 +93,14 @@ def command_line(
 
 
 def of_browser(shown: dict[str, Any]) -> dict[str, Any]:
-    return {name: shown[name] for name in ("verdict", "notes", "findings", "fixed")}
+    fields = {name: shown[name] for name in ("notes", "findings", "fixed")}
+    return {"verdict": verdict_of(shown), **fields}
+
+
+def verdict_of(shown: dict[str, Any]) -> str:
+    """Return the first word of the page's first line."""
+    summary: str = shown["summary"]
+    return summary.split(maxsplit=1)[0].lower()
 
 
 def of_command_line(found: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +149,7 @@ def test_the_page_says_of_a_service_account_what_the_command_line_says(
     ],
 )
 def test_the_choice_of_an_issuer_fills_in_issuer_and_audience(
-    page: CheckPage, issuer: str, host: str, subject: str
+    page: CheckPage, command_line: CommandLine, issuer: str, host: str, subject: str
 ) -> None:
     audience = page.tab.run(
         f"document.querySelector('[value={issuer}]').click();"
@@ -143,8 +157,10 @@ def test_the_choice_of_an_issuer_fills_in_issuer_and_audience(
     )
     policy = misconfigured.of(host, StringEquals={"sub": subject, "aud": audience})
     shown = page.check(json.dumps(policy), subject)
-    assert (shown["verdict"], shown["findings"]) == ("allow", [])
-    assert page.check(json.dumps(policy), f"{subject}-2")["verdict"] == "deny"
+    assert (shown["tone"], shown["findings"]) == ("allow", [])
+    for given in subject, f"{subject}-2":
+        found = command_line.explain(json.dumps(policy), "--subject", given)
+        assert of_browser(page.check(json.dumps(policy), given)) == of_command_line(found)
 
 
 def test_the_statement_to_look_at_is_marked(page: CheckPage) -> None:
@@ -167,8 +183,16 @@ def test_what_cannot_be_checked_is_said(
     page: CheckPage, policy: str, identity: str, says: str
 ) -> None:
     shown = page.check(policy, identity, **ACCOUNT)
-    assert (shown["verdict"], shown["summary"]) == ("error", "Not checked")
+    assert (shown["tone"], shown["summary"]) == ("error", "Not checked")
     assert says in shown["error"]
+
+
+def test_an_allowed_token_is_green_only_without_a_warning(page: CheckPage) -> None:
+    expired = misconfigured.jwt(misconfigured.POD | {"exp": 1_000_000_000})
+    broad = json.dumps(misconfigured.subject("system:serviceaccount:*", "StringLike"))
+    shown = [page.check(POLICY, TOKEN), page.check(POLICY, expired), page.check(broad, TOKEN)]
+    assert {verdict_of(each) for each in shown} == {"allow"}
+    assert [each["tone"] for each in shown] == ["allow", "unknown", "unknown"]
 
 
 def test_what_was_pasted_is_never_read_as_html(page: CheckPage) -> None:
@@ -183,7 +207,7 @@ def test_what_was_pasted_is_never_read_as_html(page: CheckPage) -> None:
 def test_the_page_contacts_no_other_host_and_keeps_no_token(new_page: CheckPage) -> None:
     page = new_page
     page.open()
-    assert page.check(TYPO, TOKEN)["verdict"] == "deny"
+    assert page.check(TYPO, TOKEN)["tone"] == "deny"
     stored = page.tab.run(
         "return [location.href, document.cookie, JSON.stringify({...localStorage}), "
         "JSON.stringify({...sessionStorage}), await indexedDB.databases(), await caches.keys(), "

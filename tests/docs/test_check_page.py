@@ -62,7 +62,7 @@ def test_a_token_takes_precedence_over_issuer_and_audience() -> None:
 def test_a_service_account_is_a_name_or_a_subject(identity: str) -> None:
     policy = one(statement("system:serviceaccount:shop:reports"))
     assert check(policy, identity)["verdict"] == "allow"
-    assert "use NAMESPACE/NAME" in check(policy, "shop")["error"]
+    assert "use NAMESPACE/NAME" in check(policy, "Shop/reports")["error"]
 
 
 @pytest.mark.parametrize("listed", [True, False])

@@ -137,13 +137,16 @@ function shown(found) {
   if (found.error) {
     return [make("div", { className: "verdict error" }, make("h2", {}, "Not checked"), make("p", {}, found.error))];
   }
+  // An allowed token that has expired, or a policy that allows more, is not shown as if all were well.
+  const warns = found.notes.length > 0 || found.findings.some(({ severity }) => severity === "warning");
+  const tone = found.verdict === "allow" && warns ? "unknown" : found.verdict;
   const asked = Object.entries(found.asked).flatMap(([what, value]) => [make("dt", {}, what), make("dd", {}, value)]);
   const parts = [
-    make("div", { className: `verdict ${found.verdict}` }, make("h2", {}, found.summary)),
+    make("div", { className: `verdict ${tone}` }, make("h2", {}, found.summary)),
     ...found.notes.map((note) => make("p", { className: "note" }, note)),
     make("ul", { className: "findings" }, ...found.findings.map(finding)),
     make("dl", { className: "asked" }, ...asked),
-    code("Your policy", found.policy, "policy"),
+    code("Your policy", found.policy, `policy ${tone}`),
   ];
   if (found.fixed) {
     parts.push(code("Corrected policy", found.fixed, "fixed"));
@@ -156,7 +159,8 @@ async function load() {
   const here = (name) => new URL(name, import.meta.url).href;
   const [{ loadPyodide }, library] = await Promise.all([
     import(here("pyodide/pyodide.mjs")),
-    fetch(here("library.zip")).then((response) => response.arrayBuffer()),
+    // Its name is the same in each version.
+    fetch(here("library.zip"), { cache: "no-cache" }).then((response) => response.arrayBuffer()),
   ]);
   const python = await loadPyodide({ indexURL: here("pyodide/") });
   python.FS.writeFile("/library.zip", new Uint8Array(library));
