@@ -374,6 +374,32 @@ def test_github_s_ids_come_into_the_pattern_and_the_rest_stays(before: Any, afte
     assert json.dumps(after) in error.fix
 
 
+def test_another_repository_with_the_same_names_is_not_let_in() -> None:
+    before = "repo:acme@123/app@456:*"
+    keys = {"StringLike": {f"{GITHUB}:sub": before}, "StringEquals": {f"{GITHUB}:aud": STS}}
+    for sub in ("repo:acme@123/app@789:ref:x", "repo:acme@789/app@456:ref:x"):
+        found = explained(allow(keys, GITHUB), iss=f"https://{GITHUB}", sub=sub)
+        assert found.cause.startswith("sub differs: the ids differ, so GitHub has another organi")
+        assert found.findings[0].fix.startswith("If you created it anew and the token is its own:")
+        assert found.fixed is None
+
+
+@pytest.mark.parametrize("claim", ["job_workflow_ref", "environment", "event_name"])
+def test_no_fix_removes_a_condition_on_a_claim_that_tells_jobs_apart(claim: str) -> None:
+    wide = {f"{GITHUB}:sub": "repo:acme/*", f"{GITHUB}:{claim}": "x"}
+    keys = {"StringLike": wide, "StringEquals": {f"{GITHUB}:aud": STS}}
+    found = explained(allow(keys, GITHUB), iss=f"https://{GITHUB}", sub=MAIN)
+    assert (found.verdict, found.fixed) == ("deny", None)
+    for finding in found.findings:
+        assert "emove the condition" not in finding.fix or f'sub": "{MAIN}"' in finding.fix
+
+
+def test_a_key_of_another_call_is_replaced_where_no_subject_is_required() -> None:
+    found = explained(allow({"StringEquals": {AUD: STS, "sts:ExternalId": "x"}}))
+    assert found.fixed is None
+    assert found.findings[0].fix == f'Replace it with "StringEquals": {{"{SUB}": "{READER}"}}'
+
+
 PULL: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repo:acme/app:pull_request"}
 MERGE = PULL | {"sub": "repo:acme/app:ref:refs/pull/7/merge"}
 BY_EVENT = PULL | {"sub": "repo:acme/app:environment:prod", "event_name": "pull_request"}
@@ -381,6 +407,10 @@ GITLAB_MERGE = {
     "iss": "https://gitlab.com", "sub": "project_path:acme/app:ref_type:branch:ref:x",
     "pipeline_source": "merge_request_event",
 }  # fmt: skip
+PREVIEW = {
+    "iss": "https://oidc.vercel.com/acme",
+    "sub": "owner:acme:project:app:environment:preview",
+}
 API_SERVER = {"aud": ["https://kubernetes.default.svc"]}
 
 
@@ -389,7 +419,7 @@ def main_only(provider: str, sub: str = MAIN, **tests: Any) -> dict[str, Any]:
     return allow({"StringEquals": {f"{provider}:{c}": v for c, v in named.items()}}, provider)
 
 
-@pytest.mark.parametrize("claims", [PULL, MERGE, BY_EVENT, GITLAB_MERGE, API_SERVER])
+@pytest.mark.parametrize("claims", [PULL, MERGE, BY_EVENT, GITLAB_MERGE, PREVIEW, API_SERVER])
 def test_nothing_is_corrected_for_a_token_of_a_pull_request_or_of_the_api_server(
     claims: dict[str, Any],
 ) -> None:

@@ -41,9 +41,9 @@ _UNRELATED_PODS = ("system:serviceaccount:a:b", "system:serviceaccount:7x:9yz")
 _POD = "system:serviceaccount:"
 # Every namespace has this service account, and pods that name none run as it.
 _DEFAULT_PODS = ("system:serviceaccount:a:default", "system:serviceaccount:7x:default")
-# Prefix of the owner in subjects of public issuers: GitHub, GitLab, and
-# Terraform Cloud and Buildkite.
-_OWNED = ("repo:", "project_path:", "organization:")
+# Prefix of the owner in subjects of public issuers: GitHub, GitLab, Terraform Cloud and Buildkite,
+# and Vercel.
+_OWNED = ("repo:", "project_path:", "organization:", "owner:")
 # Claims that identify the holder of a token; other claims say how, where or for what it was issued.
 _IDENTIFYING = frozenset(
     {

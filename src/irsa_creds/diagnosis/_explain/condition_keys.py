@@ -203,6 +203,9 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
             "P07", "error", message, fix, rename_keys(case.index, {condition.key: key})
         )
     fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
+    subject = case.request.values(case.key("sub"))
+    if "sub" not in tested and isinstance(subject, tuple):
+        fix = f"Replace it with {json_condition('StringEquals', case.key('sub'), *subject)}"
     cause = f"{case.shown(condition.key)} is never part of this call"
     change = drop_condition(case.index, condition)
     return case.found("P07", "error", message, fix, change, cause=cause)
@@ -229,8 +232,10 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
     if claim.lower() in offered:
         message = f"{where}, but the token has no claim {quoted(claim)}, so it does not match."
         fix = "Use a token with this claim."
-        if claim.lower() not in _REQUIRED:
-            fix = f"{fix[:-1]}, or remove the condition on {quoted_if_odd(condition.key)}."
+        subject = str(case.request.claims.get("sub"))
+        if claim.lower() not in _REQUIRED and subject.startswith("system:serviceaccount:"):
+            # No token of a pod has it, so it cannot be what restricts the role.
+            fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
         cause = f"the token has no claim {quoted(claim)}"
         return case.found("P07", "error", message, fix, cause=cause)
     has = "which the token has, but which" if claim in case.request.claims else "which"
@@ -248,11 +253,11 @@ def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str,
     subject = case.request.values(case.key("sub"))
     remove = f"Remove the condition on {quoted_if_odd(condition.key)}"
     if not isinstance(subject, tuple) or not subject:
-        return f"{remove}.", drop_condition(case.index, condition)
+        return "Use a token with a subject, and require it.", None
     exactly = json_condition("StringEquals", case.key("sub"), subject[0])
     if not other:
         # `is_safe` accepts the change only if the remaining subjects are listed.
-        return f"{remove} if {exactly} is enough.", drop_condition(case.index, condition)
+        return f"{remove}, and require {exactly}", drop_condition(case.index, condition)
     change = require_instead(case.index, condition, case.key("sub"), subject[0])
     return f"Replace it with {exactly}", change if is_plain(subject[0]) else None
 

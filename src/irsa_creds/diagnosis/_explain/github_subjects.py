@@ -12,7 +12,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.finding import matches_wildcards
 
-__all__ = ["context_difference", "with_ids", "without_ids"]
+__all__ = ["context_difference", "has_other_ids", "with_ids", "without_ids"]
 
 _IMMUTABLE = re.compile(
     r"repo:(?P<owner>[^/:@]+)@(?P<owner_id>\d+)/(?P<name>[^/:@]+)@(?P<id>\d+)(?P<context>:.*)?",
@@ -28,6 +28,19 @@ def without_ids(subject: str) -> str:
     if not found:
         return subject
     return f"repo:{found['owner']}/{found['name']}{found['context'] or ''}"
+
+
+def has_other_ids(wanted: str, actual: str) -> bool:
+    """Return whether two immutable subjects have the same names, and other ids.
+
+    Args:
+        wanted: the policy's value; its context may have wildcards.
+        actual: the token's subject.
+    """
+    one, other = _IMMUTABLE.fullmatch(wanted), _IMMUTABLE.fullmatch(actual)
+    if not one or not other or one.group("owner", "name") != other.group("owner", "name"):
+        return False
+    return one.group("owner_id", "id") != other.group("owner_id", "id")
 
 
 def with_ids(pattern: str, subject: str) -> str:

@@ -7,7 +7,11 @@ import re
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.finding import matches_wildcards
-from irsa_creds.diagnosis._explain.github_subjects import context_difference, without_ids
+from irsa_creds.diagnosis._explain.github_subjects import (
+    context_difference,
+    has_other_ids,
+    without_ids,
+)
 from irsa_creds.diagnosis._explain.provider_names import is_similar
 
 __all__ = ["PREFIX", "SUBJECT", "is_misspelled", "subject_difference"]
@@ -87,6 +91,8 @@ def _of_service_accounts(wanted: str, actual: str) -> str:
 
 def _of_segments(wanted: str, actual: str) -> str:
     """Return the first part that differs, for subjects that are not Kubernetes' format."""
+    if has_other_ids(wanted, actual):
+        return "the ids differ, so GitHub has another organization or repository with these names"
     names, ids = without_ids(actual), ""
     if names != actual and "@" not in wanted:
         ids = (

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["is_of_api_server", "is_of_pull_request"]
 
 # GitHub: "OpenID Connect reference" (sub, event_name, ref). GitLab: "OpenID Connect (OIDC)
-# authentication using ID tokens" (pipeline_source, ref_path).
+# authentication using ID tokens" (pipeline_source, ref_path). Vercel: "OIDC Federation Reference"
+# (sub); each pull request makes a preview.
 _CLAIMS = ("sub", "event_name", "ref", "pipeline_source", "ref_path")
 _STARTED_BY_REQUEST = re.compile(
     r"(?:^|:)(?:(?:external_)?pull_request|merge_request|refs/(?:pull|merge-requests)/)"
+    r"|^owner:[^:]+:project:[^:]+:environment:preview$"
 )
 
 
