@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 ROLE = "arn:aws:iam::123456789012:role/reports"
-SOURCES = (ROOT / "src" / "irsa_creds" / "diagnosis").rglob("*.py")
+SOURCES = (ROOT / "src" / "irsa_creds").rglob("*.py")
 KNOWN = {found for file in SOURCES for found in re.findall(r'"([A-Z]\d\d)"', file.read_text())}
 
 
