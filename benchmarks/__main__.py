@@ -44,6 +44,7 @@ _ALONE: dict[str, tuple[str, ...]] = {
     "slow-volume": ("slow_volume",),
     "cold-identities": ("cold_identities",),
     "fork-throttled": ("fork_throttled",),
+    "fork-throttled-agent": ("fork_throttled", AGENT),
     "many-reads": ("many_identities", "read"),
     "pod-cold": ("pod_cold",),
     "pod-killed": ("pod_holder", "killed"),

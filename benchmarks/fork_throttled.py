@@ -17,7 +17,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmarks._bench import Child, Row, children, pod_for
+from benchmarks._bench import STS, Child, Row, children, pod_for
 from benchmarks._measure import OURS, THEIRS
 from irsa_creds.testing import Sandbox
 
@@ -30,17 +30,24 @@ _BUSY, _PROCESSES = 16, 4
 _SPIN = "import sys, time\nend = time.monotonic() + 120\nwhile time.monotonic() < end: pass"
 
 
-def run() -> list[Row]:
-    """Measure one process after the other."""
+def run(source: str = STS) -> list[Row]:
+    """Measure one process after the other.
+
+    Args:
+        source: `STS` or `AGENT`.
+    """
     with Sandbox() as sandbox:
-        pod = pod_for(sandbox)
+        pod = pod_for(sandbox, source)
         results = {side: _forked(side, pod) for side in (THEIRS, OURS)}
     theirs, ours = (results[side]["failed"] + results[side]["hung"] for side in (THEIRS, OURS))
     note = "; ".join(
         f"{side}: of {each['forks']} {each['failed']} failed, {each['hung']} hung"
         for side, each in results.items()
     )
-    what = f"forks during the first refresh, {_BUSY} busy processes: children without credentials"
+    of = "" if source == STS else f" ({source})"
+    what = (
+        f"forks during the first refresh{of}, {_BUSY} busy processes: children without credentials"
+    )
     return [Row(what, "", theirs, ours, "0", ours == 0, note, raw=results)]
 
 

@@ -220,7 +220,9 @@ def provider(
     given = {k: v for k, v in locals().items() if v is not None and (k, v) != ("keep_warm", False)}
     # The profile is a part of the settings.
     arguments = {k: v for k, v in given.items() if k not in {"profile", *OPTIONS}}
-    identity = find_identity(EnvironSettings(os.environ, profile), arguments)
+    settings = EnvironSettings(os.environ, profile)
+    # It may import what few identities need.
+    identity = FORKS.during(lambda: find_identity(settings, arguments))
     found = REGISTRY.of(identity, {name: _copied(value) for name, value in given.items()})
     if keep_warm:
         engine_of(found).keep_warm = True

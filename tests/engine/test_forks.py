@@ -516,31 +516,51 @@ def test_a_real_child_is_not_forked_in_the_middle_of_an_import() -> None:
     assert done.stdout.split() == ["0"] * 5
 
 
+WATCH_IMPORTS = """
+import sys
+from botocore.session import Session
+from irsa_creds import provider
+from irsa_creds._engine.forks import FORKS
+
+waited_for = set()
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name.startswith("irsa_creds") or name == "botocore.configloader":
+            waited_for.add(bool(FORKS._busy))
+
+def watch():
+    sys.meta_path.insert(0, Finder())
+
+ROLE = "arn:aws:iam::123456789012:role/app"
+"""
+
+
 @pytest.mark.parametrize(
-    "call", ["status()", "subscribe(print)", "botocore_credentials()", "aiobotocore_credentials()"]
+    "program",
+    [
+        "found = provider(role_arn=ROLE, token=str); watch(); found.status()",
+        "found = provider(role_arn=ROLE, token=str); watch(); found.subscribe(print)",
+        "found = provider(role_arn=ROLE, token=str); watch(); found.botocore_credentials()",
+        "found = provider(role_arn=ROLE, token=str); watch(); found.aiobotocore_credentials()",
+        "watch(); provider()",
+        "watch(); provider(role_arn=ROLE, token=str, assume=[ROLE])",
+        "from irsa_creds import install; install(); watch(); Session().get_credentials()",
+    ],
 )
-def test_a_fork_waits_for_the_imports_of_a_provider_that_is_in_use(call: str) -> None:
-    program = textwrap.dedent(
-        f"""
-        import sys
-        from irsa_creds import provider
-        from irsa_creds._engine.forks import FORKS
-
-        found = provider(role_arn="arn:aws:iam::123456789012:role/app", token=str)
-        waited_for = set()
-
-        class Finder:
-            def find_spec(self, name, path, target=None):
-                if name.startswith("irsa_creds"):
-                    waited_for.add(bool(FORKS._busy))
-
-        sys.meta_path.insert(0, Finder())
-        found.{call}
-        print(waited_for)
-        """
-    )
+def test_a_fork_waits_for_all_imports(program: str, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\n")
+    environ = {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+        [sys.executable, "-c", f"{WATCH_IMPORTS}{program}\nprint(waited_for)"],
+        env={**os.environ, **environ},
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert (done.stdout, done.stderr) == ("{True}\n", "")
 

@@ -8,6 +8,7 @@ from botocore.credentials import AssumeRoleWithWebIdentityProvider
 
 from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, as_botocore_error
 from irsa_creds._botocore.sync import IrsaCredentials
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity
 from irsa_creds._identity.not_configured import warn_of_other_provider
@@ -67,7 +68,8 @@ class ChainProviderMixin:
     def _provider(self) -> Provider | None:
         """Return the provider of the session's identity; None if the source is not configured."""
         try:
-            identity = self._identity()
+            # It may import what few identities need.
+            identity = FORKS.during(self._identity)
         except IrsaError as error:
             caught = error
         else:

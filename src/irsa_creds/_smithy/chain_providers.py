@@ -14,6 +14,7 @@ from functools import cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, sources_in_use
 from irsa_creds._flags import switch
@@ -98,7 +99,7 @@ class ChainProvider:
         if identity_type is not AWSCredentialsIdentity:
             return
         try:
-            provider = self._find(setup)
+            provider = FORKS.during(partial(self._find, setup))
         except IrsaError as error:
             caught = error
         else:
