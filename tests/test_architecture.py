@@ -21,7 +21,7 @@ EXCHANGE = ENGINE | {"_identity", "_exchange"}
 CORE = EXCHANGE | {"_shared_cache", "_registry"}
 PROVIDER = CORE | {"_botocore", "_provider"}
 ALL = PROVIDER | {"_sessions"}
-INTEGRATIONS = {"adapters", "aiobotocore", "botocore", "opentelemetry"}
+INTEGRATIONS = {"adapters", "aiobotocore", "botocore", "opentelemetry", "pyarrow"}
 SMITHY = PROVIDER | {"_smithy"}
 
 # Each package or file, lower layers first, and what it may import beside itself.

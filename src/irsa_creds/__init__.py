@@ -8,8 +8,8 @@ Begin with one of these; `help()` of each says more:
     doctor()      what is wrong in this pod; `explain()`: whether a trust policy allows a token
 
 Also public: `boto3_session()`, `aiobotocore_session()` and the modules `irsa_creds.adapters`,
-`irsa_creds.opentelemetry`, `irsa_creds.smithy` and `irsa_creds.testing`. All errors are
-`IrsaError`. Names that begin with an underscore may change in any release.
+`irsa_creds.opentelemetry`, `irsa_creds.pyarrow`, `irsa_creds.smithy` and `irsa_creds.testing`. All
+errors are `IrsaError`. Names that begin with an underscore may change in any release.
 """
 
 from __future__ import annotations
