@@ -219,11 +219,11 @@ $(UPSTREAM)/ready: requirements/upstream.txt $(VENV)/ready
 	touch $@
 
 # npm compares the hashes of the lock.
-$(PYODIDE)/ready: docs/check/package.json docs/check/package-lock.json
+$(PYODIDE)/ready: docs/check/package.json docs/check/package-lock.json docs/check/compile.mjs
 	sh tests/node/install.sh
 	rm -rf $(@D) && mkdir -p $(@D)
 	cp $^ $(@D)
-	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node compile.mjs
 	touch $@
 
 # Every package with its hashes, for all Pythons and platforms, without index URLs.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE = "check-trust-policy"
 HERE = Path(__file__).parent
-#: Where `make pyodide` installs the package of npm; its files are optional.
+#: Where `make pyodide` installs the package; its files are optional.
 PYODIDE = HERE.parents[1] / "build/pyodide/node_modules/pyodide"
 FILES = (
     "pyodide.mjs",
