@@ -87,7 +87,7 @@ def test_a_policy_that_allows_exits_with_0_and_names_the_request(
     assert "\nsubject  'system:serviceaccount:prod:reader'\n" in out
     assert f"\nissuer   '{ISSUER}'\n" in out
     assert "\nstatement 1\n" in out
-    assert f"\n{CAVEAT}\n\nstatement 1\n" in out
+    assert f"--fetch also looks at the OIDC provider in IAM.\n{CAVEAT}\n\nstatement 1\n" in out
 
 
 def test_a_policy_that_denies_exits_with_1_with_cause_and_fix(
@@ -511,6 +511,10 @@ def test_with_fetch_a_missing_provider_or_audience_is_said_in_the_first_line(
     assert first.startswith("ALLOW (trust policy only)")
     assert status == (3 if expected else 0)
     assert ("P16 error" in out) == bool(expected)
+    assert ("P16 info    The OIDC provider exists in IAM and lists the audience." in out) != bool(
+        expected
+    )
+    assert "OIDC provider in IAM, SCPs" not in out
     for note, fix in [expected] if expected else []:
         assert note in first
         assert f"              {fix}" in out
@@ -521,7 +525,9 @@ def test_a_provider_that_may_not_be_read_changes_nothing(
 ) -> None:
     iam.trust = RIGHT
     iam.hides_provider = True
-    assert run("explain", *WHO, "--role-arn", ROLE, "--fetch")[0] == 0
+    status, out, _ = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
+    assert status == 0
+    assert "P16 info    The OIDC provider was not checked, which takes" in out
 
     def cut_off(_: str) -> None:
         raise OSError

@@ -263,11 +263,13 @@ def _with_provider(found: Explanation, request: Request, role: str) -> Explanati
     """Return the explanation with what IAM says of the issuer's OIDC provider."""
     from irsa_creds.cli._get_provider import check_provider  # noqa: PLC0415 - imports botocore
 
-    problem = check_provider(request, role)
-    if problem is None:
+    check = check_provider(request, role)
+    if check is None:
         return found
-    note, finding = problem
-    return replace(found, notes=(*found.notes, note), findings=(finding, *found.findings))
+    if not check.note:
+        return replace(found, findings=(*found.findings, check.finding))
+    findings = (check.finding, *found.findings)
+    return replace(found, notes=(*found.notes, check.note), findings=findings)
 
 
 def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: Printer) -> None:
@@ -315,7 +317,11 @@ def _show(found: Explanation, args: argparse.Namespace, out: Printer) -> None:
     out.line("")
     if found.fixed is not None and args.fixed is None:
         out.line("To write the corrected policy, run the same command with --fixed FILE.")
-    for line in _wrapped(CAVEAT, out.width):
+    if found.verdict == "allow" and not (found.notes or args.fetch or args.pod_identity):
+        out.line("If STS denies it all the same: --fetch also looks at the OIDC provider in IAM.")
+    # With --fetch, P16 tells about the provider.
+    caveat = CAVEAT.replace("the OIDC provider in IAM, ", "") if args.fetch else CAVEAT
+    for line in _wrapped(caveat, out.width):
         out.dim(line)
     if found.nearest is not None:
         which = "statement" if found.verdict == "allow" else "nearest statement:"

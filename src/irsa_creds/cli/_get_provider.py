@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["check_provider"]
 
 
-def check_provider(request: Request, role_arn: str) -> tuple[str, Finding] | None:
-    """Return why STS denies a token because of the issuer's OIDC provider, in short and in full.
+class ProviderCheck(NamedTuple):
+    """P16, and why STS denies the token because of the OIDC provider; empty if it does not."""
+
+    finding: Finding
+    note: str = ""
+
+
+def check_provider(request: Request, role_arn: str) -> ProviderCheck | None:
+    """Return whether the issuer's OIDC provider exists in the role's account, for this audience.
 
     Args:
         request: with the token's issuer and audience.
         role_arn: the role, which trusts only the providers of its own account.
 
     Returns:
-        None if the provider lists the audience, or if these credentials may not read it
-        (`iam:GetOpenIDConnectProvider`).
+        None for an issuer that is built into IAM.
     """
     if request.provider in BUILT_IN:
         return None
@@ -37,18 +43,24 @@ def check_provider(request: Request, role_arn: str) -> tuple[str, Finding] | Non
     arn = f"arn:{partition}:iam::{account}:oidc-provider/{request.provider}"
     try:
         found = iam_client(role_arn).get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    except ClientError as error:
-        missing = error.response["Error"]["Code"] == "NoSuchEntity"
-        return _missing(request, account, arn) if missing else None
-    except (BotoCoreError, OSError, ValueError):
-        return None
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchEntity":
+            return _missing(request, account, arn)
+        message = (
+            "The OIDC provider was not checked, which takes iam:GetOpenIDConnectProvider: "
+            f"{type(error).__name__}."
+        )
+        return ProviderCheck(finding("P16", "info", None, message))
     audiences = request.values(f"{request.provider}:aud")
     told = audiences if isinstance(audiences, tuple) else ()
     listed = tuple(found.get("ClientIDList", ()))
-    return None if set(told) & {*listed} else _other_audience(told, listed, arn)
+    if set(told) & {*listed}:
+        message = "The OIDC provider exists in IAM and lists the audience."
+        return ProviderCheck(finding("P16", "info", None, message))
+    return _other_audience(told, listed, arn)
 
 
-def _missing(request: Request, account: str, arn: str) -> tuple[str, Finding]:
+def _missing(request: Request, account: str, arn: str) -> ProviderCheck:
     issuer = clean_issuer(request.issuer) or "ISSUER"
     fix = ["aws", "iam", "create-open-id-connect-provider"]
     fix += ["--url", issuer, "--client-id-list", STS]
@@ -60,12 +72,10 @@ def _missing(request: Request, account: str, arn: str) -> tuple[str, Finding]:
         "issuer (InvalidIdentityToken)."
     )
     note = "IAM has no OIDC provider for the token's issuer, so STS denies it"
-    return note, finding("P16", "error", None, message, shlex.join(fix))
+    return ProviderCheck(finding("P16", "error", None, message, shlex.join(fix)), note)
 
 
-def _other_audience(
-    told: tuple[str, ...], listed: tuple[str, ...], arn: str
-) -> tuple[str, Finding]:
+def _other_audience(told: tuple[str, ...], listed: tuple[str, ...], arn: str) -> ProviderCheck:
     fix = f"Use a token for one of these audiences: {quoted_list(listed)}."
     usual = next((each for each in told if each in {STS, *OTHER_CLIENTS}), None)
     if usual:
@@ -77,4 +87,4 @@ def _other_audience(
         f"has the audience {quoted_list(told)}. STS denies it (InvalidIdentityToken)."
     )
     note = "the OIDC provider does not list the token's audience, so STS denies it"
-    return note, finding("P16", "error", None, message, fix)
+    return ProviderCheck(finding("P16", "error", None, message, fix), note)
