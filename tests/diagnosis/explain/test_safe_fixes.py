@@ -253,6 +253,12 @@ def test_the_audience_of_a_pod_s_other_token_is_not_trusted(audience: str, wante
     assert explained(allow(provider=OTHER), aud=[audience]).fixed is None
 
 
+def test_no_fix_trusts_the_audience_of_the_api_server_for_other_subjects_either() -> None:
+    keys = {"StringEquals": {SUB: "client", AUD: "vault"}}
+    [error] = explained(allow(keys), sub="client", aud=["https://kubernetes.default.svc"]).findings
+    assert error.fix.startswith("Use a token for the audience 'vault', or require the usual one: ")
+
+
 def test_a_built_in_issuer_needs_its_host_as_principal() -> None:
     host = "cognito-identity.amazonaws.com"
     found = explained(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")

@@ -28,7 +28,7 @@ from irsa_creds.diagnosis._explain.subjects import (
     is_misspelled,
     subject_difference,
 )
-from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_pull_request
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_of_pull_request
 from irsa_creds.diagnosis._policy.logic import Unknown
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
@@ -194,7 +194,7 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
     if AUDIENCE in condition.values:
         # The policy is correct: it must not allow a token for another audience.
         fix = token + (": in a pod, AWS_WEB_IDENTITY_TOKEN_FILE is its path." if of_pod else ".")
-    elif of_pod and actual != AUDIENCE:
+    elif actual != AUDIENCE and (of_pod or is_of_api_server(case.request)):
         usual = json_condition("StringEquals", case.key("aud"), AUDIENCE)
         fix = f"{token}, or require the usual one: {usual}"
     else:
