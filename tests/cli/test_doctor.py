@@ -137,6 +137,16 @@ def test_the_last_line_says_why_the_role_was_not_requested(
     assert last == "Role not requested: STS was not reached."
 
 
+def test_the_last_line_of_container_credentials_is_about_their_endpoint(
+    run: Callable[..., tuple[int, str, str]], finds: Callable[[Diagnosis], object]
+) -> None:
+    finds(Diagnosis((Check("A01", "ok", ""), Check("S01", "skipped", "STS is not needed."))))
+    last = run("--policy", "p", "--manifest", "m")[1].splitlines()[-1]
+    assert last == "Credentials endpoint not called; run with --online."
+    last = run("--policy", "p", "--manifest", "m", "--online")[1].splitlines()[-1]
+    assert last.startswith("2 checks:")
+
+
 def test_the_last_line_says_that_only_the_manifest_was_checked(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,14 +143,17 @@ def _sum_up(diagnosis: Diagnosis, args: argparse.Namespace, out: Printer) -> Non
 
 
 def _not_checked(diagnosis: Diagnosis, args: argparse.Namespace) -> Iterator[str]:
-    """Yield what was not checked; the last line is about STS, which matters most."""
+    """Yield what was not checked; the last line is about the call, which matters most."""
     options = {"trust policy (--policy)": args.policy, "manifest (--manifest)": args.manifest}
     if missing := ", ".join(what for what, file in options.items() if file is None):
         yield f"Not checked: {missing}."
     if any((check.id, check.status) == ("V01", "skipped") for check in diagnosis.checks):
         yield "Only the manifest was checked, because this machine is not one of its pods."
-    elif not args.online:
-        yield "STS not called; run with --online."
+        return
+    of_container = any(c.id == "A01" and c.status != "skipped" for c in diagnosis.checks)
+    if not args.online:
+        called = "Credentials endpoint" if of_container else "STS"
+        yield f"{called} not called; run with --online."
     for check in diagnosis.checks:
-        if args.online and (check.id, check.status) == ("S01", "skipped"):
+        if args.online and not of_container and (check.id, check.status) == ("S01", "skipped"):
             yield f"Role not requested: {check.message}"

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     facts |= {f"token {name}": value for name, value in claims.items()}
     if "token exp" in facts:
         facts["token exp"] = instant(facts["token exp"])
+    # The endpoint of a container names no role.
+    facts = {name: value for name, value in facts.items() if (name, value) != ("role_arn", None)}
     width = max(map(len, facts))
     for name, value in facts.items():
         # A claim is untrusted: a newline in it must not start a line.
