@@ -12,12 +12,8 @@ packages="python3.14-venv,python3.15-venv,make,ca-certificates"
 if [ -d "$folder" ]; then
     exit 0
 fi
-export DEBIAN_FRONTEND=noninteractive
-# A new machine may still be installing updates.
-apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
-# Even with debootstrap installed: apt needs its lists to print the mirror.
-apt update
-command -v debootstrap >/dev/null || apt install -y --no-install-recommends debootstrap
+# Even if it is installed: apt needs its lists to print the mirror.
+sh "$(dirname "$0")/../apt.sh" debootstrap
 
 # shellcheck source=/dev/null
 . /etc/os-release

@@ -10,17 +10,5 @@ installed() {
     [ "$(dpkg-query --show --showformat '${db:Status-Status}\n' $packages 2>/dev/null | grep -cx installed)" = 5 ]
 }
 
-if installed; then
-    exit 0
-fi
-if [ "$(id -u)" != 0 ]; then
-    echo "install.sh: run as root to install: $packages" >&2
-    exit 1
-fi
-
-export DEBIAN_FRONTEND=noninteractive
-# A new machine may still be installing updates.
-apt() { apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null; }
-apt update
 # shellcheck disable=SC2086 # one word for each package
-apt install -y --no-install-recommends $packages
+installed || exec sh "$(dirname "$0")/../apt.sh" $packages
