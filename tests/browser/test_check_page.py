@@ -121,7 +121,7 @@ def test_the_page_says_of_each_token_what_the_command_line_says(
     page: CheckPage, command_line: CommandLine
 ) -> None:
     rows = table()
-    assert len(rows) >= 230
+    assert len(rows) >= 400
     for policy, token, role in rows:
         shown = page.check(policy, token, role=role)
         found = command_line.with_token(policy, token, role)
