@@ -57,6 +57,7 @@ class MergedConfig:
 
 
 class StandardProvider(enum.Enum):
+    ENVIRONMENT = "Environment"
     WEB_IDENTITY_TOKEN_ENV = "WebIdentityTokenEnv"
     PROFILE_ASSUME_ROLE = "ProfileAssumeRole"
     PROFILE_WEB_IDENTITY = "ProfileWebIdentity"

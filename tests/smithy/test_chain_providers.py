@@ -22,6 +22,7 @@ from irsa_creds._smithy.chain_providers import (
     of_profile_role,
     of_profile_token,
     of_web_identity,
+    strict,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from irsa_creds._smithy.chain_providers import ChainProvider
 
 FIRST = "arn:aws:iam::123456789012:role/first"
-ALL = (of_web_identity, of_profile_role, of_profile_token, of_container)
+ALL = (strict, of_web_identity, of_profile_role, of_profile_token, of_container)
 CONTAINER = "http://169.254.170.23/v1/credentials"
 
 
@@ -228,6 +229,32 @@ def test_without_an_endpoint_the_chain_continues() -> None:
     assert found(of_container) is None
 
 
+# -- IRSA_CREDS_STRICT -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRSA_CREDS_STRICT", "1")
+
+
+@pytest.mark.usefixtures("pod")
+def test_without_strict_the_first_provider_adds_nothing() -> None:
+    assert found(strict) is None
+
+
+@pytest.mark.usefixtures("pod", "is_strict")
+def test_strict_takes_the_identity_that_sessions_take() -> None:
+    assert found(strict) is irsa_creds.provider()
+    config = files(web=WEB | {"role_arn": SECOND})
+    assert found(strict, config_file=config, profile_name="web").role_arn == SECOND
+
+
+@pytest.mark.usefixtures("is_strict")
+def test_strict_does_not_pass_on() -> None:
+    with pytest.raises(irsa_creds.ConfigError, match="IRSA is not configured"):
+        found(strict, config_file=files(keys={"aws_access_key_id": "AKIA"}), profile_name="keys")
+
+
 # -- the place in the chain ------------------------------------------------------------------------
 
 
@@ -239,6 +266,7 @@ def place(create: Callable[[], ChainProvider]) -> tuple[str, str]:
 def test_a_free_slot_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "entry_points", lambda *, group: [])
     assert [place(each) for each in ALL] == [
+        ("Before", "Environment"),
         ("Standard", "WebIdentityTokenEnv"),
         ("Before", "ProfileAssumeRole"),
         ("Standard", "ProfileWebIdentity"),

@@ -289,6 +289,19 @@ def test_keys_of_the_named_profile_and_of_the_environment_are_used(
     assert not roles(irsa)
 
 
+@pytest.mark.usefixtures("profiles", "database")
+def test_strict_comes_before_keys_of_the_environment(
+    irsa: Irsa, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRON")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("IRSA_CREDS_STRICT", "1")
+    with caplog.at_level(logging.WARNING):
+        run(list_tables())
+    assert roles(irsa) == [irsa.environ["AWS_ROLE_ARN"]]
+    assert not caplog.messages
+
+
 # -- beside other packages with providers ----------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._errors import IrsaError
-from irsa_creds._exchange.sources import SOURCES, sources_in_use
+from irsa_creds._exchange.sources import SOURCES, find_identity, sources_in_use
 from irsa_creds._flags import switch
 from irsa_creds._identity.settings import EnvironSettings
 from irsa_creds._provider import REGISTRY
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from irsa_creds._identity.identity import Identity
     from irsa_creds._provider import Provider
 
-__all__ = ["of_container", "of_profile_role", "of_profile_token", "of_web_identity"]
+__all__ = [
+    "of_container",
+    "of_profile_role",
+    "of_profile_token",
+    "of_web_identity",
+    "strict",
+]
 
 _log = logging.getLogger("irsa_creds")
 
@@ -43,7 +49,7 @@ class ChainSettings(EnvironSettings):
 
     Args:
         environ: the environment's variables.
-        profile: the profile that names role and token; None: the variables do.
+        profile: the profile that code or the chain names; None: the variables come first.
         region: the client's region.
         files: the SDK's configuration files; None: the environment names them.
     """
@@ -108,6 +114,12 @@ class ChainProvider:
             return
         # Raised outside of the handler, the error has no context and one traceback.
         raise to_smithy(caught)
+
+
+def strict() -> ChainProvider:
+    """Return the provider of `IRSA_CREDS_STRICT=1`: the first one, which never passes on."""
+    in_use = switch("IRSA_CREDS_STRICT", default=False)
+    return _provider("ENVIRONMENT", _find_strictly, in_use=in_use, claim=False)
 
 
 def of_web_identity() -> ChainProvider:
@@ -184,6 +196,16 @@ def _claimed_slots() -> frozenset[Any]:
         if each.module != __name__
     ]
     return frozenset(each.slot for each in orderings if isinstance(each, standard))
+
+
+def _find_strictly(setup: Any) -> Provider:
+    """Return the provider of any source of irsa-creds, in the order of sessions."""
+    name = setup.profile_name
+    settings = ChainSettings(
+        os.environ, name, region=setup.region_override, files=setup.config_file
+    )
+    arguments = {} if name is None else {"profile": name}
+    return REGISTRY.of(find_identity(settings, {}), arguments)
 
 
 def _find_in_variables(setup: Any) -> Provider | None:

@@ -14,6 +14,7 @@ from smithy_core.exceptions import SmithyIdentityError
 
 __all__ = [
     "CONTAINER",
+    "ENVIRONMENT",
     "PROFILE_ROLE",
     "PROFILE_TOKEN",
     "WEB_IDENTITY",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 #: The slots of the chain: each is a place in the order of precedence.
+ENVIRONMENT = StandardProvider.ENVIRONMENT
 WEB_IDENTITY = StandardProvider.WEB_IDENTITY_TOKEN_ENV
 PROFILE_ROLE = StandardProvider.PROFILE_ASSUME_ROLE
 PROFILE_TOKEN = StandardProvider.PROFILE_WEB_IDENTITY
