@@ -84,6 +84,7 @@ def test_as_dict_is_what_json_prints() -> None:
             {"Action": "sts:AssumeRole"},
             "DENY  no statement allows sts:AssumeRoleWithWebIdentity (P01)",
         ),
+        ({"Condition": {}}, "ALLOW (trust policy only), with a warning (P11, P06)"),
         ({"Effect": "Deny"}, "DENY  statement 1 denies it (P04)"),
         ({"Principal": "*"}, "UNKNOWN (trust policy only): only AWS can decide"),
     ],

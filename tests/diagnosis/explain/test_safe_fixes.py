@@ -390,6 +390,15 @@ def test_another_repository_with_the_same_names_is_not_let_in() -> None:
         assert found.fixed is None
 
 
+def test_names_without_the_ids_that_a_policy_requires_are_not_let_in() -> None:
+    before = "repo:acme@123/app@456:*"
+    keys = {"StringLike": {f"{GITHUB}:sub": before}, "StringEquals": {f"{GITHUB}:aud": STS}}
+    found = explained(allow(keys, GITHUB), iss=f"https://{GITHUB}", sub=MAIN)
+    assert found.cause.startswith("sub differs: the GitHub organization or repository has not swi")
+    assert found.findings[0].fix.startswith("Switch it to immutable subjects in its settings, or:")
+    assert found.fixed is None
+
+
 @pytest.mark.parametrize("claim", ["job_workflow_ref", "environment", "event_name"])
 def test_no_fix_removes_a_condition_on_a_claim_that_tells_jobs_apart(claim: str) -> None:
     wide = {f"{GITHUB}:sub": "repo:acme/*", f"{GITHUB}:{claim}": "x"}

@@ -21,7 +21,7 @@ from irsa_creds.diagnosis._explain.finding import (
     requires_value,
     split_key,
 )
-from irsa_creds.diagnosis._explain.github_subjects import has_other_ids, with_ids
+from irsa_creds.diagnosis._explain.github_subjects import has_other_ids, lacks_ids, with_ids
 from irsa_creds.diagnosis._explain.subjects import (
     PREFIX,
     SUBJECT,
@@ -157,6 +157,8 @@ def _differs(
     change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
     if claim == "sub" and has_other_ids(closest, actual):
         fix, change = f"If you created it anew and the token is its own:\n{fix}", None
+    if claim == "sub" and lacks_ids(closest, actual):
+        fix, change = f"Switch it to immutable subjects in its settings, or:\n{fix}", None
     if claim == "sub" and is_of_pull_request(case.request):
         message += " This may be intended: with this subject every pull request gets the role."
     return case.found(

@@ -89,6 +89,9 @@ class Explanation:
         if self.verdict == "deny":
             return f"DENY  {self.cause}"
         cause = f": {self.cause}" if self.cause else ""
+        warnings = dict.fromkeys(each.id for each in self.findings if each.severity == "warning")
+        if self.verdict == "allow" and warnings:
+            cause = f", with a warning ({', '.join(warnings)})"
         notes = f", but {'; '.join(self.notes)}" if self.notes else ""
         return f"{self.verdict.upper()} (trust policy only){cause}{notes}"
 

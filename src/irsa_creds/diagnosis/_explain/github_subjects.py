@@ -12,7 +12,7 @@ from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.finding import matches_wildcards
 
-__all__ = ["context_difference", "has_other_ids", "with_ids", "without_ids"]
+__all__ = ["context_difference", "has_other_ids", "lacks_ids", "with_ids", "without_ids"]
 
 _IMMUTABLE = re.compile(
     r"repo:(?P<owner>[^/:@]+)@(?P<owner_id>\d+)/(?P<name>[^/:@]+)@(?P<id>\d+)(?P<context>:.*)?",
@@ -41,6 +41,12 @@ def has_other_ids(wanted: str, actual: str) -> bool:
     if not one or not other or one.group("owner", "name") != other.group("owner", "name"):
         return False
     return one.group("owner_id", "id") != other.group("owner_id", "id")
+
+
+def lacks_ids(wanted: str, actual: str) -> bool:
+    """Return whether a subject has the names of a policy's immutable one, and no ids."""
+    names = without_ids(wanted)
+    return names != wanted and matches_wildcards(names, actual)
 
 
 def with_ids(pattern: str, subject: str) -> str:

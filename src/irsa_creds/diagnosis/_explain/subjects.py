@@ -10,6 +10,7 @@ from irsa_creds.diagnosis._explain.finding import matches_wildcards
 from irsa_creds.diagnosis._explain.github_subjects import (
     context_difference,
     has_other_ids,
+    lacks_ids,
     without_ids,
 )
 from irsa_creds.diagnosis._explain.provider_names import is_similar
@@ -93,6 +94,8 @@ def _of_segments(wanted: str, actual: str) -> str:
     """Return the first part that differs, for subjects that are not Kubernetes' format."""
     if has_other_ids(wanted, actual):
         return "the ids differ, so GitHub has another organization or repository with these names"
+    if lacks_ids(wanted, actual):
+        return "the GitHub organization or repository has not switched to immutable subjects"
     names, ids = without_ids(actual), ""
     if names != actual and "@" not in wanted:
         ids = (
