@@ -469,6 +469,17 @@ def test_no_correction_touches_a_deny(claim: str, excepted: str, claims: dict[st
     assert (found.verdict, found.fixed, found.findings[0].statement) == ("deny", None, 2)
 
 
+def test_the_issuer_as_audience_is_the_api_server_s_only_for_a_pod() -> None:
+    claims: Any = {"iss": "https://gitlab.com", "aud": "https://gitlab.com"}
+    sub = "project_path:acme/app:ref_type:branch:ref:main"
+    bad = main_only("gitlab.com", f"{sub}s", aud="https://gitlab.com")
+    found = explained(bad, sub=sub, **claims)
+    assert found.fixed is not None
+    added = explained(main_only(OTHER, READER), sub=sub, **claims)
+    assert '"gitlab.com:aud": "https://gitlab.com"' in added.findings[0].fix
+    assert explained(main_only(EKS, f"{READER}s"), aud=[f"https://{EKS}"]).fixed is None
+
+
 def test_a_change_of_a_deny_is_not_a_correction(monkeypatch: pytest.MonkeyPatch) -> None:
     def drop_deny(document: dict[str, Any]) -> None:
         document["Statement"].pop()

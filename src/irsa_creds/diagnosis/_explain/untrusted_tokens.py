@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.claims import is_for_api_server
-from irsa_creds.diagnosis._claims import audiences
+from irsa_creds.diagnosis._claims import audiences, subject_of
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.request import Request
@@ -30,4 +30,6 @@ def is_of_pull_request(request: Request) -> bool:
 
 def is_of_api_server(request: Request) -> bool:
     """Return whether a token is for the cluster's API server, which sees every such token."""
-    return any(is_for_api_server(each, request.issuer) for each in audiences(request.claims))
+    # Jobs of GitLab usually have their issuer as audience, as tokens for some API servers have.
+    issuer = request.issuer if subject_of(request.claims) else None
+    return any(is_for_api_server(each, issuer) for each in audiences(request.claims))
