@@ -36,7 +36,7 @@ CHECKS = {
         "M": 5,
         "N": 6,
         "S": 2,
-        "P": 15,
+        "P": 16,
     }.items()
     for number in range(1, last + 1)
 }
