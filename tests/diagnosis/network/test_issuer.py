@@ -128,6 +128,9 @@ def test_an_issuer_for_aws_must_use_https(url: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::a9fe:a9fe",
         "64:ff9b:1:0:a9:fea9:fe00:0",
+        "64:ff9b:1:a9fe:a9:fe00:808:808",
+        "::169.254.169.254",
+        "::ffff:0:169.254.169.254",
         "2002:a9fe:a9fe::1",
         "2001:0:1:2:3:4:5601:5601",
     ],
@@ -177,7 +180,11 @@ PRIVATE = [
     "10.0.0.7",
     "::ffff:10.0.0.7",
     "64:ff9b::a00:7",
-    "64:ff9b:1::a00:7",
+    "::10.0.0.7",
+    "::127.0.0.1",
+    "::1",
+    "::ffff:0:10.0.0.7",
+    "fec0::7",
     "2002:a00:7::1",
     "2001:0:808:808:0:0:f5ff:fff8",
     "fd00::7",
@@ -265,6 +272,30 @@ def test_behind_a_proxy_a_name_is_looked_up_by_the_proxy(shared: Sandbox) -> Non
     found = issuer.fetch_issuer(proxied, token_of("http://issuer.example"), aws=False)
     assert "returned" in found.error or "JSON" in found.error
     found = issuer.fetch_issuer(proxied, token_of("http://169.254.169.254"), aws=False)
+    assert "which cannot be an issuer" in found.error
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+        "169.254.169.254.",
+        "[::ffff:169.254.169.254]",
+        "localhost",
+        "LOCALHOST.",
+        "web.localhost",
+        "127.1",
+        "[::1]",
+    ],
+)
+def test_no_request_for_metadata_or_its_own_machine_reaches_a_proxy(
+    shared: Sandbox, host: str
+) -> None:
+    proxied = HttpSettings(environment_proxies=(("http", shared.sts_url),))
+    found = issuer.fetch_issuer(proxied, token_of(f"http://{host}"), aws=False)
     assert "which cannot be an issuer" in found.error
 
 

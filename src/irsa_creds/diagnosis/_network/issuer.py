@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import socket
 import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,7 +27,12 @@ from irsa_creds._identity import validation
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._identity.validation import quoted
 from irsa_creds._masking import mask
-from irsa_creds.diagnosis._network.addresses import Address, address_of, is_metadata
+from irsa_creds.diagnosis._network.addresses import (
+    Address,
+    address_of,
+    is_metadata,
+    is_public,
+)
 from irsa_creds.diagnosis._network.network_facts import Issuer
 from irsa_creds.diagnosis._network.pinned import get_from
 from irsa_creds.diagnosis._network.probes import (
@@ -212,9 +218,10 @@ def _allowed_addresses(request: _IssuerRequest, url: str, *, proxied: bool) -> t
     """
     found = _addresses(url, proxied=proxied)
     for address in found.values():
-        if is_metadata(address):
+        # Behind a proxy, a loopback address is the proxy's own machine.
+        if is_metadata(address) or (proxied and address.is_loopback):
             raise StepError(f"{quoted(url)} leads to {address}, which cannot be an issuer")
-        if not (address.is_global or request.private):
+        if not (is_public(address) or request.private):
             raise StepError(f"{quoted(url)} leads to {address}, inside this network")
     return tuple(found)
 
@@ -224,20 +231,35 @@ def _is_private(request: _IssuerRequest) -> bool:
     _require_expected_url(request, request.first)
     proxied = proxy_for(request.http, request.first).url is not None
     found = _addresses(request.first, proxied=proxied).values()
-    return bool(found) and not any(each.is_global for each in found)
+    return bool(found) and not any(is_public(each) for each in found)
 
 
 def _addresses(url: str, *, proxied: bool) -> dict[str, Address]:
     """Return the addresses of a URL's host; with a proxy, only an address in the URL itself."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    found = (host,) if proxied else addresses_of(host, parts.port or PORTS[parts.scheme])
+    found = (
+        (_spelled_out(host),) if proxied else addresses_of(host, parts.port or PORTS[parts.scheme])
+    )
     addresses = {}
     for each in found:
         # With a proxy, the host name is not resolved here.
         with contextlib.suppress(ValueError):
             addresses[each] = address_of(each)
     return addresses
+
+
+def _spelled_out(host: str) -> str:
+    """Return a host as the usual form of its IPv4 address if it is one in any form.
+
+    A proxy may read 2852039166 or 0xa9fea9fe as 169.254.169.254.
+    """
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
+        return "127.0.0.1"
+    with contextlib.suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return host
 
 
 def _kid(token: Token) -> str | None:
