@@ -23,6 +23,7 @@ from irsa_creds.diagnosis._explain.finding import (
     requires_value,
     split_key,
 )
+from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
 from irsa_creds.diagnosis._explain.principals import is_meant_for
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
@@ -59,6 +60,7 @@ _AUDIENCES = frozenset({"aud", "azp", "oaud"})
 def security_findings(case: Case) -> Iterator[Found]:
     """Yield the warnings about a statement for this provider."""
     yield from _for_all_values(case)
+    yield from other_provider_findings(case)
     # A condition on the claim that does not match has a finding of its own.
     failing = {intended_claim(case, each) for each, truth in case.conditions() if truth is not True}
     if is_meant_for(case.judged, case.request) and "sub" not in failing:
