@@ -21,8 +21,8 @@ __all__ = ["resolver"]
 def resolver(provider: Provider) -> IrsaResolver:
     """Return the resolver of a provider, for `aws_credentials_identity_resolver=` of a client.
 
-    A copy of it is the same object. Its `invalidate()` drops the credentials that the task got
-    last; newer ones stay.
+    A copy of it is the same object. Its `invalidate()` starts a refresh if the key is older than 60
+    s, and the key is used until then.
 
     Args:
         provider: the provider of the credentials.

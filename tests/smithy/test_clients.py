@@ -212,8 +212,10 @@ def test_a_missing_role_is_no_reason_for_another_identity(
 
 
 def test_a_key_that_the_service_rejects_is_replaced_after_invalidate(
-    irsa: Irsa, database: Database
+    irsa: Irsa, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("irsa_creds._engine.timing.DEMAND_INTERVAL", 0.0)
+
     async def program() -> None:
         async with AsyncDynamoDBClient() as client:
             await client.list_tables(ListTablesInput())
@@ -221,6 +223,8 @@ def test_a_key_that_the_service_rejects_is_replaced_after_invalidate(
             with pytest.raises(CallError):
                 await client.list_tables(ListTablesInput())
             await client._config.aws_credentials_identity_resolver.invalidate()
+            eventually(lambda: len(irsa.sandbox.sts_calls) == 2)
+            join_refreshes()
             await client.list_tables(ListTablesInput())
 
     asyncio.run(program())

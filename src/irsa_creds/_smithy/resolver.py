@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from irsa_creds._provider import Provider
 
 __all__ = ["IrsaIdentity", "IrsaResolver"]
-
-# The engine and the key that a task got last, so that it drops this key, and not a newer one.
-_LAST: ContextVar[tuple[Engine, str] | None] = ContextVar("irsa_creds_smithy_last", default=None)
 
 
 class IrsaIdentity(AWSCredentialsIdentity):
@@ -75,18 +71,18 @@ class IrsaResolver:
         except IrsaError as error:
             caught = error
         else:
-            _LAST.set((engine, snapshot.credentials.access_key_id))
             return _identity_of(engine, snapshot)
         # Raised outside of the handler, the error has no context and one traceback.
         raise to_smithy(caught)
 
     async def invalidate(self) -> None:
-        """Drop the credentials that this task got last, or any if it got none.
+        """Refresh soon, because a service called the key expired; it is used meanwhile.
 
-        Newer ones stay: when a service rejects the key of many tasks, one refresh follows.
+        A key younger than 60 s stays: when a service rejects the key of many tasks, one refresh
+        follows.
         """
-        engine, key = _LAST.get() or (None, None)
-        self._provider.invalidate(key if engine is engine_of(self._provider) else None)
+        engine = engine_of(self._provider)
+        engine.mark_stale(engine.snapshot.credentials.access_key_id)
 
     # The SDK's clients copy their configuration for each call that has plugins.
     def __copy__(self) -> Self:
