@@ -118,7 +118,7 @@ SOUND: list[tuple[Any, ...]] = [
     ("EKS: a list", equals(EKS, [READER, "system:serviceaccount:dev:reader"])),
     ("EKS: aud before sub", when(EKS, StringEquals={"aud": STS, "sub": READER})),
     ("EKS: troubleshooting's StringLike", mixed(EKS, "system:serviceaccount:prod:reader*")),
-    ("EKS: any namespace, one name", mixed(EKS, "system:serviceaccount:*:reader")),
+    ("EKS: namespaces that end so", mixed(EKS, "system:serviceaccount:*od:reader")),
     ("EKS: dual stack", equals(DUAL, READER), DUAL),
     ("EKS: no version of the language is the old one", {"Statement": [sound()]}),
     ("EKS: the old version", policy(sound(), version="2008-10-17")),

@@ -40,16 +40,22 @@ __all__ = ["security_findings"]
 # Two service accounts without a common part: a pattern that matches both restricts nothing.
 _UNRELATED_PODS = ("system:serviceaccount:a:b", "system:serviceaccount:7x:9yz")
 _POD = "system:serviceaccount:"
-# Every namespace has this service account, and pods that name none run as it.
-_DEFAULT_PODS = ("system:serviceaccount:a:default", "system:serviceaccount:7x:default")
-# Prefix of the owner in subjects of public issuers: GitHub, GitLab, Terraform Cloud and Buildkite,
-# and Vercel.
-_OWNED = ("repo:", "project_path:", "organization:", "owner:")
+# Two namespaces without a common part.
+_UNRELATED_NAMESPACES = ("a", "7x")
+# Prefix of the owner in subjects of public issuers: GitHub, also with a subject of other claims
+# ("OpenID Connect reference", "Customizing the token claims"), GitLab, Terraform Cloud and
+# Buildkite, and Vercel.
+_OWNED = (
+    "repo:", "repository:", "repository_id:", "repository_owner:", "repository_owner_id:",
+    "enterprise:", "enterprise_id:", "job_workflow_ref:",
+    "project_path:", "organization:", "owner:",
+)  # fmt: skip
 # Claims that identify the holder of a token; other claims say how, where or for what it was issued.
+# `actor` does not: a user of GitHub starts jobs of any repository.
 _IDENTIFYING = frozenset(
     {
-        "sub", "email", "user_email", "user_id", "user_login", "actor", "actor_id", "enterprise_id",
-        "repository", "repository_id", "repository_owner_id", "namespace_id", "project_id",
+        "sub", "email", "user_email", "user_id", "user_login", "enterprise_id", "repository",
+        "repository_id", "repository_owner_id", "namespace_id", "project_id",
         "organization_id", "organization_slug", "pipeline_id", "cluster_id", "rpst_id",
         "oidc.circleci.com/project-id", "google/organization_number",
     }
@@ -120,6 +126,13 @@ def _why(case: Case) -> str:
             f"{where} against {quoted_list(broad)}, which any namespace has, so every pod of the "
             "cluster without a service account of its own can get this role."
         )
+    if str(case.request.claims.get("sub")).startswith(_POD) and not any(
+        _matches_all(_as_pattern(case, condition, value), _UNRELATED_PODS) for value in broad
+    ):
+        return (
+            f"{where} against {quoted_list(broad)}, which a service account of any namespace can "
+            "match."
+        )
     return f"{where} against {quoted_list(broad)}, which any subject can match, {effect}."
 
 
@@ -163,18 +176,27 @@ def _is_broad(case: Case, condition: Condition, value: str) -> bool:
         start = prefix or ""
         owner = head.removeprefix(start if claim == "sub" else "")
         return (claim == "sub" and not head.startswith(start)) or not re.search("[/:@]", owner)
-    if claim == "sub" and subject.startswith(_POD):
-        anyhow = pattern.replace("?", "*")
-        return any(
-            all(matches_wildcards(anyhow, pod) for pod in pods)
-            for pods in (_UNRELATED_PODS, _DEFAULT_PODS)
-        )
-    return not pattern.strip("*?:/")
+    if claim != "sub":
+        return True
+    if subject.startswith(_POD):
+        account = re.sub("[*?]", "", pattern.rpartition(":")[2]) or "x"
+        named = tuple(f"{_POD}{namespace}:{account}" for namespace in _UNRELATED_NAMESPACES)
+        # A session tag with the namespace restricts what the role may do, and not the pods.
+        anywhere = "${" not in value and _matches_all(pattern, named)
+        return anywhere or _matches_all(pattern, _UNRELATED_PODS)
+    return not head.strip(":/")
+
+
+def _matches_all(pattern: str, subjects: tuple[str, ...]) -> bool:
+    """Return whether a pattern, in which `?` is any text, matches all of the subjects."""
+    anyhow = pattern.replace("?", "*")
+    return all(matches_wildcards(anyhow, each) for each in subjects)
 
 
 def _any_audience(case: Case) -> Iterator[Found]:
-    """Yield P06 if no condition tests the audience."""
-    if any(_claim(condition) in _AUDIENCES for condition, _ in case.conditions()):
+    """Yield P06 unless a condition requires an audience."""
+    tested = [condition for condition, _ in case.conditions() if _claim(condition) in _AUDIENCES]
+    if any(_requires_audience(case, condition) for condition in tested):
         return
     audience = case.request.values(case.key("aud"))
     value = audience[0] if isinstance(audience, tuple) and audience else AUDIENCE
@@ -189,9 +211,17 @@ def _any_audience(case: Case) -> Iterator[Found]:
     yield case.found(
         "P06",
         "info" if exact and elsewhere else "warning",
-        "has no condition on aud, so that any audience that the provider knows will do.",
+        f"has no condition on aud{' that requires a value' if tested else ''}, so that any "
+        "audience that the provider knows will do.",
         json_condition("StringEquals", case.key("aud"), value),
     )
+
+
+def _requires_audience(case: Case, condition: Condition) -> bool:
+    absent = case.request.values(condition.key) is None
+    patterns = [_as_pattern(case, condition, value) for value in condition.values]
+    specific = all(pattern.strip("*?") for pattern in patterns)
+    return requires_value(operator_of(condition)) and specific and not absent
 
 
 def _claim(condition: Condition) -> str:

@@ -118,11 +118,7 @@ def _wildcard(
         # Every owner of a namespace can create a service account with this name.
         message += ", but so would subjects of other namespaces"
         wanted = tuple(values[0] if each == patterns[0] else each for each in condition.values)
-        any_name = matches_wildcards(patterns[0], f"{_OTHER_NAMESPACE}0nobody0")
-        # Every namespace has a service account with the name default.
-        any_name = any_name or pod["name"] == "default"
-        fix = "" if any_name else f"\nor, for that name in any namespace, {fix}"
-        fix = json_condition(condition.operator, condition.key, *wanted) + fix
+        fix = json_condition(condition.operator, condition.key, *wanted)
         change = set_values(case.index, condition, *wanted)
     else:
         change = move_condition(case.index, condition, operator)
