@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from irsa_creds._engine.forks import FORKS
+
 if TYPE_CHECKING:
     from irsa_creds._provider import Provider
     from irsa_creds._smithy.resolver import IrsaResolver
@@ -30,6 +32,5 @@ def resolver(provider: Provider) -> IrsaResolver:
     Raises:
         ImportError: the SDK is not installed, or has another interface than the tried ones.
     """
-    from irsa_creds._smithy.resolver import IrsaResolver  # noqa: PLC0415
-
-    return IrsaResolver(provider)
+    made: IrsaResolver = FORKS.import_module("irsa_creds._smithy.resolver").IrsaResolver(provider)
+    return made

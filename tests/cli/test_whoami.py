@@ -193,6 +193,23 @@ def test_the_role_of_eks_pod_identity_is_the_one_that_sts_has(
     assert found["endpoint"] == agent.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
 
 
+def test_sts_is_asked_in_the_region_of_the_option(
+    agent: Pod, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def caller(_: object, url: str, __: object) -> str:
+        asked.append(url)
+        return "arn:aws-cn:sts::123456789012:assumed-role/app-role/pod"
+
+    monkeypatch.setattr("irsa_creds.cli._whoami.get_caller_arn", caller)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert main(["whoami", "--region", "cn-north-1"]) == 0
+    assert "arn:aws-cn:" in capsys.readouterr().out
+    assert asked == ["https://sts.cn-north-1.amazonaws.com.cn"]
+
+
 def test_without_sts_the_role_of_eks_pod_identity_is_unknown_and_a_note_says_why(
     agent: Pod, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from irsa_creds._engine.forks import FORKS
 from irsa_creds._smithy import chain_providers
 from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._server import LoopbackServer, Reply, Request
@@ -30,7 +31,8 @@ collect_ignore = [] if INSTALLED else ["test_clients.py"]
 def _sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Import irsa-creds' modules anew, with the SDK or the stand-in."""
     for name in ("interface", "errors", "resolver"):
-        monkeypatch.delitem(sys.modules, f"irsa_creds._smithy.{name}", raising=False)
+        for known in (sys.modules, FORKS._imported):
+            monkeypatch.delitem(known, f"irsa_creds._smithy.{name}", raising=False)
     if not INSTALLED:
         for name, module in fake_sdk.modules().items():
             monkeypatch.setitem(sys.modules, name, module)

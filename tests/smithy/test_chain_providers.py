@@ -349,6 +349,19 @@ def test_with_another_interface_there_is_one_warning_and_no_error(
     assert not setup.resolvers
 
 
+@pytest.mark.usefixtures("pod")
+def test_with_another_interface_strict_is_an_error_and_lets_no_other_provider_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sdk("identity.chain"), "ChainSetup", object)
+    monkeypatch.setattr(metadata, "version", lambda _: "0.99.0")
+    monkeypatch.setenv("IRSA_CREDS_STRICT", "1")
+    with pytest.raises(irsa_creds.ConfigError, match=r"Install smithy-aws-core 0\.12, or unset"):
+        strict()
+    monkeypatch.setenv("IRSA_CREDS_DISABLE", "1")
+    assert strict()
+
+
 def test_a_new_process_imports_nothing_of_it() -> None:
     code = "import sys, irsa_creds; irsa_creds.install(); irsa_creds.provider; print(*sys.modules)"
     names = python(code).split()

@@ -235,13 +235,18 @@ class Config(NamedTuple):
         )
 
 
-def without_role(settings: Settings) -> Config:
+def without_role(settings: Settings, region: str | None = None) -> Config:
     """Return how to call STS, for calls with credentials that are there already.
+
+    Args:
+        settings: the environment's or a profile's.
+        region: takes precedence over the one that settings name.
 
     Raises:
         ConfigError: a value is malformed.
     """
-    endpoint, http = resolve_endpoint_settings(settings), HttpSettings.resolve(settings)
+    endpoint = resolve_endpoint_settings(settings, region=region)
+    http = HttpSettings.resolve(settings)
     return Config(role_arn="", session_name="", http=http, **endpoint._asdict())
 
 

@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._errors import IrsaError
+from irsa_creds._errors import ConfigError, IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity, sources_in_use
 from irsa_creds._flags import switch
 from irsa_creds._identity.settings import EnvironSettings
@@ -98,11 +98,8 @@ class ChainProvider:
         """
         if self._find is None:
             return
-        from irsa_creds._smithy.errors import to_smithy  # noqa: PLC0415
-        from irsa_creds._smithy.interface import AWSCredentialsIdentity  # noqa: PLC0415
-        from irsa_creds._smithy.resolver import IrsaResolver  # noqa: PLC0415
-
-        if identity_type is not AWSCredentialsIdentity:
+        resolver = FORKS.import_module("irsa_creds._smithy.resolver")
+        if identity_type is not resolver.AWSCredentialsIdentity:
             return
         try:
             provider = FORKS.during(partial(self._find, setup))
@@ -110,15 +107,24 @@ class ChainProvider:
             caught = error
         else:
             if provider is not None:
-                setup.add_terminal_resolver(IrsaResolver(provider))
+                setup.add_terminal_resolver(resolver.IrsaResolver(provider))
             return
         # Raised outside of the handler, the error has no context and one traceback.
-        raise to_smithy(caught)
+        raise resolver.to_smithy(caught)
 
 
 def strict() -> ChainProvider:
-    """Return the provider of `IRSA_CREDS_STRICT=1`: the first one, which never passes on."""
+    """Return the provider of `IRSA_CREDS_STRICT=1`: the first one, which never passes on.
+
+    Raises:
+        ConfigError: the SDK differs from the tried one, so its other providers would be asked.
+    """
     in_use = switch("IRSA_CREDS_STRICT", default=False)
+    if in_use and not switch("IRSA_CREDS_DISABLE", default=False) and _interface() is None:
+        raise ConfigError(
+            "IRSA_CREDS_STRICT=1 is set, and irsa-creds cannot give credentials to this version of "
+            "the AWS SDK for Python. Install smithy-aws-core 0.12, or unset IRSA_CREDS_STRICT."
+        )
     return _provider("ENVIRONMENT", _find_strictly, in_use=in_use, claim=False)
 
 
@@ -157,7 +163,7 @@ def _provider(
     """Return a provider in a slot, or before it if another package claims it: only one may."""
     interface = _interface()
     if interface is None:
-        # An exception would end the client.
+        # An exception would end the client. Only these two names must be there in any version.
         chain = importlib.import_module("smithy_aws_core.identity.chain")
         anywhere = chain.Before(slot=next(iter(chain.StandardProvider)))
         return ChainProvider(f"IrsaCreds{slot_name}", anywhere)
@@ -174,7 +180,7 @@ def _provider(
 def _interface() -> Any:
     """Return the module of the SDK's names; None, with one warning, if the SDK lacks one."""
     try:
-        return importlib.import_module("irsa_creds._smithy.interface")
+        return FORKS.import_module("irsa_creds._smithy.interface")
     except (ImportError, AttributeError, TypeError) as error:
         _log.warning(
             "Clients of the AWS SDK for Python get no credentials from irsa-creds: "

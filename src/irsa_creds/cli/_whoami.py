@@ -14,7 +14,7 @@ from irsa_creds.cli._identity import ENVIRONMENT, add_identity, expiration, fetc
 from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._doctor.pod_facts import gather_facts
 from irsa_creds.diagnosis._doctor.provider_chain import chain_checks
-from irsa_creds.diagnosis._network.probes import StepError, get_caller_arn
+from irsa_creds.diagnosis._network.probes import STEP, StepError, get_caller_arn, within
 
 if TYPE_CHECKING:
     import argparse
@@ -81,7 +81,9 @@ def run(args: argparse.Namespace, out: Printer) -> int:
 def _facts(identity: Identity, credentials: Credentials, out: Printer) -> dict[str, Any]:
     config = identity if isinstance(identity, Config) else None
     file = config.token_file if config else None
-    arn = credentials.assumed_role_arn if config else _caller_arn(credentials, out)
+    arn = credentials.assumed_role_arn
+    if config is None:
+        arn = _caller_arn(credentials, identity.region, out)
     token = {} if file is None else TokenFile(file).read().claims or {}
     return {
         "role_arn": config and config.name,
@@ -96,11 +98,12 @@ def _facts(identity: Identity, credentials: Credentials, out: Printer) -> dict[s
     }
 
 
-def _caller_arn(credentials: Credentials, out: Printer) -> str | None:
+def _caller_arn(credentials: Credentials, region: str | None, out: Printer) -> str | None:
     """Return the ARN that STS has for these credentials; None, with a note, if it gives none."""
     try:
-        config = without_role(EnvironSettings(os.environ))
-        return get_caller_arn(config, endpoint_url(config), credentials)
+        config = without_role(EnvironSettings(os.environ), region)
+        url = endpoint_url(config)
+        return within(STEP, lambda: get_caller_arn(config, url, credentials))
     except (ConfigError, StepError) as error:
         out.note("The role is unknown, because STS was not reached or denied: ", str(error))
         return None
