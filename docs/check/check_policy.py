@@ -30,7 +30,9 @@ def check(policy: str, identity: str, issuer: str, audience: str, role_arn: str)
         role_arn: of the role; may be empty.
     """
     try:
-        who = _who(identity.strip(), issuer.strip(), audience.strip())
+        # A token may come from a header or from JSON.
+        pasted = identity.strip().removeprefix("Bearer ").strip(' "')
+        who = _who(pasted, issuer.strip(), audience.strip())
         found = explain(policy, role_arn=role_arn.strip() or None, **who)
     except IrsaError as error:
         return json.dumps({"error": str(error)})

@@ -51,11 +51,14 @@ def test_a_subject_needs_no_token() -> None:
     assert check(one(statement(MAIN)), f"\n{MAIN}2 ")["verdict"] == "deny"
 
 
-def test_a_token_takes_precedence_over_issuer_and_audience() -> None:
+@pytest.mark.parametrize("form", ["{}\n", "Bearer {}", '"{}"', 'Bearer "{}"'])
+def test_a_token_takes_precedence_over_issuer_and_audience(form: str) -> None:
     claims = {"iss": ISSUER, "sub": MAIN, "aud": STS}
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    found = check(one(statement(MAIN)), f"eyJhbGciOiJSUzI1NiJ9.{payload}.c2ln\n", issuer="")
+    token = f"eyJhbGciOiJSUzI1NiJ9.{payload}.c2ln"
+    found = check(one(statement(MAIN)), form.format(token), issuer="")
     assert found["verdict"] == "allow"
+    assert token not in json.dumps(found)
 
 
 @pytest.mark.parametrize("identity", ["shop/reports", "system:serviceaccount:shop:reports"])

@@ -79,7 +79,8 @@ function choose() {
 
 /** Hide what a token says itself. */
 function hideClaims() {
-  const isToken = identity.value.trim().startsWith("eyJ");
+  // It may come from a header or from JSON.
+  const isToken = /^\s*(Bearer )?[\s"]*eyJ/.test(identity.value);
   for (const field of form.querySelectorAll("[data-subject]")) {
     field.hidden = isToken;
     field.querySelector("input").disabled = isToken;
@@ -182,15 +183,20 @@ form.addEventListener("keydown", (event) => {
 });
 choose();
 
-try {
-  const check = await load();
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+let check = null;
+form.addEventListener("submit", (event) => {
+  // Also before Python has loaded: the browser would leave the page.
+  event.preventDefault();
+  if (check) {
     const values = ["policy", "identity", "issuer", "audience", "role"].map((id) => at(id).value);
     result.replaceChildren(...shown(JSON.parse(check(...values))));
     result.hidden = false;
     result.focus();
-  });
+  }
+});
+
+try {
+  check = await load();
   form.querySelector("[type=submit]").disabled = false;
   at("state").textContent = "";
 } catch (error) {

@@ -117,3 +117,11 @@ def test_the_command_takes_a_subject(tmp_path: Path, capsys: pytest.CaptureFixtu
     ]
     assert main([*arguments, "repo:acme/app:environment:prod"]) == 1
     assert main([*arguments, POD]) == 2
+
+
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "repo:{}"])
+def test_a_token_in_the_place_of_its_subject_is_rejected_and_not_shown(form: str) -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    with pytest.raises(ConfigError, match="The subject is a token") as caught:
+        explain(policy(GITHUB, sub=MAIN), subject=form.format(token), issuer=f"https://{GITHUB}")
+    assert token not in str(caught.value)

@@ -12,6 +12,7 @@ from irsa_creds._identity.arns import role_arn as checked_role_arn
 from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.token import claims_of
 from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import JWT
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
 from irsa_creds.diagnosis._policy.templates import (
@@ -260,6 +261,11 @@ def from_subject(
     Raises:
         ConfigError: an argument is malformed or missing.
     """
+    # The corrected policy has the subject, as it is.
+    if re.search(JWT, subject):
+        raise ConfigError(
+            "The subject is a token. Give it as the token (--token), not as its subject."
+        )
     if account := re.fullmatch(SERVICE_ACCOUNT, subject):
         name = "/".join(account.groups())
         wanted = AUDIENCE if audience is None else audience
