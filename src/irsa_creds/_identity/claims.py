@@ -30,8 +30,11 @@ OTHER_CLIENTS = frozenset({"amazonaws.com", "openshift"})
 #: Neither needs quotes in a shell or can look like an option.
 SERVICE_ACCOUNT = r"system:serviceaccount:([a-z0-9][a-z0-9-]{0,62}):([a-z0-9][a-z0-9.-]{0,252})"
 
-# The API server's own audience: EKS and kubeadm, k3s, RKE2.
-_API_AUDIENCES = r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?/?|k3s|rke2|kubernetes|api"
+# The API server's own audience: EKS and kubeadm, kops, k3s, RKE2.
+_API_AUDIENCES = (
+    r"https://kubernetes\.default(?:\.svc(?:\.[\w.-]+)?)?(?::\d+)?/?|kubernetes\.svc\.default"
+    r"|k3s|rke2|kubernetes|api"
+)
 # One word for a shell; no program takes it for an option or for a user and a password.
 _CLEAN_URL = r"(?ai:https?://(?:[a-z0-9][a-z0-9.-]*|\[[0-9a-f:]+\])(?::\d{1,5})?(?:/[\w.~/%+-]*)?)"
 _LONGEST_URL = 255  # IAM's API reference, OpenIDConnectProviderUrlType
@@ -79,4 +82,6 @@ def is_for_api_server(audience: str, issuer: str | None) -> bool:
         audience: one of a token.
         issuer: the token's issuer, which many API servers use as their audience.
     """
-    return audience == issuer or re.fullmatch(_API_AUDIENCES, audience) is not None
+    if issuer is not None and audience.rstrip("/") == issuer.rstrip("/"):
+        return True
+    return re.fullmatch(_API_AUDIENCES, audience) is not None

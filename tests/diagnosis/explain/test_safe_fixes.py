@@ -307,8 +307,8 @@ def test_a_notaction_that_excepts_a_further_action_is_left_to_its_author() -> No
         ({"StringNotEquals": {"sts:ExternalId": "abc"}}, '"Action": "sts:AssumeRole"'),
         ({"Null": {"sts:ExternalId": "true"}}, '"Action": "sts:AssumeRole"'),
         ({"StringNotEquals": {"saml:aud": "abc"}}, '"Action": "sts:AssumeRoleWithSAML"'),
-        ({"StringNotEquals": {f"{EKS}:email": "a@b.c"}}, f'"Null": {{"{EKS}:email": "false"}}'),
-        ({"Null": {f"{EKS}:email": "true"}}, "Use a token with this claim."),
+        ({"StringNotEquals": {f"{EKS}:email": "a@b.c"}}, "Use another token, or ask the owner"),
+        ({"Null": {f"{EKS}:email": "true"}}, "Use another token, or ask the owner"),
     ],
 )
 def test_a_deny_never_loses_a_condition(condition: dict[str, Any], says: str) -> None:
@@ -503,3 +503,86 @@ def test_no_fix_removes_a_condition_on_sub_or_aud(condition: dict[str, Any], sub
         for statements in ([allow(condition)], [OWN, allow(condition, Effect="Deny")]):
             for finding in explained(*statements, sub=sub, aud=aud).findings:
                 assert not re.search(r"(?i)remove.*condition.*[: ]'?(sub|aud)\b", finding.fix)
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["kubernetes.svc.default", "https://kubernetes.default.svc:443", f"https://{EKS}/"],
+)
+def test_each_spelling_of_the_api_server_s_audience_is_its_own(audience: str) -> None:
+    found = explained(allow({"StringEquals": {SUB: f"{READER}s"}}), aud=[audience])
+    assert (found.verdict, found.fixed) == ("deny", None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "claims", "says"),
+    [
+        ({"StringLike": {SUB: "*"}, "StringNotLike": {SUB: "*:prod:*"}}, {}, "use another token."),
+        (
+            {"StringEquals": {SUB: READER}, "StringNotEquals": {AUD: API_SERVER["aud"]}},
+            API_SERVER,
+            "use a token for another audience, as sts.amazonaws.com.",
+        ),
+    ],
+)
+def test_no_fix_takes_an_exclusion_away(
+    condition: dict[str, Any], claims: dict[str, Any], says: str
+) -> None:
+    [error] = [e for e in explained(allow(condition), **claims).findings if e.severity == "error"]
+    assert error.fix == f"The policy excludes this token on purpose; {says}"
+
+
+@pytest.mark.parametrize(
+    ("tests", "claims"),
+    [
+        ({"StringNotEquals": {"sub": MAIN}}, PULL),
+        ({"StringNotLike": {"ref": "refs/heads/main"}}, PULL | {"ref": "refs/pull/7/merge"}),
+        ({"StringNotEquals": {"environment": "prod"}}, PULL),
+        ({"Null": {"environment": "true"}}, PULL),
+        ({"StringLike": {"sub": "*:pull_request"}}, PULL),
+        (None, PULL),
+        ({"StringNotEquals": {"aud": STS}}, API_SERVER),
+        (None, API_SERVER),
+        ({"StringNotEquals": {"sub": MAIN}}, {"iss": f"https://{GITHUB}", "sub": f"{MAIN}s"}),
+        (None, {}),
+    ],
+)
+def test_no_fix_makes_an_exception_to_a_deny(tests: Any, claims: dict[str, Any]) -> None:
+    provider = str(claims.get("iss", f"https://{EKS}")).removeprefix("https://")
+    keys = tests and {o: {f"{provider}:{c}": v for c, v in t.items()} for o, t in tests.items()}
+    sound = allow({"StringLike": {f"{provider}:sub": ["repo:acme/app:*", READER]}}, provider)
+    found = explained(sound, allow(keys, provider, Effect="Deny"), **claims)
+    [error] = [each for each in found.findings if each.severity == "error"]
+    untrusted = claims is API_SERVER or "pull" in str(claims)
+    fix = "Use another token, or ask the owner of the policy."
+    if tests and "aud" in str(tests):
+        fix = f"Use a token for the audience '{STS}'."
+    assert error.fix == ("It is denied on purpose. " if untrusted else "") + fix
+
+
+def test_a_fix_with_the_ref_of_a_pull_request_says_so() -> None:
+    keys = {f"{GITHUB}:ref": "refs/heads/main", f"{GITHUB}:aud": STS}
+    wide = {"StringLike": {f"{GITHUB}:sub": "repo:acme/app:*"}, "StringEquals": keys}
+    [error] = explained(allow(wide, GITHUB), **PULL, ref="refs/pull/7/merge").findings
+    assert error.fix.startswith("To give every pull request the role:\n")
+
+
+@pytest.mark.parametrize(
+    "key", ["${OIDC_KEY}", "<KEY>", "__KEY__", "$KEY", "{{ .Values.key }}", "KEY"]
+)
+def test_a_key_that_is_wholly_a_placeholder_gets_the_claim_of_its_values(key: str) -> None:
+    for tests in ({SUB: READER, key: STS}, {key: READER, AUD: STS}):
+        found = explained(allow({"StringEquals": tests}))
+        assert ids(found, "error") == ["P03"]
+        assert found.fixed is not None
+        assert found.fixed["Statement"] == [allow({"StringEquals": {SUB: READER, AUD: STS}})]
+    denied = allow({"StringNotEquals": {key: "x"}}, Effect="Deny")
+    assert explained(OWN, denied).findings[0].fix.endswith(f" -> {SUB}")
+
+
+@pytest.mark.parametrize("key", [f"{EKS}:email", "aws:RequestTag/team"])
+@pytest.mark.parametrize("wide", [{}, {"StringLike": {SUB: "system:serviceaccount:prod:*"}}])
+def test_a_condition_that_alone_restricts_a_role_is_replaced(key: str, wide: Any) -> None:
+    found = explained(allow(held(StringEquals={key: "x"}, **wide)))
+    [error] = [each for each in found.findings if each.severity == "error"]
+    assert f'"StringEquals": {{"{SUB}": "{READER}"}}' in error.fix

@@ -22,7 +22,7 @@ from irsa_creds.diagnosis._explain.principals import (
     is_meant_for,
     principal_findings,
 )
-from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_pull_request
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_pull_request, pull_request_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,8 @@ def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Fo
 def _for_every_pull_request(found: Found, request: Request) -> Found:
     """Return a finding whose fix says which tokens it would let in."""
     fix = found.finding.fix
-    if str(request.claims.get("sub")) not in fix:
+    own = (str(request.claims.get("sub")), *pull_request_values(request))
+    if not any(value in fix for value in own):
         return found
     named = replace(found.finding, fix=f"To give every pull request the role:\n{fix}")
     return found._replace(finding=named)

@@ -65,12 +65,12 @@ _REQUIRED = frozenset({"sub", "aud"})
 
 def is_other_issuers_key(case: Case, key: str) -> bool:
     """Return whether a key names a claim of another OIDC provider than the token's issuer."""
-    prefix, claim = split_key(key)
+    prefix = split_key(key)[0]
     if prefix.lower() == case.request.provider.lower():
         return False
     if prefix:
         return not is_service_key(key)
-    return bool(re.search(r"[./]", key)) or claim.strip().lower() in _CLAIMS
+    return True  # Every condition key that exists has a colon.
 
 
 def intended_claim(case: Case, condition: Condition) -> str:
@@ -146,7 +146,12 @@ def intended_key(case: Case, key: str) -> str:
         return case.key(claim)
     # The key has no claim, or another separator than the colon before it.
     ending = re.search(r"[./_#-]([a-z]+)$", claim)
-    return case.key(ending[1] if ending and ending[1] in _CLAIMS else "sub")
+    if ending and ending[1] in _CLAIMS:
+        return case.key(ending[1])
+    values = {v for each in case.statement.conditions if each.key == key for v in each.values}
+    audiences = case.request.values(case.key("aud"))
+    of_audience = isinstance(audiences, tuple) and values & {*audiences}
+    return case.key("aud" if of_audience else "sub")
 
 
 def _why(prefix: str, wanted: str, keys: tuple[str, ...]) -> str:
@@ -202,11 +207,8 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
         return case.found(
             "P07", "error", message, fix, rename_keys(case.index, {condition.key: key})
         )
-    fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
-    subject = case.request.values(case.key("sub"))
-    if "sub" not in tested and isinstance(subject, tuple):
-        fix = f"Replace it with {json_condition('StringEquals', case.key('sub'), *subject)}"
     cause = f"{case.shown(condition.key)} is never part of this call"
+    fix, _ = _replacement(case, condition, other="sub" not in tested)
     change = drop_condition(case.index, condition)
     return case.found("P07", "error", message, fix, change, cause=cause)
 
@@ -234,8 +236,8 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
         fix = "Use a token with this claim."
         subject = str(case.request.claims.get("sub"))
         if claim.lower() not in _REQUIRED and subject.startswith("system:serviceaccount:"):
-            # No token of a pod has it, so it cannot be what restricts the role.
-            fix = f"Remove the condition on {quoted_if_odd(condition.key)}."
+            # No token of a pod has it.
+            fix, _ = _replacement(case, condition, other=other)
         cause = f"the token has no claim {quoted(claim)}"
         return case.found("P07", "error", message, fix, cause=cause)
     has = "which the token has, but which" if claim in case.request.claims else "which"
@@ -249,7 +251,7 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
 
 
 def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str, Change | None]:
-    """Return the fix for a claim that IAM does not provide, and the change to the policy."""
+    """Return the fix for a key that no token has, and the change to the policy."""
     subject = case.request.values(case.key("sub"))
     remove = f"Remove the condition on {quoted_if_odd(condition.key)}"
     if not isinstance(subject, tuple) or not subject:

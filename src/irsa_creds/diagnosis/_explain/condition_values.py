@@ -86,10 +86,8 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
             f"{where}, which excludes {quoted_list(condition.values)}; the token has "
             f"{quoted_list(values)}."
         )
-        out = tuple(
-            each for each in condition.values if any(matches_wildcards(each, v) for v in values)
-        )
-        fix = f"Remove {quoted_list(out)} from the values of {condition.operator} to allow it."
+        use = f"a token for another audience, as {AUDIENCE}" if id_ == "P06" else "another token"
+        fix = f"The policy excludes this token on purpose; use {use}."
         cause = f"{condition.operator} excludes {quoted_list(values)}"
         return case.found(id_, "error", message, fix, cause=cause)
     if requires_value(operator) and (found := _wildcard(case, condition, values, where)):

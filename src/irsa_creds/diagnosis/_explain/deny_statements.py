@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key, unknown_findings
+from irsa_creds.diagnosis._explain.condition_keys import (
+    intended_key,
+    is_other_issuers_key,
+    unknown_findings,
+)
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings
 from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
-    json_condition,
     json_pair,
     operator_of,
     quoted_if_odd,
     quoted_list,
     split_key,
 )
+from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_of_pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,48 +52,36 @@ def deny_findings(case: Case) -> Iterator[Found]:
 
 def _applying(case: Case) -> Found:
     conditions = [condition for condition, _ in case.conditions()]
+    untrusted = is_of_pull_request(case.request) or is_of_api_server(case.request)
+    purpose = "It is denied on purpose. " if untrusted else ""
+    fix = f"{purpose}Use another token, or ask the owner of the policy."
     if not conditions:
         message = f"denies {case.judgement.action} to every token of this provider."
-        fix = f"Remove {_in_sentence(case)}, or limit it by a condition."
         return case.found("P01", "error", message, fix)
     condition = min(conditions, key=lambda each: split_key(each.key)[1].lower() not in _IDS)
     values = case.request.values(condition.key)
     message = f"denies it: {_reason(case, condition)}."
-    if is_other_issuers_key(case, condition.key):
-        key = case.key(split_key(condition.key)[1])
+    if is_other_issuers_key(case, condition.key) and not untrusted:
+        key = intended_key(case, condition.key)
         return case.found(
             "P03", "error", message, f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}"
         )
     if values is None:
-        return case.found("P07", "error", message, _narrowing_fix(case, condition))
+        action = _other_action(condition)
+        if action and not untrusted:
+            limit = f"{case.name[0].lower()}{case.name[1:]}"
+            fix = f"Limit {limit} to the action that has this key: {json_pair('Action', action)}"
+        return case.found("P07", "error", message, fix)
     id_ = _IDS.get(split_key(condition.key)[1].lower(), "P04")
-    key = quoted_if_odd(condition.key)
-    fix = f"If it is not meant for this token, narrow its condition on {key}."
-    if isinstance(values, tuple) and operator_of(condition).negated:
-        excepted = json_pair(condition.key, *condition.values, *values)
-        fix = f'If it is not meant for this token, under "{condition.operator}": {excepted}'
-        if id_ == "P06":
-            fix = f"Use a token for the audience {quoted_list(condition.values)}."
+    if id_ == "P06" and operator_of(condition).negated:
+        fix = f"{purpose}Use a token for the audience {quoted_list(condition.values)}."
     return case.found(id_, "error", message, fix)
 
 
-def _narrowing_fix(case: Case, condition: Condition) -> str:
-    """Return how to exempt this token from a Deny that matches an absent key."""
+def _other_action(condition: Condition) -> str | None:
+    """Return the action that alone has a condition key; None for a key of this action."""
     key = condition.key.lower()
-    action = "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OTHER_ACTIONS_KEYS.get(key)
-    if action:
-        return (
-            f"Limit {_in_sentence(case)} to the action that has this key: "
-            f"{json_pair('Action', action)}"
-        )
-    if operator_of(condition).name == "Null":
-        return "Use a token with this claim."
-    also = json_condition("Null", condition.key, "false")
-    return f"Limit {_in_sentence(case)} to requests that have the key: add {also}"
-
-
-def _in_sentence(case: Case) -> str:
-    return case.name[0].lower() + case.name[1:]
+    return "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OTHER_ACTIONS_KEYS.get(key)
 
 
 def _reason(case: Case, condition: Condition) -> str:

@@ -11,7 +11,7 @@ from irsa_creds.diagnosis._claims import audiences, subject_of
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.request import Request
 
-__all__ = ["is_of_api_server", "is_of_pull_request"]
+__all__ = ["is_of_api_server", "is_of_pull_request", "pull_request_values"]
 
 # GitHub: "OpenID Connect reference" (sub, event_name, ref). GitLab: "OpenID Connect (OIDC)
 # authentication using ID tokens" (pipeline_source, ref_path). Vercel: "OIDC Federation Reference"
@@ -25,7 +25,13 @@ _STARTED_BY_REQUEST = re.compile(
 
 def is_of_pull_request(request: Request) -> bool:
     """Return whether a pull or merge request, which strangers may open, started the token's job."""
-    return any(_STARTED_BY_REQUEST.search(str(request.claims.get(claim))) for claim in _CLAIMS)
+    return bool(pull_request_values(request))
+
+
+def pull_request_values(request: Request) -> tuple[str, ...]:
+    """Return the values of claims that say so, such as `refs/pull/7/merge`."""
+    values = (str(request.claims.get(claim)) for claim in _CLAIMS)
+    return tuple(value for value in values if _STARTED_BY_REQUEST.search(value))
 
 
 def is_of_api_server(request: Request) -> bool:
