@@ -112,6 +112,12 @@ def of(provider: str, **conditions: Any) -> dict[str, Any]:
     return one(Principal={"Federated": arn}, Condition=named)
 
 
+def anyone(**conditions: Any) -> dict[str, Any]:
+    """A statement that lets every AWS account assume the role, under conditions."""
+    principal, action = {"AWS": "*"}, "sts:AssumeRole"
+    return statement(Principal=principal, Action=action, Condition=conditions)
+
+
 def gitlab(**conditions: Any) -> tuple[dict[str, Any], dict[str, object]]:
     return of("gitlab.com", **conditions), {
         "iss": "https://gitlab.com",
@@ -376,6 +382,22 @@ OPEN: list[tuple[Any, ...]] = [
     ("aud is not absent", "P06", "that requires a value", held_to(StringEquals={SUB: SUBJECT}, Null={AUD: "false"})),
     ("IfExists on a misspelt aud", "P06", "that requires a value", held_to(StringEquals={SUB: SUBJECT}, StringEqualsIfExists={f"{OTHER}:aud": STS})),
     ("a second statement without sub", "P11", "Statement 2 has no condition on sub", policy(statement(), statement(Condition={"StringEquals": {AUD: STS}}))),
+    ("a second statement for everyone", "P11", "Statement 2 trusts '*'", policy(statement(), statement(Principal="*", Condition=None))),
+    ("the same, first", "P11", "Statement 1 trusts '*'", policy(statement(Principal="*", Condition=None), statement())),
+    ("a second statement for every provider", "P11", "Statement 2 trusts '*'", policy(statement(), statement(Principal={"Federated": "*"}, Condition=None))),
+    ("any account may assume the role", "P11", "Statement 2 trusts '*'", policy(statement(), anyone())),
+    ("any account, by any ARN", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/reader"}))),
+    ("any account, by any text", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(StringLike={"aws:PrincipalArn": "*"}))),
+    ("any account, by a tag of its own", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(StringEquals={"aws:PrincipalTag/team": "data"}))),
+    ("any account but one", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(StringNotEquals={"aws:PrincipalAccount": ACCOUNT}))),
+    ("any account without an organization", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(StringEqualsIfExists={"aws:PrincipalOrgID": "o-1"}))),
+    ("any account of no paths", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(**{"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}}))),
+    ("any account with an ARN", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(Null={"aws:PrincipalArn": "false"}))),
+    ("any account, with a Deny of another", "P11", "Statement 2 trusts '*'", policy(statement(), anyone(), anyone(StringEquals={"aws:PrincipalOrgID": "o-2"}) | {"Effect": "Deny"})),
+    ("another provider's any subject", "P11", f"any token of 'https://{GITHUB}'", policy(statement(), github(StringLike={"sub": "repo:*"})["Statement"][0])),
+    ("another provider's any main branch", "P11", f"any token of 'https://{GITHUB}'", policy(statement(), github(StringLike={"sub": "repo:*"}, StringEquals={"ref": "refs/heads/main", "aud": STS})["Statement"][0])),
+    ("another provider without a condition", "P11", f"any token of 'https://{GITHUB}'", policy(statement(), github()["Statement"][0])),
+    ("another cluster's any pod", "P11", f"any token of 'https://{OTHER}'", policy(statement(), of(OTHER, StringLike={"sub": "system:serviceaccount:*", "aud": STS})["Statement"][0])),
 ]  # fmt: skip
 
 # Only AWS can decide.

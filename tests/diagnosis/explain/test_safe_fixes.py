@@ -262,13 +262,28 @@ def test_no_fix_trusts_the_audience_of_the_api_server_for_other_subjects_either(
 
 def test_a_built_in_issuer_needs_its_host_as_principal() -> None:
     host = "cognito-identity.amazonaws.com"
-    found = explained(allow(provider="x.y"), iss=f"https://{host}", sub="us:u", aud="us:p")
+    own = allow({"StringEquals": {"x.y:sub": "a", "x.y:aud": STS}}, "x.y")
+    found = explained(own, iss=f"https://{host}", sub="us:u", aud="us:p")
     assert found.fixed is not None
     assert found.fixed["Statement"][1]["Principal"] == {"Federated": host}
     held_to = {"StringEquals": {f"{host}:sub": "us:u", f"{host}:aud": "us:p"}}
     named = explained(allow(held_to, host), iss=f"https://{host}", sub="us:u", aud="us:p")
     assert named.verdict == "unknown"
     assert "requires its host name alone" in named.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "open_",
+    [
+        allow(provider=GITHUB),
+        allow(Principal={"AWS": "*"}, Action="sts:AssumeRole"),
+    ],
+)
+def test_a_policy_with_an_open_statement_has_no_correction(open_: dict[str, Any]) -> None:
+    wrong = held(StringEquals={SUB: "system:serviceaccount:prod:readr", AUD: STS})
+    found = explained(allow(wrong), open_)
+    assert (found.verdict, found.fixed) == ("deny", None)
+    assert "P11" in ids(found, "warning")
 
 
 def test_an_issuer_without_https_fails() -> None:

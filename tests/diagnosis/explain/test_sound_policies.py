@@ -101,6 +101,13 @@ SELF = {
     "Action": "sts:AssumeRole",
     "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/reader"}},
 }
+
+
+def others(condition: dict[str, Any]) -> dict[str, Any]:
+    """A statement that lets every AWS account assume the role, under a condition."""
+    return SELF | {"Condition": condition}
+
+
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 PODS = {
     "Sid": "AllowEksAuthToAssumeRoleForPodIdentity",
@@ -161,6 +168,17 @@ SOUND: list[tuple[Any, ...]] = [
     ("a Deny of AssumeRole to all", policy(sound(), {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"})),
     ("all but", policy(statement(EKS, Condition=conditions(EKS, {"StringLike": {"sub": "system:serviceaccount:prod:*"}, "StringNotLike": {"sub": "*:admin"}, "StringEquals": {"aud": STS}})))),
     ("two providers in one statement, IfExists", policy(statement(EKS, Principal={"Federated": [arn(EKS), arn(SECOND)]}, Condition={"StringEqualsIfExists": {f"{EKS}:sub": READER, f"{EKS}:aud": STS, f"{SECOND}:sub": READER, f"{SECOND}:aud": STS}}))),
+    ("an organization beside", policy(sound(), others({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}))),
+    ("the organization's paths", policy(sound(), others({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}}))),
+    ("an external id beside", policy(sound(), others({"StringEquals": {"sts:ExternalId": "8f"}}))),
+    ("a service's resources beside", policy(sound(), others({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::bucket"}}))),
+    ("an account beside", policy(sound(), others({"StringEquals": {"AWS:principalaccount": ACCOUNT}}))),
+    ("all but an organization denied", policy(sound(), others({}), others({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}) | {"Effect": "Deny"})),
+    ("tags by all, which alone allow nothing", policy(sound(), others({}) | {"Action": "sts:TagSession"})),
+    ("everyone with this subject", policy(sound(), sound() | {"Principal": "*"})),
+    ("GitHub's repository beside", policy(sound(), statement(GITHUB, Condition=conditions(GITHUB, {"StringLike": {"sub": "repo:acme/app:*"}, "StringEquals": {"aud": STS}})))),
+    ("GitHub's repository, by its id, beside", policy(sound(), statement(GITHUB, Condition=conditions(GITHUB, {"StringLike": {"sub": "repo:*"}, "StringEquals": {"repository_id": "7"}})))),
+    ("GitHub's any repository beside, all but one denied", policy(sound(), statement(GITHUB, Condition=conditions(GITHUB, {"StringLike": {"sub": "repo:*"}})), statement(GITHUB, Effect="Deny", Condition=conditions(GITHUB, {"StringNotLike": {"sub": "repo:acme/*"}})))),
     ("in any case of letters", when(EKS, StringEqualsIgnoreCase={"sub": READER.upper()}, StringEquals={"aud": STS})),
     ("ForAllValues made safe by Null", when(EKS, ForAllValues_StringEquals={"sub": READER}, Null={"sub": "false"}, StringEquals={"aud": STS})),
     ("a question mark", mixed(EKS, "system:serviceaccount:prod:reade?")),

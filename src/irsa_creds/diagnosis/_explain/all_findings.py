@@ -17,6 +17,8 @@ from irsa_creds.diagnosis._explain.condition_keys import (
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings, value_findings
 from irsa_creds.diagnosis._explain.deny_statements import deny_findings
 from irsa_creds.diagnosis._explain.finding import Case, Found, finding
+from irsa_creds.diagnosis._explain.open_principals import open_principal_findings
+from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
 from irsa_creds.diagnosis._explain.principals import (
     correct_statement,
     is_meant_for,
@@ -68,10 +70,13 @@ def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterat
 
 def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
     for judged in judgement.statements:
-        if judged.statement.effect == "Allow" and judged is not judgement.nearest:
-            case = Case(policy, request, judgement, judged)
-            if judged.action and judged.principal:
-                yield from security_findings(case)
+        if judged.statement.effect != "Allow":
+            continue
+        case = Case(policy, request, judgement, judged)
+        if judged is not judgement.nearest and judged.action and judged.principal:
+            yield from security_findings(case)
+        yield from open_principal_findings(case)
+        yield from other_provider_findings(case)
     if judgement.nearest is None:
         yield _no_allow(policy, request)
         return

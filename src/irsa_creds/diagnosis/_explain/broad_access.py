@@ -23,7 +23,6 @@ from irsa_creds.diagnosis._explain.finding import (
     requires_value,
     split_key,
 )
-from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
 from irsa_creds.diagnosis._explain.principals import is_meant_for
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._policy.parse import Condition
 
-__all__ = ["security_findings"]
+__all__ = ["names_identity", "security_findings"]
 
 # Two service accounts without a common part: a pattern that matches both restricts nothing.
 _UNRELATED_PODS = ("system:serviceaccount:a:b", "system:serviceaccount:7x:9yz")
@@ -66,7 +65,6 @@ _AUDIENCES = frozenset({"aud", "azp", "oaud"})
 def security_findings(case: Case) -> Iterator[Found]:
     """Yield the warnings about a statement for this provider."""
     yield from _for_all_values(case)
-    yield from other_provider_findings(case)
     # A condition on the claim that does not match has a finding of its own.
     failing = {intended_claim(case, each) for each, truth in case.conditions() if truth is not True}
     if is_meant_for(case.judged, case.request) and "sub" not in failing:
@@ -99,7 +97,7 @@ def _for_all_values(case: Case) -> Iterator[Found]:
 
 def _any_identity(case: Case) -> Iterator[Found]:
     """Yield P11 unless a condition identifies the holders of a token."""
-    if any(_names_identity(case, condition) for condition, _ in case.conditions()):
+    if any(names_identity(case, condition) for condition, _ in case.conditions()):
         return
     subject = case.request.values(case.key("sub"))
     value = subject[0] if isinstance(subject, tuple) and subject else "SUBJECT"
@@ -136,7 +134,8 @@ def _why(case: Case) -> str:
     return f"{where} against {quoted_list(broad)}, which any subject can match, {effect}."
 
 
-def _names_identity(case: Case, condition: Condition) -> bool:
+def names_identity(case: Case, condition: Condition) -> bool:
+    """Return whether a condition requires particular identities of the token's issuer."""
     operator = operator_of(condition)
     prefix, claim = split_key(condition.key.lower())
     if prefix != case.request.provider.lower() or not requires_value(operator):
@@ -204,7 +203,7 @@ def _any_audience(case: Case) -> Iterator[Found]:
     # With one exact subject, installers of other clusters leave the audience to the provider's
     # list of client IDs, which is correct. The documentation and tools of EKS always test it.
     exact = any(
-        _names_identity(case, condition) and operator_of(condition).name == "StringEquals"
+        names_identity(case, condition) and operator_of(condition).name == "StringEquals"
         for condition, _ in case.conditions()
     )
     elsewhere = not case.request.provider.startswith(("oidc.eks.", "oidc-eks."))
