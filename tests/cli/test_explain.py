@@ -367,6 +367,13 @@ def test_a_corrected_policy_is_written_and_allows(run: Callable[..., Ran], workd
     assert run(*arguments, "my fixed.json")[0] == 0
 
 
+def test_a_full_disk_is_not_wrong_usage(run: Callable[..., Ran]) -> None:
+    status, _, err = run("explain", *WHO, "--policy", "wrong.json", "--fixed", "/dev/full")
+    assert status == 70
+    assert "No space left on device" in err
+    assert "/dev/full" in err
+
+
 def test_without_a_role_the_command_has_a_word_for_its_name(run: Callable[..., Ran]) -> None:
     assert "--role-name ROLE " in run("explain", *WHO, "--policy", "wrong.json", "--fixed", "f")[2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -290,6 +291,9 @@ def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: 
                 raise UsageError(f"--fixed names the file of the {what}; give another file.")
         target.write_text(json.dumps(found.fixed, indent=2) + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
+        # Another name for the file would not help.
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            raise OSError(error.errno, error.strerror, args.fixed) from None
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"{quoted(args.fixed)} cannot be written: {why}.") from None
     name = shlex.quote(role.rpartition("/")[2]) if role else "ROLE"

@@ -398,6 +398,9 @@ OPEN: list[tuple[Any, ...]] = [
     ("another provider's any main branch", "P11", f"any token of 'https://{GITHUB}'", policy(statement(), github(StringLike={"sub": "repo:*"}, StringEquals={"ref": "refs/heads/main", "aud": STS})["Statement"][0])),
     ("another provider without a condition", "P11", f"any token of 'https://{GITHUB}'", policy(statement(), github()["Statement"][0])),
     ("another cluster's any pod", "P11", f"any token of 'https://{OTHER}'", policy(statement(), of(OTHER, StringLike={"sub": "system:serviceaccount:*", "aud": STS})["Statement"][0])),
+    ("a Deny under a placeholder's key", "P03", "Statement 2 denies nothing", denying(Condition={"StringLike": {"${OIDC}:sub": "*:writer"}})),
+    ("a Deny of a placeholder's provider", "P02", "Statement 2 denies nothing", denying(Principal={"Federated": ARN.replace(ACCOUNT, "<ACCOUNT>")})),
+    ("a Deny of two placeholders", "P02", "Statement 2 denies nothing", denying(Principal={"Federated": [ARN.replace(ACCOUNT, "{{account}}"), "%ARN%"]})),
 ]  # fmt: skip
 
 # Only AWS can decide.

@@ -166,6 +166,8 @@ SOUND: list[tuple[Any, ...]] = [
     ("three service accounts, three statements", policy(sound("system:serviceaccount:a:b"), sound("system:serviceaccount:c:d"), sound())),
     ("a Deny of another namespace", policy(sound(), sound() | {"Effect": "Deny", "Condition": conditions(EKS, {"StringLike": {"sub": "system:serviceaccount:dev:*"}})})),
     ("a Deny of AssumeRole to all", policy(sound(), {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"})),
+    ("a Deny of a subject with a variable", policy(sound(), sound() | {"Effect": "Deny", "Condition": conditions(EKS, {"StringLike": {"sub": "x:${aws:RequestTag/ns}"}})})),
+    ("a Deny of a provider beside a placeholder", policy(sound(), sound("x") | {"Effect": "Deny", "Principal": {"Federated": [arn(EKS), "${OIDC}"]}})),
     ("all but", policy(statement(EKS, Condition=conditions(EKS, {"StringLike": {"sub": "system:serviceaccount:prod:*"}, "StringNotLike": {"sub": "*:admin"}, "StringEquals": {"aud": STS}})))),
     ("two providers in one statement, IfExists", policy(statement(EKS, Principal={"Federated": [arn(EKS), arn(SECOND)]}, Condition={"StringEqualsIfExists": {f"{EKS}:sub": READER, f"{EKS}:aud": STS, f"{SECOND}:sub": READER, f"{SECOND}:aud": STS}}))),
     ("an organization beside", policy(sound(), others({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}))),

@@ -19,6 +19,7 @@ from irsa_creds.diagnosis._explain.deny_statements import deny_findings
 from irsa_creds.diagnosis._explain.finding import Case, Found, finding
 from irsa_creds.diagnosis._explain.open_principals import open_principal_findings
 from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
+from irsa_creds.diagnosis._explain.placeholders import placeholder_findings
 from irsa_creds.diagnosis._explain.principals import (
     correct_statement,
     is_meant_for,
@@ -65,7 +66,9 @@ def _for_every_pull_request(found: Found, request: Request) -> Found:
 def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
     for judged in judgement.statements:
         if judged.statement.effect == "Deny":
-            yield from deny_findings(Case(policy, request, judgement, judged))
+            case = Case(policy, request, judgement, judged)
+            yield from deny_findings(case)
+            yield from placeholder_findings(case)
 
 
 def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
