@@ -151,6 +151,14 @@ def test_the_closest_of_many_values_is_the_one_that_is_compared() -> None:
     assert "run the pod as the service account raeder of the namespace prod" in finding.fix
 
 
+def test_the_first_line_says_what_trusts_another_issuer() -> None:
+    policy = right()
+    policy["Statement"][0]["Principal"]["Federated"] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/a.b"
+    found = explained(policy)
+    assert found.cause == "wrong principal: the policy trusts another issuer (P02)"
+    assert "issuer: the policy trusts another issuer. It has" in found.findings[0].message
+
+
 def test_without_a_role_the_account_comes_from_the_policy() -> None:
     policy = right()
     arn = policy["Statement"][0]["Principal"]["Federated"]

@@ -159,6 +159,7 @@ def _mismatch(case: Case, kind: str, name: str) -> _Mismatch:
         return _Mismatch(1, kind, name, "there are blanks or quotes around it")
     if why := difference(found["path"], case.request.provider):
         far = is_other_issuer(found["path"], case.request.provider)
+        why = why.replace("that is another", "the policy trusts another")
         return _Mismatch(4 if far else 2, kind, name, why)
     return _Mismatch(1, kind, name, _before_path(case, found))
 
