@@ -74,8 +74,7 @@ def fixed(bad: dict[str, Any]) -> dict[str, Any]:
             {"Condition": {"StringEquals": {SUB: "system:serviceaccount:prod:*", AUD: STS}}},
             {
                 "Condition": {
-                    "StringEquals": {AUD: STS},
-                    "StringLike": {SUB: "system:serviceaccount:prod:*"},
+                    "StringEquals": {SUB: SUBJECT, AUD: STS},
                 }
             },
         ),

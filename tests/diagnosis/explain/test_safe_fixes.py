@@ -24,6 +24,13 @@ SUB, AUD = f"{EKS}:sub", f"{EKS}:aud"
 STS = "sts.amazonaws.com"
 EXCHANGE = "sts:AssumeRoleWithWebIdentity"
 MAIN = "repo:acme/app:ref:refs/heads/main"
+BRANCH: dict[str, Any] = {
+    "iss": f"https://{GITHUB}", "sub": MAIN, "ref": "refs/heads/main", "actor": "alice",
+}  # fmt: skip
+OWNED: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repository_owner:acme:x"}
+PULL: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repo:acme/app:pull_request"}
+API: dict[str, Any] = {"aud": ["https://kubernetes.default.svc"]}
+EVIL = "system:serviceaccount:evil:reader"
 TAGS: dict[str, Any] = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["a"]}}}
 SOURCE: dict[str, Any] = {"https://aws.amazon.com/source_identity": "bob"}
 
@@ -114,7 +121,6 @@ def test_only_the_misspelled_provider_is_corrected(other: str) -> None:
         allow({"StringEquals": {f"{GITHUB}:aud": STS}}, GITHUB, Action="sts:AssumeRole"),
         allow({"StringEquals": {f"{GITHUB}:aud": STS}}, GITHUB[:-1]),
         allow({"StringEquals": {"token.actions.github.com:aud": STS}}, GITHUB),
-        allow({"StringEquals": {f"{GITHUB}:aud": STS, f"{GITHUB}:sub": "repo:*:ref:refs/heads/main"}}, GITHUB),
         allow({"StringEquals": {f"{GITHUB}:environment": "dev", f"{GITHUB}:aud": STS}}, GITHUB),
     ],
 )  # fmt: skip
@@ -133,23 +139,9 @@ def test_a_policy_that_is_too_broad_once_fixed_has_a_warning(open_: dict[str, An
     assert warning.message.endswith("can get this role, once the other findings are fixed.")
 
 
-@pytest.mark.parametrize(("pattern", "sub"), [("*b*", "bob"), ("0*b*", "0bob")])
-def test_a_change_that_allows_other_identities_is_not_a_correction(pattern: str, sub: str) -> None:
-    host = "sso.example.com"
-    found = explained(
-        allow({"StringEquals": {f"{host}:sub": pattern, f"{host}:aud": STS}}, host),
-        iss=f"https://{host}",
-        sub=sub,
-    )
-    assert ids(found, "error") == ["P05"]
-    assert found.fixed is None
-
-
 @pytest.mark.parametrize(
     "condition",
     [
-        held(StringEquals={SUB: "system:serviceaccount:prod:*"}, StringLike={SUB: "*:reader"}),
-        held(StringEquals={SUB: "system:serviceaccount:prod:*"}, stringlike={SUB.upper(): "*:reader"}),
         held(StringLike={f"{EKS}:subject": "system:serviceaccount:prod:*", SUB: "*:reader"}),
         held(StringLike={f"{OTHER}:sub": "system:serviceaccount:prod:*", SUB: "*:reader"}),
         held(StringEquals={SUB: STS}),
@@ -339,7 +331,7 @@ def test_a_star_for_any_namespace_is_replaced_by_the_exact_subject(pattern: str)
     found = explained(allow(held(StringEquals={SUB: pattern})))
     [error] = [each for each in found.findings if each.severity == "error"]
     assert error.id == "P05"
-    assert error.message.endswith(", but so would subjects of other namespaces.")
+    assert ", but so would subjects of other namespaces" in error.message
     # A fix never contains a pattern that P11 would warn about.
     assert error.fix == f'"StringEquals": {{"{SUB}": "{READER}"}}'
     assert found.fixed is not None
@@ -352,12 +344,86 @@ def test_the_default_service_account_of_any_namespace_is_not_proposed() -> None:
     assert [each.fix for each in found.findings] == [f'"StringEquals": {{"{SUB}": "{sub}"}}']
 
 
-def test_a_star_within_a_namespace_is_meant() -> None:
-    found = explained(allow(held(StringEquals={SUB: "system:serviceaccount:prod:*"})))
+@pytest.mark.parametrize(
+    ("tests", "claims", "others", "also"),
+    [
+        ({SUB: "system:serviceaccount:prod:*"}, {}, {"sub": f"{READER}2"}, "other service accounts of the namespace too"),
+        ({SUB: ["system:serviceaccount:prod:*", "system:serviceaccount:*:reader"]}, {}, {"sub": EVIL}, ""),
+        ({SUB: "system:serviceaccount:????:reader"}, {}, {"sub": EVIL}, ""),
+        ({SUB: "system:serviceaccount:prod:reade?"}, {}, {"sub": f"{READER}2"}, "all values that match"),
+        ({SUB: READER, AUD: "*"}, {}, API, ""),
+        ({"sub": "repo:acme/app:*"}, BRANCH, PULL, "pull requests too"),
+        ({"sub": "repo:acme/*"}, BRANCH, PULL, "pull requests and other repositories too"),
+        ({"sub": "repo:*/app:*"}, BRANCH, PULL, ""),
+        ({"sub": "repository_owner:*"}, OWNED, {"sub": "repository_owner:evil:x"}, ""),
+        ({"sub": "*b*"}, BRANCH | {"sub": "bob"}, {"sub": "bab"}, ""),
+        ({"sub": "0*b*"}, BRANCH | {"sub": "0bob"}, {"sub": "0bab"}, ""),
+        ({"sub": MAIN, "ref": "refs/*"}, BRANCH, PULL, "all values that match"),
+        ({"sub": MAIN, "actor": "*"}, BRANCH, PULL, ""),
+    ],
+)  # fmt: skip
+def test_a_pattern_under_equals_becomes_the_exact_value(
+    tests: dict[str, Any], claims: dict[str, Any], others: dict[str, Any], also: str
+) -> None:
+    provider = str(claims.get("iss", f"https://{EKS}")).removeprefix("https://")
+    keys = {key if ":" in key else f"{provider}:{key}": value for key, value in tests.items()}
+    found = explained(allow({"StringEquals": {f"{provider}:aud": STS} | keys}, provider), **claims)
+    [error] = [each for each in found.findings if each.severity == "error"]
+    assert error.id == "P05"
+    first, *second = error.fix.splitlines()
+    assert first.startswith('"StringEquals": {')
+    assert [line.partition(', "')[0] for line in second] == (
+        [f"or, to allow {also}"] if also else []
+    )
     assert found.fixed is not None
-    assert found.fixed["Statement"][0]["Condition"]["StringLike"] == {
-        SUB: "system:serviceaccount:prod:*"
-    }
+    assert set(found.fixed["Statement"][0]["Condition"]) == {"StringEquals"}
+    assert explained(*found.fixed["Statement"], **claims).verdict == "allow"
+    assert explained(*found.fixed["Statement"], **claims | others).verdict == "deny"
+
+
+@pytest.mark.parametrize("audience", ["vault", "https://kubernetes.default.svc"])
+def test_the_audience_of_another_token_is_not_the_exact_value(audience: str) -> None:
+    found = explained(allow({"StringEquals": {SUB: READER, AUD: "*"}}), aud=[audience])
+    [error] = [each for each in found.findings if each.severity == "error"]
+    assert (error.id, error.fix) == ("P05", f'"StringEquals": {{"{AUD}": "{STS}"}}')
+    assert found.fixed is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sub", "provider"),
+    [
+        ("system:serviceaccount:prod:*", READER, EKS),
+        ("repo:acme/app:*", MAIN, GITHUB),
+        ("repo:acme/*:ref:refs/heads/main", MAIN, GITHUB),
+    ],
+)
+def test_a_change_to_a_pattern_is_not_a_correction(
+    pattern: str, sub: str, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = {"StringLike": {f"{provider}:sub": pattern}, "StringEquals": {f"{provider}:aud": STS}}
+    claims: Any = {"iss": f"https://{provider}", "sub": sub}
+    # A pattern that the policy has itself stays as its author wrote it.
+    wrong = allow(right, provider, Action="sts:AssumeRole")
+    assert explained(wrong, **claims).fixed is not None
+
+    def widen(document: dict[str, Any]) -> None:
+        document["Statement"][0]["Condition"] = right
+
+    monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.changes", lambda *_: [widen])
+    bad = {"StringEquals": {f"{provider}:sub": "x", f"{provider}:aud": STS}}
+    assert explained(allow(bad, provider), **claims).fixed is None
+
+
+def test_a_change_that_allows_the_token_for_the_api_server_is_not_a_correction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def add_audience(document: dict[str, Any]) -> None:
+        both = [STS, "https://kubernetes.default.svc"]
+        document["Statement"][0]["Condition"] = {"StringEquals": {SUB: READER, AUD: both}}
+
+    monkeypatch.setattr("irsa_creds.diagnosis._explain.explain.changes", lambda *_: [add_audience])
+    bad = allow({"StringEquals": {SUB: f"{READER}s", AUD: STS}})
+    assert explained(bad).fixed is None
 
 
 def test_no_correction_allows_every_pull_request() -> None:
@@ -428,7 +494,6 @@ def test_a_key_of_another_call_is_replaced_where_no_subject_is_required() -> Non
     assert found.findings[0].fix == f'Replace it with "StringEquals": {{"{SUB}": "{READER}"}}'
 
 
-PULL: dict[str, Any] = {"iss": f"https://{GITHUB}", "sub": "repo:acme/app:pull_request"}
 MERGE = PULL | {"sub": "repo:acme/app:ref:refs/pull/7/merge"}
 BY_EVENT = PULL | {"sub": "repo:acme/app:environment:prod", "event_name": "pull_request"}
 GITLAB_MERGE = {
@@ -439,7 +504,7 @@ PREVIEW = {
     "iss": "https://oidc.vercel.com/acme",
     "sub": "owner:acme:project:app:environment:preview",
 }
-API_SERVER = {"aud": ["https://kubernetes.default.svc"]}
+API_SERVER = API
 
 
 def main_only(provider: str, sub: str = MAIN, **tests: Any) -> dict[str, Any]:

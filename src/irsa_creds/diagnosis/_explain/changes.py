@@ -29,7 +29,6 @@ __all__ = [
     "corrected",
     "drop_condition",
     "is_plain",
-    "move_condition",
     "rename_keys",
     "replace_action",
     "replace_principal",
@@ -110,18 +109,6 @@ def rename_keys(index: int, names: Mapping[str, str]) -> Change:
             renamed = [(names.get(key, key), values) for key, values in tests.items()]
             _expect_distinct(key for key, _ in renamed)
             statement["Condition"][operator] = dict(renamed)
-
-    return change
-
-
-def move_condition(index: int, condition: Condition, operator: str) -> Change:
-    """Move a condition to another operator."""
-
-    def change(document: dict[str, Any]) -> None:
-        conditions = statement_of(document, index)["Condition"]
-        values = conditions[condition.operator][condition.key]
-        _drop(conditions, condition)
-        _put_test(conditions, operator, condition.key, values)
 
     return change
 

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.validation import quoted
-from irsa_creds.diagnosis._explain.changes import is_plain, move_condition, rename_keys, set_values
+from irsa_creds.diagnosis._explain.changes import is_plain, rename_keys, set_values
 from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key
 from irsa_creds.diagnosis._explain.finding import (
     Case,
@@ -22,6 +22,11 @@ from irsa_creds.diagnosis._explain.finding import (
     split_key,
 )
 from irsa_creds.diagnosis._explain.github_subjects import has_other_ids, lacks_ids, with_ids
+from irsa_creds.diagnosis._explain.strangers import (
+    let_in,
+    near_subjects,
+    unrelated_subjects,
+)
 from irsa_creds.diagnosis._explain.subjects import (
     PREFIX,
     SUBJECT,
@@ -42,8 +47,7 @@ __all__ = ["undecided_findings", "value_findings"]
 # Enough for any policy: IAM allows 4,096 characters by default.
 _MOST = 50
 _LONGEST = 300
-# A namespace that exists in no cluster.
-_OTHER_NAMESPACE = f"{PREFIX}0nobody0:"
+_AUDIENCES = frozenset({"aud", "azp", "oaud"})
 
 
 def value_findings(case: Case) -> Iterator[Found]:
@@ -69,7 +73,7 @@ def undecided_findings(case: Case) -> Iterator[Found]:
 def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found:
     operator = operator_of(condition)
     claim = split_key(condition.key)[1].lower()
-    id_ = "P06" if claim in {"aud", "azp", "oaud"} else "P04"
+    id_ = "P06" if claim in _AUDIENCES else "P04"
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if operator.name == "Null":
         message = (
@@ -90,13 +94,13 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
         fix = f"The policy excludes this token on purpose; use {use}."
         cause = f"{condition.operator} excludes {quoted_list(values)}"
         return case.found(id_, "error", message, fix, cause=cause)
-    if requires_value(operator) and (found := _wildcard(case, condition, values, where)):
+    if requires_value(operator) and (found := _wildcard(case, condition, values, claim)):
         return found
     return _differs(case, condition, values, id_, claim)
 
 
 def _wildcard(
-    case: Case, condition: Condition, values: tuple[str, ...], where: str
+    case: Case, condition: Condition, values: tuple[str, ...], claim: str
 ) -> Found | None:
     """Return the finding for a pattern under an operator that does not expand wildcards."""
     if "equals" not in condition.operator.lower():
@@ -104,23 +108,53 @@ def _wildcard(
     patterns = [p for p in condition.values if any(matches_wildcards(p, value) for value in values)]
     if not patterns:
         return None
-    operator = like_operator(condition.operator)
+    operator, value = like_operator(condition.operator), values[0]
     message = (
-        f"{where} against {quoted(patterns[0])}, but Equals takes wildcards literally. With "
-        f"{operator} the value of the token, {quoted_list(values)}, would match"
+        f"tests {case.shown(condition.key)} under {condition.operator} against "
+        f"{quoted(patterns[0])}, but Equals takes wildcards literally. With {operator} the value "
+        f"of the token, {quoted_list(values)}, would match"
     )
     cause = f"{condition.operator} takes the wildcard in {quoted(patterns[0])} literally"
-    fix = json_condition(operator, condition.key, *condition.values)
-    pod = SUBJECT.fullmatch(values[0])
-    if pod and matches_wildcards(patterns[0], f"{_OTHER_NAMESPACE}{pod['name']}"):
-        # Every owner of a namespace can create a service account with this name.
-        message += ", but so would subjects of other namespaces"
-        wanted = tuple(values[0] if each == patterns[0] else each for each in condition.values)
-        fix = json_condition(condition.operator, condition.key, *wanted)
-        change = set_values(case.index, condition, *wanted)
-    else:
-        change = move_condition(case.index, condition, operator)
+    writable = is_plain(value)
+    if claim in _AUDIENCES and not _is_for_sts(case, value):
+        value, writable = AUDIENCE, False
+    wanted = tuple(dict.fromkeys(value if v == patterns[0] else v for v in condition.values))
+    fix = json_condition(condition.operator, condition.key, *wanted)
+    # A correction never lets in the other subjects that a pattern matches.
+    change = set_values(case.index, condition, *wanted) if writable else None
+    also = _also_matched(condition, value) if claim == "sub" else []
+    if also:
+        message += f", but so would {' and '.join(also)}"
+    if _is_proposable(condition, value, claim, also):
+        whom = f"{' and '.join(also)} too" if also else "all values that match"
+        like = json_condition(operator, condition.key, *condition.values)
+        fix += f"\nor, to allow {whom}, {like}"
     return case.found("P05", "error", f"{message}.", fix, change, cause=cause)
+
+
+def _also_matched(condition: Condition, subject: str) -> list[str]:
+    near = near_subjects(subject).items()
+    return [words for words, other in near if let_in(condition.values, other)]
+
+
+def _is_proposable(condition: Condition, value: str, claim: str, also: list[str]) -> bool:
+    """Return whether a fix may name the patterns of a condition under an operator for them."""
+    if claim in _AUDIENCES:
+        return False
+    if claim != "sub":
+        return all(each.strip("*?:/") for each in condition.values)
+    # The owner of a namespace names its service accounts, so every namespace may have this one.
+    if "subjects of other namespaces" in also:
+        return False
+    return not any(let_in(condition.values, other) for other in unrelated_subjects(value))
+
+
+def _is_for_sts(case: Case, audience: str) -> bool:
+    """Return whether a policy may name this audience: a pod's other tokens are not for STS."""
+    if audience == AUDIENCE:
+        return True
+    of_pod = str(case.request.claims.get("sub")).startswith(PREFIX)
+    return not (of_pod or is_of_api_server(case.request))
 
 
 def _differs(
@@ -190,7 +224,7 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
     if AUDIENCE in condition.values:
         # The policy is correct: it must not allow a token for another audience.
         fix = token + (": in a pod, AWS_WEB_IDENTITY_TOKEN_FILE is its path." if of_pod else ".")
-    elif actual != AUDIENCE and (of_pod or is_of_api_server(case.request)):
+    elif not _is_for_sts(case, actual):
         usual = json_condition("StringEquals", case.key("aud"), AUDIENCE)
         fix = f"{token}, or require the usual one: {usual}"
     else:

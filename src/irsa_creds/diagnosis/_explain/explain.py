@@ -11,12 +11,14 @@ from irsa_creds._identity.claims import POD_IDENTITY
 from irsa_creds._identity.validation import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
-from irsa_creds.diagnosis._explain.finding import Finding
+from irsa_creds.diagnosis._explain.finding import Finding, operator_of, split_key
+from irsa_creds.diagnosis._explain.github_subjects import without_ids
 from irsa_creds.diagnosis._explain.pod_identity import (
     CAUSES,
     pod_identity_findings,
     pod_identity_request,
 )
+from irsa_creds.diagnosis._explain.strangers import let_in, near_subjects, unrelated_subjects
 from irsa_creds.diagnosis._explain.token_times import time_notes
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_of_pull_request
 from irsa_creds.diagnosis._policy.evaluate import judge
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._explain.finding import Found
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
-    from irsa_creds.diagnosis._policy.parse import Policy, Statement
+    from irsa_creds.diagnosis._policy.parse import Condition, Policy, Statement
     from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
     from irsa_creds.diagnosis._policy.request import Request
 
@@ -43,9 +45,7 @@ CAVEAT = (
 _MOST_AUDIENCES = 5
 # Findings about a policy that also allows identities that it does not name.
 _BROAD = ("P08", "P11")
-# Parts that all subjects of one kind share.
-_FIXED_PARTS = frozenset({"system", "serviceaccount", "repo", "project_path", "organization"})
-_ANY_PART = "0nobody0"  # no namespace, account or repository has this name
+_API_SERVER = "https://kubernetes.default.svc"  # the audience of EKS's own API server
 _CAUSES = {
     "P01": "no statement allows sts:AssumeRoleWithWebIdentity",
     "P02": "the issuer is not trusted",
@@ -203,8 +203,7 @@ def _fixed(
 ) -> dict[str, Any] | None:
     """Return the corrected policy if one change fixes it and allows no other identity."""
     conditions = _count_conditions(policy)
-    is_other_issuer = _other_identity(request)
-    denies_stranger = judge(policy, is_other_issuer).verdict == "deny"
+    denied = [each for each in _strangers(policy, request) if judge(policy, each).verdict == "deny"]
     untrusted = is_of_pull_request(request) or is_of_api_server(request)
 
     def is_safe(changed: Policy) -> bool:
@@ -213,7 +212,7 @@ def _fixed(
         after = judge(changed, request)
         if any(each.finding.id in _BROAD for each in findings(changed, request, after)):
             return False
-        if denies_stranger and judge(changed, is_other_issuer).verdict != "deny":
+        if any(judge(changed, each).verdict != "deny" for each in denied):
             return False
         # A removed condition may widen the policy, unless the subjects are listed.
         if _count_conditions(changed) >= conditions:
@@ -230,12 +229,29 @@ def _fixed(
     return corrected(policy, request, changes(policy, request, judgement, found), is_safe)
 
 
-def _other_identity(request: Request) -> Request:
-    """Return the request of another identity of the same issuer and audience."""
+def _strangers(policy: Policy, request: Request) -> Iterator[Request]:
+    """Yield requests like this one of other identities that the policy does not name itself."""
     subject = str(request.claims.get("sub"))
-    parts = [part if part in _FIXED_PARTS else _ANY_PART for part in subject.split(":")]
     kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
-    return replace(request, claims=kept | {"sub": ":".join(parts)})
+    patterns = tuple(
+        value
+        for condition in _allow_conditions(policy)
+        if operator_of(condition).name == "StringLike"
+        for value in condition.values
+    )
+    for other in near_subjects(subject).values():
+        # Immutable subjects have ids behind the names.
+        if not let_in(patterns, other) and not let_in(patterns, without_ids(other)):
+            yield replace(request, claims=kept | {"sub": other})
+    for other in unrelated_subjects(subject):
+        yield replace(request, claims=kept | {"sub": other})
+    claims = [split_key(condition.key)[1].lower() for condition in _allow_conditions(policy)]
+    if "aud" in claims:
+        yield replace(request, claims={"sub": subject, "aud": _API_SERVER})
+
+
+def _allow_conditions(policy: Policy) -> list[Condition]:
+    return [each for one in policy.statements if one.effect == "Allow" for each in one.conditions]
 
 
 def _denies(policy: Policy) -> list[Statement]:
