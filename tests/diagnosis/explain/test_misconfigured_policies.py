@@ -432,6 +432,9 @@ STRANGE: list[tuple[Any, ...]] = [
     ("keys: the ARN", "P03", "it is an ARN", keyed(ARN)),
     ("keys: another ARN", "P03", "and that is another cluster", keyed(ARN.replace(PROVIDER, OTHER))),
     ("keys: https:// left in", "P03", "'https://' is left in", keyed(ISSUER)),
+    ("keys: a placeholder, and a blank", "P03", "it is a placeholder", held_to(StringEquals={"YOUR-OIDC:sub ": SUBJECT, AUD: STS})),
+    ("keys: a placeholder, and subject", "P03", "it is a placeholder", held_to(StringEquals={"OIDC:subject": SUBJECT, AUD: STS})),
+    ("keys: a placeholder, and audience", "P03", "it is a placeholder", held_to(StringEquals={SUB: SUBJECT, "OIDC:audience": STS})),
     ("keys: the claim alone", "P03", "the issuer is missing", held_to(StringEquals={"sub": SUBJECT, AUD: STS})),
     ("keys: both claims alone", "P03", "the issuer is missing", held_to(StringEquals={"sub": SUBJECT, "aud": STS})),
 ]  # fmt: skip

@@ -40,9 +40,11 @@ __all__ = [
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 # Condition keys of AWS services. Those of issuers begin with a host, or by mistake with a URL, an
-# ARN or a placeholder. Of AWS's own keys, only those of SAML are named sub or aud.
+# ARN or a placeholder. Of AWS's own keys, only those of SAML are named sub or aud, and none
+# subject or audience.
 _SERVICE_KEY = re.compile(
-    r"saml:.*|(?!(?:https?|arn):)(?![^:]*:(?:sub|aud)\Z)[a-z0-9-]+:.*", re.DOTALL | re.IGNORECASE
+    r"saml:.*|(?!(?:https?|arn):)(?![^:]*:(?:sub(?:jects?)?|aud(?:iences?)?)\s*\Z)[a-z0-9-]+:.*",
+    re.DOTALL | re.IGNORECASE,
 )
 # A provider's URL begins with https:// (IAM API Reference, CreateOpenIDConnectProvider); issuers on
 # loopback are for tests.
