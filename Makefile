@@ -28,7 +28,8 @@ UPSTREAM_TESTS := tests/test_config.py tests/test_configprovider.py tests/test_c
 # Python for browsers, which the page "Check a trust policy" runs.
 PYODIDE := build/pyodide
 # Tests that use botocore's private names.
-BOTOCORE_TESTS := tests/botocore_adapters tests/identity tests/exchange tests/test_smoke.py
+BOTOCORE_TESTS := tests/botocore_adapters tests/sessions tests/identity tests/exchange tests/test_role_chaining.py \
+  tests/test_smoke.py
 AIO_TESTS := tests/aio
 # Tests that depend on the version of Python: threads, processes, event loops, botocore's classes.
 CORE_TESTS := $(BOTOCORE_TESTS) tests/aio tests/engine tests/races tests/shared_cache tests/test_*.py

@@ -14,6 +14,7 @@ import pytest
 import irsa_creds
 
 SOURCE = Path(irsa_creds.__file__).parent
+TESTS = Path(__file__).parent
 
 BASE = {"_credentials", "_errors", "_flags", "_locks", "_masking", "_version"}
 ENGINE = BASE | {"_engine"}
@@ -113,6 +114,19 @@ def top(module: str) -> str:
 
 def test_every_package_and_file_is_in_the_table() -> None:
     assert {top(module) for module in modules()} == MAY_IMPORT.keys()
+
+
+# Tests import each other from `tests`, where a directory `botocore` could be taken for the library.
+TESTED_IN = {"_botocore": "botocore_adapters", "_sitecustomize": "cli"}
+
+
+@pytest.mark.parametrize(
+    "package", sorted({path.parent for path in sources()} - {SOURCE}), ids=lambda path: path.name
+)
+def test_each_package_has_a_directory_of_tests(package: Path) -> None:
+    parts = package.relative_to(SOURCE).parts
+    folder = TESTS.joinpath(*(TESTED_IN.get(part, part.removeprefix("_")) for part in parts))
+    assert any(folder.glob("test_*.py"))
 
 
 @pytest.mark.parametrize("module", modules())

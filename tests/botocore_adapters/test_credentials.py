@@ -1,4 +1,4 @@
-"""The credentials object and the chain provider for boto3 and botocore."""
+"""The credentials object for boto3 and botocore."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.credentials import (
@@ -15,20 +15,16 @@ from botocore.credentials import (
     ReadOnlyCredentials,
     RefreshableCredentials,
 )
-from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidConfigError
-from botocore.session import Session
+from botocore.exceptions import ClientError, CredentialRetrievalError
 
-import irsa_creds
 from engine_fakes import EPOCH, ROLE, Rig, failure, provider_of
-from fake_network import KEYS, WEB_IDENTITY, FakeNetwork, set_irsa_environ
 from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import Snapshot, State, state
-from irsa_creds.botocore import IrsaCredentials, IrsaProvider
+from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
-    from pathlib import Path
 
 
 def of(rig: Rig) -> IrsaCredentials:
@@ -49,9 +45,6 @@ def in_a_thread(call: Callable[[], str]) -> str:
     thread.join(10)
     assert not thread.is_alive()
     return got[0]
-
-
-# -- the credentials object ------------------------------------------------------------------------
 
 
 def test_frozen_credentials_come_from_one_response(credentials: IrsaCredentials) -> None:
@@ -326,68 +319,3 @@ def test_a_copy_is_the_same_object(credentials: IrsaCredentials) -> None:
 def test_repr_has_the_role_and_no_key(credentials: IrsaCredentials) -> None:
     credentials.get_frozen_credentials()
     assert repr(credentials) == f"<IrsaCredentials of {ROLE}>"
-
-
-# -- the chain provider ----------------------------------------------------------------------------
-
-
-def load(session: Session, **arguments: Any) -> IrsaCredentials | None:
-    given = {"disable_env_vars": False, **arguments}
-    return IrsaProvider(session, "default", **given).load()
-
-
-def test_load_makes_no_call_and_the_first_read_fetches(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    set_irsa_environ(monkeypatch, tmp_path)
-    network = FakeNetwork.install(monkeypatch)
-    found = load(Session())
-    assert found is not None
-    assert network.sent == []
-    assert found.get_frozen_credentials().access_key == KEYS[WEB_IDENTITY]
-    assert network.actions == [WEB_IDENTITY]
-
-
-def test_sessions_of_one_identity_share_one_provider(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    set_irsa_environ(monkeypatch, tmp_path)
-    one, two = load(Session()), load(Session())
-    assert one is not None
-    assert two is not None
-    assert one.provider is two.provider is irsa_creds.provider()
-
-
-def test_the_provider_of_an_explicit_profile_pickles_with_that_profile(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    token = set_irsa_environ(monkeypatch, tmp_path)
-    config = tmp_path / "config"
-    role = "arn:aws:iam::123456789012:role/of-the-profile"
-    config.write_text(f"[profile x]\nrole_arn = {role}\nweb_identity_token_file = {token}\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-
-    found = IrsaProvider(Session(profile="x"), "x", disable_env_vars=True).load()
-
-    assert found is not None
-    assert pickle.loads(pickle.dumps(found.provider)).role_arn == role
-
-
-def test_without_a_token_file_the_chain_continues() -> None:
-    assert load(Session()) is None
-
-
-def test_with_strict_a_missing_token_file_is_an_error() -> None:
-    with pytest.raises(InvalidConfigError, match="AWS_WEB_IDENTITY_TOKEN_FILE") as caught:
-        load(Session(), strict=True)
-    assert isinstance(caught.value, irsa_creds.ConfigError)
-    assert caught.value.__context__ is None
-
-
-def test_a_token_file_without_a_role_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    set_irsa_environ(monkeypatch, tmp_path)
-    monkeypatch.delenv("AWS_ROLE_ARN")
-    with pytest.raises(InvalidConfigError, match="AWS_ROLE_ARN"):
-        load(Session())
