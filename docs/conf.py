@@ -97,6 +97,14 @@ def _linked(found: re.Match[str]) -> str:
     return f"[{found[0]}](#{found[0]})" if re.fullmatch(_ID, found[0]) else found[0]
 
 
+def _add_scenarios(_: Sphinx, page: str, source: list[str]) -> None:
+    if page == "development/conformance":
+        sys.path.append(str(Path(__file__).parents[1] / "tests"))
+        from conformance.page import results  # noqa: PLC0415 - only a checkout has the tests
+
+        source[0] += "\n" + results()
+
+
 def _report_quotes(_: Sphinx, page: nodes.document) -> None:
     """Warn of an indented block of a docstring that reStructuredText joins into one sentence."""
     for each in page.findall(nodes.block_quote):
@@ -163,6 +171,7 @@ def _frame_terminals(_: Sphinx, page: nodes.document, __: str) -> None:
 
 def setup(app: Sphinx) -> None:
     """Register the hooks of this file; Sphinx calls this."""
+    app.connect("source-read", _add_scenarios)
     app.connect("source-read", _link_checks)
     app.connect("doctree-read", _report_quotes)
     app.connect("doctree-read", _wrap_long_lines)

@@ -1,9 +1,7 @@
-"""Write docs/development/conformance.md: `python -m conformance.page`, with tests/ on the path."""
+"""Text of docs/development/conformance.md below its introduction; docs/conf.py adds it."""
 
 from __future__ import annotations
 
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.scenarios import REASONS, SCENARIOS
@@ -11,21 +9,11 @@ from conformance.scenarios import REASONS, SCENARIOS
 if TYPE_CHECKING:
     from conformance.steps import Scenario
 
-__all__ = ["BACK_OFF", "PATH", "page"]
+__all__ = ["BACK_OFF", "results"]
 
-PATH = Path(__file__).parent.parent.parent / "docs" / "development" / "conformance.md"
 #: Seconds of the first back-off while credentials are valid.
 BACK_OFF = 1.0, 2.0
-_WIDTH = 100
 _HEAD = """\
-# AWS's planned SDK refresh rules, scenario by scenario
-
-This page compares irsa-creds with the refresh rules that AWS plans for its SDKs. AWS has 24
-scenarios for them: `credential-refresh-tests.json` in botocore's branch
-`feature/credential-refresh`, and 23 of them in smithy-rs (August 2026). A test plays each one
-against irsa-creds on a fake clock. The steps, with the results of both sides, are in
-`tests/conformance/scenarios.py`.
-
 {same} are the same, but for a back-off that is shorter: {low:g} to {high:g} s at first.
 {different} differ on purpose, for these reasons:
 
@@ -39,18 +27,14 @@ irsa-creds.
 """
 
 
-def page() -> str:
-    """Return the page."""
+def results() -> str:
+    """Return how many scenarios differ, the reasons, and the table of all scenarios."""
     different = sum(each.differs for each in SCENARIOS)
     low, high = BACK_OFF
-    items = (f"**{name}**: {text}" for name, text in REASONS.items())
     head = _HEAD.format(
         same=len(SCENARIOS) - different,
         different=different,
-        reasons="".join(
-            textwrap.fill(item, _WIDTH, initial_indent="- ", subsequent_indent="  ") + "\n"
-            for item in items
-        ),
+        reasons="".join(f"- **{name}**: {text}\n" for name, text in REASONS.items()),
         low=low,
         high=high,
     )
@@ -60,7 +44,3 @@ def page() -> str:
 def _row(number: int, scenario: Scenario) -> str:
     why = ", ".join(scenario.why) or "the same"
     return f"| {number}: {scenario.title.rstrip('.')} | {why} |\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(page(), encoding="utf-8")
