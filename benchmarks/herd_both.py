@@ -31,7 +31,7 @@ def run(source: str = STS) -> list[Row]:
         seconds = {side: measured("benchmarks.herd_both", side, (), pod) for side in (THEIRS, OURS)}
         theirs, ours = calls_of(sandbox, THEIRS), calls_of(sandbox, OURS)
     at = "" if source == STS else f"{source}, "
-    what = f"{at}{_SESSIONS} + {_SESSIONS} sessions of both colours, {_LOOPS} loops, cold"
+    what = f"{at}{_SESSIONS} + {_SESSIONS} sync and async sessions, {_LOOPS} loops, cold"
     return [
         Row(f"{what}: {source} calls", "", theirs, ours, "1", ours == 1),
         Row(f"{what}: until all have credentials", "s", seconds[THEIRS], seconds[OURS]),
