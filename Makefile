@@ -19,12 +19,14 @@ DEMO_VENV := $(VENV)-demo
 BUILD_VENV := $(VENV)-build
 # The AWS CLI, which has its own botocore, for benchmarks.
 AWSCLI_VENV := $(VENV)-awscli
-# aiobotocore's sdist, and its own tests of sessions, credentials and configuration.
+# The sdists of aiobotocore and botocore, and their own tests of sessions, credentials, configuration and signing.
 UPSTREAM := build/upstream
-UPSTREAM_TESTS := tests/test_config.py tests/test_configprovider.py tests/test_credentials.py tests/test_session.py \
-  tests/botocore_tests/unit/test_credentials.py tests/botocore_tests/unit/test_session.py \
-  tests/botocore_tests/unit/test_tokens.py tests/botocore_tests/functional/test_credentials.py \
-  tests/botocore_tests/functional/test_useragent.py
+AIOBOTOCORE_TESTS := $(addprefix tests/,test_config.py test_configprovider.py test_credentials.py test_session.py) \
+  $(addprefix tests/botocore_tests/unit/test_,credentials.py session.py tokens.py) \
+  $(addprefix tests/botocore_tests/functional/test_,credentials.py useragent.py)
+BOTOCORE_OWN_TESTS := $(addprefix tests/unit/test_,args.py config_provider.py configloader.py credentials.py \
+  session.py session_legacy.py signers.py tokens.py useragent.py) \
+  $(addprefix tests/functional/test_,auth_config.py bearer_auth.py config_provider.py credentials.py session.py sts.py useragent.py)
 # Python for browsers, which the page "Check a trust policy" runs.
 PYODIDE := build/pyodide
 # Tests that use botocore's private names.
@@ -64,7 +66,7 @@ help:
 	@echo 'make test-real       with Ceph RGW, a real STS (root; installs Debian packages), with real'
 	@echo '                     frameworks (make test-frameworks), on Node.js (make test-node), with the AWS'
 	@echo '                     SDK for Python v4 (make test-smithy), in Chromium (make test-browser), and with'
-	@echo '                     the tests of aiobotocore (make test-upstream)'
+	@echo '                     the tests of aiobotocore and botocore (make test-upstream)'
 	@echo 'make bench           benchmarks of irsa-creds and botocore, with targets'
 	@echo 'make docs            build the pages in build/docs; a warning is an error'
 	@echo 'make pyodide         get what the page "Check a trust policy" runs; before make docs (needs npm)'
@@ -127,11 +129,12 @@ test-browser: $(VENV)/ready $(PYODIDE)/ready
 	sh tests/browser/install.sh
 	$(BIN)/python -m pytest -q -m real tests/browser
 
-# The sdists of boto3 and botocore contain no tests.
+# The sdist of boto3 contains no tests.
+UNDER_INSTALL = PYTHONPATH=../site:$(CURDIR)/tests/upstream $(CURDIR)/$(BIN)/python -m pytest -q -n 2 -p under_install \
+  -o addopts=--import-mode=importlib -o cache_dir=.pytest_cache
 test-upstream: $(UPSTREAM)/ready
-	cd $(UPSTREAM)/source && PYTHONPATH=../site:$(CURDIR)/tests/upstream $(CURDIR)/$(BIN)/python -m pytest -q -n 2 \
-	  -p under_install -o addopts=--import-mode=importlib -o cache_dir=.pytest_cache -m 'not localonly' --http-backend=all \
-	  $(UPSTREAM_TESTS)
+	cd $(UPSTREAM)/aiobotocore && $(UNDER_INSTALL) -m 'not localonly' --http-backend=all $(AIOBOTOCORE_TESTS)
+	cd $(UPSTREAM)/botocore && $(UNDER_INSTALL) $(BOTOCORE_OWN_TESTS)
 
 test-rgw: $(VENV)/ready
 	bash tests/rgw/install.sh
@@ -211,12 +214,14 @@ $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	@PYTHONPATH=$(@D) $(BIN)/python requirements/extras.py $<
 	touch $@
 
+# pip reads the metadata of an sdist with its build backend.
 $(UPSTREAM)/ready: requirements/upstream.txt $(VENV)/ready
-	rm -rf $(@D) && mkdir -p $(@D)/source
+	rm -rf $(@D) && mkdir -p $(@D)/aiobotocore $(@D)/botocore
 	$(BIN)/$(PIP) --require-hashes --no-deps --target $(@D)/site -r $<
 	PYTHONPATH=$(CURDIR)/$(@D)/site $(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
-	  --no-build-isolation --no-binary aiobotocore --dest $(@D) -r $<
-	tar -xzf $(@D)/aiobotocore-*.tar.gz -C $(@D)/source --strip-components 1
+	  --no-build-isolation --no-binary aiobotocore,botocore --dest $(@D) -r $<
+	tar -xzf $(@D)/aiobotocore-*.tar.gz -C $(@D)/aiobotocore --strip-components 1
+	tar -xzf $(@D)/botocore-*.tar.gz -C $(@D)/botocore --strip-components 1
 	touch $@
 
 # npm compares the hashes of the lock.
