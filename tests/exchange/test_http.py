@@ -15,8 +15,8 @@ from botocore.httpsession import URLLib3Session
 from irsa_creds._exchange.http import (
     BODY_LIMIT,
     HttpFailure,
+    HttpRequest,
     HttpResponse,
-    Request,
     _reason,
     send_request,
 )
@@ -43,8 +43,8 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 DIRECT = HttpSettings()
 
 
-def request(url: str, body: bytes = b"a=1") -> Request:
-    return Request(url, {"User-Agent": "test", "Content-Type": "text/plain"}, body)
+def request(url: str, body: bytes = b"a=1") -> HttpRequest:
+    return HttpRequest(url, {"User-Agent": "test", "Content-Type": "text/plain"}, body)
 
 
 def sent(url: str, settings: HttpSettings = DIRECT, **limits: float) -> HttpResponse | HttpFailure:

@@ -12,7 +12,7 @@ from engine_fakes import ROLE, snapshot
 from irsa_creds._exchange.assume_role import SignedStsClient
 from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._exchange.endpoint import endpoint_url
-from irsa_creds._exchange.http import HttpResponse, Request, send_request
+from irsa_creds._exchange.http import HttpRequest, HttpResponse, send_request
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.sts import ExchangeResult, StsClient
 from irsa_creds._identity.config import Config
@@ -176,7 +176,7 @@ def test_a_broken_header_that_echoes_the_request_is_not_quoted_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.DEBUG), StsServer([send(ECHO)]) as server:
-        request = Request(server.url, {}, b"the-canary")
+        request = HttpRequest(server.url, {}, b"the-canary")
         reply = send_request(HttpSettings(), request, seconds=5, connect=2, read=2)
 
     assert isinstance(reply, HttpResponse)

@@ -96,7 +96,7 @@ class EndpointFetcher(RetryingFetcher):
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         self.calls += 1
         response = http.send_request(
-            HttpSettings(), http.Request(self._url, {}), seconds=seconds, connect=2.0, read=5.0
+            HttpSettings(), http.HttpRequest(self._url, {}), seconds=seconds, connect=2.0, read=5.0
         )
         if isinstance(response, http.HttpFailure):
             return self._failure(response.code, response.reason, unreachable=True)

@@ -13,7 +13,7 @@ from botocore.session import Session
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.settings import (
     EnvironSettings,
-    Found,
+    Setting,
     find_profile_key,
     find_web_identity,
 )
@@ -216,12 +216,12 @@ def test_variables_and_tilde_in_a_path_are_expanded(
 
 def test_a_web_identity_variable_takes_precedence_even_when_empty(files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {"AWS_ROLE_ARN": "", "AWS_PROFILE": "app"})
-    assert find_web_identity(settings, "role_arn") == Found("", "AWS_ROLE_ARN")
+    assert find_web_identity(settings, "role_arn") == Setting("", "AWS_ROLE_ARN")
 
 
 def test_an_explicit_profile_turns_the_web_identity_variables_off(files: dict[str, str]) -> None:
     settings = EnvironSettings(files | {"AWS_ROLE_ARN": "arn:variable"}, profile="app")
-    expected = Found("arn:credentials", "role_arn of the profile 'app'")
+    expected = Setting("arn:credentials", "role_arn of the profile 'app'")
     assert find_web_identity(settings, "role_arn") == expected
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.parse import parse_policy
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 from irsa_creds.testing import Issuer
 from rgw.ceph import ACCOUNT
 from rgw.pod import AUDIENCE, SESSION_NAME, SUBJECT
@@ -66,7 +66,7 @@ class EvaluatedRole:
     def verdicts(self, claims: dict[str, Any], *statements: dict[str, Any]) -> Verdicts:
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         all_claims = {"aud": [AUDIENCE], "sub": SUBJECT} | claims
-        request = Request(self.issuer.url, all_claims, ROLE_ARN)
+        request = AccessRequest(self.issuer.url, all_claims, ROLE_ARN)
         return Verdicts(
             judge(parse_policy(document), request).verdict, self._ceph(document, all_claims)
         )

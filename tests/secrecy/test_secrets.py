@@ -16,7 +16,7 @@ import irsa_creds
 from irsa_creds import Credentials
 from irsa_creds._botocore.errors import to_botocore
 from irsa_creds._exchange.exchange_request import ExchangeRequest
-from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request
+from irsa_creds._exchange.http import HttpFailure, HttpRequest, HttpResponse
 from irsa_creds._identity.token import Token
 from irsa_creds._registry import engine_of
 from secrecy.leak_detector import OPAQUE, PASSWORD, TOKEN, chain, internals
@@ -334,7 +334,7 @@ def test_no_object_shows_a_secret_during_a_request(sts: StsServer, witness: Witn
     [
         Token(TOKEN),
         Token(OPAQUE),
-        Request("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
+        HttpRequest("https://sts.example", {}, f"WebIdentityToken={TOKEN}".encode()),
         HttpResponse(200, {}, credentials_xml().encode()),
         HttpFailure("SSLError", "handshake failure"),
         ExchangeRequest(ROLE, "https://sts.example", None, Token(TOKEN)),

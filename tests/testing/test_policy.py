@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 from irsa_creds.testing import UnsupportedPolicyError
 from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
 
@@ -15,7 +15,7 @@ PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example/id/ABC"
 ROLE = "arn:aws:iam::123456789012:role/reader"
 ACTION = "sts:AssumeRoleWithWebIdentity"
 AUD, SUB = "oidc.example/id/ABC:aud", "oidc.example/id/ABC:sub"
-TOKEN = Request(
+TOKEN = AccessRequest(
     "https://oidc.example/id/ABC",
     {"aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:shop:cart"},
     role_arn="arn:aws:iam::123456789012:role/app",

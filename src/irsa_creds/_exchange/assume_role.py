@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from irsa_creds._exchange.endpoint import signing_region
-from irsa_creds._exchange.http import Request
+from irsa_creds._exchange.http import HttpRequest
 from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, policies_form
 
@@ -54,9 +54,9 @@ class SignedStsClient(StsClient):
             form["SourceIdentity"] = role.source_identity
         return form
 
-    def _request(self, url: str, form: dict[str, str], token: Assertion) -> Request:
+    def _request(self, url: str, form: dict[str, str], token: Assertion) -> HttpRequest:
         body = urlencode(form).encode()
-        return Request(
+        return HttpRequest(
             url, signed_headers(self._config, url, body, cast("SigningCredentials", token)), body
         )
 

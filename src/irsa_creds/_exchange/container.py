@@ -124,7 +124,7 @@ class ContainerFetcher(TokenFetcher):
             headers["Authorization"] = token.value
         response = http.send_request(
             _HTTP,
-            http.Request(self._endpoint.url, headers),
+            http.HttpRequest(self._endpoint.url, headers),
             seconds=seconds,
             connect=_CONNECT_SECONDS,
             read=_READ_SECONDS,

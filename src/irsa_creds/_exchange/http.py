@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BODY_LIMIT",
     "HttpFailure",
+    "HttpRequest",
     "HttpResponse",
-    "Request",
     "reason_of",
     "send_request",
     "without_frames",
@@ -54,7 +54,7 @@ _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """A request: a POST, or a GET without a body."""
 
     url: str
@@ -63,7 +63,7 @@ class Request(NamedTuple):
 
     def __repr__(self) -> str:
         # The body is the token.
-        return f"<Request of {len(self.body)} bytes>"
+        return f"<HttpRequest of {len(self.body)} bytes>"
 
 
 class HttpResponse(NamedTuple):
@@ -102,7 +102,7 @@ class HttpFailure(NamedTuple):
 
 
 def send_request(
-    settings: HttpSettings, request: Request, *, seconds: float, connect: float, read: float
+    settings: HttpSettings, request: HttpRequest, *, seconds: float, connect: float, read: float
 ) -> HttpResponse | HttpFailure:
     """Send `request` once, over a connection that is closed afterwards.
 
@@ -232,7 +232,7 @@ def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
         raise ProxyConnectionError(proxy_url="***", error=trouble)
 
 
-def _prepared(request: Request) -> Any:
+def _prepared(request: HttpRequest) -> Any:
     url, headers, body = request
     method = "POST" if body else "GET"
     return AWSRequest(method, url, headers, body, stream_output=True).prepare()

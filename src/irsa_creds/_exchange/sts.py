@@ -14,8 +14,8 @@ from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.exchange_request import ExchangeRequest
 from irsa_creds._exchange.http import (
     HttpFailure,
+    HttpRequest,
     HttpResponse,
-    Request,
     send_request,
     without_frames,
 )
@@ -144,9 +144,9 @@ class StsClient:
             **policies_form(config.policy, config.policy_arns),
         }
 
-    def _request(self, url: str, form: dict[str, str], token: Assertion) -> Request:
+    def _request(self, url: str, form: dict[str, str], token: Assertion) -> HttpRequest:
         body = urlencode({**form, "WebIdentityToken": token.value}).encode()
-        return Request(url, common_headers(self._config), body)
+        return HttpRequest(url, common_headers(self._config), body)
 
     def _unresolved(self, error: ConfigError, token: Assertion) -> Failure:
         return Failure(

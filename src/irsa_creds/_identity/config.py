@@ -12,7 +12,7 @@ from irsa_creds._identity import arns, validation
 from irsa_creds._identity.endpoint_settings import HttpSettings, resolve_endpoint_settings
 from irsa_creds._identity.settings import (
     EnvironSettings,
-    Found,
+    Setting,
     find_argument,
     find_profile_key,
     find_web_identity,
@@ -250,7 +250,7 @@ def without_role(settings: Settings, region: str | None = None) -> Config:
     return Config(role_arn="", session_name="", http=http, **endpoint._asdict())
 
 
-def _find_token(settings: Settings, token: object, token_file: object) -> Found | None:
+def _find_token(settings: Settings, token: object, token_file: object) -> Setting | None:
     """Return the callable or the path; None if none is named, so that IRSA is not configured."""
     if token is not None and token_file is not None:
         raise ConfigError("Both arguments token and token_file are given; give one of them.")
@@ -265,7 +265,7 @@ def _find_token(settings: Settings, token: object, token_file: object) -> Found 
     return found._replace(value=validation.token_file(*found))
 
 
-def _find_role(settings: Settings, argument: str | None, token_origin: str) -> Found:
+def _find_role(settings: Settings, argument: str | None, token_origin: str) -> Setting:
     found = find_argument("role_arn", argument) or find_web_identity(settings, "role_arn")
     if found is not None and found.value:
         return found
@@ -288,13 +288,13 @@ def _host_name() -> str:
     return validation.session_name_from(socket.gethostname())
 
 
-def _find_duration(settings: Settings, argument: int | None) -> Found | None:
+def _find_duration(settings: Settings, argument: int | None) -> Setting | None:
     """Return the lifetime that argument, `install()` or variable request; None if none does."""
     name = "IRSA_CREDS_DURATION_SECONDS"
     argument = INSTALLED.get("duration_seconds") if argument is None else argument
     variable = settings.variable(name)
     found = find_argument("duration_seconds", argument)
-    return Found(variable, name) if found is None and variable else found
+    return Setting(variable, name) if found is None and variable else found
 
 
 def _chained_roles(

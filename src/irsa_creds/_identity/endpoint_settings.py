@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
-from irsa_creds._identity.settings import Found, find_argument
+from irsa_creds._identity.settings import Setting, find_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,19 +93,19 @@ def _regions(
     session_region: str | None,
     issuer: Callable[[], str | None] | None,
     client_region: str | None,
-) -> Iterator[Found]:
+) -> Iterator[Setting]:
     """Yield the regions in their order; read the token only if all before it are unset."""
-    yield Found(argument, "The argument region")
+    yield Setting(argument, "The argument region")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        yield Found(settings.variable(name), name)
-    yield Found(settings.profile("region"), "region of the profile")
-    yield Found(session_region, "The session's region")
+        yield Setting(settings.variable(name), name)
+    yield Setting(settings.profile("region"), "region of the profile")
+    yield Setting(session_region, "The session's region")
     if issuer is not None:
-        yield Found(region_of_issuer(issuer() or ""), "The region of the token's issuer")
-    yield Found(client_region, "The client's region")
+        yield Setting(region_of_issuer(issuer() or ""), "The region of the token's issuer")
+    yield Setting(client_region, "The client's region")
 
 
-def find_endpoint(settings: Settings) -> Found | None:
+def find_endpoint(settings: Settings) -> Setting | None:
     """Return the endpoint URL that environment or profile name; None if they name none.
 
     The order is that of botocore 1.44.8, configprovider.ConfiguredEndpointProvider.
@@ -115,13 +115,15 @@ def find_endpoint(settings: Settings) -> Found | None:
     return next((found for found in _endpoints(settings) if found.value), None)
 
 
-def _endpoints(settings: Settings) -> Iterator[Found]:
+def _endpoints(settings: Settings) -> Iterator[Setting]:
     for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
-        yield Found(settings.variable(name), name)
+        yield Setting(settings.variable(name), name)
     section = settings.profile("services")
     if section is not None:
-        yield Found(_services_endpoint(settings, section), f"endpoint_url of [services {section}]")
-    yield Found(settings.profile("endpoint_url"), "endpoint_url of the profile")
+        yield Setting(
+            _services_endpoint(settings, section), f"endpoint_url of [services {section}]"
+        )
+    yield Setting(settings.profile("endpoint_url"), "endpoint_url of the profile")
 
 
 def _services_endpoint(settings: Settings, section: str) -> Any:
@@ -177,9 +179,9 @@ class HttpSettings(NamedTuple):
         Raises:
             ConfigError: the CA bundle is named, but empty.
         """
-        bundle = Found(settings.option("ca_bundle"), "AWS_CA_BUNDLE (or the profile's ca_bundle)")
+        bundle = Setting(settings.option("ca_bundle"), "AWS_CA_BUNDLE (or the profile's ca_bundle)")
         if bundle.value is None:
-            bundle = Found(settings.variable("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
+            bundle = Setting(settings.variable("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
         return cls(
             verify=True if bundle.value is None else validation.ca_bundle(*bundle),
             proxies=None if proxies is None else _pairs(proxies),

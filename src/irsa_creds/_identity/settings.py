@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EnvironSettings",
-    "Found",
+    "Setting",
     "Settings",
     "find_argument",
     "find_profile_key",
@@ -42,7 +42,7 @@ _OPTIONS = {
 }
 
 
-class Found(NamedTuple):
+class Setting(NamedTuple):
     """A value and its origin, as messages name it."""
 
     value: Any
@@ -167,9 +167,9 @@ class EnvironSettings:
         return self._environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 
 
-def _named_profile(environ: Mapping[str, str], argument: str | None) -> Found | None:
+def _named_profile(environ: Mapping[str, str], argument: str | None) -> Setting | None:
     variables = (
-        Found(environ[name], name)
+        Setting(environ[name], name)
         for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
         if name in environ
     )
@@ -231,12 +231,12 @@ def _line_number(error: object) -> int | None:
     return lines[0] if lines else getattr(error, "lineno", None)
 
 
-def find_argument(name: str, value: Any) -> Found | None:
+def find_argument(name: str, value: Any) -> Setting | None:
     """Return the argument of a function; None if it is None."""
-    return None if value is None else Found(value, f"The argument {name}")
+    return None if value is None else Setting(value, f"The argument {name}")
 
 
-def find_web_identity(settings: Settings, key: str) -> Found | None:
+def find_web_identity(settings: Settings, key: str) -> Setting | None:
     """Return `web_identity_token_file`, `role_arn` or `role_session_name`; None if unset.
 
     The variable takes precedence even when it is empty, as in botocore 1.44.8.
@@ -244,12 +244,12 @@ def find_web_identity(settings: Settings, key: str) -> Found | None:
     name = _WEB_IDENTITY[key]
     value = None if settings.explicit_profile else settings.variable(name)
     if value is not None:
-        return Found(value, name)
+        return Setting(value, name)
     return find_profile_key(settings, key)
 
 
-def find_profile_key(settings: Settings, key: str) -> Found | None:
+def find_profile_key(settings: Settings, key: str) -> Setting | None:
     """Return a key of the profile that names role and token; None if unset."""
     name = settings.profile_name
     value = settings.profiles.get(name, {}).get(key)
-    return None if value is None else Found(value, f"{key} of the profile {name!r}")
+    return None if value is None else Setting(value, f"{key} of the profile {name!r}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.cli._parser import Commands
     from irsa_creds.cli._print import Printer
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = ["add", "run"]
 
@@ -260,7 +260,7 @@ def _fetched(args: argparse.Namespace) -> dict[str, Any]:
     return fetch_role(role)
 
 
-def _with_provider(found: Explanation, request: Request, role: str) -> Explanation:
+def _with_provider(found: Explanation, request: AccessRequest, role: str) -> Explanation:
     """Return the explanation with what IAM says of the issuer's OIDC provider."""
     from irsa_creds.cli._get_provider import check_provider  # noqa: PLC0415 - imports botocore
 

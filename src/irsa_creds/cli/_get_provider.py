@@ -15,7 +15,7 @@ from irsa_creds.diagnosis._explain.finding import Finding, finding, quoted_list
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = ["check_provider"]
 
@@ -27,7 +27,7 @@ class ProviderCheck(NamedTuple):
     note: str = ""
 
 
-def check_provider(request: Request, role_arn: str) -> ProviderCheck | None:
+def check_provider(request: AccessRequest, role_arn: str) -> ProviderCheck | None:
     """Return whether the issuer's OIDC provider exists in the role's account, for this audience.
 
     Args:
@@ -60,7 +60,7 @@ def check_provider(request: Request, role_arn: str) -> ProviderCheck | None:
     return _other_audience(told, listed, arn)
 
 
-def _missing(request: Request, account: str, arn: str) -> ProviderCheck:
+def _missing(request: AccessRequest, account: str, arn: str) -> ProviderCheck:
     issuer = clean_issuer(request.issuer) or "ISSUER"
     fix = ["aws", "iam", "create-open-id-connect-provider"]
     fix += ["--url", issuer, "--client-id-list", STS]

@@ -15,7 +15,7 @@ from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from irsa_creds.testing._identity import Identity
+    from irsa_creds.testing._identity import SigningIdentity
 
 __all__ = ["Administrator"]
 
@@ -38,7 +38,7 @@ class Administrator:
         self._session, core = _sessions()
         self.partition: str = core.get_partition_for_region(region)
 
-    def client(self, service: str, identity: Identity) -> Any:
+    def client(self, service: str, identity: SigningIdentity) -> Any:
         """Return the boto3 client for a service and an account."""
         key = service, identity.account_id
         if key not in self._clients:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing._server import Request
     from irsa_creds.testing._sigv4 import Signature
 
-__all__ = ["Identities", "Identity"]
+__all__ = ["Identities", "SigningIdentity"]
 
 _ADMIN_KEY = re.compile(r"AKIA(\d{12})ROOT")
 _ADMIN_SECRET = "sandbox-admin"  # noqa: S105 - valid in a sandbox on the loopback only
@@ -51,7 +51,7 @@ _ERRORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class SigningIdentity:
     """A signing key and its AWS identity.
 
     Attributes:
@@ -89,11 +89,11 @@ class Identities:
         self._clock = clock
         self._partition = partition
         self._lock = threading.Lock()
-        self._sessions: dict[str, Identity] = {}
+        self._sessions: dict[str, SigningIdentity] = {}
 
-    def admin(self, account_id: str) -> Identity:
+    def admin(self, account_id: str) -> SigningIdentity:
         """Return the administrator of an account."""
-        return Identity(
+        return SigningIdentity(
             access_key_id=f"AKIA{account_id}ROOT",
             secret_access_key=_ADMIN_SECRET,
             session_token=None,
@@ -110,11 +110,11 @@ class Identities:
         session_name: str,
         expires_at: float,
         session_policies: tuple[str, ...] = (),
-    ) -> Identity:
+    ) -> SigningIdentity:
         """Create and store credentials for a role."""
         _, partition, _, _, account_id, resource = role.split(":")
         role_name = resource.rsplit("/", 1)[-1]
-        identity = Identity(
+        identity = SigningIdentity(
             access_key_id="ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
             secret_access_key=base64.b64encode(secrets.token_bytes(30)).decode(),
             session_token="IQoJb3JpZ2luX2Vj" + base64.b64encode(secrets.token_bytes(400)).decode(),
@@ -137,7 +137,7 @@ class Identities:
                 key: replace(identity, expires_at=now) for key, identity in self._sessions.items()
             }
 
-    def authenticate(self, request: Request, signature: Signature) -> Identity:
+    def authenticate(self, request: Request, signature: Signature) -> SigningIdentity:
         """Return the identity that signed a request.
 
         Raises:
@@ -159,7 +159,7 @@ class Identities:
             raise _error(signature, "late")
         return identity
 
-    def _find(self, access_key_id: str) -> Identity | None:
+    def _find(self, access_key_id: str) -> SigningIdentity | None:
         if match := _ADMIN_KEY.fullmatch(access_key_id):
             return self.admin(match[1])
         with self._lock:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
     from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = [
     "SignedRequest",
@@ -85,7 +85,7 @@ def trusts_caller(document: str, request: SignedRequest) -> bool:
     return _decided(judge_action([policy], request, request.action))
 
 
-def trusts_token(document: str, request: Request) -> bool:
+def trusts_token(document: str, request: AccessRequest) -> bool:
     """Return whether a trust policy allows a request with a token.
 
     Raises:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing._agent import Agent
     from irsa_creds.testing._faults import InjectedFaults
-    from irsa_creds.testing._identity import Identities, Identity
+    from irsa_creds.testing._identity import Identities, SigningIdentity
     from irsa_creds.testing._log import CallLog
     from irsa_creds.testing._moto import Moto
     from irsa_creds.testing._responses import Tree
@@ -157,7 +157,7 @@ class Services:
             f"Could not find operation {form.get('Action')} for version {form.get('Version')}",
         )
 
-    def _caller(self, request: Request) -> Identity:
+    def _caller(self, request: Request) -> SigningIdentity:
         signature = read_signature(request)
         if signature is None:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token")
@@ -200,7 +200,7 @@ class Services:
         )
         return self._dated(reply)
 
-    def _permit(self, caller: Identity, action: str, resource: str) -> None:
+    def _permit(self, caller: SigningIdentity, action: str, resource: str) -> None:
         if not check_permission(self._moto, caller, SignedRequest(action, resource=resource)):
             raise AwsError(
                 "AccessDenied",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds.diagnosis._policy.parse import PolicyError, parse_permissions
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
 from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._webidentity import verify_token
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from moto.iam.models import Role
 
     from irsa_creds.testing._faults import Faults
-    from irsa_creds.testing._identity import Identities, Identity
+    from irsa_creds.testing._identity import Identities, SigningIdentity
     from irsa_creds.testing._issuer import Issuer
     from irsa_creds.testing._moto import Moto
     from irsa_creds.testing._responses import Tree
@@ -50,7 +50,7 @@ class Session(NamedTuple):
         lifetime: seconds at first.
     """
 
-    identity: Identity
+    identity: SigningIdentity
     expires_at: float
     lifetime: float
 
@@ -98,7 +98,7 @@ class Sts:
             issuers=self._issuers,
             now=self._clock(),
         )
-        request = Request(
+        request = AccessRequest(
             issuer=f"https://{token.provider_url}",
             claims=token.claims,
             role_arn=arn,
@@ -116,7 +116,7 @@ class Sts:
             "Provider": token.provider_arn,
         }
 
-    def assume_role(self, form: Mapping[str, str], caller: Identity) -> dict[str, Tree]:
+    def assume_role(self, form: Mapping[str, str], caller: SigningIdentity) -> dict[str, Tree]:
         """Return the result element of AssumeRole.
 
         Raises:
@@ -138,7 +138,7 @@ class Sts:
             )
         return self._session(role, form)
 
-    def _may_assume(self, role: Role, form: Mapping[str, str], caller: Identity) -> bool:
+    def _may_assume(self, role: Role, form: Mapping[str, str], caller: SigningIdentity) -> bool:
         """Return whether the trust policy and the caller's policies allow AssumeRole."""
         external_id = form.get("ExternalId")
         facts = {
@@ -221,7 +221,7 @@ class Sts:
         return tuple(documents)
 
 
-def check_permission(moto: Moto, caller: Identity, request: SignedRequest) -> bool:
+def check_permission(moto: Moto, caller: SigningIdentity, request: SignedRequest) -> bool:
     """Return whether the policies of the caller's role and session allow a request."""
     if caller.role is None:
         return True

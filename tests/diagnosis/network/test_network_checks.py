@@ -9,9 +9,9 @@ from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._network.network_checks import online_checks
 from irsa_creds.diagnosis._network.network_facts import (
     Caller,
-    Connection,
+    Connected,
     Exchanged,
-    Issuer,
+    IssuerDocuments,
     Lookup,
     OnlineFacts,
     Probe,
@@ -29,9 +29,9 @@ WELL = OnlineFacts(
     role_arn=ROLE,
     final_role_arn=ROLE,
     lookup=Lookup("sts.us-east-1.amazonaws.com", ("10.0.0.1", "10.0.1.1")),
-    connection=Connection("10.0.0.1"),
+    connection=Connected("10.0.0.1"),
     probe=Probe(403, skew=0.2),
-    issuer=Issuer(ISSUER, "eu-west-1", KID, named=ISSUER, kids=("other", KID)),
+    issuer=IssuerDocuments(ISSUER, "eu-west-1", KID, named=ISSUER, kids=("other", KID)),
     exchanged=Exchanged(SESSION, 3599.7),
     caller=Caller(SESSION, "assume-role-with-web-identity"),
 )
@@ -73,13 +73,13 @@ def test_another_region_of_the_cluster_is_allowed() -> None:
 
 
 def test_a_token_without_its_key_id_fails() -> None:
-    found = check("N06", issuer=Issuer(ISSUER, named=ISSUER, kids=(KID,)))
+    found = check("N06", issuer=IssuerDocuments(ISSUER, named=ISSUER, kids=(KID,)))
     assert found.status == "fail"
     assert "(without an id)" in found.message
 
 
 def test_an_issuer_that_differs_by_a_slash_fails() -> None:
-    found = check("N06", issuer=Issuer(ISSUER, kid=KID, named=f"{ISSUER}/", kids=(KID,)))
+    found = check("N06", issuer=IssuerDocuments(ISSUER, kid=KID, named=f"{ISSUER}/", kids=(KID,)))
     assert found.status == "fail"
     assert "slashes included" in found.message
 
@@ -95,7 +95,7 @@ def test_an_issuer_that_differs_by_a_slash_fails() -> None:
     ],
 )
 def test_an_issuer_that_is_not_a_plain_url_is_in_no_command(url: str) -> None:
-    found = check("N06", issuer=Issuer(url, error="no"))
+    found = check("N06", issuer=IssuerDocuments(url, error="no"))
     assert (
         found.fix
         == "# the token's issuer (iss) is not a plain URL: check where the token comes from"
@@ -104,7 +104,7 @@ def test_an_issuer_that_is_not_a_plain_url_is_in_no_command(url: str) -> None:
 
 
 def test_the_issuer_s_document_is_to_be_fetched_by_hand() -> None:
-    found = check("N06", issuer=Issuer(ISSUER, error="no"))
+    found = check("N06", issuer=IssuerDocuments(ISSUER, error="no"))
     assert found.fix == f"curl -sS {ISSUER}/.well-known/openid-configuration"
 
 
@@ -123,14 +123,14 @@ def test_that_sts_is_not_reached_hides_no_other_fault() -> None:
     unknown = Lookup("sts.example.com", error="no such name")
     facts = WELL._replace(lookup=unknown, connection=None, probe=None, exchanged=None, caller=None)
     assert Diagnosis(online_checks(facts)).exit_status() == 4
-    foreign = facts._replace(issuer=Issuer(ISSUER, kid=KID, named=ISSUER, kids=("other",)))
+    foreign = facts._replace(issuer=IssuerDocuments(ISSUER, kid=KID, named=ISSUER, kids=("other",)))
     assert Diagnosis(online_checks(foreign)).exit_status() == 1
 
 
 @pytest.mark.parametrize(
     "unreached",
     [
-        {"connection": Connection(error="52.94.1.1: timed out"), "probe": None},
+        {"connection": Connected(error="52.94.1.1: timed out"), "probe": None},
         {"probe": Probe(code="ReadTimeoutError", reason="timed out")},
     ],
 )
@@ -184,7 +184,7 @@ def test_all_addresses_count_and_non_global_ones_are_private(
 def test_the_way_that_must_be_open_is_named_with_its_port(
     changes: dict[str, Any], where: str
 ) -> None:
-    found = check("N02", connection=Connection(error="refused"), **changes)
+    found = check("N02", connection=Connected(error="refused"), **changes)
     assert found.fix.endswith(f"reach {where}")
     assert found.fix.startswith("# ")
 

@@ -12,7 +12,7 @@ from irsa_creds.diagnosis._policy.parse import (
     Statement,
     parse_policy,
 )
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.evaluate import Judgement
@@ -45,7 +45,7 @@ def statement(*conditions: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def judged(*statements: dict[str, Any], **claims: Any) -> Judgement:
     policy = parse_policy({"Version": "2012-10-17", "Statement": list(statements)})
-    return judge(policy, Request(f"https://{HOST}", CLAIMS | claims, ROLE))
+    return judge(policy, AccessRequest(f"https://{HOST}", CLAIMS | claims, ROLE))
 
 
 def allow(*conditions: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def test_variables_are_of_the_new_version_alone(version: str | None, *, truth: T
     document = {"Version": version, "Statement": allow(condition)}
     if version is None:
         del document["Version"]
-    judgement = judge(parse_policy(document), Request(f"https://{HOST}", CLAIMS))
+    judgement = judge(parse_policy(document), AccessRequest(f"https://{HOST}", CLAIMS))
     assert judgement.statements[0].truth is truth
 
 
@@ -215,4 +215,4 @@ def test_the_nearest_allow_is_the_one_of_which_least_is_amiss(
 def test_an_operator_that_was_not_parsed_is_rejected() -> None:
     odd = Statement(0, None, "Allow", (ACTION,), conditions=(Condition("Odd", "aws:a", ("b",)),))
     with pytest.raises(PolicyError, match="no condition operator 'Odd'"):
-        judge(Policy("2012-10-17", (odd,), {}), Request(f"https://{HOST}"))
+        judge(Policy("2012-10-17", (odd,), {}), AccessRequest(f"https://{HOST}"))

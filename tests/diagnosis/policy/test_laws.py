@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.parse import PolicyError, parse_policy
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 
 HOST = "oidc.example/id/ABC"
 ISSUER = f"https://{HOST}"
@@ -52,7 +52,7 @@ def statements(draw: st.DrawFn, keys: tuple[str, ...] = (*KEYS, *OPEN_KEYS)) -> 
 
 policies = st.lists(statements(), min_size=1, max_size=4)
 requests = st.builds(
-    lambda claims: Request(ISSUER, claims),
+    lambda claims: AccessRequest(ISSUER, claims),
     st.fixed_dictionaries(
         {"sub": st.sampled_from(SUBJECTS)},
         optional={
@@ -76,7 +76,9 @@ anything = st.recursive(
 )
 
 
-def verdict(found: list[dict[str, Any]], request: Request, version: str = "2012-10-17") -> str:
+def verdict(
+    found: list[dict[str, Any]], request: AccessRequest, version: str = "2012-10-17"
+) -> str:
     return judge(parse_policy({"Version": version, "Statement": found}), request).verdict
 
 
@@ -95,7 +97,9 @@ def without(statement: dict[str, Any], operator: str, key: str) -> dict[str, Any
 @given(anything, anything)
 @quick
 def test_any_json_is_evaluated_or_rejected(document: Any, claim: Any) -> None:
-    request = Request(ISSUER, {"sub": claim, "aud": claim, "https://aws.amazon.com/tags": claim})
+    request = AccessRequest(
+        ISSUER, {"sub": claim, "aud": claim, "https://aws.amazon.com/tags": claim}
+    )
     for source in (document, json.dumps(document)):
         try:
             judge(parse_policy(source), request)
@@ -121,7 +125,7 @@ def test_a_policy_with_any_json_is_evaluated_or_rejected(
     element = data.draw(st.sampled_from(["Effect", "Principal", "Action", "Condition", "Sid"]))
     changed = statement | {element: data.draw(anything)}
     try:
-        judge(parse_policy({"Statement": changed}), Request(ISSUER, {"sub": "a"}))
+        judge(parse_policy({"Statement": changed}), AccessRequest(ISSUER, {"sub": "a"}))
     except PolicyError as error:
         assert "1" in str(error)  # noqa: PT017 - an error names the statement; without one, nothing is to check
 
@@ -129,7 +133,7 @@ def test_a_policy_with_any_json_is_evaluated_or_rejected(
 @given(policies, requests, st.sampled_from(["2012-10-17", "2008-10-17"]))
 @quick
 def test_the_order_of_statements_does_not_matter(
-    found: list[dict[str, Any]], request: Request, version: str
+    found: list[dict[str, Any]], request: AccessRequest, version: str
 ) -> None:
     assert verdict(found, request, version) == verdict(found[::-1], request, version)
 
@@ -137,7 +141,7 @@ def test_the_order_of_statements_does_not_matter(
 @given(policies, statements(), requests)
 @quick
 def test_one_more_deny_never_allows(
-    found: list[dict[str, Any]], statement: dict[str, Any], request: Request
+    found: list[dict[str, Any]], statement: dict[str, Any], request: AccessRequest
 ) -> None:
     more = [*found, statement | {"Effect": "Deny"}]
     assert RANK[verdict(more, request)] <= RANK[verdict(found, request)]
@@ -146,7 +150,7 @@ def test_one_more_deny_never_allows(
 @given(policies, statements(), requests)
 @quick
 def test_one_more_allow_never_denies(
-    found: list[dict[str, Any]], statement: dict[str, Any], request: Request
+    found: list[dict[str, Any]], statement: dict[str, Any], request: AccessRequest
 ) -> None:
     more = [*found, statement | {"Effect": "Allow"}]
     assert RANK[verdict(more, request)] >= RANK[verdict(found, request)]
@@ -155,7 +159,7 @@ def test_one_more_allow_never_denies(
 @given(policies, requests)
 @quick
 def test_one_condition_less_of_an_allow_never_denies(
-    found: list[dict[str, Any]], request: Request
+    found: list[dict[str, Any]], request: AccessRequest
 ) -> None:
     before = RANK[verdict(found, request)]
     for directory, statement in enumerate(found):
@@ -168,7 +172,7 @@ def test_one_condition_less_of_an_allow_never_denies(
 @given(policies, requests, st.sampled_from(OPERATORS), st.sampled_from(OPEN_KEYS))
 @quick
 def test_no_allow_comes_of_a_key_that_only_aws_knows(
-    found: list[dict[str, Any]], request: Request, operator: str, key: str
+    found: list[dict[str, Any]], request: AccessRequest, operator: str, key: str
 ) -> None:
     needed = {operator: {key: WANTED}}
     all_need_it = [
@@ -182,7 +186,7 @@ def test_no_allow_comes_of_a_key_that_only_aws_knows(
 @given(policies, requests, st.sampled_from([("1.2.3.4",), ("a", "b"), None]))
 @quick
 def test_more_knowledge_never_reverses_a_verdict(
-    found: list[dict[str, Any]], request: Request, values: tuple[str, ...] | None
+    found: list[dict[str, Any]], request: AccessRequest, values: tuple[str, ...] | None
 ) -> None:
     informed = replace(request, facts={key.lower(): values for key in OPEN_KEYS})
     before = verdict(found, request)

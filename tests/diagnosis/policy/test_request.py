@@ -9,7 +9,7 @@ import pytest
 from irsa_creds import ConfigError, TokenError
 from irsa_creds.diagnosis._policy.request import (
     UNKNOWN,
-    Request,
+    AccessRequest,
     from_service_account,
     from_token,
 )
@@ -31,7 +31,7 @@ def jwt(claims: Any) -> str:
 
 
 def values(key: str, issuer: str = ISSUER, **claims: Any) -> Values:
-    return Request(issuer, claims).values(key)
+    return AccessRequest(issuer, claims).values(key)
 
 
 @pytest.mark.parametrize("key", [f"{HOST}:sub", f"{HOST.upper()}:SUB"])
@@ -144,7 +144,9 @@ def test_other_keys_are_absent_or_known_to_aws_alone(key: str, expected: Values)
 
 
 def test_a_fact_is_a_value_and_none_is_absent() -> None:
-    request = Request(ISSUER, facts={"sts:rolesessionname": ("app-0",), "aws:sourcevpc": None})
+    request = AccessRequest(
+        ISSUER, facts={"sts:rolesessionname": ("app-0",), "aws:sourcevpc": None}
+    )
     assert request.values("sts:RoleSessionName") == ("app-0",)
     assert request.values("aws:SourceVpc") is None
 
@@ -158,7 +160,7 @@ def test_a_fact_is_a_value_and_none_is_absent() -> None:
     ids=["one claim", "one claim for each"],
 )
 def test_session_tags_are_condition_keys_and_need_an_action(claims: dict[str, Any]) -> None:
-    request = Request(ISSUER, claims)
+    request = AccessRequest(ISSUER, claims)
     assert request.actions == ("sts:AssumeRoleWithWebIdentity", "sts:TagSession")
     assert request.values("aws:RequestTag/team") == ("data",)
     assert request.values("aws:RequestTag/other") is None
@@ -167,14 +169,14 @@ def test_session_tags_are_condition_keys_and_need_an_action(claims: dict[str, An
 
 
 def test_a_source_identity_is_a_condition_key_and_needs_an_action() -> None:
-    request = Request(ISSUER, {SOURCE_IDENTITY: "ana"})
+    request = AccessRequest(ISSUER, {SOURCE_IDENTITY: "ana"})
     assert request.actions == ("sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity")
     assert request.values("sts:SourceIdentity") == ("ana",)
 
 
 @pytest.mark.parametrize("claims", [{}, {TAGS: "x"}, {TAGS: {}}, {TAGS: {"principal_tags": []}}])
 def test_an_ordinary_token_needs_the_exchange_alone(claims: dict[str, Any]) -> None:
-    assert Request(ISSUER, claims).actions == ("sts:AssumeRoleWithWebIdentity",)
+    assert AccessRequest(ISSUER, claims).actions == ("sts:AssumeRoleWithWebIdentity",)
 
 
 @pytest.mark.parametrize(
@@ -200,13 +202,13 @@ def test_an_ordinary_token_needs_the_exchange_alone(claims: dict[str, Any]) -> N
 def test_the_principal_is_the_issuers_provider_in_the_roles_account(
     kind: str, name: str, *, expected: Truth
 ) -> None:
-    assert Request(ISSUER, role_arn=ROLE).trusts(kind, name) is expected
+    assert AccessRequest(ISSUER, role_arn=ROLE).trusts(kind, name) is expected
 
 
 @pytest.mark.parametrize("account", ["123456789012", "210987654321"])
 def test_without_a_role_any_account_may_be_its(account: str) -> None:
     name = f"arn:aws-cn:iam::{account}:oidc-provider/{HOST}"
-    assert Request(ISSUER).trusts("Federated", name) is True
+    assert AccessRequest(ISSUER).trusts("Federated", name) is True
 
 
 @pytest.mark.parametrize(
@@ -220,11 +222,11 @@ def test_without_a_role_any_account_may_be_its(account: str) -> None:
     ],
 )
 def test_an_issuer_built_into_iam_is_named_by_its_host(issuer: str, *, expected: bool) -> None:
-    assert Request(f"https://{issuer}").trusts("Federated", issuer) is expected
+    assert AccessRequest(f"https://{issuer}").trusts("Federated", issuer) is expected
 
 
 def test_an_arn_for_a_built_in_issuer_is_unknown() -> None:
-    request = Request("https://accounts.google.com")
+    request = AccessRequest("https://accounts.google.com")
     arn = "arn:aws:iam::123456789012:oidc-provider/accounts.google.com"
     assert request.trusts("Federated", arn) is None
     assert request.trusts("Federated", f"{arn}s") is False
@@ -248,7 +250,7 @@ def test_iam_has_providers_of_https_urls_alone_and_loopback_is_for_tests(
 ) -> None:
     host = issuer.partition("://")[2] or issuer
     name = host if "google" in host else f"arn:aws:iam::123456789012:oidc-provider/{host}"
-    request = Request(issuer)
+    request = AccessRequest(issuer)
     assert request.secure is expected
     assert request.trusts("Federated", name) is expected
     assert request.trusts("*", "*") is (None if expected else False)
@@ -280,14 +282,14 @@ def test_an_empty_audience_counts_as_absent() -> None:
 
 
 def test_the_cluster_may_be_in_any_region() -> None:
-    request = Request(f"https://{HOST.replace('central', 'west')}", role_arn=ROLE)
+    request = AccessRequest(f"https://{HOST.replace('central', 'west')}", role_arn=ROLE)
     name = f"arn:aws:iam::123456789012:oidc-provider/{HOST.replace('central', 'west')}"
     assert request.trusts("Federated", name) is True
 
 
 def test_a_token_makes_the_request() -> None:
     request = from_token(jwt({"iss": ISSUER, "sub": SUBJECT}) + "\n", role_arn=ROLE)
-    assert request == Request(ISSUER, {"iss": ISSUER, "sub": SUBJECT}, ROLE)
+    assert request == AccessRequest(ISSUER, {"iss": ISSUER, "sub": SUBJECT}, ROLE)
     assert request.provider == HOST
     assert request.resource is None
 
@@ -309,7 +311,7 @@ def test_a_token_without_issuer_is_rejected(claims: dict[str, Any]) -> None:
 def test_a_service_account_makes_the_same_request_as_its_token(issuer: str) -> None:
     request = from_service_account("data/reader", issuer=issuer, role_arn=ROLE)
     claims = {"iss": ISSUER, "aud": ["sts.amazonaws.com"], "sub": SUBJECT}
-    assert request == Request(ISSUER, claims, ROLE)
+    assert request == AccessRequest(ISSUER, claims, ROLE)
     other = from_service_account("data/reader", issuer=issuer, audience="vault")
     assert other.values(f"{HOST}:aud") == ("vault",)
 

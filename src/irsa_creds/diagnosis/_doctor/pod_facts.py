@@ -20,7 +20,7 @@ from irsa_creds._identity.endpoint_settings import find_endpoint, region_of_issu
 from irsa_creds._identity.profile_sources import OWN_PROCESS
 from irsa_creds._identity.settings import (
     EnvironSettings,
-    Found,
+    Setting,
     find_web_identity,
     follow_source_profiles,
 )
@@ -132,9 +132,9 @@ class Facts:
     now: float
     names: frozenset[str] = frozenset()
     variables: Mapping[str, str]
-    role: Found | None = None
+    role: Setting | None = None
     token_origin: str = ""
-    session_name: Found | None = None
+    session_name: Setting | None = None
     host_session_name: str
     profile: ProfileFacts
     file: FileFacts | None = None
@@ -272,7 +272,7 @@ def _in_shared_file(environ: Mapping[str, str], profile: str) -> bool:
         return False
 
 
-def _named(settings: EnvironSettings, key: str) -> Found | None:
+def _named(settings: EnvironSettings, key: str) -> Setting | None:
     """Return role or token with its origin; as in botocore, empty means not set."""
     found = find_web_identity(settings, key)
     return found if found and found.value else None

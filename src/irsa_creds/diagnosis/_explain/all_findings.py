@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._explain.finding import Change
     from irsa_creds.diagnosis._policy.evaluate import Judgement
     from irsa_creds.diagnosis._policy.parse import Policy
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = ["changes", "findings"]
 
 _ORDER = ("error", "warning", "info")
 
 
-def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Found, ...]:
+def findings(policy: Policy, request: AccessRequest, judgement: Judgement) -> tuple[Found, ...]:
     """Return all findings, the worst first, each with the change that may fix the policy."""
     found = [
         *_of_denies(policy, request, judgement),
@@ -53,7 +53,7 @@ def findings(policy: Policy, request: Request, judgement: Judgement) -> tuple[Fo
     return tuple(sorted(unique.values(), key=lambda each: _ORDER.index(each.finding.severity)))
 
 
-def _for_every_pull_request(found: Found, request: Request) -> Found:
+def _for_every_pull_request(found: Found, request: AccessRequest) -> Found:
     """Return a finding whose fix says which tokens it would let in."""
     fix = found.finding.fix
     own = (str(request.claims.get("sub")), *pull_request_values(request))
@@ -63,7 +63,7 @@ def _for_every_pull_request(found: Found, request: Request) -> Found:
     return found._replace(finding=named)
 
 
-def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
+def _of_denies(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
     for judged in judgement.statements:
         if judged.statement.effect == "Deny":
             case = Case(policy, request, judgement, judged)
@@ -71,7 +71,7 @@ def _of_denies(policy: Policy, request: Request, judgement: Judgement) -> Iterat
             yield from placeholder_findings(case)
 
 
-def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterator[Found]:
+def _of_allows(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
     for judged in judgement.statements:
         if judged.statement.effect != "Allow":
             continue
@@ -94,14 +94,14 @@ def _of_allows(policy: Policy, request: Request, judgement: Judgement) -> Iterat
     yield from security_findings(case)
 
 
-def _no_allow(policy: Policy, request: Request) -> Found:
+def _no_allow(policy: Policy, request: AccessRequest) -> Found:
     message = "No statement of the policy allows anything, and IAM denies by default."
     lines = json.dumps(correct_statement(policy, request)[0], indent=2)
     return Found(finding("P01", "error", None, message, f"Add this statement:\n{lines}"))
 
 
 def changes(
-    policy: Policy, request: Request, judgement: Judgement, found: Iterable[Found]
+    policy: Policy, request: AccessRequest, judgement: Judgement, found: Iterable[Found]
 ) -> Iterator[Change]:
     """Yield the changes worth trying; `corrected` evaluates the effect of each."""
     own, complete = correct_statement(policy, request)

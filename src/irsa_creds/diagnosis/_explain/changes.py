@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._explain.finding import Change
     from irsa_creds.diagnosis._policy.parse import Condition, Policy
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 # Wildcards, or the start of a policy variable.
 _SPECIAL = re.compile(r"[*?]|\$\{")
@@ -39,7 +39,10 @@ __all__ = [
 
 
 def corrected(
-    policy: Policy, request: Request, changes: Iterable[Change], is_safe: Callable[[Policy], bool]
+    policy: Policy,
+    request: AccessRequest,
+    changes: Iterable[Change],
+    is_safe: Callable[[Policy], bool],
 ) -> dict[str, Any] | None:
     """Return the document with the first of `changes` that makes the policy allow, or None.
 

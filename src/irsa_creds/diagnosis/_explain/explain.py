@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
     from irsa_creds.diagnosis._policy.parse import Condition, Policy, Statement
     from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = ["CAVEAT", "Explanation", "Finding", "explain", "request_of"]
 
@@ -199,7 +199,7 @@ def _of_pod_identity(
 
 
 def _fixed(
-    policy: Policy, request: Request, judgement: Judgement, found: tuple[Found, ...]
+    policy: Policy, request: AccessRequest, judgement: Judgement, found: tuple[Found, ...]
 ) -> dict[str, Any] | None:
     """Return the corrected policy if one change fixes it and allows no other identity."""
     conditions = _count_conditions(policy)
@@ -229,7 +229,7 @@ def _fixed(
     return corrected(policy, request, changes(policy, request, judgement, found), is_safe)
 
 
-def _strangers(policy: Policy, request: Request) -> Iterator[Request]:
+def _strangers(policy: Policy, request: AccessRequest) -> Iterator[AccessRequest]:
     """Yield requests like this one of other identities that the policy does not name itself."""
     subject = str(request.claims.get("sub"))
     kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
@@ -270,7 +270,7 @@ def request_of(
     role: str | None,
     *,
     subject: str | None = None,
-) -> Request:
+) -> AccessRequest:
     """Return the request that the arguments of `explain` describe."""
     if token is not None:
         if (service_account, issuer, audience, subject) != (None, None, None, None):
@@ -290,7 +290,7 @@ def request_of(
 
 def _explanation(
     policy: Policy,
-    request: Request,
+    request: AccessRequest,
     judgement: Judgement,
     found: tuple[Found, ...],
     fixed: dict[str, Any] | None,
@@ -320,7 +320,7 @@ def _cause(policy: Policy, judgement: Judgement, found: tuple[Found, ...]) -> st
     return f"{cause or _CAUSES[first.id]} ({first.id})"
 
 
-def _in_words(request: Request) -> dict[str, str]:
+def _in_words(request: AccessRequest) -> dict[str, str]:
     """Return the request in words; a claim may have any type that JSON has."""
     subject, audience = (request.claims.get(claim) for claim in ("sub", "aud"))
     audiences = audience if isinstance(audience, list) else [audience]

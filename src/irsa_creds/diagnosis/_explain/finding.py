@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement, Truth
     from irsa_creds.diagnosis._policy.operators import Operator
     from irsa_creds.diagnosis._policy.parse import Condition, Policy, Statement
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = [
     "Case",
@@ -90,7 +90,7 @@ class Case:
     """One statement of a policy with the request and the evaluator's judgement."""
 
     policy: Policy
-    request: Request
+    request: AccessRequest
     judgement: Judgement
     judged: Judged
 

@@ -11,7 +11,7 @@ from irsa_creds.diagnosis._explain.principals import provider_of
 from irsa_creds.diagnosis._explain.provider_names import is_other_issuer
 from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
-from irsa_creds.diagnosis._policy.request import Request
+from irsa_creds.diagnosis._policy.request import AccessRequest
 from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _lets_in(case: Case, provider: str) -> bool:
     return not any(names_identity(other, condition) for condition, _ in other.conditions())
 
 
-def _stranger(case: Case, provider: str) -> Request:
+def _stranger(case: Case, provider: str) -> AccessRequest:
     """Return the request with a token that matches what a statement requires of a provider."""
     claims: dict[str, Any] = dict.fromkeys(condition_claims(provider), _STRANGER)
     claims["aud"] = AUDIENCE
@@ -62,4 +62,4 @@ def _stranger(case: Case, provider: str) -> Request:
         ):
             # A pattern matches itself.
             claims[claim] = condition.values[0]
-    return Request(f"https://{provider}", claims, case.request.role_arn)
+    return AccessRequest(f"https://{provider}", claims, case.request.role_arn)

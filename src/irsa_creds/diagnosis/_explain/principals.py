@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._policy.evaluate import Judged
     from irsa_creds.diagnosis._policy.parse import Policy
-    from irsa_creds.diagnosis._policy.request import Request
+    from irsa_creds.diagnosis._policy.request import AccessRequest
 
 __all__ = ["correct_statement", "is_meant_for", "principal_findings", "provider_of"]
 
@@ -48,7 +48,7 @@ def provider_of(arn: str) -> str | None:
     return found["path"] if found else None
 
 
-def correct_statement(policy: Policy, request: Request) -> tuple[dict[str, Any], bool]:
+def correct_statement(policy: Policy, request: AccessRequest) -> tuple[dict[str, Any], bool]:
     """Return a statement that allows the token, and whether no part of it was guessed."""
     account, partition = _account_and_partition(policy, request)
     arn = f"arn:{partition}:iam::{account}:oidc-provider/{request.provider}"
@@ -67,7 +67,7 @@ def correct_statement(policy: Policy, request: Request) -> tuple[dict[str, Any],
     return statement(arn, request.provider, subject, audience), complete
 
 
-def _account_and_partition(policy: Policy, request: Request) -> tuple[str, str]:
+def _account_and_partition(policy: Policy, request: AccessRequest) -> tuple[str, str]:
     """Return the role's account and partition, or the ones common to the policy's providers."""
     if role := _ROLE.fullmatch(request.role_arn or ""):
         return role["account"], role["partition"]
@@ -125,7 +125,7 @@ def _untrusted(case: Case) -> Found:
     return case.found("P02", "error", message, fix, change, cause=cause)
 
 
-def is_meant_for(judged: Judged, request: Request) -> bool:
+def is_meant_for(judged: Judged, request: AccessRequest) -> bool:
     """Return whether a statement is intended for this provider, even if misspelled.
 
     Other statements are for a service, another role, SAML or another cluster.
@@ -135,7 +135,7 @@ def is_meant_for(judged: Judged, request: Request) -> bool:
     return any(_is_near(name, request) for _, name in judged.statement.principals)
 
 
-def _is_near(name: str, request: Request) -> bool:
+def _is_near(name: str, request: AccessRequest) -> bool:
     bare = name.strip().strip("'\"")
     path = provider_of(bare)
     if path is None:
@@ -143,7 +143,7 @@ def _is_near(name: str, request: Request) -> bool:
     return not is_other_issuer(path, request.provider)
 
 
-def _is_issuer(name: str, request: Request) -> bool:
+def _is_issuer(name: str, request: AccessRequest) -> bool:
     return name.strip().rstrip("/").removeprefix("https://") == request.provider.rstrip("/")
 
 
@@ -182,7 +182,7 @@ def _before_path(case: Case, found: re.Match[str]) -> str:
     )
 
 
-def _not_a_provider(request: Request, kind: str, name: str) -> _Mismatch:
+def _not_a_provider(request: AccessRequest, kind: str, name: str) -> _Mismatch:
     """Return what is wrong with a principal that is not the ARN of an OIDC provider."""
     if _is_issuer(name, request):
         return _Mismatch(2, kind, name, "that is the issuer, not the provider's ARN")

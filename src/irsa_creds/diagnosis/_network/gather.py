@@ -22,7 +22,7 @@ from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import bare_url, safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
 from irsa_creds.diagnosis._network.issuer import fetch_issuer
-from irsa_creds.diagnosis._network.network_facts import Connection, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._network.network_facts import Connected, Exchanged, Lookup, OnlineFacts
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
@@ -170,8 +170,8 @@ def _reach(
     try:
         address = within(STEP, lambda: connect(found, port))
     except StepError as error:
-        return facts._replace(connection=Connection(error=str(error)))
-    facts = facts._replace(connection=Connection(address))
+        return facts._replace(connection=Connected(error=str(error)))
+    facts = facts._replace(connection=Connected(address))
     try:
         return facts._replace(probe=within(STEP, lambda: probe(target.config, target.url, wall)))
     except StepError as error:

@@ -33,7 +33,7 @@ from irsa_creds.diagnosis._network.addresses import (
     is_metadata,
     is_public,
 )
-from irsa_creds.diagnosis._network.network_facts import Issuer
+from irsa_creds.diagnosis._network.network_facts import IssuerDocuments
 from irsa_creds.diagnosis._network.pinned import get_from
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
@@ -81,7 +81,7 @@ class _IssuerRequest(NamedTuple):
     private: bool = False
 
 
-def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
+def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> IssuerDocuments:
     """Return the documents of the token's issuer.
 
     Args:
@@ -92,8 +92,8 @@ def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
     claims = token.claims or {}
     url = text_or_none(claims.get("iss"))
     if url is None:
-        return Issuer("", error="the token has no issuer")
-    about = Issuer(url, region_of_issuer(url), _kid(token))
+        return IssuerDocuments("", error="the token has no issuer")
+    about = IssuerDocuments(url, region_of_issuer(url), _kid(token))
     request = _IssuerRequest(http, url, aws, time.monotonic() + STEP)
     try:
         return within(STEP, lambda: _fetch_documents(request, about))
@@ -101,7 +101,7 @@ def fetch_issuer(http: HttpSettings, token: Token, *, aws: bool) -> Issuer:
         return about._replace(error=str(error))
 
 
-def _fetch_documents(request: _IssuerRequest, about: Issuer) -> Issuer:
+def _fetch_documents(request: _IssuerRequest, about: IssuerDocuments) -> IssuerDocuments:
     request = request._replace(private=_is_private(request))
     discovery = _fetch_json(request, f"{about.url.rstrip('/')}/.well-known/openid-configuration")
     about = about._replace(named=text_or_none(discovery.get("issuer")))

@@ -15,7 +15,7 @@ from irsa_creds.diagnosis._network.network_facts import Lookup, Probe
 from irsa_creds.diagnosis._network.sts_checks import exchange_check, identity_check
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._network.network_facts import Issuer, OnlineFacts
+    from irsa_creds.diagnosis._network.network_facts import IssuerDocuments, OnlineFacts
 
 __all__ = ["online_checks"]
 
@@ -296,7 +296,7 @@ def _issuer(facts: OnlineFacts) -> Check:
     )
 
 
-def _other_region(facts: OnlineFacts, issuer: Issuer) -> str:
+def _other_region(facts: OnlineFacts, issuer: IssuerDocuments) -> str:
     if not issuer.region or not facts.region or issuer.region == facts.region:
         return ""
     return (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
 
-__all__ = ["Caller", "Connection", "Exchanged", "Issuer", "Lookup", "OnlineFacts", "Probe"]
+__all__ = ["Caller", "Connected", "Exchanged", "IssuerDocuments", "Lookup", "OnlineFacts", "Probe"]
 
 
 class Lookup(NamedTuple):
@@ -18,7 +18,7 @@ class Lookup(NamedTuple):
     error: str = ""
 
 
-class Connection(NamedTuple):
+class Connected(NamedTuple):
     """N02: the address that accepted a connection, or the error."""
 
     address: str = ""
@@ -41,7 +41,7 @@ class Probe(NamedTuple):
     skew: float | None = None
 
 
-class Issuer(NamedTuple):
+class IssuerDocuments(NamedTuple):
     """N06: the token's issuer and the documents that it publishes.
 
     Attributes:
@@ -137,8 +137,8 @@ class OnlineFacts(NamedTuple):
     final_role_arn: str | None = None
     no_token: str = ""
     lookup: Lookup | None = None
-    connection: Connection | None = None
+    connection: Connected | None = None
     probe: Probe | None = None
-    issuer: Issuer | None = None
+    issuer: IssuerDocuments | None = None
     exchanged: Exchanged | None = None
     caller: Caller | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from irsa_creds._exchange.assume_role import signed_headers
 from irsa_creds._exchange.chained_fetcher import SigningCredentials
 from irsa_creds._exchange.endpoint import API_VERSION
-from irsa_creds._exchange.http import HttpFailure, HttpResponse, Request, send_request
+from irsa_creds._exchange.http import HttpFailure, HttpRequest, HttpResponse, send_request
 from irsa_creds._exchange.sts import common_headers
 from irsa_creds._masking import mask
 from irsa_creds.diagnosis._network.network_facts import Probe
@@ -116,7 +116,7 @@ def timed_out_probe(error: StepError) -> Probe:
 
 
 def _post(config: Config, url: str, headers: Mapping[str, str]) -> HttpResponse | HttpFailure:
-    request = Request(url, headers, _GET_CALLER)
+    request = HttpRequest(url, headers, _GET_CALLER)
     return send_request(config.http, request, seconds=STEP - 1, connect=_CONNECT, read=STEP - 1)
 
 

@@ -27,7 +27,7 @@ __all__ = [
     "SOURCE_IDENTITY",
     "TAGS",
     "UNKNOWN",
-    "Request",
+    "AccessRequest",
     "Unknown",
     "from_service_account",
     "from_subject",
@@ -66,7 +66,7 @@ _ACCOUNT = r"(?a:aws(?:-[a-z0-9]+)*:\d{12})"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AccessRequest:
     """A call of AssumeRoleWithWebIdentity with a token.
 
     Attributes:
@@ -199,7 +199,7 @@ def is_service_key(key: str) -> bool:
     return _SERVICE_KEY.fullmatch(key) is not None
 
 
-def from_token(token: str, *, role_arn: str | None = None) -> Request:
+def from_token(token: str, *, role_arn: str | None = None) -> AccessRequest:
     """Return the request with a token, which is not verified.
 
     Args:
@@ -219,12 +219,12 @@ def from_token(token: str, *, role_arn: str | None = None) -> Request:
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer:
         raise TokenError("The token has no issuer (claim iss), which STS requires.")
-    return Request(issuer=issuer, claims=claims, role_arn=_checked(role_arn))
+    return AccessRequest(issuer=issuer, claims=claims, role_arn=_checked(role_arn))
 
 
 def from_service_account(
     name: str, *, issuer: str, audience: str = AUDIENCE, role_arn: str | None = None
-) -> Request:
+) -> AccessRequest:
     """Return the request with a token of a service account.
 
     Args:
@@ -242,7 +242,7 @@ def from_service_account(
         provider_in(url)
     subject = f"system:serviceaccount:{namespace}:{account}"
     claims: dict[str, Any] = {"iss": url, "aud": [checked_audience(audience)], "sub": subject}
-    return Request(issuer=url, claims=claims, role_arn=_checked(role_arn))
+    return AccessRequest(issuer=url, claims=claims, role_arn=_checked(role_arn))
 
 
 def from_subject(
@@ -251,7 +251,7 @@ def from_subject(
     issuer: str | None = None,
     audience: str | None = None,
     role_arn: str | None = None,
-) -> Request:
+) -> AccessRequest:
     """Return the request with a token of a subject, whose other claims are not known.
 
     Args:
@@ -283,7 +283,7 @@ def from_subject(
     usual = f"https://{provider}" if kind == _GITLAB else AUDIENCE
     told = checked_audience(usual if audience is None else audience)
     unknown = condition_claims(provider) - {"sub", "aud", "oaud"}
-    return Request(
+    return AccessRequest(
         issuer=f"https://{provider}",
         claims={"iss": f"https://{provider}", "aud": [told], "sub": subject},
         role_arn=_checked(role_arn),
