@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Backoff"]
 
+# Seconds: `timing.background_pause` has at most 300, and the refresh itself takes up to 60.
+_TRIED_AT_LEAST_EVERY = 360.0
+
 
 class Backoff:
     """The back-off of one engine, which calls it under its own lock.
@@ -38,6 +41,8 @@ class Backoff:
         #: The last failure, also after a success, and its instant by the wall clock.
         self.last: Failure | None = None
         self.failed_at = 0.0
+        # Its instant by `Clock.now`, and that of the last look at a denied token.
+        self._noted_at = self._looked_at = NEVER
         # The failure as callers get it while it is cached.
         self._cached: Failure | None = None
         # The code that was logged last, and whether credentials were valid then.
@@ -58,6 +63,10 @@ class Backoff:
         # Read once: another thread may record a success in between, as no lock is held here.
         failure = self.failure
         return failure is not None and failure.bad_token
+
+    def is_current(self, now: float) -> bool:
+        """Whether the last refresh failed, and recently: unread credentials do not refresh."""
+        return self.failure is not None and now - self._noted_at <= _TRIED_AT_LEAST_EVERY
 
     @property
     def attempts(self) -> int:
@@ -84,6 +93,23 @@ class Backoff:
             self._cached = failure._replace(again_in=seconds, told_at=told_at)
         return self._cached
 
+    def looks_at_token(self, now: float) -> bool:
+        """Whether to look at a denied token again, which is I/O and so needs a refresh.
+
+        The caller then does that: the next look comes a second later.
+        """
+        if not self.bad_token or now - self._looked_at < timing.TOKEN_WATCH_INTERVAL:
+            return False
+        self._looked_at = now
+        return True
+
+    def next_attempt(self, at: float, now: float) -> float:
+        """Return when a refresh that is due at `at` may start, or only look at a denied token."""
+        at = max(at, now, self.not_before)
+        if self.bad_token:
+            at = min(at, max(now, self._looked_at + timing.TOKEN_WATCH_INTERVAL))
+        return at
+
     def record_failure(
         self, failure: Failure, *, left: float, blocking: bool, now: float, wall: float
     ) -> None:
@@ -99,6 +125,8 @@ class Backoff:
         self.in_a_row += 1
         self.last, self._cached = failure, None
         self.failed_at = wall
+        # A denied token has just been read: the first look at it comes later.
+        self._noted_at = self._looked_at = now
         if left > 0:
             pause = timing.background_pause(failure, self.in_a_row, left, self._uniform)
             self.not_before = now + pause

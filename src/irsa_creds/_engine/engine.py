@@ -34,8 +34,6 @@ __all__ = ["Engine"]
 
 # Seconds after which a refresh that could not start is started again.
 _NEXT_TRY = 1.0
-# Seconds: `timing.background_pause` has at most 300, and the refresh itself takes up to 60.
-_TRIED_AT_LEAST_EVERY = 360.0
 
 
 _section = holding(operator.methodcaller("_lock_of_section"))
@@ -90,11 +88,9 @@ class Engine:
         self._started_at = -timing.OVERDUE_INTERVAL
         # Refreshes that no caller waits for any more. Their threads may still hang.
         self._overdue: list[Refresh] = []
-        # Of the last refresh that `min_ttl` started, and of the last look at a denied token.
-        self._demanded_at = self._looked_at = NEVER
+        # Of the last refresh that `min_ttl` started.
+        self._demanded_at = NEVER
         self._reads = Reads()
-        # The instant of the last failure since the last success.
-        self._failed_at = NEVER
         # Callers are released without the lock, since that calls into their event loops.
         self._to_settle: deque[tuple[Refresh, Outcome]] = deque()
 
@@ -162,7 +158,7 @@ class Engine:
             joined.serve_callers(self._backoff.attempts)
             return joined
         cached = self._backoff.cached_failure(now)
-        if cached is not None and not self._token_may_be_new(now):
+        if cached is not None and not self._backoff.looks_at_token(now):
             return cached
         if not self._may_start(now):
             return timeouts.earlier_ones_hang()
@@ -206,7 +202,7 @@ class Engine:
             # The wall clock may be right: that refresh does not wait for a back-off.
             due = found is State.EXPIRED or now >= self._backoff.not_before
             cached = None if due else self._backoff.background_failure(now)
-            if due or (cached is not None and self._token_may_be_new(now)):
+            if due or (cached is not None and self._backoff.looks_at_token(now)):
                 self._create_ahead(now, blocking=False, cached=cached)
         fast = found is not State.EXPIRED or self.refresh is None
         self._reschedule(snapshot, now, fast=fast)
@@ -218,13 +214,6 @@ class Engine:
             self._create(now, blocking=blocking, cached=cached)
         else:
             self._backoff.postpone(now + _NEXT_TRY)
-
-    def _token_may_be_new(self, now: float) -> bool:
-        """Whether to look at a denied token again, which is I/O and so needs a refresh."""
-        if not self._backoff.bad_token or now - self._looked_at < timing.TOKEN_WATCH_INTERVAL:
-            return False
-        self._looked_at = now
-        return True
 
     def _create(
         self,
@@ -354,7 +343,6 @@ class Engine:
     def _accept(self, snapshot: Snapshot, now: float) -> None:
         self._reads.note(self.snapshot, now)
         self.snapshot = snapshot
-        self._failed_at = NEVER
         self._backoff.record_success()
         if self.refresh is not None:
             # The late refresh was dropped, and a newer one is in progress. The callers of that
@@ -368,8 +356,6 @@ class Engine:
     def _record(self, refresh: Refresh, failure: Failure, now: float) -> None:
         snapshot, wall = self.snapshot, self.clock.wall()
         left = snapshot.left(now)
-        # The denied token has just been read: the first look at it comes later.
-        self._failed_at = self._looked_at = now
         self._backoff.record_failure(
             failure, left=left, blocking=refresh.blocking, now=now, wall=wall
         )
@@ -434,10 +420,7 @@ class Engine:
             return refresh.started_at + (now - refresh.started_at) // _NEXT_TRY + _NEXT_TRY
         valid = now < snapshot.end_of_use
         at = snapshot.refresh_at if valid else self._backoff.cached_until
-        at = max(at, now, self._backoff.not_before)
-        if self._backoff.bad_token:
-            at = min(at, max(now, self._looked_at + timing.TOKEN_WATCH_INTERVAL))
-        return at
+        return self._backoff.next_attempt(at, now)
 
     def _schedule(self, at: float) -> None:
         # Reads with `min_ttl` would fill the timer's heap with the same instant.
@@ -480,7 +463,7 @@ class Engine:
             return
         if self.refresh is None:
             cached = self._backoff.cached_failure(now)
-            if cached is None or self._token_may_be_new(now):
+            if cached is None or self._backoff.looks_at_token(now):
                 self._create_ahead(now, blocking=True, cached=cached)
         self._reschedule(self.snapshot, now)
 
@@ -532,7 +515,6 @@ class Engine:
         self.snapshot.expire()
         self.snapshot = Snapshot.nothing()
         self._backoff = Backoff(self.fetcher.label, self._uniform, self._lines)
-        self._failed_at = NEVER
 
     # -- forks -----------------------------------------------------------------------------------
 
@@ -569,8 +551,8 @@ class Engine:
 
     @property
     def is_failing(self) -> bool:
-        """Whether a refresh failed in the last six minutes; unread credentials do not refresh."""
-        return self.clock.now() - self._failed_at <= _TRIED_AT_LEAST_EVERY
+        """Whether a refresh failed in the last six minutes, and none succeeded since."""
+        return self._backoff.is_current(self.clock.now())
 
     def cached_failure_left(self) -> float:
         """Return the seconds for which the last failure is cached."""
