@@ -196,6 +196,11 @@ class TokenError(IrsaError):
     """The web identity token cannot be read or is not valid."""
 
 
+def _fact(name: str) -> Any:
+    """Return a property: a fact of the failure."""
+    return property(lambda self: getattr(self._known, name))
+
+
 class ExchangeError(IrsaError):
     """STS denied the call, failed, or could not be reached.
 
@@ -217,45 +222,16 @@ class ExchangeError(IrsaError):
         exp: when the token expires (aware, UTC).
     """
 
-    @property
-    def code(self) -> str:
-        return self._known.code
-
-    @property
-    def retryable(self) -> bool:
-        return self._known.retryable
-
-    @property
-    def advice(self) -> str:
-        return self._known.advice
-
-    @property
-    def command(self) -> str:
-        return self._known.command
-
-    @property
-    def role_arn(self) -> str | None:
-        return self._known.role_arn
-
-    @property
-    def endpoint(self) -> str | None:
-        return self._known.endpoint
-
-    @property
-    def request_id(self) -> str | None:
-        return self._known.request_id
-
-    @property
-    def iss(self) -> str | None:
-        return self._known.iss
-
-    @property
-    def sub(self) -> str | None:
-        return self._known.sub
-
-    @property
-    def aud(self) -> str | None:
-        return self._known.aud
+    code: str = _fact("code")
+    retryable: bool = _fact("retryable")
+    advice: str = _fact("advice")
+    command: str = _fact("command")
+    role_arn: str | None = _fact("role_arn")
+    endpoint: str | None = _fact("endpoint")
+    request_id: str | None = _fact("request_id")
+    iss: str | None = _fact("iss")
+    sub: str | None = _fact("sub")
+    aud: str | None = _fact("aud")
 
     @property
     def exp(self) -> datetime | None:
