@@ -166,7 +166,7 @@ PLACES = [
         [(False, False, False), (False, False, True)],
     ),
     *itertools.product(
-        ["us-east-1", "us-gov-west-1", "fips-us-east-2", "us-east-2-fips"],
+        ["us-east-1", "us-gov-west-1", "us-east-2"],
         [(True, False, False), (False, True, False)],
     ),
 ]

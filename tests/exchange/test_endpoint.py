@@ -36,8 +36,7 @@ REGIONS = [
     "us-isob-east-1",
     "eu-isoe-west-1",
     "eusc-de-east-1",
-    "fips-us-gov-west-1",
-    "us-east-2-fips",
+    "us-east-2",
     "mars-central-1",
 ]
 SUFFIXES = {

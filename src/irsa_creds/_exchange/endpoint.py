@@ -66,29 +66,21 @@ def signing_region(config: Config) -> str:
     """
     if config.region is None or config.legacy_global:
         return _GLOBAL_SIGNING_REGION
-    region, _ = _without_fips(config.region)
-    return _GLOBAL_SIGNING_REGION if region == "aws-global" else region
+    return _GLOBAL_SIGNING_REGION if config.region == "aws-global" else config.region
 
 
 def _by_rules(config: Config) -> str:
     """Evaluate botocore's rule set for STS, as its clients do (1.44.8, args.py)."""
     loader = create_loader(os.environ.get("AWS_DATA_PATH"))
     provider = EndpointProvider(loader.load_data(RULE_SET), loader.load_data(PARTITIONS))
-    region, fips_region = _without_fips(config.region or "aws-global")
     endpoint = provider.resolve_endpoint(
-        Region=region,
-        UseFIPS=config.use_fips or fips_region,
+        Region=config.region or "aws-global",
+        UseFIPS=config.use_fips,
         UseDualStack=config.use_dualstack,
         # The rule set lists the regions without a regional endpoint under "legacy".
         UseGlobalEndpoint=config.legacy_global,
     )
     return str(endpoint.url)
-
-
-def _without_fips(region: str) -> tuple[str, bool]:
-    """Return the region of a FIPS pseudo region, as client.ClientCreator does (1.44.8)."""
-    plain = region.replace("fips-", "").replace("-fips", "")
-    return plain, plain != region
 
 
 def _by_client(config: Config) -> str:
