@@ -87,7 +87,8 @@ def test_a_provider_recovers_after_a_corrected_trust_policy(pod: Pod, library: L
     with pytest.raises(irsa_creds.ExchangeError):
         library.get(provider)
     _trust(pod, SUBJECT)
-    deadline = time.monotonic() + 10
+    # Two attempts: RGW may be slow to respond to the first one.
+    deadline = time.monotonic() + 60
     while provider.status().state != "fresh" and time.monotonic() < deadline:
         time.sleep(0.2)
         provider.prefetch()
