@@ -18,6 +18,7 @@ from irsa_creds._exchange.http import (
     HttpRequest,
     HttpResponse,
     _reason,
+    proxy_defect,
     send_request,
 )
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -413,6 +414,42 @@ def test_a_proxy_url_that_cannot_be_parsed_is_reported_without_its_password(
         "percent-encode the user and password in it"
     )
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://proxy",
+        "http://proxy:3128/",
+        "https://[::1]:3128",
+        "http://user:p%2Fss@proxy",
+        "http://user:p@ss@proxy:1",
+        "http://user@proxy",
+    ],
+)
+def test_a_proxys_url_names_a_host(url: str) -> None:
+    assert not proxy_defect(url, "https://sts.example")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http://:3128",
+        "http://user:password@:3128",
+        "http://proxy:port",
+        "http://user:pass/word@proxy:1",
+        "http://user:pass#word@proxy:1",
+        "http://user:pass?word@proxy:1",
+        "http://user:pass\\word@proxy:1",
+        "http://user:1/word@proxy:1",
+        "http://user:1#word@proxy:1",
+        "http://user:1?word@proxy:1",
+        "http://socks5://user:password@proxy:1",
+    ],
+)
+def test_a_proxys_url_that_its_password_breaks_names_no_host(url: str) -> None:
+    assert "HTTPS_PROXY" in proxy_defect(url, "https://sts.example")
 
 
 def test_the_proxy_of_another_scheme_is_not_looked_at() -> None:

@@ -303,42 +303,6 @@ def test_a_password_in_an_endpoint_is_an_error_that_does_not_show_it(url: str) -
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "http://proxy",
-        "http://proxy:3128/",
-        "https://[::1]:3128",
-        "http://user:p%2Fss@proxy",
-        "http://user:p@ss@proxy:1",
-        "http://user@proxy",
-    ],
-)
-def test_a_proxys_url_names_a_host(url: str) -> None:
-    assert validation.is_proxy_url(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://",
-        "http://:3128",
-        "http://user:password@:3128",
-        "http://proxy:port",
-        "http://user:pass/word@proxy:1",
-        "http://user:pass#word@proxy:1",
-        "http://user:pass?word@proxy:1",
-        "http://user:pass\\word@proxy:1",
-        "http://user:1/word@proxy:1",
-        "http://user:1#word@proxy:1",
-        "http://user:1?word@proxy:1",
-        "http://socks5://user:password@proxy:1",
-    ],
-)
-def test_a_proxys_url_that_its_password_breaks_names_no_host(url: str) -> None:
-    assert not validation.is_proxy_url(url)
-
-
-@pytest.mark.parametrize(
     ("url", "aws"),
     [
         ("https://sts.amazonaws.com", True),

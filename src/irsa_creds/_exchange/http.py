@@ -11,12 +11,12 @@ from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, gaierror
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import urllib3
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ProxyConnectionError, SSLError
 from botocore.httpsession import ProxyConfiguration, URLLib3Session
 
 from irsa_creds._exchange.muting import muted
-from irsa_creds._identity.validation import is_proxy_url
 
 if TYPE_CHECKING:
     import socket
@@ -30,6 +30,7 @@ __all__ = [
     "HttpFailure",
     "HttpRequest",
     "HttpResponse",
+    "proxy_defect",
     "reason_of",
     "send_request",
     "without_frames",
@@ -224,12 +225,28 @@ class _UntilDeadline(io.RawIOBase):
 
 def _check_proxy(proxies: Mapping[str, str], url: str) -> None:
     proxy = ProxyConfiguration(proxies).proxy_url_for(url)
-    if proxy and not is_proxy_url(proxy):
-        trouble = ValueError(
-            f"the URL of the proxy ({url.partition(':')[0].upper()}_PROXY) cannot be parsed; "
-            "percent-encode the user and password in it"
-        )
-        raise ProxyConnectionError(proxy_url="***", error=trouble)
+    if proxy and (defect := proxy_defect(proxy, url)):
+        raise ProxyConnectionError(proxy_url="***", error=ValueError(defect))
+
+
+def proxy_defect(proxy: str, url: str) -> str:
+    """Return why a proxy cannot be used, without quoting it; "" if it can be.
+
+    A password may break its URL: after urllib3 has split that, it may name no host.
+
+    Args:
+        proxy: the URL of the proxy.
+        url: the URL that it is for.
+    """
+    with contextlib.suppress(urllib3.exceptions.LocationParseError):
+        parts = urllib3.util.parse_url(proxy)
+        # An @ after the host: the password ends there, and the apparent host is the user.
+        if parts.host and "@" not in f"{parts.request_uri}{parts.fragment}":
+            return ""
+    return (
+        f"the URL of the proxy ({url.partition(':')[0].upper()}_PROXY) cannot be parsed; "
+        "percent-encode the user and password in it"
+    )
 
 
 def _prepared(request: HttpRequest) -> Any:

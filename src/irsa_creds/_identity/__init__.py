@@ -11,6 +11,5 @@ Imports inside of functions, and the milliseconds that they save a process that 
     inspect                 5   validation: a callable returns the token
     urllib.request         16   endpoint_settings: a proxy is set
     botocore.configloader   5   settings: a configuration file exists
-    urllib3                39   validation: a proxy is set
     profile, roles          8   settings, config: role chaining
 """

@@ -25,7 +25,6 @@ __all__ = [
     "expect_at_most",
     "is_aws_endpoint",
     "is_http_url",
-    "is_proxy_url",
     "legacy",
     "matching_text",
     "policy",
@@ -254,19 +253,6 @@ def is_aws_endpoint(url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
     service = {"sts", "sts-fips"}.intersection(host.split("."))
     return bool(service) and host.endswith(tuple(f".{suffix}" for suffix in AWS_SUFFIXES))
-
-
-def is_proxy_url(url: str) -> bool:
-    """Return whether `url` names a host after urllib3 has split it: a password may break it."""
-    # A process that connects to a proxy has imported urllib3 anyway.
-    import urllib3  # noqa: PLC0415
-
-    try:
-        parts = urllib3.util.parse_url(url)
-    except urllib3.exceptions.LocationParseError:
-        return False
-    # An @ after the host: the password ends there, and the apparent host is the user.
-    return bool(parts.host) and "@" not in f"{parts.request_uri}{parts.fragment}"
 
 
 def ca_bundle(value: object, origin: str) -> bool | str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from botocore.httpsession import ProxyConfiguration
 
-from irsa_creds._identity.validation import is_proxy_url
+from irsa_creds._exchange.http import proxy_defect
 
 if TYPE_CHECKING:
     from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -34,14 +33,8 @@ def proxy_for(http: HttpSettings, url: str) -> Proxy:
         http: the configured proxies.
         url: a valid URL.
     """
-    scheme = urlsplit(url).scheme.lower()
     proxy = ProxyConfiguration(http.proxies_for(url)).proxy_url_for(url)
     if not proxy:
         return Proxy()
-    if is_proxy_url(proxy):
-        return Proxy(proxy)
-    # The words of `_exchange.http`; any part of the URL may be a password.
-    return Proxy(
-        error=f"the URL of the proxy ({scheme.upper()}_PROXY) cannot be parsed; percent-encode "
-        "the user and password in it"
-    )
+    defect = proxy_defect(proxy, url)
+    return Proxy(error=defect) if defect else Proxy(proxy)
