@@ -198,7 +198,7 @@ class TokenError(IrsaError):
 
 def _fact(name: str) -> Any:
     """Return a property: a fact of the failure."""
-    return property(lambda self: getattr(self._known, name))
+    return property(lambda error: getattr(error.failure or _UNKNOWN, name))
 
 
 class ExchangeError(IrsaError):
@@ -235,12 +235,8 @@ class ExchangeError(IrsaError):
 
     @property
     def exp(self) -> datetime | None:
-        exp = self._known.exp
+        exp = self.failure and self.failure.exp
         return None if exp is None else datetime.fromtimestamp(exp, UTC)
-
-    @property
-    def _known(self) -> Failure:
-        return self.failure or _UNKNOWN
 
 
 class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as TimeoutError does
