@@ -22,7 +22,7 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 4.  In `_identity/not_configured`, a branch of the error, and its variables in `_OTHER_VARIABLES`.
 5.  Its label in `opentelemetry._source_of`, by the identity's `name`. For `doctor`, what Pod
     Identity has: its variables and `container_facts` in `pod_facts`, its place in `environment` and
-    `provider_chain`, the checks of `container` and `_network/agent` in `doctor`, their letter in
+    `provider_chain`, the checks of `_doctor/container` and `_network/container`, their letter in
     `_checks`. `whoami` uses `pod_facts` and `provider_chain` too.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no

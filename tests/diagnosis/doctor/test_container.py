@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from irsa_creds import doctor
-from irsa_creds.diagnosis._network.agent import agent_check
+from irsa_creds.diagnosis._network.container import container_check
 from irsa_creds.diagnosis._network.probes import StepError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_a_wrong_token_is_found_without_the_network(
 def test_what_the_agent_responds_is_found_online(
     irsa: Irsa, break_it: Callable[[Irsa], Any], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds.diagnosis._network.agent.STEP", 1.2)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.container.STEP", 1.2)
     break_it(irsa)
     found = doctor(online=True)
     assert found["A03"].status == "fail"
@@ -86,14 +86,14 @@ def test_a_request_that_never_ends_is_found_too(
         raise StepError("no response within 10 s")
 
     assert irsa.environ
-    monkeypatch.setattr("irsa_creds.diagnosis._network.agent.within", never)
+    monkeypatch.setattr("irsa_creds.diagnosis._network.container.within", never)
     check = doctor(online=True)["A03"]
     assert check.data["code"] == "Timeout"
     assert "no response within 10 s" in check.message
 
 
 def test_without_an_endpoint_nothing_is_sent() -> None:
-    assert agent_check({}, None, used=True).status == "skipped"
+    assert container_check({}, None, used=True).status == "skipped"
 
 
 def test_with_both_identities_irsa_takes_precedence_and_the_agent_is_a_warning(

@@ -208,13 +208,13 @@ def _of_network(
     ids = (*_ONLINE_IDS, "A03") if facts.container else _ONLINE_IDS
     if not online:
         return _skipped(ids, "The network is not used; use --online.")
-    from irsa_creds.diagnosis._network import agent, gather, network_checks  # noqa: PLC0415
+    from irsa_creds.diagnosis._network import container, gather, network_checks  # noqa: PLC0415
 
     used = facts.container is not None and not facts.token_origin
-    of_agent = (agent.agent_check(environ, profile, used=used),) if facts.container else ()
+    a03 = (container.container_check(environ, profile, used=used),) if facts.container else ()
     if used:
-        return *_skipped(_ONLINE_IDS, "IRSA is not configured, so STS is not needed."), *of_agent
-    return *network_checks.online_checks(gather.gather_online(environ, profile=profile)), *of_agent
+        return *_skipped(_ONLINE_IDS, "IRSA is not configured, so STS is not needed."), *a03
+    return *network_checks.online_checks(gather.gather_online(environ, profile=profile)), *a03
 
 
 def _skipped(ids: tuple[str, ...], why: str) -> tuple[Check, ...]:

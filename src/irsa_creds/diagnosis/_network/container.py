@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from irsa_creds._credentials import Credentials
 
-__all__ = ["agent_check"]
+__all__ = ["container_check"]
 
 # The agent runs on the host's network, one hop from the pod.
 _TIMED_OUT = {"ConnectTimeoutError", "ReadTimeoutError", "Timeout"}
@@ -29,7 +29,7 @@ _HOPS = (
 )
 
 
-def agent_check(environ: Mapping[str, str], profile: str | None, *, used: bool) -> Check:
+def container_check(environ: Mapping[str, str], profile: str | None, *, used: bool) -> Check:
     """Request credentials once, and return A03.
 
     Args:
