@@ -240,7 +240,7 @@ def test_keep_warm_does_not_spin_if_no_refresh_may_start(
     here.engine.keep_warm = True
     here.warm()
     here.clock.advance(3600)
-    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
+    monkeypatch.setattr(here.engine._overdue, "allows_start", lambda _: False)
     tick(here)
     assert timer.at[-1] == here.clock.now() + 1
 

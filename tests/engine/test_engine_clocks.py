@@ -126,7 +126,7 @@ def test_after_a_pause_without_threads_valid_credentials_are_served(
 ) -> None:
     made = here.warm()
     here.clock.step_wall(DAY)
-    monkeypatch.setattr(here.engine, "_may_start", lambda _: False)
+    monkeypatch.setattr(here.engine._overdue, "allows_start", lambda _: False)
     assert here.served() is made
     assert made.check_at == here.clock.now() + 1
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from irsa_creds._engine import timeouts, timing
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.forks import FORKS
+from irsa_creds._engine.overdue import Overdue
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots, start
@@ -85,9 +86,7 @@ class Engine:
         self._lines: deque[Line] = deque()
         self._backoff = Backoff(fetcher.label, uniform, self._lines)
         self._started = 0
-        self._started_at = -timing.OVERDUE_INTERVAL
-        # Refreshes that no caller waits for any more. Their threads may still hang.
-        self._overdue: list[Refresh] = []
+        self._overdue = Overdue()
         # Of the last refresh that `min_ttl` started.
         self._demanded_at = NEVER
         self._reads = Reads()
@@ -160,11 +159,11 @@ class Engine:
         cached = self._backoff.cached_failure(now)
         if cached is not None and not self._backoff.looks_at_token(now):
             return cached
-        if not self._may_start(now):
+        if not self._overdue.allows_start(now):
             return timeouts.earlier_ones_hang()
         if self.refresh is not None:
             # Another thread runs it, for which this caller must not wait.
-            self._overdue.append(self.refresh)
+            self._overdue.add(self.refresh)
         return self._create(now, blocking=True, cached=cached)
 
     def _demand(
@@ -177,7 +176,7 @@ class Engine:
         failure = self._backoff.background_failure(now)
         if failure is not None:
             return failure
-        may_start = self.refresh is None and self._may_start(now)
+        may_start = self.refresh is None and self._overdue.allows_start(now)
         if may_start and now - self._demanded_at > timing.DEMAND_INTERVAL:
             self._demanded_at = now
             refresh = self._create(now, blocking=False, min_ttl=min_ttl)
@@ -210,7 +209,7 @@ class Engine:
 
     def _create_ahead(self, now: float, *, blocking: bool, cached: Failure | None) -> None:
         """Create a refresh before a caller needs it, unless too many hang."""
-        if self._may_start(now):
+        if self._overdue.allows_start(now):
             self._create(now, blocking=blocking, cached=cached)
         else:
             self._backoff.postpone(now + _NEXT_TRY)
@@ -233,14 +232,6 @@ class Engine:
             cached=cached,
         )
         return self.refresh
-
-    def _may_start(self, now: float) -> bool:
-        """Whether one more refresh may start, given how many hang."""
-        self._overdue = [each for each in self._overdue if not each.ended]
-        if len(self._overdue) >= timing.OVERDUE_LIMIT:
-            return False
-        few = len(self._overdue) < timing.OVERDUE_FEW
-        return few or now - self._started_at >= timing.OVERDUE_INTERVAL
 
     # -- starting a refresh: no lock is held ---------------------------------------------------
 
@@ -307,7 +298,7 @@ class Engine:
 
     @_section
     def _begin(self, refresh: Refresh) -> None:
-        self._started_at = refresh.started_at
+        self._overdue.record_start(refresh.started_at)
         if self.refresh is refresh:
             # So that a refresh that hangs is noticed.
             fast = self.snapshot.check_at > NEVER
@@ -349,7 +340,7 @@ class Engine:
             # one need not wait any longer.
             self._to_settle.append((self.refresh, snapshot))
             if not self.refresh.claim(now):
-                self._overdue.append(self.refresh)
+                self._overdue.add(self.refresh)
             self.refresh = None
         self._reschedule(snapshot, now)
 
@@ -369,7 +360,7 @@ class Engine:
         if refresh is None or (now < refresh.overdue_at and not refresh.ended):
             return
         self.refresh = None
-        self._overdue.append(refresh)
+        self._overdue.add(refresh)
         failure = refresh.overdue()
         self._to_settle.append((refresh, failure))
         if refresh.shortened or refresh.ended:
@@ -522,7 +513,7 @@ class Engine:
         """Give the child a new lock, no refresh, and a refresh time of its own."""
         self._lock = threading.RLock()
         self.refresh = None
-        self._overdue = []
+        self._overdue = Overdue()
         self._to_settle.clear()
         # The parent logs them.
         self._lines.clear()
