@@ -81,8 +81,16 @@ linkcheck_ignore = [r"https?://(?!127\.0\.0\.1|localhost)"]
 
 # A check's id in prose becomes a link to its row. The sources have the bare ids, because they are
 # also read on a terminal.
-_ID = r"[EFTRCVMNSP]\d\d"
-_LINKED = {"troubleshooting", "tutorial"}
+_ID = r"[AEFTRCVMNSP]\d\d"
+_LINKED = {
+    "howto/ci-systems",
+    "howto/migration",
+    "howto/pod-identity",
+    "reference/command-line",
+    "threat-model",
+    "troubleshooting",
+    "tutorial",
+}
 _CODE = r"(?ms)^```.*?^```$|`[^`\n]*`|\]\([^)]*\)"
 
 
