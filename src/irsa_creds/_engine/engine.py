@@ -339,6 +339,7 @@ class Engine:
             # The late refresh was dropped, and a newer one is in progress. The callers of that
             # one need not wait any longer.
             self._to_settle.append((self.refresh, snapshot))
+            # A queued one is claimed here, so that no thread runs it.
             if not self.refresh.claim(now):
                 self._overdue.add(self.refresh)
             self.refresh = None

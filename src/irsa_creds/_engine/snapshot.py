@@ -10,6 +10,7 @@ from irsa_creds._credentials import Credentials
 
 __all__ = ["Snapshot", "State"]
 
+#: Before every instant: what happened then did not happen, and what is valid until then is not.
 NEVER = float("-inf")
 #: Seconds by which the wall clock may run ahead of BOOTTIME without making a snapshot stale.
 WALL_TOLERANCE = 5.0

@@ -1,4 +1,9 @@
-"""Waiting for a refresh in threads, asyncio and trio, with a deadline each."""
+"""Waiting for a refresh in threads, asyncio and trio, with a deadline each.
+
+A thread runs the refresh itself if no other thread can start, if it is inside another read (in a
+signal handler, a finalizer or a log handler), if it has a lock of `logging`, or if it runs the
+refresh of a target role and needs the source role's. A task never does.
+"""
 
 from __future__ import annotations
 
@@ -53,19 +58,13 @@ def acquire(
     if must_not_wait is None:
         must_not_wait = HERE.is_busy
     while True:
-        found, run_here = hold(
-            HERE.slow_path,
-            _look,
-            engine,
-            min_ttl,
-            must_not_wait=must_not_wait,
-            for_target_role=for_target_role,
-        )
+        found = hold(HERE.slow_path, engine.get_or_join, min_ttl, must_not_wait=must_not_wait)
         if isinstance(found, Snapshot):
             return found
-        if found is None:
+        if not must_not_wait and logging_is_held_here():
             must_not_wait = True
             continue
+        run_here = must_not_wait or for_target_role or not hold(HERE.slow_path, engine.start, found)
         ran_here = run_here and _run_here(engine, found, deadline, must_not_wait=must_not_wait)
         if ran_here:
             if not for_target_role:
@@ -75,23 +74,7 @@ def acquire(
             continue
         else:
             _wait(found, _patience(engine, found, deadline, timeout))
-        _raise_failure(found, shortened=ran_here)
-
-
-def _look(
-    engine: Engine, min_ttl: float, *, must_not_wait: bool, for_target_role: bool
-) -> tuple[Snapshot | Refresh | None, bool]:
-    """Return credentials or a refresh, and whether to run that here.
-
-    None: look again with `must_not_wait`.
-    """
-    found = engine.get_or_join(min_ttl, must_not_wait=must_not_wait)
-    if isinstance(found, Snapshot):
-        return found, False
-    if not must_not_wait and logging_is_held_here():
-        return None, False
-    # If no thread can start, this one runs the refresh.
-    return found, must_not_wait or for_target_role or not engine.start(found)
+        _raise_failure(found, own=ran_here)
 
 
 def join(engine: Engine, refresh: Refresh, deadline: float, *, must_not_wait: bool) -> None:
@@ -120,18 +103,13 @@ async def aacquire(
     """Return valid credentials; without any, suspend this task until a refresh ends."""
     deadline = engine.now() + timeout
     while True:
-        found = hold(HERE.slow_path, _get_or_start, engine, min_ttl)
+        found = hold(HERE.slow_path, engine.get_or_join, min_ttl)
         if isinstance(found, Snapshot):
             return found
+        if not hold(HERE.slow_path, engine.start, found):
+            raise timeouts.no_thread()
         await _wait_async(found, _patience(engine, found, deadline, timeout))
         _raise_failure(found)
-
-
-def _get_or_start(engine: Engine, min_ttl: float) -> Snapshot | Refresh:
-    found = engine.get_or_join(min_ttl)
-    if not isinstance(found, Snapshot) and not engine.start(found):
-        raise timeouts.no_thread()
-    return found
 
 
 def _patience(engine: Engine, refresh: Refresh, deadline: float, timeout: float) -> float:
@@ -156,16 +134,16 @@ def _out_of_time(engine: Engine, timeout: float) -> RefreshTimeout:
     )
 
 
-def _raise_failure(refresh: Refresh, *, shortened: bool = False) -> None:
+def _raise_failure(refresh: Refresh, *, own: bool = False) -> None:
     """Raise the failure of `refresh`, unless the caller is to look again.
 
     Args:
         refresh: the one that the caller waited for.
-        shortened: whether to raise the failure of a refresh that the deadline of its caller ended.
+        own: whether the caller ran it: if its deadline ended the refresh, it gets that failure.
     """
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.
-    if isinstance(outcome, Failure) and refresh.blocking and (shortened or not refresh.shortened):
+    if isinstance(outcome, Failure) and refresh.blocking and (own or not refresh.shortened):
         raise outcome.error()
 
 

@@ -43,17 +43,20 @@ _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 class Config(NamedTuple):
     """One identity: equal ones share credentials, unequal ones never do.
 
-    A further parameter of the STS call is an argument of `provider()` and of `resolve`, a field
-    here that `resolve` checks by a function of `validation`, and a line in `StsClient._form`. A
-    field is hashable and made of what JSON has, and has a default; pickles and names in the shared
-    cache then have it. The command line takes what `cli/_identity` lists, and `causes` says what
-    STS's errors about it mean. One that is not identity belongs into `_identity` and
-    `shared_fetcher._NO_IDENTITY`. Target roles have `RoleConfig`, `ChainedRole`, `check_role` and
-    `SignedStsClient._form`.
+    A further parameter of the STS call is
 
-    A secret parameter is never quoted by its check, as `roles._external_id` is not. It also belongs
-    into `_field_text`, and into `ExchangeRequest.secrets` by a field that `StsClient._call` fills.
-    `Provider` pickles it, so its docstring names it.
+    -   an argument of `provider()` and of `resolve`, which checks it by a function of `validation`,
+    -   a field here, hashable, made of what JSON has, and with a default: pickles and the names of
+        the shared cache's entries then have it. If it is not identity, `_identity` resets it, and
+        `shared_fetcher._NO_IDENTITY` lists it,
+    -   a line in `StsClient._form`; for target roles `RoleConfig`, `ChainedRole`, `check_role` and
+        `SignedStsClient._form`, some of which have it already,
+    -   for the command line a row in `cli/_identity`; in `causes` what STS's errors about it mean.
+
+    If it is secret, its check does not quote it, as `roles._external_id` does not. It is listed in
+    `_field_text`, and in `ExchangeRequest.secrets` by a field that `StsClient._call` fills: that
+    masks it in failures, unless it is as short as a word. A provider pickles it, as it does an
+    external ID, so the docstring of `Provider` names it.
 
     Attributes:
         role_arn: the role to assume with the token.

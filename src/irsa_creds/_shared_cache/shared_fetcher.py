@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedFetcher"]
 
-#: Seconds after which a lock holder counts as stopped, and another process replaces its lock.
+#: Seconds after which a lock holder counts as suspended, and another process replaces its lock. The
+#: system releases the lock of one that ends.
 _PATIENCE = 5.0
 _POLL = 0.03, 0.1
 #: The claims of the token identify it, wherever the token comes from.
@@ -154,16 +155,16 @@ class SharedFetcher:
     ) -> Snapshot | Failure | None:
         """Return the outcome of another process, or None if this process is to call STS.
 
-        If a lock holder shares nothing within 5 s, it may be stopped for good, and one waiting
+        If a lock holder shares nothing within 5 s, it may be suspended for good, and one waiting
         process takes a new lock. After 10 s a waiting process calls STS without a lock.
         """
         now = self._clock.now()
-        # If a refresh has little time, the holder counts as stopped after a third of it.
+        # If a refresh has little time, the holder counts as suspended after a third of it.
         patience = min(_PATIENCE, (refresh.deadline - now) / 3)
         # The lock holder may be another thread of this process, which waits for this one.
         ends_at = now if refresh.must_not_wait else now + 2 * patience
-        # Not all processes replace a lock at the same time, and a second stopped holder is replaced
-        # before all call STS without a lock.
+        # Not all processes replace a lock at the same time, and if the second holder is suspended
+        # too, it is replaced before all call STS without a lock.
         patience *= timing.UNIFORM(0.8, 1.0)
         while True:
             found = self._look_up(entry_id, refresh, current)
@@ -228,7 +229,7 @@ class SharedFetcher:
             and failure.again_in is None
             # A failure of the source role's key: another process may have another key.
             and not (failure.bad_token and self._fetcher.is_chained)
-            # This process was stopped meanwhile.
+            # This process was suspended meanwhile.
             and self._clock.now() < refresh.overdue_at
         )
 

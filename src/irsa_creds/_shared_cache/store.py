@@ -142,9 +142,8 @@ class Store:
         Args:
             name: the lock's.
             stack: releases the lock.
-            patience: seconds after which the lock holder counts as stopped. Its lock file is then
-                removed (it still has a lock, but on a deleted file), and the next call takes a new
-                one.
+            patience: seconds after which the lock holder counts as suspended. Its lock file is then
+                removed (its lock is on a deleted file then), and the next call takes a new one.
         """
         with self.catch_errors(), self._directory() as (directory, path):
             filelock = _filelock()
