@@ -93,6 +93,11 @@ class Failure(NamedTuple):
     told_at: float | None = None
     service: str = "STS"
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether it is the failure of an earlier refresh, given while the next one has to wait."""
+        return self.again_in is not None
+
     def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
         return _TYPES[self.kind](self.text(), failure=self)

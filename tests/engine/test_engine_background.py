@@ -127,9 +127,9 @@ def test_credentials_without_an_end_are_looked_at_for_the_time_between_two_looks
     endless = Snapshot(given.credentials, now, 0.0, 1e11, now + 3600, longest_age=3600.0)
     endless.was_read = True
     reads = Reads()
-    assert reads.look(endless, now)
-    assert reads.look(endless, now + 3599)
-    assert not reads.look(endless, now + 3600)
+    assert reads.update(endless, now)
+    assert reads.update(endless, now + 3599)
+    assert not reads.update(endless, now + 3600)
 
 
 def test_reads_of_the_credentials_before_the_current_ones_count(

@@ -42,7 +42,7 @@ def test_queued_refreshes_that_no_thread_could_start_for_start_a_second_later(
         each.warm()
     clock.advance(2700)
     with monkeypatch.context() as patch:
-        patch.setattr("irsa_creds._engine.slots.start", lambda _: False)
+        patch.setattr("irsa_creds._engine.slots.start_thread", lambda _: False)
         for each in all_of_them:
             each.engine.tick()
             assert each.engine.wakes_at == clock.now() + 1
@@ -63,7 +63,7 @@ def test_an_interrupted_start_of_a_background_refresh_is_repeated_after_a_second
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("irsa_creds._engine.slots.start", interrupted)
+        patch.setattr("irsa_creds._engine.slots.start_thread", interrupted)
         with pytest.raises(KeyboardInterrupt):
             here.served()
     assert made.check_at == here.clock.now() + 1

@@ -11,7 +11,7 @@ import pytest
 from engine_fakes import FakeClock, eventually, join_refreshes, refreshing
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.refresh import Refresh
-from irsa_creds._engine.slots import Slots, start
+from irsa_creds._engine.slots import Slots, start_thread
 from irsa_creds._engine.timing import OVERDUE_GRACE
 
 if TYPE_CHECKING:
@@ -195,9 +195,9 @@ def test_a_refresh_that_is_claimed_while_its_thread_starts_is_left_to_that_one(
 
     def claimed_meanwhile(thread: threading.Thread) -> bool:
         assert refresh.claim(clock.now())
-        return start(thread)
+        return start_thread(thread)
 
-    monkeypatch.setattr("irsa_creds._engine.slots.start", claimed_meanwhile)
+    monkeypatch.setattr("irsa_creds._engine.slots.start_thread", claimed_meanwhile)
     slots.put(refresh, engine, waited_for=True)
     slots.pump()
     join_refreshes()
@@ -332,7 +332,7 @@ def test_a_thread_that_never_begins_loses_its_slot_after_a_second(
     slots.most_in_background = 1
     lost, queued = made(2)
     with monkeypatch.context() as patch:
-        patch.setattr("irsa_creds._engine.slots.start", lambda _: True)
+        patch.setattr("irsa_creds._engine.slots.start_thread", lambda _: True)
         slots.put(lost, engine, waited_for=False)
         slots.pump()
     slots.put(queued, engine, waited_for=False)
@@ -356,7 +356,7 @@ def test_the_exception_of_a_signal_handler_is_raised_as_itself(
 
     monkeypatch.setattr(threading.Thread, "start", as_python_3_11_does)
     with pytest.raises(KeyboardInterrupt):
-        start(threading.Thread())
+        start_thread(threading.Thread())
 
 
 def test_a_key_error_of_another_cause_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +365,7 @@ def test_a_key_error_of_another_cause_is_raised_as_it_is(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(threading.Thread, "start", fail)
     with pytest.raises(KeyError):
-        start(threading.Thread())
+        start_thread(threading.Thread())
 
 
 # -- forks -----------------------------------------------------------------------------------------

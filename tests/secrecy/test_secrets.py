@@ -280,7 +280,7 @@ def test_an_interrupt_reveals_no_secret_in_local_variables(
     token_file.write_text(token)
     provider = irsa_creds.provider()
     # No thread can start: the refresh runs on the caller's, and ^C comes while it waits for STS.
-    monkeypatch.setattr("irsa_creds._engine.slots.start", lambda _: False)
+    monkeypatch.setattr("irsa_creds._engine.slots.start_thread", lambda _: False)
     monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         provider.get()

@@ -93,10 +93,10 @@ class Backoff:
             self._cached = failure._replace(again_in=seconds, told_at=told_at)
         return self._cached
 
-    def looks_at_token(self, now: float) -> bool:
-        """Whether to look at a denied token again, which is I/O and so needs a refresh.
+    def claim_token_look(self, now: float) -> bool:
+        """Return whether the caller is to look at a denied token again; the next look is later.
 
-        The caller then does that: the next look comes a second later.
+        A look is I/O, and so needs a refresh.
         """
         if not self.bad_token or now - self._looked_at < timing.TOKEN_WATCH_INTERVAL:
             return False

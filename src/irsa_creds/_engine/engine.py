@@ -14,7 +14,7 @@ from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.overdue import Overdue
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
-from irsa_creds._engine.slots import Slots, start
+from irsa_creds._engine.slots import Slots, start_thread
 from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
 from irsa_creds._engine.this_thread import HERE, log_all
 from irsa_creds._errors import Failure, IrsaError
@@ -37,7 +37,7 @@ __all__ = ["Engine"]
 _NEXT_TRY = 1.0
 
 
-_section = holding(operator.methodcaller("_lock_of_section"))
+_section = holding(operator.methodcaller("_marked_lock"))
 
 
 class Engine:
@@ -93,8 +93,8 @@ class Engine:
         # Callers are released without the lock, since that calls into their event loops.
         self._to_settle: deque[tuple[Refresh, Outcome]] = deque()
 
-    def _lock_of_section(self) -> threading.RLock:
-        # By this a read in a signal handler notices that it interrupted a change.
+    def _marked_lock(self) -> threading.RLock:
+        # The mark shows a read in a signal handler that it interrupted a change.
         HERE.section = self._lock
         return self._lock
 
@@ -157,7 +157,7 @@ class Engine:
             joined.serve_callers(self._backoff.attempts)
             return joined
         cached = self._backoff.cached_failure(now)
-        if cached is not None and not self._backoff.looks_at_token(now):
+        if cached is not None and not self._backoff.claim_token_look(now):
             return cached
         if not self._overdue.allows_start(now):
             return timeouts.earlier_ones_hang()
@@ -201,7 +201,7 @@ class Engine:
             # The wall clock may be right: that refresh does not wait for a back-off.
             due = found is State.EXPIRED or now >= self._backoff.not_before
             cached = None if due else self._backoff.background_failure(now)
-            if due or (cached is not None and self._backoff.looks_at_token(now)):
+            if due or (cached is not None and self._backoff.claim_token_look(now)):
                 self._create_ahead(now, blocking=False, cached=cached)
         fast = found is not State.EXPIRED or self.refresh is None
         self._reschedule(snapshot, now, fast=fast)
@@ -384,7 +384,9 @@ class Engine:
         if released and deliver:
             # On a separate thread: a slow log handler must not delay the timer. If no thread can
             # start, the next refresh delivers.
-            start(threading.Thread(target=self.deliver, name="irsa-creds-events", daemon=True))
+            start_thread(
+                threading.Thread(target=self.deliver, name="irsa-creds-events", daemon=True)
+            )
 
     def deliver(self) -> None:
         """Log lines and deliver events; hold no lock: log handlers and subscribers may read."""
@@ -431,7 +433,7 @@ class Engine:
         now = self.clock.now()
         self.wakes_at = NEVER
         self._drop_overdue(now)
-        if self._reads.look(self.snapshot, now) or self.keep_warm:
+        if self._reads.update(self.snapshot, now) or self.keep_warm:
             self._refresh_ahead(now)
         else:
             # The timer stops here, and the next read starts it again.
@@ -455,7 +457,7 @@ class Engine:
             return
         if self.refresh is None:
             cached = self._backoff.cached_failure(now)
-            if cached is None or self._backoff.looks_at_token(now):
+            if cached is None or self._backoff.claim_token_look(now):
                 self._create_ahead(now, blocking=True, cached=cached)
         self._reschedule(self.snapshot, now)
 

@@ -25,7 +25,7 @@ class Reads:
     """When the credentials of one engine were read, as far as looks at a flag show."""
 
     def __init__(self) -> None:
-        # At the latest: reads only set a flag, which is fast.
+        # The instant of an update, later than that of the read: a read only sets a flag.
         self._last_at = NEVER
 
     def note(self, snapshot: Snapshot, now: float) -> None:
@@ -34,8 +34,11 @@ class Reads:
             snapshot.was_read = False
             self._last_at = now
 
-    def look(self, snapshot: Snapshot, now: float) -> bool:
-        """Return whether they were read within a lifetime; without current reads, make them due."""
+    def update(self, snapshot: Snapshot, now: float) -> bool:
+        """Make credentials without current reads due; return whether a refresh is worth a call.
+
+        It is if they were read within one lifetime.
+        """
         self.note(snapshot, now)
         unread = now - self._last_at
         lifetime = min(snapshot.lifetime, snapshot.longest_age)

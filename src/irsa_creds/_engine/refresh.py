@@ -161,15 +161,15 @@ class Refresh:
         """Call `wake` once, as soon as there is an outcome."""
         self._wakers.append(wake)
         if self.is_done:
-            self._wake()
+            self._call_wakers()
 
     def settle(self, outcome: Outcome) -> None:
         """Release all callers; the first outcome counts."""
         if not self.is_done:
             self.outcome = outcome
-        self._wake()
+        self._call_wakers()
 
-    def _wake(self) -> None:
+    def _call_wakers(self) -> None:
         while self._wakers:
             try:
                 wake = self._wakers.popleft()

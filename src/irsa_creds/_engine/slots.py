@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         def deliver(self) -> None: ...
 
 
-__all__ = ["MOST_IN_BACKGROUND", "Slots", "start"]
+__all__ = ["MOST_IN_BACKGROUND", "Slots", "start_thread"]
 
 #: The default of `IRSA_CREDS_MAX_REFRESHES`.
 MOST_IN_BACKGROUND = 8
@@ -31,7 +31,7 @@ _MOST_WAITED_FOR = 64
 _START_PATIENCE = 1.0
 
 
-# By this a read in a signal handler or a finalizer notices that it interrupted a method here.
+# The lock shows a read in a signal handler or a finalizer that it interrupted a method here.
 _on_slow_path = holding(lambda _: HERE.slow_path)
 
 
@@ -127,13 +127,15 @@ class Slots:
         started = False
         try:
             work = functools.partial(self._work, refresh, engine)
-            started = start(threading.Thread(target=work, name="irsa-creds-refresh", daemon=True))
+            started = start_thread(
+                threading.Thread(target=work, name="irsa-creds-refresh", daemon=True)
+            )
         finally:
-            self._settle(group, refresh, started=started)
+            self._record_start(group, refresh, started=started)
         return started
 
     @locked
-    def _settle(self, group: _Group, refresh: Refresh, *, started: bool) -> None:
+    def _record_start(self, group: _Group, refresh: Refresh, *, started: bool) -> None:
         (group.queued if started else group.started).pop(refresh, None)
 
     def _work(self, refresh: Refresh, engine: RefreshRunner) -> None:
@@ -155,7 +157,7 @@ def _ends_at(refresh: Refresh, started_at: float) -> float:
     return refresh.overdue_at if refresh.is_claimed else started_at + _START_PATIENCE
 
 
-def start(thread: threading.Thread) -> bool:
+def start_thread(thread: threading.Thread) -> bool:
     """Start a thread; return False if none can start."""
     # While the interpreter ends, `Thread.start` waits for ever before Python 3.12.
     if sys.is_finalizing():

@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._engine.slots import start
+from irsa_creds._engine.slots import start_thread
 from irsa_creds._engine.snapshot import WALL_TOLERANCE
 from irsa_creds._locks import locked
 
@@ -103,7 +103,7 @@ class Timer:
         started = False
         try:
             self._thread = thread
-            started = start(thread)
+            started = start_thread(thread)
         finally:
             if not started:
                 self._thread = None

@@ -215,7 +215,7 @@ class SharedFetcher:
             lifetime = max(left, _FAILURE_SECONDS)
         else:
             newest = self._usable(entry)
-            # A process that was stopped during its call to STS replaces nothing newer.
+            # A process that was suspended during its call to STS replaces nothing newer.
             if newest is not None and newest.sent_at > outcome.sent_at:
                 return
             entry, lifetime = Entry.from_snapshot(outcome), outcome.lifetime
@@ -225,8 +225,8 @@ class SharedFetcher:
         return (
             # Another process may reach STS where this one does not.
             failure.status is not None
-            # A failure of the source role, which has its own entry.
-            and failure.again_in is None
+            # The failure of a source role, which its own engine caches and its own entry has.
+            and not failure.is_cached
             # A failure of the source role's key: another process may have another key.
             and not (failure.bad_token and self._fetcher.is_chained)
             # This process was suspended meanwhile.
