@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pickle
 import subprocess
 import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import irsa_creds
 from docs.markdown import block
-from fresh_interpreter import python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,18 +80,3 @@ def test_an_initializer_reaches_workers_of_a_main_module_without_install(
     (tmp_path / "worker.py").write_text(WORKER)
     (tmp_path / "main.py").write_text(EXECUTOR)
     assert output(tmp_path, "main.py", method) == OURS
-
-
-def test_rays_hook_is_a_function_that_pickles_by_name_and_needs_no_argument(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    given: dict[str, Any] = {}
-    ray = types.SimpleNamespace(init=given.update)
-    monkeypatch.setitem(sys.modules, "ray", ray)
-    exec(block("howto/worker-processes.md", "ray_program.py"), {})
-    hook = given["runtime_env"]["worker_process_setup_hook"]
-    assert hook is irsa_creds.install
-    sent = pickle.dumps(hook)
-    assert importlib.import_module(hook.__module__).__name__.encode() in sent
-    # A worker of Ray is a new interpreter.
-    assert python(f"import pickle; pickle.loads({sent!r})()\n{WORKER}print(provider())") == OURS

@@ -26,6 +26,7 @@ _SHOWN = (
     "fastapi",
     "gevent",
     "gunicorn",
+    "ray",
     "s3fs",
     "uvicorn",
 )

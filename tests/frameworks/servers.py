@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 from frameworks.replies import Replies, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from irsa_creds.testing import Sandbox
 
@@ -170,10 +170,24 @@ def requests(port: int) -> list[Reply]:
         return list(pool.map(one, range(_CLIENTS)))
 
 
-def run(program: str, environ: Mapping[str, str], folder: Path, *arguments: str) -> tuple[str, str]:
-    """Run a program of `apps/`, which must succeed; return its output and errors."""
+def run(
+    program: str,
+    environ: Mapping[str, str],
+    folder: Path,
+    *arguments: str,
+    below: Sequence[str] = (),
+) -> tuple[str, str]:
+    """Run a program of `apps/`, which must succeed; return its output and errors.
+
+    Args:
+        program: its file name.
+        environ: a pod's variables.
+        folder: its working directory.
+        arguments: its arguments.
+        below: a command that starts it.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", str(_APPS / program), *arguments],
+        [*below, sys.executable, "-X", "faulthandler", str(_APPS / program), *arguments],
         env=_environ(environ),
         cwd=folder,
         stdin=subprocess.DEVNULL,
