@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -113,19 +114,18 @@ def test_a_cold_start_of_sixteen_processes_with_four_sessions_each_is_one_call(
 
 
 def test_each_refresh_is_one_call_for_all_processes(
-    sts: LoopbackSts, environ: dict[str, str]
+    sts: LoopbackSts, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    # The first refresh comes after 1 to 5 s, each later one after 4.2 to 5 s.
-    sts.lifetime = 10.0
-    with Crowd(environ, "crowd.py", 16, 12, 4) as crowd:
-        reports = crowd.reported(16)
-    assert not any(each["errors"] for each in reports)
-    keys = [each["keys"] for each in reports]
-    # 12 s have two or three refreshes, without sharing 16 times as many. On a busy machine one may
-    # come late, or take longer than 5 s, after which another process calls as well.
-    assert 2 <= len({key for each in keys for key in each}) <= len(sts.calls) <= 8
-    # In the order of the calls. A process that did not run for seconds has not seen each key.
-    assert all(each == sorted(set(each)) for each in keys)
+    clock = tmp_path / "clock"
+    clock.write_bytes(struct.pack("d", 0))
+    with clock.open("r+b") as file, Crowd(environ, "refreshes.py", 16, clock) as crowd:
+        for number in range(1, 5):
+            reports = crowd.reported(16 * number)
+            # Every process has the credentials of the one call.
+            assert [each["key"] for each in reports[-16:]] == [f"ASIA{number:016d}"] * 16
+            assert len(sts.calls) == number
+            # Credentials of an hour are due in every process now, and valid.
+            os.pwrite(file.fileno(), struct.pack("d", 3_400.0 * number), 0)
 
 
 def test_a_lock_holder_killed_during_its_call_costs_one_more_call(
