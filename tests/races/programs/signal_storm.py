@@ -13,7 +13,6 @@ import time
 from typing import TYPE_CHECKING
 
 import irsa_creds
-from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,13 +26,12 @@ class SoftTimeLimitError(Exception):
 
 def read_until_interrupted(provider: irsa_creds.Provider, seconds: float, *, cold: bool) -> None:
     """Read on the slow path, which takes locks and schedules, and where the handler raises."""
-    engine = engine_of(provider)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     # With a limit: Python drops an exception that is raised in a weak reference's callback.
     for _ in range(5 if cold else 200):
         if cold:
             provider.invalidate()
-        engine.leave_fast_path()
+        provider.prefetch()
         provider.get(min_ttl=1)
     signal.setitimer(signal.ITIMER_REAL, 0)
 
