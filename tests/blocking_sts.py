@@ -49,10 +49,10 @@ class BlockingSts:
         #: Expiration by key.
         self.expires: dict[str, float] = {}
 
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
         assert seconds > 0
         self.calls += 1
-        self.sent = token.value
+        self.sent = assertion.value
         call = Call(threading.current_thread(), self._clock.now())
         self.waiting.append(call)
         assert call.responded.wait(30), "the state machine lost a request"

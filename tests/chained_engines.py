@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine_fakes import FakeSts, Rig, low, rig
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.subscribers import Subscribers
-from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher
+from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SigningCredentials
 
 if TYPE_CHECKING:
     from irsa_creds._engine.timing import Uniform
@@ -27,9 +27,9 @@ class SignedSts(FakeSts):
 
     signers: list[str] = field(default_factory=list)
 
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
-        self.signers.append(token.fingerprint)
-        return super().attempt(token, seconds)
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
+        self.signers.append(cast("SigningCredentials", assertion).access_key)
+        return super().attempt(assertion, seconds)
 
 
 def target(

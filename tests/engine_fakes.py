@@ -108,8 +108,8 @@ class FakeSts:
     def __post_init__(self) -> None:
         self.hold.set()
 
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
-        del token
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
+        del assertion
         self.calls += 1
         self.budgets.append(seconds)
         assert self.hold.wait(10), "the test never set `hold`"

@@ -108,9 +108,9 @@ def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
             super().__init__(clock)
             self.name = config.session_name
 
-        def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
+        def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
             with made.counted(self.name):
-                return super().attempt(token, seconds)
+                return super().attempt(assertion, seconds)
 
     monkeypatch.setattr("irsa_creds._exchange.sources.sts_client", CountingSts)
     # The first refresh after a tenth of the lifetime, others a quarter before expiry.

@@ -37,9 +37,9 @@ def request(
     claims: Any = CLAIMS, *, token: str | None = None, written: datetime | None = None, **facts: Any
 ) -> ExchangeRequest:
     """Return a request with a token of these claims."""
-    proof = Token(token or jwt(claims), written)
+    assertion = Token(token or jwt(claims), written)
     return ExchangeRequest(
-        **{"role_arn": ROLE, "endpoint": URL, "duration": None, "token": proof, **facts}
+        **{"role_arn": ROLE, "endpoint": URL, "duration": None, "assertion": assertion, **facts}
     )
 
 

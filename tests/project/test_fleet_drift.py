@@ -82,9 +82,9 @@ class LateSts(FakeSts):
         super().__init__(clock)
         self.notebook = notebook
 
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
         self.down = self.notebook.call(self.clock.now(), refresh=False)
-        outcome = super().attempt(token, seconds)
+        outcome = super().attempt(assertion, seconds)
         self.clock.advance(LATENCY)
         return outcome
 

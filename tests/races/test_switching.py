@@ -50,8 +50,8 @@ class ScriptedSts:
         self._together = threading.Semaphore(1)
         self.overlapped = False
 
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
-        del token, seconds
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
+        del assertion, seconds
         self.overlapped |= not self._together.acquire(blocking=False)
         number = next(self._numbers)
         if number % 10 == 0:

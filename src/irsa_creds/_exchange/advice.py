@@ -50,17 +50,17 @@ def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> di
         request: the request that failed.
         skew: seconds by which STS's clock is ahead of this machine's; None if it is unknown.
     """
-    token, duration = request.token, request.duration
+    assertion, duration = request.assertion, request.duration
     _, account, _ = _role_parts(failure)
-    written = instant(token.written.timestamp()) if token.written else None
+    written = instant(assertion.written.timestamp()) if assertion.written else None
     return {
         "account": account and f" {account}",
         "audience": _audience_advice(failure),
-        "clue": " The token is not a JWT." if token.claims is None else _clue(failure),
+        "clue": " The token is not a JWT." if assertion.claims is None else _clue(failure),
         "duration": "STS's default" if duration is None else f"{duration} s",
         "endpoint": failure.endpoint,
         "role": failure.role_arn,
-        "shape": token.shape(),
+        "shape": assertion.shape(),
         "signer": request.signer,
         "skew": _skew(skew),
         "subject": failure.sub or "the token",

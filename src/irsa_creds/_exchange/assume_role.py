@@ -54,10 +54,12 @@ class SignedStsClient(StsClient):
             form["SourceIdentity"] = role.source_identity
         return form
 
-    def _request(self, url: str, form: dict[str, str], token: Assertion) -> HttpRequest:
+    def _request(self, url: str, form: dict[str, str], assertion: Assertion) -> HttpRequest:
         body = urlencode(form).encode()
         return HttpRequest(
-            url, signed_headers(self._config, url, body, cast("SigningCredentials", token)), body
+            url,
+            signed_headers(self._config, url, body, cast("SigningCredentials", assertion)),
+            body,
         )
 
 

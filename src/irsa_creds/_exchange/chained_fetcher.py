@@ -58,11 +58,6 @@ class SigningCredentials(NamedTuple):
         return self.token, self.secret_key
 
     @property
-    def fingerprint(self) -> str:
-        """The access key id."""
-        return self.access_key
-
-    @property
     def claims(self) -> None:
         """None: not a JWT."""
         return
@@ -77,7 +72,7 @@ class SigningCredentials(NamedTuple):
         return f"{len(self.value):,} characters"
 
     def __repr__(self) -> str:
-        return f"<SigningCredentials ...{self.fingerprint[-4:]}>"
+        return f"<SigningCredentials ...{self.access_key[-4:]}>"
 
 
 class AssumeRoleFetcher(WebIdentityFetcher):

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
         @property
         def secrets(self) -> tuple[str, ...]: ...
         @property
-        def fingerprint(self) -> str: ...
-        @property
         def claims(self) -> Mapping[str, Any] | None: ...
         @property
         def written(self) -> datetime | None: ...
@@ -41,7 +39,7 @@ class ExchangeRequest(NamedTuple):
         role_arn: the role to assume.
         endpoint: STS's URL.
         duration: the requested lifetime in seconds.
-        token: the proof of identity that was sent, or that signed the request.
+        assertion: the token that was sent, or the credentials that signed the request.
         signer: the source role, which signed, in role chaining.
         token_file: the token's file; None if a callable returns the token.
         external_id: of role chaining; some organizations use a passphrase.
@@ -50,7 +48,7 @@ class ExchangeRequest(NamedTuple):
     role_arn: str
     endpoint: str
     duration: int | None
-    token: Assertion
+    assertion: Assertion
     signer: str | None = None
     token_file: str | None = None
     external_id: str | None = None
@@ -68,4 +66,4 @@ class ExchangeRequest(NamedTuple):
     def secrets(self) -> list[str]:
         """Return the secrets that were sent or used to sign."""
         external = self.external_id or ""
-        return [*self.token.secrets, *([external] if len(external) >= _LEAST_SECRET else [])]
+        return [*self.assertion.secrets, *([external] if len(external) >= _LEAST_SECRET else [])]

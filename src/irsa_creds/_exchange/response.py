@@ -135,7 +135,7 @@ def failure_of(
         endpoint=bare_url(request.endpoint),
         role_arn=request.role_arn,
         operation=request.operation,
-        **claims_fields(request.token.claims),
+        **claims_fields(request.assertion.claims),
         **details,
     )
     values = advice.values(failure, request, skew)
@@ -267,8 +267,8 @@ def _credentials(root: Element, request: ExchangeRequest) -> Credentials:
         raise _MalformedError(f"has unprintable characters in {', '.join(broken)}")
     user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
     arn = "" if user is None else _text(user, "Arn")
-    # Not the external ID: that may be the account's number or the role's name.
-    if _echoes(arn, request.token.secrets):
+    # An external ID is not looked for: it may be the account's number or the role's name.
+    if _echoes(arn, request.assertion.secrets):
         arn = ""
     return Credentials(
         access_key_id=values["AccessKeyId"],

@@ -76,21 +76,21 @@ class StsClient:
         return self._url
 
     @muted()
-    def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure:
+    def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure:
         """Return credentials or a failure; neither the network nor STS makes it raise.
 
         Args:
-            token: read for this attempt; in role chaining, the signing credentials.
+            assertion: the token, read for this attempt; in role chaining, the signing credentials.
             seconds: for everything, a second POST included.
         """
         deadline = time.monotonic() + seconds
         try:
             url = self.url
         except ConfigError as error:
-            return self._unresolved(error, token)
+            return self._unresolved(error, assertion)
 
         def call(duration: int | None) -> ExchangeResult | Failure:
-            return self._call(url, token, duration, deadline - time.monotonic())
+            return self._call(url, assertion, duration, deadline - time.monotonic())
 
         outcome = call(self._duration)
         if not (self._duration_optional and self._duration and _is_invalid(outcome)):
@@ -109,13 +109,13 @@ class StsClient:
         self.calls = 0
 
     def _call(
-        self, url: str, token: Assertion, duration: int | None, seconds: float
+        self, url: str, assertion: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
         request = ExchangeRequest(
             self._config.name,
             url,
             duration,
-            token,
+            assertion,
             self._signer,
             self._config.token_file,
             self._external_id,
@@ -125,7 +125,7 @@ class StsClient:
             lambda: _outcome(
                 send_request(
                     self._config.http,
-                    self._request(url, self._form(duration), token),
+                    self._request(url, self._form(duration), assertion),
                     seconds=seconds,
                     connect=_CONNECT_SECONDS,
                     read=_READ_SECONDS,
@@ -144,11 +144,11 @@ class StsClient:
             **policies_form(config.policy, config.policy_arns),
         }
 
-    def _request(self, url: str, form: dict[str, str], token: Assertion) -> HttpRequest:
-        body = urlencode({**form, "WebIdentityToken": token.value}).encode()
+    def _request(self, url: str, form: dict[str, str], assertion: Assertion) -> HttpRequest:
+        body = urlencode({**form, "WebIdentityToken": assertion.value}).encode()
         return HttpRequest(url, common_headers(self._config), body)
 
-    def _unresolved(self, error: ConfigError, token: Assertion) -> Failure:
+    def _unresolved(self, error: ConfigError, assertion: Assertion) -> Failure:
         return Failure(
             kind="exchange",
             code="EndpointUnresolved",
@@ -156,7 +156,7 @@ class StsClient:
             advice="Check the region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
             retryable=False,
             role_arn=self._config.name,
-            **claims_fields(token.claims),
+            **claims_fields(assertion.claims),
         )
 
 

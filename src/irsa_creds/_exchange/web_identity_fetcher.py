@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
         @property
         def calls(self) -> int: ...
-        def attempt(self, token: Assertion, seconds: float) -> ExchangeResult | Failure: ...
+        def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure: ...
         def reset_after_fork(self) -> None: ...
 
 
@@ -75,14 +75,14 @@ class WebIdentityFetcher(TokenFetcher):
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         client = self.prepare()
-        token = self._assertion(refresh)
-        if isinstance(token, Failure):
-            return token
+        assertion = self._assertion(refresh)
+        if isinstance(assertion, Failure):
+            return assertion
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
             return refresh.overdue()
-        result = client.attempt(token, seconds)
+        result = client.attempt(assertion, seconds)
         if isinstance(result, Failure):
             return result
         if result.note:
@@ -106,7 +106,7 @@ class WebIdentityFetcher(TokenFetcher):
             advice="Compare the pod's clock and STS's.",
             role_arn=self.role_arn,
             endpoint=result.endpoint,
-            **claims_fields(token.claims),
+            **claims_fields(assertion.claims),
         )
 
     def _assertion(self, refresh: Refresh) -> Assertion | Failure:
