@@ -184,8 +184,8 @@ class IrsaError(Exception):
     """
 
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
-        # Not `super()`: the other base of the adapters' subclasses is an error of botocore, which
-        # formats a template in its own __init__.
+        # Not `super()`: the other base of the subclasses in `_botocore` is an error of botocore,
+        # which formats a template in its own __init__.
         Exception.__init__(self, message)
         self.failure = failure
 

@@ -22,10 +22,14 @@ start, unless many hang (`overdue`).
 The instants, all in seconds of `Clock.now`:
 
     Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot sets it by
-                            timing.age_after_blocking or age_after_background, for a forked child
-                            timing.refresh_in_child; earlier without current reads (`reads`). The
-                            first refresh has none: the first read, `prefetch` or `keep_warm`
-                            creates it
+                            timing.age_after_blocking or age_after_background; timing.shared_delay
+                            is added for credentials that another process put into the shared
+                            cache; a forked child without that cache gets timing.refresh_in_child.
+                            It becomes now if half the lifetime is over and no code reads (`reads`,
+                            which also ends refreshes after a lifetime without a read), if a
+                            service calls the key expired (Engine.mark_stale), if the wall clock ran
+                            ahead, or if other code sets botocore's `_expiry_time`. The first
+                            refresh has none: the first read, `prefetch` or `keep_warm` creates it
     Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for

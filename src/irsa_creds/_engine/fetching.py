@@ -63,7 +63,7 @@ class RetryingFetcher(ABC):
 
     @abstractmethod
     def reset_after_fork(self) -> None:
-        """Count only a child's own calls, and drop state that belongs to the parent."""
+        """Count only a child's own calls."""
 
     def token_changed(self) -> bool:
         """Whether the token that STS denied has been replaced; it may do I/O."""
@@ -76,6 +76,7 @@ class RetryingFetcher(ABC):
             refresh: has the deadline, and collects the events.
             current: the process's current credentials.
         """
+        # Only the shared cache compares the new ones with them.
         del current
         attempt = 1
         while True:

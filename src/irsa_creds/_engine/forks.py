@@ -1,16 +1,19 @@
 """The threads that a fork waits for, and the fork hooks of this library.
 
-A child that is forked while another thread imports, opens a TLS connection or ends inherits a half
-imported module or a lock that stays taken for ever. So threads register here for as long as they do
-such a thing, and a fork waits for them: a refresh, a provider that is being made, and the metrics'
-`instrument()`.
+Another thread may import a module, open a TLS connection or end at the moment of a fork. The child
+then has half of the module, or a lock that stays taken for ever. So threads register here while
+they do such a thing, and a fork waits for them: a refresh, a provider that is being made, and the
+metrics' `instrument()`.
 
 `_provider` sets the hooks of its registry here. Before the fork, `Registry.before_fork` ends the
-timer's thread. In the child, `Registry.after_in_child` gets a new
-lock and calls `reset_after_fork` of all timers, slots and engines, in this order, and an engine
-calls that of its fetcher and subscribers. Two parts do without these hooks:
-`_sessions/install` replaces its lock in a hook of its own, for which the order does not matter, and
-the shared cache compares process ids.
+timer's thread. In the child, `Registry.after_in_child` creates a new lock and calls
+`reset_after_fork` of all timers, slots and engines, in this order, and an engine calls that of its
+fetcher and subscribers. An engine keeps its snapshot, its back-off and when it was read. In parent
+and child, `Engine.resume` then restarts the timer where a provider is kept warm.
+
+Three parts do without these hooks: `_sessions/install` replaces its lock in a hook of its own, for
+which the order does not matter; the shared cache compares process ids; and the locks of
+`this_thread` belong to the thread that forks, the only one of the child.
 """
 
 from __future__ import annotations

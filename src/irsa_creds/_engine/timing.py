@@ -88,8 +88,9 @@ def lifetime(
 def refresh_window(lifetime: float) -> float:
     """Return the seconds before expiry at which a refresh is due at the latest.
 
-    The table is AWS's. Half the lifetime is the limit, since otherwise credentials of a short
-    lifetime would be refreshed on every call.
+    The table is that of AWS's planned SDK refresh rules (docs/development/conformance.md has their
+    source). Half the lifetime is the limit, since otherwise credentials of a short lifetime would
+    be refreshed on every call.
     """
     if lifetime <= 20 * MINUTE:
         window = 5 * MINUTE

@@ -5,25 +5,32 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
     one, or None if the settings do not configure this source. If it is `late`, no arguments but
     the region are given.
-2.  In this package, a `RetryingFetcher`. `_attempt` sends one request by `http.send_request` and
-    returns `_snapshot(...)`, or a `Failure` with its own text and the `service` and `operation` of
-    the class, also if `_snapshot` returns None: `response` and `causes` are STS's. The lifetime is
-    finite: credentials without an expiration get `NO_EXPIRATION`, and `longest_age` says when to
-    look for newer ones. `calls` counts requests, and `reset_after_fork` starts the count again.
-    The file imports `http` in a function that `prepare` gives to `preload`, not at its top, because
-    that imports botocore. Certificates and proxies are those of an `HttpSettings` in the identity:
-    `HttpSettings.resolve` reads the settings. With a token, it is a `TokenFetcher` that sends its
+2.  In this package, a `RetryingFetcher`; with a token, a `TokenFetcher` that sends its
     `_token_to_send(refresh)`.
+    -   `_attempt` sends one request by `http.send_request` and returns `_snapshot(...)`. If that is
+        None or the request failed, it returns a `Failure` with its own text and the `service` and
+        `operation` of the class: `response` and `causes` are STS's.
+    -   The lifetime is finite: credentials without an expiration get `fetching.NO_EXPIRATION`, and
+        `longest_age` says when to look for newer ones.
+    -   `calls` counts requests, and `reset_after_fork` starts the count again.
+    -   `http` imports botocore. So the file imports it in a function that `prepare` gives to
+        `preload`, not at its top.
+    -   If the settings are to name certificates and proxies, the identity has what
+        `HttpSettings.resolve` reads there, and `_attempt` sends with that.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
     `late` if it comes after the web identity and does not take its arguments. A source without a
     role is late.
 4.  In `_identity/not_configured`, a branch of the error, and its variables in `_OTHER_VARIABLES`.
-5.  Its label in `opentelemetry._source_of`, by the identity's `name`. For `doctor`, what Pod
-    Identity has: its variables and `container_facts` in `pod_facts`, its place in `environment` and
-    `provider_chain`, the checks of `_doctor/container` and `_network/container`, their letter in
-    `_checks`. `whoami` uses `pod_facts` and `provider_chain` too.
+5.  Its label in `opentelemetry._source_of`, by the identity's `name`.
+6.  For clients of the AWS SDK for Python v4, a function in `_smithy/chain_providers`, its slot in
+    `_smithy/interface`, and an entry point in pyproject.toml.
+7.  For `doctor`, what Pod Identity has: its variables and `container_facts` in `pod_facts`, its
+    place in `environment` and `provider_chain`, the checks of `_doctor/container` and
+    `_network/container`, which `doctor` lists, their letter in `_checks`, and the last line in
+    `cli/_doctor`. `whoami` uses `pod_facts` and `provider_chain` too; as an endpoint it shows the
+    identity's `name`.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
 change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of
@@ -68,9 +75,9 @@ class Source(NamedTuple):
         find: returns the identity that settings and arguments of `provider()` name, or None.
         fetcher: returns the fetcher of an identity, given the engine of its source role, if it has
             one, and the clocks.
-        switch: a variable that is on; off: botocore's own provider stays. "" for none.
-        late: `provider()` and strict sessions do not use it if the settings name a role or another
-            source of botocore, all of which come before it, or if arguments describe calls of STS.
+        switch: the variable that turns it off, so that botocore's own provider stays; "": none.
+        late: whether `provider()` and strict sessions use it only if nothing else is named: no role
+            and no other source of botocore in the settings, no argument for a call of STS.
     """
 
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]

@@ -58,9 +58,7 @@ def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigEr
 
 
 def obstacle(settings: Settings, arguments: Mapping[str, Any]) -> str:
-    """Return what to change so that no other identity than one of a late source is named.
-
-    It is the end of a sentence; "" if there is nothing to change.
+    """Return what to change so that a late source is used, as the end of a sentence; "": nothing.
 
     Args:
         settings: the environment's or a session's.

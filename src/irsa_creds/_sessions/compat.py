@@ -1,15 +1,22 @@
 """The private names of botocore and aiobotocore that `install()` needs, most with a check.
 
-Names that `getattr` reads with a default have none. `install()` warns and changes nothing if one of
-the checked names is missing. These private names are elsewhere, because a check would not help:
+Private is a name that botocore's documentation does not list, with or without an underscore: any
+release may change it. `install()` warns and changes nothing if one of the checked names is missing;
+a name that `getattr` reads with a default needs no check. These private names are elsewhere,
+because a check would not help there:
 
-    _exchange/http.py             URLLib3Session's pool classes: connections with a deadline
-    _exchange/endpoint.py         the endpoint rules; without them a client tells the URL
-    _identity/settings.py         the argument of an error of `configloader`
-    _exchange/muting.py           names of loggers
-    _botocore/credentials.py      attributes of RefreshableCredentials that other programs use
-    _botocore/sync.py, aio.py     methods of it that other programs call; the caller of one method
-    _sessions/install.py          boto3's `Session._session`; `boto3_session.py`, too
+    _identity/settings     `configloader`, and the argument of an error of it
+    _exchange/http         `httpsession`, with the pool classes of its session; `kwargs` of errors
+    _exchange/assume_role  `auth` and `awsrequest`
+    _exchange/endpoint     the endpoint rules; without them a client tells the URL
+    _exchange/muting       names of loggers
+    _botocore              base classes from `credentials`, with attributes and methods that other
+                           programs use; the caller of one method; `kwargs` of errors
+    _sessions              base classes from `credentials`; `providers` of a chain and METHOD of
+                           each; boto3's `Session._session`
+    _sitecustomize         `register_initializer`
+    diagnosis/_network     `httpsession`, `awsrequest`; `providers` of a chain and METHOD of each
+    testing                `auth`, `awsrequest`, `credentials`
 """
 
 from __future__ import annotations

@@ -136,6 +136,8 @@ class _Installation:
         if _warned(compat.missing_in_botocore()):
             return False
         builder = compat.profile_builder()
+        # Both: botocore calls `providers` for a source profile too, without a chain; only the other
+        # one returns the whole chain, into which `strict` and source profiles insert a provider.
         originals = [
             (builder, "providers", builder.providers),
             (credentials, _RESOLVER_FACTORY, credentials.create_credential_resolver),
@@ -166,7 +168,7 @@ class _Installation:
     def _wrap_aiobotocore(self) -> None:
         """Wrap the function that creates aiobotocore's chains, once it is imported."""
         module = compat.aiobotocore_session_module()
-        if module is None or not self._originals or self._originals[-1][0] is module:
+        if module is None or not self._originals or any(module is o for o, *_ in self._originals):
             return
         if not _warned(compat.missing_in_aiobotocore()):
             original = getattr(module, _RESOLVER_FACTORY)
