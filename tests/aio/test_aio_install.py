@@ -21,6 +21,7 @@ from botocore.exceptions import InvalidConfigError
 from botocore.session import Session
 
 import irsa_creds
+from aio.aio_program import AioProgram
 from aio.loops import frozen, is_ours, on_asyncio, resolved
 from botocore_sessions import (
     SECOND,
@@ -32,6 +33,7 @@ from botocore_sessions import (
 )
 from fake_network import KEYS, WEB_IDENTITY, FakeNetwork
 from fresh_interpreter import python
+from irsa_creds._identity import not_configured
 from irsa_creds._sessions import compat, install
 from irsa_creds._sessions.chain_provider import ChainProviderMixin
 from irsa_creds.aiobotocore import AioIrsaCredentials, AioIrsaProvider
@@ -214,6 +216,36 @@ def test_many_sync_and_async_sessions_make_one_sts_call(network: FakeNetwork) ->
         frozen(AioSession())
         Session().get_credentials().get_frozen_credentials()
     assert network.actions == [WEB_IDENTITY]
+
+
+def test_user_agents_tell_the_source_of_credentials_and_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async with AioSession().create_client("s3") as s3:
+            await s3.list_buckets()
+
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "shop")
+    network = AioProgram().tap(monkeypatch)
+    irsa_creds.install()
+    on_asyncio(main)
+    sts, s3 = network.sent
+    assert [set(each.features) for each in (sts, s3)] == [{"h"}, {"h", "k"}]
+    assert (sts.app_id, s3.app_id) == ("shop", "shop")
+
+
+def test_a_pod_without_irsa_has_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    not_configured._warn_once.cache_clear()
+    for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    irsa_creds.install()
+    for _ in range(2):
+        assert resolved(AioSession()) is None
+    (warning,) = warnings(caplog)
+    assert warning.startswith("IRSA is not configured in this pod")
 
 
 # -- uninstall() -----------------------------------------------------------------------------------

@@ -258,6 +258,8 @@ def test_a_url_for_more_than_the_lifetime_never_waits_for_it_and_warns_once_an_h
     assert "for 86400 s ends in 3000 s" in found
     assert "last 3600 s at most" in found
     assert "duration_seconds" in found
+    assert "the role's maximum session duration" in found
+    assert irsa_creds.provider().role_arn in found
     assert len(found) <= 300
     assert sts.calls == 1
     clock.advance(59 * MINUTE)
@@ -268,6 +270,15 @@ def test_a_url_for_more_than_the_lifetime_never_waits_for_it_and_warns_once_an_h
     assert len(warnings(caplog)) == 2
     url_of(boto3.client("s3"), DAY)
     assert len(warnings(caplog)) == 2
+
+
+def test_each_identity_has_a_warning_of_its_own_of_urls_for_more_than_the_lifetime(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("red", "blue", "red"):
+        provider = irsa_creds.provider(session_name=name)
+        url_of(irsa_creds.boto3_session(provider=provider).client("s3"), DAY)
+    assert len([each for each in warnings(caplog) if "last 3600 s at most" in each]) == 2
 
 
 def test_a_url_for_the_lifetime_has_no_warning(
