@@ -86,7 +86,7 @@ class _Instrumentation:
         )
         self.active: _Active | None = None
 
-    # A fork waits for both: a child would inherit a lock that no thread of it releases.
+    # A fork waits for `start` and `stop`: a child would inherit a lock that nothing releases there.
     def start(
         self, provider: MeterProvider, observation: type[Observation], *, is_global: bool
     ) -> Callable[[], None]:

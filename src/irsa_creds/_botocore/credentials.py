@@ -59,8 +59,8 @@ class Frozen(ReadOnlyCredentials):
         return ReadOnlyCredentials, tuple(self)
 
 
-#: The snapshot that a thread or task reads attributes of, the instant of its last read, and the
-#: last instant at which that snapshot was the newest. A plain tuple, because each read makes one.
+#: (snapshot, read_at, newest_at): what a thread or task reads attributes of, when it last did, and
+#: when that snapshot was last the newest. A plain tuple, because each read makes one.
 Pin = tuple[Snapshot, float, float]
 NO_PIN: Pin = (Snapshot.nothing(), NEVER, NEVER)
 
@@ -69,9 +69,9 @@ def next_pin(pin: Pin, newest: Snapshot, found: Snapshot, now: float) -> Pin:
     """Return the pin of a thread or task after it has read one more attribute.
 
     Reads less than `PIN_SECONDS` apart use the pinned snapshot. A program that never pauses for so
-    long must get newer values as well, but not while it signs a request. So after 0.5 s with an
-    older snapshot the required pause shrinks, and within another second a pause between two
-    requests is long enough, for it is longer than a pause within one request.
+    long must get newer values as well, but not in the middle of signing a request. So the required
+    pause shrinks from 0.5 s on after the snapshot was replaced, to nothing a second later
+    (`_LONGEST_PIN`): some pause between two requests, longer than any within one, is enough then.
 
     Args:
         pin: the one after the last read.

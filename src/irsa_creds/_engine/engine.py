@@ -321,8 +321,8 @@ class Engine:
             # A late response of an overdue refresh counts only if it is newer.
             if timely or _is_newer(outcome, self.snapshot):
                 self._accept(outcome, now)
-                # The events of a late one were delivered when it was dropped, as a failure: only
-                # its success is new.
+                # A late one was dropped as a failure, with its events until then: only its last
+                # event, the success, is new.
                 self.subscribers.put(refresh.events if timely else refresh.events[-1:])
         elif timely:
             self.subscribers.put(refresh.events)

@@ -141,7 +141,7 @@ class Forks:
         Args:
             before: called in the parent, and then the fork waits for threads.
             in_parent: called in the parent once threads may start again.
-            in_child: called in the child once it has no threads registered.
+            in_child: called in the child once the parent's threads are forgotten.
         """
         self._hooks = (before, in_parent, in_child)
         self.register_again()

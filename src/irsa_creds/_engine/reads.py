@@ -22,7 +22,7 @@ _QUIET = MINUTE / 2
 
 
 class Reads:
-    """When the credentials of one engine were read, as far as looks at a flag show."""
+    """When the credentials of one engine were read, by a flag that is looked at now and then."""
 
     def __init__(self) -> None:
         # The instant of an update, later than that of the read: a read only sets a flag.

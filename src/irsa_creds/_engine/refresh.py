@@ -34,7 +34,7 @@ __all__ = ["Refresh"]
 class Refresh:
     """One or several attempts to get new credentials, with their events.
 
-    It is queued until a thread claims it. Its deadline counts from then.
+    It is queued until a thread claims it. Its deadline is counted from that instant.
 
     Args:
         blocking: whether there are no valid credentials, so that any caller waits for it.

@@ -61,7 +61,8 @@ class Snapshot:
         self.was_read: bool = False
         #: botocore's form of these credentials, created once.
         self.adapted: Any = None
-        #: Whether the one refresh that callers wait for because of the wall clock has failed.
+        #: Whether a refresh has failed since the wall clock alone called them expired: callers wait
+        #: for one such refresh, not for each.
         self.wall_tried: bool = False
 
     @classmethod

@@ -22,12 +22,12 @@ ATTEMPT_SECONDS = 15.0
 #: Attempts of the first refresh that callers wait for: a lost packet or a throttled call must not
 #: be an error when a pod starts.
 BLOCKING_ATTEMPTS = 4
-#: Attempts of the next ones once that has failed. In an outage of STS, single attempts notice its
-#: recovery as soon as several at a time would, with a quarter of the calls.
+#: Attempts of each later refresh that callers wait for, until one succeeds. Single attempts notice
+#: the end of an outage as early as four at a time would, and make a quarter of the calls.
 LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
-#: The longest time for which a failure is cached that a retry may end. Chosen with
-#: `benchmarks/fleet.py` so that an outage of 30 minutes causes at most twice the calls of AWS's
+#: The longest time for which a retryable failure is cached. Chosen with `benchmarks/fleet.py` so
+#: that an outage of 30 minutes causes at most twice the calls of AWS's
 #: planned SDK refresh rules (`--choices` prints the curve).
 CACHED_FAILURE_SECONDS = 20.0
 #: The longest pause after the first throttled attempt, doubling: chosen there as well.

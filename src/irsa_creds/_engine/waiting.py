@@ -49,8 +49,9 @@ def acquire(
         engine: the identity.
         min_ttl: seconds that must be left to the end of use.
         timeout: seconds to wait.
-        for_target_role: whether this thread runs the refresh of a target role. The source role's
-            refresh runs on it too, since a second slot for each target could use up all slots.
+        for_target_role: whether this thread runs the refresh of a target role. It then runs the
+            source role's refresh as well: if each took a slot, targets could use up all slots while
+            they wait for their sources.
         must_not_wait: whether it must not wait for another thread; None: if it is inside another
             read.
     """

@@ -66,7 +66,8 @@ def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) ->
     Args:
         chain: the session's.
         session: sync or async.
-        strict: one more provider comes first and never passes on, so no other identity is used.
+        strict: one more provider comes first. It raises an error instead of returning nothing, so
+            no later provider is used.
     """
     if isinstance(chain, FixedChain):
         return
@@ -186,7 +187,7 @@ def _stay(current: Any, *, strict: bool) -> bool:
         return _method(current) == "explicit"
     # Another provider's stay: it takes precedence.
     source = _source(current)
-    # botocore's provider for target roles stays, with all that it does for `credential_source`.
+    # botocore's provider for target roles stays: it also reads `credential_source`.
     return _method(source) not in (_replaced() if source is current else {METHOD})
 
 

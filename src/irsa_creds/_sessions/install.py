@@ -149,8 +149,8 @@ class _Installation:
         # Called by every new session: aiobotocore may be imported later.
         self._unregister_initializer()
         botocore.register_initializer(self._on_new_session)
-        # Only now: a child that is forked before this line wraps the functions again, and
-        # `adapt_chain` adds a provider only once.
+        # Only now: a child that is forked before this line has no originals and wraps the functions
+        # once more, which does no harm: `adapt_chain` adds a provider only once.
         self._originals = originals
         self._wrap_aiobotocore()
         return True

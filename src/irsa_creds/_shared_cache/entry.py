@@ -15,9 +15,9 @@ from irsa_creds._errors import Failure
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
-#: Raise it with any change to the fields of an entry, `Failure` or `Credentials`, but not of
-#: `Config`, whose fields are in an entry's name. So is this number: two versions of irsa-creds have
-#: separate entries.
+#: Raise it with any change to the fields of an entry, `Failure` or `Credentials`: it is in the name
+#: of an entry, so that two versions of irsa-creds have separate ones. The fields of `Config` are in
+#: the name already.
 VERSION = 4
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 

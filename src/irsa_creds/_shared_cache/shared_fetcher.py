@@ -155,8 +155,8 @@ class SharedFetcher:
     ) -> Snapshot | Failure | None:
         """Return the outcome of another process, or None if this process is to call STS.
 
-        If a lock holder shares nothing within 5 s, it may be suspended for good, and one waiting
-        process takes a new lock. After 10 s a waiting process calls STS without a lock.
+        If a lock holder shares nothing within 5 s, it counts as suspended, and one waiting process
+        takes a new lock. After 10 s a waiting process calls STS without a lock.
         """
         now = self._clock.now()
         # If a refresh has little time, the holder counts as suspended after a third of it.

@@ -143,7 +143,7 @@ class Store:
             name: the lock's.
             stack: releases the lock.
             patience: seconds after which the lock holder counts as suspended. Its lock file is then
-                removed (its lock is on a deleted file then), and the next call takes a new one.
+                removed, so that its lock has no effect, and the next call takes a new one.
         """
         with self.catch_errors(), self._directory() as (directory, path):
             filelock = _filelock()
@@ -160,7 +160,7 @@ class Store:
                     if time.time() - taken_at > patience:
                         _unlink(file, directory)
                 return False
-            # The time at which it was taken, and a lock in use does not count as an old file.
+            # This stores when it was taken, and keeps a lock in use from being removed as old.
             with gone:
                 os.utime(file, dir_fd=directory, follow_symlinks=False)
         return True
