@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from irsa_creds.testing import Issuer, Sandbox
@@ -50,6 +50,22 @@ POLICY = """\
   ]
 }
 """
+
+# Every color has a contrast of 5 or more with the background, also the foreground as dim text.
+THEME = TerminalTheme(
+    background=(31, 34, 38),
+    foreground=(230, 232, 234),
+    normal=[
+        (31, 34, 38),  # black
+        (255, 138, 128),  # red
+        (165, 214, 111),  # green
+        (229, 197, 88),  # yellow
+        (130, 170, 255),  # blue
+        (215, 160, 240),  # magenta
+        (124, 196, 221),  # cyan
+        (230, 232, 234),  # white
+    ],
+)
 
 # No font from elsewhere: `textLength` makes any monospaced one fit.
 FORMAT = """\
@@ -133,9 +149,7 @@ def drawn(name: str, command: str, environ: Mapping[str, str], replaced: Mapping
         said = re.sub(old if old.startswith("(") else re.escape(old), new, said)
     console = Console(file=io.StringIO(), record=True, width=WIDTH, color_system="truecolor")
     console.print(Text.from_ansi(said))
-    svg = console.export_svg(
-        title="irsa-creds", theme=SVG_EXPORT_THEME, code_format=FORMAT, unique_id=name
-    )
+    svg = console.export_svg(title="irsa-creds", theme=THEME, code_format=FORMAT, unique_id=name)
     lines = (line.strip() for line in svg.splitlines())
     return "\n".join(filter(None, lines)) + "\n"
 
