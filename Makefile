@@ -11,7 +11,7 @@ SMITHY_VENV := $(VENV)-smithy
 # installed over it, and with the newest botocore without aiobotocore.
 OLDEST := 1.40.61
 NEWEST_VENV := $(VENV)-newest-botocore
-# Frameworks that fork, spawn or patch processes.
+# Frameworks that fork, spawn or patch processes, and libraries with a native client of S3.
 FRAMEWORKS_VENV := $(VENV)-frameworks
 # The demo alone, which installs faster than .venv.
 DEMO_VENV := $(VENV)-demo
