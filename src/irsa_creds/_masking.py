@@ -79,9 +79,10 @@ def without_pieces(text: str, secret: str) -> str:
 def _runs(text: str) -> Iterator[range]:
     """Yield the ranges of letters and digits between separators."""
     start = 0
-    for separator in re.finditer(f"{_SEPARATORS}|$", text):
+    for separator in re.finditer(_SEPARATORS, text):
         yield range(start, separator.start())
         start = separator.end()
+    yield range(start, len(text))
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -109,7 +110,8 @@ def _without_userinfo(word: str) -> str:
 
 def bare_url(url: str) -> str:
     """Return a URL without user and password."""
-    return re.sub(r"(?s)(?<=//).*@", "", url)
+    start, slashes, rest = url.partition("//")
+    return f"{start}{slashes}{rest.rpartition('@')[2]}"
 
 
 def one_line(text: str, limit: int) -> str:

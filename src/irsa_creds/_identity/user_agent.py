@@ -41,9 +41,11 @@ class UserAgent(NamedTuple):
 
     def __str__(self) -> str:
         features = f" ua/2.1 m/{','.join(self.features)}" if self.features else ""
+        if not self.app_id:
+            return features
         # As in botocore 1.44.8, useragent.sanitize_user_agent_string_component.
         app_id = re.sub(r"[^a-zA-Z0-9!$%&'*+.^_`|~,#-]", "-", self.app_id)
-        return f"{features} app/{app_id}" if app_id else features
+        return f"{features} app/{app_id}"
 
 
 def resolve_user_agent(

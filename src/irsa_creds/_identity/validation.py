@@ -236,7 +236,7 @@ def endpoint_url(value: object, origin: str) -> str:
 
 def is_http_url(url: str) -> bool:
     """Return whether `url` begins with http:// or https:// and names a host."""
-    if not re.fullmatch(r"[\x21-\x7e]+", url):
+    if not url.isascii() or not url.isprintable() or " " in url:
         return False
     try:
         parts = urlsplit(url)
@@ -265,9 +265,9 @@ def ca_bundle(value: object, origin: str) -> bool | str:
 
 def legacy(value: object, origin: str) -> bool:
     """Return whether `sts_regional_endpoints` is "legacy"; empty is the default, "regional"."""
-    expected = "it must be 'regional' or 'legacy'"
-    value = "" if value is None else value
-    return matching_text(value, origin, "(?:regional|legacy)?", expected) == "legacy"
+    if value not in (None, "", "regional", "legacy"):
+        raise ConfigError(f"{origin} is {quoted(value)}, but it must be 'regional' or 'legacy'.")
+    return value == "legacy"
 
 
 def boolean(value: object) -> bool:
