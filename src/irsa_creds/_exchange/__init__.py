@@ -34,7 +34,9 @@ Late imports, and the milliseconds that they save a process that does not need t
     sts (botocore, urllib3, ssl)   70   preload: the shared cache has valid credentials
     http (botocore, urllib3, ssl)  60   container: a refresh imports nothing
     assume_role (botocore.auth)     1   preload: no role chaining
+    chained_fetcher                 1   sources: no role chaining
     container (and its identity)    4   sources: IRSA needs none of it
+    not_configured                  1   sources: the same
     certifi                         1   preload: optional, and plain HTTP needs none
     botocore.session, .config      40   endpoint: botocore has the names of its endpoint rules
 """

@@ -43,17 +43,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._engine import timing
-from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
-from irsa_creds._identity.not_configured import CONTAINER, not_configured, obstacle
-from irsa_creds._identity.settings import follow_source_profiles
+from irsa_creds._identity.settings import CONTAINER, follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
@@ -96,13 +94,24 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
     Raises:
         ConfigError: a value is malformed, or no source is configured.
     """
-    for source in sources_in_use().values():
-        if source.late and obstacle(settings, arguments):
-            break
-        found = source.find(settings, arguments)
-        if found is not None:
-            return found
-    raise not_configured(settings, arguments)
+    in_use = sources_in_use().values()
+    found = _find_first([each for each in in_use if not each.late], settings, arguments)
+    if found is not None:
+        return found
+    from irsa_creds._identity.not_configured import not_configured, obstacle  # noqa: PLC0415 - see the package
+
+    if not obstacle(settings, arguments):
+        found = _find_first([each for each in in_use if each.late], settings, arguments)
+    if found is None:
+        raise not_configured(settings, arguments)
+    return found
+
+
+def _find_first(
+    sources: Iterable[Source], settings: Settings, arguments: Mapping[str, Any]
+) -> Identity | None:
+    identities = (each.find(settings, arguments) for each in sources)
+    return next((each for each in identities if each is not None), None)
 
 
 def sources_in_use() -> dict[str, Source]:
@@ -144,6 +153,8 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
 
 
 def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIdentityFetcher:
+    from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher  # noqa: PLC0415 - see the package
+
     return AssumeRoleFetcher(
         config.name,
         source,

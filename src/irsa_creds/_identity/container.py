@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._identity import validation
-from irsa_creds._identity.not_configured import FULL_URI, RELATIVE_URI
+from irsa_creds._identity.settings import FULL_URI, RELATIVE_URI
 from irsa_creds._identity.token import GivenToken, Token, TokenFile
 from irsa_creds._masking import JWT
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
 from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
+from irsa_creds._identity.settings import CONTAINER, FULL_URI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,21 +18,10 @@ if TYPE_CHECKING:
     from irsa_creds._identity.profile_sources import ProfileKeys
     from irsa_creds._identity.settings import Settings
 
-__all__ = [
-    "CONTAINER",
-    "FULL_URI",
-    "RELATIVE_URI",
-    "not_configured",
-    "obstacle",
-    "warn_of_other_provider",
-]
+__all__ = ["not_configured", "obstacle", "warn_of_other_provider"]
 
 _log = logging.getLogger("irsa_creds")
 
-#: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
-FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-CONTAINER = (FULL_URI, RELATIVE_URI)
 # An empty token file is named on purpose.
 _OTHER_VARIABLES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
 

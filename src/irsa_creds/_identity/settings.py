@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from irsa_creds._identity.roles import RequestedRole
 
 __all__ = [
+    "CONTAINER",
+    "FULL_URI",
+    "RELATIVE_URI",
     "EnvironSettings",
     "Setting",
     "Settings",
@@ -25,6 +28,10 @@ __all__ = [
     "read_file",
 ]
 
+#: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+CONTAINER = (FULL_URI, RELATIVE_URI)
 # botocore 1.44.8, credentials.AssumeRoleWithWebIdentityProvider.
 _WEB_IDENTITY = {
     "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",

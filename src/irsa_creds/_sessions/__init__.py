@@ -9,6 +9,7 @@ May import: `_provider` and below.
 
 Imports inside of functions, and the milliseconds that they save a process that does not need them:
 
-    aiobotocore  110   chain_provider, factories: optional, and boto3 does not need it
-    boto3         11   factories: optional
+    aiobotocore     110   chain_provider, factories: optional, and boto3 does not need it
+    boto3            11   factories: optional
+    not_configured    1   chain_provider: IRSA needs none of it
 """

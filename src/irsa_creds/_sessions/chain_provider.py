@@ -11,7 +11,6 @@ from irsa_creds._botocore.sync import IrsaCredentials
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity
-from irsa_creds._identity.not_configured import warn_of_other_provider
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
 from irsa_creds._sessions.compat import register_features
@@ -88,6 +87,8 @@ class ChainProviderMixin:
         method = ASSUME_ROLE_METHOD if self.only_source_profiles else self.METHOD
         found = SOURCES[method].find(self._settings, {})
         if found is None and not self.only_source_profiles:
+            from irsa_creds._identity.not_configured import warn_of_other_provider  # noqa: PLC0415 - see the package
+
             warn_of_other_provider(self._settings)
         return found
 
