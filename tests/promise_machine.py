@@ -134,7 +134,7 @@ class PromiseMachine(RuleBasedStateMachine):
         self.refresh = self.engine.refresh
         if before is not None and before is not self.refresh:
             assert before.is_done, "a refresh was lost, and its callers with it"
-            self.note_failure(before.overdue(), blocking=before.blocking)
+            self.note_failure(before.overdue_failure(), blocking=before.blocking)
         if self.engine._started > self.started:
             assert self.refresh is not None
             assert self.engine._started == self.started + 1

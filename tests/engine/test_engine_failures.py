@@ -269,7 +269,7 @@ def test_an_exception_that_ends_a_refresh_releases_its_callers_without_a_failure
     with pytest.raises(KeyboardInterrupt):
         here.engine.run(refresh)
     assert refresh.is_done
-    assert refresh.shortened, "it is not a failure for other callers"
+    assert refresh.fails_alone, "it is not a failure for other callers"
     assert here.engine.status().last_failure is None
     monkeypatch.undo()
     assert acquire(here.engine), "the next caller starts another"

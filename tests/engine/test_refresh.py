@@ -102,28 +102,28 @@ def test_a_blocking_refresh_keeps_its_attempts_when_more_callers_join_it() -> No
 def test_a_caller_with_less_time_cuts_it(refresh: Refresh) -> None:
     refresh.claim(NOW)
     refresh.shorten_to(NOW + 4)
-    assert refresh.shortened
+    assert refresh.fails_alone
     assert refresh.deadline == NOW + 4
-    assert not refresh.was_shortened(NOW + 3.9)
-    assert refresh.was_shortened(NOW + 4)
+    assert not refresh.failed_alone(NOW + 3.9)
+    assert refresh.failed_alone(NOW + 4)
 
 
 @pytest.mark.parametrize("seconds", [10, 11])
 def test_a_caller_with_enough_time_does_not_cut_it(refresh: Refresh, seconds: float) -> None:
     refresh.claim(NOW)
     refresh.shorten_to(NOW + seconds)
-    assert not refresh.shortened
+    assert not refresh.fails_alone
     assert refresh.deadline == NOW + 10
-    assert not refresh.was_shortened(NOW + 20)
+    assert not refresh.failed_alone(NOW + 20)
 
 
 def test_its_failure_has_the_seconds_that_it_could_take(refresh: Refresh) -> None:
     refresh.claim(NOW)
-    failed = refresh.overdue()
+    failed = refresh.overdue_failure()
     assert (failed.kind, failed.code) == ("timeout", "RefreshTimeout")
     assert "did not end within 10 s" in failed.message
     refresh.shorten_to(NOW - 1)
-    assert "did not end within 0 s" in refresh.overdue().message, "its caller came too late"
+    assert "did not end within 0 s" in refresh.overdue_failure().message, "its caller came too late"
 
 
 # -- its callers -----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_all_that_wait_are_released_once_and_in_order(refresh: Refresh) -> None:
 
 
 def test_the_first_outcome_counts(refresh: Refresh) -> None:
-    refresh.settle(failed := refresh.overdue())
+    refresh.settle(failed := refresh.overdue_failure())
     refresh.settle(snapshot())
     assert refresh.outcome is failed
 

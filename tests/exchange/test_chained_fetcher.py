@@ -251,7 +251,7 @@ def test_the_advice_says_why_the_source_role_timed_out(roles: Pair) -> None:
     )
     for error, advice in [
         (late, "STS said Throttling. Wait."),
-        (claimed(roles).overdue().error(), "Check for a DNS server"),
+        (claimed(roles).overdue_failure().error(), "Check for a DNS server"),
         (RefreshTimeout("No thread."), ""),
     ]:
         found = chained_fetcher._failure_of(error, engine.name)

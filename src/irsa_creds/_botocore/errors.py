@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["to_botocore"]
 
-_LEAST_ERROR = 300
+_FIRST_ERROR_STATUS = 300
 _MODULE = "irsa_creds.botocore"
 
 
@@ -136,7 +136,9 @@ def _family(error: IrsaError) -> type[IrsaError]:
             return BotocoreTokenError
         case ExchangeError() if failure and failure.unreachable:
             return UnreachableError
-        case ExchangeError() if failure and failure.status and failure.status >= _LEAST_ERROR:
+        case ExchangeError() if (
+            failure and failure.status and failure.status >= _FIRST_ERROR_STATUS
+        ):
             return DeniedError
         case ExchangeError():
             return BotocoreExchangeError

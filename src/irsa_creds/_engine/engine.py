@@ -203,8 +203,8 @@ class Engine:
             cached = None if due else self._backoff.background_failure(now)
             if due or (cached is not None and self._backoff.claim_token_look(now)):
                 self._create_ahead(now, blocking=False, cached=cached)
-        fast = found is not State.EXPIRED or self.refresh is None
-        self._reschedule(snapshot, now, fast=fast)
+        fast_path = found is not State.EXPIRED or self.refresh is None
+        self._reschedule(snapshot, now, fast_path=fast_path)
         return found
 
     def _create_ahead(self, now: float, *, blocking: bool, cached: Failure | None) -> None:
@@ -283,7 +283,7 @@ class Engine:
                 # An exception such as a signal handler's ended it. It does not concern the other
                 # callers: they look again.
                 refresh.shorten_to(self.clock.now())
-                outcome = refresh.overdue()
+                outcome = refresh.overdue_failure()
             self._finish(refresh, outcome)
 
     def _fetch(self, refresh: Refresh) -> Outcome:
@@ -301,8 +301,8 @@ class Engine:
         self._overdue.record_start(refresh.started_at)
         if self.refresh is refresh:
             # So that a refresh that hangs is noticed.
-            fast = self.snapshot.check_at > NEVER
-            self._reschedule(self.snapshot, self.clock.now(), fast=fast)
+            fast_path = self.snapshot.check_at > NEVER
+            self._reschedule(self.snapshot, self.clock.now(), fast_path=fast_path)
 
     def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
         """Take over the outcome of a refresh, and release its callers."""
@@ -326,7 +326,7 @@ class Engine:
                 self.subscribers.put(refresh.events if timely else refresh.events[-1:])
         elif timely:
             self.subscribers.put(refresh.events)
-            if refresh.cached is None and not refresh.was_shortened(now):
+            if refresh.cached is None and not refresh.failed_alone(now):
                 self._record(refresh, outcome, now)
             else:
                 self._reschedule(self.snapshot, now)
@@ -362,11 +362,11 @@ class Engine:
             return
         self.refresh = None
         self._overdue.add(refresh)
-        failure = refresh.overdue()
+        failure = refresh.overdue_failure()
         self._to_settle.append((refresh, failure))
-        if refresh.shortened or refresh.ended:
-            # It ended without an outcome: a signal handler's exception interrupted it.
-            refresh.shortened = True
+        if refresh.fails_alone or refresh.ended:
+            # One that ended without an outcome was interrupted by a signal handler's exception.
+            refresh.fails_alone = True
             self._reschedule(self.snapshot, now)
             return
         self._record(refresh, failure, now)
@@ -396,11 +396,11 @@ class Engine:
 
     # -- when to look again ------------------------------------------------------------------------
 
-    def _reschedule(self, snapshot: Snapshot, now: float, *, fast: bool = True) -> None:
+    def _reschedule(self, snapshot: Snapshot, now: float, *, fast_path: bool = True) -> None:
         """Set until when reads stay on the fast path, and when the timer calls `tick`."""
         at = self._next_check(snapshot, now)
         # In one step: reads look at it without the lock.
-        snapshot.check_at = min(snapshot.end_of_use, at) if fast else NEVER
+        snapshot.check_at = min(snapshot.end_of_use, at) if fast_path else NEVER
         if now < snapshot.end_of_use or self.keep_warm:
             self._schedule(min(at, next_look(snapshot, now)))
 

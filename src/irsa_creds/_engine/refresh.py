@@ -65,8 +65,9 @@ class Refresh:
         self.deadline: float = float("inf")
         #: Whether it must not wait for another thread, since that may wait for the caller's thread.
         self.must_not_wait: bool = False
-        #: Whether its caller's deadline shortened it: its failure does not concern other callers.
-        self.shortened: bool = False
+        #: Whether its failure does not concern other callers, which look again: the deadline of the
+        #: caller that runs it shortened it, or an exception of a signal handler ended it.
+        self.fails_alone: bool = False
         #: The thread that runs it; None before.
         self.thread_id: int | None = None
         #: Credentials or a failure, never an exception; None while callers wait.
@@ -124,19 +125,19 @@ class Refresh:
 
     def shorten_to(self, deadline: float) -> None:
         """End it at the deadline of the caller that runs it."""
-        self.shortened = deadline < self.deadline
+        self.fails_alone = deadline < self.deadline
         self.deadline = min(self.deadline, deadline)
 
-    def was_shortened(self, now: float) -> bool:
-        """Whether it ended because its caller's deadline was over."""
-        return self.shortened and now >= self.deadline
+    def failed_alone(self, now: float) -> bool:
+        """Whether the deadline of the caller that runs it is over, and ended it."""
+        return self.fails_alone and now >= self.deadline
 
     @property
     def overdue_at(self) -> float:
         """The instant from which it counts as hanging."""
         return self.deadline + timing.OVERDUE_GRACE
 
-    def overdue(self) -> Failure:
+    def overdue_failure(self) -> Failure:
         """Return the failure of a refresh that did not end in time."""
         seconds = max(0.0, self.deadline - self.started_at)
         return Failure(

@@ -144,7 +144,7 @@ def _raise_failure(refresh: Refresh, *, own: bool = False) -> None:
     """
     outcome = refresh.outcome
     # After a failed background refresh a caller without valid credentials starts a blocking one.
-    if isinstance(outcome, Failure) and refresh.blocking and (own or not refresh.shortened):
+    if isinstance(outcome, Failure) and refresh.blocking and (own or not refresh.fails_alone):
         raise outcome.error()
 
 

@@ -84,7 +84,7 @@ class ContainerFetcher(TokenFetcher):
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
-            return refresh.overdue()
+            return refresh.overdue_failure()
         found = self.request(token, seconds)
         if isinstance(found, Failure):
             return found

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ExchangeRequest"]
 
 # A shorter external ID is not a secret, and may be an ordinary word.
-_LEAST_SECRET = 8
+_SHORTEST_SECRET = 8
 
 
 class ExchangeRequest(NamedTuple):
@@ -66,4 +66,4 @@ class ExchangeRequest(NamedTuple):
     def secrets(self) -> list[str]:
         """Return the secrets that were sent or used to sign."""
         external = self.external_id or ""
-        return [*self.assertion.secrets, *([external] if len(external) >= _LEAST_SECRET else [])]
+        return [*self.assertion.secrets, *([external] if len(external) >= _SHORTEST_SECRET else [])]

@@ -81,7 +81,7 @@ class WebIdentityFetcher(TokenFetcher):
         sent_at, wall_at = self._clock.now(), self._clock.wall()
         seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
         if seconds <= 0:
-            return refresh.overdue()
+            return refresh.overdue_failure()
         result = client.attempt(assertion, seconds)
         if isinstance(result, Failure):
             return result
