@@ -193,7 +193,7 @@ def test_a_waiting_process_takes_the_entry_of_the_lock_holder(
 def share(pod: Pod, process: SharedFetcher) -> Snapshot:
     """Let a process fetch and share credentials as the lock holder does."""
     refresh = pod.refresh()
-    entry_id = process._entry_id(process._fetcher.peek)
+    entry_id = process._entry_id(process._fetcher.token_source.read)
     assert entry_id is not None
     outcome = pod.rig.fetcher.fetch(refresh, Snapshot.nothing())
     assert isinstance(outcome, Snapshot)

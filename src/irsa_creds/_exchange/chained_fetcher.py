@@ -155,7 +155,7 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         Raises:
             TokenError: the token is not readable.
         """
-        return self.peek()
+        return self.token_source.read()
 
     def deliver(self) -> None:
         """Deliver the log lines and events of the source role's refreshes on this thread."""

@@ -68,14 +68,6 @@ class TokenFetcher(RetryingFetcher):
         self._tried = token.fingerprint
         return token
 
-    def peek(self) -> Token:
-        """Read the token without recording it as tried.
-
-        Raises:
-            TokenError: the token is not readable.
-        """
-        return self.token_source.read()
-
     def token_changed(self) -> bool:
         """Whether the token differs from the one tried last. It does I/O and may be slow."""
         version = self.token_source.version()

@@ -138,8 +138,11 @@ def use_provider(session: Session, provider: Provider) -> None:
             "The session has static keys, and provider= would replace them. Create the session "
             "without keys."
         )
-    cls = AioFixedChain if _is_async(session) else SyncFixedChain
-    chain = cls(session, provider)
+    chain = (
+        AioFixedChain(session, provider, provider.aiobotocore_credentials())
+        if _is_async(session)
+        else SyncFixedChain(session, provider, provider.botocore_credentials())
+    )
     session.register_component("credential_provider", chain)
     compat.discard_credentials(session)
     # botocore's method returns what the session has, and a thread that is looking for credentials

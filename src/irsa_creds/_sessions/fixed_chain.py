@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.credentials import CredentialResolver
 
@@ -18,8 +18,7 @@ from irsa_creds._sessions.expired_token import register_handlers
 if TYPE_CHECKING:
     from botocore.session import Session
 
-    from irsa_creds._botocore.aio import AioIrsaCredentials
-    from irsa_creds._botocore.sync import IrsaCredentials
+    from irsa_creds._botocore.credentials import CredentialsMixin
     from irsa_creds._provider import Provider
 
 __all__ = ["AioFixedChain", "FixedChain", "SyncFixedChain", "given_provider"]
@@ -33,46 +32,39 @@ class FixedChain(CredentialResolver):
     Args:
         session: the session that has the chain.
         provider: the provider of its credentials.
+        credentials: the provider's credentials object for this kind of session.
     """
 
-    def __init__(self, session: Session, provider: Provider) -> None:
+    def __init__(self, session: Session, provider: Provider, credentials: CredentialsMixin) -> None:
         super().__init__([])
         self._session = session
+        self._credentials = credentials
         self.provider = provider
 
-    def _keep(self, credentials: Any) -> None:
-        """Let the session have the credentials, and its next clients what goes with them."""
-        if current_credentials(self._session) is credentials:
-            return
-        register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
-        register_handlers(self._session, engine_of(self.provider))
-        keep_credentials(self._session, credentials)
+    def _load(self) -> CredentialsMixin:
+        """Return the credentials, and give the session's next clients what goes with them."""
+        session, credentials = self._session, self._credentials
+        if current_credentials(session) is not credentials:
+            register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
+            register_handlers(session, engine_of(self.provider))
+            keep_credentials(session, credentials)
+        return credentials
 
 
 class SyncFixedChain(FixedChain):
     """The chain for boto3 and botocore."""
 
-    def __init__(self, session: Session, provider: Provider) -> None:
-        super().__init__(session, provider)
-        self._credentials = provider.botocore_credentials()
-
-    def load_credentials(self) -> IrsaCredentials:
+    def load_credentials(self) -> CredentialsMixin:
         """Return the credentials object, always the same, in the place of `get_credentials()`."""
-        self._keep(self._credentials)
-        return self._credentials
+        return self._load()
 
 
 class AioFixedChain(FixedChain):
     """The chain for aiobotocore."""
 
-    def __init__(self, session: Session, provider: Provider) -> None:
-        super().__init__(session, provider)
-        self._credentials = provider.aiobotocore_credentials()
-
-    async def load_credentials(self) -> AioIrsaCredentials:
+    async def load_credentials(self) -> CredentialsMixin:
         """Return the credentials object, always the same, in the place of `get_credentials()`."""
-        self._keep(self._credentials)
-        return self._credentials
+        return self._load()
 
 
 def given_provider(session: Session) -> Provider | None:

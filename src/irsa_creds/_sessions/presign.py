@@ -6,6 +6,7 @@ for one refresh if the credentials have too little time left. Requests do not.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -19,7 +20,7 @@ from irsa_creds._errors import IrsaError
 from irsa_creds._sessions.compat import client_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from irsa_creds._engine.engine import Engine
 
@@ -120,18 +121,22 @@ def _refresh_if_short(credentials: Any, seconds: float) -> None:
     # If none are valid, this raises the error that signing would raise.
     credentials.get_frozen_credentials()
     engine = credentials._engine  # noqa: SLF001 - of the same package
-    try:
+    with _warnings(engine, seconds):
         acquire(engine, _least_left(engine, seconds), _patience(engine))
-    except IrsaError as error:
-        _warn_of_failure(engine, seconds, error)
-    _warn_of_lifetime(engine, seconds)
 
 
 async def _refresh_if_short_async(credentials: Any, seconds: float) -> None:
     await credentials.get_frozen_credentials()
     engine = credentials._engine  # noqa: SLF001 - of the same package
-    try:
+    with _warnings(engine, seconds):
         await aacquire(engine, _least_left(engine, seconds), _patience(engine))
+
+
+@contextlib.contextmanager
+def _warnings(engine: Engine, seconds: float) -> Iterator[None]:
+    """Log that the refresh failed, instead of raising that, and that URLs end too early."""
+    try:
+        yield
     except IrsaError as error:
         _warn_of_failure(engine, seconds, error)
     _warn_of_lifetime(engine, seconds)

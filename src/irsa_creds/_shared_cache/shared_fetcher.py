@@ -116,7 +116,7 @@ class SharedFetcher:
     def purge(self) -> None:
         """Remove this identity's entry."""
         with self._store.catch_errors():
-            entry_id = self._entry_id(self._fetcher.peek)
+            entry_id = self._entry_id(self._fetcher.token_source.read)
             if entry_id is not None and not self._is_hanging():
                 self._store.remove(entry_id.name)
 

@@ -48,27 +48,18 @@ def _first_in_chain(facts: Facts) -> Check:
             {"winner": "irsa-creds-disable"},
         )
     if facts.profile.routed:
-        return Check(
-            "C01",
-            "ok",
-            f"The profile {facts.profile.name!r} assumes its role with a web identity.",
-            data={"winner": "web-identity"},
-        )
-    if not facts.token_origin:
+        message = f"The profile {facts.profile.name!r} assumes its role with a web identity."
+    elif not facts.token_origin:
         return _container(facts)
-    if facts.profile.explicit and facts.profile.own_process:
-        return Check(
-            "C01",
-            "ok",
-            f"The profile {facts.profile.name!r} gets the web identity from irsa-creds process.",
-            data={"winner": "web-identity"},
+    elif facts.profile.explicit and facts.profile.own_process:
+        message = (
+            f"The profile {facts.profile.name!r} gets the web identity from irsa-creds process."
         )
-    return Check(
-        "C01",
-        "ok",
-        "Nothing takes precedence over the web identity (except profile_name= or keys in code).",
-        data={"winner": "web-identity"},
-    )
+    else:
+        message = (
+            "Nothing takes precedence over the web identity (except profile_name= or keys in code)."
+        )
+    return Check("C01", "ok", message, data={"winner": "web-identity"})
 
 
 def _container(facts: Facts) -> Check:

@@ -43,7 +43,7 @@ def container_check(environ: Mapping[str, str], profile: str | None, *, used: bo
             return Check("A03", "skipped", "No container credentials endpoint is configured.")
         name = endpoint.name
         fetcher = ContainerFetcher(endpoint, clock=SystemClock(), uniform=timing.UNIFORM)
-        token = fetcher.peek()
+        token = fetcher.token_source.read()
         found = within(STEP, lambda: fetcher.request(token, STEP - 1))
     except (ConfigError, TokenError):
         return Check("A03", "skipped", "There is no valid setting or token: see A01 and A02.")
