@@ -8,6 +8,7 @@ import pytest
 
 import irsa_creds
 from irsa_creds._exchange.chained_fetcher import SigningCredentials
+from irsa_creds._exchange.exchange_request import ExchangeRequest
 from irsa_creds._identity.roles import RoleConfig
 from secrecy.leak_detector import chain
 from secrecy.test_secrets import responses, witness_all
@@ -54,9 +55,11 @@ def test_a_success_of_both_roles_reveals_no_secret(sts: StsServer, witness: Witn
 def test_an_external_id_is_in_no_log_and_no_repr(sts: StsServer, witness: Witness) -> None:
     role = RoleConfig("arn:aws:iam::123456789012:role/x", external_id="canary-external-id")
     provider = irsa_creds.provider(assume=[role])
-    witness.see(
-        role, provider, provider.get(), provider._identity, SigningCredentials(provider.get())
+    signer = SigningCredentials(provider.get())
+    sent = ExchangeRequest(
+        role.role_arn, sts.url, None, signer, "source", external_id=role.external_id
     )
+    witness.see(role, provider, provider.get(), provider._identity, signer, sent)
     assert sts.seen[-1].form["ExternalId"] == "canary-external-id"
     assert [text for text in witness.heard if "canary-external-id" in text] == []
     assert witness.find() == []

@@ -53,6 +53,10 @@ class ExchangeRequest(NamedTuple):
     token_file: str | None = None
     external_id: str | None = None
 
+    def __repr__(self) -> str:
+        # Without the external ID.
+        return f"<ExchangeRequest {self.operation} of {self.role_arn}>"
+
     @property
     def operation(self) -> str:
         """The name of the API call."""
