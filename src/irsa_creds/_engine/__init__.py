@@ -25,12 +25,14 @@ The instants, all in seconds of `Clock.now`:
                             timing.age_after_blocking or age_after_background; timing.shared_delay
                             is added for credentials that another process put into the shared
                             cache; a forked child without that cache gets timing.refresh_in_child.
-                            It becomes now if half the lifetime is over and no code reads (`reads`,
-                            which also ends refreshes after a lifetime without a read), if a
-                            service calls the key expired (Engine.mark_stale), if the wall clock ran
-                            ahead, or if other code sets botocore's `_expiry_time`. The first
-                            refresh has none: the first read, `prefetch` or `keep_warm` creates it
-    Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule
+                            It comes earlier, at half the lifetime at the latest, if no code reads
+                            (`reads`, which also ends refreshes after a lifetime without a read).
+                            It becomes now if a service calls the key expired (Engine.mark_stale),
+                            if the wall clock ran ahead, or if other code sets botocore's
+                            `_expiry_time`. Without credentials, the first read, `prefetch` or
+                            `keep_warm` creates the refresh; a `min_ttl` may do so at any time
+    Snapshot.check_at       until when reads take the fast path, set by Engine._reschedule: a
+                            refresh in progress moves it to its own end, so that reads stay fast
     Snapshot.end_of_use     the last one to sign with them, shortly before expires_at
     Backoff.not_before      until when a failure puts off refreshes that no caller waits for
     Backoff.cached_until    until when callers without credentials get the cached failure

@@ -59,7 +59,7 @@ class Timer:
     def __init__(self, clock: Clock, slots: Slots) -> None:
         self._clock = clock
         self._slots = slots
-        # The wall's lead over `now`. It jumps when the VM was paused or the wall clock was set.
+        # The wall clock's lead over `now`. It jumps after a pause of the VM, and when it is set.
         self._lead = clock.wall() - clock.now()
         self._numbers = count()
         self.reset_after_fork()

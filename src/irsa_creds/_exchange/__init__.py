@@ -17,10 +17,10 @@ The way of AccessDenied to the text on the screen:
     _errors      Failure.text is the text of the exception, Failure.line the line of the log
     _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
                  for each caller, get_or_join for a cached one; `backoff` queues Failure.line(),
-                 which Engine.deliver logs
+                 which Engine.deliver logs by `this_thread.log_all`
     _botocore    `errors` makes the exception one of botocore's too: its text then begins with the
                  sentence of botocore's ClientError
-    cli          `Printer.error` prints the text; `_identity` drops the line of the log
+    cli          `_print.Printer.error` prints the text; `cli/_identity` drops the line of the log
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,

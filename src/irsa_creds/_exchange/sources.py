@@ -3,8 +3,8 @@
 A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
-    one, or None if the settings do not configure this source. If it is `late`, no arguments but
-    the region are given.
+    one, or None if the settings do not configure this source. If it is `late` (see 3), no arguments
+    but the region are given.
 2.  In this package, a `RetryingFetcher`; with a token, a `TokenFetcher` that sends its
     `_token_to_send(refresh)`.
     -   `_attempt` sends one request by `http.send_request` and returns `_snapshot(...)`. If that is
@@ -21,7 +21,7 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
     `late` if it comes after the web identity and does not take its arguments. A source without a
-    role is late.
+    role is late. The variables that name it are in `cli/_child_environ.REMOVED`.
 4.  In `_identity/not_configured`, a branch of the error, and its variables in `_OTHER_VARIABLES`.
 5.  Its label in `opentelemetry._source_of`, by the identity's `name`.
 6.  For clients of the AWS SDK for Python v4, a function in `_smithy/chain_providers`, its slot in

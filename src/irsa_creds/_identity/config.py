@@ -46,17 +46,17 @@ class Config(NamedTuple):
     A further parameter of the STS call is
 
     -   an argument of `provider()` and of `resolve`, which checks it by a function of `validation`,
-    -   a field here, hashable, made of what JSON has, and with a default: pickles and the names of
-        the shared cache's entries then have it. If it is not identity, `_identity` resets it, and
-        `shared_fetcher._NO_IDENTITY` lists it,
-    -   a line in `StsClient._form`; for target roles `RoleConfig`, `ChainedRole`, `check_role` and
-        `SignedStsClient._form`, some of which have it already,
+    -   a field here with a default, hashable and made of what JSON has, because the name of an
+        entry of the shared cache is made of all fields; `provider()` pickles all its arguments. If
+        it is not identity, `_identity` resets it, and `shared_fetcher._NO_IDENTITY` lists it,
+    -   a line in `StsClient._form`; for target roles in `RoleConfig`, `ChainedRole`, `check_role`
+        and `SignedStsClient._form`, if they do not have it already, as they have `SourceIdentity`,
     -   for the command line a row in `cli/_identity`; in `causes` what STS's errors about it mean.
 
-    If it is secret, its check does not quote it, as `roles._external_id` does not. It is listed in
-    `_field_text`, and in `ExchangeRequest.secrets` by a field that `StsClient._call` fills: that
-    masks it in failures, unless it is as short as a word. A provider pickles it, as it does an
-    external ID, so the docstring of `Provider` names it.
+    If it is secret, its check does not quote it, as `roles._external_id` does not. `_field_text`
+    must not show it, and a field of `RoleConfig` has `repr=False`. `ExchangeRequest.secrets` has it
+    by a field that `StsClient._call` fills: that masks it in failures, unless it is as short as a
+    word. A provider pickles it, as it does an external ID, so the docstring of `Provider` names it.
 
     Attributes:
         role_arn: the role to assume with the token.
@@ -107,7 +107,7 @@ class Config(NamedTuple):
 
     @property
     def method(self) -> str:
-        """The row of `SOURCES`."""
+        """The key of a row of `SOURCES`."""
         return "assume-role" if self.chained_roles else "assume-role-with-web-identity"
 
     @property

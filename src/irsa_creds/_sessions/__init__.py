@@ -1,9 +1,10 @@
 """How sessions of boto3 and aiobotocore get irsa-creds: `install()`, and sessions that pickle.
 
 A chain provider of irsa-creds replaces botocore's in each session's credential provider chain, and
-returns a credentials object of `_botocore`. `install` wraps the two factories of these chains, and
-aiobotocore's once a program has imported it. `compat` has the private names of botocore that this
-needs, with checks that they exist, and lists the others.
+returns a credentials object of `_botocore`. `install` wraps the two functions that make these
+chains, and aiobotocore's once a program has imported it; `factories` makes sessions that pickle.
+`compat` has the private names of botocore that this needs, with checks that they exist, and lists
+the others.
 
 May import: `_provider` and below.
 

@@ -5,15 +5,19 @@ release may change it. `install()` warns and changes nothing if one of the check
 a name that `getattr` reads with a default needs no check. These private names are elsewhere,
 because a check would not help there:
 
-    _identity/settings     `configloader`, and the argument of an error of it
-    _exchange/http         `httpsession`, with the pool classes of its session; `kwargs` of errors
+    _identity/settings     `configloader`, and the argument of its ConfigParseError
+    _exchange/http         `httpsession`, with the pool classes of its session; `awsrequest`;
+                           `kwargs` of errors
     _exchange/assume_role  `auth` and `awsrequest`
     _exchange/endpoint     the endpoint rules; without them a client tells the URL
     _exchange/muting       names of loggers
-    _botocore              base classes from `credentials`, with attributes and methods that other
-                           programs use; the caller of one method; `kwargs` of errors
+    _botocore              base classes from `credentials`, with the attributes and methods that
+                           other programs use (`_frozen_credentials`, `_expiry_time`,
+                           `_time_fetcher`, `_refresh`, `_protected_refresh`, `refresh_needed`,
+                           `get_deferred_property` and its caller in `args`); `kwargs` of errors
     _sessions              base classes from `credentials`; `providers` of a chain and METHOD of
-                           each; boto3's `Session._session`
+                           each; the instance attribute `get_credentials` in place of the method;
+                           `context` of a request; boto3's `Session._session`
     _sitecustomize         `register_initializer`
     diagnosis/_network     `httpsession`, `awsrequest`; `providers` of a chain and METHOD of each
     testing                `auth`, `awsrequest`, `credentials`

@@ -99,7 +99,7 @@ def fetch(provider: Provider) -> Credentials:
 
 
 def is_not_error(record: logging.LogRecord) -> bool:
-    """Keep warnings, such as the one about an unusable cache."""
+    """Drop errors, which the command prints; keep warnings, as of an unusable cache."""
     return record.levelno < logging.ERROR
 
 
