@@ -44,6 +44,10 @@ _STYLES: dict[str, dict[str, Any]] = {
     "1 attempt": {"color": "#30638e", "marker": "^", "label": "1 attempt after a pause", **_THICK},
     "4 attempts": {"color": "#edae49", "marker": "s", "label": "4 attempts", **_THIN},
 }
+# Points from a mark to its text: above the line, or below it where the next mark's text is near.
+_ABOVE: dict[str, Any] = {"xytext": (6, 4), "ha": "left", "va": "bottom"}
+_BELOW: dict[str, Any] = {"xytext": (-3, -4), "ha": "right", "va": "top"}
+_NEAR = 32, 12  # dots across and up that one text needs
 # What replaces a color where the reader prefers a dark page; the others are good on both.
 _DARK = {_INK: "#cfd0d0", _FAINT: "#3a3d40", "#30638e": "#6ea8d8"}
 _STYLE: Any = {
@@ -111,8 +115,8 @@ _PLOTS = {
     ),
     "pauses": _Plot(
         "Pauses of a pod without credentials (simulated)",
-        "STS calls in an outage of 30 min, times AWS's planned rules",
-        "without credentials after 60 min, % of theirs",
+        "STS calls in a 30 min outage, times AWS's planned rules",
+        "without credentials\nafter 60 min, % of theirs",
         log_across=None,
         log_up=None,
         marks="{:g} s",
@@ -134,17 +138,15 @@ def draw(which: str, series: dict[str, Sequence[Sequence[float]]], folder: Path)
         figure = Figure(figsize=(4.8, 3.4), layout="constrained")
         axes = figure.subplots()
         for side, points in series.items():
-            across, up, *marked = zip(*points, strict=True)
+            across, up, *_ = zip(*points, strict=True)
             axes.plot(across, up, **_STYLES[side])
-            for marks in marked:
-                for at, mark in zip(zip(across, up, strict=True), marks, strict=True):
-                    axes.annotate(
-                        plot.marks.format(mark), at, (6, 4), textcoords="offset points", fontsize=8
-                    )
         axes.set_title(plot.title, loc="left", fontsize=11)
         axes.set_xlabel(plot.across)
         axes.set_ylabel(plot.up)
         _scale(axes, plot, series)
+        if plot.marks:
+            for points in series.values():
+                _mark(axes, plot, points)
         axes.legend(fontsize=9)
         folder.mkdir(parents=True, exist_ok=True)
         svg, png = (folder / f"{which}.{kind}" for kind in ("svg", "png"))
@@ -163,6 +165,20 @@ def _with_dark_colors(svg: str) -> str:
     )
     style = f"<style>\n@media (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n"
     return svg.replace(" <metadata>", f"{style} <metadata>", 1)
+
+
+def _mark(axes: Axes, plot: _Plot, points: Sequence[Sequence[float]]) -> None:
+    """Write the third figure of each point beside it; the first point is the rightmost."""
+    dots = axes.transData.transform([point[:2] for point in points])
+    for n, (across, up, mark) in enumerate(points):
+        near = n and all(abs(dots[n] - dots[n - 1]) < _NEAR)
+        axes.annotate(
+            plot.marks.format(mark),
+            (across, up),
+            textcoords="offset points",
+            fontsize=8,
+            **(_BELOW if near else _ABOVE),
+        )
 
 
 def _scale(axes: Axes, plot: _Plot, series: dict[str, Sequence[Sequence[float]]]) -> None:
