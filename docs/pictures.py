@@ -116,7 +116,7 @@ def main(target: Path = STATIC) -> None:
         }
         as_in_a_pod = {
             str(pod.token_file): "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
-            r"(session is named) [\w.-]+": r"\1 reader-7d9c6b5f4-x2x8l",
+            r"(session name is) [\w.-]+": r"\1 reader-7d9c6b5f4-x2x8l",
             r"(issued at) [\d-]+T[\d:]+Z": r"\1 2026-01-05T08:00:00Z",
             r"(valid until) [\d-]+T[\d:]+Z": r"\1 2026-01-06T08:00:00Z",
         }
