@@ -57,6 +57,7 @@ html_static_path = ["_static", "check/static"]
 html_css_files = ["irsa-creds.css"]
 html_show_sphinx = False
 html_copy_source = False
+html_use_index = False
 html_theme_options = {"top_of_page_buttons": []}
 
 # In docstrings a single backtick marks code, as it does in Markdown.
@@ -111,6 +112,17 @@ def _add_scenarios(_: Sphinx, page: str, source: list[str]) -> None:
         from conformance.page import results  # noqa: PLC0415 - only a checkout has the tests
 
         source[0] += "\n" + results()
+
+
+# Defaults whose `repr` is not what a caller writes. The names that the source has are private.
+_DEFAULTS = {"<built-in function time>": "time.time", "mode=420": "mode=0o644"}
+
+
+def _write_defaults(*event: Any) -> tuple[str | None, str | None]:
+    *_, signature, returned = event
+    for shown, written in _DEFAULTS.items():
+        signature = signature and signature.replace(shown, written)
+    return signature, returned
 
 
 def _report_quotes(_: Sphinx, page: nodes.document) -> None:
@@ -181,6 +193,7 @@ def setup(app: Sphinx) -> None:
     """Register the hooks of this file; Sphinx calls this."""
     app.connect("source-read", _add_scenarios)
     app.connect("source-read", _link_checks)
+    app.connect("autodoc-process-signature", _write_defaults)
     app.connect("doctree-read", _report_quotes)
     app.connect("doctree-read", _wrap_long_lines)
     app.connect("doctree-resolved", _label_cells)

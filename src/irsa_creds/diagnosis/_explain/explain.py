@@ -139,7 +139,7 @@ def explain(
         token: the web identity token; give either it, or a service account with its issuer, or a
             subject.
         service_account: "NAMESPACE/NAME".
-        issuer: the OIDC issuer of the cluster, "https://...".
+        issuer: the URL of the cluster's OIDC issuer.
         audience: the token's `aud`; None means the default of the Pod Identity webhook, or for a
             subject of GitLab the issuer.
         role_arn: gives account and partition. None takes the ARN in the output of `get-role`;
