@@ -19,11 +19,14 @@ from awscrt.auth import (
 )
 from awscrt.http import HttpHeaders, HttpRequest
 from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
 from s3transfer.crt import BotocoreCRTCredentialsWrapper, create_s3_crt_client
 
 import irsa_creds
+from botocore_sessions import key_of
 
 if TYPE_CHECKING:
+    from engine_fakes import FakeClock
     from integrations.conftest import Workload
     from irsa_creds.testing._server import LoopbackServer
 
@@ -74,3 +77,17 @@ def test_the_crt_signs_across_refreshes(workload: Workload, service: LoopbackSer
         signed = aws_sign_request(request, config).result(10)
         response = requests.get(service.url, headers=dict(signed.headers), timeout=10)
         assert response.json() == {"answer": 42}
+
+
+@pytest.mark.usefixtures("pod_without_timer")
+def test_a_presigned_url_with_an_asymmetric_signature_outlasts_its_seconds(
+    clock: FakeClock,
+) -> None:
+    s3 = boto3.client("s3", config=Config(signature_version="s3v4a"))
+    keys = []
+    for _ in range(2):
+        url = s3.generate_presigned_url("get_object", {"Bucket": "data", "Key": "report"}, 900)
+        assert "X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256" in url
+        keys.append(key_of(url))
+        clock.advance(58 * 60)
+    assert keys == ["ASIA0000000000000001", "ASIA0000000000000002"]
