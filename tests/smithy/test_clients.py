@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import importlib.util
@@ -28,6 +29,7 @@ from smithy_aws_core.identity import AWSCredentialsIdentity, IdentityChain, Iden
 from smithy_core.exceptions import CallError, SmithyError, SmithyIdentityError
 
 import irsa_creds
+from docs.markdown import block
 from engine_fakes import eventually, join_refreshes
 from fresh_interpreter import python
 from irsa_creds import smithy
@@ -109,6 +111,26 @@ def test_a_client_without_any_configuration_uses_the_role(
     assert set(database.keys) == {call.access_key_id}
     # Without irsa-creds: "WebIdentityTokenEnv credential source was detected but no provider ...".
     assert not caplog.messages
+
+
+def test_the_programs_of_the_page_on_native_clients(
+    irsa: Irsa, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(block("howto/native-clients.md", "list_tables.py"), {})
+    assert "ListTablesOutput" in capsys.readouterr().out
+    program = block("howto/native-clients.md", "tenant_config.py")
+    names: dict[str, Any] = {}
+    code = compile(program, "tenant_config.py", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def list_the_tenants() -> None:
+        await eval(code, names)
+        async with AsyncDynamoDBClient(names["config"]) as client:
+            await client.list_tables(ListTablesInput())
+
+    run(list_the_tenants())
+    calls = irsa.sandbox.sts_calls
+    assert database.keys == [call.access_key_id for call in calls]
+    assert calls[1].session_name == "tenant"
 
 
 def test_an_import_of_the_sdk_imports_nothing_of_irsa_creds() -> None:
