@@ -10,8 +10,7 @@ A refresh keeps one `Failure` and no exception: each caller gets a fresh excepti
 instance raised in a thousand threads would grow one traceback.
 """
 
-from __future__ import annotations
-
+# Not `from __future__ import annotations`: typing would compile each annotation of `Failure`.
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -98,7 +97,7 @@ class Failure(NamedTuple):
         """Whether it is the failure of an earlier refresh, given while the next one has to wait."""
         return self.again_in is not None
 
-    def error(self) -> IrsaError:
+    def error(self) -> "IrsaError":
         """Return a fresh exception for this failure."""
         return _TYPES[self.kind](self.text(), failure=self)
 

@@ -9,7 +9,7 @@ import time
 from http.client import HTTPResponse
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, gaierror
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 from botocore.awsrequest import AWSRequest
@@ -55,39 +55,42 @@ _LEAST_TIMEOUT = 0.001
 _CAUSES = 8
 
 
-class HttpRequest(NamedTuple):
+class HttpRequest:
     """A request: a POST, or a GET without a body."""
 
-    url: str
-    headers: Mapping[str, str]
-    body: bytes = b""
+    def __init__(self, url: str, headers: Mapping[str, str], body: bytes = b"") -> None:
+        self.url = url
+        self.headers = headers
+        self.body = body
 
     def __repr__(self) -> str:
         # The body is the token.
         return f"<HttpRequest of {len(self.body)} bytes>"
 
 
-class HttpResponse(NamedTuple):
+class HttpResponse:
     """A response; a body over `BODY_LIMIT` bytes is cut after the first byte too many."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     def __repr__(self) -> str:
         return f"<HttpResponse {self.status} of {len(self.body)} bytes>"
 
 
-class HttpFailure(NamedTuple):
+class HttpFailure:
     """Why there is no complete response.
 
-    Attributes:
+    Args:
         code: the class name of the error.
         reason: the innermost cause in plain words, not masked: it may quote the server.
     """
 
-    code: str
-    reason: str
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
 
     def headline(self, service: str) -> str:
         """Return what failed, as the beginning of a sentence.
@@ -250,9 +253,10 @@ def proxy_defect(proxy: str, url: str) -> str:
 
 
 def _prepared(request: HttpRequest) -> Any:
-    url, headers, body = request
-    method = "POST" if body else "GET"
-    return AWSRequest(method, url, headers, body, stream_output=True).prepare()
+    method = "POST" if request.body else "GET"
+    return AWSRequest(
+        method, request.url, request.headers, request.body, stream_output=True
+    ).prepare()
 
 
 # The numbers of `getaddrinfo` are negative.
