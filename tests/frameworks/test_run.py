@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from docs.markdown import block, commands
 from frameworks.servers import Server, listener
 from frameworks.test_pages import CELERYCONFIG, get, run
 
@@ -86,3 +90,29 @@ def test_dask(environ: Mapping[str, str], tmp_path: Path) -> None:
     (tmp_path / "cluster.py").write_text(CLUSTER)
     program = [*RUN, sys.executable, "cluster.py"]
     assert run(tmp_path, environ, *program) == f"{OURS}\n"
+
+
+def test_tools_of_the_same_kind_work_before_and_after_it(
+    environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text("import worker\nprint(worker.provider())\n")
+    shown = [line for line, _ in commands(block("howto/run.md", "tools"))]
+    others = [
+        "opentelemetry-instrument irsa-creds run -- python app.py",
+        "irsa-creds run -- ddtrace-run python app.py",
+    ]
+    assert len({*shown, *others}) == 4
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # ddtrace sends nothing.
+    quiet = {"DD_TRACE_ENABLED": "false", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
+    for command_line in [*shown, *others]:
+        done = subprocess.run(
+            shlex.split(command_line),
+            cwd=tmp_path,
+            env={**environ, **quiet, "HOME": str(tmp_path), "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, f"{OURS}\n"), (command_line, done.stderr)

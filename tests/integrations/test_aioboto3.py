@@ -44,3 +44,14 @@ def test_install_affects_an_existing_session(workload: Workload) -> None:
     session = aioboto3.Session()
     irsa_creds.install(session)
     asyncio.run(read())
+
+
+def test_install_gives_an_existing_session_a_tenants_provider(workload: Workload) -> None:
+    async def whoami() -> str:
+        async with session.client("sts") as sts:
+            arn: str = (await sts.get_caller_identity())["Arn"]
+            return arn
+
+    session = aioboto3.Session()
+    irsa_creds.install(session, provider=irsa_creds.provider(session_name="red"))
+    assert asyncio.run(whoami()).endswith("/red")
