@@ -131,8 +131,8 @@ def _report_quotes(_: Sphinx, page: nodes.document) -> None:
         _LOG.warning("Not a code block: the line before it must end with `::`", location=each)
 
 
-# Characters of a terminal's line, and of a cell with a number.
-_COLUMNS, _NARROW = 120, 12
+# Characters of a terminal's line, of a cell with a number, and of a word that is not broken.
+_COLUMNS, _NARROW, _SHORT = 120, 12, 30
 _TERMINALS = {"doctor", "explain"}
 
 
@@ -155,6 +155,13 @@ def _indent_wrapped_lines(
         lambda found: found[1] + "".join(map(_line, found[2].splitlines())),
         context.get("body", ""),
     )
+
+
+def _keep_words_whole(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: nodes.document | None
+) -> None:
+    words = rf'<span class="pre">(?=[^<]*-)(?=(?:[^<&]|&\w+;){{1,{_SHORT}}}<)'
+    context["body"] = re.sub(words, '<span class="pre whole">', context.get("body", ""))
 
 
 def _line(html: str) -> str:
@@ -199,3 +206,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-resolved", _label_cells)
     app.connect("doctree-resolved", _frame_terminals)
     app.connect("html-page-context", _indent_wrapped_lines)
+    app.connect("html-page-context", _keep_words_whole)

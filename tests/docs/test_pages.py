@@ -59,7 +59,11 @@ BEGINS = {
     "  advice:  a < b": 11,
     "  command: aws iam get-role": 11,
 }
+HYPHENS = """\
+Use `irsa-creds exec --all` or `add-client-id-to-open-id-connect-provider`.
+"""
 PAGES = {
+    "hyphens": HYPHENS,
     "code": CONSOLE + OUTPUT.format("a line"),
     "lines": f"{OUTPUT.format('x' * 120)}\n{OUTPUT.format('y' * 121)}",
     "columns": OUTPUT.format("\n".join(BEGINS)),
@@ -175,6 +179,18 @@ def test_two_columns_need_no_labels_and_numbers_stay_a_grid(
 
     assert ("stacked" in page) == stacked
     assert 'class="label"' not in page
+
+
+def test_a_short_word_of_code_is_not_broken_at_a_hyphen(out: Path) -> None:
+    page = (out / "hyphens.html").read_text()
+
+    words = re.findall(r'<span class="pre( whole)?">([^<]*)', page)
+    assert {word: bool(whole) for whole, word in words} == {
+        "irsa-creds": True,
+        "exec": False,
+        "--all": True,
+        "add-client-id-to-open-id-connect-provider": False,
+    }
 
 
 @pytest.mark.parametrize(("picture", "frames"), [("doctor", 1), ("explain", 1), ("states", 0)])
