@@ -54,7 +54,8 @@ RESPONSES = [
 
 
 def request(signer: str | None = None) -> ExchangeRequest:
-    return ExchangeRequest(ROLE, URL, 43_200, Token(JWT), signer, "/var/run/secrets/token")
+    file = "/var/run/secrets/token"
+    return ExchangeRequest(ROLE, URL, 43_200, Token(JWT), signer=signer, token_file=file)
 
 
 def check(failure: Failure) -> None:

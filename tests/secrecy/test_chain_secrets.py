@@ -57,7 +57,7 @@ def test_an_external_id_is_in_no_log_and_no_repr(sts: StsServer, witness: Witnes
     provider = irsa_creds.provider(assume=[role])
     signer = SigningCredentials(provider.get())
     sent = ExchangeRequest(
-        role.role_arn, sts.url, None, signer, "source", external_id=role.external_id
+        role.role_arn, sts.url, None, signer, signer="source", external_id=role.external_id
     )
     witness.see(role, provider, provider.get(), provider._identity, signer, sent)
     assert sts.seen[-1].form["ExternalId"] == "canary-external-id"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from irsa_creds._masking import mask
@@ -32,10 +32,10 @@ __all__ = ["ExchangeRequest"]
 _SHORTEST_SECRET = 8
 
 
-class ExchangeRequest(NamedTuple):
+class ExchangeRequest:
     """The facts of a request that its failure quotes.
 
-    Attributes:
+    Args:
         role_arn: the role to assume.
         endpoint: STS's URL.
         duration: the requested lifetime in seconds.
@@ -45,13 +45,24 @@ class ExchangeRequest(NamedTuple):
         external_id: of role chaining; some organizations use a passphrase.
     """
 
-    role_arn: str
-    endpoint: str
-    duration: int | None
-    assertion: Assertion
-    signer: str | None = None
-    token_file: str | None = None
-    external_id: str | None = None
+    def __init__(
+        self,
+        role_arn: str,
+        endpoint: str,
+        duration: int | None,
+        assertion: Assertion,
+        *,
+        signer: str | None = None,
+        token_file: str | None = None,
+        external_id: str | None = None,
+    ) -> None:
+        self.role_arn = role_arn
+        self.endpoint = endpoint
+        self.duration = duration
+        self.assertion = assertion
+        self.signer = signer
+        self.token_file = token_file
+        self.external_id = external_id
 
     def __repr__(self) -> str:
         # Without the external ID.

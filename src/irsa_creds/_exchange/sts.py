@@ -116,9 +116,9 @@ class StsClient:
             url,
             duration,
             assertion,
-            self._signer,
-            self._config.token_file,
-            self._external_id,
+            signer=self._signer,
+            token_file=self._config.token_file,
+            external_id=self._external_id,
         )
         self.calls += 1
         return without_frames(

@@ -257,10 +257,10 @@ def is_aws_endpoint(url: str) -> bool:
 
 def ca_bundle(value: object, origin: str) -> bool | str:
     """Return the path of a CA bundle, or a session's bool that turns verification on or off."""
-    if isinstance(value, bool):
-        return value
     # Older botocores (1.40.61) take an empty path for "do not verify".
-    return matching_text(value, origin, r"(?s).*\S.*", "it must be the path of a CA bundle")
+    if isinstance(value, bool) or (isinstance(value, str) and value.strip()):
+        return value
+    raise ConfigError(f"{origin} is {quoted(value)}, but it must be the path of a CA bundle.")
 
 
 def legacy(value: object, origin: str) -> bool:
