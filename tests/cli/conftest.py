@@ -42,7 +42,7 @@ def deployed() -> Iterator[tuple[Sandbox, Pod]]:
 
 @pytest.fixture
 def container(deployed: tuple[Sandbox, Pod], tmp_path: Path) -> Iterator[Container]:
-    """A container of that pod, started anew."""
+    """A container of that pod, restarted."""
     sandbox, pod = deployed
     sandbox.reset_calls()
     yield Container(sandbox, pod, tmp_path)

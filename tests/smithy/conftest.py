@@ -29,7 +29,7 @@ collect_ignore = [] if INSTALLED else ["test_clients.py"]
 
 @pytest.fixture(autouse=True)
 def _sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Import irsa-creds' modules anew, with the SDK or the stand-in."""
+    """Import irsa-creds' modules again, with the SDK or the stand-in."""
     for name in ("interface", "errors", "resolver"):
         for known in (sys.modules, FORKS._imported):
             monkeypatch.delitem(known, f"irsa_creds._smithy.{name}", raising=False)

@@ -465,7 +465,7 @@ def test_another_repository_with_the_same_names_is_not_let_in() -> None:
     for sub in ("repo:acme@123/app@789:ref:x", "repo:acme@789/app@456:ref:x"):
         found = explained(allow(keys, GITHUB), iss=f"https://{GITHUB}", sub=sub)
         assert found.cause.startswith("sub differs: the ids differ, so GitHub has another organi")
-        assert found.findings[0].fix.startswith("If you created it anew and the token is its own:")
+        assert found.findings[0].fix.startswith("If you recreated it and trust the new one:")
         assert found.fixed is None
 
 

@@ -184,7 +184,7 @@ def _differs(
         )
     change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
     if claim == "sub" and has_other_ids(closest, actual):
-        fix, change = f"If you created it anew and the token is its own:\n{fix}", None
+        fix, change = f"If you recreated it and trust the new one:\n{fix}", None
     if claim == "sub" and lacks_ids(closest, actual):
         fix, change = f"Switch it to immutable subjects in its settings, or:\n{fix}", None
     if claim == "sub" and is_of_pull_request(case.request):
