@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import enum
 import json
-import socket
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -261,7 +260,7 @@ class Bench:
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, folder: Path, program: Program | None = None
     ) -> None:
-        monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+        monkeypatch.setattr("irsa_creds._identity.config._node_name", lambda: HOST)
         # The pauses between attempts are not compared.
         monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
         self._monkeypatch = monkeypatch

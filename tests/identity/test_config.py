@@ -15,7 +15,7 @@ import pytest
 import irsa_creds
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import not_configured
-from irsa_creds._identity.config import Config
+from irsa_creds._identity.config import Config, _node_name
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.not_configured import warn_of_other_provider
 from irsa_creds._identity.settings import EnvironSettings
@@ -52,7 +52,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(PROFILES)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "missing"))
-    monkeypatch.setattr(socket, "gethostname", lambda: "app-7d9c5b8f6d-x2x7q")
+    node = "irsa_creds._identity.config._node_name"
+    monkeypatch.setattr(node, lambda: "app-7d9c5b8f6d-x2x7q")
     not_configured._warn_once.cache_clear()
 
 
@@ -351,6 +352,10 @@ VARIABLES = {
     "AWS_ROLE_SESSION_NAME": (None, "", "variable-name"),
     "AWS_PROFILE": (None, "", "whole", "token-only", "role-only", "gone"),
 }
+
+
+def test_the_host_is_named_as_socket_names_it() -> None:
+    assert _node_name() == socket.gethostname()
 
 
 @pytest.mark.parametrize("explicit", [None, "default", "whole", "token-only", "role-only", "gone"])

@@ -34,7 +34,7 @@ def chained_role(**values: Any) -> ChainedRole:
 
 @pytest.fixture(autouse=True)
 def _host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.gethostname", lambda: "pod-1")
+    monkeypatch.setattr("irsa_creds._identity.config._node_name", lambda: "pod-1")
 
 
 # -- accepted values ------------------------------------------------------------------------------

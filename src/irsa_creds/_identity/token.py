@@ -11,7 +11,6 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
-from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -128,7 +127,7 @@ class TokenFile(_TokenSource):
     def version(self) -> object | None:
         """Return the file's metadata, which change if it was written again; None without a file."""
         try:
-            seen = Path(self.path).stat()
+            seen = os.stat(self.path)
         except (OSError, ValueError):
             return None
         # Mode and owner too: chmod can make a file readable.
@@ -198,7 +197,7 @@ class TokenFile(_TokenSource):
 
     def _not_permitted(self, error: PermissionError) -> Failure:
         try:
-            seen = Path(self.path).stat()
+            seen = os.stat(self.path)
             owner = f"uid {seen.st_uid}, gid {seen.st_gid}, mode {stat.S_IMODE(seen.st_mode):04o}"
         except OSError:
             owner = "in a directory without permission"

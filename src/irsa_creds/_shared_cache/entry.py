@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from irsa_creds._credentials import Credentials
@@ -117,7 +116,8 @@ def boot_id() -> str:
     Raises:
         OSError: the system does not provide it.
     """
-    found = Path(_BOOT_ID).read_text().strip()
+    with open(_BOOT_ID) as file:
+        found = file.read().strip()
     if not found:
         raise OSError(f"{_BOOT_ID} is empty.")
     return found
