@@ -10,8 +10,8 @@ The way of credentials:
 
 The way of AccessDenied to the text on the screen:
 
-    response     parse_response finds the code; failure_of makes the one `Failure` of the refresh,
-                 with the first line of _headline
+    response     parse_response finds the code; failure_of makes the one `Failure` of the refresh;
+                 _headline is its first line
     causes       classify finds the `Cause` of the code: likely cause, fix, command, retryable
     advice       the values that a cause quotes, and the commands
     _errors      Failure.text is the text of the exception, Failure.line the line of the log

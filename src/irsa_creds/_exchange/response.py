@@ -184,33 +184,35 @@ def _error_failure(
     date = _date(response.headers.get("Date"))
     code = request.mask(code) or f"HTTP{status}"
     words = request.mask(words)
-    return failure_of(
+    failure = failure_of(
         request,
         code,
-        _headline(request, code, words, status),
+        "",
         skew=(date - datetime.now(UTC)).total_seconds() if date else None,
         words=words,
         status=status,
         request_id=_request_id(response, root, request),
         retry_after=_retry_after(response.headers.get("Retry-After"), date),
     )
+    return failure._replace(message=_headline(failure, status))
 
 
-def _headline(request: ExchangeRequest, code: str, words: str, status: int) -> str:
-    details = words.rstrip(".")
-    if classify(code, words, status).throttled:
+def _headline(failure: Failure, status: int) -> str:
+    """Return what happened; the failure's code has been classified."""
+    details = failure.words.rstrip(".")
+    if failure.throttled:
         verb = "throttled"
     elif status >= _SERVER_ERRORS:
         verb = "failed to process"
-    elif status in _FORBIDDEN or code in _DENIED:
+    elif status in _FORBIDDEN or failure.code in _DENIED:
         verb = "denied"
-    elif words or status >= _ERRORS or status == _OK:
+    elif failure.words or status >= _ERRORS or status == _OK:
         verb = "rejected"
     elif status < _REDIRECTS:
         verb = "did not process"
     else:
         verb, details = "did not process", "irsa-creds does not follow redirects"
-    return f"STS {verb} {request.operation} ({code}){': ' if details else ''}{details}."
+    return f"STS {verb} {failure.operation} ({failure.code}){': ' if details else ''}{details}."
 
 
 def _request_id(
