@@ -151,7 +151,7 @@ def use_provider(session: Session, provider: Provider) -> None:
     if current is not None and getattr(current, "provider", None) is not provider:
         _log.warning(
             "The session had looked for credentials (%s) before irsa_creds.install(provider=): new "
-            "clients get those of the provider, existing clients keep the old ones.",
+            "clients get the provider's, existing clients keep the old ones.",
             _method(current),
         )
 

@@ -1,4 +1,4 @@
-"""P11 for `"*"` as principal: a condition must restrict who may assume the role."""
+"""P11 for `"*"` as principal: a condition must restrict which ones may assume the role."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _IPV4 = 0xFFFFFFFF
 def address_of(text: str) -> Address:
     """Return an address; for an IPv6 address that leads to an IPv4 one, the latter.
 
-    Sources: RFC 4291 (IPv4-mapped), RFC 3056 (6to4), RFC 4380 (Teredo), and those above.
+    Sources: RFC 4291 (IPv4-mapped), RFC 3056 (6to4), RFC 4380 (Teredo), and the ones above.
 
     Raises:
         ValueError: it is not an address.

@@ -39,9 +39,9 @@ __all__ = [
 # User Guide: one claim with all tags, or one claim for each.
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
-# Condition keys of AWS services. Those of issuers begin with a host, or by mistake with a URL, an
-# ARN or a placeholder. Of AWS's own keys, only those of SAML are named sub or aud, and none
-# subject or audience.
+# Condition keys of AWS services. An issuer's begin with a host, or by mistake with a URL, an ARN or
+# a placeholder. Of AWS's own keys, only SAML's are named sub or aud, and none is named subject or
+# audience.
 _SERVICE_KEY = re.compile(
     r"saml:.*|(?!(?:https?|arn):)(?![^:]*:(?:sub(?:jects?)?|aud(?:iences?)?)\s*\Z)[a-z0-9-]+:.*",
     re.DOTALL | re.IGNORECASE,
