@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 from typing import TYPE_CHECKING
@@ -61,12 +60,14 @@ print(type(files).__name__, files.new_input("s3://data/table.csv").open().read()
 @pytest.fixture
 def environ(sandbox: Sandbox, tmp_path: Path) -> Mapping[str, str]:
     """The variables of a pod whose bucket has tables; the sandbox's S3 has no TLS."""
+    # Not at the top: the hermetic tests collect this file, and do not have it.
+    from deltalake import write_deltalake
+
     pod = sandbox.deploy(bucket="data")
     written, lines = io.BytesIO(), io.BytesIO()
     parquet.write_table(TABLE, written)
     csv.write_csv(TABLE, lines)
-    deltalake = importlib.import_module("deltalake")  # the hermetic tests collect this file, too
-    deltalake.write_deltalake(str(tmp_path / "delta"), TABLE)
+    write_deltalake(str(tmp_path / "delta"), TABLE)
     objects = {
         "table.parquet": written.getvalue(),
         "events/0.parquet": written.getvalue(),
