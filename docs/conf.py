@@ -114,7 +114,7 @@ def _add_scenarios(_: Sphinx, page: str, source: list[str]) -> None:
         source[0] += "\n" + results()
 
 
-# Defaults whose `repr` is not what a caller writes. The names that the source has are private.
+# Defaults by their `repr`, and as a caller writes them. The source has private names for them.
 _DEFAULTS = {"<built-in function time>": "time.time", "mode=420": "mode=0o644"}
 
 

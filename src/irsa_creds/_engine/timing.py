@@ -27,8 +27,8 @@ BLOCKING_ATTEMPTS = 4
 LATER_ATTEMPTS = 1
 BLOCKING_SECONDS = 30.0
 #: The longest time for which a retryable failure is cached. Chosen with `benchmarks/fleet.py` so
-#: that an outage of 30 minutes causes at most twice the calls of AWS's
-#: planned SDK refresh rules (`--choices` prints the curve).
+#: that an outage of 30 minutes causes at most twice the calls of AWS's planned SDK refresh rules
+#: (`--choices` prints the curve).
 CACHED_FAILURE_SECONDS = 20.0
 #: The longest pause after the first throttled attempt, doubling: chosen there as well.
 THROTTLED_SECONDS = 2.0
