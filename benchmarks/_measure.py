@@ -12,9 +12,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LIMIT", "OURS", "THEIRS", "LoopPauses", "Pauses", "Standstills", "clean_environ"]
+__all__ = [
+    "AS_INSTALLED",
+    "LIMIT",
+    "OURS",
+    "THEIRS",
+    "LoopPauses",
+    "Pauses",
+    "Standstills",
+    "clean_environ",
+]
 
 OURS, THEIRS = "irsa-creds", "botocore"
+#: The first process of a side compiles its modules, into the directories that an installed package
+#: has. Another directory for all bytecode would make each import slower.
+AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": ""}
 #: Seconds; a read that waits longer for credentials is counted.
 LIMIT = 0.05
 _TICK = 0.01

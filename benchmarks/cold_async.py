@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -29,18 +28,17 @@ def run() -> list[Row]:
     """Measure."""
     # The child runs this file too, and imports only what a program would.
     from benchmarks._bench import Child, Row, median_of, pod_for, spread_of  # noqa: PLC0415
-    from benchmarks._measure import OURS, THEIRS  # noqa: PLC0415
+    from benchmarks._measure import AS_INSTALLED, OURS, THEIRS  # noqa: PLC0415
     from irsa_creds.testing import Sandbox  # noqa: PLC0415
 
     results: dict[str, list[dict[str, float]]] = {THEIRS: [], OURS: []}
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as bytecode:
+    with Sandbox() as sandbox:
         pod = pod_for(sandbox)
-        environ = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(1 + _PROCESSES):
             for side, found in results.items():
                 # Parent and child use the same monotonic clock.
                 arguments = (time.perf_counter(),)
-                with Child("benchmarks.cold_async", side, arguments, pod, **environ) as child:
+                with Child("benchmarks.cold_async", side, arguments, pod, **AS_INSTALLED) as child:
                     found.append(child.result())
     # The first process of each side compiles the modules.
     theirs, ours = (

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks._bench import Row, calls_of, median_of, pod_for, spread_of
-from benchmarks._measure import OURS, THEIRS, clean_environ
+from benchmarks._measure import AS_INSTALLED, OURS, THEIRS, clean_environ
 from irsa_creds.testing import Sandbox
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def run() -> list[Row]:
         common = {
             **pod_for(sandbox).environ,
             "IRSA_CREDS_CACHE_DIR": str(Path(folder) / "cache"),
-            "PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode"),
-            "PYTHONDONTWRITEBYTECODE": "",
+            **AS_INSTALLED,
         }
         for turn in range(1 + _PROCESSES):
             for side, each in found.items():

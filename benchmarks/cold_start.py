@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 
 import botocore.session
 
 from benchmarks._bench import Row, measured, median_of, pod_for, ready, spread_of
-from benchmarks._measure import OURS, THEIRS
+from benchmarks._measure import AS_INSTALLED, OURS, THEIRS
 
 _PROCESSES = 11
 _SESSIONS = 31
@@ -33,12 +32,11 @@ def run() -> list[Row]:
     from irsa_creds.testing import Sandbox  # noqa: PLC0415 - the children share this file
 
     results: dict[str, list[dict[str, float]]] = {THEIRS: [], OURS: []}
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as bytecode:
+    with Sandbox() as sandbox:
         pod = pod_for(sandbox)
-        environ = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(1 + _PROCESSES):
             for side, found in results.items():
-                found.append(measured("benchmarks.cold_start", side, (), pod, **environ))
+                found.append(measured("benchmarks.cold_start", side, (), pod, **AS_INSTALLED))
     # The first process of each side compiles the modules.
     theirs, ours = (
         {name: median_of([each[name] for each in found[1:]]) for name in found[0]}

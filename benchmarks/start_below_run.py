@@ -10,11 +10,10 @@ All modules are compiled beforehand, as in an installed package. The sides take 
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from benchmarks._bench import Row, median_of, spread_of
-from benchmarks._measure import OURS, THEIRS
+from benchmarks._measure import AS_INSTALLED, OURS, THEIRS
 from benchmarks.cold_process import Cost, cost_of
 from irsa_creds.cli._run import HOOK
 
@@ -34,12 +33,10 @@ _COMMANDS = {
 def run() -> list[Row]:
     """Measure; the first process of each side compiles the modules."""
     found: dict[str, list[Cost]] = {side: [] for side in _COMMANDS}
-    with tempfile.TemporaryDirectory() as bytecode:
-        common = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
-        for _ in range(1 + _PROCESSES):
-            for side, each in found.items():
-                hook = {"PYTHONPATH": str(HOOK)} if side == _HOOKED else {}
-                each.append(cost_of(_COMMANDS[side], {**common, **hook}))
+    for _ in range(1 + _PROCESSES):
+        for side, each in found.items():
+            hook = {"PYTHONPATH": str(HOOK)} if side == _HOOKED else {}
+            each.append(cost_of(_COMMANDS[side], {**AS_INSTALLED, **hook}))
     whole = {side: median_of([one.whole for one in each[1:]]) for side, each in found.items()}
     cpu = {side: median_of([one.cpu for one in each[1:]]) for side, each in found.items()}
     return [
