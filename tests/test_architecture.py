@@ -16,7 +16,7 @@ import irsa_creds
 SOURCE = Path(irsa_creds.__file__).parent
 TESTS = Path(__file__).parent
 
-BASE = {"_credentials", "_errors", "_flags", "_locks", "_masking", "_version"}
+BASE = {"_credentials", "_errors", "_flags", "_locks", "_masking", "_record", "_version"}
 ENGINE = BASE | {"_engine"}
 EXCHANGE = ENGINE | {"_identity", "_exchange"}
 CORE = EXCHANGE | {"_shared_cache", "_registry"}

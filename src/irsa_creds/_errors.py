@@ -10,11 +10,13 @@ A refresh keeps one `Failure` and no exception: each caller gets a fresh excepti
 instance raised in a thousand threads would grow one traceback.
 """
 
-# Not `from __future__ import annotations`: typing would compile each annotation of `Failure`.
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from irsa_creds._masking import LOG_LINE_LIMIT, one_line
+from irsa_creds._record import Record
 
 __all__ = [
     "EXPIRED_TOKEN",
@@ -33,7 +35,7 @@ _HEAD_LIMIT = 120
 _LEAST_CAUSE = 20
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """Why a refresh failed: without secrets, shared by all callers that waited for it.
 
     `advice`, `command`, `role_arn`, `endpoint`, `request_id` and the claims are as in
@@ -97,7 +99,7 @@ class Failure(NamedTuple):
         """Whether it is the failure of an earlier refresh, given while the next one has to wait."""
         return self.again_in is not None
 
-    def error(self) -> "IrsaError":
+    def error(self) -> IrsaError:
         """Return a fresh exception for this failure."""
         return _TYPES[self.kind](self.text(), failure=self)
 
@@ -239,7 +241,7 @@ class ExchangeError(IrsaError):
 
     @property
     def exp(self) -> datetime | None:
-        exp = self.failure and self.failure.exp
+        exp = self.failure.exp if self.failure else None
         return None if exp is None else datetime.fromtimestamp(exp, UTC)
 
 

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class _Lock(Protocol):
+        """The common part of `threading.Lock` and `threading.RLock`."""
+
+        def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...  # noqa: FBT001
+        def release(self) -> None: ...
+
 
 __all__ = ["hold", "holding", "locked", "try_hold"]
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
-
-
-class _Lock(Protocol):
-    """The common part of `threading.Lock` and `threading.RLock`."""
-
-    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...  # noqa: FBT001
-    def release(self) -> None: ...
-
-
 Owner = TypeVar("Owner")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from engine_fakes import EPOCH, failure, high, low, snapshot
 from irsa_creds._engine import timing
-from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, state
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -127,18 +127,18 @@ def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_cloc
 @pytest.mark.parametrize(
     ("age", "expected"),
     [
-        (0.0, State.FRESH),
-        (999.9, State.FRESH),
-        (1000.0, State.STALE),
-        (3594.9, State.STALE),
-        (3595.0, State.EXPIRED),
-        (1e6, State.EXPIRED),
+        (0.0, "fresh"),
+        (999.9, "fresh"),
+        (1000.0, "stale"),
+        (3594.9, "stale"),
+        (3595.0, "expired"),
+        (1e6, "expired"),
     ],
 )
 def test_fresh_until_the_refresh_stale_until_the_end_of_use_then_expired(
-    age: float, expected: State
+    age: float, expected: str
 ) -> None:
-    assert state(snapshot(refresh_at=START + 1000), START + age) is expected
+    assert state(snapshot(refresh_at=START + 1000), START + age) == expected
 
 
 @pytest.mark.parametrize(("lifetime", "end"), [(3600, 3595), (50, 45), (40, 36), (10, 9), (1, 0.9)])
@@ -149,25 +149,23 @@ def test_use_ends_five_seconds_or_a_tenth_before_expiry(lifetime: float, end: fl
     assert made.left(START + 0.5) == pytest.approx(end - 0.5)
 
 
-@pytest.mark.parametrize(
-    ("ahead", "expected"), [(5.0, State.FRESH), (5.1, State.STALE), (-HOUR, State.FRESH)]
-)
-def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: State) -> None:
-    assert state(snapshot(), START + 10, EPOCH + 10 + ahead) is expected
+@pytest.mark.parametrize(("ahead", "expected"), [(5.0, "fresh"), (5.1, "stale"), (-HOUR, "fresh")])
+def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: str) -> None:
+    assert state(snapshot(), START + 10, EPOCH + 10 + ahead) == expected
 
 
 def test_past_the_end_by_the_wall_alone_is_expired_until_that_was_tried() -> None:
     made = snapshot()
-    assert state(made, START, EPOCH + 3594.9) is State.STALE
-    assert state(made, START, EPOCH + 3595) is State.EXPIRED
+    assert state(made, START, EPOCH + 3594.9) == "stale"
+    assert state(made, START, EPOCH + 3595) == "expired"
     made.wall_tried = True
-    assert state(made, START, EPOCH + 3595) is State.STALE
+    assert state(made, START, EPOCH + 3595) == "stale"
 
 
 def test_past_the_end_by_boottime_is_expired_at_any_wall_time() -> None:
     made = snapshot()
     made.wall_tried = True
-    assert state(made, START + 3595, EPOCH) is State.EXPIRED
+    assert state(made, START + 3595, EPOCH) == "expired"
 
 
 def test_a_wall_that_is_not_ahead_is_not_past_the_end_either() -> None:
@@ -178,7 +176,7 @@ def test_before_the_first_credentials_the_snapshot_is_expired() -> None:
     nothing = Snapshot.nothing()
     assert nothing.empty
     assert not snapshot().empty
-    assert state(nothing, START, EPOCH) is State.EXPIRED
+    assert state(nothing, START, EPOCH) == "expired"
     assert not nothing.wall_ahead(START, EPOCH)
     assert nothing.left(START) == NEVER
 

@@ -146,7 +146,7 @@ def again_in(
     shared: SharedFailure, now: float, *, blocking: bool = True, token: str = "t"
 ) -> float | None:
     found = shared.as_cached(now, EPOCH, blocking=blocking, token=token)
-    return found and found.again_in
+    return found.again_in if found else None
 
 
 def test_a_failure_is_cached_until_its_time_and_says_how_long_that_is() -> None:

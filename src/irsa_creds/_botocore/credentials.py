@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
-from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, state
 from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class CredentialsMixin:
         """
         snapshot, now = self._engine.snapshot, self._now()
         if refresh_in is None:
-            return state(snapshot, now) is not State.FRESH
+            return state(snapshot, now) != "fresh"
         return snapshot.left(now) < refresh_in
 
     # A copy would use the same engine.

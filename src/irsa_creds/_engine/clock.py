@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class Clock(Protocol):
+        """The clocks that an engine uses."""
+
+        def now(self) -> float:
+            """Return seconds since some fixed instant, suspend included."""
+            ...
+
+        def wall(self) -> float:
+            """Return seconds since the epoch by the pod's wall clock, which may be wrong."""
+            ...
+
+        def sleep(self, seconds: float) -> None:
+            """Let `seconds` pass."""
+            ...
+
 
 __all__ = ["Clock", "SystemClock"]
-
-
-class Clock(Protocol):
-    """The clocks that an engine uses."""
-
-    def now(self) -> float:
-        """Return seconds since some fixed instant, suspend included."""
-        ...
-
-    def wall(self) -> float:
-        """Return seconds since the epoch by the pod's wall clock, which may be wrong."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass."""
-        ...
 
 
 class SystemClock:

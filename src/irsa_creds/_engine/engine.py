@@ -15,7 +15,7 @@ from irsa_creds._engine.overdue import Overdue
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots, start_thread
-from irsa_creds._engine.snapshot import NEVER, Snapshot, State, state
+from irsa_creds._engine.snapshot import NEVER, Snapshot, state
 from irsa_creds._engine.this_thread import HERE, log_all
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._locks import hold, holding
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.events import Status
     from irsa_creds._engine.fetching import RetryingFetcher
     from irsa_creds._engine.refresh import Outcome, SharedCache
+    from irsa_creds._engine.snapshot import State
     from irsa_creds._engine.subscribers import Subscribers
     from irsa_creds._engine.this_thread import Line
     from irsa_creds._engine.timer import Schedule
@@ -139,7 +140,7 @@ class Engine:
         if now >= snapshot.end_of_use:
             return self._join_or_create(now, must_not_wait=must_not_wait)
         snapshot.was_read = True
-        if self._refresh_if_due(snapshot, now) is State.EXPIRED:
+        if self._refresh_if_due(snapshot, now) == "expired":
             # By the wall clock alone: callers wait for one refresh. If it fails, BOOTTIME decides.
             joined = self._joinable(must_not_wait=must_not_wait)
             if joined is not None:
@@ -197,13 +198,13 @@ class Engine:
         found = state(snapshot, now, wall)
         if snapshot.wall_ahead(now, wall):
             snapshot.refresh_at = min(snapshot.refresh_at, now)
-        if self.refresh is None and found is not State.FRESH:
+        if self.refresh is None and found != "fresh":
             # The wall clock may be right: that refresh does not wait for a back-off.
-            due = found is State.EXPIRED or now >= self._backoff.not_before
+            due = found == "expired" or now >= self._backoff.not_before
             cached = None if due else self._backoff.background_failure(now)
             if due or (cached is not None and self._backoff.claim_token_look(now)):
                 self._create_ahead(now, blocking=False, cached=cached)
-        fast_path = found is not State.EXPIRED or self.refresh is None
+        fast_path = found != "expired" or self.refresh is None
         self._reschedule(snapshot, now, fast_path=fast_path)
         return found
 

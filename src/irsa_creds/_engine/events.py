@@ -142,7 +142,7 @@ def status_of(
     wait = max(0.0, at - now) if at > NEVER else 0.0
     last, failed_at = backoff.last, datetime.fromtimestamp(backoff.failed_at, UTC)
     return Status(
-        state="empty" if snapshot.empty else state(snapshot, now, clock.wall()).value,
+        state="empty" if snapshot.empty else state(snapshot, now, clock.wall()),
         seconds_left=max(0.0, left),
         next_refresh_in=wait if left > 0 or wait else None,
         last_success_at=None if snapshot.empty else datetime.fromtimestamp(snapshot.wall_at, UTC),

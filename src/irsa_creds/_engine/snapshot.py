@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._credentials import Credentials
 
-__all__ = ["Snapshot", "State"]
+if TYPE_CHECKING:
+    from typing import Literal
+
+    #: A caller uses a fresh or a stale snapshot, and waits for a refresh if it is expired. If it is
+    #: stale, a refresh is due.
+    State = Literal["fresh", "stale", "expired"]
+
+__all__ = ["NEVER", "Snapshot", "state"]
 
 #: Before every instant: what happened then did not happen, and what is valid until then is not.
 NEVER = float("-inf")
 #: Seconds by which the wall clock may run ahead of BOOTTIME without making a snapshot stale.
 WALL_TOLERANCE = 5.0
-
-
-class State(enum.Enum):
-    """What a caller does with a snapshot."""
-
-    FRESH = "fresh"  # use it
-    STALE = "stale"  # use it; a refresh is due
-    EXPIRED = "expired"  # wait for a refresh
 
 
 class Snapshot:
@@ -111,7 +109,7 @@ class Snapshot:
 def state(snapshot: Snapshot, now: float, wall: float | None = None) -> State:
     """Return the state of `snapshot` at `now`; with `wall` the wall clock counts as well."""
     if now >= snapshot.end_of_use:
-        return State.EXPIRED
+        return "expired"
     if wall is not None and snapshot.wall_ahead(now, wall):
-        return State.EXPIRED if snapshot.wall_past_end(now, wall) else State.STALE
-    return State.FRESH if now < snapshot.refresh_at else State.STALE
+        return "expired" if snapshot.wall_past_end(now, wall) else "stale"
+    return "fresh" if now < snapshot.refresh_at else "stale"

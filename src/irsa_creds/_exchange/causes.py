@@ -5,9 +5,10 @@ The source is STS's API reference: AssumeRoleWithWebIdentity, "Errors" and "Comm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from irsa_creds._exchange import advice
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 
 
-class Cause(NamedTuple):
+class Cause(Record):
     """The likely cause of a failure, what to do about it, and how the refresh goes on.
 
     Attributes:

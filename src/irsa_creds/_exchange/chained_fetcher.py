@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import EXPIRED_TOKEN, Failure, IrsaError, RefreshTimeout
 from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AssumeRoleFetcher", "SigningCredentials"]
 
 
-class SigningCredentials(NamedTuple):
+class SigningCredentials(Record):
     """The source role's credentials, which sign the request.
 
     botocore's signer accepts it: it reads `access_key`, `secret_key` and `token`. The import of

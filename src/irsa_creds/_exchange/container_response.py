@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.fetching import NO_EXPIRATION
+from irsa_creds._record import Record
 
 __all__ = [
     "MALFORMED",
@@ -33,7 +33,7 @@ _FAULT = r", fault: \w+\Z"
 _CODE = r"\w{1,64}"
 
 
-class ContainerCause(NamedTuple):
+class ContainerCause(Record):
     """The likely cause of a failure, and what to do.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from irsa_creds._credentials import Credentials
@@ -15,6 +15,7 @@ from irsa_creds._exchange.causes import classify
 from irsa_creds._exchange.http import BODY_LIMIT
 from irsa_creds._identity.claims import claims_fields
 from irsa_creds._masking import bare_url, without_pieces
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +43,7 @@ _ARN_PARTS = 6
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 
 
-class ExchangeResult(NamedTuple):
+class ExchangeResult(Record):
     """The credentials that STS returned.
 
     Attributes:

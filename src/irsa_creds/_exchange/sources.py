@@ -40,7 +40,7 @@ the claims of a JWT.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import timing
 from irsa_creds._exchange.preload import sts_client
@@ -49,6 +49,7 @@ from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.settings import CONTAINER, follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,7 +67,7 @@ __all__ = ["SOURCES", "Source", "find_identity", "sources_in_use"]
 _WEB_IDENTITY = {"role_arn", "token_file", "token"}
 
 
-class Source(NamedTuple):
+class Source(Record):
     """One source of credentials.
 
     Attributes:

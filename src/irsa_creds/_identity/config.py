@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
@@ -23,6 +23,7 @@ from irsa_creds._identity.user_agent import (
     UserAgent,
     resolve_user_agent,
 )
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +40,7 @@ _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 
 
-class Config(NamedTuple):
+class Config(Record):
     """One identity: equal ones share credentials, unequal ones never do.
 
     A further parameter of the STS call is

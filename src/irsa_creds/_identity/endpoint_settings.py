@@ -6,12 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
 from irsa_creds._identity.settings import Setting, find_argument
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ _SUFFIX = "|".join(map(re.escape, validation.AWS_SUFFIXES))
 _EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
 
 
-class EndpointSettings(NamedTuple):
+class EndpointSettings(Record):
     """The endpoint of STS; the fields are the same as in `Config`."""
 
     endpoint_url: str | None
@@ -142,7 +143,7 @@ def _services_endpoint(settings: Settings, section: str) -> Any:
     return sts.get("endpoint_url")
 
 
-class HttpSettings(NamedTuple):
+class HttpSettings(Record):
     """Certificates and proxies.
 
     Attributes:

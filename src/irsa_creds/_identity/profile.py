@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from irsa_creds._identity.roles import RequestedRole, RoleConfig
+from irsa_creds._record import Record
 
 __all__ = ["ProfileChain", "find_profile_chain"]
 
@@ -14,7 +15,7 @@ _STATIC_KEYS = {"aws_access_key_id", "aws_secret_access_key"}
 _OTHER_SOURCES = {"web_identity_token_file", "credential_source", "mfa_serial"}
 
 
-class ProfileChain(NamedTuple):
+class ProfileChain(Record):
     """The profiles from a web identity to a target role.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from irsa_creds._record import Record
 
 __all__ = ["ASSUMED", "LATER", "OWN_PROCESS", "WEB_IDENTITY", "ProfileKeys"]
 
 
-class ProfileKeys(NamedTuple):
+class ProfileKeys(Record):
     """A provider of the chain that reads a profile.
 
     Attributes:

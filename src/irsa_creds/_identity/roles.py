@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
 from irsa_creds._identity.validation import as_list, expect_at_most, matching_text, quoted
+from irsa_creds._record import Record
 
 __all__ = ["ChainedRole", "RequestedRole", "RoleConfig", "check_role", "roles_of_argument"]
 
@@ -60,7 +61,7 @@ class RoleConfig:
     policy_arns: Sequence[str] = field(default=(), kw_only=True, hash=False)
 
 
-class ChainedRole(NamedTuple):
+class ChainedRole(Record):
     """A `RoleConfig` as part of an identity: checked, hashable, and written as JSON by the cache.
 
     `policy` is JSON, `tags` are pairs ordered by their keys, and the keys are ordered too.
@@ -81,7 +82,7 @@ class ChainedRole(NamedTuple):
         return f"<ChainedRole {self.role_arn} as {self.session_name}>"
 
 
-class RequestedRole(NamedTuple):
+class RequestedRole(Record):
     """A role to assume, and how messages name its values."""
 
     role: RoleConfig

@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+    from typing import Protocol, Self, TypeVar
 
     from irsa_creds._identity.roles import RequestedRole
+
+    class Settings(Protocol):
+        """Settings as botocore reads them, from the environment or from a session."""
+
+        @property
+        def explicit_profile(self) -> bool:
+            """Whether code named the profile, which turns the web identity variables off."""
+            ...
+
+        @property
+        def profile_name(self) -> str:
+            """The profile that names role and token."""
+            ...
+
+        @property
+        def profiles(self) -> Mapping[str, Any]:
+            """All profiles of the configuration files, merged."""
+            ...
+
+        def with_source_profile(self, name: str) -> Self:
+            """Return these settings with another `profile_name`, web identity variables off."""
+            ...
+
+        def variable(self, name: str) -> str | None:
+            """Return an environment variable, or None."""
+            ...
+
+        def profile(self, key: str) -> Any:
+            """Return a key of the session's profile (botocore's scoped config), or None."""
+            ...
+
+        def services(self, section: str) -> Mapping[str, Any] | None:
+            """Return the section `[services SECTION]` of the configuration file, or None."""
+            ...
+
+        def option(self, name: str) -> Any:
+            """Return a setting of botocore by the name of its profile key, or None."""
+            ...
+
+        def sts_arguments(self) -> Mapping[str, Any]:
+            """Return the arguments of `Config.resolve` that only a session has, like the region."""
+            ...
+
+    _Settings = TypeVar("_Settings", bound=Settings)
+
 
 __all__ = [
     "CONTAINER",
@@ -49,57 +95,11 @@ _OPTIONS = {
 }
 
 
-class Setting(NamedTuple):
+class Setting(Record):
     """A value and its origin, as messages name it."""
 
     value: Any
     origin: str
-
-
-class Settings(Protocol):
-    """Settings as botocore reads them, from the environment or from a session."""
-
-    @property
-    def explicit_profile(self) -> bool:
-        """Whether code named the profile, which turns the web identity variables off."""
-        ...
-
-    @property
-    def profile_name(self) -> str:
-        """The profile that names role and token."""
-        ...
-
-    @property
-    def profiles(self) -> Mapping[str, Any]:
-        """All profiles of the configuration files, merged."""
-        ...
-
-    def with_source_profile(self, name: str) -> Self:
-        """Return these settings with another `profile_name`, web identity variables off."""
-        ...
-
-    def variable(self, name: str) -> str | None:
-        """Return an environment variable, or None."""
-        ...
-
-    def profile(self, key: str) -> Any:
-        """Return a key of the session's profile (botocore's scoped config), or None."""
-        ...
-
-    def services(self, section: str) -> Mapping[str, Any] | None:
-        """Return the section `[services SECTION]` of the configuration file, or None."""
-        ...
-
-    def option(self, name: str) -> Any:
-        """Return a setting of botocore by the name of its profile key, or None."""
-        ...
-
-    def sts_arguments(self) -> Mapping[str, Any]:
-        """Return arguments of `Config.resolve` that only a session has: region, certificates."""
-        ...
-
-
-_Settings = TypeVar("_Settings", bound=Settings)
 
 
 class EnvironSettings:

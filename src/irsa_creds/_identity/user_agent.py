@@ -7,9 +7,10 @@ The ids of features are AWS's, by which it counts how its SDKs are used. Source:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from irsa_creds._identity.settings import find_web_identity
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ _BY_VARIABLE, _BY_PROFILE = "h", "q"
 _BY_SOURCE_PROFILE = ("n", "o")
 
 
-class UserAgent(NamedTuple):
+class UserAgent(Record):
     """The part of the user agent of an STS call that depends on its settings.
 
     Attributes:

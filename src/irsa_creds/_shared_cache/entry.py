@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
+from irsa_creds._record import Record
 
 __all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
@@ -21,7 +21,7 @@ VERSION = 4
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-class SharedFailure(NamedTuple):
+class SharedFailure(Record):
     """An error that STS returned, and the time until which no process calls STS again."""
 
     failure: Failure
@@ -57,7 +57,7 @@ class SharedFailure(NamedTuple):
         return self.failure._replace(again_in=until - now, told_at=wall - (now - self.failed_at))
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """Content of an entry: the data that the processes of a pod share about one identity.
 
     Attributes:

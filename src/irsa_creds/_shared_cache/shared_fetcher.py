@@ -6,10 +6,11 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import timing
 from irsa_creds._errors import Failure, IrsaError
+from irsa_creds._record import Record
 from irsa_creds._shared_cache.entry import VERSION, Entry, SharedFailure, boot_id, dump, load
 from irsa_creds._shared_cache.store import Store
 
@@ -40,7 +41,7 @@ _KUBERNETES, _KUBERNETES_RENEWED = "kubernetes.io", {"warnafter"}
 _FAILURE_SECONDS = 3_600.0
 
 
-class _EntryId(NamedTuple):
+class _EntryId(Record):
     """The name of an entry, and the fingerprint of the token that the name was made from."""
 
     name: str
@@ -91,7 +92,8 @@ class SharedFetcher:
             found = entry_id = None
             with self._using_cache(refresh):
                 entry_id = self._entry_id(self._fetcher.token)
-                found = entry_id and self._wait_or_lock(entry_id, refresh, current, locks)
+                if entry_id is not None:
+                    found = self._wait_or_lock(entry_id, refresh, current, locks)
             if found is not None:
                 self._note(found, refresh)
                 return found

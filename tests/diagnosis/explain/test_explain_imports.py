@@ -55,5 +55,6 @@ def test_explain_loads_neither_the_engine_nor_botocore(imports: str) -> None:
         "_identity.validation",
         "_locks",
         "_masking",
+        "_record",
         "_version",
     }
