@@ -17,7 +17,7 @@ has the threads that a fork waits for, and the hooks that give a child new locks
 
 A `Refresh` is queued, then claimed by the thread that runs it, and done when it has an outcome. It
 has ended when no thread runs it. If one is overdue, its callers wait no longer and the next may
-start, unless many hang (`overdue`).
+start, unless many hang (`slots.Overdue`).
 
 The instants, all in seconds of `Clock.now`:
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from irsa_creds._engine import timeouts, timing
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.forks import FORKS
-from irsa_creds._engine.overdue import Overdue
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
-from irsa_creds._engine.slots import Slots, start_thread
+from irsa_creds._engine.slots import Overdue, Slots, start_thread
 from irsa_creds._engine.snapshot import NEVER, Snapshot, state
 from irsa_creds._engine.this_thread import HERE, log_all
 from irsa_creds._errors import Failure, IrsaError

@@ -1,4 +1,4 @@
-"""Slots limit how many refreshes run at once. Queued ones start in the order they came."""
+"""How many refreshes run at once: slots for all identities, and a limit while earlier ones hang."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
+from irsa_creds._engine import timing
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.this_thread import HERE
 from irsa_creds._locks import holding, locked
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         def deliver(self) -> None: ...
 
 
-__all__ = ["MOST_IN_BACKGROUND", "Slots", "start_thread"]
+__all__ = ["MOST_IN_BACKGROUND", "Overdue", "Slots", "start_thread"]
 
 #: The default of `IRSA_CREDS_MAX_REFRESHES`.
 MOST_IN_BACKGROUND = 8
@@ -54,7 +55,10 @@ class _Group:
 
 
 class Slots:
-    """Start queued refreshes while slots are free, each on a thread; hold no engine lock."""
+    """Start queued refreshes while slots are free, each on a thread, in the order they came.
+
+    It holds no engine lock.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -151,6 +155,33 @@ class Slots:
                 engine.deliver()
         finally:
             FORKS.mark_ending()
+
+
+class Overdue:
+    """Limits the refreshes of one identity while earlier ones hang, whose callers wait no longer.
+
+    The engine calls it under its own lock.
+    """
+
+    def __init__(self) -> None:
+        self._refreshes: list[Refresh] = []
+        self._last_start = -timing.OVERDUE_INTERVAL
+
+    def add(self, refresh: Refresh) -> None:
+        """Count a refresh until its thread ends."""
+        self._refreshes.append(refresh)
+
+    def record_start(self, at: float) -> None:
+        """Count the interval to the next refresh from here."""
+        self._last_start = at
+
+    def allows_start(self, now: float) -> bool:
+        """Whether one more refresh may start, given how many hang."""
+        self._refreshes = [each for each in self._refreshes if not each.ended]
+        count = len(self._refreshes)
+        if count >= timing.OVERDUE_LIMIT:
+            return False
+        return count < timing.OVERDUE_FEW or now - self._last_start >= timing.OVERDUE_INTERVAL
 
 
 def _ends_at(refresh: Refresh, started_at: float) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiobotocore.session import AioSession
 
+from irsa_creds._sessions.chain import given_provider
 from irsa_creds._sessions.compat import current_credentials
-from irsa_creds._sessions.fixed_chain import given_provider
 from irsa_creds._sessions.install import install
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from irsa_creds._sessions.fixed_chain import given_provider
+from irsa_creds._sessions.chain import given_provider
 from irsa_creds._sessions.install import install
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Add irsa-creds' providers to the credential provider chain of one session, and remove them."""
+"""The credential provider chain of one session: with irsa-creds' providers, or with one alone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from botocore.credentials import CredentialResolver
 
 from irsa_creds._botocore.credentials import ASSUME_ROLE_METHOD, METHOD, CredentialsMixin
 from irsa_creds._exchange.sources import sources_in_use
+from irsa_creds._registry import engine_of
 from irsa_creds._sessions import compat
 from irsa_creds._sessions.chain_provider import (
     AioIrsaProvider,
     ChainProviderMixin,
     IrsaProvider,
 )
-from irsa_creds._sessions.expired_token import unregister_handlers
-from irsa_creds._sessions.fixed_chain import AioFixedChain, FixedChain, SyncFixedChain
+from irsa_creds._sessions.expired_token import register_handlers, unregister_handlers
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "adapt_chain",
     "adapt_existing_session",
+    "given_provider",
     "is_supported",
     "replace_providers",
     "restore_session",
@@ -35,6 +36,49 @@ __all__ = [
 ]
 
 _log = logging.getLogger("irsa_creds")
+
+
+class _FixedChain(CredentialResolver):
+    """The chain of a session with the credentials of one provider.
+
+    Its list of providers is empty, and has no effect: other code cannot add another identity.
+
+    Args:
+        session: the session that has the chain.
+        provider: the provider of its credentials.
+        credentials: the provider's credentials object for this kind of session.
+    """
+
+    def __init__(self, session: Session, provider: Provider, credentials: CredentialsMixin) -> None:
+        super().__init__([])
+        self._session = session
+        self._credentials = credentials
+        self.provider = provider
+
+    def _load(self) -> CredentialsMixin:
+        """Return the credentials, and give the session's next clients what goes with them."""
+        session, credentials = self._session, self._credentials
+        if compat.current_credentials(session) is not credentials:
+            compat.register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
+            register_handlers(session, engine_of(self.provider))
+            compat.keep_credentials(session, credentials)
+        return credentials
+
+
+class _SyncFixedChain(_FixedChain):
+    """The chain for boto3 and botocore."""
+
+    def load_credentials(self) -> CredentialsMixin:
+        """Return the credentials object, always the same, in the place of `get_credentials()`."""
+        return self._load()
+
+
+class _AioFixedChain(_FixedChain):
+    """The chain for aiobotocore."""
+
+    async def load_credentials(self) -> CredentialsMixin:
+        """Return the credentials object, always the same, in the place of `get_credentials()`."""
+        return self._load()
 
 
 def replace_providers(
@@ -69,7 +113,7 @@ def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) ->
         strict: one more provider comes first. It raises an error instead of returning nothing, so
             no later provider is used.
     """
-    if isinstance(chain, FixedChain):
+    if isinstance(chain, _FixedChain):
         return
     # As in botocore 1.44.8, credentials.create_credential_resolver.
     profile = session.get_config_variable("profile") or "default"
@@ -139,9 +183,9 @@ def use_provider(session: Session, provider: Provider) -> None:
             "without keys."
         )
     chain = (
-        AioFixedChain(session, provider, provider.aiobotocore_credentials())
+        _AioFixedChain(session, provider, provider.aiobotocore_credentials())
         if _is_async(session)
-        else SyncFixedChain(session, provider, provider.botocore_credentials())
+        else _SyncFixedChain(session, provider, provider.botocore_credentials())
     )
     session.register_component("credential_provider", chain)
     compat.discard_credentials(session)
@@ -166,6 +210,12 @@ def restore_session(session: Session) -> None:
         providers = chain.providers
         originals = [p.replaced if isinstance(p, ChainProviderMixin) else p for p in providers]
         chain.providers = [each for each in originals if each is not None]
+
+
+def given_provider(session: Session) -> Provider | None:
+    """Return the provider that a session was given; None if it was given none."""
+    chain = compat.existing_chain(session)
+    return chain.provider if isinstance(chain, _FixedChain) else None
 
 
 def is_supported(session: Session) -> bool:
