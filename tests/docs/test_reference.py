@@ -71,7 +71,7 @@ def test_the_api_describes_every_field(kind: type[Any]) -> None:
     if issubclass(kind, ExchangeError):
         fields = [name for name, value in vars(kind).items() if isinstance(value, property)]
     elif issubclass(kind, Failure):
-        fields = list(kind._fields)  # noqa: SLF001 - as a named tuple's
+        fields = list(kind._fields)
     else:
         fields = list(inspect.signature(kind).parameters)
     *_, attributes = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
