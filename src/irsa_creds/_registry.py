@@ -99,8 +99,8 @@ class Registry(Generic[_Provider]):
         self._alive: weakref.WeakValueDictionary[int, _Provider] = weakref.WeakValueDictionary()
         self._by_identity: weakref.WeakValueDictionary[Identity, _Provider]
         self._by_identity = weakref.WeakValueDictionary()
-        # A dict for the first provider, then a `cachetools.LRUCache`. The keys are ids, because
-        # hashing an identity takes longer than everything else that is done here.
+        # A dict for the first provider, then a `cachetools.LRUCache`. The keys are ids, because an
+        # identity is hashed and compared by methods in Python.
         self._recent: MutableMapping[int, _Provider] = {}
         self._shared_cache: bool | str | None = None
 

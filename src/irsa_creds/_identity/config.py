@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ __all__ = ["INSTALLED", "Config", "without_role"]
 #: Arguments that `install()` sets for all providers of the process, by name.
 INSTALLED: dict[str, Any] = {}
 
+# Fields that differ between providers that share credentials.
+_NO_IDENTITY = {"region", "user_agent"}
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
 
@@ -48,7 +51,7 @@ class Config(Record):
     -   an argument of `provider()` and of `resolve`, which checks it by a function of `validation`,
     -   a field here with a default, hashable and made of what JSON has, because the name of an
         entry of the shared cache is made of all fields; `provider()` pickles all its arguments. If
-        it is not identity, `_identity` resets it, and `shared_fetcher._NO_IDENTITY` lists it,
+        it is not identity, `_NO_IDENTITY` lists it, here and in `shared_fetcher`,
     -   a line in `StsClient._form`; for target roles in `RoleConfig`, `ChainedRole`, `check_role`
         and `SignedStsClient._form`, if they do not have it already, as they have `SourceIdentity`,
     -   for the command line a row in `cli/_identity`; in `causes` what STS's errors about it mean.
@@ -156,7 +159,7 @@ class Config(Record):
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        return tuple(self._replace(region=None, user_agent=UserAgent()))
+        return _identity_of(self)
 
     @classmethod
     def resolve(
@@ -236,6 +239,12 @@ class Config(Record):
             ),
             **endpoint._asdict(),
         )
+
+
+# A registry hashes the identity of each new session: this is one call in C.
+_identity_of: Callable[[Config], tuple[Any, ...]] = operator.itemgetter(
+    *(i for i, name in enumerate(Config._fields) if name not in _NO_IDENTITY)
+)
 
 
 def without_role(settings: Settings, region: str | None = None) -> Config:
