@@ -193,13 +193,13 @@ class HttpSettings(Record):
 
     def proxies_for(self, url: str) -> dict[str, str]:
         """Return the proxies for `url`, as an argument of botocore's HTTP session."""
-        from urllib.request import proxy_bypass  # noqa: PLC0415 - 10 ms, which botocore needs as well
-
         if self.proxies is not None:
             return dict(self.proxies)
-        if proxy_bypass(urlsplit(url).netloc):
+        if not self.environment_proxies:
             return {}
-        return dict(self.environment_proxies)
+        from urllib.request import proxy_bypass  # noqa: PLC0415 - 10 ms, which botocore needs as well
+
+        return {} if proxy_bypass(urlsplit(url).netloc) else dict(self.environment_proxies)
 
     def __repr__(self) -> str:
         # The URL of a proxy may contain a password, with or without a scheme before it.
