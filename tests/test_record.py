@@ -12,6 +12,8 @@ from irsa_creds._record import Record
 class Point(Record):
     """A place on a map."""
 
+    __slots__ = ()
+
     x: int
     y: int
     name: str = "here"
@@ -31,10 +33,10 @@ def test_values_are_given_in_order_or_by_name_and_default(point: Point) -> None:
 @pytest.mark.parametrize(
     ("values", "named", "says"),
     [
-        ((1,), {}, "'y'"),
-        ((1, 2), {"z": 3}, "x, y, name"),
-        ((1, 2), {"x": 1}, "x, y, name"),
-        ((1, 2, "there", 4), {}, "x, y, name"),
+        ((1,), {}, "needs 'y'"),
+        ((1, 2), {"z": 3}, "got z; it has x, y, name"),
+        ((1, 2), {"x": 1}, "got x; it has x, y, name"),
+        ((1, 2, "there", 4), {}, "got 4 values; it has x, y, name"),
     ],
     ids=["missing", "unknown", "twice", "too many"],
 )
@@ -49,10 +51,37 @@ def test_a_record_does_not_change() -> None:
         point.x = 3
     with pytest.raises(AttributeError):
         del point.name
+    with pytest.raises(AttributeError):
+        point.z = 3
     changed = point._replace(name="there")
     assert (point.name, changed) == ("here", Point(1, 2, "there"))
     with pytest.raises(TypeError, match="x, y, name"):
         point._replace(z=3)
+
+
+def test_it_matches_by_position_and_by_name() -> None:
+    match Point(1, 2, "there"):
+        case Point(1, y, name=name):
+            assert (y, name) == (2, "there")
+        case _:
+            pytest.fail("no match")
+
+
+def test_a_class_of_records_that_would_break_is_an_error_when_it_is_defined() -> None:
+    with pytest.raises(TypeError, match="Loose must be a direct subclass, with __slots__"):
+
+        class Loose(Record):
+            x: int
+
+    with pytest.raises(TypeError, match="Further must be a direct subclass"):
+
+        class Further(Point):
+            __slots__ = ()
+
+
+def test_copy_replace_finds_its_method() -> None:
+    """From Python 3.13 on."""
+    assert Point(1, 2).__replace__(y=3) == Point(1, 3)
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])

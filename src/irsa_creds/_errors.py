@@ -69,6 +69,8 @@ class Failure(Record):
         service: what was called, as messages name it.
     """
 
+    __slots__ = ()
+
     kind: Literal["token", "exchange", "timeout"]
     code: str
     message: str

@@ -62,12 +62,13 @@ def without_pieces(text: str, secret: str) -> str:
     Separators within a row are ignored, in both of them.
     """
     secret = re.sub(_SEPARATORS, "", secret)
+    pieces = {secret[i : i + _PIECE] for i in range(len(secret) - _PIECE + 1)}
     positions = [i for run in _runs(text) for i in run]
     plain = "".join([text[i] for i in positions])
     kept: list[str] = []
     end = covered = 0
     for i in range(len(plain) - _PIECE + 1):
-        if plain[i : i + _PIECE] in secret:
+        if plain[i : i + _PIECE] in pieces:
             if i >= covered:
                 kept += [text[end : positions[i]], "***"]
             covered = i + _PIECE

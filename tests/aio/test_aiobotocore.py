@@ -29,6 +29,8 @@ from irsa_creds.botocore import IrsaCredentials
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from irsa_creds._engine.snapshot import State
+
 GETTERS = ("get_access_key", "get_secret_key", "get_token")
 
 
@@ -117,7 +119,7 @@ def test_the_fast_path_agrees_with_the_policy_at_every_instant(
     instants = [lifetime * i / 500 for i in range(550)]
     instants += [edge + step for edge in edges for step in (-1e-6, 0.0, 1e-6)]
 
-    async def look(*, served: str) -> None:
+    async def look(*, served: State) -> None:
         for now[0] in instants:
             slow.clear()
             await given.get_frozen_credentials()

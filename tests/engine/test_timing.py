@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
@@ -10,6 +11,9 @@ from hypothesis import given, strategies as st
 from engine_fakes import EPOCH, failure, high, low, snapshot
 from irsa_creds._engine import timing
 from irsa_creds._engine.snapshot import NEVER, Snapshot, state
+
+if TYPE_CHECKING:
+    from irsa_creds._engine.snapshot import State
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -136,7 +140,7 @@ def test_no_date_makes_credentials_outlive_an_expiration_that_the_right_pod_cloc
     ],
 )
 def test_fresh_until_the_refresh_stale_until_the_end_of_use_then_expired(
-    age: float, expected: str
+    age: float, expected: State
 ) -> None:
     assert state(snapshot(refresh_at=START + 1000), START + age) == expected
 
@@ -150,7 +154,7 @@ def test_use_ends_five_seconds_or_a_tenth_before_expiry(lifetime: float, end: fl
 
 
 @pytest.mark.parametrize(("ahead", "expected"), [(5.0, "fresh"), (5.1, "stale"), (-HOUR, "fresh")])
-def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: str) -> None:
+def test_a_wall_clock_over_five_seconds_ahead_makes_stale(ahead: float, expected: State) -> None:
     assert state(snapshot(), START + 10, EPOCH + 10 + ahead) == expected
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["SystemClock"]
 
 
 class SystemClock:

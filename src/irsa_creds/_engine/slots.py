@@ -1,4 +1,4 @@
-"""How many refreshes run at once: slots for all identities, and a limit while earlier ones hang."""
+"""How many refreshes run at once: slots for all identities, and a limit while refreshes hang."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Slots:
 
 
 class Overdue:
-    """Limits the refreshes of one identity while earlier ones hang, whose callers wait no longer.
+    """Limits the refreshes of one identity while earlier ones hang. Their callers wait no longer.
 
     The engine calls it under its own lock.
     """

@@ -32,6 +32,8 @@ class Cause(Record):
         attempts: at most this many in one refresh that callers wait for; 0 is the usual number.
     """
 
+    __slots__ = ()
+
     sentence: str
     fix: str
     command: Callable[[Failure, ExchangeRequest], str] | None = None

@@ -34,6 +34,8 @@ class SigningCredentials(Record):
         credentials: of the source role.
     """
 
+    __slots__ = ()
+
     credentials: Credentials
 
     @property

@@ -45,6 +45,8 @@ class ContainerCause(Record):
         bad_token: another token may succeed.
     """
 
+    __slots__ = ()
+
     sentence: str
     fix: str
     command: str = ""

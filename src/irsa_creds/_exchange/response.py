@@ -54,6 +54,8 @@ class ExchangeResult(Record):
         note: a line for the log; empty if there is none.
     """
 
+    __slots__ = ()
+
     credentials: Credentials
     date: datetime | None
     endpoint: str | None = None

@@ -79,6 +79,8 @@ class Source(Record):
             and no other source of botocore in the settings, no argument for a call of STS.
     """
 
+    __slots__ = ()
+
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
     fetcher: Callable[[Any, Any, Clock], RetryingFetcher]
     switch: str = ""

@@ -37,7 +37,7 @@ __all__ = ["INSTALLED", "Config", "without_role"]
 #: Arguments that `install()` sets for all providers of the process, by name.
 INSTALLED: dict[str, Any] = {}
 
-# Fields that differ between providers that share credentials.
+# Fields that may differ between settings of one identity.
 _NO_IDENTITY = {"region", "user_agent"}
 _DEFAULT_LIFETIME = 3_600  # STS's API reference, DurationSeconds
 _LONGEST_LIFETIME_ELSEWHERE = 7 * 86_400
@@ -84,6 +84,8 @@ class Config(Record):
             the credentials of the last one.
         user_agent: of the STS calls. It is not part of the identity.
     """
+
+    __slots__ = ()
 
     role_arn: str
     session_name: str
@@ -241,7 +243,7 @@ class Config(Record):
         )
 
 
-# A registry hashes the identity of each new session: this is one call in C.
+# A registry hashes the identity of each new session, so one call in C chooses the fields.
 _identity_of: Callable[[Config], tuple[Any, ...]] = operator.itemgetter(
     *(i for i, name in enumerate(Config._fields) if name not in _NO_IDENTITY)
 )

@@ -36,6 +36,8 @@ _EKS_ISSUER = rf"https://oidc[.-]eks\.([a-z0-9-]+)\.(?:{_SUFFIX})(?:/.*)?"
 class EndpointSettings(Record):
     """The endpoint of STS; the fields are the same as in `Config`."""
 
+    __slots__ = ()
+
     endpoint_url: str | None
     region: str | None
     region_identity: str | None
@@ -153,6 +155,8 @@ class HttpSettings(Record):
         proxies_config: botocore's `proxies_config`, as pairs.
         environment_proxies: the environment's proxies at the time; they are part of the identity.
     """
+
+    __slots__ = ()
 
     verify: bool | str = True
     proxies: tuple[tuple[str, str], ...] | None = None

@@ -23,6 +23,8 @@ class ProfileChain(Record):
         roles: the roles assumed from it, the first to be assumed first.
     """
 
+    __slots__ = ()
+
     base: str
     roles: tuple[RequestedRole, ...]
 

@@ -17,6 +17,8 @@ class ProfileKeys(Record):
         shared: whether it reads only the shared credentials file; None means both files.
     """
 
+    __slots__ = ()
+
     what: str
     keys: tuple[str, ...]
     others: tuple[str, ...] = ()

@@ -67,6 +67,8 @@ class ChainedRole(Record):
     `policy` is JSON, `tags` are pairs ordered by their keys, and the keys are ordered too.
     """
 
+    __slots__ = ()
+
     role_arn: str
     session_name: str
     duration_seconds: int | None = None
@@ -84,6 +86,8 @@ class ChainedRole(Record):
 
 class RequestedRole(Record):
     """A role to assume, and how messages name its values."""
+
+    __slots__ = ()
 
     role: RoleConfig
     prefix: str = ""

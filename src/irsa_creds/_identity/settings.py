@@ -54,7 +54,7 @@ if TYPE_CHECKING:
             ...
 
         def sts_arguments(self) -> Mapping[str, Any]:
-            """Return the arguments of `Config.resolve` that only a session has, like the region."""
+            """Return the arguments of `Config.resolve` from a session alone: regions, `http`."""
             ...
 
     _Settings = TypeVar("_Settings", bound=Settings)
@@ -66,7 +66,6 @@ __all__ = [
     "RELATIVE_URI",
     "EnvironSettings",
     "Setting",
-    "Settings",
     "find_argument",
     "find_profile_key",
     "find_web_identity",
@@ -97,6 +96,8 @@ _OPTIONS = {
 
 class Setting(Record):
     """A value and its origin, as messages name it."""
+
+    __slots__ = ()
 
     value: Any
     origin: str

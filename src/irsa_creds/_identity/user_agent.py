@@ -37,6 +37,8 @@ class UserAgent(Record):
         app_id: the name that the application gives itself (`AWS_SDK_UA_APP_ID`).
     """
 
+    __slots__ = ()
+
     features: tuple[str, ...] = ()
     app_id: str = ""
 

@@ -256,7 +256,7 @@ def is_http_url(url: str) -> bool:
 
 
 def _is_host_label(text: str) -> bool:
-    """Return whether `text` is a part of a host name between two dots."""
+    """Return whether `text` is a valid label of a host name."""
     plain = text.replace("-", "")
     return (
         plain.isascii()

@@ -1,4 +1,4 @@
-"""The credential provider chain of one session: with irsa-creds' providers, or with one alone."""
+"""The credential provider chain of a session: irsa-creds' providers in it, or only a given one."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 class SharedFailure(Record):
     """An error that STS returned, and the time until which no process calls STS again."""
 
+    __slots__ = ()
+
     failure: Failure
     in_a_row: int
     # How many of them callers waited for: failures of background refreshes must not delay the
@@ -69,6 +71,8 @@ class Entry(Record):
         refresh_after: seconds from then to the refresh, the same random time for all processes.
         failure: STS's last response, if it was an error.
     """
+
+    __slots__ = ()
 
     boot_id: str
     credentials: Credentials | None = None

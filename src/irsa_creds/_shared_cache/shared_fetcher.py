@@ -44,6 +44,8 @@ _FAILURE_SECONDS = 3_600.0
 class _EntryId(Record):
     """The name of an entry, and the fingerprint of the token that the name was made from."""
 
+    __slots__ = ()
+
     name: str
     token: str
 
