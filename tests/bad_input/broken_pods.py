@@ -144,6 +144,16 @@ def responses(act: Any) -> Callable[[Scene], None]:
     return spoil
 
 
+def slowly(act: Any) -> Callable[[Scene], None]:
+    """Respond for longer than an attempt may take."""
+
+    def spoil(scene: Scene) -> None:
+        scene.patch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.5)
+        responses(act)(scene)
+
+    return spoil
+
+
 def unused_port(scene: Scene) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         scene.set("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.getsockname()[1]}")

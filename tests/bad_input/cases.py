@@ -18,6 +18,7 @@ from bad_input.broken_pods import (
     replaced,
     responses,
     role,
+    slowly,
     stranger,
     unused_port,
     variable,
@@ -171,7 +172,7 @@ CASES: dict[str, Case] = {
         "MalformedAnswer",
     ),
     "STS drips": Case(
-        responses(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
+        slowly(lambda it: (it.send(http(XML)[:200]), it.drip(http(XML)[200:], 0.1))),
         ExchangeError,
         (
             "STS did not respond in time (ReadTimeoutError)",

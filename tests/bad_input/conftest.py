@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.5)
     monkeypatch.setattr("irsa_creds._engine.timing.blocking_pause", lambda *_: 0.0)
     token = tmp_path / "token"
     token.write_text(JWT)
