@@ -97,9 +97,9 @@ def test_a_new_token_ends_the_back_off_that_an_expired_one_caused(irsa: Irsa) ->
 def test_in_an_outage_valid_credentials_are_used_and_no_read_fails(
     irsa: Irsa, outage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.5)
     provider = irsa_creds.provider()
     given = provider.get()
+    monkeypatch.setattr("irsa_creds._engine.timing.ATTEMPT_SECONDS", 0.5)
     irsa.faults.outage = outage
     refresh_is_due(provider)
     assert provider.get() is given
