@@ -178,10 +178,9 @@ def test_two_lock_holders_stopped_one_after_the_other_cost_a_call_each(
         reports = crowd.reported(14)
     assert not any(each["errors"] for each in reports)
     # Twice 5 s, and some time on busy cores; after 30 s a read would fail.
-    slowest = max(each["slowest"] for each in reports)
-    assert 7 < slowest < 25
-    # After 10 s a process calls STS without the lock. On a machine that busy, each may do so once.
-    assert 3 <= len(sts.calls) <= (9 if slowest < 10 else 16)
+    assert 7 < max(each["slowest"] for each in reports) < 25
+    # After 10 s a process calls STS without the lock; on a busy machine several do.
+    assert 3 <= len(sts.calls) <= 9
 
 
 def test_sixteen_processes_share_the_calls_that_sts_denies(
