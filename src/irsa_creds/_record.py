@@ -15,7 +15,7 @@ __all__ = ["Record"]
 
 @dataclass_transform(frozen_default=True)
 class Record(tuple[Any, ...]):
-    """A tuple whose fields are the annotations of its class, with their defaults.
+    """A tuple that has the annotations of its class as fields, with their defaults.
 
     Such a class has `__slots__ = ()`, no other annotations and no subclasses. Its module postpones
     annotations, because they may name what exists for type checkers only.

@@ -151,17 +151,14 @@ class Config(Record):
         return f"Config({', '.join(fields)})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Config) and self._identity() == other._identity()
+        return isinstance(other, Config) and _identity_of(self) == _identity_of(other)
 
     def __ne__(self, other: object) -> bool:
         # The inherited method of the tuple would compare the region.
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(self._identity())
-
-    def _identity(self) -> tuple[Any, ...]:
-        return _identity_of(self)
+        return hash(_identity_of(self))
 
     @classmethod
     def resolve(
