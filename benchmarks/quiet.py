@@ -35,7 +35,7 @@ from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._exchange.sts import ExchangeResult
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._identity.token import Token
 from irsa_creds._provider import REGISTRY
 

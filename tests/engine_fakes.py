@@ -17,7 +17,7 @@ from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._errors import Failure
 from irsa_creds._exchange.sts import ExchangeResult
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.token import Token
 from irsa_creds._provider import Provider

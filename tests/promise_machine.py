@@ -20,7 +20,7 @@ from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timing import OVERDUE_LIMIT
 from irsa_creds._engine.waiting import _wait
 from irsa_creds._errors import Failure
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 
 ANY_TIME = float("-inf")
 # Two computations of one instant differ by less than this.

@@ -20,7 +20,7 @@ from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer, warn_of_late_gevent
 from irsa_creds._exchange.sources import SOURCES
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._flags import number, switch
 from irsa_creds._locks import locked
 

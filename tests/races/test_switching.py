@@ -22,7 +22,7 @@ from irsa_creds._engine.timer import Timer
 from irsa_creds._engine.timing import UNIFORM
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._exchange.sts import ExchangeResult
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:

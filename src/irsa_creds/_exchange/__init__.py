@@ -2,11 +2,10 @@
 
 The way of credentials:
 
-    web_identity_fetcher  WebIdentityFetcher._attempt reads the token (`token_fetcher` compares it
-                          with the last one), and makes the credentials a snapshot
-    sts                   StsClient.attempt sends the request, with the form of one role (`Config`
-                          of `_identity` says what a further parameter needs)
-    response              parse_response reads the credentials from the XML
+    token_fetcher  WebIdentityFetcher._attempt reads the token, and makes the credentials a snapshot
+    sts            StsClient.attempt sends the request, with the form of one role (`Config` of
+                   `_identity` says what a further parameter needs)
+    response       parse_response reads the credentials from the XML
 
 The way of AccessDenied to the text on the screen:
 

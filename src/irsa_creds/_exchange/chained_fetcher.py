@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from irsa_creds._engine.waiting import acquire, join
 from irsa_creds._errors import EXPIRED_TOKEN, Failure, IrsaError, RefreshTimeout
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.web_identity_fetcher import Client
+    from irsa_creds._exchange.token_fetcher import Client
     from irsa_creds._identity.token import Token
 
 __all__ = ["AssumeRoleFetcher", "SigningCredentials"]

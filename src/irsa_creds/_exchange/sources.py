@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import timing
 from irsa_creds._exchange.preload import sts_client
-from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.settings import CONTAINER, follow_source_profiles

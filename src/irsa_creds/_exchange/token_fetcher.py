@@ -1,16 +1,24 @@
-"""The token of an attempt: read for each one, and compared with the one tried before."""
+"""Fetchers that send a token: it is read for each attempt, and compared with the last one."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Protocol
 
+from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import RetryingFetcher
-from irsa_creds._errors import TokenError
+from irsa_creds._engine.this_thread import log
+from irsa_creds._errors import Failure, TokenError
+from irsa_creds._identity.claims import claims_fields
 
 if TYPE_CHECKING:
-    from irsa_creds._engine import timing
+    from collections.abc import Callable
+
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
+    from irsa_creds._engine.snapshot import Snapshot
+    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
 
     class TokenSource(Protocol):
@@ -19,8 +27,16 @@ if TYPE_CHECKING:
         def read(self) -> Token: ...
         def version(self) -> object | None: ...
 
+    class Client(Protocol):
+        """Calls STS once."""
 
-__all__ = ["TokenFetcher"]
+        @property
+        def calls(self) -> int: ...
+        def attempt(self, assertion: Assertion, seconds: float) -> ExchangeResult | Failure: ...
+        def reset_after_fork(self) -> None: ...
+
+
+__all__ = ["TokenFetcher", "WebIdentityFetcher"]
 
 
 class TokenFetcher(RetryingFetcher):
@@ -77,3 +93,89 @@ class TokenFetcher(RetryingFetcher):
             return self.token_source.read().fingerprint != self._tried
         except TokenError:
             return False
+
+
+class WebIdentityFetcher(TokenFetcher):
+    """Gets the credentials of a role from STS with a token.
+
+    Args:
+        role_arn: the role.
+        token_source: a file or a callable.
+        make_client: returns the client that calls STS, and imports the modules that its calls need.
+        ceiling: the longest lifetime that is accepted, in seconds.
+        clock: this process's clocks.
+        uniform: returns a random number between two.
+    """
+
+    def __init__(
+        self,
+        role_arn: str,
+        token_source: TokenSource,
+        make_client: Callable[[], Client],
+        *,
+        ceiling: float,
+        clock: Clock,
+        uniform: timing.Uniform,
+    ) -> None:
+        super().__init__(role_arn, token_source, clock=clock, uniform=uniform)
+        self.role_arn = role_arn
+        self._make_client = make_client
+        self._clients: list[Client] = []
+        self._ceiling = ceiling
+
+    @property
+    def calls(self) -> int:
+        """Requests sent to STS."""
+        return sum(each.calls for each in self._clients)
+
+    def prepare(self) -> Client:
+        """Return the client; the first call imports the modules that it needs."""
+        if not self._clients:
+            # Another thread may append one too. All use the first one, which counts their calls.
+            self._clients.append(self._make_client())
+        return self._clients[0]
+
+    def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
+        client = self.prepare()
+        assertion = self._assertion(refresh)
+        if isinstance(assertion, Failure):
+            return assertion
+        sent_at, wall_at = self._clock.now(), self._clock.wall()
+        seconds = min(timing.ATTEMPT_SECONDS, refresh.deadline - sent_at)
+        if seconds <= 0:
+            return refresh.overdue_failure()
+        result = client.attempt(assertion, seconds)
+        if isinstance(result, Failure):
+            return result
+        if result.note:
+            log(logging.WARNING, "%s", result.note)
+        credentials = result.credentials
+        lifetime = timing.lifetime(
+            credentials.expiration,
+            result.date,
+            wall_at,
+            requested=result.duration,
+            ceiling=self._ceiling,
+        )
+        snapshot = self._snapshot(credentials, lifetime, refresh, sent_at=sent_at, wall_at=wall_at)
+        if snapshot is not None:
+            return snapshot
+        return Failure(
+            kind="exchange",
+            code="ExpiredCredentials",
+            message="STS returned expired credentials (ExpiredCredentials): their expiration was "
+            f"{credentials.expiration:%FT%TZ}.",
+            advice="Compare the pod's clock and STS's.",
+            role_arn=self.role_arn,
+            endpoint=result.endpoint,
+            **claims_fields(assertion.claims),
+        )
+
+    def _assertion(self, refresh: Refresh) -> Assertion | Failure:
+        """Return the proof of identity for this attempt."""
+        return self._token_to_send(refresh)
+
+    def reset_after_fork(self) -> None:
+        """Count only a child's own calls."""
+        for each in self._clients:
+            each.reset_after_fork()

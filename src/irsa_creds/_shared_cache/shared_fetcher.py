@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.web_identity_fetcher import WebIdentityFetcher
+    from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
     from irsa_creds._identity.identity import Identity
     from irsa_creds._identity.token import Token
 
