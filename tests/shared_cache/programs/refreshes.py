@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 
 import irsa_creds
+
+# Before the forks: on a busy machine, a lock holder that imports it looks suspended to the others.
+from irsa_creds._exchange import sts  # noqa: F401
 from irsa_creds._provider import REGISTRY
 
 _STARTED = time.time()
