@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
+# Fast: a lock is complete, and most of its packages are never imported, so they are not compiled.
+PIP_LOCK := $(PIP) --require-hashes --no-deps --no-compile
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras
 # The AWS SDK for Python v4 needs Python 3.12 or later.
 SMITHY_PYTHON := 3.13
@@ -45,12 +47,13 @@ PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 # Compile even if the environment forbids it, as many images do: it takes a third of a short process.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Create a virtual environment with exactly the packages of a lock.
+# Create a virtual environment with exactly the packages of a lock. The pip of an older Python takes twice the time.
 define MAKE_VENV
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "irsa-creds needs Python 3.11 or later: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import ensurepip' || { echo '$(PYTHON) cannot create virtual environments: on Debian, apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/$(PIP) --require-hashes $(PIP_OPTIONS) -r $<
+	$(@D)/bin/$(PIP_LOCK) -r requirements/pip.txt
+	$(@D)/bin/$(PIP_LOCK) -r $<
 endef
 
 .PHONY: help demo test test-unit coverage test-oldest test-newest test-pythons test-real test-rgw test-frameworks test-node \
@@ -72,7 +75,7 @@ help:
 	@echo 'make pyodide         get what the page "Check a trust policy" runs; before make docs (needs npm)'
 	@echo 'make dist            build sdist and wheel twice, with equal bytes (make test-dist also tests them;'
 	@echo '                     make release: only with the public address)'
-	@echo 'make lint            ruff, mypy, extras of the locks, types of the public names'
+	@echo 'make lint            ruff, mypy, types of the public names'
 	@echo 'make lock            update the locks (needs uv)'
 
 demo: $(DEMO_VENV)/ready
@@ -175,7 +178,6 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python requirements/extras.py requirements/*.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes irsa_creds --ignoreexternal > $(VENV)/types.txt \
 	  || { cat $(VENV)/types.txt; exit 1; }
 	@grep completeness $(VENV)/types.txt
@@ -191,33 +193,26 @@ $(FRAMEWORKS_VENV)/ready: requirements/frameworks.txt pyproject.toml
 $(SMITHY_VENV)/ready: requirements/smithy.txt pyproject.toml
 $(VENV)/ready $(NEWEST_VENV)/ready $(FRAMEWORKS_VENV)/ready $(SMITHY_VENV)/ready:
 	$(MAKE_VENV)
-	@$(@D)/bin/python requirements/extras.py $<
 	$(@D)/bin/$(PIP) --no-deps --no-build-isolation --editable .
+	$(@D)/bin/python -m pip check
 	touch $@
 
-# Fast: the lock is complete, and most of its packages are never imported, so they are not compiled.
-$(DEMO_VENV)/ready: PIP_OPTIONS := --no-deps --no-compile
 $(DEMO_VENV)/ready: requirements/demo.txt
 $(BUILD_VENV)/ready: requirements/build.txt
-$(DEMO_VENV)/ready $(BUILD_VENV)/ready:
+$(AWSCLI_VENV)/ready: requirements/awscli.txt
+$(DEMO_VENV)/ready $(BUILD_VENV)/ready $(AWSCLI_VENV)/ready:
 	$(MAKE_VENV)
-	touch $@
-
-$(AWSCLI_VENV)/ready: requirements/awscli.txt | $(VENV)/ready
-	$(MAKE_VENV)
-	@PYTHONPATH=$$(echo $(@D)/lib/python3*/site-packages) $(BIN)/python requirements/extras.py $<
 	touch $@
 
 $(VENV)/botocore-%/ready: requirements/botocore-%.txt $(VENV)/ready
 	rm -rf $(@D)
-	$(BIN)/$(PIP) --require-hashes --target $(@D) -r $<
-	@PYTHONPATH=$(@D) $(BIN)/python requirements/extras.py $<
+	$(BIN)/$(PIP_LOCK) --target $(@D) -r $<
 	touch $@
 
 # pip reads the metadata of an sdist with its build backend.
 $(UPSTREAM)/ready: requirements/upstream.txt $(VENV)/ready
 	rm -rf $(@D) && mkdir -p $(@D)/aiobotocore $(@D)/botocore
-	$(BIN)/$(PIP) --require-hashes --no-deps --target $(@D)/site -r $<
+	$(BIN)/$(PIP_LOCK) --target $(@D)/site -r $<
 	PYTHONPATH=$(CURDIR)/$(@D)/site $(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
 	  --no-build-isolation --no-binary aiobotocore,botocore --dest $(@D) -r $<
 	tar -xzf $(@D)/aiobotocore-*.tar.gz -C $(@D)/aiobotocore --strip-components 1
@@ -240,6 +235,7 @@ lock:
 	$(LOCK) --extra testing --group newest pyproject.toml --output-file requirements/newest.txt
 	$(LOCK) --extra testing --group frameworks pyproject.toml --output-file requirements/frameworks.txt
 	$(LOCK) --extra testing --group smithy pyproject.toml --constraints requirements/dev.txt --output-file requirements/smithy.txt
+	$(LOCK) --group pip --output-file requirements/pip.txt
 	$(LOCK) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --no-deps --group upstream --constraints requirements/dev.txt --output-file requirements/upstream.txt
 	$(LOCK) --group awscli --output-file requirements/awscli.txt
