@@ -10,7 +10,7 @@ import pytest
 
 from engine_fakes import EPOCH, ROLE, failure, high, low
 from irsa_creds._engine.backoff import Backoff
-from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.snapshot import LONG_AGO
 from irsa_creds._engine.this_thread import log_all
 
 if TYPE_CHECKING:
@@ -193,10 +193,10 @@ def test_credentials_that_expire_in_an_outage_are_logged_once_as_an_error(
 def test_the_log_says_when_the_next_attempt_is(
     backoff: Backoff, lines: deque[Line], caplog: pytest.LogCaptureFixture
 ) -> None:
-    fail(backoff, left=NEVER)
-    fail(backoff, "Y", left=NEVER, blocking=False)
+    fail(backoff, left=LONG_AGO)
+    fail(backoff, "Y", left=LONG_AGO, blocking=False)
     backoff.record_success()
-    fail(backoff, left=NEVER, blocking=False)
+    fail(backoff, left=LONG_AGO, blocking=False)
     log_all(lines)
     first, _, unread = caplog.messages
     assert first == f"STS said X. No valid credentials; next attempt in 2 s. role={ROLE}"

@@ -18,7 +18,7 @@ from irsa_creds._engine.clock import SystemClock
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Slots
-from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.snapshot import LONG_AGO
 from irsa_creds._engine.timer import Timer
 from irsa_creds._engine.timing import OVERDUE_GRACE
 
@@ -34,13 +34,13 @@ class Ticked:
     """An engine that counts its ticks, and may call a function in them."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
-        self.wakes_at = NEVER
+        self.wakes_at = LONG_AGO
         self.ticks = 0
         self.threads: set[threading.Thread] = set()
         self.then = then
 
     def tick(self) -> None:
-        self.wakes_at = NEVER
+        self.wakes_at = LONG_AGO
         self.ticks += 1
         self.threads.add(threading.current_thread())
         self.then()

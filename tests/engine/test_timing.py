@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from engine_fakes import EPOCH, failure, high, low, snapshot
 from irsa_creds._engine import timing
-from irsa_creds._engine.snapshot import NEVER, Snapshot, state
+from irsa_creds._engine.snapshot import LONG_AGO, Snapshot, state
 
 if TYPE_CHECKING:
     from irsa_creds._engine.snapshot import State
@@ -182,7 +182,7 @@ def test_before_the_first_credentials_the_snapshot_is_expired() -> None:
     assert not snapshot().empty
     assert state(nothing, START, EPOCH) == "expired"
     assert not nothing.wall_ahead(START, EPOCH)
-    assert nothing.left(START) == NEVER
+    assert nothing.left(START) == LONG_AGO
 
 
 def test_reads_stay_on_the_fast_path_until_the_refresh() -> None:

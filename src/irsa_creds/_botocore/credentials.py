@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from botocore.credentials import AssumeRoleWithWebIdentityProvider, ReadOnlyCredentials
 
-from irsa_creds._engine.snapshot import NEVER, Snapshot, state
+from irsa_creds._engine.snapshot import LONG_AGO, Snapshot, state
 from irsa_creds._registry import engine_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Frozen(ReadOnlyCredentials):
 #: (snapshot, read_at, newest_at): what a thread or task reads attributes of, when it last did, and
 #: when that snapshot was last the newest. A plain tuple, because each read makes one.
 Pin = tuple[Snapshot, float, float]
-NO_PIN: Pin = (Snapshot.nothing(), NEVER, NEVER)
+NO_PIN: Pin = (Snapshot.nothing(), LONG_AGO, LONG_AGO)
 
 
 def next_pin(pin: Pin, newest: Snapshot, found: Snapshot, now: float) -> Pin:
@@ -85,7 +85,7 @@ def next_pin(pin: Pin, newest: Snapshot, found: Snapshot, now: float) -> Pin:
         and now - read_at < PIN_SECONDS * min(1.0, _LONGEST_PIN - (now - newest_at))
         # If the newest is revoked, or expired by the wall clock alone, older ones must not be used.
         and now < min(snapshot.end_of_use, newest.end_of_use)
-        and min(snapshot.check_at, newest.check_at) > NEVER
+        and min(snapshot.check_at, newest.check_at) > LONG_AGO
     ):
         return snapshot, now, newest_at
     return found, now, now

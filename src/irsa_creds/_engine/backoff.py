@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from irsa_creds._engine import timing
-from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.snapshot import LONG_AGO
 
 if TYPE_CHECKING:
     from collections import deque
@@ -42,15 +42,15 @@ class Backoff:
         self.last: Failure | None = None
         self.failed_at = 0.0
         # Its instant by `Clock.now`, and that of the last look at a denied token.
-        self._noted_at = self._looked_at = NEVER
+        self._noted_at = self._looked_at = LONG_AGO
         # The failure as callers get it while it is cached.
         self._cached: Failure | None = None
         # The code that was logged last, and whether credentials were valid then.
         self._logged: tuple[str, bool] | None = None
         #: No background refresh starts before this instant.
-        self.not_before = NEVER
+        self.not_before = LONG_AGO
         #: Callers without valid credentials get the failure until this instant.
-        self.cached_until = NEVER
+        self.cached_until = LONG_AGO
 
     @property
     def failure(self) -> Failure | None:
@@ -161,4 +161,4 @@ class Backoff:
             self._lines.append((logging.INFO, text, self.in_a_row, self._label))
         self.in_a_row = self._blocking_in_a_row = 0
         self._logged = None
-        self.not_before = self.cached_until = NEVER
+        self.not_before = self.cached_until = LONG_AGO

@@ -14,7 +14,7 @@ from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.reads import Reads, next_look
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.slots import Overdue, Slots, start_thread
-from irsa_creds._engine.snapshot import NEVER, Snapshot, state
+from irsa_creds._engine.snapshot import LONG_AGO, Snapshot, state
 from irsa_creds._engine.this_thread import HERE, log_all
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._locks import hold, holding
@@ -71,8 +71,8 @@ class Engine:
         self.shared_fetcher: SharedCache | None = None
         #: The refresh in progress, queued or running.
         self.refresh: Refresh | None = None
-        #: When the timer calls `tick`; NEVER: nothing is scheduled.
-        self.wakes_at: float = NEVER
+        #: When the timer calls `tick`; LONG_AGO: nothing is scheduled.
+        self.wakes_at: float = LONG_AGO
         self.now: Callable[[], float] = clock.now
         self.name: str = fetcher.name
         self.fetcher = fetcher
@@ -88,7 +88,7 @@ class Engine:
         self._started = 0
         self._overdue = Overdue()
         # Of the last refresh that `min_ttl` started.
-        self._demanded_at = NEVER
+        self._demanded_at = LONG_AGO
         self._reads = Reads()
         # Callers are released without the lock, since that calls into their event loops.
         self._to_settle: deque[tuple[Refresh, Outcome]] = deque()
@@ -123,7 +123,7 @@ class Engine:
         if must_not_wait:
             self._release_callers(deliver=False)
         else:
-            self._wake(found)
+            self._follow_up(found)
         if isinstance(found, Failure):
             raise found.error()
         if isinstance(found, IrsaError):
@@ -242,23 +242,25 @@ class Engine:
         self.slots.put(refresh, self, waited_for=True)
         return self.slots.pump() or refresh.is_claimed
 
-    def _wake(self, found: object = None) -> None:
+    def _follow_up(self, own: object = None) -> None:
         """Release callers, and let the timer start the refresh that is due, or start it here.
 
         Args:
-            found: the refresh that a caller starts.
+            own: the refresh that a caller starts.
         """
         self._release_callers()
         refresh = self.refresh
         if (
             refresh is not None
-            and refresh is not found
+            and refresh is not own
             and not refresh.is_claimed
             and not self.slots.holds(refresh)
         ):
             self._schedule(refresh.started_at)
-        running = self.wakes_at > NEVER and self.timer is not None and self.timer.ensure_running()
-        if not running and refresh is not found:
+        running = (
+            self.wakes_at > LONG_AGO and self.timer is not None and self.timer.ensure_running()
+        )
+        if not running and refresh is not own:
             self._start_in_background()
 
     def _start_in_background(self) -> None:
@@ -301,14 +303,14 @@ class Engine:
         self._overdue.record_start(refresh.started_at)
         if self.refresh is refresh:
             # So that a refresh that hangs is noticed.
-            fast_path = self.snapshot.check_at > NEVER
+            fast_path = self.snapshot.check_at > LONG_AGO
             self._reschedule(self.snapshot, self.clock.now(), fast_path=fast_path)
 
     def _finish(self, refresh: Refresh, outcome: Outcome) -> None:
         """Take over the outcome of a refresh, and release its callers."""
         self._take_over(refresh, outcome)
         refresh.settle(outcome)
-        self._wake()
+        self._follow_up()
 
     @_section
     def _take_over(self, refresh: Refresh, outcome: Outcome) -> None:
@@ -400,7 +402,7 @@ class Engine:
         """Set until when reads stay on the fast path, and when the timer calls `tick`."""
         at = self._next_check(snapshot, now)
         # In one step: reads look at it without the lock.
-        snapshot.check_at = min(snapshot.end_of_use, at) if fast_path else NEVER
+        snapshot.check_at = min(snapshot.end_of_use, at) if fast_path else LONG_AGO
         if now < snapshot.end_of_use or self.keep_warm:
             self._schedule(min(at, next_look(snapshot, now)))
 
@@ -431,7 +433,7 @@ class Engine:
     @_section
     def _tick(self) -> None:
         now = self.clock.now()
-        self.wakes_at = NEVER
+        self.wakes_at = LONG_AGO
         self._drop_overdue(now)
         if self._reads.update(self.snapshot, now) or self.keep_warm:
             self._refresh_ahead(now)
@@ -442,7 +444,7 @@ class Engine:
     def prefetch(self) -> None:
         """Refresh if nothing is valid or a refresh is due; do not wait for it."""
         self._prefetch()
-        self._wake()
+        self._follow_up()
 
     @_section
     def _prefetch(self) -> None:
@@ -480,7 +482,7 @@ class Engine:
     def mark_stale(self, access_key_id: str) -> None:
         """Refresh soon because a service called the key expired; use it meanwhile."""
         self._mark_stale(access_key_id)
-        self._wake()
+        self._follow_up()
 
     @_section
     def _mark_stale(self, access_key_id: str) -> None:
@@ -497,7 +499,7 @@ class Engine:
 
     def leave_fast_path(self) -> None:
         """Take the next read off the fast path, so that it reschedules the timer."""
-        self.snapshot.check_at = NEVER
+        self.snapshot.check_at = LONG_AGO
 
     @_section
     def close(self) -> None:
@@ -535,7 +537,7 @@ class Engine:
 
     def resume(self) -> None:
         """Restart the timer after a fork: now with `keep_warm`, otherwise at the next read."""
-        self.wakes_at = NEVER
+        self.wakes_at = LONG_AGO
         self.leave_fast_path()
         if self.keep_warm and self.timer is not None:
             self._schedule(self.clock.now())

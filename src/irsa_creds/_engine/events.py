@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from irsa_creds._engine.snapshot import NEVER, Snapshot, state
+from irsa_creds._engine.snapshot import LONG_AGO, Snapshot, state
 
 if TYPE_CHECKING:
     from irsa_creds._engine.backoff import Backoff
@@ -139,7 +139,7 @@ def status_of(
     now = clock.now()
     left = snapshot.left(now)
     at = max(snapshot.refresh_at, backoff.not_before) if left > 0 else backoff.cached_until
-    wait = max(0.0, at - now) if at > NEVER else 0.0
+    wait = max(0.0, at - now) if at > LONG_AGO else 0.0
     last, failed_at = backoff.last, datetime.fromtimestamp(backoff.failed_at, UTC)
     return Status(
         state="empty" if snapshot.empty else state(snapshot, now, clock.wall()),

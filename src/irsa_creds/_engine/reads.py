@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine.snapshot import NEVER
+from irsa_creds._engine.snapshot import LONG_AGO
 from irsa_creds._engine.timing import MINUTE, refresh_window
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Reads:
 
     def __init__(self) -> None:
         # The instant of an update, later than that of the read: a read only sets a flag.
-        self._last_at = NEVER
+        self._last_at = LONG_AGO
 
     def note(self, snapshot: Snapshot, now: float) -> None:
         """Note whether the credentials were read since the last look."""

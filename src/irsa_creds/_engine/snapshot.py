@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     #: stale, a refresh is due.
     State = Literal["fresh", "stale", "expired"]
 
-__all__ = ["NEVER", "Snapshot", "state"]
+__all__ = ["LONG_AGO", "Snapshot", "state"]
 
 #: Before every instant: what happened then did not happen, and what is valid until then is not.
-NEVER = float("-inf")
+LONG_AGO = float("-inf")
 #: Seconds by which the wall clock may run ahead of BOOTTIME without making a snapshot stale.
 WALL_TOLERANCE = 5.0
 
@@ -67,17 +67,19 @@ class Snapshot:
     def nothing(cls) -> Snapshot:
         """Return the snapshot that an engine has before the first credentials."""
         credentials = Credentials("", "", "", datetime.fromtimestamp(0, UTC))
-        return cls(credentials, sent_at=NEVER, wall_at=NEVER, lifetime=0.0, refresh_at=NEVER)
+        return cls(
+            credentials, sent_at=LONG_AGO, wall_at=LONG_AGO, lifetime=0.0, refresh_at=LONG_AGO
+        )
 
     @property
     def empty(self) -> bool:
         """Whether there were no credentials yet."""
-        return self.sent_at == NEVER
+        return self.sent_at == LONG_AGO
 
     def expire(self) -> None:
         """Make it expired for every thread that has a reference to it."""
         self.lifetime = 0.0
-        self.refresh_at = self.check_at = NEVER
+        self.refresh_at = self.check_at = LONG_AGO
 
     @property
     def expires_at(self) -> float:

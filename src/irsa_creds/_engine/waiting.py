@@ -79,7 +79,7 @@ def acquire(
 
 
 def join(engine: Engine, refresh: Refresh, deadline: float, *, must_not_wait: bool) -> None:
-    """Run a source role's refresh on the thread of a target's, or wait until it ends."""
+    """Run a refresh on this thread, or wait until it ends, for role chaining and for commands."""
     if not _run_here(engine, refresh, deadline, must_not_wait=must_not_wait) and not must_not_wait:
         _wait(refresh, max(0.0, min(deadline, refresh.overdue_at) - engine.now()))
 

@@ -19,7 +19,8 @@ The way of AccessDenied to the text on the screen:
                  which Engine.deliver logs by `this_thread.log_all`
     _botocore    `errors` makes the exception one of botocore's too: its text then begins with the
                  sentence of botocore's ClientError
-    cli          `_print.Printer.error` prints the text; `cli/_identity` drops the line of the log
+    cli          `main` catches the exception, `_print.Printer.error` prints the text, and
+                 `cli/_identity` drops the line of the log
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,

@@ -4,12 +4,14 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
     one, or None if the settings do not configure this source. If it is `late` (see 3), no arguments
-    but the region are given.
+    but the region are given. The names of its variables are in `settings`, so that other sources
+    do not import that file.
 2.  In this package, a `RetryingFetcher`; with a token, a `TokenFetcher` that sends its
     `_token_to_send(refresh)`.
-    -   `_attempt` sends one request by `http.send_request` and returns `_snapshot(...)`. If that is
-        None or the request failed, it returns a `Failure` with its own text and the `service` and
-        `operation` of the class: `response` and `causes` are STS's.
+    -   `_attempt` sends one request by `http.send_request`, inside of `http.without_frames`, which
+        keeps its secrets out of tracebacks. It returns `_snapshot(...)`. If that is None or the
+        request failed, it returns a `Failure` with its own text, without secrets (`mask`), and with
+        the `service` and `operation` of the class: `response` and `causes` are STS's.
     -   The lifetime is finite: credentials without an expiration get `fetching.NO_EXPIRATION`, and
         `longest_age` says when to look for newer ones.
     -   `calls` counts requests, and `reset_after_fork` starts the count again.
@@ -26,11 +28,14 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 5.  Its label in `opentelemetry._source_of`, by the identity's `name`.
 6.  For clients of the AWS SDK for Python v4, a function in `_smithy/chain_providers`, its slot in
     `_smithy/interface`, and an entry point in pyproject.toml.
-7.  For `doctor`, what Pod Identity has: its variables and `container_facts` in `pod_facts`, its
-    place in `environment` and `provider_chain`, the checks of `_doctor/container` and
-    `_network/container`, which `doctor` lists, their letter in `_checks`, and the last line in
-    `cli/_doctor`. `whoami` uses `pod_facts` and `provider_chain` too; as an endpoint it shows the
-    identity's `name`.
+7.  For `doctor`, what Pod Identity has:
+    -   its variables and `container_facts` in `pod_facts`, its place in `environment` and
+        `provider_chain`, and in `injected` of `doctor`,
+    -   the checks of `_doctor/container` and `_network/container`, which `doctor` lists, and their
+        letter in `_checks`,
+    -   the last line in `cli/_doctor`.
+    `whoami` uses `pod_facts` and `provider_chain` too; as an endpoint it shows the identity's
+    `name`.
 
 `tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
 change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of

@@ -51,10 +51,12 @@ class Config(Record):
     -   an argument of `provider()` and of `resolve`, which checks it by a function of `validation`,
     -   a field here with a default, hashable and made of what JSON has, because the name of an
         entry of the shared cache is made of all fields; `provider()` pickles all its arguments. If
-        it is not identity, `_NO_IDENTITY` lists it, here and in `shared_fetcher`,
+        it is not identity, `_NO_IDENTITY` lists it here, and `_NOT_IN_NAME` in `shared_fetcher`,
     -   a line in `StsClient._form`; for target roles in `RoleConfig`, `ChainedRole`, `check_role`
         and `SignedStsClient._form`, if they do not have it already, as they have `SourceIdentity`,
-    -   for the command line a row in `cli/_identity`; in `causes` what STS's errors about it mean.
+    -   if a variable or a profile key may give it, their names in `settings`, and in `profile`,
+    -   for the command line its name and its option in `cli/_identity`; in `causes` what STS's
+        errors about it mean.
 
     If it is secret, its check does not quote it, as `roles._external_id` does not. `_field_text`
     must not show it, and a field of `RoleConfig` has `repr=False`. `ExchangeRequest.secrets` has it

@@ -31,7 +31,7 @@ __all__ = ["SharedFetcher"]
 _PATIENCE = 5.0
 _POLL = 0.03, 0.1
 #: The claims of the token identify it, wherever the token comes from.
-_NO_IDENTITY = {"region", "token", "token_file", "user_agent"}
+_NOT_IN_NAME = {"region", "token", "token_file", "user_agent"}
 #: Claims that differ in a renewed token; the trust policy and session tags may use all others.
 _RENEWED = {"exp", "iat", "jti", "nbf"}
 #: The kubelet's own claim, and the field in it that each renewal changes. Source: Kubernetes,
@@ -318,4 +318,4 @@ def _entry_name(identity: Identity, token: Token) -> str | None:
 def _fields(value: Any) -> dict[str, Any]:
     """Return the fields that name an identity; not its `repr`, which hides values that differ."""
     fields: dict[str, Any] = value._asdict()
-    return {name: found for name, found in fields.items() if name not in _NO_IDENTITY}
+    return {name: found for name, found in fields.items() if name not in _NOT_IN_NAME}
