@@ -167,12 +167,16 @@ address:
 	@grep -q '^repository = "https://.*[^/]"$$' pyproject.toml || { \
 	  echo 'A release needs the public address: set "repository" in pyproject.toml.' >&2; exit 1; }
 
-# As a distribution would: the tests of the sdist with the installed wheel.
+# As a distribution would: the tests of the sdist with the installed wheel, in an environment that finds other packages
+# in $(VENV), but not the source: Python does not follow the .pth files of a directory that a .pth file names.
+DIST_VENV := build/sdist/venv
 test-dist: dist $(VENV)/ready
-	rm -rf build/sdist && mkdir -p build/sdist/site
+	rm -rf build/sdist && mkdir -p build/sdist
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
-	$(BIN)/$(PIP) --no-deps --target build/sdist/site dist/*.whl
-	cd build/sdist && PYTHONPATH=site $(CURDIR)/$(BIN)/python -m pytest -q -n 2 -m 'not real' -p no:cacheprovider
+	$(BIN)/python -m venv --without-pip $(DIST_VENV)
+	$(BIN)/python -m pip --python $(DIST_VENV)/bin/python install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(echo $(DIST_VENV)/lib/python3*/site-packages)/packages.pth
+	cd build/sdist && venv/bin/python -m pytest -q -n 2 -m 'not real' -p no:cacheprovider
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check
