@@ -174,7 +174,7 @@ test-dist: dist $(VENV)/ready
 	rm -rf build/sdist && mkdir -p build/sdist
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
 	$(BIN)/python -m venv --without-pip $(DIST_VENV)
-	$(BIN)/python -m pip --python $(DIST_VENV)/bin/python install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	PIP_PYTHON=$(DIST_VENV)/bin/python $(BIN)/$(PIP) --no-deps dist/*.whl
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(echo $(DIST_VENV)/lib/python3*/site-packages)/packages.pth
 	cd build/sdist && venv/bin/python -m pytest -q -n 2 -m 'not real' -p no:cacheprovider
 

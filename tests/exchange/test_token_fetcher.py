@@ -56,6 +56,18 @@ def failed(here: Rig, **fields: Any) -> Failure:
     return outcome
 
 
+def respond_after(seconds: float, here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each response of STS take so many seconds."""
+    attempt = here.sts.attempt
+
+    def slow(*args: Any) -> ExchangeResult | Failure:
+        answer = attempt(*args)
+        here.clock.advance(seconds)
+        return answer
+
+    monkeypatch.setattr(here.sts, "attempt", slow)
+
+
 def heard_by(here: Rig) -> list[Event]:
     heard: list[Event] = []
     here.subscribers.subscribe(heard.append)
@@ -88,14 +100,7 @@ def test_later_refreshes_are_spread_over_the_end_of_it(here: Rig) -> None:
 
 
 def test_age_counts_from_the_moment_of_sending(here: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = here.sts.attempt
-
-    def slow(token: Token, seconds: float) -> ExchangeResult | Failure:
-        answer = attempt(token, seconds)
-        here.clock.advance(4)
-        return answer
-
-    monkeypatch.setattr(here.sts, "attempt", slow)
+    respond_after(4, here, monkeypatch)
     before = here.clock.now()
     assert succeeded(here).sent_at == before
 
@@ -138,14 +143,7 @@ def test_the_failure_of_an_expired_response_has_the_role_and_the_tokens_claims(
 def test_a_response_that_expires_on_its_way_is_a_failure(
     here: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempt = here.sts.attempt
-
-    def slow(token: Token, seconds: float) -> ExchangeResult | Failure:
-        answer = attempt(token, seconds)
-        here.clock.advance(9)
-        return answer
-
-    monkeypatch.setattr(here.sts, "attempt", slow)
+    respond_after(9, here, monkeypatch)
     here.sts.lifetime = 10.0
     assert failed(here, blocking=False).code == "ExpiredCredentials"
 
