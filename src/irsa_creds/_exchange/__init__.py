@@ -11,6 +11,8 @@ The way of AccessDenied to the text on the screen:
 
     response     parse_response finds the code; failure_of makes the one `Failure` of the refresh;
                  _headline is its first line
+                 (`ExchangeRequest.mask` takes the secrets out of STS's words by `_masking`, and
+                 `claims.claims_fields` sanitizes the token's claims)
     causes       classify finds the `Cause` of the code: likely cause, fix, command, retryable
     advice       the values that a cause quotes, and the commands
     _errors      Failure.text is the text of the exception, Failure.line the line of the log

@@ -24,8 +24,9 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
     `late` if it comes after the web identity and does not take its arguments. A source without a
     role is late. The variables that name it are in `cli/_child_environ.REMOVED`.
-4.  In `_identity/not_configured`, a branch of the error, and its variables in `_OTHER_VARIABLES`.
-5.  Its label in `opentelemetry._source_of`, by the identity's `name`.
+4.  For messages, a branch of the error in `_identity/not_configured`, and its variables in
+    `_OTHER_VARIABLES` there.
+5.  For metrics, its label in `opentelemetry._source_of`, by the identity's `name`.
 6.  For clients of the AWS SDK for Python v4, a function in `_smithy/chain_providers`, its slot in
     `_smithy/interface`, and an entry point in pyproject.toml.
 7.  For `doctor`, what Pod Identity has:
