@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "JWT",
     "LOG_LINE_LIMIT",
     "MESSAGE_LIMIT",
     "bare_url",
+    "claims_fields",
     "cut_log_line",
+    "echoes",
     "mask",
     "one_line",
+    "quoted",
+    "quoted_path",
     "safe_str",
-    "without_pieces",
-    "without_userinfo",
 ]
 
 #: The longest message of a failure, in characters.
@@ -42,6 +45,12 @@ _PIECE = 10
 _SEPARATORS = r"(?:%[0-9A-Fa-f]{2}|[\W_])+"
 # The search for pieces ends after so many characters: it takes milliseconds.
 _SEARCHED = 10 * MESSAGE_LIMIT
+_LONGEST_QUOTE = 160
+# A password may contain blanks and slashes, so everything up to the last @ may belong to it.
+_PASSWORD_OR_JWT = rf"(?s)(?<=//).*@|{JWT}"
+_LONGEST_FILE_NAME = 255  # on every common file system
+_LONGEST_CLAIM = 200
+_END_OF_TIME = 253_402_300_799  # the last second of the year 9999
 
 
 def mask(text: str, *secrets: str) -> str:
@@ -49,14 +58,19 @@ def mask(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    text = re.sub(f"{_ARN}|{_SENSITIVE}", _masked, without_userinfo(text))
+    text = re.sub(f"{_ARN}|{_SENSITIVE}", _masked, _without_userinfo(text))
     text = one_line(text, _SEARCHED)
     for secret in secrets:
-        text = without_pieces(text, secret)
+        text = _without_pieces(text, secret)
     return one_line(text, MESSAGE_LIMIT)
 
 
-def without_pieces(text: str, secret: str) -> str:
+def echoes(text: str, secrets: Iterable[str]) -> bool:
+    """Whether `text` is a piece of a secret, or contains a piece."""
+    return any(text in each or _without_pieces(text, each) != text for each in secrets)
+
+
+def _without_pieces(text: str, secret: str) -> str:
     """Return `text` without any ten letters and digits in a row that are in `secret` too.
 
     Separators within a row are ignored, in both of them.
@@ -96,13 +110,13 @@ def _masked(found: re.Match[str]) -> str:
     return re.sub(JWT if len(others) < _SHORTEST_SECRET else _SENSITIVE, "***", text)
 
 
-def without_userinfo(text: str) -> str:
+def _without_userinfo(text: str) -> str:
     """Return `text` without the user and password of its URLs, which may contain slashes."""
     # Word by word: one expression for all would search for an @ after every pair of slashes.
-    return re.sub(r"\S+", lambda word: _without_userinfo(word[0]), text)
+    return re.sub(r"\S+", lambda word: _word_without_userinfo(word[0]), text)
 
 
-def _without_userinfo(word: str) -> str:
+def _word_without_userinfo(word: str) -> str:
     start, slashes, rest = word.partition("//")
     _, at, end = rest.rpartition("@")
     return f"{start}//***@{end}" if slashes and at else word
@@ -137,3 +151,41 @@ def safe_str(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - an exception that cannot even be printed
         text = ""
     return mask(text).rstrip(".") or "(no message)"
+
+
+def quoted(value: object) -> str:
+    """Return `value` as messages show it: quoted, bounded, without passwords and tokens."""
+    text = re.sub(_PASSWORD_OR_JWT, lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
+
+
+def quoted_path(path: str) -> str:
+    """Return a path as messages show it; for text that may be an opaque token, only its length."""
+    if path and not re.search(r"[/\\]", path) and not os.path.exists(path):  # noqa: PTH110 - never raises
+        return f"({len(path):,} characters, without a slash)"
+    return quoted(re.sub(rf"[^/]{{{_LONGEST_FILE_NAME + 1},}}", "***", path))
+
+
+def claims_fields(claims: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the claims that a failure shows, sanitized, as fields of `Failure`.
+
+    Args:
+        claims: not verified: types, lengths and characters are arbitrary.
+    """
+    given = claims or {}
+    exp: Any = given.get("exp")
+    # Not `isinstance`: True is an int. The range excludes NaN and dates that no calendar has.
+    sound = type(exp) in {int, float} and 0 <= exp <= _END_OF_TIME
+    return {
+        **{name: _claim(given.get(name)) for name in ("iss", "sub", "aud")},
+        "exp": float(exp) if sound else None,
+    }
+
+
+def _claim(value: object) -> str | None:
+    if isinstance(value, list):
+        value = ", ".join(each for each in value if isinstance(each, str))
+    if not isinstance(value, str):
+        return None
+    # Not `mask`: a valid subject or issuer may be as long as a secret.
+    return one_line(re.sub(JWT, "***", _without_userinfo(value)), _LONGEST_CLAIM) or None

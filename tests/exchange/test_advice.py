@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds._exchange.causes import Cause, classify
-from irsa_creds._exchange.exchange_request import ExchangeRequest
-from irsa_creds._exchange.response import failure_of
+from irsa_creds._exchange.response import ExchangeRequest, failure_of
 from irsa_creds._identity.token import Token
 from sts_server import jwt
 
@@ -52,7 +51,9 @@ def advised(
     **facts: Any,
 ) -> Failure:
     """Return a failure of such a request, with its advice and command."""
-    return failure_of(request(**facts), code, "It failed.", words=words, status=status, skew=skew)
+    sent = request(**facts)
+    cause = classify(code, words, status, chained=sent.signer is not None)
+    return failure_of(sent, cause, code, "It failed.", words=words, status=status, skew=skew)
 
 
 def flags(found: Cause) -> tuple[bool, bool, bool, int]:

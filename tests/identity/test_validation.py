@@ -163,35 +163,6 @@ def test_a_token_given_as_a_path_is_an_error_that_does_not_show_it(token: str) -
     assert not re.search("eyJ|c2lnbmF0dXJl|canary", message)
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("/var/run/secrets/token", "'/var/run/secrets/token'"),
-        ("run/token", "'run/token'"),
-        ("C:\\run\\token", "'C:\\\\run\\\\token'"),
-        ("", "''"),
-        ("hvs.canary", "(10 characters, without a slash)"),
-        ("s.canary" * 1_000, "(8,000 characters, without a slash)"),
-        ("a\0b", "(3 characters, without a slash)"),
-        ("Bearer canary", "(13 characters, without a slash)"),
-        ("/" + "canary" * 50, "'/***'"),
-        ("https://user:can/ary@vault/token", "'https://***@vault/token'"),
-        (f"/run/{JWE}", "'/run/***'"),
-    ],
-)
-def test_a_path_is_shown_and_a_possible_token_is_counted(path: str, text: str) -> None:
-    assert validation.quoted_path(path) == text
-
-
-def test_a_bare_name_is_shown_if_the_file_exists(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert validation.quoted_path("token") == "(5 characters, without a slash)"
-    (tmp_path / "token").touch()
-    assert validation.quoted_path("token") == "'token'"
-
-
 class Fetcher:
     def fetch(self) -> str:
         return ""
@@ -351,19 +322,3 @@ def test_booleans_are_read_as_in_botocore(value: Any) -> None:
     from botocore.utils import ensure_boolean
 
     assert validation.boolean(value) == ensure_boolean(value)
-
-
-def test_a_shown_value_is_bounded_and_without_secrets() -> None:
-    text = validation.quoted([f"token {JWT}", "http://user:pass@proxy:3128", "x" * 1000])
-    assert text.startswith("['token ***', 'http://***@proxy:3128', 'xxx")
-    assert len(text) == 160
-    assert not re.search("eyJ|pass", text)
-
-
-@pytest.mark.parametrize("password", ["p", "p/ss", "p@ss", "p ss", "p#s?s", "p\nss"])
-def test_a_password_is_masked_up_to_the_last_at(password: str) -> None:
-    assert validation.quoted(f"https://user:{password}@host") == "'https://***@host'"
-
-
-def test_an_encrypted_token_is_masked_whole() -> None:
-    assert validation.quoted(f"Bearer {JWE}") == "'Bearer ***'"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.response import Assertion
 
 REFRESHES = 120
 LIFETIME = 0.05

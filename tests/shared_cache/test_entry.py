@@ -10,7 +10,7 @@ import pytest
 from engine_fakes import EPOCH, failure
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.snapshot import Snapshot
-from irsa_creds._identity.claims import claims_fields
+from irsa_creds._masking import claims_fields
 from irsa_creds._shared_cache.entry import Entry, SharedFailure, boot_id, dump, load
 
 if TYPE_CHECKING:

@@ -7,22 +7,25 @@ The way of credentials:
                    `_identity` says what a further parameter needs)
     response       parse_response reads the credentials from the XML
 
-The way of AccessDenied to the text on the screen:
+The text of AccessDenied is made in six files, the same for every caller:
 
-    response     parse_response finds the code; failure_of makes the one `Failure` of the refresh;
-                 _headline is its first line
-                 (`ExchangeRequest.mask` takes the secrets out of STS's words by `_masking`, and
-                 `claims.claims_fields` sanitizes the token's claims)
-    causes       classify finds the `Cause` of the code: likely cause, fix, command, retryable
-    advice       the values that a cause quotes, and the commands
-    _errors      Failure.text is the text of the exception, Failure.line the line of the log
+    response     parse_response finds STS's code and message, and takes the secrets out of them;
+                 _headline is the first line; failure_of makes the one `Failure` of the refresh
+    causes       classify finds the `Cause` of the code: likely cause, fix, command
+    advice       the values that these three quote
+    claims       (of `_identity`) what the token's claims mean, for `advice`
+    _masking     mask takes secrets out of a text, claims_fields out of claims
+    _errors      Failure.text joins the lines, for an exception; Failure.line is the line of the log
+
+How it gets on the screen:
+
     _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
                  for each caller, get_or_join for a cached one; `backoff` queues Failure.line(),
                  which Engine.deliver logs by `this_thread.log_all`
-    _botocore    `errors` makes the exception one of botocore's too: its text then begins with the
-                 sentence of botocore's ClientError
-    cli          `main` catches the exception, `_print.Printer.error` prints the text, and
-                 `cli/_identity` drops the line of the log
+    _botocore    for botocore's callers, `errors` makes the exception one of botocore's too: its
+                 text then begins with the sentence of botocore's ClientError
+    cli          for the command line, `main` catches the exception, `_print.Printer.error` prints
+                 the text, and `cli/_identity` drops the line of the log
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,

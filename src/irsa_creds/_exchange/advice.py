@@ -1,4 +1,4 @@
-"""Values and commands that the advice of a failure quotes."""
+"""What the advice and the command of a failure quote, from its request and its token's claims."""
 
 from __future__ import annotations
 
@@ -17,43 +17,39 @@ from irsa_creds._identity.claims import (
     is_for_api_server,
 )
 from irsa_creds._identity.endpoint_settings import region_of_issuer
-from irsa_creds._identity.validation import quoted_path
+from irsa_creds._masking import quoted_path
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.exchange_request import ExchangeRequest
+    from irsa_creds._exchange.response import ExchangeRequest
 
-__all__ = [
-    "correct_audience",
-    "create_provider",
-    "enable_region",
-    "explain",
-    "fetch_discovery",
-    "mount_token",
-    "read_longest_session",
-    "read_provider",
-    "replace_thumbprint",
-    "simulate",
-    "validate_policy",
-    "values",
-]
+__all__ = ["values"]
 
 # Seconds: STS's `Date` has whole ones, and a response takes time.
 _LEAST_SKEW = 5
 
 
-def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, object]:
-    """Return the values that the templates of causes and fixes quote.
+def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, str | None]:
+    """Return the values for the templates of causes.
+
+    Claims have arbitrary text, so each value of a command is quoted for a shell. A word in capitals
+    stands for an unknown one.
 
     Args:
-        failure: has the token's claims.
+        failure: has the token's claims, sanitized.
         request: the request that failed.
         skew: seconds by which STS's clock is ahead of this machine's; None if it is unknown.
     """
     assertion, duration = request.assertion, request.duration
-    _, account, _ = _role_parts(failure)
+    partition, account, role_name = _role_parts(failure)
     written = instant(assertion.written.timestamp()) if assertion.written else None
+    provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
+    provider_arn = shlex.quote(
+        f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
+    )
+    region = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", failure.endpoint or "")
     return {
+        # Of sentences.
         "account": account and f" {account}",
         "audience": _audience_advice(failure),
         "clue": " The token is not a JWT." if assertion.claims is None else _clue(failure),
@@ -65,6 +61,18 @@ def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> di
         "skew": _skew(skew),
         "subject": failure.sub or "the token",
         "written": f"; its file was written at {written}" if written else "",
+        # Of commands.
+        "provider_arn": provider_arn,
+        "quoted_role": shlex.quote(failure.role_arn or ""),
+        "quoted_signer": shlex.quote(request.signer or ""),
+        "region": region[1] if region else "REGION",
+        "role_name": shlex.quote(role_name),
+        "token_options": _token_options(failure, request),
+        # Whole commands, which depend on the claims.
+        "correct_audience": _correct_audience(failure, provider_arn),
+        "create_provider": _create_provider(failure),
+        "fetch_discovery": _fetch_discovery(failure),
+        "mount_token": _mount_token(failure),
     }
 
 
@@ -128,48 +136,45 @@ def _audience_advice(failure: Failure) -> str:
     )
 
 
-# Commands: shlex quotes their words, because claims have arbitrary text. A word in capitals stands
-# for an unknown value. Sources: AWS CLI command reference; eksctl's schema of
+# Sources of the commands: AWS CLI command reference; eksctl's schema of
 # `utils associate-iam-oidc-provider`.
 
 
-def create_provider(failure: Failure, _: ExchangeRequest) -> str:
+def _token_options(failure: Failure, request: ExchangeRequest) -> str:
+    """Return the options of `irsa-creds explain` that say which token was denied.
+
+    A pod may not read the trust policy. If the claims say everything, the command needs no token
+    and runs wherever iam:GetRole is allowed.
+    """
+    iss, aud, account = clean_issuer(failure.iss), _whole(failure.aud), _service_account(failure)
+    if account and iss and aud:
+        token = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
+        return shlex.join([*token, "--audience", aud])
+    return shlex.join(["--token", _printable(request.token_file) or "FILE"])
+
+
+def _create_provider(failure: Failure) -> str:
     iss = clean_issuer(failure.iss) or "ISSUER"
     region = region_of_issuer(iss)
     if region:
-        eksctl = ["eksctl", "utils", "associate-iam-oidc-provider", "--cluster", "CLUSTER"]
-        return shlex.join([*eksctl, "--region", region, "--approve"])
-    aud = STS if _is_for_others(failure) else _audience(failure)
-    aws = ["aws", "iam", "create-open-id-connect-provider"]
-    return shlex.join([*aws, "--url", iss, "--client-id-list", aud])
+        eksctl = "eksctl utils associate-iam-oidc-provider --cluster CLUSTER"
+        return f"{eksctl} --region {shlex.quote(region)} --approve"
+    aud = STS if _is_for_others(failure) else _whole(failure.aud) or "AUDIENCE"
+    create = "aws iam create-open-id-connect-provider"
+    return f"{create} --url {shlex.quote(iss)} --client-id-list {shlex.quote(aud)}"
 
 
-def correct_audience(failure: Failure, request: ExchangeRequest) -> str:
+def _correct_audience(failure: Failure, provider_arn: str) -> str:
     """Return the command that adds the audience, or that prints a pod with a token for STS."""
-    if _may_be_client_id(failure):
-        add = _on_provider(failure, "add-client-id-to-open-id-connect-provider")
-        return shlex.join([*add, "--client-id", _audience(failure)])
-    return mount_token(failure, request)
+    if not _may_be_client_id(failure):
+        return _mount_token(failure)
+    return (
+        "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn "
+        f"{provider_arn} --client-id {shlex.quote(_whole(failure.aud) or 'AUDIENCE')}"
+    )
 
 
-def replace_thumbprint(failure: Failure, _: ExchangeRequest) -> str:
-    replace = _on_provider(failure, "update-open-id-connect-provider-thumbprint")
-    return shlex.join([*replace, "--thumbprint-list", "THUMBPRINT"])
-
-
-def read_provider(failure: Failure, _: ExchangeRequest) -> str:
-    return shlex.join(_on_provider(failure, "get-open-id-connect-provider"))
-
-
-def _on_provider(failure: Failure, command: str) -> list[str]:
-    """Return the words of a command for the IAM OIDC provider of the token's issuer."""
-    partition, account, _ = _role_parts(failure)
-    provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
-    arn = f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
-    return ["aws", "iam", command, "--open-id-connect-provider-arn", arn]
-
-
-def mount_token(failure: Failure, _: ExchangeRequest) -> str:
+def _mount_token(failure: Failure) -> str:
     """Return the command that prints a pod with a token for STS; empty for other tokens."""
     subject = _service_account(failure)
     if not subject:
@@ -178,61 +183,17 @@ def mount_token(failure: Failure, _: ExchangeRequest) -> str:
     return shlex.join([*manifest, "--role-arn", failure.role_arn or ""])
 
 
-def fetch_discovery(failure: Failure, _: ExchangeRequest) -> str:
+def _fetch_discovery(failure: Failure) -> str:
     iss = clean_issuer(failure.iss)
     if not iss:
         return ""
     return shlex.join(["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"])
 
 
-def enable_region(failure: Failure, _: ExchangeRequest) -> str:
-    found = re.search(r"//sts(?:-fips)?\.([a-z]+-[a-z0-9-]+)\.", failure.endpoint or "")
-    return f"aws account enable-region --region-name {found[1] if found else 'REGION'}"
-
-
-def read_longest_session(failure: Failure, _: ExchangeRequest) -> str:
-    read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
-    return shlex.join([*read, "--query", "Role.MaxSessionDuration"])
-
-
-def validate_policy(_: Failure, __: ExchangeRequest) -> str:
-    return (
-        "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
-        "--policy-document file://policy.json"
-    )
-
-
-def simulate(failure: Failure, request: ExchangeRequest) -> str:
-    simulate = ["aws", "iam", "simulate-principal-policy"]
-    simulate += ["--policy-source-arn", request.signer or "", "--action-names", "sts:AssumeRole"]
-    return shlex.join([*simulate, "--resource-arns", failure.role_arn or ""])
-
-
-def explain(failure: Failure, request: ExchangeRequest) -> str:
-    """Return the commands that read the trust policy and compare the token with it.
-
-    The pod has no credentials to read the policy with. If the claims say everything, the commands
-    need no token and run wherever iam:GetRole is allowed.
-    """
-    iss, aud, account = clean_issuer(failure.iss), _whole(failure.aud), _service_account(failure)
-    if account and iss and aud:
-        token = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
-        token += ["--audience", aud]
-    else:
-        token = ["--token", _printable(request.token_file) or "FILE"]
-    read = ["aws", "iam", "get-role", "--role-name", _role_parts(failure)[2]]
-    explain = ["irsa-creds", "explain", "--policy", "role.json", *token]
-    return f"{shlex.join(read)} > role.json && {shlex.join(explain)}"
-
-
 def _role_parts(failure: Failure) -> tuple[str, ...]:
     """Return partition, account and name of the role."""
     role = re.fullmatch(ROLE_PARTS, failure.role_arn or "")
     return role.groups() if role else ("aws", "", "ROLE")
-
-
-def _audience(failure: Failure) -> str:
-    return _whole(failure.aud) or "AUDIENCE"
 
 
 def _whole(claim: str | None) -> str | None:

@@ -15,7 +15,7 @@ from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, poli
 
 if TYPE_CHECKING:
     from irsa_creds._exchange.chained_fetcher import SigningCredentials
-    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.response import Assertion
     from irsa_creds._identity.config import Config
 
 __all__ = ["SignedStsClient", "signed_headers"]

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_creds._exchange import advice
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.exchange_request import ExchangeRequest
 
 __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 
@@ -22,10 +20,12 @@ __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 class Cause(Record):
     """The likely cause of a failure, what to do about it, and how the refresh goes on.
 
+    The texts are templates over the values that `advised` gets.
+
     Attributes:
-        sentence: the cause, as a template over `advice.values`; empty if the headline has it.
-        fix: what to do, as a template.
-        command: returns the next command to run; None if no single command helps.
+        sentence: the cause; empty if the headline has it.
+        fix: what to do.
+        command: the next command to run; empty if no single command helps.
         retryable: the same request may succeed later.
         throttled: STS wants fewer calls.
         bad_token: another token may succeed.
@@ -36,11 +36,22 @@ class Cause(Record):
 
     sentence: str
     fix: str
-    command: Callable[[Failure, ExchangeRequest], str] | None = None
+    command: str = ""
     retryable: bool = False
     throttled: bool = False
     bad_token: bool = False
     attempts: int = 0
+
+    def advised(self, failure: Failure, values: Mapping[str, str | None]) -> Failure:
+        """Return `failure` with the advice, the command and the retries of this cause."""
+        return failure._replace(
+            advice=f"{self.sentence} {self.fix}".lstrip().format_map(values),
+            command=self.command.format_map(values),
+            retryable=self.retryable,
+            throttled=self.throttled,
+            bad_token=self.bad_token,
+            attempts=self.attempts,
+        )
 
 
 #: The codes of STS and Ceph for an invalid parameter, which may be the duration.
@@ -74,7 +85,7 @@ _PARAMETER = Cause(
     "The duration, the role ARN or the session name is not valid.",
     "Compare the duration ({duration}) with the role's maximum session duration, and check the "
     "role ARN {role} and the session name.",
-    advice.read_longest_session,
+    "aws iam get-role --role-name {role_name} --query Role.MaxSessionDuration",
 )
 
 # STS has one code for these; a phrase in its message tells them apart.
@@ -87,24 +98,25 @@ _PHRASES = {
     "retrieve verification key": Cause(
         "STS could not fetch the signing keys of the token's issuer.",
         "The refresh is retried. If the error stays, check that the issuer is reachable from AWS.",
-        advice.fetch_discovery,
+        "{fetch_discovery}",
         retryable=True,
     ),
     "no openidconnect provider found": Cause(
         "The role's account{account} has no IAM OIDC provider for the token's issuer.",
         "Create the provider in that account, once for each cluster.",
-        advice.create_provider,
+        "{create_provider}",
     ),
     "incorrect token audience": Cause(
         "The token's audience is not a client ID of the IAM OIDC provider.",
         "{audience}.{clue}",
-        advice.correct_audience,
+        "{correct_audience}",
     ),
     "thumbprint": Cause(
         "The certificate of the issuer has none of the thumbprints of the IAM OIDC provider.",
         "Replace them by that of the CA that signed the certificate. AWS compares no thumbprint "
         "if the CA is one that it trusts.",
-        advice.replace_thumbprint,
+        "aws iam update-open-id-connect-provider-thumbprint "
+        "--open-id-connect-provider-arn {provider_arn} --thumbprint-list THUMBPRINT",
     ),
     "required claim: sub": Cause(
         "The token has no subject (sub).",
@@ -116,7 +128,7 @@ _PHRASES = {
         "The token has no audience (aud).",
         "Mount a projected token for sts.amazonaws.com: that of a Secret has no audience. Another "
         "issuer must set it to a client ID of the IAM OIDC provider.",
-        advice.mount_token,
+        "{mount_token}",
         bad_token=True,
     ),
     "required claim": Cause(
@@ -128,7 +140,7 @@ _PHRASES = {
         _REJECTED_PROVIDER,
         "Check the provider, in the role's account{account}: its URL must be the token's issuer, "
         "and its client IDs must have the token's audience.",
-        advice.read_provider,
+        "aws iam get-open-id-connect-provider --open-id-connect-provider-arn {provider_arn}",
         bad_token=True,
     ),
     "": Cause(
@@ -146,7 +158,8 @@ _CODES = {
         "If it does, the role may not exist, or an SCP or the policy of a VPC endpoint denies the "
         "call.{clue} `irsa-creds explain` names the condition that fails; run it where "
         "iam:GetRole is allowed.",
-        advice.explain,
+        "aws iam get-role --role-name {role_name} > role.json && "
+        "irsa-creds explain --policy role.json {token_options}",
     ),
     "ExpiredToken": Cause(
         "The token is expired for STS{written}{skew}.",
@@ -157,7 +170,7 @@ _CODES = {
     "IDPCommunicationError": Cause(
         "STS cannot reach the token's issuer.",
         "Check that it is up and reachable from AWS.",
-        advice.fetch_discovery,
+        "{fetch_discovery}",
         retryable=True,
     ),
     "IDPRejectedClaim": Cause(
@@ -169,7 +182,8 @@ _CODES = {
     "MalformedPolicyDocument": Cause(
         "The session policy is not a valid IAM policy.",
         "Correct the argument `policy`.",
-        advice.validate_policy,
+        "aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY "
+        "--policy-document file://policy.json",
     ),
     "PackedPolicyTooLarge": Cause(
         "Session policies and tags are larger than STS packs into a session.",
@@ -178,7 +192,7 @@ _CODES = {
     "RegionDisabled": Cause(
         "STS is not active for the account at {endpoint}.",
         "Enable the region in the account, or set AWS_REGION to another region.",
-        advice.enable_region,
+        "aws account enable-region --region-name {region}",
     ),
     **dict.fromkeys(_THROTTLING, _THROTTLED),
     "EndpointConnectionError": _NO_CONNECTION,
@@ -210,7 +224,7 @@ _CHAINED_PARAMETER = Cause(
     "A parameter of the request is not valid.",
     "Check the duration ({duration}; at most one hour in role chaining), the role ARN {role}, the "
     "session name, the external ID, the tags and the source identity.",
-    advice.read_longest_session,
+    "aws iam get-role --role-name {role_name} --query Role.MaxSessionDuration",
 )
 _CHAINED = {
     "AccessDenied": Cause(
@@ -218,7 +232,8 @@ _CHAINED = {
         "In a policy of the source role, allow sts:AssumeRole (sts:TagSession for session tags, "
         "sts:SetSourceIdentity for a source identity). In the target role's trust policy, allow "
         "the source role, with the external ID if the policy requires one.",
-        advice.simulate,
+        "aws iam simulate-principal-policy --policy-source-arn {quoted_signer} "
+        "--action-names sts:AssumeRole --resource-arns {quoted_role}",
     ),
     "ExpiredToken": Cause(
         "The credentials of the role {signer} are expired for STS{skew}.",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._engine import timing
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.causes import Cause
 from irsa_creds._exchange.container_response import (
     MALFORMED,
     NO_AGENT,
     UNREACHABLE,
-    ContainerCause,
     MalformedError,
     cause_of,
     credentials_in,
@@ -19,9 +19,9 @@ from irsa_creds._exchange.container_response import (
 )
 from irsa_creds._exchange.preload import preload
 from irsa_creds._exchange.token_fetcher import TokenFetcher
-from irsa_creds._identity.claims import SERVICE_ACCOUNT, claims_fields
+from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.endpoint_settings import HttpSettings
-from irsa_creds._masking import mask
+from irsa_creds._masking import claims_fields, mask
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class ContainerFetcher(TokenFetcher):
             "ExpiredCredentials",
             f"{self._the_service} returned expired credentials (ExpiredCredentials): their "
             f"expiration was {found.expiration:%FT%TZ}.",
-            ContainerCause("", "Compare the clocks of this machine and of AWS.", retryable=True),
+            Cause("", "Compare the clocks of this machine and of AWS.", retryable=True),
         )
 
     def request(self, token: Token, seconds: float) -> Credentials | Failure:
@@ -177,7 +177,7 @@ class ContainerFetcher(TokenFetcher):
         )
 
     def _failure(
-        self, token: Token, code: str, message: str, cause: ContainerCause, **details: Any
+        self, token: Token, code: str, message: str, cause: Cause, **details: Any
     ) -> Failure:
         claims = claims_fields(token.claims)
         account = re.fullmatch(SERVICE_ACCOUNT, claims["sub"] or "")
@@ -189,21 +189,17 @@ class ContainerFetcher(TokenFetcher):
             "namespace": namespace,
             "name": name,
         }
-        return Failure(
+        failure = Failure(
             kind="exchange",
             code=code,
             message=message,
-            advice=f"{cause.sentence} {cause.fix}".lstrip().format_map(values),
-            command=cause.command.format_map(values),
-            retryable=cause.retryable,
-            throttled=cause.throttled,
-            bad_token=cause.bad_token,
             endpoint=self.name,
             operation=self.operation,
             service=self.service,
             **claims,
             **details,
         )
+        return cause.advised(failure, values)
 
     @property
     def _the_service(self) -> str:

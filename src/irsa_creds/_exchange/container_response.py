@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine.fetching import NO_EXPIRATION
-from irsa_creds._record import Record
+from irsa_creds._exchange.causes import Cause
 
 __all__ = [
     "MALFORMED",
     "NO_AGENT",
     "UNREACHABLE",
-    "ContainerCause",
     "MalformedError",
     "cause_of",
     "credentials_in",
@@ -32,47 +31,25 @@ _AGENT_ERROR = r"\[([\w-]*)\]: \((\w{1,64})\): "
 _FAULT = r", fault: \w+\Z"
 _CODE = r"\w{1,64}"
 
-
-class ContainerCause(Record):
-    """The likely cause of a failure, and what to do.
-
-    Attributes:
-        sentence: a template over `service`, `endpoint` and `account`; empty if the headline has it.
-        fix: the same.
-        command: the next command to run, as a template over `namespace` and `name` as well.
-        retryable: the same request may succeed later.
-        throttled: the endpoint wants fewer calls.
-        bad_token: another token may succeed.
-    """
-
-    __slots__ = ()
-
-    sentence: str
-    fix: str
-    command: str = ""
-    retryable: bool = False
-    throttled: bool = False
-    bad_token: bool = False
-
-
-_THROTTLED = ContainerCause(
+# The texts are templates over the values of `ContainerFetcher._failure`.
+_THROTTLED = Cause(
     "{service} received too many calls.",
     "irsa-creds waits longer between its attempts.",
     retryable=True,
     throttled=True,
 )
-_BAD_TOKEN = ContainerCause(
+_BAD_TOKEN = Cause(
     "The authorization token is expired or not valid.",
     "Check that its file is a volume that the kubelet renews (a subPath is not), and the clocks.",
     bad_token=True,
 )
 _CODES = {
-    "AccessDenied": ContainerCause(
+    "AccessDenied": Cause(
         "EKS may not assume the role of the Pod Identity association.",
         "In the role's trust policy, allow the service pods.eks.amazonaws.com both sts:AssumeRole "
         "and sts:TagSession. The node's role needs eks-auth:AssumeRoleForPodIdentity.",
     ),
-    "ResourceNotFound": ContainerCause(
+    "ResourceNotFound": Cause(
         "The cluster has no Pod Identity association for {account}.",
         "Create it; a new one takes effect within seconds.",
         "aws eks create-pod-identity-association --cluster-name CLUSTER "
@@ -82,19 +59,15 @@ _CODES = {
     "InvalidToken": _BAD_TOKEN,
     "Throttling": _THROTTLED,
 }
-_OUTAGE = ContainerCause(
+_OUTAGE = Cause(
     "{service} has no credentials at the moment.",
     "The next read tries again. An agent on EKS needs a route to EKS Auth (without internet "
     "access, the VPC endpoint eks-auth) and its node's role.",
     retryable=True,
 )
-MALFORMED = ContainerCause(
-    "", "Check that {endpoint} is a container credentials endpoint.", retryable=True
-)
-UNREACHABLE = ContainerCause(
-    "", "Check that {endpoint} is reachable from this container.", retryable=True
-)
-NO_AGENT = ContainerCause(
+MALFORMED = Cause("", "Check that {endpoint} is a container credentials endpoint.", retryable=True)
+UNREACHABLE = Cause("", "Check that {endpoint} is reachable from this container.", retryable=True)
+NO_AGENT = Cause(
     "",
     "Check that the EKS Pod Identity Agent runs on this pod's node (AWS Fargate has none), and "
     "that network policies allow {endpoint}.",
@@ -102,14 +75,14 @@ NO_AGENT = ContainerCause(
     "--selector app.kubernetes.io/name=eks-pod-identity-agent",
     retryable=True,
 )
-_UNKNOWN = ContainerCause("", "Check that {endpoint} is a container credentials endpoint.")
+_UNKNOWN = Cause("", "Check that {endpoint} is a container credentials endpoint.")
 
 
 class MalformedError(Exception):
     """The response has no credentials; the text is the predicate of a sentence."""
 
 
-def cause_of(code: str, status: int) -> ContainerCause:
+def cause_of(code: str, status: int) -> Cause:
     bare = code.removesuffix("Exception")
     if bare in _CODES:
         return _CODES[bare]

@@ -1,4 +1,4 @@
-"""The response of STS: credentials out of its XML, or one `Failure`."""
+"""A call of STS: the facts of its request, and credentials or a `Failure` from its response."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 from xml.etree import ElementTree as ET
 
 from irsa_creds._credentials import Credentials
@@ -13,20 +14,32 @@ from irsa_creds._errors import Failure
 from irsa_creds._exchange import advice
 from irsa_creds._exchange.causes import classify
 from irsa_creds._exchange.http import BODY_LIMIT
-from irsa_creds._identity.claims import claims_fields
-from irsa_creds._masking import bare_url, without_pieces
+from irsa_creds._masking import bare_url, claims_fields, echoes, mask
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Protocol
     from xml.etree.ElementTree import Element
 
-    from irsa_creds._exchange.exchange_request import ExchangeRequest
+    from irsa_creds._exchange.causes import Cause
     from irsa_creds._exchange.http import HttpFailure, HttpResponse
 
+    class Assertion(Protocol):
+        """Proves the identity to STS: a token, or the credentials that sign a request."""
 
-__all__ = ["ExchangeResult", "failure_of", "network_failure", "parse_response"]
+        @property
+        def value(self) -> str: ...
+        @property
+        def secrets(self) -> tuple[str, ...]: ...
+        @property
+        def claims(self) -> Mapping[str, Any] | None: ...
+        @property
+        def written(self) -> datetime | None: ...
+        def shape(self) -> str: ...
+
+
+__all__ = ["ExchangeRequest", "ExchangeResult", "failure_of", "network_failure", "parse_response"]
 
 _OK = 200
 _REDIRECTS = 300
@@ -41,6 +54,52 @@ _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+# A shorter external ID is not a secret, and may be an ordinary word.
+_SHORTEST_SECRET = 8
+
+
+class ExchangeRequest(Record):
+    """The facts of a call of STS that its failure quotes, and the secrets that no text may have.
+
+    Attributes:
+        role_arn: the role to assume.
+        endpoint: STS's URL.
+        duration: the requested lifetime in seconds; None leaves it to STS.
+        assertion: the token that was sent, or the credentials that signed the request.
+        signer: the source role, which signed, in role chaining.
+        token_file: the token's file; None if a callable returns the token.
+        external_id: of role chaining; some organizations use a passphrase.
+    """
+
+    __slots__ = ()
+
+    role_arn: str
+    endpoint: str
+    duration: int | None
+    assertion: Assertion
+    signer: str | None = None
+    token_file: str | None = None
+    external_id: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the external ID.
+        return f"<ExchangeRequest {self.operation} of {self.role_arn}>"
+
+    @property
+    def operation(self) -> str:
+        """The name of the API call."""
+        return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What was sent or used to sign."""
+        external = self.external_id or ""
+        sent = self.assertion.secrets
+        return (*sent, external) if len(external) >= _SHORTEST_SECRET else sent
+
+    def mask(self, text: str) -> str:
+        """Return `text` without this request's secrets, and without what looks like one."""
+        return mask(text, *self.secrets, *map(quote_plus, self.secrets))
 
 
 class ExchangeResult(Record):
@@ -90,6 +149,7 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
     code = "MalformedAnswer"
     return failure_of(
         request,
+        classify(code),
         code,
         f"STS returned an invalid response ({code}): it {defect}.",
         status=response.status,
@@ -100,52 +160,30 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
 def network_failure(error: HttpFailure, request: ExchangeRequest) -> Failure:
     """Return the failure of a request without a response."""
     message = f"{error.headline('STS')}: {request.mask(error.reason).rstrip('.')}."
-    return failure_of(request, error.code, message, unreachable=True)
+    return failure_of(request, classify(error.code), error.code, message, unreachable=True)
 
 
 def failure_of(
     request: ExchangeRequest,
+    cause: Cause,
     code: str,
     message: str,
     *,
-    words: str = "",
-    status: int | None = None,
     skew: float | None = None,
     **details: Any,
 ) -> Failure:
-    """Return the failure of a request, with the advice for its likely cause.
-
-    Args:
-        request: the request that failed.
-        code: STS's code, or the class name of a network error.
-        message: what happened.
-        words: STS's message.
-        status: the HTTP status; None without a response.
-        skew: seconds by which STS's clock is ahead of this machine's.
-        details: more fields of the failure.
-    """
-    cause = classify(code, words, status, chained=request.signer is not None)
+    """Return the failure of a request; STS's clock is `skew` seconds ahead of this machine's."""
     failure = Failure(
         kind="exchange",
         code=code,
         message=message,
-        retryable=cause.retryable,
-        throttled=cause.throttled,
-        bad_token=cause.bad_token,
-        attempts=cause.attempts,
-        words=words,
-        status=status,
         endpoint=bare_url(request.endpoint),
         role_arn=request.role_arn,
         operation=request.operation,
         **claims_fields(request.assertion.claims),
         **details,
     )
-    values = advice.values(failure, request, skew)
-    return failure._replace(
-        advice=f"{cause.sentence} {cause.fix}".lstrip().format_map(values),
-        command=cause.command(failure, request) if cause.command else "",
-    )
+    return cause.advised(failure, advice.values(failure, request, skew))
 
 
 def _parse(body: bytes) -> tuple[Element | None, str]:
@@ -187,35 +225,36 @@ def _error_failure(
     date = _date(response.headers.get("Date"))
     code = request.mask(code) or f"HTTP{status}"
     words = request.mask(words)
-    failure = failure_of(
+    cause = classify(code, words, status, chained=request.signer is not None)
+    return failure_of(
         request,
+        cause,
         code,
-        "",
+        _headline(request.operation, code, words, status, throttled=cause.throttled),
         skew=(date - datetime.now(UTC)).total_seconds() if date else None,
         words=words,
         status=status,
         request_id=_request_id(response, root, request),
         retry_after=_retry_after(response.headers.get("Retry-After"), date),
     )
-    return failure._replace(message=_headline(failure, status))
 
 
-def _headline(failure: Failure, status: int) -> str:
-    """Return what happened; the failure's code has been classified."""
-    details = failure.words.rstrip(".")
-    if failure.throttled:
+def _headline(operation: str, code: str, words: str, status: int, *, throttled: bool) -> str:
+    """Return what happened: the first line of the exception's text."""
+    details = words.rstrip(".")
+    if throttled:
         verb = "throttled"
     elif status >= _SERVER_ERRORS:
         verb = "failed to process"
-    elif status in _FORBIDDEN or failure.code in _DENIED:
+    elif status in _FORBIDDEN or code in _DENIED:
         verb = "denied"
-    elif failure.words or status >= _ERRORS or status == _OK:
+    elif words or status >= _ERRORS or status == _OK:
         verb = "rejected"
     elif status < _REDIRECTS:
         verb = "did not process"
     else:
         verb, details = "did not process", "irsa-creds does not follow redirects"
-    return f"STS {verb} {failure.operation} ({failure.code}){': ' if details else ''}{details}."
+    return f"STS {verb} {operation} ({code}){': ' if details else ''}{details}."
 
 
 def _request_id(
@@ -226,14 +265,9 @@ def _request_id(
         found += [_text(root, "ResponseMetadata", "RequestId"), _text(root, "RequestId")]
     # A server may echo the request.
     for id_ in found:
-        if re.fullmatch(_REQUEST_ID, id_) and not _echoes(id_, request.secrets()):
+        if re.fullmatch(_REQUEST_ID, id_) and not echoes(id_, request.secrets):
             return id_
     return None
-
-
-def _echoes(text: str, secrets: Iterable[str]) -> bool:
-    """Whether `text` is a piece of a secret, or contains a piece."""
-    return any(text in each or without_pieces(text, each) != text for each in secrets)
 
 
 def _retry_after(text: str | None, date: datetime | None) -> float | None:
@@ -273,7 +307,7 @@ def _credentials(root: Element, request: ExchangeRequest) -> Credentials:
     user = next((e for e in root.iter() if _name(e) == "AssumedRoleUser"), None)
     arn = "" if user is None else _text(user, "Arn")
     # An external ID is not looked for: it may be the account's number or the role's name.
-    if _echoes(arn, request.assertion.secrets):
+    if echoes(arn, request.assertion.secrets):
         arn = ""
     return Credentials(
         access_key_id=values["AccessKeyId"],

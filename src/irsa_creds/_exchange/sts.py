@@ -11,7 +11,6 @@ import botocore
 from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._exchange.causes import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
-from irsa_creds._exchange.exchange_request import ExchangeRequest
 from irsa_creds._exchange.http import (
     HttpFailure,
     HttpRequest,
@@ -20,12 +19,17 @@ from irsa_creds._exchange.http import (
     without_frames,
 )
 from irsa_creds._exchange.muting import muted
-from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
-from irsa_creds._identity.claims import claims_fields
+from irsa_creds._exchange.response import (
+    ExchangeRequest,
+    ExchangeResult,
+    network_failure,
+    parse_response,
+)
+from irsa_creds._masking import claims_fields
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
-    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.response import Assertion
     from irsa_creds._identity.config import Config
 
 

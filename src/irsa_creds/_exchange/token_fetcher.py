@@ -9,7 +9,7 @@ from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import RetryingFetcher
 from irsa_creds._engine.this_thread import log
 from irsa_creds._errors import Failure, TokenError
-from irsa_creds._identity.claims import claims_fields
+from irsa_creds._masking import claims_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.exchange_request import Assertion
+    from irsa_creds._exchange.response import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
 

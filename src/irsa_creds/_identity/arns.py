@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._identity.validation import as_list, expect_at_most, quoted
+from irsa_creds._identity.validation import as_list, expect_at_most
+from irsa_creds._masking import quoted
 
 __all__ = ["ROLE_PARTS", "policy_arns", "role_arn"]
 

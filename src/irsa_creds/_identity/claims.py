@@ -1,21 +1,14 @@
-"""Claims of a token that is not verified: which may be shown, and their meaning."""
+"""What the claims of a token say: whom it is for, and whose it is."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-
-from irsa_creds._masking import JWT, one_line, without_userinfo
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "OTHER_CLIENTS",
     "POD_IDENTITY",
     "SERVICE_ACCOUNT",
     "STS",
-    "claims_fields",
     "clean_issuer",
     "is_for_api_server",
 ]
@@ -38,33 +31,6 @@ _API_AUDIENCES = (
 # One word for a shell; no program takes it for an option or for a user and a password.
 _CLEAN_URL = r"(?ai:https?://(?:[a-z0-9][a-z0-9.-]*|\[[0-9a-f:]+\])(?::\d{1,5})?(?:/[\w.~/%+-]*)?)"
 _LONGEST_URL = 255  # IAM's API reference, OpenIDConnectProviderUrlType
-_LONGEST_CLAIM = 200
-_END_OF_TIME = 253_402_300_799  # the last second of the year 9999
-
-
-def claims_fields(claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the claims that a failure shows, sanitized, as fields of `Failure`.
-
-    Args:
-        claims: not verified: types, lengths and characters are arbitrary.
-    """
-    given = claims or {}
-    exp: Any = given.get("exp")
-    # Not `isinstance`: True is an int. The range excludes NaN and dates that no calendar has.
-    sound = type(exp) in {int, float} and 0 <= exp <= _END_OF_TIME
-    return {
-        **{name: _claim(given.get(name)) for name in ("iss", "sub", "aud")},
-        "exp": float(exp) if sound else None,
-    }
-
-
-def _claim(value: object) -> str | None:
-    if isinstance(value, list):
-        value = ", ".join(each for each in value if isinstance(each, str))
-    if not isinstance(value, str):
-        return None
-    # Not `mask`: a valid subject or issuer may be as long as a secret.
-    return one_line(re.sub(JWT, "***", without_userinfo(value)), _LONGEST_CLAIM) or None
 
 
 def clean_issuer(iss: str | None) -> str | None:

@@ -24,6 +24,7 @@ from irsa_creds._identity.user_agent import (
     UserAgent,
     resolve_user_agent,
 )
+from irsa_creds._masking import quoted, quoted_path
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
@@ -334,8 +335,8 @@ def _is_aws_endpoint(endpoint_url: str | None) -> bool:
 
 def _field_text(name: str, value: object) -> str:
     if name == "token_file" and isinstance(value, str):
-        return validation.quoted_path(value)
+        return quoted_path(value)
     # The repr of a callable may show a bound secret: partial(fetch, "password").
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
-    return repr(value) if isinstance(value, HttpSettings) else validation.quoted(value)
+    return repr(value) if isinstance(value, HttpSettings) else quoted(value)

@@ -14,7 +14,7 @@ from irsa_creds._errors import ConfigError, Failure
 from irsa_creds._identity import validation
 from irsa_creds._identity.settings import FULL_URI, RELATIVE_URI
 from irsa_creds._identity.token import GivenToken, Token, TokenFile
-from irsa_creds._masking import JWT
+from irsa_creds._masking import JWT, quoted, quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,7 +147,7 @@ def _checked(url: str, origin: str) -> str:
     if parts.scheme == "https" or host in _HOSTS or _is_loopback(host):
         return url
     raise ConfigError(
-        f"{origin} names the host {validation.quoted(host)}, but plain HTTP is only for a loopback "
+        f"{origin} names the host {quoted(host)}, but plain HTTP is only for a loopback "
         f"address and the hosts {', '.join(_HOSTS)}; use https://, or one of these hosts."
     )
 
@@ -167,7 +167,7 @@ def _checked_file(path: str) -> str:
     if path and "\0" not in path and not re.search(JWT, path):
         return path
     raise ConfigError(
-        f"{_TOKEN_FILE} is {validation.quoted_path(path)}, which is not a path; set it to the path "
+        f"{_TOKEN_FILE} is {quoted_path(path)}, which is not a path; set it to the path "
         "of the file that contains the authorization token."
     )
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import validation
 from irsa_creds._identity.settings import Setting, find_argument
+from irsa_creds._masking import quoted
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
@@ -133,13 +134,13 @@ def _services_endpoint(settings: Settings, section: str) -> Any:
     services = settings.services(section)
     if not services:
         raise ConfigError(
-            f"The profile has services = {validation.quoted(section)}, but the configuration "
+            f"The profile has services = {quoted(section)}, but the configuration "
             f"file has no section [services {section}], or an empty one; add it, or remove the key."
         )
     sts = services.get("sts", {})
     if not isinstance(sts, Mapping):
         raise ConfigError(
-            f"sts in [services {section}] is {validation.quoted(sts)}, but it must have indented "
+            f"sts in [services {section}] is {quoted(sts)}, but it must have indented "
             "keys below it, like endpoint_url = https://sts.example.com."
         )
     return sts.get("endpoint_url")

@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._identity import validation
 from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
 from irsa_creds._identity.settings import CONTAINER, FULL_URI
+from irsa_creds._masking import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigEr
     else:
         change = obstacle(settings, arguments) or "unset IRSA_CREDS_CONTAINER"
         other = f"{container} is set; to use it, {change}"
-    start = f"AWS_ROLE_ARN is {validation.quoted(role)}, but no" if role else "No"
+    start = f"AWS_ROLE_ARN is {quoted(role)}, but no" if role else "No"
     return ConfigError(
         f"{start} web identity token is named, so IRSA is not configured; set "
         "AWS_WEB_IDENTITY_TOKEN_FILE (the Pod Identity webhook does, for pods started after "
@@ -59,7 +59,7 @@ def obstacle(settings: Settings, arguments: Mapping[str, Any]) -> str:
     if _role_variable(settings):
         return "unset AWS_ROLE_ARN"
     if _has_keys_of(settings, ASSUMED, *LATER):
-        name = validation.quoted(settings.profile_name)
+        name = quoted(settings.profile_name)
         return f"name another profile than {name}, which has a role or credentials"
     return ""
 

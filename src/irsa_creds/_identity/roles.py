@@ -12,7 +12,8 @@ from typing import Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns, validation
-from irsa_creds._identity.validation import as_list, expect_at_most, matching_text, quoted
+from irsa_creds._identity.validation import as_list, expect_at_most, matching_text
+from irsa_creds._masking import quoted
 from irsa_creds._record import Record
 
 __all__ = ["ChainedRole", "RequestedRole", "RoleConfig", "check_role", "roles_of_argument"]

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._identity import validation
+from irsa_creds._masking import quoted
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class EnvironSettings:
         if self._named is not None and self._named.value not in profiles:
             paths = dict.fromkeys((self._config_file, self._credentials_file))
             raise ConfigError(
-                f"{self._named.origin} names the profile {validation.quoted(self._named.value)}, "
+                f"{self._named.origin} names the profile {quoted(self._named.value)}, "
                 f"which is not in {' or '.join(map(repr, paths))}; add it, or name another one."
             )
         return profiles

@@ -15,8 +15,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from irsa_creds._errors import Failure, TokenError
-from irsa_creds._identity.validation import quoted_path
-from irsa_creds._masking import safe_str
+from irsa_creds._masking import quoted_path, safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._masking import JWT
+from irsa_creds._masking import JWT, quoted, quoted_path
 
 __all__ = [
     "as_list",
@@ -28,8 +28,6 @@ __all__ = [
     "legacy",
     "matching_text",
     "policy",
-    "quoted",
-    "quoted_path",
     "region",
     "session_name",
     "token_callable",
@@ -56,27 +54,9 @@ AWS_SUFFIXES = (
 DURATIONS = range(900, 43_200 + 1)  # STS's API reference, DurationSeconds
 MAX_POLICY_CHARACTERS = 2_048  # STS's API reference, Policy
 
-_SHOWN_LIMIT = 160
-# A password may contain blanks and slashes, so everything up to the last @ may belong to it.
-_SECRETS = rf"(?s)(?<=//).*@|{JWT}"
-_LONGEST_NAME = 255  # of a file, on every common file system
-
 _LONGEST_HOST, _LONGEST_LABEL = 255, 63  # RFC 1035
 _IPV6 = r"(?a:[0-9a-f:.]+(?:%[\w.~-]+)?)"
 _SESSION_NAME = r"(?a:[\w+=,.@-]{2,64})"  # STS's API reference
-
-
-def quoted(value: object) -> str:
-    """Return `value` as messages show it: quoted, bounded, without passwords and tokens."""
-    text = re.sub(_SECRETS, lambda m: "***@" if m[0].endswith("@") else "***", repr(value))
-    return text if len(text) <= _SHOWN_LIMIT else text[: _SHOWN_LIMIT - 3] + "..."
-
-
-def quoted_path(path: str) -> str:
-    """Return a path as messages show it; for text that may be an opaque token, only its length."""
-    if path and not re.search(r"[/\\]", path) and not os.path.exists(path):  # noqa: PTH110 - never raises
-        return f"({len(path):,} characters, without a slash)"
-    return quoted(re.sub(rf"[^/]{{{_LONGEST_NAME + 1},}}", "***", path))
 
 
 def matching_text(value: object, origin: str, pattern: str, expected: str) -> str:

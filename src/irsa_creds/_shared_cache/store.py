@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.this_thread import log
-from irsa_creds._identity.validation import quoted_path
+from irsa_creds._masking import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import IrsaError
 from irsa_creds._identity.arns import role_arn
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
 from irsa_creds.cli._print import Styled

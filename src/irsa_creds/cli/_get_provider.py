@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from irsa_creds._identity.claims import OTHER_CLIENTS, STS, clean_issuer
 from irsa_creds._identity.endpoint_settings import region_of_issuer
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.cli._get_role import iam_client
 from irsa_creds.diagnosis._explain.finding import Finding, finding, quoted_list
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN

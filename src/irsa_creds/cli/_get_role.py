@@ -10,8 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from irsa_creds._identity.arns import role_arn as checked_role_arn
-from irsa_creds._identity.validation import quoted
-from irsa_creds._masking import JWT, mask
+from irsa_creds._masking import JWT, mask, quoted
 from irsa_creds.cli._errors import UsageError
 
 __all__ = ["fetch_role", "iam_client"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from irsa_creds._errors import TokenError
 from irsa_creds._identity.token import TokenFile
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.cli._errors import UsageError
 
 __all__ = ["STDIN", "policy_in", "token_in"]

@@ -11,9 +11,9 @@ from irsa_creds._identity.claims import (
     POD_IDENTITY,
     SERVICE_ACCOUNT,
     STS,
-    claims_fields,
 )
 from irsa_creds._identity.validation import AWS_SUFFIXES
+from irsa_creds._masking import claims_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

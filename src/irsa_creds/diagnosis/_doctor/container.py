@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._flags import is_on
-from irsa_creds._identity.claims import POD_IDENTITY, claims_fields
+from irsa_creds._identity.claims import POD_IDENTITY
+from irsa_creds._masking import claims_fields
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import audiences
 from irsa_creds.diagnosis._doctor.fixes import restart

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.token import TokenFile
-from irsa_creds._identity.validation import quoted, quoted_path
-from irsa_creds._masking import safe_str
+from irsa_creds._masking import quoted, quoted_path, safe_str
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._claims import subject_of
 from irsa_creds.diagnosis._doctor.container import container_checks

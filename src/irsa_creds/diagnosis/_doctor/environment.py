@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irsa_creds._identity.settings import FULL_URI, RELATIVE_URI
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._doctor.fixes import annotate, find_cause, name_role, restart
 

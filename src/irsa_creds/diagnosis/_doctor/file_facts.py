@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import TokenError
 from irsa_creds._identity.token import TokenFile
-from irsa_creds._identity.validation import quoted_path
+from irsa_creds._masking import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -25,7 +25,8 @@ from irsa_creds._identity.settings import (
     follow_source_profiles,
 )
 from irsa_creds._identity.token import claims_of
-from irsa_creds._identity.validation import is_aws_endpoint, quoted, session_name_from
+from irsa_creds._identity.validation import is_aws_endpoint, session_name_from
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._claims import Subject, redacted, subject_of
 from irsa_creds.diagnosis._doctor.container_facts import gather_container
 from irsa_creds.diagnosis._doctor.file_facts import beginning_of, gather_file

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._flags import is_on
 from irsa_creds._identity.profile_sources import LATER
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 
 if TYPE_CHECKING:

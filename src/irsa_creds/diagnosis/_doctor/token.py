@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from irsa_creds._errors import instant
 from irsa_creds._identity.claims import is_for_api_server
 from irsa_creds._identity.endpoint_settings import region_of_issuer
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import (
     POD_IDENTITY,

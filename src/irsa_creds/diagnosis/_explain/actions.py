@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import add_action, apply_all, replace_action
 from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_list
 from irsa_creds.diagnosis._explain.principals import is_meant_for

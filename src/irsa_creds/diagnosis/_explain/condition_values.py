@@ -6,7 +6,7 @@ import re
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain, rename_keys, set_values
 from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key
 from irsa_creds.diagnosis._explain.finding import (

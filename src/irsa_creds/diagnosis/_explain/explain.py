@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.claims import POD_IDENTITY
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
 from irsa_creds.diagnosis._explain.finding import Finding, operator_of, split_key

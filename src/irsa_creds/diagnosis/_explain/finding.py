@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
-from irsa_creds._identity.validation import quoted
-from irsa_creds._masking import JWT
+from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.operators import operator_named
 from irsa_creds.diagnosis._policy.patterns import matches
 

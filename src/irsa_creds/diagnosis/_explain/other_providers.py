@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.broad_access import names_identity
 from irsa_creds.diagnosis._explain.finding import Case, operator_of, requires_value, split_key
 from irsa_creds.diagnosis._explain.principals import provider_of

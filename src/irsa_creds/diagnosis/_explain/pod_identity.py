@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.claims import POD_IDENTITY
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._claims import subject_of
 from irsa_creds.diagnosis._explain.finding import Finding, quoted_list
 from irsa_creds.diagnosis._policy.evaluate import covers_action

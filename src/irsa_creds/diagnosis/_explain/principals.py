@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain, replace_principal
 from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_if_odd, quoted_list
 from irsa_creds.diagnosis._explain.provider_names import difference, is_other_issuer

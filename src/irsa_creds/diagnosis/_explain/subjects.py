@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.finding import matches_wildcards
 from irsa_creds.diagnosis._explain.github_subjects import (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._manifest.fields import annotations_of, mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity import arns
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 from irsa_creds.diagnosis._manifest.fields import LONGEST_KEY, annotations_of, entries, mapping_at
 from irsa_creds.diagnosis._manifest.objects import (

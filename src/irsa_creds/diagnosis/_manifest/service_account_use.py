@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._manifest.fields import mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     Account,

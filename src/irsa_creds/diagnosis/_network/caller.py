@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.session import Session
 
 from irsa_creds._credentials import Credentials
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._network.network_facts import Caller
 from irsa_creds.diagnosis._network.probes import STEP, StepError, get_caller_arn, within
 

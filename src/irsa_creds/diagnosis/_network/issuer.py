@@ -25,8 +25,7 @@ from irsa_creds._exchange.http import reason_of
 from irsa_creds._exchange.muting import muted
 from irsa_creds._identity import validation
 from irsa_creds._identity.endpoint_settings import region_of_issuer
-from irsa_creds._identity.validation import quoted
-from irsa_creds._masking import mask
+from irsa_creds._masking import mask, quoted
 from irsa_creds.diagnosis._network.addresses import (
     Address,
     address_of,

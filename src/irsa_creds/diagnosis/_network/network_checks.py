@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from irsa_creds._identity.claims import clean_issuer
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import redacted
 from irsa_creds.diagnosis._network.network_facts import Lookup, Probe

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.arns import role_arn
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 
 __all__ = ["PolicyError", "read_document", "role_of"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._identity.validation import quoted
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._policy.json_document import PolicyError, read_document
 from irsa_creds.diagnosis._policy.operators import operator_named
 

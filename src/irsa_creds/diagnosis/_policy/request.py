@@ -11,8 +11,7 @@ from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
 from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.token import claims_of
-from irsa_creds._identity.validation import quoted
-from irsa_creds._masking import JWT
+from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
 from irsa_creds.diagnosis._policy.templates import (

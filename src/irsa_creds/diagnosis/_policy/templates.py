@@ -8,8 +8,7 @@ from typing import Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
-from irsa_creds._identity.validation import quoted
-from irsa_creds._masking import JWT
+from irsa_creds._masking import JWT, quoted
 
 __all__ = [
     "ACTION",
