@@ -43,7 +43,7 @@ class Failure(Record):
 
     Attributes:
         kind: the class of the exception: "token", "exchange" or "timeout".
-        code: STS's error code, or the kind of the failure if STS returned no code.
+        code: STS's error code, or a name of this library if STS returned none.
         message: the first line of the exception's text.
         advice: the most likely cause, and what to do.
         retryable: whether the same request may succeed later.
@@ -55,7 +55,8 @@ class Failure(Record):
         status: the HTTP status; None without a response.
         request_id: STS's request id.
         retry_after: the pause in seconds that STS requested.
-        again_in: the seconds until the next attempt, for a cached failure.
+        again_in: the seconds until the next attempt, for a cached failure: `Backoff` and entries of
+            the shared cache set this and `told_at`, for the note in the text.
         endpoint: STS's URL.
         role_arn: the requested role.
         operation: the API call; `AssumeRole` for a target role.
@@ -106,7 +107,7 @@ class Failure(Record):
         return _TYPES[self.kind](self.text(), failure=self)
 
     def text(self) -> str:
-        """Return the exception's text: a headline, and a line for each known detail."""
+        """Return the exception's text: a headline, a line for each known detail, and `doctor`."""
         request = f"request id {self.request_id}" if self.request_id else ""
         online = " --online" if self.kind != "token" else ""
         details = {
@@ -146,6 +147,7 @@ class Failure(Record):
                 failure's own role.
         """
         head = self.message
+        # STS's own words, which the headline ends with, come last.
         if self.words:
             head = head.replace(f": {self.words.rstrip('.')}", "", 1)
         if self.code not in head:

@@ -25,7 +25,7 @@ __all__ = [
     "safe_str",
 ]
 
-#: The longest message of a failure, in characters.
+#: The longest text of STS or of another error in a message, in characters.
 MESSAGE_LIMIT = 600
 #: The longest line of the log, in characters.
 LOG_LINE_LIMIT = 300

@@ -104,8 +104,8 @@ def test_a_caller_with_less_time_cuts_it(refresh: Refresh) -> None:
     refresh.shorten_to(NOW + 4)
     assert refresh.fails_alone
     assert refresh.deadline == NOW + 4
-    assert not refresh.failed_alone(NOW + 3.9)
-    assert refresh.failed_alone(NOW + 4)
+    assert not refresh.is_cut_short(NOW + 3.9)
+    assert refresh.is_cut_short(NOW + 4)
 
 
 @pytest.mark.parametrize("seconds", [10, 11])
@@ -114,7 +114,7 @@ def test_a_caller_with_enough_time_does_not_cut_it(refresh: Refresh, seconds: fl
     refresh.shorten_to(NOW + seconds)
     assert not refresh.fails_alone
     assert refresh.deadline == NOW + 10
-    assert not refresh.failed_alone(NOW + 20)
+    assert not refresh.is_cut_short(NOW + 20)
 
 
 def test_its_failure_has_the_seconds_that_it_could_take(refresh: Refresh) -> None:

@@ -143,7 +143,7 @@ def _import_http() -> ModuleType:
 
 # -- the row in `SOURCES` --------------------------------------------------------------------------
 
-ROW = Source(find_endpoint, EndpointFetcher, late=True)
+ROW = Source(find_endpoint, EndpointFetcher, last_resort=True)
 
 
 class Agent(ThreadingHTTPServer):

@@ -17,9 +17,11 @@ import pytest
 
 from engine_fakes import ROLE, failure, high, outcome_of, rig
 from irsa_creds import RefreshTimeout
+from irsa_creds._credentials import Credentials
 from irsa_creds._engine import timing
 from irsa_creds._engine.backoff import Backoff
 from irsa_creds._engine.snapshot import Snapshot
+from irsa_creds._errors import Failure
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.roles import ChainedRole
 from irsa_creds._identity.token import Token
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._engine.refresh import Refresh
-    from irsa_creds._errors import Failure
     from irsa_creds._identity.config import Config
 
 DENIED = failure("AccessDenied", retryable=False, status=403)
@@ -743,10 +744,19 @@ def test_what_is_not_part_of_the_identity_does_not_change_the_entry_name() -> No
     assert name(CONFIG._replace(token_file=None, token=lambda: JWT)) == name()
 
 
-def test_the_version_of_the_content_changes_the_entry_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_format_of_the_content_changes_the_entry_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = name()
-    monkeypatch.setattr("irsa_creds._shared_cache.shared_fetcher.VERSION", entry.VERSION + 1)
+    number, *fields = entry.FORMAT
+    monkeypatch.setattr("irsa_creds._shared_cache.shared_fetcher.FORMAT", (number + 1, *fields))
     assert name() != before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [entry.Entry._fields, entry.SharedFailure._fields, Failure._fields, Credentials.__slots__],
+)
+def test_each_field_that_an_entry_contains_is_in_its_format(fields: tuple[str, ...]) -> None:
+    assert fields in entry.FORMAT
 
 
 @pytest.mark.parametrize(

@@ -328,7 +328,7 @@ class Engine:
                 self.subscribers.put(refresh.events if timely else refresh.events[-1:])
         elif timely:
             self.subscribers.put(refresh.events)
-            if refresh.cached is None and not refresh.failed_alone(now):
+            if refresh.cached is None and not refresh.is_cut_short(now):
                 self._record(refresh, outcome, now)
             else:
                 self._reschedule(self.snapshot, now)

@@ -128,7 +128,7 @@ class Refresh:
         self.fails_alone = deadline < self.deadline
         self.deadline = min(self.deadline, deadline)
 
-    def failed_alone(self, now: float) -> bool:
+    def is_cut_short(self, now: float) -> bool:
         """Whether the deadline of the caller that runs it is over, and ended it."""
         return self.fails_alone and now >= self.deadline
 

@@ -7,25 +7,26 @@ The way of credentials:
                    `_identity` says what a further parameter needs)
     response       parse_response reads the credentials from the XML
 
-The text of AccessDenied is made in six files, the same for every caller:
+The text of AccessDenied is made in six files:
 
-    response     parse_response finds STS's code and message, and takes the secrets out of them;
-                 _headline is the first line; failure_of makes the one `Failure` of the refresh
-    causes       classify finds the `Cause` of the code: likely cause, fix, command
-    advice       the values that these three quote
+    response     parse_response reads STS's code and words; _error_failure takes the secrets out of
+                 them and classifies the code; _headline is the first line; failure_of joins the
+                 facts, the cause and the values of `advice` into the one `Failure` of the refresh
+    causes       the `Cause` of each code: sentence, fix and command, as templates
+    advice       the values of these templates
     claims       (of `_identity`) what the token's claims mean, for `advice`
-    _masking     mask takes secrets out of a text, claims_fields out of claims
-    _errors      Failure.text joins the lines, for an exception; Failure.line is the line of the log
+    _masking     mask, for texts, and claims_fields, for claims, take secrets out
+    _errors      Failure.text joins the lines of the exception; Failure.line is that of the log
 
 How it gets on the screen:
 
     _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
-                 for each caller, get_or_join for a cached one; `backoff` queues Failure.line(),
-                 which Engine.deliver logs by `this_thread.log_all`
-    _botocore    for botocore's callers, `errors` makes the exception one of botocore's too: its
-                 text then begins with the sentence of botocore's ClientError
-    cli          for the command line, `main` catches the exception, `_print.Printer.error` prints
-                 the text, and `cli/_identity` drops the line of the log
+                 for each caller, Engine.get_or_join for a cached one; `backoff` adds the note to
+                 that, and queues Failure.line(), which Engine.deliver logs by `this_thread.log_all`
+    _botocore    only for botocore's callers: `errors` makes the exception one of botocore's too;
+                 its text then begins with the sentence of botocore's ClientError
+    cli          only for the command line: `main` catches the exception, `_print.Printer.error`
+                 prints the text, and `cli/_identity` drops the line of the log
 
 Role chaining replaces two steps: `chained_fetcher` takes the source role's credentials in place of
 a token, and `assume_role` signs the request with them. `sources` lists the sources of credentials,

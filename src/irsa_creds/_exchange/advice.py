@@ -32,8 +32,8 @@ _LEAST_SKEW = 5
 def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, str | None]:
     """Return the values for the templates of causes.
 
-    Claims have arbitrary text, so each value of a command is quoted for a shell. A word in capitals
-    stands for an unknown one.
+    A value that may be empty begins with its own blank or separator. Claims have arbitrary text, so
+    each value of a command is quoted for a shell; a word in capitals stands for an unknown one.
 
     Args:
         failure: has the token's claims, sanitized.

@@ -20,7 +20,8 @@ __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 class Cause(Record):
     """The likely cause of a failure, what to do about it, and how the refresh goes on.
 
-    The texts are templates over the values that `advised` gets.
+    The texts are templates over the values that `advised` gets, which `advice` makes. A log line
+    has the first sentence of the advice only.
 
     Attributes:
         sentence: the cause; empty if the headline has it.
@@ -43,7 +44,7 @@ class Cause(Record):
     attempts: int = 0
 
     def advised(self, failure: Failure, values: Mapping[str, str | None]) -> Failure:
-        """Return `failure` with the advice, the command and the retries of this cause."""
+        """Return `failure` with this cause's advice, command and retries."""
         return failure._replace(
             advice=f"{self.sentence} {self.fix}".lstrip().format_map(values),
             command=self.command.format_map(values),
@@ -258,7 +259,7 @@ _OUTAGE = Cause(
     "Check that {endpoint} is reachable and healthy. The next read tries again.",
     retryable=True,
 )
-_FORBIDDEN = Cause("", "Check that {endpoint} is the STS that knows the role {role}.")
+_OTHER_STS = Cause("", "Check that {endpoint} is the STS that knows the role {role}.")
 _UNKNOWN = Cause("", "Check that {endpoint} is an STS endpoint.", retryable=True, attempts=3)
 
 
@@ -284,7 +285,7 @@ def classify(
         return _THROTTLED
     if status is None or status >= 500:  # noqa: PLR2004 - the server's own failures
         return _OUTAGE
-    return _FORBIDDEN if status in {401, 403} else _UNKNOWN
+    return _OTHER_STS if status in {401, 403} else _UNKNOWN
 
 
 def codes() -> frozenset[str]:

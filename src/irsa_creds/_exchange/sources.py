@@ -3,9 +3,9 @@
 A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
-    one, or None if the settings do not configure this source. If it is `late` (see 3), no arguments
-    but the region are given. The names of its variables are in `settings`, so that other sources
-    do not import that file.
+    one, or None if the settings do not configure this source. If it is a `last_resort` (see 3), no
+    arguments but the region are given. The names of its variables are in `settings`, so that other
+    sources do not import that file.
 2.  In this package, a `RetryingFetcher`; with a token, a `TokenFetcher` that sends its
     `_token_to_send(refresh)`.
     -   `_attempt` sends one request by `http.send_request`, inside of `http.without_frames`, which
@@ -22,8 +22,8 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
-    `late` if it comes after the web identity and does not take its arguments. A source without a
-    role is late. The variables that name it are in `cli/_child_environ.REMOVED`.
+    a `last_resort` if it comes after the web identity and does not take its arguments, as every
+    source without a role does. The variables that name it are in `cli/_child_environ.REMOVED`.
 4.  For messages, a branch of the error in `_identity/not_configured`, and its variables in
     `_OTHER_VARIABLES` there.
 5.  For metrics, its label in `opentelemetry._source_of`, by the identity's `name`.
@@ -81,8 +81,8 @@ class Source(Record):
         fetcher: returns the fetcher of an identity, given the engine of its source role, if it has
             one, and the clocks.
         switch: the variable that turns it off, so that botocore's own provider stays; "": none.
-        late: whether `provider()` and strict sessions use it only if nothing else is named: no role
-            and no other source of botocore in the settings, no argument for a call of STS.
+        last_resort: whether `provider()` and strict sessions use it only if nothing else is named:
+            no role and no other source of botocore in the settings, no argument for a call of STS.
     """
 
     __slots__ = ()
@@ -90,7 +90,7 @@ class Source(Record):
     find: Callable[[Settings, Mapping[str, Any]], Identity | None]
     fetcher: Callable[[Any, Any, Clock], RetryingFetcher]
     switch: str = ""
-    late: bool = False
+    last_resort: bool = False
 
 
 def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
@@ -104,13 +104,13 @@ def find_identity(settings: Settings, arguments: Mapping[str, Any]) -> Identity:
         ConfigError: a value is malformed, or no source is configured.
     """
     in_use = sources_in_use().values()
-    found = _find_first([each for each in in_use if not each.late], settings, arguments)
+    found = _find_first([each for each in in_use if not each.last_resort], settings, arguments)
     if found is not None:
         return found
     from irsa_creds._identity.not_configured import not_configured, obstacle  # noqa: PLC0415 - see the package
 
     if not obstacle(settings, arguments):
-        found = _find_first([each for each in in_use if each.late], settings, arguments)
+        found = _find_first([each for each in in_use if each.last_resort], settings, arguments)
     if found is None:
         raise not_configured(settings, arguments)
     return found
@@ -197,6 +197,6 @@ SOURCES: dict[str, Source] = {
     "assume-role": Source(_find_source_profile, _assume_role_fetcher),
     "assume-role-with-web-identity": Source(_find_web_identity, _web_identity_fetcher),
     "container-role": Source(
-        _find_container, _container_fetcher, "IRSA_CREDS_CONTAINER", late=True
+        _find_container, _container_fetcher, "IRSA_CREDS_CONTAINER", last_resort=True
     ),
 }

@@ -48,7 +48,9 @@ def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigEr
 
 
 def obstacle(settings: Settings, arguments: Mapping[str, Any]) -> str:
-    """Return what to change so that a late source is used, as the end of a sentence; "": nothing.
+    """Return what to change so that a source of last resort is used, as the end of a sentence.
+
+    "": nothing.
 
     Args:
         settings: the environment's or a session's.

@@ -12,12 +12,8 @@ from irsa_creds._engine.snapshot import WALL_TOLERANCE, Snapshot
 from irsa_creds._errors import Failure
 from irsa_creds._record import Record
 
-__all__ = ["VERSION", "Entry", "SharedFailure", "boot_id", "dump", "load"]
+__all__ = ["FORMAT", "Entry", "SharedFailure", "boot_id", "dump", "load"]
 
-#: Raise it with any change to the fields of an entry, `Failure` or `Credentials`: it is in the name
-#: of an entry, so that two versions of irsa-creds have separate ones. The fields of `Config` are in
-#: the name already.
-VERSION = 4
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -111,6 +107,11 @@ class Entry(Record):
         sent_at = now - age
         refresh_at = sent_at + self.refresh_after + later
         return Snapshot(self.credentials, sent_at, wall - age, self.lifetime, refresh_at)
+
+
+#: In the name of an entry, so that two versions of irsa-creds with other fields have separate ones.
+#: Raise the number if a field keeps its name and changes its meaning.
+FORMAT = (4, Entry._fields, SharedFailure._fields, Failure._fields, Credentials.__slots__)
 
 
 @functools.cache

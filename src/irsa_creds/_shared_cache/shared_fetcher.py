@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._engine import timing
 from irsa_creds._errors import Failure, IrsaError
 from irsa_creds._record import Record
-from irsa_creds._shared_cache.entry import VERSION, Entry, SharedFailure, boot_id, dump, load
+from irsa_creds._shared_cache.entry import FORMAT, Entry, SharedFailure, boot_id, dump, load
 from irsa_creds._shared_cache.store import Store
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def _entry_name(identity: Identity, token: Token) -> str | None:
     if isinstance(pod, dict):
         known = {name: value for name, value in pod.items() if name not in _KUBERNETES_RENEWED}
         claims[_KUBERNETES] = known
-    text = json.dumps([VERSION, _fields(identity), claims], sort_keys=True)
+    text = json.dumps([FORMAT, _fields(identity), claims], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
