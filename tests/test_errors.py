@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -179,6 +180,12 @@ def test_every_error_pickles_as_itself(make: Callable[[], IrsaError]) -> None:
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert again.failure == error.failure
+
+
+def test_a_traceback_names_the_public_module() -> None:
+    for each in (IrsaError, ConfigError, TokenError, ExchangeError, RefreshTimeout):
+        (line,) = traceback.format_exception_only(each("late"))
+        assert line == f"irsa_creds.{each.__name__}: late\n"
 
 
 def test_all_errors_are_irsa_errors() -> None:

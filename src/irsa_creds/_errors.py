@@ -31,6 +31,8 @@ __all__ = [
 #: The codes with which STS and other services call a session token expired.
 EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
+# The module that tracebacks and pickles name.
+_PUBLIC = "irsa_creds"
 _HEAD_LIMIT = 120
 _LEAST_CAUSE = 20
 
@@ -55,8 +57,8 @@ class Failure(Record):
         status: the HTTP status; None without a response.
         request_id: STS's request id.
         retry_after: the pause in seconds that STS requested.
-        again_in: the seconds until the next attempt, for a cached failure: `Backoff` and entries of
-            the shared cache set this and `told_at`, for the note in the text.
+        again_in: the seconds until the next attempt, for a cached failure: `Backoff` and an entry
+            of the shared cache set this and `told_at`, for the note in the text.
         endpoint: STS's URL.
         role_arn: the requested role.
         operation: the API call; `AssumeRole` for a target role.
@@ -188,6 +190,8 @@ class IrsaError(Exception):
             `ConfigError`.
     """
 
+    __module__ = _PUBLIC
+
     def __init__(self, message: str = "", *, failure: Failure | None = None) -> None:
         # Not `super()`: the other base of the subclasses in `_botocore` is an error of botocore,
         # which formats a template in its own __init__.
@@ -201,9 +205,13 @@ class IrsaError(Exception):
 class ConfigError(IrsaError):
     """IRSA is misconfigured; retrying does not help until the configuration changes."""
 
+    __module__ = _PUBLIC
+
 
 class TokenError(IrsaError):
     """The web identity token cannot be read or is not valid."""
+
+    __module__ = _PUBLIC
 
 
 def _fact(name: str) -> Any:
@@ -232,6 +240,8 @@ class ExchangeError(IrsaError):
         exp: when the token expires (aware, UTC).
     """
 
+    __module__ = _PUBLIC
+
     code: str = _fact("code")
     retryable: bool = _fact("retryable")
     advice: str = _fact("advice")
@@ -255,6 +265,8 @@ class RefreshTimeout(IrsaError):  # noqa: N818 - the name says what happened, as
     It is raised immediately if waiting cannot help: `min_ttl` is longer than the lifetime that STS
     grants, or a refresh reads its own credentials.
     """
+
+    __module__ = _PUBLIC
 
 
 def _rebuild(cls: type[IrsaError], message: str, failure: Failure | None) -> IrsaError:

@@ -7,12 +7,13 @@ The way of credentials:
                    `_identity` says what a further parameter needs)
     response       parse_response reads the credentials from the XML
 
-The text of AccessDenied is made in six files:
+The text of AccessDenied is made in six files, from the role and the URL that `sts` gives the
+request:
 
     response     parse_response reads STS's code and words; _error_failure takes the secrets out of
-                 them and classifies the code; _headline is the first line; failure_of joins the
-                 facts, the cause and the values of `advice` into the one `Failure` of the refresh
-    causes       the `Cause` of each code: sentence, fix and command, as templates
+                 them and classifies the code; _headline is the first line; failure_of makes the one
+                 `Failure` of the refresh
+    causes       the `Cause` of each code: sentence, fix and command, templates that advised fills
     advice       the values of these templates
     claims       (of `_identity`) what the token's claims mean, for `advice`
     _masking     mask, for texts, and claims_fields, for claims, take secrets out
@@ -21,8 +22,9 @@ The text of AccessDenied is made in six files:
 How it gets on the screen:
 
     _engine      `fetching` retries unless the cause forbids it; `waiting` raises Failure.error()
-                 for each caller, Engine.get_or_join for a cached one; `backoff` adds the note to
-                 that, and queues Failure.line(), which Engine.deliver logs by `this_thread.log_all`
+                 for each caller, Engine.get_or_join for a cached one, which has its note from
+                 `backoff` or from an entry of the shared cache; `backoff` queues Failure.line(),
+                 which Engine.deliver logs by `this_thread.log_all`
     _botocore    only for botocore's callers: `errors` makes the exception one of botocore's too;
                  its text then begins with the sentence of botocore's ClientError
     cli          only for the command line: `main` catches the exception, `_print.Printer.error`

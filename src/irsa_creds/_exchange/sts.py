@@ -116,10 +116,10 @@ class StsClient:
         self, url: str, assertion: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
         request = ExchangeRequest(
-            self._config.name,
-            url,
-            duration,
-            assertion,
+            role_arn=self._config.name,
+            endpoint=url,
+            duration=duration,
+            assertion=assertion,
             signer=self._signer,
             token_file=self._config.token_file,
             external_id=self._external_id,
