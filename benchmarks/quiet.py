@@ -53,8 +53,9 @@ _ROLE = "arn:aws:iam::123456789012:role/app"
 class _Clock:
     """Both clocks, moved by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self.at = 0.0
+        self.uniform = Random(seed).uniform
 
     def now(self) -> float:
         return self.at
@@ -194,13 +195,11 @@ class _Timer:
 class _Ours:
     """irsa-creds's engine, whose timer runs between two reads."""
 
-    def __init__(self, clock: _Clock, sts: _Sts, random: Random) -> None:
+    def __init__(self, clock: _Clock, sts: _Sts) -> None:
         self._clock = clock
         self._timer = _Timer()
-        fetcher = WebIdentityFetcher(
-            _ROLE, _TokenSource(), lambda: sts, ceiling=_HOUR, clock=clock, uniform=random.uniform
-        )
-        self._engine = Engine(fetcher, clock, self._timer, Subscribers(), random.uniform)
+        fetcher = WebIdentityFetcher(_ROLE, _TokenSource(), lambda: sts, ceiling=_HOUR, clock=clock)
+        self._engine = Engine(fetcher, clock, self._timer, Subscribers())
 
     def run_until(self, instant: float) -> None:
         while self._timer.at <= instant:
@@ -219,8 +218,7 @@ class _Ours:
 class _Botocore:
     """botocore's own credentials object."""
 
-    def __init__(self, clock: _Clock, sts: _Sts, random: Random) -> None:
-        del random
+    def __init__(self, clock: _Clock, sts: _Sts) -> None:
         self._clock = clock
         self._credentials = sts.for_botocore()
 
@@ -241,9 +239,9 @@ def _day(
         lateness: seconds by which each time of the holder is later, at most.
         requests: seconds between two requests of the same process; 0 for none.
     """
-    clock, random = _Clock(), Random(seed)
+    clock = _Clock(seed)
     sts = _Sts(clock)
-    reader = side(clock, sts, random)
+    reader = side(clock, sts)
     late = Random(seed + _DAYS)
     # The process has run for some time when the holder starts.
     starts_at = late.uniform(0, _HOUR) if requests else 0.0
@@ -282,9 +280,9 @@ def _idle() -> Row:
     """Return how many calls a process makes in a day if it reads once."""
     calls = []
     for seed in range(_DAYS):
-        clock, random = _Clock(), Random(seed)
+        clock = _Clock(seed)
         sts = _Sts(clock)
-        ours = _Ours(clock, sts, random)
+        ours = _Ours(clock, sts)
         ours.read_at(0.0)
         ours.run_until(_DAY)
         calls.append(sts.calls)

@@ -32,16 +32,12 @@ class SignedSts(FakeSts):
         return super().attempt(assertion, seconds)
 
 
-def target(
-    source: Rig, role_arn: str = SECOND, *, uniform: Uniform = low, first_key: int = 1001
-) -> Rig:
+def target(source: Rig, role_arn: str = SECOND, *, first_key: int = 1001) -> Rig:
     """Return the engine of a role that the credentials of `source` assume."""
     clock, subscribers = source.clock, Subscribers()
     sts = SignedSts(clock, _serial=count(first_key))
-    fetcher = AssumeRoleFetcher(
-        role_arn, source.engine, lambda: sts, ceiling=3600.0, clock=clock, uniform=uniform
-    )
-    engine = Engine(fetcher, clock, None, subscribers, uniform)
+    fetcher = AssumeRoleFetcher(role_arn, source.engine, lambda: sts, ceiling=3600.0, clock=clock)
+    engine = Engine(fetcher, clock, None, subscribers)
     return Rig(clock, source.token, sts, subscribers, fetcher, engine)
 
 
@@ -75,7 +71,7 @@ class Pair:
 def pair(*, uniform: Uniform = low) -> Pair:
     """Return two engines that have no credentials yet."""
     first = rig(uniform=uniform)
-    return Pair(first, target(first, uniform=uniform))
+    return Pair(first, target(first))
 
 
 def key(number: int) -> str:

@@ -121,7 +121,7 @@ def pod_without_timer(
     pod(monkeypatch, tmp_path)
     monkeypatch.setenv("IRSA_CREDS_BACKGROUND", "0")
     monkeypatch.setattr("irsa_creds._provider.REGISTRY._clock", clock)
-    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", high)
+    clock.uniform = high
     irsa_creds.install()
     yield
     sts.hold.set()

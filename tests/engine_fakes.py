@@ -38,6 +38,7 @@ class FakeClock:
     """BOOTTIME and the wall clock, moved by hand; `sleep` moves both and returns immediately."""
 
     def __init__(self) -> None:
+        self.uniform: Uniform = low
         self._now = 1000.0
         self._wall = EPOCH
         self.slept: list[float] = []
@@ -212,13 +213,12 @@ def rig(
     clock: FakeClock | None = None,
     slots: Slots | None = None,
 ) -> Rig:
-    """Return an engine on a fake clock, token and STS."""
+    """Return an engine on a fake clock, token and STS; `uniform` replaces the clock's."""
     clock = clock or FakeClock()
+    clock.uniform = uniform
     token, sts, subscribers = FakeToken(), FakeSts(clock), Subscribers()
-    fetcher = WebIdentityFetcher(
-        ROLE, token, lambda: sts, ceiling=ceiling, clock=clock, uniform=uniform
-    )
-    engine = Engine(fetcher, clock, timer, subscribers, uniform, slots=slots)
+    fetcher = WebIdentityFetcher(ROLE, token, lambda: sts, ceiling=ceiling, clock=clock)
+    engine = Engine(fetcher, clock, timer, subscribers, slots=slots)
     return Rig(clock, token, sts, subscribers, fetcher, engine)
 
 

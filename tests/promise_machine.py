@@ -39,14 +39,13 @@ class PromiseMachine(RuleBasedStateMachine):
             return low + (high - low) * fraction
 
         self.clock, self.token = FakeClock(), FakeToken()
+        self.clock.uniform = uniform
         self.sts = BlockingSts(self.clock)
         self.slots = Slots(self.clock)
         fetcher = WebIdentityFetcher(
-            ROLE, self.token, lambda: self.sts, ceiling=3600, clock=self.clock, uniform=uniform
+            ROLE, self.token, lambda: self.sts, ceiling=3600, clock=self.clock
         )
-        self.engine = Engine(
-            fetcher, self.clock, FakeTimer(), Subscribers(), uniform, slots=self.slots
-        )
+        self.engine = Engine(fetcher, self.clock, FakeTimer(), Subscribers(), slots=self.slots)
         self.invalidated: set[str] = set()
         self.stale: set[str] = set()
         self.callers: list[Refresh] = []

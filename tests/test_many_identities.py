@@ -112,8 +112,8 @@ def tenants(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenan
                 return super().attempt(assertion, seconds)
 
     monkeypatch.setattr("irsa_creds._exchange.sources.sts_client", CountingSts)
-    # The first refresh after a tenth of the lifetime, others a quarter before expiry.
-    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", lambda low, high: low)
+    # The clock's random numbers are low: the first refresh after a tenth of the lifetime, others a
+    # quarter before expiry.
     monkeypatch.setattr(Timer, "ensure_running", lambda _: True)
     yield made
     join_refreshes()

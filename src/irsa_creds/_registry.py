@@ -13,7 +13,6 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from irsa_creds._engine import timing
 from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.forks import FORKS
 from irsa_creds._engine.slots import MOST_IN_BACKGROUND, Slots
@@ -161,7 +160,6 @@ class Registry(Generic[_Provider]):
             self._clock,
             self._timer if background else None,
             Subscribers(),
-            timing.UNIFORM,
             slots=self._slots,
         )
         return self._create(identity, engine, source, arguments)

@@ -84,7 +84,7 @@ class EndpointFetcher(RetryingFetcher):
 
     def __init__(self, endpoint: Endpoint, source: None, clock: Clock) -> None:
         assert source is None
-        super().__init__(endpoint.name, clock=clock, uniform=timing.UNIFORM)
+        super().__init__(endpoint.name, clock=clock)
         self._url = endpoint.name
 
     def prepare(self) -> ModuleType:
@@ -115,7 +115,7 @@ class EndpointFetcher(RetryingFetcher):
             refresh,
             sent_at=sent_at,
             wall_at=wall_at,
-            longest_age=self._uniform(0.75 * HOUR, HOUR),
+            longest_age=self._clock.uniform(0.75 * HOUR, HOUR),
         )
         return made or self._failure("ExpiredCredentials", "they are expired")
 
@@ -285,7 +285,7 @@ def test_credentials_that_last_long_are_looked_at_within_an_hour(
     snapshot = engine_of(provider).snapshot
     assert snapshot.refresh_at - clock.now() <= HOUR
     assert all(
-        timing.refresh_in_child(snapshot, clock.now() + age, timing.UNIFORM) - clock.now()
+        timing.refresh_in_child(snapshot, clock.now() + age, clock.uniform) - clock.now()
         <= 2 * HOUR
         for age in (0, 0.5 * HOUR, 1.5 * HOUR)
     ), "in a forked child too"

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 import irsa_creds
-from engine_fakes import join_refreshes, rig
+from engine_fakes import join_refreshes, low, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._engine.this_thread import HERE, Line, log, logging_is_held_here
@@ -46,6 +46,8 @@ def test_a_signal_handler_that_reads_does_not_deadlock_with_the_read_it_interrup
 
     class InterruptingClock:
         """Raise a signal: the engine reads the wall clock while it holds its lock."""
+
+        uniform = staticmethod(low)
 
         def now(self) -> float:
             return engine.now()

@@ -19,7 +19,6 @@ from irsa_creds._engine.engine import Engine
 from irsa_creds._engine.slots import Slots
 from irsa_creds._engine.subscribers import Subscribers
 from irsa_creds._engine.timer import Timer
-from irsa_creds._engine.timing import UNIFORM
 from irsa_creds._engine.waiting import acquire
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
@@ -112,10 +111,8 @@ def stage() -> Iterator[Stage]:
     clock = SystemClock()
     sts, slots = ScriptedSts(clock), Slots(clock)
     timer = Timer(clock, slots)
-    fetcher = WebIdentityFetcher(
-        ROLE, FakeToken(), lambda: sts, ceiling=3600, clock=clock, uniform=UNIFORM
-    )
-    engine = Engine(fetcher, clock, timer, Subscribers(), UNIFORM, slots=slots)
+    fetcher = WebIdentityFetcher(ROLE, FakeToken(), lambda: sts, ceiling=3600, clock=clock)
+    engine = Engine(fetcher, clock, timer, Subscribers(), slots=slots)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield Stage(clock, sts, engine, [])

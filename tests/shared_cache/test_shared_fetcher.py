@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine_fakes import ROLE, failure, high, outcome_of, rig
+from engine_fakes import ROLE, failure, high, low, outcome_of, rig
 from irsa_creds import RefreshTimeout
 from irsa_creds._credentials import Credentials
 from irsa_creds._engine import timing
@@ -45,8 +45,8 @@ THROTTLED = failure("Throttling", throttled=True, status=400)
 
 
 @pytest.fixture(autouse=True)
-def _upper_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", high)
+def _upper_ends(pod: Pod) -> None:
+    pod.rig.clock.uniform = high
 
 
 @contextlib.contextmanager
@@ -235,10 +235,8 @@ def test_a_process_waits_ten_seconds_at_most_without_a_new_lock(pod: Pod) -> Non
     assert 10 <= pod.rig.clock.now() - 1000 <= 10.2
 
 
-def test_not_all_processes_replace_a_lock_at_the_same_time(
-    pod: Pod, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("irsa_creds._engine.timing.UNIFORM", lambda low, high: low)
+def test_not_all_processes_replace_a_lock_at_the_same_time(pod: Pod) -> None:
+    pod.rig.clock.uniform = low
     with locked_by_another(pod, age=4.1):
         pod.fetched(pod.process())
     assert pod.rig.clock.slept == [0.03]

@@ -1,8 +1,9 @@
-"""The two clocks: one that counts suspend and ignores NTP, and the wall clock."""
+"""Time: a clock that counts suspend and ignores NTP, the wall clock, and random instants."""
 
 from __future__ import annotations
 
 import functools
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
             """Let `seconds` pass."""
             ...
 
+        def uniform(self, low: float, high: float, /) -> float:
+            """Return a random instant or pause between two: pods must not stay in step."""
+            ...
+
 
 __all__ = ["SystemClock"]
 
 
 class SystemClock:
     """The machine's own clocks."""
+
+    # Not `random.uniform`: a program that seeds it with the same number in all pods would undo the
+    # spread.
+    uniform = staticmethod(random.SystemRandom().uniform)
 
     def __init__(self) -> None:
         # Bound once: each read on the fast path calls `now`.

@@ -51,7 +51,6 @@ class Engine:
         clock: this process's clocks.
         timer: calls `tick` when a refresh is due; None: only reads start refreshes.
         subscribers: get the events of each refresh.
-        uniform: returns a random number between two.
         slots: give each refresh its thread.
     """
 
@@ -61,7 +60,6 @@ class Engine:
         clock: Clock,
         timer: Schedule | None,
         subscribers: Subscribers,
-        uniform: timing.Uniform,
         *,
         slots: Slots | None = None,
     ) -> None:
@@ -79,12 +77,11 @@ class Engine:
         self.clock = clock
         self.timer = timer
         self.subscribers = subscribers
-        self._uniform = uniform
         self.slots: Slots = slots or Slots(clock)
         self._lock = threading.RLock()
         # To be logged without the lock.
         self._lines: deque[Line] = deque()
-        self._backoff = Backoff(fetcher.label, uniform, self._lines)
+        self._backoff = Backoff(fetcher.label, clock.uniform, self._lines)
         self._started = 0
         self._overdue = Overdue()
         # Of the last refresh that `min_ttl` started.
@@ -510,7 +507,7 @@ class Engine:
         self.keep_warm = False
         self.snapshot.expire()
         self.snapshot = Snapshot.nothing()
-        self._backoff = Backoff(self.fetcher.label, self._uniform, self._lines)
+        self._backoff = Backoff(self.fetcher.label, self.clock.uniform, self._lines)
 
     # -- forks -----------------------------------------------------------------------------------
 
@@ -530,10 +527,10 @@ class Engine:
             if self.shared_fetcher is not None and self.shared_fetcher.is_sharing:
                 # The random time is for all processes: if each child had one, the earliest would
                 # be the time of all.
-                snapshot.refresh_at += timing.shared_delay(snapshot.lifetime, self._uniform)
+                snapshot.refresh_at += timing.shared_delay(snapshot.lifetime, self.clock.uniform)
             else:
                 now = self.clock.now()
-                snapshot.refresh_at = timing.refresh_in_child(snapshot, now, self._uniform)
+                snapshot.refresh_at = timing.refresh_in_child(snapshot, now, self.clock.uniform)
 
     def resume(self) -> None:
         """Restart the timer after a fork: now with `keep_warm`, otherwise at the next read."""

@@ -28,7 +28,6 @@ class RetryingFetcher(ABC):
     Args:
         name: the role, or the source of credentials without a role, in messages and events.
         clock: this process's clocks.
-        uniform: returns a random number between two.
     """
 
     #: Whether a source role's credentials are needed first.
@@ -39,10 +38,9 @@ class RetryingFetcher(ABC):
     service = "STS"
     operation = "AssumeRoleWithWebIdentity"
 
-    def __init__(self, name: str, *, clock: Clock, uniform: timing.Uniform) -> None:
+    def __init__(self, name: str, *, clock: Clock) -> None:
         self.name = name
         self._clock = clock
-        self._uniform = uniform
 
     @property
     def label(self) -> str:
@@ -91,7 +89,7 @@ class RetryingFetcher(ABC):
             most = min(refresh.attempts, outcome.attempts or refresh.attempts)
             if attempt >= most or not outcome.retryable:
                 return outcome
-            pause = timing.blocking_pause(outcome, attempt, self._uniform)
+            pause = timing.blocking_pause(outcome, attempt, self._clock.uniform)
             if self._clock.now() + pause >= refresh.deadline:
                 return outcome
             self._clock.sleep(pause)
@@ -138,7 +136,7 @@ class RetryingFetcher(ABC):
         # After an outage, all pods without valid credentials refresh at once; a random age keeps
         # them from doing so ever after.
         age = timing.age_after_blocking if refresh.blocking else timing.age_after_background
-        refresh_at = sent_at + min(age(lifetime, self._uniform), longest_age)
+        refresh_at = sent_at + min(age(lifetime, self._clock.uniform), longest_age)
         made = Snapshot(
             credentials, sent_at, wall_at, lifetime, refresh_at, longest_age=longest_age
         )

@@ -5,7 +5,6 @@ Every instant is in seconds of one `Clock.now`; `left` is the time to the end of
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -49,12 +48,8 @@ LIFETIME_TOLERANCE = MINUTE
 #: STS's lifetime if a request names none (API reference, DurationSeconds).
 DEFAULT_LIFETIME = 3600.0
 
-
-#: The type of `random.uniform`.
+#: The type of `Clock.uniform`.
 Uniform: TypeAlias = "Callable[[float, float], float]"
-#: Not `random.uniform`: a program that seeds it with the same number in all pods would undo the
-#: spread.
-UNIFORM: Uniform = random.SystemRandom().uniform
 
 
 def lifetime(

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from irsa_creds._credentials import Credentials
-    from irsa_creds._engine import timing
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.engine import Engine
     from irsa_creds._engine.refresh import Refresh
@@ -91,7 +90,6 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         make_client: returns the client that calls STS for the target role.
         ceiling: the longest lifetime that is accepted.
         clock: this process's clocks.
-        uniform: returns a random number between two.
     """
 
     is_chained = True
@@ -104,13 +102,10 @@ class AssumeRoleFetcher(WebIdentityFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        uniform: timing.Uniform,
     ) -> None:
         # The token of the first role: the shared cache names an entry by its claims.
         first = cast("WebIdentityFetcher", source.fetcher).token_source
-        super().__init__(
-            role_arn, first, make_client, ceiling=ceiling, clock=clock, uniform=uniform
-        )
+        super().__init__(role_arn, first, make_client, ceiling=ceiling, clock=clock)
         self._source = source
         # The key that is expired for STS: the refresh waits for the next one.
         self._expired = ""

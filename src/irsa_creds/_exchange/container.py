@@ -54,7 +54,6 @@ class ContainerFetcher(TokenFetcher):
     Args:
         endpoint: the endpoint, and its authorization token.
         clock: this process's clocks.
-        uniform: returns a random number between two.
 
     Attributes:
         calls: the number of requests.
@@ -62,10 +61,8 @@ class ContainerFetcher(TokenFetcher):
 
     calls = 0
 
-    def __init__(
-        self, endpoint: ContainerEndpoint, *, clock: Clock, uniform: timing.Uniform
-    ) -> None:
-        super().__init__(endpoint.name, endpoint.token_source(), clock=clock, uniform=uniform)
+    def __init__(self, endpoint: ContainerEndpoint, *, clock: Clock) -> None:
+        super().__init__(endpoint.name, endpoint.token_source(), clock=clock)
         self._endpoint = endpoint
         self.service, self.operation = "container endpoint", "GetCredentials"
         if endpoint.is_pod_identity:
@@ -92,7 +89,7 @@ class ContainerFetcher(TokenFetcher):
         lifetime = found.expiration.timestamp() - wall_at
         longest = float("inf")
         if lifetime > _LONGEST_SESSION:
-            longest = self._uniform(0.75 * _HOUR, _HOUR)
+            longest = self._clock.uniform(0.75 * _HOUR, _HOUR)
         made = self._snapshot(
             found, lifetime, refresh, sent_at=sent_at, wall_at=wall_at, longest_age=longest
         )

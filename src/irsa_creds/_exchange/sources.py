@@ -48,7 +48,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._engine import timing
 from irsa_creds._exchange.preload import sts_client
 from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
@@ -157,7 +156,6 @@ def _web_identity_fetcher(config: Config, source: None, clock: Clock) -> WebIden
         partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
-        uniform=timing.UNIFORM,
     )
 
 
@@ -170,7 +168,6 @@ def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIde
         partial(sts_client, config),
         ceiling=config.lifetime_ceiling,
         clock=clock,
-        uniform=timing.UNIFORM,
     )
 
 
@@ -189,7 +186,7 @@ def _container_fetcher(endpoint: ContainerEndpoint, source: None, clock: Clock) 
     from irsa_creds._exchange.container import ContainerFetcher  # noqa: PLC0415 - the same
 
     del source
-    return ContainerFetcher(endpoint, clock=clock, uniform=timing.UNIFORM)
+    return ContainerFetcher(endpoint, clock=clock)
 
 
 #: By the `METHOD` of botocore's provider, in the order of precedence, which is botocore's.

@@ -46,13 +46,10 @@ class TokenFetcher(RetryingFetcher):
         name: the role, or the source of credentials without a role.
         token_source: a file or a callable.
         clock: this process's clocks.
-        uniform: returns a random number between two.
     """
 
-    def __init__(
-        self, name: str, token_source: TokenSource, *, clock: Clock, uniform: timing.Uniform
-    ) -> None:
-        super().__init__(name, clock=clock, uniform=uniform)
+    def __init__(self, name: str, token_source: TokenSource, *, clock: Clock) -> None:
+        super().__init__(name, clock=clock)
         self.token_source = token_source
         # Fingerprints: the last token sent, and the last one tried ("" if it was not readable).
         self._sent = ""
@@ -104,7 +101,6 @@ class WebIdentityFetcher(TokenFetcher):
         make_client: returns the client that calls STS, and imports the modules that its calls need.
         ceiling: the longest lifetime that is accepted, in seconds.
         clock: this process's clocks.
-        uniform: returns a random number between two.
     """
 
     def __init__(
@@ -115,9 +111,8 @@ class WebIdentityFetcher(TokenFetcher):
         *,
         ceiling: float,
         clock: Clock,
-        uniform: timing.Uniform,
     ) -> None:
-        super().__init__(role_arn, token_source, clock=clock, uniform=uniform)
+        super().__init__(role_arn, token_source, clock=clock)
         self.role_arn = role_arn
         self._make_client = make_client
         self._clients: list[Client] = []

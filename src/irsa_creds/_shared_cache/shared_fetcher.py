@@ -169,7 +169,7 @@ class SharedFetcher:
         ends_at = now if refresh.must_not_wait else now + 2 * patience
         # Not all processes replace a lock at the same time, and if the second holder is suspended
         # too, it is replaced before all call STS without a lock.
-        patience *= timing.UNIFORM(0.8, 1.0)
+        patience *= self._clock.uniform(0.8, 1.0)
         while True:
             found = self._look_up(entry_id, refresh, current)
             if found is not None or self._clock.now() >= ends_at:
@@ -177,7 +177,7 @@ class SharedFetcher:
             if self._store.lock(entry_id.name, locks, patience):
                 # The previous lock holder may have just written the entry.
                 return self._look_up(entry_id, refresh, current)
-            self._clock.sleep(timing.UNIFORM(*_POLL))
+            self._clock.sleep(self._clock.uniform(*_POLL))
 
     def _look_up(
         self, entry_id: _EntryId, refresh: Refresh, current: Snapshot
@@ -187,7 +187,7 @@ class SharedFetcher:
         if entry is None:
             return None
         now = self._clock.now()
-        snapshot = self._usable(entry, timing.shared_delay(entry.lifetime, timing.UNIFORM))
+        snapshot = self._usable(entry, timing.shared_delay(entry.lifetime, self._clock.uniform))
         if (
             snapshot is not None
             and snapshot.end_of_use > now + refresh.min_ttl
@@ -240,13 +240,13 @@ class SharedFetcher:
     def _shared_failure(
         self, failure: Failure, last: SharedFailure | None, refresh: Refresh, current: Snapshot
     ) -> SharedFailure:
-        now = self._clock.now()
+        now, uniform = self._clock.now(), self._clock.uniform
         in_a_row = last.in_a_row + 1 if last else 1
         blocking = (last.blocking_in_a_row if last else 0) + refresh.blocking
         if refresh.blocking:
-            pause = timing.cached_failure_seconds(failure, blocking, timing.UNIFORM)
+            pause = timing.cached_failure_seconds(failure, blocking, uniform)
         else:
-            pause = timing.background_pause(failure, in_a_row, current.left(now), timing.UNIFORM)
+            pause = timing.background_pause(failure, in_a_row, current.left(now), uniform)
         return SharedFailure(failure, in_a_row, blocking, now, now + pause)
 
     def _usable(self, entry: Entry, later: float = 0.0) -> Snapshot | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import random
 import struct
 import sys
 import time
@@ -41,6 +42,9 @@ class SharedClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def uniform(self, low: float, high: float) -> float:
+        return random.uniform(low, high)
 
 
 def one() -> None:

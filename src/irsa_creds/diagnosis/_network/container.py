@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from irsa_creds._engine import timing
 from irsa_creds._engine.clock import SystemClock
 from irsa_creds._errors import ConfigError, Failure, TokenError
 from irsa_creds._exchange.container import ContainerFetcher
@@ -42,7 +41,7 @@ def container_check(environ: Mapping[str, str], profile: str | None, *, used: bo
         if endpoint is None:
             return Check("A03", "skipped", "No container credentials endpoint is configured.")
         name = endpoint.name
-        fetcher = ContainerFetcher(endpoint, clock=SystemClock(), uniform=timing.UNIFORM)
+        fetcher = ContainerFetcher(endpoint, clock=SystemClock())
         token = fetcher.token_source.read()
         found = within(STEP, lambda: fetcher.request(token, STEP - 1))
     except (ConfigError, TokenError):
