@@ -25,6 +25,7 @@ from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.sts import ExchangeResult
 from irsa_creds._identity.config import Config
 from irsa_creds._identity.roles import ChainedRole
+from secrecy.leak_detector import locals_of_library
 from sts_server import (
     DATE,
     SESSION_TOKEN,
@@ -362,3 +363,20 @@ def test_only_an_interrupt_propagates_without_context(
     with pytest.raises(KeyboardInterrupt) as caught:
         exchange(SigningCredentials(SOURCE), 5)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("where", ["_exchange.http._prepared", "_exchange.sts.parse_response"])
+def test_an_interrupt_shows_no_external_id_and_no_key(
+    where: str, sts: StsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    role = ChainedRole(SECOND, "pod", external_id="canary external id")
+    monkeypatch.setattr(f"irsa_creds.{where}", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        attempt(config(sts.url, role))
+    seen = list(locals_of_library(caught.value))
+    assert any(sts.url in text for text in seen)
+    secrets = ("canary external id", TOKEN, SOURCE.secret_access_key)
+    assert not [text for text in seen if any(secret in text for secret in secrets)]

@@ -23,6 +23,7 @@ from irsa_creds._identity.config import Config
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._identity.token import Token
 from irsa_creds._version import __version__
+from secrecy.leak_detector import locals_of_library
 from sts_server import (
     DATE,
     JWT,
@@ -45,7 +46,7 @@ from sts_server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 TOKEN = Token(JWT)
@@ -430,22 +431,6 @@ def test_an_unknown_error_of_the_session_shows_no_secret(
     assert_silent(everything(), failure)
 
 
-def locals_below(error: BaseException) -> Iterator[str]:
-    """Yield the local variables of a traceback from the library's frames on."""
-
-    def shown(value: object) -> Iterator[str]:
-        yield repr(value)
-        # rich and Sentry look into tuples, whatever these say of themselves.
-        if isinstance(value, tuple):
-            for each in value:
-                yield from shown(each)
-
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename != __file__:
-            for value in frame.f_locals.values():
-                yield from shown(value)
-
-
 @pytest.mark.parametrize(
     "where", ["http.client.HTTPConnection.getresponse", "irsa_creds._exchange.sts.parse_response"]
 )
@@ -463,8 +448,8 @@ def test_an_interrupt_shows_no_local_variable_with_a_secret(
         exchange = make(server.url)
         with pytest.raises(KeyboardInterrupt) as caught:
             exchange.attempt(TOKEN, 5)
-    seen = list(locals_below(caught.value))
-    assert any(ROLE in text for text in seen)
+    seen = list(locals_of_library(caught.value))
+    assert any(server.url in text for text in seen)
     assert not [text for text in seen if any(canary in text for canary in CANARIES)]
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 

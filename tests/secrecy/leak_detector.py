@@ -10,10 +10,12 @@ import traceback
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, quote_plus
 
+import irsa_creds
 from sts_server import SECRET_KEY, SESSION_TOKEN
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "Witness",
     "chain",
     "internals",
+    "locals_of_library",
     "older_objects_set_aside",
 ]
 
@@ -180,3 +183,20 @@ def internals() -> list[object]:
     # The failure of an earlier test is garbage, but in circles through its traceback.
     gc.collect()
     return [*_older, *filter(_is_ours, gc.get_objects())]
+
+
+def locals_of_library(error: BaseException) -> Iterator[str]:
+    """Yield the local variables of a traceback from the library's first frame on."""
+
+    def shown(value: object) -> Iterator[str]:
+        yield repr(value)
+        # rich and Sentry look into tuples, whatever these say of themselves.
+        if isinstance(value, tuple):
+            for each in value:
+                yield from shown(each)
+
+    library = str(Path(irsa_creds.__file__).parent)
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    for frame in dropwhile(lambda each: library not in each.f_code.co_filename, frames):
+        for value in frame.f_locals.values():
+            yield from shown(value)

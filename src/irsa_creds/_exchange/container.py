@@ -110,9 +110,7 @@ class ContainerFetcher(TokenFetcher):
         """
         http = self.prepare()
         self.calls += 1
-        found: Credentials | Failure = http.without_frames(
-            lambda: self._outcome(http, token, seconds)
-        )
+        found: Credentials | Failure = http.without_frames(self._outcome)(http, token, seconds)
         return found
 
     def _outcome(self, http: Any, token: Token, seconds: float) -> Credentials | Failure:

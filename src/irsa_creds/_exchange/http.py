@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import time
 from http.client import HTTPResponse
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, gaierror
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import urllib3
 from botocore.awsrequest import AWSRequest
@@ -36,6 +37,7 @@ __all__ = [
     "without_frames",
 ]
 
+_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 BODY_LIMIT = 1024 * 1024
@@ -136,21 +138,26 @@ def reason_of(error: BaseException) -> str:
     return _reason(_innermost(error))
 
 
-def without_frames(call: Callable[[], _Result]) -> _Result:
-    """Return the result of `call`, which sends a request; its exceptions have no frames of it.
+def without_frames(call: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let the exceptions of `call`, which sends a request, have no frames of it.
 
     `KeyboardInterrupt` may end a refresh on the caller's thread. The frames below hold the token
     and perhaps the response, and rich and Sentry show the local variables of a traceback.
     """
-    try:
-        return call()
-    except BaseException as error:  # noqa: BLE001 - raised again below
-        interrupt = error
-    interrupt.__cause__ = interrupt.__context__ = None
-    try:
-        raise interrupt.with_traceback(None)
-    finally:
-        del interrupt
+
+    @functools.wraps(call)
+    def called(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return call(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            interrupt = error
+        interrupt.__cause__ = interrupt.__context__ = None
+        try:
+            raise interrupt.with_traceback(None)
+        finally:
+            del interrupt
+
+    return called
 
 
 def _session(settings: HttpSettings, url: str, deadline: float, connect: float, read: float) -> Any:

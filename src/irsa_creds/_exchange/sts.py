@@ -14,7 +14,6 @@ from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.http import (
     HttpFailure,
     HttpRequest,
-    HttpResponse,
     send_request,
     without_frames,
 )
@@ -112,6 +111,7 @@ class StsClient:
         """Count only a child's own POSTs."""
         self.calls = 0
 
+    @without_frames
     def _call(
         self, url: str, assertion: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
@@ -125,18 +125,16 @@ class StsClient:
             external_id=self._external_id,
         )
         self.calls += 1
-        return without_frames(
-            lambda: _outcome(
-                send_request(
-                    self._config.http,
-                    self._request(url, self._form(duration), assertion),
-                    seconds=seconds,
-                    connect=_CONNECT_SECONDS,
-                    read=_READ_SECONDS,
-                ),
-                request,
-            )
+        response = send_request(
+            self._config.http,
+            self._request(url, self._form(duration), assertion),
+            seconds=seconds,
+            connect=_CONNECT_SECONDS,
+            read=_READ_SECONDS,
         )
+        if isinstance(response, HttpFailure):
+            return network_failure(response, request)
+        return parse_response(response, request)
 
     def _form(self, duration: int | None) -> dict[str, str]:
         """Return the fields without the token, as botocore's QuerySerializer does (1.44.8)."""
@@ -162,14 +160,6 @@ class StsClient:
             role_arn=self._config.name,
             **claims_fields(assertion.claims),
         )
-
-
-def _outcome(
-    response: HttpResponse | HttpFailure, request: ExchangeRequest
-) -> ExchangeResult | Failure:
-    if isinstance(response, HttpFailure):
-        return network_failure(response, request)
-    return parse_response(response, request)
 
 
 def basic_form(
