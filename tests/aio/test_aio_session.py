@@ -17,7 +17,7 @@ import irsa_creds
 from aio.loops import LOOPS, is_ours, on_asyncio, resolved
 from engine_fakes import Rig, provider_of
 from fake_network import set_irsa_environ
-from irsa_creds._sessions.expired_token import register_handlers
+from irsa_creds._sessions.client_handlers import register_handlers
 from irsa_creds.aiobotocore import AioIrsaCredentials
 from irsa_creds.testing._server import LoopbackServer, Reply
 

@@ -15,7 +15,7 @@ import irsa_creds
 from engine_fakes import Rig, eventually, failure, join_refreshes, provider_of
 from fake_network import ErrorResponse, FakeNetwork, set_irsa_environ
 from irsa_creds._engine import timing
-from irsa_creds._sessions.expired_token import register_handlers
+from irsa_creds._sessions.client_handlers import register_handlers
 from irsa_creds.botocore import IrsaCredentials
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from irsa_creds._sessions.chain_provider import (
     ChainProviderMixin,
     IrsaProvider,
 )
-from irsa_creds._sessions.expired_token import register_handlers, unregister_handlers
+from irsa_creds._sessions.client_handlers import register_handlers, unregister_handlers
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -39,7 +39,7 @@ _log = logging.getLogger("irsa_creds")
 
 
 class _FixedChain(CredentialResolver):
-    """The chain of a session with the credentials of one provider.
+    """The chain of a session with the credentials of one provider, for boto3 and botocore.
 
     Its list of providers is empty, and has no effect: other code cannot add another identity.
 
@@ -55,8 +55,11 @@ class _FixedChain(CredentialResolver):
         self._credentials = credentials
         self.provider = provider
 
-    def _load(self) -> CredentialsMixin:
-        """Return the credentials, and give the session's next clients what goes with them."""
+    def load_credentials(self) -> Any:
+        """Return the credentials object, always the same, in the place of `get_credentials()`.
+
+        The session's next clients get what goes with it.
+        """
         session, credentials = self._session, self._credentials
         if compat.current_credentials(session) is not credentials:
             compat.register_features(self.provider._identity.features)  # noqa: SLF001 - it is not API
@@ -65,20 +68,11 @@ class _FixedChain(CredentialResolver):
         return credentials
 
 
-class _SyncFixedChain(_FixedChain):
-    """The chain for boto3 and botocore."""
-
-    def load_credentials(self) -> CredentialsMixin:
-        """Return the credentials object, always the same, in the place of `get_credentials()`."""
-        return self._load()
-
-
 class _AioFixedChain(_FixedChain):
-    """The chain for aiobotocore."""
+    """The same for aiobotocore."""
 
-    async def load_credentials(self) -> CredentialsMixin:
-        """Return the credentials object, always the same, in the place of `get_credentials()`."""
-        return self._load()
+    async def load_credentials(self) -> Any:
+        return super().load_credentials()
 
 
 def replace_providers(
@@ -185,7 +179,7 @@ def use_provider(session: Session, provider: Provider) -> None:
     chain = (
         _AioFixedChain(session, provider, provider.aiobotocore_credentials())
         if _is_async(session)
-        else _SyncFixedChain(session, provider, provider.botocore_credentials())
+        else _FixedChain(session, provider, provider.botocore_credentials())
     )
     session.register_component("credential_provider", chain)
     compat.discard_credentials(session)

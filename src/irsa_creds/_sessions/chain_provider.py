@@ -13,8 +13,8 @@ from irsa_creds._errors import IrsaError
 from irsa_creds._exchange.sources import SOURCES, find_identity
 from irsa_creds._provider import REGISTRY
 from irsa_creds._registry import engine_of
+from irsa_creds._sessions.client_handlers import register_handlers
 from irsa_creds._sessions.compat import register_features
-from irsa_creds._sessions.expired_token import register_handlers
 from irsa_creds._sessions.session_settings import SessionSettings
 
 if TYPE_CHECKING:

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 
     from irsa_creds._engine.engine import Engine
 
-__all__ = ["register_presigning", "unregister_presigning"]
+__all__ = ["wrap_methods"]
 
 _log = logging.getLogger("irsa_creds")
 
-# The event with which libraries change the methods of clients, and the id of the handler there.
-_EVENT, _ID = "creating-client-class", "irsa-creds-presign"
 # The methods that sign for later, and for how many seconds if no `ExpiresIn` is given, as in
 # botocore 1.44.8.
 _DEFAULTS = {
@@ -54,23 +52,8 @@ _LOGGED: weakref.WeakKeyDictionary[Engine, dict[tuple[str, Any], Any]]
 _LOGGED = weakref.WeakKeyDictionary()
 
 
-def register_presigning(session: Any) -> None:
-    """Let presigned URLs last, for clients that the session creates from now on.
-
-    Args:
-        session: a botocore session, sync or async.
-    """
-    events = session.get_component("event_emitter")
-    # After botocore's own handlers, which add the methods.
-    events.register_last(_EVENT, _wrap_methods, unique_id=_ID)
-
-
-def unregister_presigning(session: Any) -> None:
-    """Remove the handler, for clients that the session creates from now on."""
-    session.get_component("event_emitter").unregister(_EVENT, unique_id=_ID)
-
-
-def _wrap_methods(class_attributes: dict[str, Any], **_: Any) -> None:
+def wrap_methods(class_attributes: dict[str, Any], **_: Any) -> None:
+    """Handle the event `creating-client-class`: let the class's presigned URLs last."""
     for name, default in _DEFAULTS.items():
         if name in class_attributes:
             class_attributes[name] = _presigning(class_attributes[name], default)

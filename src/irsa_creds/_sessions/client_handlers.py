@@ -1,4 +1,4 @@
-"""Refresh when a service returns `ExpiredToken` for the key that signed the request."""
+"""What a session does for its clients: presigned URLs last, and an expired key is refreshed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import EXPIRED_TOKEN
-from irsa_creds._sessions.presign import register_presigning, unregister_presigning
+from irsa_creds._sessions.presign import wrap_methods
 
 if TYPE_CHECKING:
     from irsa_creds._engine.engine import Engine
@@ -16,14 +16,15 @@ __all__ = ["register_handlers", "unregister_handlers"]
 _KEY_ID = r"Credential=([^/]+)/"
 _CONTEXT = "irsa_creds_access_key_id"
 # The events, and the ids of the handlers there.
-_SIGNED, _SIGNED_ID = "request-created", "irsa-creds-key"
-_RESPONSE, _RESPONSE_ID = "response-received", "irsa-creds-response"
+_CLASS = "creating-client-class", "irsa-creds-presign"
+_SIGNED = "request-created", "irsa-creds-key"
+_RESPONSE = "response-received", "irsa-creds-response"
 
 
 def register_handlers(session: Any, engine: Engine) -> None:
-    """Report keys that a service calls expired, for clients that the session creates from now on.
+    """Wrap the methods that presign, and refresh when a service returns `ExpiredToken` for a key.
 
-    Their presigned URLs last from now on, too.
+    Both are for clients that the session creates from now on.
 
     Args:
         session: a botocore session, sync or async; plain functions work in both.
@@ -51,14 +52,14 @@ def register_handlers(session: Any, engine: Engine) -> None:
     unregister_handlers(session)
     events = session.get_component("event_emitter")
     # After the signer, which handles the same event.
-    events.register_last(_SIGNED, remember_key, unique_id=_SIGNED_ID)
-    events.register(_RESPONSE, check_response, unique_id=_RESPONSE_ID)
-    register_presigning(session)
+    events.register_last(_SIGNED[0], remember_key, unique_id=_SIGNED[1])
+    events.register(_RESPONSE[0], check_response, unique_id=_RESPONSE[1])
+    # After botocore's own handlers, which add the methods.
+    events.register_last(_CLASS[0], wrap_methods, unique_id=_CLASS[1])
 
 
 def unregister_handlers(session: Any) -> None:
     """Remove the handlers, for clients that the session creates from now on."""
     events = session.get_component("event_emitter")
-    events.unregister(_SIGNED, unique_id=_SIGNED_ID)
-    events.unregister(_RESPONSE, unique_id=_RESPONSE_ID)
-    unregister_presigning(session)
+    for event, handler_id in (_CLASS, _SIGNED, _RESPONSE):
+        events.unregister(event, unique_id=handler_id)
