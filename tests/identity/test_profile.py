@@ -22,8 +22,9 @@ def roles(profiles: dict[str, Any], name: str = "target") -> list[RoleConfig] | 
     found = find_profile_chain({"app": BASE, "target": CHAINED, **profiles}, name)
     if found is None:
         return None
-    assert found.base == "app"
-    return [each.role for each in found.roles]
+    base, requested = found
+    assert base == "app"
+    return [each.role for each in requested]
 
 
 def test_a_source_profile_with_a_web_identity_is_a_chain() -> None:
@@ -53,7 +54,7 @@ def test_an_empty_session_name_is_ignored() -> None:
 def test_values_are_named_with_their_profile() -> None:
     found = find_profile_chain({"app": BASE, "target": CHAINED}, "target")
     assert found is not None
-    assert found.roles[0].origin("role_arn") == "role_arn of the profile 'target'"
+    assert found[1][0].origin("role_arn") == "role_arn of the profile 'target'"
 
 
 @pytest.mark.parametrize(

@@ -6,35 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from irsa_creds._identity.roles import RequestedRole, RoleConfig
-from irsa_creds._record import Record
 
-__all__ = ["ProfileChain", "find_profile_chain"]
+__all__ = ["find_profile_chain"]
 
 _STATIC_KEYS = {"aws_access_key_id", "aws_secret_access_key"}
 # Botocore gets such a role's credentials elsewhere. An empty value counts too, as in botocore.
 _OTHER_SOURCES = {"web_identity_token_file", "credential_source", "mfa_serial"}
 
 
-class ProfileChain(Record):
-    """The profiles from a web identity to a target role.
-
-    Attributes:
-        base: the profile that names the web identity.
-        roles: the roles assumed from it, the first to be assumed first.
-    """
-
-    __slots__ = ()
-
-    base: str
-    roles: tuple[RequestedRole, ...]
-
-
-def find_profile_chain(profiles: Mapping[str, Any], name: str) -> ProfileChain | None:
+def find_profile_chain(
+    profiles: Mapping[str, Any], name: str
+) -> tuple[str, tuple[RequestedRole, ...]] | None:
     """Follow the keys `source_profile` from the profile `name` to a web identity.
 
     The rules are from botocore 1.44.8, credentials.AssumeRoleProvider.
 
     Returns:
+        The profile that names the web identity, and the roles, the first to be assumed first;
         None if the profile assumes no role, and if botocore handles it: an MFA device, a
         `credential_source`, static keys, single sign-on, a process, or an invalid profile.
     """
@@ -45,7 +33,7 @@ def find_profile_chain(profiles: Mapping[str, Any], name: str) -> ProfileChain |
         if not isinstance(section, Mapping):
             return None
         if section.get("web_identity_token_file") and section.get("role_arn"):
-            return ProfileChain(name, tuple(reversed(roles))) if roles else None
+            return (name, tuple(reversed(roles))) if roles else None
         source = section.get("source_profile")
         if (
             name in seen

@@ -199,10 +199,11 @@ def follow_source_profiles(
         return settings, ()
     from irsa_creds._identity.profile import find_profile_chain  # noqa: PLC0415 - most profiles have no source_profile
 
-    chain = find_profile_chain(profiles, name)
-    if chain is None:
+    found = find_profile_chain(profiles, name)
+    if found is None:
         return settings, ()
-    return settings.with_source_profile(chain.base), chain.roles
+    base, roles = found
+    return settings.with_source_profile(base), roles
 
 
 def read_file(parser: str, path: str) -> dict[str, Any]:
