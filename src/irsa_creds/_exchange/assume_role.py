@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from irsa_creds._exchange.endpoint import signing_region
 from irsa_creds._exchange.http import HttpRequest
 from irsa_creds._exchange.muting import muted
-from irsa_creds._exchange.sts import StsClient, basic_form, common_headers, policies_form
+from irsa_creds._exchange.sts import StsClient, common_headers, role_form
 
 if TYPE_CHECKING:
     from irsa_creds._exchange.chained_fetcher import SigningCredentials
@@ -39,10 +39,7 @@ class SignedStsClient(StsClient):
 
     def _form(self, duration: int | None) -> dict[str, str]:
         role = self._role
-        form = {
-            **basic_form("AssumeRole", role.role_arn, role.session_name, duration),
-            **policies_form(role.policy, role.policy_arns),
-        }
+        form = role_form("AssumeRole", role, duration)
         for number, (key, value) in enumerate(role.tags, 1):
             form[f"Tags.member.{number}.Key"] = key
             form[f"Tags.member.{number}.Value"] = value

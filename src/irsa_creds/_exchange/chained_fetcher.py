@@ -37,6 +37,10 @@ class SigningCredentials(Record):
 
     credentials: Credentials
 
+    # It is not a JWT, and not from a file.
+    claims = None
+    written = None
+
     @property
     def access_key(self) -> str:
         return self.credentials.access_key_id
@@ -58,16 +62,6 @@ class SigningCredentials(Record):
     def secrets(self) -> tuple[str, ...]:
         """Values to mask in messages: the server knows the secret key, which is not sent."""
         return self.token, self.secret_key
-
-    @property
-    def claims(self) -> None:
-        """None: not a JWT."""
-        return
-
-    @property
-    def written(self) -> None:
-        """None: not from a file."""
-        return
 
     def shape(self) -> str:
         """Return the length of the session token."""

@@ -210,7 +210,7 @@ def _error(root: Element) -> tuple[str, str] | None:
     AWS's root is `ErrorResponse` with an `Error` in it, Ceph's is `Error` itself.
     """
     name = _name(root)
-    error = root if name == "Error" else _find(root, "Error") if name == "ErrorResponse" else None
+    error = root if name == "Error" else root.find("{*}Error") if name == "ErrorResponse" else None
     if error is None:
         return None
     code = _text(error, "Code")
@@ -337,18 +337,10 @@ def _account(arn: str) -> str | None:
     return parts[4] or None
 
 
-def _find(element: Element, *names: str) -> Element | None:
-    """Return the first descendant along `names`, in any namespace."""
-    found: Element | None = element
-    for name in names:
-        if found is not None:
-            found = next((child for child in found if _name(child) == name), None)
-    return found
-
-
 def _text(element: Element, *names: str) -> str:
-    found = _find(element, *names)
-    return "" if found is None else (found.text or "").strip()
+    """Return the text of the first descendant along `names`, in any namespace."""
+    path = "/".join(f"{{*}}{name}" for name in names)
+    return (element.findtext(path) or "").strip()
 
 
 def _name(element: Element) -> str:

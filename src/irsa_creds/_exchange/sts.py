@@ -30,14 +30,14 @@ from irsa_creds._version import __version__
 if TYPE_CHECKING:
     from irsa_creds._exchange.response import Assertion
     from irsa_creds._identity.config import Config
+    from irsa_creds._identity.roles import ChainedRole
 
 
 __all__ = [
     "ExchangeResult",
     "StsClient",
-    "basic_form",
     "common_headers",
-    "policies_form",
+    "role_form",
 ]
 
 # For each address of the host, and for each wait for a part of the response.
@@ -137,14 +137,8 @@ class StsClient:
         return parse_response(response, request)
 
     def _form(self, duration: int | None) -> dict[str, str]:
-        """Return the fields without the token, as botocore's QuerySerializer does (1.44.8)."""
-        config = self._config
-        return {
-            **basic_form(
-                "AssumeRoleWithWebIdentity", config.role_arn, config.session_name, duration
-            ),
-            **policies_form(config.policy, config.policy_arns),
-        }
+        """Return the fields without the token."""
+        return role_form("AssumeRoleWithWebIdentity", self._config, duration)
 
     def _request(self, url: str, form: dict[str, str], assertion: Assertion) -> HttpRequest:
         body = urlencode({**form, "WebIdentityToken": assertion.value}).encode()
@@ -162,24 +156,21 @@ class StsClient:
         )
 
 
-def basic_form(
-    action: str, role_arn: str, session_name: str, duration: int | None
-) -> dict[str, str]:
-    """Return the fields that every request has."""
+def role_form(action: str, role: Config | ChainedRole, duration: int | None) -> dict[str, str]:
+    """Return the fields of a role, as botocore's QuerySerializer does (1.44.8)."""
     form = {
         "Action": action,
         "Version": API_VERSION,
-        "RoleArn": role_arn,
-        "RoleSessionName": session_name,
+        "RoleArn": role.role_arn,
+        "RoleSessionName": role.session_name,
     }
-    return form if duration is None else {**form, "DurationSeconds": str(duration)}
-
-
-def policies_form(policy: str | None, policy_arns: tuple[str, ...]) -> dict[str, str]:
-    """Return the fields of session policies."""
-    form = {} if policy is None else {"Policy": policy}
-    numbered = enumerate(policy_arns, 1)
-    return form | {f"PolicyArns.member.{number}.arn": arn for number, arn in numbered}
+    if duration is not None:
+        form["DurationSeconds"] = str(duration)
+    if role.policy is not None:
+        form["Policy"] = role.policy
+    for number, arn in enumerate(role.policy_arns, 1):
+        form[f"PolicyArns.member.{number}.arn"] = arn
+    return form
 
 
 def common_headers(config: Config) -> dict[str, str]:

@@ -98,6 +98,10 @@ class _TokenSource(ABC):
             raise found.error()
         return found
 
+    def version(self) -> object | None:
+        """Return what changes with the token; None: only reading it shows whether it changed."""
+        return None
+
     # Apart from `read`, which raises: a traceback that shows local variables would otherwise show
     # the content.
     @abstractmethod
@@ -227,7 +231,7 @@ class TokenFile(_TokenSource):
         )
 
 
-class GivenToken:
+class GivenToken(_TokenSource):
     """A token that does not change.
 
     Args:
@@ -237,11 +241,7 @@ class GivenToken:
     def __init__(self, value: str) -> None:
         self._token = Token(value)
 
-    def version(self) -> None:
-        """Return None: it does not change."""
-
-    def read(self) -> Token:
-        """Return the token."""
+    def _read(self) -> Token:
         return self._token
 
 
@@ -254,9 +254,6 @@ class TokenCall(_TokenSource):
 
     def __init__(self, call: Callable[[], str]) -> None:
         self.call = call
-
-    def version(self) -> None:
-        """Return None: only a call shows whether there is a new token."""
 
     def _read(self) -> Token | Failure:
         try:
