@@ -52,7 +52,7 @@ from irsa_creds._exchange.preload import sts_client
 from irsa_creds._exchange.token_fetcher import WebIdentityFetcher
 from irsa_creds._flags import switch
 from irsa_creds._identity.config import Config
-from irsa_creds._identity.settings import CONTAINER, follow_source_profiles
+from irsa_creds._identity.settings import CONTAINER_VARIABLES, follow_source_profiles
 from irsa_creds._identity.token import TokenCall, TokenFile
 from irsa_creds._record import Record
 
@@ -68,8 +68,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCES", "Source", "find_identity", "sources_in_use"]
 
-# Each of these arguments takes precedence over the profile's `source_profile`.
-_WEB_IDENTITY = {"role_arn", "token_file", "token"}
+# Each of these arguments takes precedence over the profile's key.
+_BEFORE_SOURCE_PROFILE = {"role_arn", "token_file", "token"}
 
 
 class Source(Record):
@@ -135,7 +135,7 @@ def sources_in_use() -> dict[str, Source]:
 
 
 def _find_source_profile(settings: Settings, arguments: Mapping[str, Any]) -> Config | None:
-    if arguments.keys() & _WEB_IDENTITY:
+    if arguments.keys() & _BEFORE_SOURCE_PROFILE:
         return None
     source, roles = follow_source_profiles(settings)
     if not roles:
@@ -175,7 +175,7 @@ def _assume_role_fetcher(config: Config, source: Engine, clock: Clock) -> WebIde
 
 
 def _find_container(settings: Settings, arguments: Mapping[str, Any]) -> Identity | None:
-    if all(settings.variable(name) is None for name in CONTAINER):
+    if all(settings.variable(name) is None for name in CONTAINER_VARIABLES):
         return None
     from irsa_creds._identity.container import find_container  # noqa: PLC0415 - IRSA needs none of it
 

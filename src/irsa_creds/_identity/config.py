@@ -218,14 +218,12 @@ class Config(Record):
         requested = _find_duration(settings, duration_seconds)
         seconds = requested or find_profile_key(settings, "duration_seconds")
         chained_roles = _chained_roles(roles, assume, aws=aws)
-        arguments = {
-            "web_identity_token_file": call or token_file,
-            "role_arn": role_arn,
-            "role_session_name": session_name,
-        }
+        session = find_argument("session_name", session_name) or find_web_identity(
+            settings, "role_session_name"
+        )
         return cls(
             role_arn=arns.role_arn(*role, aws=aws),
-            session_name=_session_name(settings, session_name),
+            session_name=validation.session_name(*session) if session else _host_name(),
             token_file=path,
             token=call,
             duration_seconds=None if seconds is None else validation.duration(*seconds, aws=aws),
@@ -237,7 +235,10 @@ class Config(Record):
             http=HttpSettings.resolve(settings) if http is None else http,
             chained_roles=chained_roles,
             user_agent=resolve_user_agent(
-                settings, arguments, by_profile=bool(roles), roles=len(chained_roles)
+                settings,
+                (found, role, session),
+                by_profile=bool(roles),
+                roles=len(chained_roles),
             ),
             **endpoint._asdict(),
         )
@@ -289,13 +290,6 @@ def _find_role(settings: Settings, argument: str | None, token_origin: str) -> S
         "with eks.amazonaws.com/role-arn and restart the pod), the profile's role_arn, or the "
         "argument role_arn."
     )
-
-
-def _session_name(settings: Settings, argument: str | None) -> str:
-    found = find_argument("session_name", argument) or find_web_identity(
-        settings, "role_session_name"
-    )
-    return _host_name() if found is None else validation.session_name(*found)
 
 
 def _host_name() -> str:

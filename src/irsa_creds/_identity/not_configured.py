@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.profile_sources import ASSUMED, LATER, OWN_PROCESS
-from irsa_creds._identity.settings import CONTAINER, FULL_URI
+from irsa_creds._identity.settings import CONTAINER_VARIABLES, FULL_URI
 from irsa_creds._masking import quoted
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ __all__ = ["not_configured", "obstacle", "warn_of_other_provider"]
 _log = logging.getLogger("irsa_creds")
 
 # An empty token file is named on purpose.
-_OTHER_VARIABLES = (*CONTAINER, "AWS_WEB_IDENTITY_TOKEN_FILE")
+_OTHER_VARIABLES = (*CONTAINER_VARIABLES, "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def not_configured(settings: Settings, arguments: Mapping[str, Any]) -> ConfigError:
     """Return the error of settings and arguments of `provider()` that name no identity."""
     role = _role_variable(settings)
-    container = next((name for name in CONTAINER if settings.variable(name) is not None), None)
+    container = next(
+        (name for name in CONTAINER_VARIABLES if settings.variable(name) is not None), None
+    )
     if container is None:
         other = (
             f"EKS Pod Identity is not configured either: EKS sets {FULL_URI} in pods started after "

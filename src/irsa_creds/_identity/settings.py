@@ -61,7 +61,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "CONTAINER",
+    "ARGUMENT",
+    "CONTAINER_VARIABLES",
     "FULL_URI",
     "RELATIVE_URI",
     "EnvironSettings",
@@ -73,12 +74,14 @@ __all__ = [
     "read_file",
 ]
 
+#: The origin of an argument begins with it.
+ARGUMENT = "The argument"
 #: Each of these variables names an endpoint, of EKS Pod Identity or Amazon ECS.
 FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-CONTAINER = (FULL_URI, RELATIVE_URI)
+CONTAINER_VARIABLES = (FULL_URI, RELATIVE_URI)
 # botocore 1.44.8, credentials.AssumeRoleWithWebIdentityProvider.
-_WEB_IDENTITY = {
+_VARIABLES = {
     "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
     "role_arn": "AWS_ROLE_ARN",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
@@ -242,7 +245,7 @@ def _line_number(error: object) -> int | None:
 
 def find_argument(name: str, value: Any) -> Setting | None:
     """Return the argument of a function; None if it is None."""
-    return None if value is None else Setting(value, f"The argument {name}")
+    return None if value is None else Setting(value, f"{ARGUMENT} {name}")
 
 
 def find_web_identity(settings: Settings, key: str) -> Setting | None:
@@ -250,7 +253,7 @@ def find_web_identity(settings: Settings, key: str) -> Setting | None:
 
     The variable takes precedence even when it is empty, as in botocore 1.44.8.
     """
-    name = _WEB_IDENTITY[key]
+    name = _VARIABLES[key]
     value = None if settings.explicit_profile else settings.variable(name)
     if value is not None:
         return Setting(value, name)

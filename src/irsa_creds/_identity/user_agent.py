@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from irsa_creds._identity.settings import find_web_identity
+from irsa_creds._identity.settings import ARGUMENT
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    from irsa_creds._identity.settings import Settings
+    from irsa_creds._identity.settings import Setting, Settings
 
 __all__ = ["ASSUMED_ROLE", "WEB_IDENTITY", "UserAgent", "resolve_user_agent"]
 
@@ -52,21 +52,20 @@ class UserAgent(Record):
 
 
 def resolve_user_agent(
-    settings: Settings, arguments: Mapping[str, object], *, by_profile: bool, roles: int
+    settings: Settings, found: Iterable[Setting | None], *, by_profile: bool, roles: int
 ) -> UserAgent:
     """Return the ids that botocore's own STS calls have with these settings.
 
     Args:
-        settings: name the web identity, where no argument does.
-        arguments: the keys of a web identity, each with its argument.
+        settings: name the application.
+        found: token, role and session name, where arguments, variables or the profile name them.
         by_profile: a profile names target roles.
         roles: the number of target roles.
     """
-    by_settings = [find_web_identity(settings, key) for key in arguments if arguments[key] is None]
     features = {
-        _BY_VARIABLE if found.origin.startswith("AWS_") else _BY_PROFILE
-        for found in by_settings
-        if found
+        _BY_VARIABLE if each.origin.startswith("AWS_") else _BY_PROFILE
+        for each in found
+        if each and not each.origin.startswith(ARGUMENT)
     }
     if by_profile:
         features.update(_BY_SOURCE_PROFILE)
