@@ -372,7 +372,7 @@ def test_a_terminal_gets_color_unless_it_is_disabled(
     colored: bool,  # noqa: FBT001 - a parameter of the table above
 ) -> None:
     stdout, stderr = Terminal(), Terminal()
-    out = Printer.to(stdout, stderr, environ)
+    out = Printer(stdout, stderr, environ)
     out.line(Styled("fail", "fail"))
     out.error("no role")
     assert ("\x1b[31mfail\x1b[0m" in stdout.getvalue()) is colored
@@ -395,7 +395,7 @@ def test_a_line_is_as_wide_as_the_terminal_up_to_a_hundred_columns(
     own, stream = terminal
     fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack("HHHH", 24, wide, 0, 0))
     assert columns(stream) == expected
-    assert Printer.to(stream, io.StringIO(), {}).width == expected
+    assert Printer(stream, io.StringIO(), {}).width == expected
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_output_without_a_terminal_has_100_columns(tmp_path: Path) -> None:
 
 def test_a_file_gets_no_color_if_the_other_stream_is_a_terminal() -> None:
     stdout, stderr = io.StringIO(), Terminal()
-    out = Printer.to(stdout, stderr, {})
+    out = Printer(stdout, stderr, {})
     out.heading("Who")
     out.dim("less")
     out.line(Styled("deny", "deny"), ": ", "why")
@@ -432,7 +432,7 @@ def test_a_file_gets_no_color_if_the_other_stream_is_a_terminal() -> None:
 
 def test_control_characters_are_escaped() -> None:
     stdout = Terminal()
-    out = Printer.to(stdout, io.StringIO(), {})
+    out = Printer(stdout, io.StringIO(), {})
     out.line("a\x1b[2Jb\rc\x9b d\u202ee", Styled("x\x1by\x07", "ok"), "\tkept\nkept")
     assert stdout.getvalue() == (
         "a\\x1b[2Jb\\rc\\x9b d\\u202ee\x1b[32mx\\x1by\\x07\x1b[0m\tkept\nkept\n"
@@ -442,13 +442,13 @@ def test_control_characters_are_escaped() -> None:
 @pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069")
 def test_invisible_line_breaks_and_marks_are_escaped(mark: str) -> None:
     stdout = io.StringIO()
-    Printer(stdout, io.StringIO()).line(f"a{mark}b")
+    Printer(stdout, io.StringIO(), {}).line(f"a{mark}b")
     assert stdout.getvalue() == f"a\\u{ord(mark):04x}b\n"
 
 
 def test_json_begins_with_the_version_of_its_schema() -> None:
     stdout = io.StringIO()
-    Printer(stdout, io.StringIO(), json=True).emit({"name": "ö\x1b"})
+    Printer(stdout, io.StringIO(), {}, json=True).emit({"name": "ö\x1b"})
     assert json.loads(stdout.getvalue()) == {"schema": 1, "name": "ö\x1b"}
     assert stdout.getvalue().isascii()
     assert "\x1b" not in stdout.getvalue()

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stdout, stderr = sys.stdout or _Closed(), sys.stderr or io.StringIO()
     # The library itself prints no log line.
     logging.basicConfig(format="%(message)s", stream=stderr)
-    out = Printer.to(stdout, stderr, os.environ, json=json)
+    out = Printer(stdout, stderr, os.environ, json=json)
     try:
         return _run_command(arguments, out)
     except UsageError as error:

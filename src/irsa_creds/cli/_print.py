@@ -65,45 +65,24 @@ class Styled(NamedTuple):
 class Printer:
     """Print text for people, or JSON for programs.
 
+    Terminals get color, unless NO_COLOR or TERM=dumb is set. An empty `NO_COLOR` counts as not set
+    (no-color.org).
+
     Attributes:
         json: whether `--json` was given; only `emit` then prints on standard output.
         width: columns of a line.
     """
 
     def __init__(
-        self,
-        stdout: TextIO,
-        stderr: TextIO,
-        *,
-        color: bool = False,
-        stderr_color: bool = False,
-        json: bool = False,
-        width: int = _WIDEST,
+        self, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], *, json: bool = False
     ) -> None:
         self.json = json
-        self.width = width
+        self.width = columns(stdout)
         self._stdout = stdout
         self._stderr = stderr
-        self._color = color
-        self._stderr_color = stderr_color
-
-    @classmethod
-    def to(
-        cls, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], *, json: bool = False
-    ) -> Printer:
-        """Return a printer that uses color on terminals, unless NO_COLOR or TERM=dumb is set.
-
-        An empty `NO_COLOR` counts as not set (no-color.org).
-        """
         wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-        return cls(
-            stdout,
-            stderr,
-            color=wanted and stdout.isatty(),
-            stderr_color=wanted and stderr.isatty(),
-            json=json,
-            width=columns(stdout),
-        )
+        self._color = wanted and stdout.isatty()
+        self._stderr_color = wanted and stderr.isatty()
 
     def line(self, *parts: str | Styled) -> None:
         """Print a line of `parts` on standard output."""
