@@ -91,7 +91,7 @@ class Sts:
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName", "WebIdentityToken"))
         arn = form["RoleArn"]
-        token = verify_token(
+        claims, audience, provider = verify_token(
             form["WebIdentityToken"],
             arn,
             moto=self._moto,
@@ -99,8 +99,8 @@ class Sts:
             now=self._clock(),
         )
         request = AccessRequest(
-            issuer=f"https://{token.provider_url}",
-            claims=token.claims,
+            issuer=f"https://{provider.url}",
+            claims=claims,
             role_arn=arn,
             facts={"sts:rolesessionname": (form["RoleSessionName"],)},
         )
@@ -110,10 +110,10 @@ class Sts:
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
             )
         return {
-            "SubjectFromWebIdentityToken": token.subject,
-            "Audience": token.audience,
+            "SubjectFromWebIdentityToken": str(claims["sub"]),
+            "Audience": audience,
             **self._session(role, form),
-            "Provider": token.provider_arn,
+            "Provider": provider.arn,
         }
 
     def assume_role(self, form: Mapping[str, str], caller: SigningIdentity) -> dict[str, Tree]:

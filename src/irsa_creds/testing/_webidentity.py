@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -13,10 +12,12 @@ from irsa_creds.testing._responses import AwsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moto.iam.models import OpenIDConnectProvider
+
     from irsa_creds.testing._issuer import Issuer
     from irsa_creds.testing._moto import Moto
 
-__all__ = ["VerifiedToken", "check_times", "issuer_and_key", "verified_claims", "verify_token"]
+__all__ = ["check_times", "issuer_and_key", "verified_claims", "verify_token"]
 
 # EKS signs with RS256. Source of the list: "Creating OpenID Connect identity providers", IAM.
 _ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
@@ -31,29 +32,10 @@ _NO_KEY = (
 _REQUIRED = ("sub", "aud", "exp", "iat")
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
-    """A verified token and its IAM OIDC provider.
-
-    Attributes:
-        claims: all of the token's claims.
-        subject: the `sub` claim.
-        audience: the audience that is one of the provider's client IDs.
-        provider_arn: of the IAM OIDC provider.
-        provider_url: host, port and path, as in condition keys.
-    """
-
-    claims: Mapping[str, object]
-    subject: str
-    audience: str
-    provider_arn: str
-    provider_url: str
-
-
 def verify_token(
     token: str, role_arn: str, *, moto: Moto, issuers: Mapping[str, Issuer], now: float
-) -> VerifiedToken:
-    """Verify a token and return its content.
+) -> tuple[dict[str, Any], str, OpenIDConnectProvider]:
+    """Verify a token.
 
     Args:
         token: the JWT.
@@ -61,6 +43,10 @@ def verify_token(
         moto: has the IAM OIDC providers.
         issuers: issuers with reachable keys, by URL.
         now: seconds since the epoch.
+
+    Returns:
+        All claims; the audience that is one of the OIDC provider's client IDs; and the provider,
+        whose URL is host, port and path, as in condition keys.
 
     Raises:
         AwsError: with AWS's code and message.
@@ -78,13 +64,7 @@ def verify_token(
     accepted = [audience for audience in audiences if audience in provider.client_id_list]
     if not accepted:
         raise _invalid("Incorrect token audience")
-    return VerifiedToken(
-        claims=claims,
-        subject=str(claims["sub"]),
-        audience=accepted[0],
-        provider_arn=provider.arn,
-        provider_url=provider.url,
-    )
+    return claims, accepted[0], provider
 
 
 def issuer_and_key(token: str) -> tuple[str, object]:
