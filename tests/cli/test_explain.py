@@ -8,13 +8,14 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
 import pytest
 import yaml
 
-from irsa_creds.cli import main
+from irsa_creds.cli import _iam, main
 from irsa_creds.diagnosis._explain.explain import CAVEAT
 from irsa_creds.diagnosis._policy.templates import trust_policy
 
@@ -535,11 +536,8 @@ def test_a_provider_that_may_not_be_read_changes_nothing(
     status, out, _ = run("explain", *WHO, "--role-arn", ROLE, "--fetch")
     assert status == 0
     assert "P16 info    The OIDC provider was not checked, which takes" in out
-
-    def cut_off(_: str) -> None:
-        raise OSError
-
-    monkeypatch.setattr("irsa_creds.cli._get_provider.iam_client", cut_off)
+    reachable_once = mock.Mock(side_effect=[_iam._iam_client(ROLE), OSError])
+    monkeypatch.setattr(_iam, "_iam_client", reachable_once)
     assert run("explain", *WHO, "--role-arn", ROLE, "--fetch")[0] == 0
 
 

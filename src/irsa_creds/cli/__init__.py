@@ -7,8 +7,7 @@ Imports inside of functions, and the milliseconds that they save a command that 
     _parser            3   __init__: all commands but `process` without options
     _process          36   __init__: `process` without options
     other commands   110   _parser: each command
-    _get_role        107   _explain: `explain --fetch`
-    _get_provider      1   _explain: `explain --fetch`
+    _iam             108   _explain: `explain --fetch`
 """
 
 from __future__ import annotations

@@ -255,14 +255,14 @@ def _fetched(args: argparse.Namespace) -> dict[str, Any]:
     role = _role(args)
     if role is None:
         raise UsageError("--fetch needs --role-arn or AWS_ROLE_ARN.")
-    from irsa_creds.cli._get_role import fetch_role  # noqa: PLC0415 - imports botocore
+    from irsa_creds.cli._iam import fetch_role  # noqa: PLC0415 - imports botocore
 
     return fetch_role(role)
 
 
 def _with_provider(found: Explanation, request: AccessRequest, role: str) -> Explanation:
     """Return the explanation with what IAM says of the issuer's OIDC provider."""
-    from irsa_creds.cli._get_provider import check_provider  # noqa: PLC0415 - imports botocore
+    from irsa_creds.cli._iam import check_provider  # noqa: PLC0415 - imports botocore
 
     check = check_provider(request, role)
     if check is None:
