@@ -9,6 +9,7 @@ import hashlib
 import json
 import threading
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY, PodIdentityRequest
@@ -34,6 +35,7 @@ _LEAST_LEFT = 15.0
 _STATUSES = {"ResourceNotFoundException": 404, "ThrottlingException": 429, "Throttling": 429}
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Agent:
     """The agent of a node, which caches credentials for each token, as the real one.
 
@@ -42,23 +44,14 @@ class Agent:
         cluster_arn: of the cluster.
     """
 
-    def __init__(
-        self,
-        *,
-        sts: Sts,
-        moto: Moto,
-        issuers: Mapping[str, Issuer],
-        clock: Callable[[], float],
-        cluster_arn: str,
-    ) -> None:
-        self.associations: dict[tuple[str, str], str] = {}
-        self.cluster_arn = cluster_arn
-        self._sts = sts
-        self._moto = moto
-        self._issuers = issuers
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._cache: dict[str, Session] = {}
+    sts: Sts
+    moto: Moto
+    issuers: Mapping[str, Issuer]
+    clock: Callable[[], float]
+    cluster_arn: str
+    associations: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _cache: dict[str, Session] = field(default_factory=dict, init=False)
 
     def forget(self) -> None:
         """Drop the cached credentials, as a restart of the agent does."""
@@ -82,7 +75,7 @@ class Agent:
 
     def _lasts(self, session: Session) -> bool:
         least = min(_LEAST_LEFT, session.lifetime / 4)
-        return session.expires_at - self._clock() > least
+        return session.expires_at - self.clock() > least
 
     def _verified(self, token: str) -> PodIdentityRequest:
         if not token:
@@ -90,8 +83,8 @@ class Agent:
             raise AwsError("", "Service account token cannot be empty")
         try:
             issuer, kid = issuer_and_key(token)
-            claims = verified_claims(token, kid, self._issuers.get(issuer))
-            check_times(claims, self._clock())
+            claims = verified_claims(token, kid, self.issuers.get(issuer))
+            check_times(claims, self.clock())
         except AwsError as error:
             if error.code == "ExpiredTokenException":
                 raise AwsError(
@@ -113,14 +106,14 @@ class Agent:
                 "No PodIdentityAssociation found for service account "
                 f"{request.namespace}/{request.account}",
             )
-        role = self._moto.role(role_arn)
+        role = self.moto.role(role_arn)
         if role is None or not trusts_service(role.assume_role_policy_document, request):
             raise AwsError(
                 "AccessDeniedException",
                 "Unauthorized Exception! EKS does not have permissions to assume the associated "
                 "role.",
             )
-        return self._sts.open_session(
+        return self.sts.open_session(
             role, f"eks-sandbox-{request.account}-{uuid.uuid4()}", _LIFETIME
         )
 

@@ -17,7 +17,6 @@ from irsa_creds.testing._s3 import s3_permissions
 from irsa_creds.testing._server import Reply
 from irsa_creds.testing._sigv2 import read_presigned
 from irsa_creds.testing._sigv4 import read_signature
-from irsa_creds.testing._sts import check_permission
 
 if TYPE_CHECKING:
     import threading
@@ -201,7 +200,7 @@ class Services:
         return self._dated(reply)
 
     def _permit(self, caller: SigningIdentity, action: str, resource: str) -> None:
-        if not check_permission(self._moto, caller, SignedRequest(action, resource=resource)):
+        if not self._sts.check_permission(caller, SignedRequest(action, resource=resource)):
             raise AwsError(
                 "AccessDenied",
                 f"User: {caller.arn} is not authorized to perform: {action} on resource: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from irsa_creds.testing._moto import Moto
     from irsa_creds.testing._responses import Tree
 
-__all__ = ["Session", "Sts", "check_permission"]
+__all__ = ["Session", "Sts"]
 
 _DEFAULT_DURATION = 3600
 _DURATIONS = 900, 43_200
@@ -59,6 +60,7 @@ class Session(NamedTuple):
         return _timestamp(self.expires_at + clock_skew)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Sts:
     """Actions of STS with the roles and OIDC providers in moto's IAM.
 
@@ -66,21 +68,12 @@ class Sts:
         lifetime: seconds; replaces the requested duration; None means as requested.
     """
 
-    def __init__(
-        self,
-        *,
-        moto: Moto,
-        identities: Identities,
-        issuers: Mapping[str, Issuer],
-        faults: Faults,
-        clock: Callable[[], float],
-    ) -> None:
-        self.lifetime: float | None = None
-        self._moto = moto
-        self._identities = identities
-        self._issuers = issuers
-        self._faults = faults
-        self._clock = clock
+    moto: Moto
+    identities: Identities
+    issuers: Mapping[str, Issuer]
+    faults: Faults
+    clock: Callable[[], float]
+    lifetime: float | None = None
 
     def assume_role_with_web_identity(self, form: Mapping[str, str]) -> dict[str, Tree]:
         """Return the result element of AssumeRoleWithWebIdentity.
@@ -94,9 +87,9 @@ class Sts:
         claims, audience, provider = verify_token(
             form["WebIdentityToken"],
             arn,
-            moto=self._moto,
-            issuers=self._issuers,
-            now=self._clock(),
+            moto=self.moto,
+            issuers=self.issuers,
+            now=self.clock(),
         )
         request = AccessRequest(
             issuer=f"https://{provider.url}",
@@ -104,7 +97,7 @@ class Sts:
             role_arn=arn,
             facts={"sts:rolesessionname": (form["RoleSessionName"],)},
         )
-        role = self._moto.role(arn)
+        role = self.moto.role(arn)
         if role is None or not trusts_token(role.assume_role_policy_document, request):
             raise AwsError(
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
@@ -124,7 +117,7 @@ class Sts:
             UnsupportedPolicyError: the sandbox cannot decide on a policy.
         """
         _check_parameters(form, ("RoleArn", "RoleSessionName"))
-        role = self._moto.role(form["RoleArn"])
+        role = self.moto.role(form["RoleArn"])
         if role is None or not self._may_assume(role, form, caller):
             raise AwsError(
                 "AccessDenied",
@@ -158,8 +151,14 @@ class Sts:
             return True
         if not trusts(by_name | by_account):
             return False
-        return check_permission(
-            self._moto, caller, SignedRequest("sts:AssumeRole", resource=role.arn)
+        return self.check_permission(caller, SignedRequest("sts:AssumeRole", resource=role.arn))
+
+    def check_permission(self, caller: SigningIdentity, request: SignedRequest) -> bool:
+        """Return whether the policies of the caller's role and session allow a request."""
+        if caller.role is None:
+            return True
+        return allows(self.moto.permissions(caller.role), request) and (
+            not caller.session_policies or allows(caller.session_policies, request)
         )
 
     def _session(self, role: Role, form: Mapping[str, str]) -> dict[str, Tree]:
@@ -178,7 +177,7 @@ class Sts:
                 "AccessKeyId": identity.access_key_id,
                 "SecretAccessKey": identity.secret_access_key,
                 "SessionToken": identity.session_token or "",
-                "Expiration": session.expiration(self._faults.clock_skew),
+                "Expiration": session.expiration(self.faults.clock_skew),
             },
         }
         if policy := form.get("Policy"):
@@ -194,40 +193,31 @@ class Sts:
     ) -> Session:
         """Create credentials of a role, for `lifetime` or the duration in seconds."""
         expires_at = self._end(duration)
-        identity = self._identities.open_session(
+        identity = self.identities.open_session(
             role=role.arn,
             role_id=role.id,
             session_name=session_name,
             expires_at=expires_at,
             session_policies=session_policies,
         )
-        return Session(identity, expires_at, expires_at - self._clock())
+        return Session(identity, expires_at, expires_at - self.clock())
 
     def _end(self, duration: int) -> float:
-        if self._faults.outage == "expired":
-            return self._clock() - _EXPIRED_AGO
+        if self.faults.outage == "expired":
+            return self.clock() - _EXPIRED_AGO
         if self.lifetime is not None:
-            return self._clock() + self.lifetime
+            return self.clock() + self.lifetime
         # AWS's expirations are whole seconds.
-        return math.floor(self._clock() + duration)
+        return math.floor(self.clock() + duration)
 
     def _session_policies(self, role_arn: str, form: Mapping[str, str]) -> tuple[str, ...]:
         documents = [form["Policy"]] if form.get("Policy") else []
         for arn in _policy_arns(form):
-            document = self._moto.policy(role_arn, arn)
+            document = self.moto.policy(role_arn, arn)
             if document is None:
                 raise _invalid(f"The policy {arn} does not exist in the sandbox")
             documents.append(document)
         return tuple(documents)
-
-
-def check_permission(moto: Moto, caller: SigningIdentity, request: SignedRequest) -> bool:
-    """Return whether the policies of the caller's role and session allow a request."""
-    if caller.role is None:
-        return True
-    return allows(moto.permissions(caller.role), request) and (
-        not caller.session_policies or allows(caller.session_policies, request)
-    )
 
 
 def _check_parameters(form: Mapping[str, str], required: tuple[str, ...]) -> None:
