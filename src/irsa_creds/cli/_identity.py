@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import ConfigError
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENVIRONMENT",
     "IDENTITY",
-    "add_cache",
     "add_identity",
-    "cache_of",
     "expiration",
     "fetch",
     "provider_of",
@@ -101,22 +98,6 @@ def fetch(provider: Provider) -> Credentials:
 def is_not_error(record: logging.LogRecord) -> bool:
     """Drop errors, which the command prints; keep warnings, as of an unusable cache."""
     return record.levelno < logging.ERROR
-
-
-def add_cache(parser: argparse.ArgumentParser) -> None:
-    """Add `--no-cache`."""
-    parser.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="do not use the shared credential cache",
-    )
-
-
-def cache_of(args: argparse.Namespace) -> bool | None:
-    """Return `shared_cache` from `--no-cache` and the environment; on by default."""
-    if args.no_cache:
-        return False
-    return None if os.environ.get("IRSA_CREDS_CACHE_DIR") else True
 
 
 def expiration(credentials: Credentials) -> str:

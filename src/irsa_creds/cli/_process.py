@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,7 @@ from irsa_creds._registry import engine_of
 from irsa_creds.cli._identity import (
     ENVIRONMENT,
     IDENTITY,
-    add_cache,
     add_identity,
-    cache_of,
     expiration,
     fetch,
     provider_of,
@@ -64,7 +63,9 @@ def add(commands: Commands) -> None:
         ),
         after=ENVIRONMENT,
     )
-    add_cache(parser)
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do not use the shared credential cache"
+    )
     add_identity(parser)
 
 
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     """Print the credentials."""
     # Saves the last garbage collection, a tenth of the command's time.
     atexit.register(gc.freeze)
-    found = _refreshed(provider_of(args, shared_cache=cache_of(args)))
+    found = _refreshed(provider_of(args, shared_cache=_shared_cache_of(args)))
     # Source: AWS SDKs and Tools Reference Guide, "Process credential provider".
     content: dict[str, str | int] = {
         "Version": 1,
@@ -88,6 +89,13 @@ def run(args: argparse.Namespace, out: Printer) -> int:
     else:
         out.line(json.dumps(content))
     return 0
+
+
+def _shared_cache_of(args: argparse.Namespace) -> bool | None:
+    """Return `shared_cache` from `--no-cache` and the environment; on by default."""
+    if args.no_cache:
+        return False
+    return None if os.environ.get("IRSA_CREDS_CACHE_DIR") else True
 
 
 def _refreshed(provider: Provider) -> Credentials:
