@@ -101,7 +101,8 @@ def _parsed(arguments: list[str], out: Printer) -> int:
         out.error(str(error), kind="UsageError")
         raise SystemExit(_USAGE) from None
     out.json = args.json
-    return module_of(args.command).run(args, out)
+    status: int = module_of(args.command).run(args, out)
+    return status
 
 
 def _in_order(arguments: list[str]) -> list[str]:

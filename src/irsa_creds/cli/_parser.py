@@ -7,7 +7,7 @@ import sys
 import textwrap
 from importlib import import_module
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from irsa_creds._version import __version__
 from irsa_creds.cli._errors import UsageError
@@ -15,17 +15,9 @@ from irsa_creds.cli._print import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
-    from irsa_creds.cli._print import Printer
-
-__all__ = [
-    "COMMANDS",
-    "Commands",
-    "Module",
-    "command_in",
-    "module_of",
-    "parser_for",
-]
+__all__ = ["COMMANDS", "Commands", "command_in", "module_of", "parser_for"]
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -98,22 +90,14 @@ class Commands:
         return parser
 
 
-class Module(Protocol):
-    """The module of one or more commands."""
-
-    def add(self, commands: Commands) -> None:
-        """Add the parsers of its commands."""
-
-    def run(self, args: argparse.Namespace, out: Printer) -> int:
-        """Run `args.command` and return the exit status."""
-
-
 class _Command(NamedTuple):
     module: str
     line: str
 
 
-#: In the order of `--help`; a module is imported only for its own commands.
+#: In the order of `--help`; a module is imported only for its own commands. Each module has
+#: `add(commands: Commands) -> None`, which adds the parsers of its commands, and
+#: `run(args: Namespace, out: Printer) -> int`, which runs `args.command` and returns the status.
 COMMANDS = {
     "doctor": _Command("_doctor", "find what is wrong with IRSA in this pod or manifest"),
     "explain": _Command("_explain", "evaluate a trust policy for a token, and explain a denial"),
@@ -137,9 +121,9 @@ _EXAMPLES = (
 )
 
 
-def module_of(name: str) -> Module:
+def module_of(name: str) -> ModuleType:
     """Import and return the module of a command."""
-    return cast("Module", import_module(f"irsa_creds.cli.{COMMANDS[name].module}"))
+    return import_module(f"irsa_creds.cli.{COMMANDS[name].module}")
 
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
