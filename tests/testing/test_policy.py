@@ -9,7 +9,7 @@ import pytest
 
 from irsa_creds.diagnosis._policy.request import AccessRequest
 from irsa_creds.testing import UnsupportedPolicyError
-from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
+from irsa_creds.testing._policy import SignedRequest, allows, trusts, trusts_caller
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example/id/ABC"
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -57,7 +57,7 @@ def permission(resource: Any = "*", **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_token_against_a_trust_policy(condition: dict[str, Any] | None, *, trusted: bool) -> None:
-    assert trusts_token(policy(trust(condition)), TOKEN) is trusted
+    assert trusts(policy(trust(condition)), TOKEN) is trusted
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_one_policy_can_allow_and_one_deny_is_final() -> None:
 )
 def test_an_error_names_what_cannot_be_evaluated(statement: dict[str, Any], words: str) -> None:
     with pytest.raises(UnsupportedPolicyError, match=words):
-        trusts_token(policy(statement), TOKEN)
+        trusts(policy(statement), TOKEN)
 
 
 def test_unknown_values_that_do_not_matter_are_ignored() -> None:
     other = trust({"NumericLessThan": {"aws:EpochTime": 1}}, Action="sts:AssumeRole")
-    assert trusts_token(policy(other, trust()), TOKEN)
-    assert not trusts_token(policy(other, trust({"StringEquals": {SUB: "x"}})), TOKEN)
+    assert trusts(policy(other, trust()), TOKEN)
+    assert not trusts(policy(other, trust({"StringEquals": {SUB: "x"}})), TOKEN)
 
 
 def test_an_error_names_only_undecided_statements() -> None:
     known = trust({"StringEquals": {SUB: "x"}}, Sid="known")
     unknown = trust({"StringEquals": {SUB: TOKEN.claims["sub"], "aws:x": "y"}}, Sid="unknown")
     with pytest.raises(UnsupportedPolicyError) as caught:
-        trusts_token(policy(known, unknown), TOKEN)
+        trusts(policy(known, unknown), TOKEN)
     assert str(caught.value) == (
         "The sandbox cannot decide whether the policy allows sts:AssumeRoleWithWebIdentity: "
         'statement "unknown" tests aws:x with StringEquals.'

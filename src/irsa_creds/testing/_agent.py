@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY, PodIdentityRequest
-from irsa_creds.testing._policy import trusts_service
+from irsa_creds.testing._policy import trusts
 from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._server import Reply
 from irsa_creds.testing._webidentity import check_times, issuer_and_key, verified_claims
@@ -107,7 +107,7 @@ class Agent:
                 f"{request.namespace}/{request.account}",
             )
         role = self.moto.role(role_arn)
-        if role is None or not trusts_service(role.assume_role_policy_document, request):
+        if role is None or not trusts(role.assume_role_policy_document, request):
             raise AwsError(
                 "AccessDeniedException",
                 "Unauthorized Exception! EKS does not have permissions to assume the associated "

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds.diagnosis._policy.pod_identity import PodIdentityRequest
     from irsa_creds.diagnosis._policy.request import AccessRequest
 
-__all__ = [
-    "SignedRequest",
-    "UnsupportedPolicyError",
-    "allows",
-    "trusts_caller",
-    "trusts_service",
-    "trusts_token",
-]
+__all__ = ["SignedRequest", "UnsupportedPolicyError", "allows", "trusts", "trusts_caller"]
 
 
 class UnsupportedPolicyError(NotImplementedError):
@@ -85,17 +78,8 @@ def trusts_caller(document: str, request: SignedRequest) -> bool:
     return _decided(judge_action([policy], request, request.action))
 
 
-def trusts_token(document: str, request: AccessRequest) -> bool:
-    """Return whether a trust policy allows a request with a token.
-
-    Raises:
-        UnsupportedPolicyError: the sandbox cannot decide.
-    """
-    return _decided(judge(_parsed(parse_policy, document), request))
-
-
-def trusts_service(document: str, request: PodIdentityRequest) -> bool:
-    """Return whether a trust policy allows EKS Pod Identity.
+def trusts(document: str, request: AccessRequest | PodIdentityRequest) -> bool:
+    """Return whether a trust policy allows a request with a token, or EKS Pod Identity.
 
     Raises:
         UnsupportedPolicyError: the sandbox cannot decide.

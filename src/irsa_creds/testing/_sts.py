@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds.diagnosis._policy.parse import PolicyError, parse_permissions
 from irsa_creds.diagnosis._policy.request import AccessRequest
-from irsa_creds.testing._policy import SignedRequest, allows, trusts_caller, trusts_token
+from irsa_creds.testing._policy import SignedRequest, allows, trusts, trusts_caller
 from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._webidentity import verify_token
 
@@ -98,7 +98,7 @@ class Sts:
             facts={"sts:rolesessionname": (form["RoleSessionName"],)},
         )
         role = self.moto.role(arn)
-        if role is None or not trusts_token(role.assume_role_policy_document, request):
+        if role is None or not trusts(role.assume_role_policy_document, request):
             raise AwsError(
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
             )
@@ -142,14 +142,14 @@ class Sts:
         by_name = frozenset(filter(None, (caller.arn, caller.role)))
         by_account = frozenset({f"arn:{partition}:iam::{account}:root", account})
 
-        def trusts(principals: frozenset[str]) -> bool:
+        def trusts_one_of(principals: frozenset[str]) -> bool:
             request = SignedRequest("sts:AssumeRole", principals=principals, facts=facts)
             return trusts_caller(role.assume_role_policy_document, request)
 
         # Within one account, a trust policy that names the caller suffices.
-        if account == role.account_id and trusts(by_name):
+        if account == role.account_id and trusts_one_of(by_name):
             return True
-        if not trusts(by_name | by_account):
+        if not trusts_one_of(by_name | by_account):
             return False
         return self.check_permission(caller, SignedRequest("sts:AssumeRole", resource=role.arn))
 
