@@ -14,19 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["s3_permissions"]
 
-_BUCKET = {
-    "GET": "ListBucket",
-    "HEAD": "ListBucket",
-    "PUT": "CreateBucket",
-    "DELETE": "DeleteBucket",
-}
-_OBJECT = {
-    "GET": "GetObject",
-    "HEAD": "GetObject",
-    "PUT": "PutObject",
-    "POST": "PutObject",
-    "DELETE": "DeleteObject",
-}
 # Query parameters that address something other than the bucket or the object.
 _SUBRESOURCES = {
     "accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering",
@@ -35,11 +22,21 @@ _SUBRESOURCES = {
     "replication", "requestPayment", "restore", "retention", "select", "session", "tagging",
     "torrent", "uploadId", "uploads", "versioning", "versions", "website", "delete",
 }  # fmt: skip
-_SUB_ACTIONS = {
+# The last item of a key is the subresource, if there is one.
+_ACTIONS = {
+    ("bucket", "GET", ""): "ListBucket",
+    ("bucket", "HEAD", ""): "ListBucket",
+    ("bucket", "PUT", ""): "CreateBucket",
+    ("bucket", "DELETE", ""): "DeleteBucket",
     ("bucket", "GET", "location"): "GetBucketLocation",
     ("bucket", "GET", "versioning"): "GetBucketVersioning",
     ("bucket", "GET", "versions"): "ListBucketVersions",
     ("bucket", "GET", "uploads"): "ListBucketMultipartUploads",
+    ("object", "GET", ""): "GetObject",
+    ("object", "HEAD", ""): "GetObject",
+    ("object", "PUT", ""): "PutObject",
+    ("object", "POST", ""): "PutObject",
+    ("object", "DELETE", ""): "DeleteObject",
     ("object", "POST", "uploads"): "PutObject",
     ("object", "PUT", "uploadId"): "PutObject",
     ("object", "POST", "uploadId"): "PutObject",
@@ -75,14 +72,9 @@ def s3_permissions(request: Request, partition: str) -> Iterator[tuple[str, str]
 
 
 def _action(kind: str, method: str, subresources: set[str]) -> str:
-    plain = (_OBJECT if kind == "object" else _BUCKET).get(method)
-    known = (
-        [_SUB_ACTIONS.get((kind, method, name)) for name in subresources]
-        if subresources
-        else [plain]
-    )
-    for action in filter(None, known):
-        return action
+    for name in subresources or {""}:
+        if action := _ACTIONS.get((kind, method, name)):
+            return action
     raise UnsupportedPolicyError(
         f"The sandbox does not know the IAM action of {method} {kind}?"
         f"{'&'.join(sorted(subresources))}; make this call with an administrator's client."
