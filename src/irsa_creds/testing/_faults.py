@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from irsa_creds.testing._responses import AwsError, default_status
+from irsa_creds.testing._responses import AwsError
 from irsa_creds.testing._server import Delivery, Reply
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Faults:
         error = AwsError(
             code,
             message if message is not None else _DEFAULT_MESSAGES.get(code, f"Fault: {code}"),
-            status=default_status(code) if status is None else status,
+            status=status,
             headers={} if retry_after is None else {"Retry-After": f"{retry_after:g}"},
         )
         with self._lock:

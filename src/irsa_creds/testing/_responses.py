@@ -11,7 +11,7 @@ from irsa_creds.testing._server import Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AwsError", "Tree", "default_status", "query_error", "query_result", "s3_error"]
+__all__ = ["AwsError", "Tree", "query_error", "query_result", "s3_error"]
 
 Tree: TypeAlias = "str | Mapping[str, Tree]"
 
@@ -19,6 +19,7 @@ _NAMESPACES = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 }
+# AWS's HTTP status of an error code, if it is not 400 (source: the STS API reference).
 _STATUSES = {
     "AccessDenied": 403,
     "IDPRejectedClaim": 403,
@@ -56,13 +57,8 @@ class AwsError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.status: int = default_status(code) if status is None else status
+        self.status: int = _STATUSES.get(code, 400) if status is None else status
         self.headers: Mapping[str, str] = headers or {}
-
-
-def default_status(code: str) -> int:
-    """Return AWS's HTTP status for an error code (source: the STS API reference)."""
-    return _STATUSES.get(code, 400)
 
 
 def query_error(service: str, error: AwsError) -> Reply:
