@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,25 @@ if TYPE_CHECKING:
 
     from irsa_creds.testing._identity import SigningIdentity
 
-__all__ = ["Administrator"]
+__all__ = ["POD_IDENTITY_POLICY", "Administrator"]
 
 # IAM requires a SHA-1 of the issuer's certificate. AWS ignores it, and so does the sandbox.
 _THUMBPRINT = "0" * 40
+#: The trust policy of the EKS User Guide for EKS Pod Identity.
+POD_IDENTITY_POLICY: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": POD_IDENTITY},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+        }
+    ],
+}
 
 
 class Administrator:
-    """Creates OIDC providers, roles and buckets; its clients ignore environment variables.
+    """Creates OIDC providers, buckets and policies; its clients ignore environment variables.
 
     Args:
         region: the clients' region.
@@ -76,23 +86,6 @@ class Administrator:
         )
         return str(made["OpenIDConnectProviderArn"])
 
-    def create_role(
-        self, iam: Any, name: str, trust_policy: Mapping[str, Any], max_session_duration: int
-    ) -> str:
-        """Create a role and return its ARN."""
-        made = iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(trust_policy),
-            MaxSessionDuration=max_session_duration,
-        )
-        return str(made["Role"]["Arn"])
-
-    def permit(self, iam: Any, role: str, policy: Mapping[str, Any]) -> None:
-        """Attach an inline permission policy to a role."""
-        iam.put_role_policy(
-            RoleName=role, PolicyName="permissions", PolicyDocument=json.dumps(policy)
-        )
-
     def ensure_bucket(self, s3: Any, bucket: str) -> None:
         """Create a bucket unless this account owns it."""
         owned = {entry["Name"] for entry in s3.list_buckets()["Buckets"]}
@@ -116,16 +109,6 @@ class Administrator:
                 "Condition": {
                     "StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subject}
                 },
-            }
-        )
-
-    def pod_identity_policy(self) -> dict[str, Any]:
-        """Return the trust policy of the EKS User Guide for EKS Pod Identity."""
-        return _policy(
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": POD_IDENTITY},
-                "Action": ["sts:AssumeRole", "sts:TagSession"],
             }
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from irsa_creds.diagnosis._policy.pod_identity import POD_IDENTITY
-from irsa_creds.testing._admin import Administrator
+from irsa_creds.testing._admin import POD_IDENTITY_POLICY, Administrator
 from irsa_creds.testing._agent import Agent
 from irsa_creds.testing._faults import Faults, InjectedFaults
 from irsa_creds.testing._identity import Identities
@@ -240,17 +241,23 @@ class Sandbox:
         issuer = issuer or self.issuer
         iam = self.client("iam", account_id=account_id)
         if pod_identity:
-            audience, provider_arn, usual = POD_IDENTITY, "", self._admin.pod_identity_policy()
+            audience, provider_arn, usual = POD_IDENTITY, "", POD_IDENTITY_POLICY
         else:
             provider_arn = self._admin.ensure_provider(iam, issuer.url, audience)
             subject = f"system:serviceaccount:{namespace}:{service_account}"
             usual = self._admin.trust_policy(provider_arn, audience, subject)
-        role_arn = self._admin.create_role(iam, role, trust_policy or usual, max_session_duration)
+        role_arn = iam.create_role(
+            RoleName=role,
+            AssumeRolePolicyDocument=json.dumps(trust_policy or usual),
+            MaxSessionDuration=max_session_duration,
+        )["Role"]["Arn"]
         if bucket is not None:
             self._admin.ensure_bucket(self.client("s3", account_id=account_id), bucket)
             permissions = permissions or self._admin.bucket_policy(bucket)
         if permissions is not None:
-            self._admin.permit(iam, role, permissions)
+            iam.put_role_policy(
+                RoleName=role, PolicyName="permissions", PolicyDocument=json.dumps(permissions)
+            )
         pod = Pod(
             namespace=namespace,
             service_account=service_account,
