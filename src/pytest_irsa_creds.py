@@ -49,7 +49,8 @@ def _irsa_plugin() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def _irsa_issuer(_irsa_plugin: ModuleType) -> Iterator[Issuer]:
-    with _irsa_plugin.issuer() as served:
+    """An issuer for all tests of a process, because creating its key is slow."""
+    with _irsa_plugin.Issuer().serve() as served:
         yield served
 
 

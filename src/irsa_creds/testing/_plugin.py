@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     # From the existing variables to the changed ones; None means unset.
     _Choice = Callable[[Mapping[str, str]], Mapping[str, str | None]]
 
-__all__ = ["Irsa", "in_a_pod", "issuer", "pod_environment"]
+__all__ = ["Irsa", "Issuer", "in_a_pod", "pod_environment"]
 
 
 @contextmanager
@@ -40,15 +40,8 @@ def in_a_pod(**arguments: Any) -> Iterator[Irsa]:
     Raises:
         RuntimeError: another sandbox is open in this process, or moto's `mock_aws` is active.
     """
-    with issuer() as served, pod_environment(None, served, arguments) as made:
+    with Issuer().serve() as issuer, pod_environment(None, issuer, arguments) as made:
         yield made
-
-
-@contextmanager
-def issuer() -> Iterator[Issuer]:
-    """Serve an issuer for all tests of a process, because creating its key is slow."""
-    with Issuer().serve() as served:
-        yield served
 
 
 @contextmanager
