@@ -72,7 +72,7 @@ def s3_permissions(request: Request, partition: str) -> Iterator[tuple[str, str]
 
 
 def _action(kind: str, method: str, subresources: set[str]) -> str:
-    for name in subresources or {""}:
+    for name in sorted(subresources) or [""]:
         if action := _ACTIONS.get((kind, method, name)):
             return action
     raise UnsupportedPolicyError(
