@@ -14,7 +14,7 @@ from irsa_creds._identity.claims import OTHER_CLIENTS, STS, clean_issuer
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._masking import JWT, mask, quoted
 from irsa_creds.cli._errors import UsageError
-from irsa_creds.diagnosis._explain.finding import Finding, finding, quoted_list
+from irsa_creds.diagnosis._explain.finding import Finding, quoted_list
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ def check_provider(request: AccessRequest, role_arn: str) -> ProviderCheck | Non
             "The OIDC provider was not checked, which takes iam:GetOpenIDConnectProvider: "
             f"{type(error).__name__}."
         )
-        return ProviderCheck(finding("P16", "info", None, message))
+        return ProviderCheck(Finding("P16", "info", None, message))
     audiences = request.values(f"{request.provider}:aud")
     told = audiences if isinstance(audiences, tuple) else ()
     listed = tuple(found.get("ClientIDList", ()))
     if set(told) & {*listed}:
         message = "The OIDC provider exists in IAM and lists the audience."
-        return ProviderCheck(finding("P16", "info", None, message))
+        return ProviderCheck(Finding("P16", "info", None, message))
     return _other_audience(told, listed, arn)
 
 
@@ -143,7 +143,7 @@ def _missing(request: AccessRequest, account: str, arn: str) -> ProviderCheck:
         "issuer (InvalidIdentityToken)."
     )
     note = "IAM has no OIDC provider for the token's issuer, so STS denies it"
-    return ProviderCheck(finding("P16", "error", None, message, shlex.join(fix)), note)
+    return ProviderCheck(Finding("P16", "error", None, message, shlex.join(fix)), note)
 
 
 def _other_audience(told: tuple[str, ...], listed: tuple[str, ...], arn: str) -> ProviderCheck:
@@ -158,7 +158,7 @@ def _other_audience(told: tuple[str, ...], listed: tuple[str, ...], arn: str) ->
         f"has the audience {quoted_list(told)}. STS denies it (InvalidIdentityToken)."
     )
     note = "the OIDC provider does not list the token's audience, so STS denies it"
-    return ProviderCheck(finding("P16", "error", None, message, fix), note)
+    return ProviderCheck(Finding("P16", "error", None, message, fix), note)
 
 
 def _iam_client(role_arn: str) -> Any:

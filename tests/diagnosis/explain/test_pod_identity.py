@@ -97,6 +97,40 @@ def test_a_denial_names_its_cause_and_the_fix(
     assert message in found.findings[0].message
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"Effect": "Deny"},
+        {"Action": "sts:AssumeRole"},
+        when("StringEquals", "aws:SourceOrgId", "o-1"),
+        when("StringEquals", TAG, "prod"),
+    ],
+)
+def test_no_finding_shows_a_token_in_the_name_of_a_statement(where: dict[str, Any]) -> None:
+    secret = token("shop", "reports")
+    assert_masked(policy({"Sid": secret} | where), secret)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "issuer.example:{}",  # does not exist
+        "aws:RequestTag/{}",
+        "aws:{}",  # only AWS knows
+    ],
+)
+def test_no_finding_shows_a_token_in_a_condition_key(key: str) -> None:
+    secret = token("shop", "reports")
+    assert_masked(policy(when("StringEquals", key.format(secret), "x")), secret)
+
+
+def assert_masked(trust: dict[str, Any], secret: str) -> None:
+    found = explain(trust, **WHO)
+    texts = [text for each in found.findings for text in (each.message, each.fix)]
+    assert any("***" in text for text in texts)
+    assert not any(secret in text for text in (found.summary, *texts))
+
+
 def test_what_only_aws_knows_is_unknown() -> None:
     found = explain(policy(when("StringEquals", "aws:SourceOrgId", "o-1")), **WHO)
     assert found.summary == "UNKNOWN (trust policy only): only AWS can decide"

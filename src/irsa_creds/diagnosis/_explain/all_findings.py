@@ -16,7 +16,7 @@ from irsa_creds.diagnosis._explain.condition_keys import (
 )
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings, value_findings
 from irsa_creds.diagnosis._explain.deny_statements import deny_findings
-from irsa_creds.diagnosis._explain.finding import Case, Found, finding
+from irsa_creds.diagnosis._explain.finding import Case, Finding, Found
 from irsa_creds.diagnosis._explain.open_principals import open_principal_findings
 from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
 from irsa_creds.diagnosis._explain.placeholders import placeholder_findings
@@ -97,7 +97,7 @@ def _of_allows(policy: Policy, request: AccessRequest, judgement: Judgement) -> 
 def _no_allow(policy: Policy, request: AccessRequest) -> Found:
     message = "No statement of the policy allows anything, and IAM denies by default."
     lines = json.dumps(correct_statement(policy, request)[0], indent=2)
-    return Found(finding("P01", "error", None, message, f"Add this statement:\n{lines}"))
+    return Found(Finding("P01", "error", None, message, f"Add this statement:\n{lines}"))
 
 
 def changes(

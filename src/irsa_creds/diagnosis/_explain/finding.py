@@ -24,7 +24,6 @@ __all__ = [
     "Finding",
     "Found",
     "Severity",
-    "finding",
     "json_condition",
     "json_pair",
     "like_operator",
@@ -54,6 +53,8 @@ class Finding:
         statement: the number of the statement, from 1; None for the policy as a whole.
         message: what is wrong and what would be correct.
         fix: lines to paste or a step to take; empty if there is nothing to fix.
+
+    Everything in message and fix that looks like a token is masked.
     """
 
     id: str
@@ -61,6 +62,11 @@ class Finding:
     statement: int | None
     message: str
     fix: str = ""
+
+    def __post_init__(self) -> None:
+        # Names, keys and values of a policy are untrusted.
+        for name in ("message", "fix"):
+            object.__setattr__(self, name, re.sub(JWT, "***", getattr(self, name)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -139,15 +145,7 @@ class Case:
     ) -> Found:
         """Return a finding with a message that begins with this statement's name."""
         message = f"{self.name} {message}"
-        return Found(finding(id_, severity, self.index + 1, message, fix), change, cause)
-
-
-def finding(
-    id_: str, severity: Severity, statement: int | None, message: str, fix: str = ""
-) -> Finding:
-    """Return a finding with everything masked that looks like a token."""
-    message, remedy = (re.sub(JWT, "***", text) for text in (message, fix))
-    return Finding(id_, severity, statement, message, remedy)
+        return Found(Finding(id_, severity, self.index + 1, message, fix), change, cause)
 
 
 def operator_of(condition: Condition) -> Operator:
