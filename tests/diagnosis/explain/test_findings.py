@@ -226,6 +226,13 @@ def test_a_negated_operator_on_an_absent_claim_is_explained() -> None:
     assert any("Null requires that" in message for message in messages)
 
 
+def test_the_cause_of_a_denial_shows_no_token() -> None:
+    policy = right()
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    policy["Statement"][0] |= {"Effect": "Deny", "Sid": token}
+    assert explained(policy).summary == 'DENY  statement "***" denies it (P04)'
+
+
 def test_without_a_subject_there_is_nothing_to_propose() -> None:
     policy = right()
     policy["Statement"][0]["Condition"] = {"StringEquals": {f"{EKS}:namespace": "prod"}}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._masking import quoted
+from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.json_document import PolicyError, read_document
 from irsa_creds.diagnosis._policy.operators import operator_named
 
@@ -75,8 +76,9 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """Return its name for messages."""
-        return f'statement "{self.sid}"' if self.sid else f"statement {self.index + 1}"
+        """Return its name for messages, without what looks like a token."""
+        sid = re.sub(JWT, "***", self.sid or "")
+        return f'statement "{sid}"' if sid else f"statement {self.index + 1}"
 
 
 @dataclass(frozen=True, slots=True)
