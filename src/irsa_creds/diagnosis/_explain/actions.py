@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 from irsa_creds._masking import quoted
@@ -65,7 +66,7 @@ def _missing_actions(case: Case) -> Found:
         "error",
         f"{allows}. The token has {claims}, so STS also requires {' and '.join(missing)}.",
         fix,
-        apply_all(add_action(case.index, each) for each in missing),
+        partial(apply_all, [partial(add_action, case.index, each) for each in missing]),
     )
 
 
@@ -75,12 +76,12 @@ def _wrong_action(case: Case) -> Found:
     meant = is_meant_for(case.judged, case.request)
     if wrong is None:
         message = f"allows {quoted_list(actions)}; a token needs {ACTION}."
-        change = add_action(case.index, ACTION)
+        change = partial(add_action, case.index, ACTION)
         fix = _fix(case, [*actions, ACTION])
     else:
         action, why = wrong
         message = f"allows {quoted(action)}, {why}; a token needs {ACTION}."
-        change = replace_action(case.index, action, ACTION)
+        change = partial(replace_action, case.index, action, ACTION)
         fix = _fix(case, [ACTION if each == action else each for each in actions])
     return case.found("P01", "error", message, fix, change if meant else None)
 

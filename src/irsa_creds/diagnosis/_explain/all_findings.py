@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from irsa_creds.diagnosis._explain.actions import action_findings
@@ -106,10 +107,10 @@ def changes(
     """Yield the changes worth trying; `corrected` evaluates the effect of each."""
     own, complete = correct_statement(policy, request)
     if complete and not (judgement.nearest and is_meant_for(judgement.nearest, request)):
-        yield add_statement(own)
+        yield partial(add_statement, own)
     errors = [each for each in found if each.finding.severity == "error"]
     yield from (each.change for each in errors if each.change)
     # A provider misspelled both in its ARN and in the condition keys is one mistake.
     together = [each.change for each in errors if each.change]
     if {each.finding.id for each in errors} == {"P02", "P03"} and len(together) == len(errors):
-        yield apply_all(together)
+        yield partial(apply_all, together)

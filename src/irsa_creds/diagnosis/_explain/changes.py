@@ -1,4 +1,7 @@
-"""Edits of a policy document, and the search for the one edit that fixes the policy."""
+"""Edits of a policy document, and the search for the one edit that fixes the policy.
+
+An edit changes the document, its last parameter, in place; `functools.partial` binds the others.
+"""
 
 from __future__ import annotations
 
@@ -64,114 +67,80 @@ def corrected(
     return None
 
 
-def replace_action(index: int, old: str, new: str) -> Change:
+def replace_action(index: int, old: str, new: str, document: dict[str, Any]) -> None:
     """Replace one action by another."""
-
-    def change(document: dict[str, Any]) -> None:
-        statement = statement_of(document, index)
-        statement["Action"] = _replaced(statement["Action"], old, new)
-
-    return change
+    statement = statement_of(document, index)
+    statement["Action"] = _replaced(statement["Action"], old, new)
 
 
-def add_action(index: int, action: str) -> Change:
+def add_action(index: int, action: str, document: dict[str, Any]) -> None:
     """Allow one more action; impossible in a statement with `NotAction`."""
-
-    def change(document: dict[str, Any]) -> None:
-        statement = statement_of(document, index)
-        if "NotAction" in statement:
-            raise PolicyError(
-                "A statement with NotAction does not list the actions that it allows."
-            )
-        statement["Action"] = [*as_list(statement["Action"]), action]
-
-    return change
+    statement = statement_of(document, index)
+    if "NotAction" in statement:
+        raise PolicyError("A statement with NotAction does not list the actions that it allows.")
+    statement["Action"] = [*as_list(statement["Action"]), action]
 
 
-def replace_principal(index: int, kind: str, old: str, arn: str) -> Change:
+def replace_principal(index: int, kind: str, old: str, arn: str, document: dict[str, Any]) -> None:
     """Trust the provider `arn` instead of another principal."""
-
-    def change(document: dict[str, Any]) -> None:
-        named = statement_of(document, index)["Principal"]
-        kept = [name for name in as_list(named[kind]) if name != old]
-        if kind != "Federated":
-            _put(named, kind, kept)
-            named["Federated"] = _replaced(as_list(named.get("Federated", [])), None, arn)
-        else:
-            named[kind] = _replaced(named[kind], old, arn)
-
-    return change
+    named = statement_of(document, index)["Principal"]
+    if kind == "Federated":
+        named[kind] = _replaced(named[kind], old, arn)
+        return
+    named[kind] = [name for name in as_list(named[kind]) if name != old]
+    if not named[kind]:
+        del named[kind]
+    named["Federated"] = _replaced(as_list(named.get("Federated", [])), None, arn)
 
 
-def rename_keys(index: int, names: Mapping[str, str]) -> Change:
+def rename_keys(index: int, names: Mapping[str, str], document: dict[str, Any]) -> None:
     """Rename condition keys."""
-
-    def change(document: dict[str, Any]) -> None:
-        statement = statement_of(document, index)
-        for operator, tests in statement["Condition"].items():
-            renamed = [(names.get(key, key), values) for key, values in tests.items()]
-            _expect_distinct(key for key, _ in renamed)
-            statement["Condition"][operator] = dict(renamed)
-
-    return change
+    statement = statement_of(document, index)
+    for operator, tests in statement["Condition"].items():
+        renamed = [(names.get(key, key), values) for key, values in tests.items()]
+        _expect_distinct(key for key, _ in renamed)
+        statement["Condition"][operator] = dict(renamed)
 
 
-def set_values(index: int, condition: Condition, *values: str) -> Change:
+def set_values(
+    index: int, condition: Condition, values: tuple[str, ...], document: dict[str, Any]
+) -> None:
     """Set the values of a condition."""
+    tests = statement_of(document, index)["Condition"][condition.operator]
+    tests[condition.key] = values[0] if len(values) == 1 else list(values)
 
-    def change(document: dict[str, Any]) -> None:
-        tests = statement_of(document, index)["Condition"][condition.operator]
-        tests[condition.key] = values[0] if len(values) == 1 else list(values)
 
-    return change
+def drop_condition(index: int, condition: Condition, document: dict[str, Any]) -> None:
+    """Remove a condition."""
+    statement = statement_of(document, index)
+    _drop(statement["Condition"], condition)
+    if not statement["Condition"]:
+        del statement["Condition"]
+
+
+def require_instead(
+    index: int, condition: Condition, key: str, value: str, document: dict[str, Any]
+) -> None:
+    """Replace a condition by one that requires a value of another key."""
+    conditions = statement_of(document, index)["Condition"]
+    _drop(conditions, condition)
+    _put_test(conditions, "StringEquals", key, value)
+
+
+def add_statement(statement: Mapping[str, Any], document: dict[str, Any]) -> None:
+    """Add a statement at the end."""
+    document["Statement"] = [*as_list(document["Statement"]), dict(statement)]
+
+
+def apply_all(changes: list[Change], document: dict[str, Any]) -> None:
+    """Apply all of `changes`."""
+    for change in changes:
+        change(document)
 
 
 def is_plain(*values: str) -> bool:
     """Return whether these values have no wildcards, variables or invisible characters."""
     return not any(_SPECIAL.search(value) or not value.isprintable() for value in values)
-
-
-def drop_condition(index: int, condition: Condition) -> Change:
-    """Remove a condition."""
-
-    def change(document: dict[str, Any]) -> None:
-        statement = statement_of(document, index)
-        _drop(statement["Condition"], condition)
-        if not statement["Condition"]:
-            del statement["Condition"]
-
-    return change
-
-
-def require_instead(index: int, condition: Condition, key: str, value: str) -> Change:
-    """Replace a condition by one that requires a value of another key."""
-
-    def change(document: dict[str, Any]) -> None:
-        conditions = statement_of(document, index)["Condition"]
-        _drop(conditions, condition)
-        _put_test(conditions, "StringEquals", key, value)
-
-    return change
-
-
-def add_statement(statement: Mapping[str, Any]) -> Change:
-    """Add a statement at the end."""
-
-    def change(document: dict[str, Any]) -> None:
-        document["Statement"] = [*as_list(document["Statement"]), dict(statement)]
-
-    return change
-
-
-def apply_all(changes: Iterable[Change]) -> Change:
-    """Apply all of `changes`."""
-    made = tuple(changes)
-
-    def change(document: dict[str, Any]) -> None:
-        for each in made:
-            each(document)
-
-    return change
 
 
 def statement_of(document: Mapping[str, Any], index: int) -> dict[str, Any]:
@@ -207,10 +176,3 @@ def _replaced(values: Any, old: str | None, new: str) -> Any:
     changed = [new if value == old else value for value in values]
     changed = changed if new in changed else [*changed, new]
     return changed[0] if len(changed) == 1 else changed
-
-
-def _put(named: dict[str, Any], kind: str, names: list[Any]) -> None:
-    if names:
-        named[kind] = names
-    else:
-        del named[kind]

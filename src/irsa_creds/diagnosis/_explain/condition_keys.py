@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 from irsa_creds._masking import quoted
@@ -108,7 +109,9 @@ def _prefix_finding(case: Case, prefix: str, conditions: list[tuple[Condition, T
         if prefix in known and case.judged.principal:
             return _several_providers(case, keys)
         cause = f"wrong condition key of {claims}: {why}"
-        return case.found("P03", "error", message, fix, rename_keys(case.index, names), cause=cause)
+        return case.found(
+            "P03", "error", message, fix, partial(rename_keys, case.index, names), cause=cause
+        )
     if prefix in known:
         message = (
             f"has the condition key {quoted_list(keys)} of another provider that it trusts. It is "
@@ -129,7 +132,7 @@ def _several_providers(case: Case, keys: tuple[str, ...]) -> Found:
     lines = json.dumps(right, indent=2)
     fix = f"Write one statement for each provider. For this one:\n{lines}"
     cause = "one statement requires the keys of several providers"
-    change = add_statement(right) if complete else None
+    change = partial(add_statement, right) if complete else None
     return case.found("P03", "error", message, fix, change, cause=cause)
 
 
@@ -205,11 +208,11 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
         key = case.key(claim)
         fix = f"{quoted_if_odd(condition.key)} -> {quoted_if_odd(key)}"
         return case.found(
-            "P07", "error", message, fix, rename_keys(case.index, {condition.key: key})
+            "P07", "error", message, fix, partial(rename_keys, case.index, {condition.key: key})
         )
     cause = f"{case.shown(condition.key)} is never part of this call"
     fix, _ = _replacement(case, condition, other="sub" not in tested)
-    change = drop_condition(case.index, condition)
+    change = partial(drop_condition, case.index, condition)
     return case.found("P07", "error", message, fix, change, cause=cause)
 
 
@@ -219,7 +222,7 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
     meant = _intended_claim(claim.strip().lower())
     if meant:
         key = case.key(meant)
-        change = rename_keys(case.index, {condition.key: key})
+        change = partial(rename_keys, case.index, {condition.key: key})
         message = f"{where}, which does not exist; the claim is '{meant}'."
         return case.found(
             "P09",
@@ -259,8 +262,8 @@ def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str,
     exactly = json_condition("StringEquals", case.key("sub"), subject[0])
     if not other:
         # `is_safe` accepts the change only if the remaining subjects are listed.
-        return f"{remove}, and require {exactly}", drop_condition(case.index, condition)
-    change = require_instead(case.index, condition, case.key("sub"), subject[0])
+        return f"{remove}, and require {exactly}", partial(drop_condition, case.index, condition)
+    change = partial(require_instead, case.index, condition, case.key("sub"), subject[0])
     return f"Replace it with {exactly}", change if is_plain(subject[0]) else None
 
 

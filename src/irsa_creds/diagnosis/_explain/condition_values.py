@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
+from functools import partial
 from typing import TYPE_CHECKING
 
 from irsa_creds._masking import quoted
@@ -121,7 +122,7 @@ def _wildcard(
     wanted = tuple(dict.fromkeys(value if v == patterns[0] else v for v in condition.values))
     fix = json_condition(condition.operator, condition.key, *wanted)
     # A correction never lets in the other subjects that a pattern matches.
-    change = set_values(case.index, condition, *wanted) if writable else None
+    change = partial(set_values, case.index, condition, wanted) if writable else None
     also = _also_matched(condition, value) if claim == "sub" else []
     if also:
         message += f", but so would {' and '.join(also)}"
@@ -168,7 +169,9 @@ def _differs(
         names = {condition.key: case.key(other)}
         fix = json_pair(case.key(other), closest)
         cause = f"the key of '{claim}' has the value of '{other}'"
-        return case.found(id_, "error", message, fix, rename_keys(case.index, names), cause=cause)
+        return case.found(
+            id_, "error", message, fix, partial(rename_keys, case.index, names), cause=cause
+        )
     why = f": {subject_difference(closest, actual)}" if claim == "sub" else ""
     if "${" in closest and case.policy.version == "2008-10-17":
         why = ': variables like ${...} work only with "Version": "2012-10-17"'
@@ -182,7 +185,7 @@ def _differs(
             f"\nor run the pod as the service account {pod['name']} of the namespace "
             f"{pod['namespace']}"
         )
-    change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
+    change = partial(set_values, case.index, condition, wanted) if is_plain(actual) else None
     if claim == "sub" and has_other_ids(closest, actual):
         fix, change = f"If you recreated it and trust the new one:\n{fix}", None
     if claim == "sub" and lacks_ids(closest, actual):
@@ -229,7 +232,7 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
         fix = f"{token}, or require the usual one: {usual}"
     else:
         fix = policy if actual == AUDIENCE else f"{policy}\nor {token[0].lower()}{token[1:]}."
-        change = set_values(case.index, condition, *wanted) if is_plain(actual) else None
+        change = partial(set_values, case.index, condition, wanted) if is_plain(actual) else None
     return case.found("P06", "error", message, fix, change, cause=_in_short("aud", closest, actual))
 
 

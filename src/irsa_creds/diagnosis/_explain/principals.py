@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._masking import quoted
@@ -116,7 +117,7 @@ def _untrusted(case: Case) -> Found:
     if not is_meant_for(case.judged, case.request):
         fix = f"Add a statement for this issuer:\n{json.dumps(right, indent=2)}"
     elif _UNKNOWN_ACCOUNT not in arn:
-        change = replace_principal(case.index, nearest.kind, nearest.name, arn)
+        change = partial(replace_principal, case.index, nearest.kind, nearest.name, arn)
     message = (
         f"does not trust the token's issuer: {nearest.why}. It has {quoted(nearest.name)} under "
         f"{nearest.kind} and needs {quoted(arn)} under Federated."
