@@ -18,9 +18,7 @@ from irsa_creds.diagnosis._explain.condition_keys import (
 from irsa_creds.diagnosis._explain.condition_values import undecided_findings, value_findings
 from irsa_creds.diagnosis._explain.deny_statements import deny_findings
 from irsa_creds.diagnosis._explain.finding import Case, Finding, Found
-from irsa_creds.diagnosis._explain.open_principals import open_principal_findings
-from irsa_creds.diagnosis._explain.other_providers import other_provider_findings
-from irsa_creds.diagnosis._explain.placeholders import placeholder_findings
+from irsa_creds.diagnosis._explain.other_callers import other_caller_findings
 from irsa_creds.diagnosis._explain.principals import (
     correct_statement,
     is_meant_for,
@@ -69,7 +67,6 @@ def _of_denies(policy: Policy, request: AccessRequest, judgement: Judgement) -> 
         if judged.statement.effect == "Deny":
             case = Case(policy, request, judgement, judged)
             yield from deny_findings(case)
-            yield from placeholder_findings(case)
 
 
 def _of_allows(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
@@ -79,8 +76,7 @@ def _of_allows(policy: Policy, request: AccessRequest, judgement: Judgement) -> 
         case = Case(policy, request, judgement, judged)
         if judged is not judgement.nearest and judged.action and judged.principal:
             yield from security_findings(case)
-        yield from open_principal_findings(case)
-        yield from other_provider_findings(case)
+        yield from other_caller_findings(case)
     if judgement.nearest is None:
         yield _no_allow(policy, request)
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.condition_keys import (
     intended_key,
     is_other_issuers_key,
@@ -31,10 +33,12 @@ __all__ = ["deny_findings"]
 # Condition keys that exist for another action only.
 _OTHER_ACTIONS_KEYS = {"sts:externalid": "sts:AssumeRole"}
 _IDS = {"sub": "P04", "aud": "P06"}
+# Neither ARNs nor hosts have these characters, and IAM has no variables in keys and principals.
+_PLACEHOLDER = re.compile(r"[<>{}$%\[\]]")
 
 
 def deny_findings(case: Case) -> Iterator[Found]:
-    """Yield why a Deny applies, or why that cannot be decided without AWS."""
+    """Yield why a Deny applies, cannot be decided without AWS, or protects nothing."""
     if case.judged.truth is True:
         yield _applying(case)
     elif case.judged.truth is None:
@@ -43,11 +47,12 @@ def deny_findings(case: Case) -> Iterator[Found]:
         if case.judged.principal is None:
             message = (
                 f"denies {quoted_list(tuple(name for _, name in case.statement.principals))}. "
-                "Whether this "
-                "includes web identities is not documented, so the verdict may be unknown."
+                "Whether this includes web identities is not documented, so the verdict may be "
+                "unknown."
             )
             fix = "Name the ARN of the OIDC provider under Federated, or restrict the actions."
             yield case.found("P02", "warning", message, fix)
+    yield from _unreplaced_placeholders(case)
 
 
 def _applying(case: Case) -> Found:
@@ -94,3 +99,16 @@ def _reason(case: Case, condition: Condition) -> str:
         f"{quoted_list(condition.values)}"
     )
     return f"{where} matches because {has}"
+
+
+def _unreplaced_placeholders(case: Case) -> Iterator[Found]:
+    """Yield P02 and P03 for a Deny that protects nothing: it still has a placeholder."""
+    names = [name for _, name in case.statement.principals]
+    keys = [test.key for test, truth in case.conditions() if truth is False]
+    keys = [key for key in keys if _PLACEHOLDER.search(split_key(key)[0])]
+    if all(_PLACEHOLDER.search(name) for name in names):
+        message = f"denies nothing: its principal {quoted(names[0])} has a placeholder."
+        yield case.found("P02", "warning", message, "Replace the placeholder.")
+    if keys:
+        message = f"denies nothing: its condition key {quoted(keys[0])} has a placeholder."
+        yield case.found("P03", "warning", message, "Replace the placeholder.")
