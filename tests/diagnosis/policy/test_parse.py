@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from irsa_creds import ConfigError, IrsaError
+from irsa_creds.diagnosis._policy.operators import Operator
 from irsa_creds.diagnosis._policy.parse import (
     Condition,
     PolicyError,
@@ -53,7 +54,12 @@ def test_a_policy_is_taken_apart() -> None:
             actions=("sts:AssumeRoleWithWebIdentity",),
             principals=(("Federated", PROVIDER),),
             conditions=(
-                Condition("StringEquals", "oidc.example/id/ABC:aud", ("sts.amazonaws.com",)),
+                Condition(
+                    "StringEquals",
+                    "oidc.example/id/ABC:aud",
+                    ("sts.amazonaws.com",),
+                    Operator("StringEquals"),
+                ),
             ),
         ),
     )
@@ -115,9 +121,9 @@ def test_numbers_and_booleans_of_a_condition_become_text() -> None:
     condition = {"Bool": {"aws:a": True}, "NumericEquals": {"aws:b": [1, 1.5, "2"], "aws:c": []}}
     [statement] = parse_policy(changed(Condition=condition)).statements
     assert statement.conditions == (
-        Condition("Bool", "aws:a", ("true",)),
-        Condition("NumericEquals", "aws:b", ("1", "1.5", "2")),
-        Condition("NumericEquals", "aws:c", ()),
+        Condition("Bool", "aws:a", ("true",), Operator("Bool")),
+        Condition("NumericEquals", "aws:b", ("1", "1.5", "2"), Operator("NumericEquals")),
+        Condition("NumericEquals", "aws:c", (), Operator("NumericEquals")),
     )
 
 

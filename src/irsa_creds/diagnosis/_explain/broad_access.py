@@ -18,7 +18,6 @@ from irsa_creds.diagnosis._explain.finding import (
     json_condition,
     like_operator,
     matches_wildcards,
-    operator_of,
     quoted_list,
     requires_value,
     split_key,
@@ -77,10 +76,10 @@ def _for_all_values(case: Case) -> Iterator[Found]:
     sure = {
         condition.key.lower()
         for condition, _ in case.conditions()
-        if operator_of(condition).name == "Null" and condition.values == ("false",)
+        if condition.parsed_operator.name == "Null" and condition.values == ("false",)
     }
     for condition, truth in case.conditions():
-        if operator_of(condition).quantifier != "ForAllValues" or condition.key.lower() in sure:
+        if condition.parsed_operator.quantifier != "ForAllValues" or condition.key.lower() in sure:
             continue
         absent = case.request.values(condition.key) is None and truth is True
         message = (
@@ -116,7 +115,7 @@ def _why(case: Case) -> str:
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if is_other_issuers_key(case, condition.key) or case.request.values(condition.key) is None:
         return f"{where}, which matches if the key is absent, and no token has it, {effect}."
-    if not requires_value(operator_of(condition)):
+    if not requires_value(condition.parsed_operator):
         return f"{where}, which requires no particular value, {effect}."
     broad = tuple(value for value in condition.values if _is_broad(case, condition, value))
     if broad and all(value.endswith(":default") for value in broad):
@@ -136,7 +135,7 @@ def _why(case: Case) -> str:
 
 def names_identity(case: Case, condition: Condition) -> bool:
     """Return whether a condition requires particular identities of the token's issuer."""
-    operator = operator_of(condition)
+    operator = condition.parsed_operator
     prefix, claim = split_key(condition.key.lower())
     if prefix != case.request.provider.lower() or not requires_value(operator):
         return False
@@ -155,7 +154,7 @@ def _as_pattern(case: Case, condition: Condition, value: str) -> str:
     if case.policy.version == LATEST:
         value = re.sub(r"\$\{[*?$]\}", "+", value)
         value = re.sub(r"\$\{[^{}]*\}", "${}", value)
-    if operator_of(condition).name.startswith("StringEquals"):
+    if condition.parsed_operator.name.startswith("StringEquals"):
         value = re.sub(r"[*?]", "+", value)  # no subject has this character
     return value.replace("${}", "*")
 
@@ -203,7 +202,7 @@ def _any_audience(case: Case) -> Iterator[Found]:
     # With one exact subject, installers of other clusters leave the audience to the provider's
     # list of client IDs, which is correct. The documentation and tools of EKS always test it.
     exact = any(
-        names_identity(case, condition) and operator_of(condition).name == "StringEquals"
+        names_identity(case, condition) and condition.parsed_operator.name == "StringEquals"
         for condition, _ in case.conditions()
     )
     elsewhere = not case.request.provider.startswith(("oidc.eks.", "oidc-eks."))
@@ -220,7 +219,7 @@ def _requires_audience(case: Case, condition: Condition) -> bool:
     absent = case.request.values(condition.key) is None
     patterns = [_as_pattern(case, condition, value) for value in condition.values]
     specific = all(pattern.strip("*?") for pattern in patterns)
-    return requires_value(operator_of(condition)) and specific and not absent
+    return requires_value(condition.parsed_operator) and specific and not absent
 
 
 def _claim(condition: Condition) -> str:

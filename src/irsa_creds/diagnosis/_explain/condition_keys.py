@@ -20,7 +20,6 @@ from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     json_condition,
-    operator_of,
     quoted_if_odd,
     quoted_list,
     split_key,
@@ -183,7 +182,7 @@ def absent_findings(case: Case) -> Iterator[Found]:
             continue
         if truth is False:
             yield _absent_and_false(case, condition, tested)
-        elif truth and operator_of(condition).quantifier != "ForAllValues":
+        elif truth and condition.parsed_operator.quantifier != "ForAllValues":
             yield _absent_but_true(case, condition)
 
 
@@ -196,7 +195,7 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
         tested: the claims of the issuer that the statement tests.
     """
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
-    if operator_of(condition).if_exists:
+    if condition.parsed_operator.if_exists:
         where += " (IfExists has no effect with ForAnyValue)"
     if split_key(condition.key)[0].lower() == case.request.provider.lower():
         return _no_claim(case, condition, where, other="sub" not in tested)
@@ -268,7 +267,7 @@ def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str,
 
 
 def _absent_but_true(case: Case, condition: Condition) -> Found:
-    operator = operator_of(condition)
+    operator = condition.parsed_operator
     prefix, claim = split_key(condition.key)
     of_issuer = prefix.lower() == case.request.provider.lower()
     offered = not of_issuer or claim.lower() in condition_claims(case.request.provider)

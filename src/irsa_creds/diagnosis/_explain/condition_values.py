@@ -17,17 +17,12 @@ from irsa_creds.diagnosis._explain.finding import (
     json_pair,
     like_operator,
     matches_wildcards,
-    operator_of,
     quoted_list,
     requires_value,
     split_key,
 )
 from irsa_creds.diagnosis._explain.github_subjects import has_other_ids, lacks_ids, with_ids
-from irsa_creds.diagnosis._explain.strangers import (
-    let_in,
-    near_subjects,
-    unrelated_subjects,
-)
+from irsa_creds.diagnosis._explain.strangers import let_in, near_subjects, unrelated_subjects
 from irsa_creds.diagnosis._explain.subjects import (
     PREFIX,
     SUBJECT,
@@ -72,7 +67,7 @@ def undecided_findings(case: Case) -> Iterator[Found]:
 
 
 def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found:
-    operator = operator_of(condition)
+    operator = condition.parsed_operator
     claim = split_key(condition.key)[1].lower()
     id_ = "P06" if claim in _AUDIENCES else "P04"
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
@@ -254,7 +249,7 @@ def _corrected_values(condition: Condition, actual: str, closest: str) -> tuple[
 
 def _undecidable(case: Case, condition: Condition, values: tuple[str, ...] | None) -> Found:
     """Return why a condition on a known key cannot be decided without AWS."""
-    operator = operator_of(condition)
+    operator = condition.parsed_operator
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if operator.name == "Null" and operator.quantifier:
         message = f"{where}. AWS does not document the effect of {operator.quantifier} on Null."
@@ -283,7 +278,7 @@ def _several_values(case: Case, condition: Condition, values: tuple[str, ...]) -
         f"the token has {len(values)}: {quoted_list(values)}. AWS does not document the result."
     )
     fix = json_condition(f"ForAnyValue:{condition.operator}", condition.key, *condition.values)
-    if operator_of(condition).negated:
+    if condition.parsed_operator.negated:
         # None of the values may be excluded, and ForAllValues matches if there is no value.
         all_ = json_condition(
             f"ForAllValues:{condition.operator}", condition.key, *condition.values

@@ -16,7 +16,6 @@ from irsa_creds.diagnosis._explain.finding import (
     Case,
     Found,
     json_pair,
-    operator_of,
     quoted_if_odd,
     quoted_list,
     split_key,
@@ -78,7 +77,7 @@ def _applying(case: Case) -> Found:
             fix = f"Limit {limit} to the action that has this key: {json_pair('Action', action)}"
         return case.found("P07", "error", message, fix)
     id_ = _IDS.get(split_key(condition.key)[1].lower(), "P04")
-    if id_ == "P06" and operator_of(condition).negated:
+    if id_ == "P06" and condition.parsed_operator.negated:
         fix = f"{purpose}Use a token for the audience {quoted_list(condition.values)}."
     return case.found(id_, "error", message, fix)
 

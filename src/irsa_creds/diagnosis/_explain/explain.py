@@ -11,7 +11,7 @@ from irsa_creds._identity.claims import POD_IDENTITY
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
-from irsa_creds.diagnosis._explain.finding import Finding, operator_of, split_key
+from irsa_creds.diagnosis._explain.finding import Finding, split_key
 from irsa_creds.diagnosis._explain.github_subjects import without_ids
 from irsa_creds.diagnosis._explain.pod_identity import (
     CAUSES,
@@ -236,7 +236,7 @@ def _strangers(policy: Policy, request: AccessRequest) -> Iterator[AccessRequest
     patterns = tuple(
         value
         for condition in _allow_conditions(policy)
-        if operator_of(condition).name == "StringLike"
+        if condition.parsed_operator.name == "StringLike"
         for value in condition.values
     )
     for other in near_subjects(subject).values():

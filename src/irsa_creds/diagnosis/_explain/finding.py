@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from irsa_creds._masking import JWT, quoted
-from irsa_creds.diagnosis._policy.operators import operator_named
 from irsa_creds.diagnosis._policy.patterns import matches
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ __all__ = [
     "json_pair",
     "like_operator",
     "matches_wildcards",
-    "operator_of",
     "quoted_if_odd",
     "quoted_list",
     "requires_value",
@@ -146,12 +144,6 @@ class Case:
         """Return a finding with a message that begins with this statement's name."""
         message = f"{self.name} {message}"
         return Found(Finding(id_, severity, self.index + 1, message, fix), change, cause)
-
-
-def operator_of(condition: Condition) -> Operator:
-    """Return the parsed operator of a condition."""
-    # The parser rejects unknown operators.
-    return cast("Operator", operator_named(condition.operator))
 
 
 def requires_value(operator: Operator) -> bool:

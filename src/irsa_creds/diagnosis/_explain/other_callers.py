@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.broad_access import names_identity
-from irsa_creds.diagnosis._explain.finding import (
-    Case,
-    Found,
-    operator_of,
-    requires_value,
-    split_key,
-)
+from irsa_creds.diagnosis._explain.finding import Case, Found, requires_value, split_key
 from irsa_creds.diagnosis._explain.principals import provider_of
 from irsa_creds.diagnosis._explain.provider_names import is_other_issuer
 from irsa_creds.diagnosis._policy.evaluate import covers_action, judge
@@ -75,7 +69,7 @@ def _is_for_all(statement: Statement) -> bool:
 
 def _restricts(condition: Condition) -> bool:
     """Return whether a condition requires a particular principal or source."""
-    operator = operator_of(condition)
+    operator = condition.parsed_operator
     if operator.negated or operator.name == "Null":
         return False
     # These match if the key is absent.
@@ -97,7 +91,9 @@ def _denies_others(statement: Statement, actions: list[str]) -> bool:
     return (
         _is_for_all(statement)
         and all(covers_action(statement, action) for action in actions)
-        and any(operator_of(each).negated and _is_specific(each) for each in statement.conditions)
+        and any(
+            each.parsed_operator.negated and _is_specific(each) for each in statement.conditions
+        )
     )
 
 
@@ -135,7 +131,7 @@ def _stranger(case: Case, provider: str) -> AccessRequest:
         if (
             prefix == provider.lower()
             and condition.values
-            and requires_value(operator_of(condition))
+            and requires_value(condition.parsed_operator)
         ):
             # A pattern matches itself.
             claims[claim] = condition.values[0]

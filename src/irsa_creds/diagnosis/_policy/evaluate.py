@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from irsa_creds.diagnosis._policy.logic import Truth, Unknown, Values, all_of, any_of, negation
-from irsa_creds.diagnosis._policy.operators import holds, operator_named
-from irsa_creds.diagnosis._policy.parse import LATEST, Condition, Policy, PolicyError, Statement
+from irsa_creds.diagnosis._policy.operators import holds
+from irsa_creds.diagnosis._policy.parse import LATEST, Condition, Policy, Statement
 from irsa_creds.diagnosis._policy.patterns import expanded, matches
 
 if TYPE_CHECKING:
@@ -139,7 +139,10 @@ def _judged(
     action_truth = covers_action(statement, action)
     principal_truth = _covers_principal(statement, request)
     resource_truth = _covers_resource(statement, request.resource, lookup)
-    conditions = tuple((test, _matches(test, request, lookup)) for test in statement.conditions)
+    conditions = tuple(
+        (test, holds(test.parsed_operator, test.values, request.values(test.key), lookup))
+        for test in statement.conditions
+    )
     truths = (action_truth, principal_truth, resource_truth, *(truth for _, truth in conditions))
     return Judged(
         statement, action_truth, principal_truth, conditions, all_of(truths), resource_truth
@@ -173,13 +176,6 @@ def _is_resource(name: str, resource: str, lookup: Lookup | None) -> Truth:
     if isinstance(pattern, Unknown):
         return None
     return pattern is not None and matches(pattern, resource)
-
-
-def _matches(condition: Condition, request: AccessRequest, lookup: Lookup | None) -> Truth:
-    operator = operator_named(condition.operator)
-    if operator is None:
-        raise PolicyError(f"IAM has no condition operator {condition.operator!r}.")
-    return holds(operator, condition.values, request.values(condition.key), lookup)
 
 
 def _distance(judged: Judged, request: AccessRequest) -> tuple[bool, int, int, int]:

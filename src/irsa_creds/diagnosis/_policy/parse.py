@@ -14,6 +14,8 @@ from irsa_creds.diagnosis._policy.operators import operator_named
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from irsa_creds.diagnosis._policy.operators import Operator
+
 __all__ = [
     "LATEST",
     "Condition",
@@ -41,11 +43,13 @@ class Condition:
         operator: as written in the policy.
         key: the condition key, as written in the policy.
         values: the policy's values; numbers and Booleans as text.
+        parsed_operator: the same operator, parsed.
     """
 
     operator: str
     key: str
     values: tuple[str, ...]
+    parsed_operator: Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +232,14 @@ def _principals(where: str, entry: dict[str, Any]) -> tuple[tuple[str, str], ...
 def _conditions(where: str, found: Any) -> Iterable[Condition]:
     """Yield the conditions in a `Condition` element; raise for an unknown operator."""
     for operator, tests in _entries(f"The Condition of {where.lower()}", found):
-        if operator_named(operator) is None:
+        parsed = operator_named(operator)
+        if parsed is None:
             raise PolicyError(
                 f"{where} has the condition operator {quoted(operator)}, which IAM does not have."
             )
         for key, wanted in _entries(f"{operator} in {where.lower()}", tests):
             values = [_value(where, key, value) for value in as_list(wanted)]
-            yield Condition(operator, key, tuple(values))
+            yield Condition(operator, key, tuple(values), parsed)
 
 
 def _entries(where: str, found: Any) -> Iterable[tuple[str, Any]]:
