@@ -65,7 +65,7 @@ def allows(documents: Iterable[str], request: SignedRequest) -> bool:
         UnsupportedPolicyError: the sandbox cannot decide.
     """
     policies = [_parsed(parse_permissions, document) for document in documents]
-    return _decided(judge_action(policies, request, request.action))
+    return _decided(judge_action(policies, request, request.action, request.resource))
 
 
 def trusts_caller(document: str, request: SignedRequest) -> bool:

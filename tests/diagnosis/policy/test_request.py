@@ -291,7 +291,6 @@ def test_a_token_makes_the_request() -> None:
     request = from_token(jwt({"iss": ISSUER, "sub": SUBJECT}) + "\n", role_arn=ROLE)
     assert request == AccessRequest(ISSUER, {"iss": ISSUER, "sub": SUBJECT}, ROLE)
     assert request.provider == HOST
-    assert request.resource is None
 
 
 @pytest.mark.parametrize("token", ["", "opaque-secret", "a.b.c", jwt([]), jwt({"iss": ISSUER}) * 9])

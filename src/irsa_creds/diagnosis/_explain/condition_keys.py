@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds.diagnosis._explain.finding import Change
-    from irsa_creds.diagnosis._policy.evaluate import Truth
+    from irsa_creds.diagnosis._policy.logic import Truth
     from irsa_creds.diagnosis._policy.parse import Condition
 
 __all__ = [

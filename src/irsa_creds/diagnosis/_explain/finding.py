@@ -12,7 +12,8 @@ from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.patterns import matches
 
 if TYPE_CHECKING:
-    from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement, Truth
+    from irsa_creds.diagnosis._policy.evaluate import Judged, Judgement
+    from irsa_creds.diagnosis._policy.logic import Truth
     from irsa_creds.diagnosis._policy.operators import Operator
     from irsa_creds.diagnosis._policy.parse import Condition, Policy, Statement
     from irsa_creds.diagnosis._policy.request import AccessRequest

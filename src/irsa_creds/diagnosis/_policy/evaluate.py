@@ -19,26 +19,13 @@ if TYPE_CHECKING:
 
     from irsa_creds.diagnosis._policy.logic import Lookup
 
-__all__ = [
-    "AccessRequest",
-    "Judged",
-    "Judgement",
-    "Truth",
-    "Verdict",
-    "covers_action",
-    "judge",
-    "judge_action",
-]
+__all__ = ["Judged", "Judgement", "Verdict", "covers_action", "judge", "judge_action"]
 
 Verdict = Literal["allow", "deny", "unknown"]
 
 
-class AccessRequest(Protocol):
+class Request(Protocol):
     """The request for which policies are evaluated."""
-
-    @property
-    def resource(self) -> str | None:
-        """Return the resource's ARN; None for a trust policy, which has no resources."""
 
     def trusts(self, kind: str, name: str) -> Truth:
         """Return whether the principal of this kind and name is the caller."""
@@ -50,7 +37,7 @@ class AccessRequest(Protocol):
         """Return the values of a condition key."""
 
 
-class TrustRequest(AccessRequest, Protocol):
+class TrustRequest(Request, Protocol):
     """The request for which a trust policy is evaluated."""
 
     @property
@@ -67,7 +54,6 @@ class Judged:
         action: whether it covers the action.
         principal: whether it covers the caller.
         conditions: each condition, and whether it matches.
-        truth: whether the statement applies, which requires all parts.
         resource: whether it covers the resource; True in a trust policy.
     """
 
@@ -75,8 +61,13 @@ class Judged:
     action: Truth
     principal: Truth
     conditions: tuple[tuple[Condition, Truth], ...]
-    truth: Truth
-    resource: Truth = True
+    resource: Truth
+
+    @property
+    def truth(self) -> Truth:
+        """Return whether the statement applies, which requires all parts."""
+        conditions = (truth for _, truth in self.conditions)
+        return all_of((self.action, self.principal, self.resource, *conditions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +103,19 @@ def judge(policy: Policy, request: TrustRequest) -> Judgement:
     return min(judgements, key=lambda judgement: worst[judgement.verdict])
 
 
-def judge_action(policies: Iterable[Policy], request: AccessRequest, action: str) -> Judgement:
+def judge_action(
+    policies: Iterable[Policy], request: Request, action: str, resource: str | None = None
+) -> Judgement:
     """Return whether policies together allow one action.
 
     Args:
         policies: of one kind, so that one of them may allow alone.
-        request: the caller, the resource and the condition keys.
+        request: the caller and the condition keys.
         action: such as "s3:GetObject".
+        resource: its ARN; None for a trust policy, which has no resources.
     """
     judged = tuple(
-        _judged(statement, request, action, request.values if policy.version == LATEST else None)
+        _judged(policy, statement, request, action, resource)
         for policy in policies
         for statement in policy.statements
     )
@@ -134,25 +128,23 @@ def judge_action(policies: Iterable[Policy], request: AccessRequest, action: str
 
 
 def _judged(
-    statement: Statement, request: AccessRequest, action: str, lookup: Lookup | None
+    policy: Policy, statement: Statement, request: Request, action: str, resource: str | None
 ) -> Judged:
-    action_truth = covers_action(statement, action)
-    principal_truth = _covers_principal(statement, request)
-    resource_truth = _covers_resource(statement, request.resource, lookup)
-    conditions = tuple(
-        (test, holds(test.parsed_operator, test.values, request.values(test.key), lookup))
-        for test in statement.conditions
-    )
-    truths = (action_truth, principal_truth, resource_truth, *(truth for _, truth in conditions))
-    return Judged(
-        statement, action_truth, principal_truth, conditions, all_of(truths), resource_truth
-    )
-
-
-def _covers_principal(statement: Statement, request: AccessRequest) -> Truth:
+    lookup = request.values if policy.version == LATEST else None
     # Only a trust policy has principals; only a permission policy has resources.
-    if request.resource is not None:
-        return True
+    return Judged(
+        statement=statement,
+        action=covers_action(statement, action),
+        principal=_covers_principal(statement, request) if resource is None else True,
+        conditions=tuple(
+            (test, holds(test.parsed_operator, test.values, request.values(test.key), lookup))
+            for test in statement.conditions
+        ),
+        resource=True if resource is None else _covers_resource(statement, resource, lookup),
+    )
+
+
+def _covers_principal(statement: Statement, request: Request) -> Truth:
     return any_of(request.trusts(*named) for named in statement.principals)
 
 
@@ -163,9 +155,7 @@ def covers_action(statement: Statement, action: str) -> bool:
     return found if statement.not_actions is None else not found
 
 
-def _covers_resource(statement: Statement, resource: str | None, lookup: Lookup | None) -> Truth:
-    if resource is None:
-        return True
+def _covers_resource(statement: Statement, resource: str, lookup: Lookup | None) -> Truth:
     named = statement.resources if statement.not_resources is None else statement.not_resources
     found = any_of(_is_resource(name, resource, lookup) for name in named)
     return found if statement.not_resources is None else negation(found)
@@ -178,7 +168,7 @@ def _is_resource(name: str, resource: str, lookup: Lookup | None) -> Truth:
     return pattern is not None and matches(pattern, resource)
 
 
-def _distance(judged: Judged, request: AccessRequest) -> tuple[bool, int, int, int]:
+def _distance(judged: Judged, request: Request) -> tuple[bool, int, int, int]:
     """Return how far a statement is from applying; action and principal weigh most."""
     alike = any(request.resembles(*named) for named in judged.statement.principals)
     foreign = judged.action is False and not alike

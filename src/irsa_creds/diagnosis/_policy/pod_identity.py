@@ -36,10 +36,6 @@ class PodIdentityRequest:
     cluster_arn: str | None = None
 
     @property
-    def resource(self) -> None:
-        """Return None: a trust policy has no resource."""
-
-    @property
     def actions(self) -> tuple[str, ...]:
         """Return both required actions."""
         return ("sts:AssumeRole", "sts:TagSession")

@@ -13,7 +13,7 @@ from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.token import claims_of
 from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
-from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Unknown, Values
+from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Values
 from irsa_creds.diagnosis._policy.templates import (
     ACTION,
     AUDIENCE,
@@ -27,7 +27,6 @@ __all__ = [
     "TAGS",
     "UNKNOWN",
     "AccessRequest",
-    "Unknown",
     "from_service_account",
     "from_subject",
     "from_token",
@@ -79,10 +78,6 @@ class AccessRequest:
     claims: Mapping[str, object] = field(default_factory=dict)
     role_arn: str | None = None
     facts: Mapping[str, Values] = field(default_factory=dict)
-
-    @property
-    def resource(self) -> None:
-        """Return None: a trust policy has no resource."""
 
     @property
     def provider(self) -> str:
