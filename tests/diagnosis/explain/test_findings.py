@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from irsa_creds.diagnosis._explain.explain import Explanation, explain
-from irsa_creds.diagnosis._explain.provider_names import (
-    cluster_of,
-    difference,
-    is_other_issuer,
-    is_similar,
-)
+from irsa_creds.diagnosis._explain.provider_names import difference, is_other_issuer, is_similar
 from irsa_creds.diagnosis._explain.subjects import subject_difference
 from irsa_creds.diagnosis._policy.templates import trust_policy
 
@@ -82,7 +77,6 @@ def test_only_an_unrelated_provider_is_another_issuer() -> None:
     assert is_other_issuer("gitlab.com", EKS)
     assert not is_other_issuer(EKS.replace("0123", "0132", 1), EKS)
     assert not is_other_issuer("", EKS)
-    assert cluster_of("gitlab.com") is None
 
 
 @pytest.mark.parametrize(

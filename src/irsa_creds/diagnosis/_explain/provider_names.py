@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from irsa_creds.diagnosis._explain.finding import quoted_if_odd
 
-__all__ = ["Cluster", "cluster_of", "difference", "is_other_issuer", "is_similar"]
+__all__ = ["difference", "is_other_issuer", "is_similar"]
 
 # EKS's issuers, plain and dual stack: EKS User Guide, "Create an IAM OIDC provider".
-_EKS = r"(?P<service>oidc\.eks|oidc-eks)\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
+_EKS = r"(?:oidc\.eks|oidc-eks)\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
 _CLUSTER = re.compile(rf"{_EKS}/id/(?P<id>[^/:]+)", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"oidc\.(?P<region>[a-z0-9-]+)\.eks\.(?P<rest>.+)", re.IGNORECASE)
 _WITHOUT_ID = re.compile(rf"(?P<host>{_EKS})/(?!id/)(?P<id>[^/:]+)", re.IGNORECASE)
@@ -19,20 +18,6 @@ _PLACEHOLDER = re.compile(r"[^*?]*[<>{}$%\[\]][^*?]*|[^.*?]+")
 _CLUSTER_ID = re.compile(r"[0-9A-F]{32}", re.IGNORECASE)
 _LONGEST = 300
 _MOST_EDITS = 6
-
-
-class Cluster(NamedTuple):
-    """The parts of an EKS issuer."""
-
-    region: str
-    suffix: str
-    id: str
-
-
-def cluster_of(provider: str) -> Cluster | None:
-    """Return the EKS cluster of a provider; None for another issuer."""
-    found = _CLUSTER.fullmatch(provider)
-    return Cluster(found["region"], found["suffix"], found["id"]) if found else None
 
 
 def difference(found: str, wanted: str) -> str:
@@ -66,36 +51,37 @@ def is_other_issuer(found: str, wanted: str) -> bool:
 
 def _of_eks(found: str, wanted: str) -> str:
     """Return the same for an EKS issuer and a provider that looks similar."""
-    if not (right := cluster_of(wanted)):
+    if not (right := _CLUSTER.fullmatch(wanted)):
         return ""
     if swapped := _TRANSPOSED.fullmatch(found):
         straight = f"oidc.eks.{swapped['region']}.{swapped['rest']}"
         also = difference(straight, wanted)
         return (
-            f"'eks' and the region are swapped: it is oidc.eks.{right.region}, "
+            f"'eks' and the region are swapped: it is oidc.eks.{right['region']}, "
             f"not oidc.{swapped['region']}.eks" + (f"; and {also}" if also else "")
         )
     if without := _WITHOUT_ID.fullmatch(found):
         also = difference(f"{without['host']}/id/{without['id']}", wanted)
         return "'/id/' is missing before the cluster's id" + (f"; and {also}" if also else "")
-    left = cluster_of(found)
+    left = _CLUSTER.fullmatch(found)
     return _of_clusters(left, right) if left else ""
 
 
-def _of_clusters(found: Cluster, wanted: Cluster) -> str:
-    if found.id == wanted.id:
-        if found.region != wanted.region:
-            return f"its region is {found.region}, the issuer's is {wanted.region}"
-        return f"its host ends in {found.suffix}, the issuer's in {wanted.suffix}"
-    if not _CLUSTER_ID.fullmatch(found.id) and not is_similar(found.id, wanted.id):
-        return "the cluster ID after '/id/' does not have 32 hexadecimal digits"
-    if is_similar(found.id, wanted.id):
+def _of_clusters(found: re.Match[str], wanted: re.Match[str]) -> str:
+    region, id_ = found["region"], found["id"]
+    if id_ == wanted["id"]:
+        if region != wanted["region"]:
+            return f"its region is {region}, the issuer's is {wanted['region']}"
+        return f"its host ends in {found['suffix']}, the issuer's in {wanted['suffix']}"
+    if is_similar(id_, wanted["id"]):
         return (
-            f"the cluster's id is misspelled: {quoted_if_odd(found.id[:40])} for "
-            f"{quoted_if_odd(wanted.id)}"
+            f"the cluster's id is misspelled: {quoted_if_odd(id_[:40])} for "
+            f"{quoted_if_odd(wanted['id'])}"
         )
-    where = "" if found.region == wanted.region else f", in {found.region}"
-    return f"that is another cluster (id {found.id[:40]}{where})"
+    if not _CLUSTER_ID.fullmatch(id_):
+        return "the cluster ID after '/id/' does not have 32 hexadecimal digits"
+    where = "" if region == wanted["region"] else f", in {region}"
+    return f"that is another cluster (id {id_[:40]}{where})"
 
 
 def _of_any(found: str, wanted: str) -> str:
