@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["action_findings"]
 
 # Claims in the token, and the action that each requires: IAM User Guide, "Pass session tags in AWS
-# STS" and "Monitor
-# and control actions taken with assumed roles".
+# STS" and "Monitor and control actions taken with assumed roles".
 _CLAIMS = {
     "sts:TagSession": ("session tags", TAGS),
     "sts:SetSourceIdentity": ("a source identity", SOURCE_IDENTITY),
+}
+# Actions that stand for `ACTION` by mistake, in lower case.
+_WRONG_ACTIONS = {
+    "sts:assumerole": "which is for AWS principals with signed requests",
+    "sts:assumerolewithsaml": "which is for SAML assertions",
+    "assumerolewithwebidentity": "which lacks the prefix 'sts:'",
+    ACTION.lower(): "which has blanks around it",
 }
 _SIMILAR = 0.8
 
@@ -73,37 +79,27 @@ def _missing_actions(case: Case) -> Found:
 def _wrong_action(case: Case) -> Found:
     actions = case.statement.actions
     wrong = _misspelled_action(actions)
-    meant = is_meant_for(case.judged, case.request)
     if wrong is None:
         message = f"allows {quoted_list(actions)}; a token needs {ACTION}."
         change = partial(add_action, case.index, ACTION)
-        fix = _fix(case, [*actions, ACTION])
+        fix = json_pair("Action", *actions, ACTION)
     else:
         action, why = wrong
         message = f"allows {quoted(action)}, {why}; a token needs {ACTION}."
         change = partial(replace_action, case.index, action, ACTION)
-        fix = _fix(case, [ACTION if each == action else each for each in actions])
-    return case.found("P01", "error", message, fix, change if meant else None)
-
-
-def _fix(case: Case, actions: list[str]) -> str:
-    if not is_meant_for(case.judged, case.request):
-        return "Keep this statement for its other principals, and add a statement for this issuer."
-    return json_pair("Action", *actions)
+        fix = json_pair("Action", *(ACTION if each == action else each for each in actions))
+    if is_meant_for(case.judged, case.request):
+        return case.found("P01", "error", message, fix, change)
+    fix = "Keep this statement for its other principals, and add a statement for this issuer."
+    return case.found("P01", "error", message, fix)
 
 
 def _misspelled_action(actions: tuple[str, ...]) -> tuple[str, str] | None:
     """Return the action that stands for `ACTION` by mistake, and why it is wrong."""
     for action in actions:
         lower = action.strip().lower()
-        if lower == "sts:assumerole":
-            return action, "which is for AWS principals with signed requests"
-        if lower == "sts:assumerolewithsaml":
-            return action, "which is for SAML assertions"
-        if lower == "assumerolewithwebidentity":
-            return action, "which lacks the prefix 'sts:'"
-        if lower == ACTION.lower():
-            return action, "which has blanks around it"
+        if why := _WRONG_ACTIONS.get(lower):
+            return action, why
         if get_close_matches(lower[:100], [ACTION.lower()], cutoff=_SIMILAR):
             return action, "which is misspelled"
     return None
