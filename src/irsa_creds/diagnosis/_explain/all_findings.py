@@ -41,10 +41,7 @@ _ORDER = ("error", "warning", "info")
 
 def findings(policy: Policy, request: AccessRequest, judgement: Judgement) -> tuple[Found, ...]:
     """Return all findings, the worst first, each with the change that may fix the policy."""
-    found = [
-        *_of_denies(policy, request, judgement),
-        *_of_allows(policy, request, judgement),
-    ]
+    found = _of_statements(policy, request, judgement)
     # Two checks may report the same warning; within a severity, statements keep their order.
     unique = {(each.finding.id, each.finding.message): each for each in found}
     if is_of_pull_request(request):
@@ -62,25 +59,29 @@ def _for_every_pull_request(found: Found, request: AccessRequest) -> Found:
     return found._replace(finding=named)
 
 
-def _of_denies(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
-    for judged in judgement.statements:
-        if judged.statement.effect == "Deny":
-            case = Case(policy, request, judgement, judged)
+def _of_statements(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
+    cases = [Case(policy, request, judgement, judged) for judged in judgement.statements]
+    for case in cases:
+        if case.statement.effect == "Deny":
             yield from deny_findings(case)
-
-
-def _of_allows(policy: Policy, request: AccessRequest, judgement: Judgement) -> Iterator[Found]:
-    for judged in judgement.statements:
-        if judged.statement.effect != "Allow":
-            continue
-        case = Case(policy, request, judgement, judged)
-        if judged is not judgement.nearest and judged.action and judged.principal:
-            yield from security_findings(case)
-        yield from other_caller_findings(case)
+    for case in cases:
+        if case.statement.effect == "Allow":
+            yield from _of_allow(case)
     if judgement.nearest is None:
         yield _no_allow(policy, request)
-        return
-    case = Case(policy, request, judgement, judgement.nearest)
+    else:
+        yield from _of_nearest(Case(policy, request, judgement, judgement.nearest))
+
+
+def _of_allow(case: Case) -> Iterator[Found]:
+    """Yield the warnings about an Allow; `_of_nearest` yields the other ones of the nearest."""
+    judged = case.judged
+    if judged is not case.judgement.nearest and judged.action and judged.principal:
+        yield from security_findings(case)
+    yield from other_caller_findings(case)
+
+
+def _of_nearest(case: Case) -> Iterator[Found]:
     yield from action_findings(case)
     yield from principal_findings(case)
     yield from prefix_findings(case)
