@@ -52,7 +52,7 @@ def findings(policy: Policy, request: AccessRequest, judgement: Judgement) -> tu
 def _for_every_pull_request(found: Found, request: AccessRequest) -> Found:
     """Return a finding whose fix says which tokens it would let in."""
     fix = found.finding.fix
-    own = (str(request.claims.get("sub")), *pull_request_values(request))
+    own = (request.subject, *pull_request_values(request))
     if not any(value in fix for value in own):
         return found
     named = replace(found.finding, fix=f"To give every pull request the role:\n{fix}")

@@ -123,7 +123,7 @@ def _why(case: Case) -> str:
             f"{where} against {quoted_list(broad)}, which any namespace has, so every pod of the "
             "cluster without a service account of its own can get this role."
         )
-    if str(case.request.claims.get("sub")).startswith(_POD) and not any(
+    if case.request.subject.startswith(_POD) and not any(
         _matches_all(_as_pattern(case, condition, value), _UNRELATED_PODS) for value in broad
     ):
         return (
@@ -135,10 +135,9 @@ def _why(case: Case) -> str:
 
 def names_identity(case: Case, condition: Condition) -> bool:
     """Return whether a condition requires particular identities of the token's issuer."""
-    operator = condition.parsed_operator
-    prefix, claim = split_key(condition.key.lower())
-    if prefix != case.request.provider.lower() or not requires_value(operator):
+    if not case.is_own(condition.key) or not requires_value(condition.parsed_operator):
         return False
+    prefix, claim = split_key(condition.key.lower())
     if prefix in COGNITO and claim == "aud":
         return True  # the identity pool: "IAM roles" in the Amazon Cognito Developer Guide
     if claim not in _IDENTIFYING or case.request.values(condition.key) is None:
@@ -165,7 +164,7 @@ def _is_broad(case: Case, condition: Condition, value: str) -> bool:
     head = re.split(r"[*?]", pattern, maxsplit=1)[0]
     if head == pattern:
         return False
-    subject = str(case.request.claims.get("sub"))
+    subject = case.request.subject
     claim = _claim(condition)
     prefix = next((each for each in _OWNED if subject.startswith(each)), None)
     if claim == "repository" or (claim == "sub" and prefix):

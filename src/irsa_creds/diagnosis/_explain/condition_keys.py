@@ -65,10 +65,9 @@ _REQUIRED = frozenset({"sub", "aud"})
 
 def is_other_issuers_key(case: Case, key: str) -> bool:
     """Return whether a key names a claim of another OIDC provider than the token's issuer."""
-    prefix = split_key(key)[0]
-    if prefix.lower() == case.request.provider.lower():
+    if case.is_own(key):
         return False
-    if prefix:
+    if split_key(key)[0]:
         return not is_service_key(key)
     return True  # Every condition key that exists has a colon.
 
@@ -197,7 +196,7 @@ def _absent_and_false(case: Case, condition: Condition, tested: set[str]) -> Fou
     where = f"tests {case.shown(condition.key)} under {condition.operator}"
     if condition.parsed_operator.if_exists:
         where += " (IfExists has no effect with ForAnyValue)"
-    if split_key(condition.key)[0].lower() == case.request.provider.lower():
+    if case.is_own(condition.key):
         return _no_claim(case, condition, where, other="sub" not in tested)
     message = f"{where}, which {ACTION} never has, so the condition does not match."
     if condition.key.lower() == "sts:externalid":
@@ -236,7 +235,7 @@ def _no_claim(case: Case, condition: Condition, where: str, *, other: bool) -> F
     if claim.lower() in offered:
         message = f"{where}, but the token has no claim {quoted(claim)}, so it does not match."
         fix = "Use a token with this claim."
-        subject = str(case.request.claims.get("sub"))
+        subject = case.request.subject
         if claim.lower() not in _REQUIRED and subject.startswith("system:serviceaccount:"):
             # No token of a pod has it.
             fix, _ = _replacement(case, condition, other=other)
@@ -268,9 +267,8 @@ def _replacement(case: Case, condition: Condition, *, other: bool) -> tuple[str,
 
 def _absent_but_true(case: Case, condition: Condition) -> Found:
     operator = condition.parsed_operator
-    prefix, claim = split_key(condition.key)
-    of_issuer = prefix.lower() == case.request.provider.lower()
-    offered = not of_issuer or claim.lower() in condition_claims(case.request.provider)
+    claim = split_key(condition.key)[1].lower()
+    offered = not case.is_own(condition.key) or claim in condition_claims(case.request.provider)
     because = (
         "IfExists matches without it"
         if operator.if_exists

@@ -149,7 +149,7 @@ def _is_for_sts(case: Case, audience: str) -> bool:
     """Return whether a policy may name this audience: a pod's other tokens are not for STS."""
     if audience == AUDIENCE:
         return True
-    of_pod = str(case.request.claims.get("sub")).startswith(PREFIX)
+    of_pod = case.request.subject.startswith(PREFIX)
     return not (of_pod or is_of_api_server(case.request))
 
 
@@ -217,7 +217,7 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
     wanted = _corrected_values(condition, actual, closest)
     policy = f'Under "{condition.operator}": {json_pair(condition.key, *wanted)}'
     token = f"Use a token for the audience {quoted(closest)}"
-    of_pod = str(case.request.claims.get("sub")).startswith(PREFIX)
+    of_pod = case.request.subject.startswith(PREFIX)
     change = None
     if AUDIENCE in condition.values:
         # The policy is correct: it must not allow a token for another audience.

@@ -231,7 +231,7 @@ def _fixed(
 
 def _strangers(policy: Policy, request: AccessRequest) -> Iterator[AccessRequest]:
     """Yield requests like this one of other identities that the policy does not name itself."""
-    subject = str(request.claims.get("sub"))
+    subject = request.subject
     kept = {name: request.claims[name] for name in ("iss", "aud", "azp") if name in request.claims}
     patterns = tuple(
         value

@@ -126,11 +126,14 @@ class Case:
         """Return the condition key of a claim."""
         return f"{self.request.provider}:{claim}"
 
+    def is_own(self, key: str) -> bool:
+        """Return whether a condition key has the token's issuer as prefix."""
+        return split_key(key)[0].lower() == self.request.provider.lower()
+
     def shown(self, key: str) -> str:
         """Return a condition key for a message: the claim alone if the issuer is the token's."""
-        prefix, claim = split_key(key)
-        meant = prefix.lower() == self.request.provider.lower() and claim
-        return quoted_if_odd(claim) if meant else quoted(key)
+        claim = split_key(key)[1]
+        return quoted_if_odd(claim) if claim and self.is_own(key) else quoted(key)
 
     def found(
         self,

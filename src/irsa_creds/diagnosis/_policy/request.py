@@ -85,6 +85,11 @@ class AccessRequest:
         return self.issuer.partition("://")[2] or self.issuer
 
     @property
+    def subject(self) -> str:
+        """Return the token's `sub` as text, which is "None" without one."""
+        return str(self.claims.get("sub"))
+
+    @property
     def secure(self) -> bool:
         """Return whether IAM can have a provider with this URL."""
         return self.issuer == _WITHOUT_SCHEME or _SECURE.fullmatch(self.issuer) is not None
