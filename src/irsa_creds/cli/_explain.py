@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_creds._errors import IrsaError
 from irsa_creds._identity.arns import role_arn
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import quoted
 from irsa_creds.cli._errors import UsageError
 from irsa_creds.cli._inputs import STDIN, policy_in, token_in
@@ -20,7 +21,7 @@ from irsa_creds.cli._print import Styled
 from irsa_creds.diagnosis._claims import audiences, redacted
 from irsa_creds.diagnosis._explain.explain import CAVEAT, Explanation, Finding, explain, request_of
 from irsa_creds.diagnosis._policy.json_document import role_of
-from irsa_creds.diagnosis._policy.templates import AUDIENCE, manifest, trust_policy
+from irsa_creds.diagnosis._policy.templates import manifest, trust_policy
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +61,7 @@ def add(commands: Commands) -> None:
         "--account", required=True, metavar="ID", help="the AWS account of role and OIDC provider"
     )
     made.add_argument("--partition", default="aws", help="aws (the default), aws-cn, aws-us-gov")
-    made.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
+    made.add_argument("--audience", default=STS, help=f"the token's; by default {STS}")
     objects = commands.add(
         "manifest",
         description="Print an annotated ServiceAccount and a Deployment that uses it.",
@@ -74,7 +75,7 @@ def add(commands: Commands) -> None:
     _add_account(objects)
     _add_role(objects)
     objects.add_argument("--image", help="the container image; by default one with Python")
-    objects.add_argument("--audience", default=AUDIENCE, help=f"the token's; by default {AUDIENCE}")
+    objects.add_argument("--audience", default=STS, help=f"the token's; by default {STS}")
 
 
 def _add_explain(commands: Commands) -> None:
@@ -126,7 +127,7 @@ def _add_explain(commands: Commands) -> None:
     parser.add_argument("--issuer", metavar="URL", help="with --service-account or --subject")
     parser.add_argument(
         "--audience",
-        help=f"with --service-account or --subject; by default {AUDIENCE}, for GitLab the issuer",
+        help=f"with --service-account or --subject; by default {STS}, for GitLab the issuer",
     )
     parser.add_argument(
         "--pod-identity",
@@ -299,8 +300,7 @@ def _write(found: Explanation, args: argparse.Namespace, role: str | None, out: 
     name = shlex.quote(role.rpartition("/")[2]) if role else "ROLE"
     out.note(
         f"{args.fixed} written. Compare it, then run this where you have "
-        "iam:UpdateAssumeRolePolicy:\n"
-        f"  aws iam update-assume-role-policy --role-name {name} "
+        f"iam:UpdateAssumeRolePolicy:\n  aws iam update-assume-role-policy --role-name {name} "
         f"--policy-document {shlex.quote(f'file://{args.fixed}')}"
     )
 

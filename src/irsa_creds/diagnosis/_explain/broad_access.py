@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain
 from irsa_creds.diagnosis._explain.condition_keys import (
@@ -26,7 +27,6 @@ from irsa_creds.diagnosis._explain.principals import is_meant_for
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import COGNITO
 from irsa_creds.diagnosis._policy.parse import LATEST
-from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,8 +196,8 @@ def _any_audience(case: Case) -> Iterator[Found]:
     if any(_requires_audience(case, condition) for condition in tested):
         return
     audience = case.request.values(case.key("aud"))
-    value = audience[0] if isinstance(audience, tuple) and audience else AUDIENCE
-    value = AUDIENCE if is_of_api_server(case.request) else value
+    value = audience[0] if isinstance(audience, tuple) and audience else STS
+    value = STS if is_of_api_server(case.request) else value
     # With one exact subject, installers of other clusters leave the audience to the provider's
     # list of client IDs, which is correct. The documentation and tools of EKS always test it.
     exact = any(

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import TYPE_CHECKING
 
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain, rename_keys, set_values
 from irsa_creds.diagnosis._explain.condition_keys import is_other_issuers_key
@@ -31,7 +32,6 @@ from irsa_creds.diagnosis._explain.subjects import (
 )
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server, is_of_pull_request
 from irsa_creds.diagnosis._policy.logic import Unknown
-from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def _not_met(case: Case, condition: Condition, values: tuple[str, ...]) -> Found
             f"{where}, which excludes {quoted_list(condition.values)}; the token has "
             f"{quoted_list(values)}."
         )
-        use = f"a token for another audience, as {AUDIENCE}" if id_ == "P06" else "another token"
+        use = f"a token for another audience, as {STS}" if id_ == "P06" else "another token"
         fix = f"The policy excludes this token on purpose; use {use}."
         cause = f"{condition.operator} excludes {quoted_list(values)}"
         return case.found(id_, "error", message, fix, cause=cause)
@@ -113,7 +113,7 @@ def _wildcard(
     cause = f"{condition.operator} takes the wildcard in {quoted(patterns[0])} literally"
     writable = is_plain(value)
     if claim in _AUDIENCES and not _is_for_sts(case, value):
-        value, writable = AUDIENCE, False
+        value, writable = STS, False
     wanted = tuple(dict.fromkeys(value if v == patterns[0] else v for v in condition.values))
     fix = json_condition(condition.operator, condition.key, *wanted)
     # A correction never lets in the other subjects that a pattern matches.
@@ -147,7 +147,7 @@ def _is_proposable(condition: Condition, value: str, claim: str, also: list[str]
 
 def _is_for_sts(case: Case, audience: str) -> bool:
     """Return whether a policy may name this audience: a pod's other tokens are not for STS."""
-    if audience == AUDIENCE:
+    if audience == STS:
         return True
     of_pod = case.request.subject.startswith(PREFIX)
     return not (of_pod or is_of_api_server(case.request))
@@ -219,14 +219,14 @@ def _audience(case: Case, condition: Condition, values: tuple[str, ...], closest
     token = f"Use a token for the audience {quoted(closest)}"
     of_pod = case.request.subject.startswith(PREFIX)
     change = None
-    if AUDIENCE in condition.values:
+    if STS in condition.values:
         # The policy is correct: it must not allow a token for another audience.
         fix = token + (": in a pod, AWS_WEB_IDENTITY_TOKEN_FILE is its path." if of_pod else ".")
     elif not _is_for_sts(case, actual):
-        usual = json_condition("StringEquals", case.key("aud"), AUDIENCE)
+        usual = json_condition("StringEquals", case.key("aud"), STS)
         fix = f"{token}, or require the usual one: {usual}"
     else:
-        fix = policy if actual == AUDIENCE else f"{policy}\nor {token[0].lower()}{token[1:]}."
+        fix = policy if actual == STS else f"{policy}\nor {token[0].lower()}{token[1:]}."
         change = partial(set_values, case.index, condition, wanted) if is_plain(actual) else None
     return case.found("P06", "error", message, fix, change, cause=_in_short("aud", closest, actual))
 

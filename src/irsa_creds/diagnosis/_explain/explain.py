@@ -25,7 +25,6 @@ from irsa_creds.diagnosis._policy.evaluate import judge
 from irsa_creds.diagnosis._policy.json_document import role_of
 from irsa_creds.diagnosis._policy.parse import parse_policy
 from irsa_creds.diagnosis._policy.request import from_service_account, from_subject, from_token
-from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -284,8 +283,7 @@ def request_of(
         raise ConfigError(
             "Give a token, or a service account and the issuer of the cluster, or a subject."
         )
-    wanted = AUDIENCE if audience is None else audience
-    return from_service_account(service_account, issuer=issuer, audience=wanted, role_arn=role)
+    return from_service_account(service_account, issuer=issuer, audience=audience, role_arn=role)
 
 
 def _explanation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.broad_access import names_identity
 from irsa_creds.diagnosis._explain.finding import Case, Found, requires_value, split_key
@@ -12,7 +13,6 @@ from irsa_creds.diagnosis._explain.provider_names import is_other_issuer
 from irsa_creds.diagnosis._policy.evaluate import covers_action, judge
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.request import AccessRequest
-from irsa_creds.diagnosis._policy.templates import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def _lets_in(case: Case, provider: str) -> bool:
 def _stranger(case: Case, provider: str) -> AccessRequest:
     """Return the request with a token that matches what a statement requires of a provider."""
     claims: dict[str, Any] = dict.fromkeys(condition_claims(provider), _STRANGER)
-    claims["aud"] = AUDIENCE
+    claims["aud"] = STS
     for condition in case.statement.conditions:
         prefix, claim = split_key(condition.key.lower())
         if (

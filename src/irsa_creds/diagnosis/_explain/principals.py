@@ -7,13 +7,14 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._explain.changes import is_plain, replace_principal
 from irsa_creds.diagnosis._explain.finding import Case, Found, json_pair, quoted_if_odd, quoted_list
 from irsa_creds.diagnosis._explain.provider_names import difference, is_other_issuer
 from irsa_creds.diagnosis._explain.untrusted_tokens import is_of_api_server
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN
-from irsa_creds.diagnosis._policy.templates import AUDIENCE, statement
+from irsa_creds.diagnosis._policy.templates import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +57,13 @@ def correct_statement(policy: Policy, request: AccessRequest) -> tuple[dict[str,
     known = [request.values(f"{request.provider}:{claim}") for claim in ("sub", "aud")]
     subject, audience = (
         found[0] if isinstance(found, tuple) and found else guess
-        for found, guess in zip(known, ("SUBJECT", AUDIENCE), strict=True)
+        for found, guess in zip(known, ("SUBJECT", STS), strict=True)
     )
     if is_of_api_server(request):
-        audience = AUDIENCE
+        audience = STS
     arn = request.provider if request.provider in BUILT_IN else arn
     # The statement must not trust a service account's token for another audience.
-    of_pod = subject.startswith("system:serviceaccount:") and audience != AUDIENCE
+    of_pod = subject.startswith("system:serviceaccount:") and audience != STS
     complete = subject != "SUBJECT" and not of_pod and is_plain(arn, subject, audience)
     complete = complete and not arn.startswith(f"arn:aws:iam::{_UNKNOWN_ACCOUNT}:")
     return statement(arn, request.provider, subject, audience), complete

@@ -9,18 +9,12 @@ from typing import Any
 
 from irsa_creds._errors import ConfigError, TokenError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
-from irsa_creds._identity.claims import SERVICE_ACCOUNT
+from irsa_creds._identity.claims import SERVICE_ACCOUNT, STS
 from irsa_creds._identity.token import claims_of
 from irsa_creds._masking import JWT, quoted
 from irsa_creds.diagnosis._policy.issuer_claims import BUILT_IN, condition_claims
 from irsa_creds.diagnosis._policy.logic import UNKNOWN, Truth, Values
-from irsa_creds.diagnosis._policy.templates import (
-    ACTION,
-    AUDIENCE,
-    checked_audience,
-    names_of,
-    provider_in,
-)
+from irsa_creds.diagnosis._policy.templates import ACTION, checked_audience, names_of, provider_in
 
 __all__ = [
     "SOURCE_IDENTITY",
@@ -222,14 +216,14 @@ def from_token(token: str, *, role_arn: str | None = None) -> AccessRequest:
 
 
 def from_service_account(
-    name: str, *, issuer: str, audience: str = AUDIENCE, role_arn: str | None = None
+    name: str, *, issuer: str, audience: str | None = None, role_arn: str | None = None
 ) -> AccessRequest:
     """Return the request with a token of a service account.
 
     Args:
         name: "NAMESPACE/NAME".
         issuer: of the cluster, with or without `https://`.
-        audience: of the projected token.
+        audience: of the projected token; None means sts.amazonaws.com.
         role_arn: of the role; None if not known.
 
     Raises:
@@ -240,7 +234,8 @@ def from_service_account(
     if not (url.startswith("http://") and _SECURE.fullmatch(url)):
         provider_in(url)
     subject = f"system:serviceaccount:{namespace}:{account}"
-    claims: dict[str, Any] = {"iss": url, "aud": [checked_audience(audience)], "sub": subject}
+    told = checked_audience(STS if audience is None else audience)
+    claims: dict[str, Any] = {"iss": url, "aud": [told], "sub": subject}
     return AccessRequest(issuer=url, claims=claims, role_arn=_checked(role_arn))
 
 
@@ -269,8 +264,7 @@ def from_subject(
         )
     if account := re.fullmatch(SERVICE_ACCOUNT, subject):
         name = "/".join(account.groups())
-        wanted = AUDIENCE if audience is None else audience
-        return from_service_account(name, issuer=issuer or "", audience=wanted, role_arn=role_arn)
+        return from_service_account(name, issuer=issuer or "", audience=audience, role_arn=role_arn)
     kind = subject.partition(":")[0]
     url = _PUBLIC_ISSUERS.get(kind) if issuer is None else issuer
     if not subject.isprintable() or not subject or url is None:
@@ -279,7 +273,7 @@ def from_subject(
             "(project_path:...), or another one with its issuer."
         )
     provider = provider_in(url if "://" in url else f"https://{url}")
-    usual = f"https://{provider}" if kind == _GITLAB else AUDIENCE
+    usual = f"https://{provider}" if kind == _GITLAB else STS
     told = checked_audience(usual if audience is None else audience)
     unknown = condition_claims(provider) - {"sub", "aud", "oaud"}
     return AccessRequest(

@@ -8,11 +8,11 @@ from typing import Any
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.arns import role_arn as checked_role_arn
+from irsa_creds._identity.claims import STS
 from irsa_creds._masking import JWT, quoted
 
 __all__ = [
     "ACTION",
-    "AUDIENCE",
     "checked_audience",
     "manifest",
     "names_of",
@@ -20,9 +20,6 @@ __all__ = [
     "statement",
     "trust_policy",
 ]
-
-#: The audience of the Pod Identity webhook, and the client ID of OIDC providers for EKS.
-AUDIENCE = "sts.amazonaws.com"
 
 #: The action that a trust policy must allow.
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -85,7 +82,7 @@ def trust_policy(
     account: str,
     *,
     partition: str = "aws",
-    audience: str = AUDIENCE,
+    audience: str = STS,
 ) -> dict[str, Any]:
     """Return the trust policy of a role for one service account, as in the EKS User Guide.
 
@@ -131,7 +128,7 @@ def manifest(
     role_arn: str,
     *,
     image: str = _PYTHON,
-    audience: str = AUDIENCE,
+    audience: str = STS,
 ) -> str:
     """Return YAML of an annotated ServiceAccount and a Deployment that uses it.
 
@@ -156,7 +153,7 @@ def manifest(
         name=_quoted(name),
         namespace=_quoted(namespace),
         role_arn=_quoted(role),
-        audience="" if wanted == AUDIENCE else annotation,
+        audience="" if wanted == STS else annotation,
         app=_quoted(app),
         container=_quoted(app.replace(".", "-")),
         image=_quoted(image),
