@@ -142,7 +142,7 @@ def intended_key(case: Case, key: str) -> str:
         meant = _intended_claim(claim)
         return f"{prefix}:{meant}" if meant and prefix else key
     if prefix:
-        return case.key(claim if claim in _CLAIMS else _intended_claim(claim) or claim)
+        return case.key(_intended_claim(claim) or claim)
     if claim in _CLAIMS:
         return case.key(claim)
     # The key has no claim, or another separator than the colon before it.
@@ -282,7 +282,7 @@ def _absent_but_true(case: Case, condition: Condition) -> Found:
     )
     if offered:
         return case.found("P07", "info", message)
-    message = message[:-1] + ". IAM provides no such key for this issuer, so it tests nothing."
+    message += " IAM provides no such key for this issuer, so it tests nothing."
     return case.found("P09", "warning", message, f"Test {quoted_if_odd(case.key('sub'))} instead.")
 
 

@@ -167,12 +167,12 @@ def _differs(
         return case.found(
             id_, "error", message, fix, partial(rename_keys, case.index, names), cause=cause
         )
-    why = f": {subject_difference(closest, actual)}" if claim == "sub" else ""
-    if "${" in closest and case.policy.version == "2008-10-17":
-        why = ': variables like ${...} work only with "Version": "2012-10-17"'
     if claim == "aud":
         return _audience(case, condition, values, closest)
-    message = f"{where}, but the token has {quoted_list(values)}{why}."
+    why = subject_difference(closest, actual) if claim == "sub" else ""
+    if "${" in closest and case.policy.version == "2008-10-17":
+        why = 'variables like ${...} work only with "Version": "2012-10-17"'
+    message = f"{where}, but the token has {quoted_list(values)}" + (f": {why}." if why else ".")
     wanted = _corrected_values(condition, actual, closest)
     fix = f'Under "{condition.operator}": {json_pair(condition.key, *wanted)}'
     if claim == "sub" and (pod := SUBJECT.fullmatch(closest)) and SUBJECT.fullmatch(actual):
@@ -199,7 +199,7 @@ def _differs(
 
 def _in_short(shown: str, wanted: str, actual: str, why: str = "") -> str:
     """Return the difference of a claim in a few words."""
-    why = why.removeprefix(": ").removesuffix(" (probably misspelled)")
+    why = why.removesuffix(" (probably misspelled)")
     if why.startswith(("the namespace differs", "the name differs", "namespace and name differ")):
         return why.removeprefix("the ")
     why = why or f"{quoted(wanted)} in the policy, {quoted(actual)} in the token"

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deny_findings"]
 
-# Condition keys that exist for another action only.
-_OTHER_ACTIONS_KEYS = {"sts:externalid": "sts:AssumeRole"}
 _IDS = {"sub": "P04", "aud": "P06"}
 # Neither ARNs nor hosts have these characters, and IAM has no variables in keys and principals.
 _PLACEHOLDER = re.compile(r"[<>{}$%\[\]]")
@@ -85,7 +83,9 @@ def _applying(case: Case) -> Found:
 def _other_action(condition: Condition) -> str | None:
     """Return the action that alone has a condition key; None for a key of this action."""
     key = condition.key.lower()
-    return "sts:AssumeRoleWithSAML" if key.startswith("saml:") else _OTHER_ACTIONS_KEYS.get(key)
+    if key == "sts:externalid":
+        return "sts:AssumeRole"
+    return "sts:AssumeRoleWithSAML" if key.startswith("saml:") else None
 
 
 def _reason(case: Case, condition: Condition) -> str:

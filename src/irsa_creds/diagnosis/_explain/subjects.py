@@ -57,11 +57,11 @@ def subject_difference(wanted: str, actual: str) -> str:
     if not actual.startswith(PREFIX):
         return _of_segments(wanted, actual)
     if not wanted.startswith(PREFIX):
-        return _prefix_finding(wanted, actual)
+        return _prefix_difference(wanted, actual)
     return _of_service_accounts(wanted.removeprefix(PREFIX), actual.removeprefix(PREFIX))
 
 
-def _prefix_finding(wanted: str, actual: str) -> str:
+def _prefix_difference(wanted: str, actual: str) -> str:
     namespace, _, name = actual.removeprefix(PREFIX).partition(":")
     if wanted in {f"{namespace}:{name}", f"{namespace}/{name}", name}:
         return f"the policy's lacks '{PREFIX}' before NAMESPACE:NAME"
@@ -72,21 +72,20 @@ def _of_service_accounts(wanted: str, actual: str) -> str:
     if wanted.replace("/", ":") == actual:
         return "a colon, not a slash, separates namespace and name"
     namespace, colon, name = wanted.partition(":")
-    actual_part, _, my_name = actual.partition(":")
+    actual_namespace, _, actual_name = actual.partition(":")
     if not colon:
         return "the policy's has no name after the namespace"
-    if (namespace, name) == (my_name, actual_part):
+    if (namespace, name) == (actual_name, actual_namespace):
         return "namespace and name are swapped"
-    if not matches_wildcards(namespace, actual_part) and not matches_wildcards(name, my_name):
+    same_namespace = matches_wildcards(namespace, actual_namespace)
+    if not same_namespace and not matches_wildcards(name, actual_name):
         return "namespace and name differ" + _probably_misspelled(wanted, actual)
-    if not matches_wildcards(namespace, actual_part):
-        return (
-            f"the namespace differs: {quoted(namespace)} in the policy, {quoted(actual_part)} in "
-            "the token" + _probably_misspelled(namespace, actual_part)
-        )
+    what, one, other = "namespace", namespace, actual_namespace
+    if same_namespace:
+        what, one, other = "name", name, actual_name
     return (
-        f"the name differs: {quoted(name)} in the policy, {quoted(my_name)} in the token"
-        + _probably_misspelled(name, my_name)
+        f"the {what} differs: {quoted(one)} in the policy, {quoted(other)} in the token"
+        + _probably_misspelled(one, other)
     )
 
 

@@ -110,13 +110,10 @@ def _is_shallow(found: object) -> bool:
 
 
 def _encoded(mapping: Mapping[Any, Any]) -> str:
-    problem = "it is nested too deeply"
     try:
         return json.dumps(dict(mapping), ensure_ascii=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        problem = str(error)
-    except RecursionError:
-        pass
+    except (RecursionError, TypeError, ValueError) as error:
+        problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     raise PolicyError(f"The policy cannot be written as JSON: {problem}.")
 
 
