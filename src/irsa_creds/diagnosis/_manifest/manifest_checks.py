@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 from irsa_creds.diagnosis._manifest import pod_settings, role_annotation
-from irsa_creds.diagnosis._manifest.objects import ROLE_ARN, Objects, Other, finding
+from irsa_creds.diagnosis._manifest.objects import ROLE_ARN, Objects, Other
 from irsa_creds.diagnosis._manifest.service_account_use import unused
 
 if TYPE_CHECKING:
@@ -91,11 +91,10 @@ def _no_problem(check_id: str, objects: Objects, *, alone: bool) -> Check:
 
 def _not_read(check_id: str, other: Other) -> Check:
     """Return a check that an object of an unknown kind leaves open; M05 has the fix."""
-    namespace = f" -n {shlex.quote(other.resource.namespace)}" if other.resource.namespace else ""
-    fix = f"{other.render or f'kubectl get serviceaccounts,pods{namespace} -o yaml'} {_CHECK}"
-    return finding(
+    render = other.render or f"kubectl get serviceaccounts,pods{other.in_namespace} -o yaml"
+    fix = f"{render} {_CHECK}"
+    return other.check(
         check_id,
-        other,
         "unknown",
         f"doctor does not read {other}: any pods that it creates are not checked.",
         fix if check_id == "M05" else "",
@@ -123,13 +122,12 @@ def _no_role(objects: Objects) -> Check:
     if missing or not objects.complete:
         first = missing[0] if missing else objects.accounts[0]
         name = (missing[0].account or "default") if missing else objects.accounts[0].name
-        namespace = f" -n {shlex.quote(first.namespace)}" if first.namespace else ""
         return Check(
             "M04",
             "unknown",
             f"The manifest does not contain the role of the ServiceAccount {name}"
             f"{f' of {first}' if missing else ''}.",
-            f"kubectl get serviceaccount {shlex.quote(name)}{namespace} -o yaml",
+            f"kubectl get serviceaccount {shlex.quote(name)}{first.in_namespace} -o yaml",
         )
     account = objects.account_of(objects.complete[0])
     owner = "" if account is None else account.owner

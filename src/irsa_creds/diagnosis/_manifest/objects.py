@@ -5,7 +5,9 @@ A manifest is untrusted, so a value of an unexpected type counts as absent.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,7 +41,6 @@ __all__ = [
     "Other",
     "ProjectedToken",
     "Workload",
-    "finding",
 ]
 
 # Source of this and all names with this prefix: amazon-eks-pod-identity-webhook, README.md and
@@ -102,18 +103,45 @@ _RENDERED = {
 _SELECTING = {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}
 
 
-class Account(NamedTuple):
-    """A service account."""
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object of a manifest."""
 
     resource: Resource
 
     @property
-    def name(self) -> str:
-        return self.resource.name
-
-    @property
     def namespace(self) -> str | None:
         return self.resource.namespace
+
+    @property
+    def in_namespace(self) -> str:
+        """The option of kubectl, with a blank before it; empty without a namespace."""
+        return f" -n {shlex.quote(self.namespace)}" if self.namespace else ""
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether an operator defines the kind: its API group has a domain of its own."""
+        group = str(self.resource.document.get("apiVersion")).rpartition("/")[0]
+        return "." in group and group not in _BUILT_IN
+
+    def check(self, check_id: str, status: Status, message: str, fix: str) -> Check:
+        """Return a check about this object."""
+        resource = self.resource
+        data = {"kind": resource.kind, "name": resource.name, "namespace": resource.namespace}
+        return Check(check_id, status, message, fix, data)
+
+    def __str__(self) -> str:
+        where = f" (namespace {self.namespace})" if self.namespace else ""
+        return f"{self.resource.kind} {self.resource.name}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Object):
+    """A service account."""
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
 
     @property
     def annotations(self) -> Mapping[str, Any]:
@@ -130,9 +158,6 @@ class Account(NamedTuple):
         for each in mappings(mapping_at(self.resource.document, "metadata"), "ownerReferences"):
             return printable(f"{each.get('kind')} {each.get('name')}")
         return ""
-
-    def __str__(self) -> str:
-        return _named(self.resource)
 
 
 class ProjectedToken(NamedTuple):
@@ -179,22 +204,17 @@ class Container(NamedTuple):
         return mapping_at(self.document, "securityContext")
 
 
-class Workload(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Workload(Object):
     """A pod, or an object that creates pods.
 
     Attributes:
-        resource: the object.
         path: the keys, and indices in lists, that lead to the pod template.
         template: the pod template.
     """
 
-    resource: Resource
     path: tuple[str, ...]
     template: Mapping[str, Any]
-
-    @property
-    def namespace(self) -> str | None:
-        return self.resource.namespace
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -205,11 +225,6 @@ class Workload(NamedTuple):
         """The name of its service account; None means `default`."""
         # The older name still works (Kubernetes API reference, PodSpec).
         return text_at(self.spec, "serviceAccountName") or text_at(self.spec, "serviceAccount")
-
-    @property
-    def is_custom(self) -> bool:
-        """Whether an operator defines the kind, which may have fields of its own."""
-        return _is_custom(self.resource)
 
     @property
     def is_patch(self) -> bool:
@@ -248,27 +263,15 @@ class Workload(NamedTuple):
                     )
         return found
 
-    def __str__(self) -> str:
-        return _named(self.resource)
 
-
-class Other(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Other(Object):
     """An object without a pod template that is known."""
-
-    resource: Resource
-
-    @property
-    def is_custom(self) -> bool:
-        """Whether an operator defines the kind: its API group has a domain of its own."""
-        return _is_custom(self.resource)
 
     @property
     def render(self) -> str:
         """The command that prints the objects that it installs; empty for other kinds."""
         return _RENDERED.get(self.resource.kind, "")
-
-    def __str__(self) -> str:
-        return _named(self.resource)
 
 
 class Objects:
@@ -324,25 +327,6 @@ class Objects:
     def _by_name(self) -> dict[tuple[str, str], Account]:
         """The first account of each name in each namespace; kubectl uses `default` without one."""
         return {(each.name, each.namespace or "default"): each for each in reversed(self.accounts)}
-
-
-def finding(
-    check_id: str, of: Account | Other | Workload, status: Status, message: str, fix: str
-) -> Check:
-    """Return a check about one object."""
-    resource = of.resource
-    data = {"kind": resource.kind, "name": resource.name, "namespace": resource.namespace}
-    return Check(check_id, status, message, fix, data)
-
-
-def _named(resource: Resource) -> str:
-    where = f" (namespace {resource.namespace})" if resource.namespace else ""
-    return f"{resource.kind} {resource.name}{where}"
-
-
-def _is_custom(resource: Resource) -> bool:
-    group = str(resource.document.get("apiVersion")).rpartition("/")[0]
-    return "." in group and group not in _BUILT_IN
 
 
 def _workloads_of(resource: Resource) -> Iterator[Workload]:

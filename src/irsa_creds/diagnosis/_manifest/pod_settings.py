@@ -21,7 +21,6 @@ from irsa_creds.diagnosis._manifest.objects import (
     Container,
     Objects,
     Workload,
-    finding,
 )
 from irsa_creds.diagnosis._manifest.token_volumes import TOKEN_FILE, is_misspelled, volumes
 
@@ -45,9 +44,8 @@ def account_options(objects: Objects) -> Iterator[Check]:
     for account in objects.annotated:
         audience = account.annotations.get(AUDIENCE)
         if audience is not None and is_misspelled(audience):
-            yield finding(
+            yield account.check(
                 "M05",
-                account,
                 "fail",
                 f"The annotation {AUDIENCE} of {account} is {quoted(audience)}, probably a "
                 "misspelling of sts.amazonaws.com.",
@@ -88,9 +86,8 @@ def _expiration_annotation(of: Account | Workload, value: Any) -> Iterator[Check
         problem = f"is more than a day, and EKS allows {EKS_LONGEST} at most"
     else:
         return
-    yield finding(
+    yield of.check(
         "M05",
-        of,
         "warn",
         f"The annotation {_EXPIRATION} of {of} is {quoted(value)}, which {problem}.",
         f'{_EXPIRATION}: "{EKS_LONGEST}"',
@@ -98,9 +95,8 @@ def _expiration_annotation(of: Account | Workload, value: Any) -> Iterator[Check
 
 
 def _misplaced_skip(of: Account | Workload) -> Check:
-    return finding(
+    return of.check(
         "M05",
-        of,
         "warn",
         f"The annotation {_SKIP} on {of} has no effect: the webhook reads it on the pod.",
         f"# move {_SKIP} to the annotations of the pod template",
@@ -119,9 +115,8 @@ def _skipped_by_webhook(workload: Workload, skipped: Any) -> Iterator[Check]:
     if not needing:
         return
     if _SKIP_LABEL in mapping_at(workload.template, "metadata", "labels"):
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "fail",
             f"{workload} has the label {_SKIP_LABEL}, so the webhook skips its pods.",
             f"# remove the label {_SKIP_LABEL} from the pod template",
@@ -129,18 +124,16 @@ def _skipped_by_webhook(workload: Workload, skipped: Any) -> Iterator[Check]:
     skipped = _names_in(skipped)
     unknown = skipped - {each.name for each in workload.containers}
     if needing <= skipped:
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "fail",
             f"{_SKIP} of {workload} names all of its containers ({', '.join(sorted(needing))}), "
             "so none of them gets a token.",
             f"# take the container that needs AWS out of {_SKIP}",
         )
     elif unknown:
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "warn",
             f"{_SKIP} of {workload} names {quoted(min(unknown))}, which is not a container: "
             "separate names by commas, without blanks.",
@@ -164,9 +157,8 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
     where = f"The container {container.name} of {workload}"
     by_hand = TOKEN_FILE in environment
     if (annotated or by_hand) and environment.get("AWS_ACCESS_KEY_ID", "") != "":
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "fail",
             f"{where} sets AWS_ACCESS_KEY_ID, and keys in the environment take precedence over "
             "IRSA.",
@@ -176,9 +168,8 @@ def _variables(workload: Workload, container: Container, *, annotated: bool) -> 
     if len(halves) != 1 or container.has_env_from or not (annotated or by_hand):
         return
     missing = _ROLE if by_hand else TOKEN_FILE
-    yield finding(
+    yield workload.check(
         "M05",
-        workload,
         "fail",
         f"{where} sets {halves[0]} but not {missing}, and the webhook sets neither of the two "
         "if one is already set.",

@@ -19,7 +19,6 @@ from irsa_creds.diagnosis._manifest.objects import (
     Objects,
     Other,
     Workload,
-    finding,
 )
 from irsa_creds.diagnosis._manifest.parse import printable
 
@@ -72,23 +71,20 @@ def _on_other(other: Other, *, annotated: bool) -> Iterator[Check]:
     if inside is not None or other.is_custom:
         place = ("metadata", "annotations") if inside is None else inside
         where = ".".join(map(printable, place)) or "its top level"
-        yield finding(
+        yield other.check(
             "M01",
-            other,
             "unknown",
             f"{other} has the annotation {ROLE_ARN} in {where}: it has an effect only if the "
             "controller of this kind puts it on the service account of the pods.",
-            "kubectl get serviceaccounts -o yaml"
-            f"{_in_namespace(other.resource.namespace)} | grep {ROLE_ARN}",
+            f"kubectl get serviceaccounts -o yaml{other.in_namespace} | grep {ROLE_ARN}",
         )
         return
-    yield finding(
+    yield other.check(
         "M01",
-        other,
         "fail",
         f"The annotation {ROLE_ARN} is on {other}, where it has no effect: it belongs on the "
         "ServiceAccount of the pods.",
-        _annotate("NAME", other.resource.namespace, own[ROLE_ARN]),
+        _annotate("NAME", other.in_namespace, own[ROLE_ARN]),
     )
 
 
@@ -114,13 +110,12 @@ def _outside_annotations(account: Account) -> Iterator[Check]:
         ("outside the metadata", document),
     ):
         if ROLE_ARN in found:
-            yield finding(
+            yield account.check(
                 "M01",
-                account,
                 "fail",
                 f"{ROLE_ARN} is {where} of {account}, where the webhook does not read it: it "
                 "belongs under metadata.annotations.",
-                _annotate(account.name, account.namespace, found[ROLE_ARN]),
+                _annotate(account.name, account.in_namespace, found[ROLE_ARN]),
             )
 
 
@@ -129,22 +124,20 @@ def _on_workload(
 ) -> Check:
     account = objects.account_of(workload)
     if account is not None and account.role_arn:
-        return finding(
+        return workload.check(
             "M01",
-            workload,
             "warn",
             f"The annotation {key} on {where} has no effect: the role comes from {account}, "
             f"{quoted(account.role_arn)}.",
             f"# remove the annotation {key} from {where}",
         )
     name = workload.account or "default"
-    return finding(
+    return workload.check(
         "M01",
-        workload,
         "fail",
         f"The annotation {key} is on {where}, where it has no effect: it belongs on the "
         f"ServiceAccount that the pod runs as, {name}.",
-        _annotate(name, workload.namespace, value),
+        _annotate(name, workload.in_namespace, value),
     )
 
 
@@ -161,20 +154,18 @@ def namespaces(objects: Objects) -> Iterator[Check]:
 
 def _elsewhere(workload: Workload, account: Account) -> Check:
     if workload.namespace and account.namespace:
-        return finding(
+        return workload.check(
             "M03",
-            workload,
             "fail",
             f"{workload} runs as the ServiceAccount {account.name} of its own namespace, but the "
             f"one with the role is in the namespace {account.namespace}.",
-            _annotate(account.name, workload.namespace, account.role_arn)
+            _annotate(account.name, workload.in_namespace, account.role_arn)
             + f"\n# and allow in the role's trust policy: "
             f"system:serviceaccount:{workload.namespace}:{account.name}",
         )
     named, nameless = (workload, account) if workload.namespace else (account, workload)
-    return finding(
+    return workload.check(
         "M03",
-        workload,
         "unknown",
         f"{named} has a namespace and {nameless} has none: they match only if the manifest "
         f"is applied with -n {named.namespace}.",
@@ -201,13 +192,12 @@ def role_arns(
     roles = [account.role_arn for account in objects.annotated]
     if role_arn and roles and role_arn not in roles:
         account = objects.annotated[0]
-        yield finding(
+        yield account.check(
             "M04",
-            account,
             "warn",
             f"AWS_ROLE_ARN is {quoted(role_arn)}, but {account} has {quoted(roles[0])}. "
             "A pod keeps the role that was annotated when it started.",
-            "kubectl rollout restart deployment NAME" + _in_namespace(account.namespace),
+            "kubectl rollout restart deployment NAME" + account.in_namespace,
         )
 
     for account in objects.annotated:
@@ -217,31 +207,29 @@ def role_arns(
 
 def _not_injected(account: Account) -> Check:
     """Return the check of an account with a role whose pod has no variables."""
-    return finding(
+    return account.check(
         "M04",
-        account,
         "warn",
         f"{account} has a role, but this pod of it has no AWS_ROLE_ARN: the pod is older than the "
         "annotation, the webhook is missing or was late, or an operator removed the annotation.",
         "kubectl get mutatingwebhookconfiguration pod-identity-webhook\n"
-        f"kubectl get serviceaccount {shlex.quote(account.name)}{_in_namespace(account.namespace)} "
+        f"kubectl get serviceaccount {shlex.quote(account.name)}{account.in_namespace} "
         f"-o yaml | grep {ROLE_ARN}\n"
-        f"kubectl rollout restart deployment NAME{_in_namespace(account.namespace)}",
+        f"kubectl rollout restart deployment NAME{account.in_namespace}",
     )
 
 
 def _bad_key(account: Account) -> Iterator[Check]:
     for key, value in account.annotations.items():
         if _is_like_role_arn(str(key), kube2iam=True):
-            yield finding(
+            yield account.check(
                 "M04",
-                account,
                 "fail",
                 f"{account} has the annotation {quoted(key)}, which the webhook does not read: the "
                 f"key is {ROLE_ARN}.",
-                _annotate(account.name, account.namespace, value)
+                _annotate(account.name, account.in_namespace, value)
                 + f"\nkubectl annotate serviceaccount {shlex.quote(account.name)}"
-                + _in_namespace(account.namespace)
+                + account.in_namespace
                 + f" {shlex.quote(f'{printable(key)}-')}",
             )
 
@@ -257,8 +245,8 @@ def _bad_value(account: Account, *, aws: bool) -> Iterator[Check]:
         except ConfigError as invalid:
             error = str(invalid)
     if error:
-        fix = _annotate(account.name, account.namespace, _corrected(value))
-        yield finding("M04", account, "fail", error, fix)
+        fix = _annotate(account.name, account.in_namespace, _corrected(value))
+        yield account.check("M04", "fail", error, fix)
 
 
 def _name(account: Account) -> str:
@@ -282,17 +270,13 @@ def _is_like_role_arn(key: str, *, kube2iam: bool) -> bool:
     return similar and domain != _KUBE2IAM
 
 
-def _annotate(name: str, namespace: str | None, arn: object) -> str:
+def _annotate(name: str, in_namespace: str, arn: object) -> str:
     """Return the command that annotates an account; an invalid ARN becomes a placeholder."""
     try:
         role = arns.role_arn(arn, "", aws=True)
     except ConfigError:
         role = ROLE_EXAMPLE
     return (
-        f"kubectl annotate serviceaccount {shlex.quote(name)}{_in_namespace(namespace)} "
+        f"kubectl annotate serviceaccount {shlex.quote(name)}{in_namespace} "
         f"--overwrite {ROLE_ARN}={shlex.quote(role)}"
     )
-
-
-def _in_namespace(namespace: str | None) -> str:
-    return f" -n {shlex.quote(namespace)}" if namespace else ""

@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._manifest.fields import mapping_at
-from irsa_creds.diagnosis._manifest.objects import (
-    Account,
-    Objects,
-    Workload,
-    finding,
-)
 from irsa_creds.diagnosis._manifest.parse import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from irsa_creds.diagnosis._checks import Check
+    from irsa_creds.diagnosis._manifest.objects import Account, Objects, Workload
 
 __all__ = ["unused"]
 
@@ -81,9 +76,8 @@ def _misspelled_field(workload: Workload) -> Iterator[Check]:
         for key in keys:
             letters = re.sub("[^a-z]", "", str(key).lower())
             if letters in {"serviceaccountname", "serviceaccount"} and (*path, key) != right:
-                yield finding(
+                yield workload.check(
                     "M02",
-                    workload,
                     "fail",
                     f"{workload} has {printable(key)} in {'.'.join(path) or 'its top level'}, "
                     "where "
@@ -121,9 +115,8 @@ def _runs_as_another(
     # Running as an account of another program would grant too many rights.
     known = account is not None or name in {None, "default"}
     sure = bool(similar) or (alone and known)
-    return finding(
+    return workload.check(
         "M02",
-        workload,
         "fail" if sure else "warn",
         f"{workload} {what}; the role {quoted(candidate.role_arn)} is on {candidate}, which "
         "nothing "

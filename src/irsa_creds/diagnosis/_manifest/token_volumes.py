@@ -23,7 +23,6 @@ from irsa_creds.diagnosis._manifest.objects import (
     Container,
     ProjectedToken,
     Workload,
-    finding,
 )
 from irsa_creds.diagnosis._manifest.parse import printable
 
@@ -77,9 +76,8 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
     where = f"The container {container.name} of {workload}"
     mounts = [m for m in container.mounts if _is_below(path, str(m.get("mountPath")))]
     if _is_below(path.removeprefix("/var"), _API_SERVER_MOUNT):
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "fail",
             f"{where} uses the token of the cluster's API server ({quoted(path)}) for "
             "AWS, but its audience is another.",
@@ -91,9 +89,8 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
     elif injected and _is_below(path, _MOUNT):
         yield from _not_mounted_by_webhook(workload, container, where)
     else:
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "warn",
             f"{where} reads its token from {quoted(path)}, but no volume is mounted there.",
             mount_token(STS),
@@ -111,9 +108,8 @@ def _not_mounted_by_webhook(
         _REGIONAL not in container.environment
     ):
         return
-    yield finding(
+    yield workload.check(
         "M05",
-        workload,
         "warn",
         f"{where} sets all of the webhook's variables itself, and the webhook mounts no token into "
         "such a container.",
@@ -131,9 +127,8 @@ def _file_in_volume(
     inside = posixpath.relpath(path, directory)
     if sources and not _sub_path(mount) and inside not in {each.path for each in sources}:
         right = printable(posixpath.join(directory, sources[0].path))
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "fail",
             f"{where} reads its token from {quoted(path)}, but the volume {printable(volume)} has "
             f"it at {right}.",
@@ -175,9 +170,8 @@ def _projected(workload: Workload, source: ProjectedToken, annotated: Any) -> It
             what = f"the audience {quoted(audience)}" + (
                 ", that of EKS Pod Identity" if audience == POD_IDENTITY else ""
             )
-        yield finding(
+        yield workload.check(
             "M05",
-            workload,
             "warn" if custom and not is_misspelled(audience) else "fail",
             f"{where} has {what}; AWS accepts sts.amazonaws.com unless the IAM OIDC provider "
             "lists another.",
@@ -199,9 +193,8 @@ def _expiration(workload: Workload, where: str, seconds: Any) -> Iterator[Check]
         status, problem = "warn", f"is more than a day, and EKS allows {EKS_LONGEST} at most"
     else:
         return
-    yield finding(
+    yield workload.check(
         "M05",
-        workload,
         status,
         f"expirationSeconds of {where[0].lower()}{where[1:]} is {quoted(seconds)}, "
         f"which {problem}.",
@@ -226,9 +219,8 @@ def _unreadable(workload: Workload, where: str, mode: int) -> Iterator[Check]:
         or (None not in users and users.count(users[0]) == len(users))
     ):
         return
-    yield finding(
+    yield workload.check(
         "M05",
-        workload,
         "fail",
         f"{where} has the mode {mode:04o}, and its containers do not run as root: they cannot "
         "read the token.",
@@ -241,9 +233,8 @@ def _sub_paths(workload: Workload) -> Iterator[Check]:
     for container in workload.containers:
         for mount in container.mounts:
             if str(mount.get("name")) in names and _sub_path(mount):
-                yield finding(
+                yield workload.check(
                     "M05",
-                    workload,
                     "fail",
                     f"The container {container.name} of {workload} mounts the token with subPath, "
                     "and such a mount is never updated: it works until the first token expires.",
