@@ -10,7 +10,7 @@ from irsa_creds._errors import Failure
 from irsa_creds._exchange.http import HttpFailure, HttpResponse
 from irsa_creds._exchange.response import ExchangeRequest, network_failure, parse_response
 from irsa_creds._identity.token import Token
-from irsa_creds.diagnosis._network.network_facts import Exchanged, OnlineFacts
+from irsa_creds.diagnosis._network.network_facts import OnlineFacts
 from irsa_creds.diagnosis._network.sts_checks import exchange_check
 from sts_server import JWT, ROLE, error_xml
 
@@ -76,7 +76,7 @@ UNREACHED = {
 
 def findings_of(failure: object) -> tuple[str, str, str, object]:
     assert isinstance(failure, Failure)
-    facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=Exchanged.from_failure(failure))
+    facts = OnlineFacts(url=URL, role_arn=ROLE, exchanged=failure)
     found = exchange_check(facts)
     assert found.id == "S01"
     return found.status, found.message, found.fix, found.data

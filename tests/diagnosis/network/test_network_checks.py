@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from irsa_creds._errors import Failure
 from irsa_creds.diagnosis._checks import Check, Diagnosis
 from irsa_creds.diagnosis._network.network_checks import online_checks
 from irsa_creds.diagnosis._network.network_facts import (
@@ -206,7 +207,7 @@ def test_hosts_in_no_proxy_stay_in_it() -> None:
 
 @pytest.mark.parametrize("command", ["aws iam get-role --role-name app > role.json", ""])
 def test_a_denied_pod_gets_commands_for_another_machine(command: str) -> None:
-    denied = Exchanged(code="AccessDenied", message="No.", command=command)
+    denied = Failure("exchange", "AccessDenied", "No.", command=command)
     first, *rest = check("S01", exchanged=denied).fix.splitlines()
     assert first == "# where you have iam:GetRole (not in the pod)"
     assert len(rest) == 1
@@ -297,7 +298,7 @@ def test_an_sts_without_get_caller_identity_is_unknown() -> None:
 
 
 def test_a_failure_comes_with_a_command() -> None:
-    failed = Exchanged(code="InvalidIdentityToken", message="No.", advice="Do.", command="curl x")
+    failed = Failure("exchange", "InvalidIdentityToken", "No.", "Do.", command="curl x")
     found = check("S01", exchanged=failed)
     assert (found.message, found.fix) == (f"No. Do. The role is {ROLE}.", "curl x")
     assert found.data == {"code": "InvalidIdentityToken"}
@@ -305,7 +306,7 @@ def test_a_failure_comes_with_a_command() -> None:
 
 @pytest.mark.parametrize("command", ["eksctl utils x", "aws iam x"])
 def test_a_command_that_needs_rights_in_aws_says_where_to_run_it(command: str) -> None:
-    failed = Exchanged(code="InvalidIdentityToken", message="No.", command=command)
+    failed = Failure("exchange", "InvalidIdentityToken", "No.", command=command)
     assert check("S01", exchanged=failed).fix == (
         f"# where you have rights in the role's account (not in the pod)\n{command}"
     )
@@ -313,6 +314,6 @@ def test_a_command_that_needs_rights_in_aws_says_where_to_run_it(command: str) -
 
 def test_an_sts_that_is_lost_in_the_exchange_is_not_reached() -> None:
     lost = WELL._replace(
-        exchanged=Exchanged(code="ReadTimeoutError", unreachable=True), caller=None
+        exchanged=Failure("exchange", "ReadTimeoutError", "", unreachable=True), caller=None
     )
     assert Diagnosis(online_checks(lost)).exit_status() == 4

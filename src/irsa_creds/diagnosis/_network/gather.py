@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from irsa_creds._errors import ConfigError, TokenError
+from irsa_creds._errors import ConfigError, Failure, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
 from irsa_creds._exchange.response import ExchangeResult
 from irsa_creds._exchange.sts import StsClient
@@ -188,14 +188,14 @@ def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credent
         outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
     except StepError as error:
         message = f"The call to STS did not end (Timeout): {error}."
-        failed = Exchanged(code="Timeout", message=message, unreachable=True)
+        failed = Failure("exchange", "Timeout", message, unreachable=True)
         return facts._replace(exchanged=failed), None
     if isinstance(outcome, ExchangeResult):
         credentials = outcome.credentials
         left = credentials.expiration - (outcome.date or datetime.now(UTC))
         done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
         return facts._replace(exchanged=done), credentials
-    return facts._replace(exchanged=Exchanged.from_failure(outcome)), None
+    return facts._replace(exchanged=outcome), None
 
 
 def _first_role(config: Config) -> Config:

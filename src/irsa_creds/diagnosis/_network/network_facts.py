@@ -62,36 +62,15 @@ class IssuerDocuments(NamedTuple):
 
 
 class Exchanged(NamedTuple):
-    """S01: the role's session, or the error.
+    """S01: the role's session.
 
     Attributes:
         arn: of the session.
         seconds: the lifetime of its credentials.
-        code: STS's error code, or the class name of the network error.
-        message: what happened, masked.
-        advice: what to do.
-        command: the next command to run; empty without one.
-        unreachable: whether there was no response.
     """
 
-    arn: str | None = None
-    seconds: float = 0.0
-    code: str = ""
-    message: str = ""
-    advice: str = ""
-    command: str = ""
-    unreachable: bool = False
-
-    @classmethod
-    def from_failure(cls, failure: Failure) -> Exchanged:
-        """Return the result of a failed exchange."""
-        return cls(
-            code=failure.code,
-            message=failure.message,
-            advice=failure.advice,
-            command=failure.command,
-            unreachable=failure.unreachable,
-        )
+    arn: str | None
+    seconds: float
 
 
 class Caller(NamedTuple):
@@ -140,5 +119,5 @@ class OnlineFacts(NamedTuple):
     connection: Connected | None = None
     probe: Probe | None = None
     issuer: IssuerDocuments | None = None
-    exchanged: Exchanged | None = None
+    exchanged: Exchanged | Failure | None = None
     caller: Caller | None = None

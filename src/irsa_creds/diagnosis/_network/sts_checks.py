@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from irsa_creds._errors import Failure
 from irsa_creds._identity.arns import ROLE_PARTS
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._checks import Status
-    from irsa_creds.diagnosis._network.network_facts import Caller, Exchanged, OnlineFacts
+    from irsa_creds.diagnosis._network.network_facts import Caller, OnlineFacts
 
 __all__ = ["exchange_check", "identity_check"]
 
@@ -44,7 +45,7 @@ def exchange_check(facts: OnlineFacts) -> Check:
         if facts.probe is None or facts.probe.status is None:
             return Check("S01", "skipped", "STS was not reached.")
         return Check("S01", "skipped", f"There is no token: {facts.no_token}.")
-    if done.code:
+    if isinstance(done, Failure):
         data: dict[str, object] = {"code": done.code}
         if done.unreachable:
             data["reached"] = False
@@ -63,13 +64,14 @@ def exchange_check(facts: OnlineFacts) -> Check:
     )
 
 
-def _fix(done: Exchanged) -> str:
+def _fix(failure: Failure) -> str:
+    command = failure.command
     # Without credentials these commands fail here, too.
-    if done.code == "AccessDenied":
-        return f"# where you have iam:GetRole (not in the pod)\n{done.command or _EXPLAIN}"
-    if done.command.startswith(("aws ", "eksctl ")):
-        return f"# where you have rights in the role's account (not in the pod)\n{done.command}"
-    return done.command
+    if failure.code == "AccessDenied":
+        return f"# where you have iam:GetRole (not in the pod)\n{command or _EXPLAIN}"
+    if command.startswith(("aws ", "eksctl ")):
+        return f"# where you have rights in the role's account (not in the pod)\n{command}"
+    return command
 
 
 def identity_check(facts: OnlineFacts) -> Check:
