@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._masking import mask
+from irsa_creds.diagnosis._manifest.fields import mapping_at, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,8 +139,6 @@ def _after_blanks(text: str, position: int) -> int:
 def _yaml_documents(yaml: Any, text: str, source: str) -> list[object]:
     try:
         return list(_constructed(yaml, text))
-    except ManifestError:
-        raise
     except RecursionError:
         problem = "it is nested too deeply"
     except yaml.YAMLError as error:
@@ -251,15 +250,11 @@ def _resources(documents: Iterable[object], source: str) -> Iterator[Resource]:
 
 
 def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
-    metadata = document.get("metadata")
-    if not isinstance(metadata, Mapping):
-        metadata = {}
+    metadata = mapping_at(document, "metadata")
     # Kubernetes rejects names that are not text.
-    name, prefix, namespace = (
-        printable(value) if isinstance(value, str) and value else None
-        for value in map(metadata.get, ("name", "generateName", "namespace"))
-    )
-    return Resource(printable(kind), name or prefix or _NO_NAME, namespace, document)
+    name = text_at(metadata, "name") or text_at(metadata, "generateName") or _NO_NAME
+    namespace = text_at(metadata, "namespace")
+    return Resource(printable(kind), printable(name), namespace and printable(namespace), document)
 
 
 def printable(value: object) -> str:
