@@ -7,7 +7,6 @@ proxies always come from this process's environment, not from `environ`.
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +21,13 @@ from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import bare_url, safe_str
 from irsa_creds.diagnosis._network.caller import find_caller
 from irsa_creds.diagnosis._network.issuer import fetch_issuer
-from irsa_creds.diagnosis._network.network_facts import Connected, Exchanged, Lookup, OnlineFacts
+from irsa_creds.diagnosis._network.network_facts import (
+    Connected,
+    Exchanged,
+    Lookup,
+    OnlineFacts,
+    Probe,
+)
 from irsa_creds.diagnosis._network.probes import (
     PORTS,
     STEP,
@@ -31,13 +36,12 @@ from irsa_creds.diagnosis._network.probes import (
     connect,
     probe,
     text_or_none,
-    timed_out_probe,
     within,
 )
 from irsa_creds.diagnosis._network.proxy import proxy_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from irsa_creds._credentials import Credentials
 
@@ -64,19 +68,13 @@ class _Target(NamedTuple):
     no_token: str
 
 
-def gather_online(
-    environ: Mapping[str, str],
-    *,
-    profile: str | None = None,
-    wall: Callable[[], float] = time.time,
-) -> OnlineFacts:
+def gather_online(environ: Mapping[str, str], *, profile: str | None = None) -> OnlineFacts:
     """Return the results of all network steps, in bounded time and without raising.
 
     Args:
         environ: the environment variables. S02 uses botocore's default chain only for
             `os.environ`, because the chain reads no other.
         profile: the profile that code names.
-        wall: returns seconds since the epoch by this machine's clock.
     """
     try:
         target = _target(EnvironSettings(environ, profile))
@@ -102,7 +100,7 @@ def gather_online(
     )
     if proxy.error:
         return facts
-    facts = _reach(facts, target, proxy.url or target.url, wall)
+    facts = _reach(facts, target, proxy.url or target.url)
     if facts.probe is None or facts.probe.status is None:
         return facts
     facts, credentials = _exchange(facts, target)
@@ -129,34 +127,21 @@ def _target(settings: EnvironSettings) -> _Target:
     if config is None:
         config = without_role(settings)
         return _Target(config, endpoint_url(config), None, None, no_token)
-    token = _read(config.token_file or "")
-    return _Target(
-        config,
-        endpoint_url(config),
-        config.role_arn,
-        token if isinstance(token, Token) else None,
-        token if isinstance(token, str) else "",
-    )
-
-
-def _read(path: str) -> Token | str:
-    """Return the token in a file, or why there is none."""
+    token = None
     try:
-        return TokenFile(path).read()
+        token, no_token = TokenFile(config.token_file or "").read(), ""
     except TokenError as error:
-        return error.failure.message.rstrip(".") if error.failure else safe_str(error)
+        no_token = error.failure.message.rstrip(".") if error.failure else safe_str(error)
+    return _Target(config, endpoint_url(config), config.role_arn, token, no_token)
 
 
-def _reach(
-    facts: OnlineFacts, target: _Target, first: str, wall: Callable[[], float]
-) -> OnlineFacts:
+def _reach(facts: OnlineFacts, target: _Target, first: str) -> OnlineFacts:
     """Return the facts with DNS, connection and probe.
 
     Args:
         facts: the facts so far.
         target: the STS endpoint.
         first: the URL to connect to, of STS or of the proxy.
-        wall: returns seconds since the epoch.
     """
     # Both URLs were validated before.
     parts = urlsplit(first)
@@ -173,9 +158,9 @@ def _reach(
         return facts._replace(connection=Connected(error=str(error)))
     facts = facts._replace(connection=Connected(address))
     try:
-        return facts._replace(probe=within(STEP, lambda: probe(target.config, target.url, wall)))
+        return facts._replace(probe=within(STEP, lambda: probe(target.config, target.url)))
     except StepError as error:
-        return facts._replace(probe=timed_out_probe(error))
+        return facts._replace(probe=Probe(code="Timeout", reason=str(error)))
 
 
 def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credentials | None]:
@@ -183,7 +168,8 @@ def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credent
     token = target.token
     if token is None:
         return facts, None
-    exchange = StsClient(_first_role(target.config))
+    # The token is for the first role only.
+    exchange = StsClient(target.config._replace(chained_roles=()))
     try:
         outcome = within(STEP, lambda: exchange.attempt(token, STEP - 1))
     except StepError as error:
@@ -196,8 +182,3 @@ def _exchange(facts: OnlineFacts, target: _Target) -> tuple[OnlineFacts, Credent
         done = Exchanged(credentials.assumed_role_arn, left.total_seconds())
         return facts._replace(exchanged=done), credentials
     return facts._replace(exchanged=outcome), None
-
-
-def _first_role(config: Config) -> Config:
-    """Return the configuration of the token's role, without chained roles."""
-    return config._replace(chained_roles=())
