@@ -1,12 +1,12 @@
 """C01 and C02: sources with precedence over the web identity, and processes that never run.
 
 The order is that of botocore 1.43.117, credentials.create_credential_resolver: environment,
-profile (`_sources`) with the web identity among its sources, container, node.
+profile (`_first_source`) with the web identity among its sources, container, node.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from irsa_creds._flags import is_on
 from irsa_creds._identity.profile_sources import LATER
@@ -14,8 +14,6 @@ from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from irsa_creds.diagnosis._doctor.pod_facts import Facts, ProfileFacts
 
 __all__ = ["chain_checks"]
@@ -24,21 +22,15 @@ _PROCESS = "credential_process"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-class _Precedence(NamedTuple):
-    what: str
-    message: str
-    fix: str
-
-
 def chain_checks(facts: Facts) -> tuple[Check, ...]:
     """Return C01 and C02."""
     return (_first_in_chain(facts), _unreachable_process(facts))
 
 
 def _first_in_chain(facts: Facts) -> Check:
-    winner = _keys(facts) or _broken(facts) or _assumed(facts) or _explicit(facts)
-    if winner is not None:
-        return Check("C01", "fail", winner.message, winner.fix, {"winner": winner.what})
+    before = _keys(facts) or _broken(facts) or _assumed(facts) or _explicit(facts)
+    if before is not None:
+        return before
     if is_on(facts.variables.get("IRSA_CREDS_DISABLE")):
         return Check(
             "C01",
@@ -67,21 +59,25 @@ def _container(facts: Facts) -> Check:
     if facts.container is None:
         return Check("C01", "skipped", "There is no web identity: see E01.")
     service = facts.container.service
-    for what in _sources(facts.profile):
-        return Check(
-            "C01",
-            "fail",
-            f"{_named(facts)} has a {what}, which takes precedence over {service}.",
-            f"# ~/.aws/config: remove the {what} from the profile {facts.profile.name!r}",
-            {"winner": what},
+    source = _first_source(facts.profile)
+    if source:
+        return _takes_precedence(
+            source,
+            f"{_named(facts)} has a {source}, which takes precedence over {service}.",
+            f"# ~/.aws/config: remove the {source} from the profile {facts.profile.name!r}",
         )
     return Check(
         "C01", "ok", f"Nothing takes precedence over {service}.", data={"winner": "container"}
     )
 
 
-def _keys(facts: Facts) -> _Precedence | None:
-    """Return the keys in the environment; botocore ignores a secret without a key ID."""
+def _takes_precedence(source: str, message: str, fix: str) -> Check:
+    """Return C01 of a source that is used instead of the web identity or the container."""
+    return Check("C01", "fail", message, fix, {"winner": source})
+
+
+def _keys(facts: Facts) -> Check | None:
+    """Return C01 of keys in the environment; botocore ignores a secret without a key ID."""
     if facts.profile.explicit or "AWS_ACCESS_KEY_ID" not in facts.names:
         return None
     found = [name for name in _KEYS if name in facts.names]
@@ -91,22 +87,22 @@ def _keys(facts: Facts) -> _Precedence | None:
             "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY: botocore raises "
             "PartialCredentialsError before it tries IRSA."
         )
-    return _Precedence("env", message, f"unset {' '.join(found)}")
+    return _takes_precedence("env", message, f"unset {' '.join(found)}")
 
 
-def _broken(facts: Facts) -> _Precedence | None:
+def _broken(facts: Facts) -> Check | None:
     profile = facts.profile
     if not profile.error:
         return None
-    return _Precedence(
+    return _takes_precedence(
         "broken-profile",
         profile.error,
         f"unset {profile.origin}" if profile.origin.startswith("AWS_") else "cat ~/.aws/config",
     )
 
 
-def _assumed(facts: Facts) -> _Precedence | None:
-    """Return a profile with a role that takes precedence over the variables."""
+def _assumed(facts: Facts) -> Check | None:
+    """Return C01 of a profile with a role that takes precedence over the variables."""
     profile = facts.profile
     keys = profile.keys
     # botocore.credentials.AssumeRoleProvider skips a profile with a token file.
@@ -117,43 +113,42 @@ def _assumed(facts: Facts) -> _Precedence | None:
     sources = [name for name in ("source_profile", "credential_source") if name in keys]
     if len(sources) != 1:
         has = "both source_profile and credential_source" if sources else "no source_profile"
-        return _Precedence(
+        return _takes_precedence(
             "broken-profile",
-            f"{named} has the role {role} and {has}: botocore raises an error before it tries "
-            "IRSA.",
+            f"{named} has the role {role} and {has}: botocore raises an error before "
+            "it tries IRSA.",
             fix,
         )
     source = quoted(keys[sources[0]])
-    return _Precedence(
+    return _takes_precedence(
         "assume-role",
         f"{named} assumes the role {role} with {sources[0]} {source}, which takes precedence.",
         fix,
     )
 
 
-def _explicit(facts: Facts) -> _Precedence | None:
-    """Return a profile that code names and that has no web identity."""
+def _explicit(facts: Facts) -> Check | None:
+    """Return C01 of a profile that code names and that has no web identity."""
     profile = facts.profile
     if not profile.explicit or facts.token_origin or profile.own_process:
         return None
-    return _Precedence(
+    source = _first_source(profile)
+    used = f"its {source}" if source else "the node's role"
+    return _takes_precedence(
         "explicit-profile",
         f"Session(profile_name={profile.name!r}) makes boto3 ignore the web identity variables and "
-        f"use {_other_way(profile)}.",
+        f"use {used}.",
         "session = boto3.Session()  # without profile_name",
     )
 
 
-def _other_way(profile: ProfileFacts) -> str:
-    return next((f"its {what}" for what in _sources(profile)), "the node's role")
-
-
-def _sources(profile: ProfileFacts) -> Iterator[str]:
-    """Yield the sources of a profile after the web identity, in the order of the chain."""
+def _first_source(profile: ProfileFacts) -> str:
+    """Return the first source of a profile after the web identity; empty if it has none."""
     for source in LATER:
         elsewhere = source.shared is True and not profile.shared
         if not elsewhere and any(key in profile.keys for key in source.keys):
-            yield source.what
+            return source.what
+    return ""
 
 
 def _unreachable_process(facts: Facts) -> Check:
@@ -191,7 +186,7 @@ def _before_process(facts: Facts) -> str:
         return "the profile's own role comes"
     if facts.token_origin:
         return "the web identity comes"
-    first = next(_sources(facts.profile))
+    first = _first_source(facts.profile)
     return "" if first == _PROCESS else f"the profile's own {first} comes"
 
 
