@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ROLE_EXAMPLE", "WEBHOOK_PATH", "mount_token", "mount_token_as_comment"]
+from irsa_creds._identity.claims import STS
+
+__all__ = ["MOUNT_TOKEN", "MOUNT_TOKEN_AS_COMMENT", "ROLE_EXAMPLE", "WEBHOOK_PATH"]
 
 #: Where the Pod Identity webhook mounts the token (its README).
 WEBHOOK_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
@@ -10,31 +12,25 @@ WEBHOOK_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 #: Stands for a role ARN that is not known.
 ROLE_EXAMPLE = "arn:aws:iam::ACCOUNT:role/ROLE"
 
+#: The volume and mount that the webhook would add to a pod (Kubernetes API reference,
+#: ServiceAccountTokenProjection).
+MOUNT_TOKEN = f"""\
+# the pod's spec
+volumes:
+- name: aws-iam-token
+  projected:
+    sources:
+    - serviceAccountToken:
+        audience: {STS}
+        expirationSeconds: 86400
+        path: token
+# the container, as a whole directory: no subPath
+volumeMounts:
+- name: aws-iam-token
+  mountPath: {WEBHOOK_PATH.removesuffix("/token")}
+  readOnly: true"""
 
-def mount_token(audience: str) -> str:
-    """Return the volume and mount that the webhook would add to a pod.
-
-    Source: Kubernetes API reference, ServiceAccountTokenProjection.
-    """
-    return (
-        "# the pod's spec\n"
-        "volumes:\n"
-        "- name: aws-iam-token\n"
-        "  projected:\n"
-        "    sources:\n"
-        "    - serviceAccountToken:\n"
-        f"        audience: {audience}\n"
-        "        expirationSeconds: 86400\n"
-        "        path: token\n"
-        "# the container, as a whole directory: no subPath\n"
-        "volumeMounts:\n"
-        "- name: aws-iam-token\n"
-        f"  mountPath: {WEBHOOK_PATH.removesuffix('/token')}\n"
-        "  readOnly: true"
-    )
-
-
-def mount_token_as_comment(audience: str) -> str:
-    """Return the same lines as shell comments, to print below commands that are pasted."""
-    lines = mount_token(audience).replace("# ", "").splitlines()
-    return "\n".join(["# or, where no webhook runs:", *(f"# {line}" for line in lines)])
+#: The same lines as shell comments, to print below commands that are pasted.
+MOUNT_TOKEN_AS_COMMENT = "\n# ".join(
+    ["# or, where no webhook runs:", *MOUNT_TOKEN.replace("# ", "").splitlines()]
+)

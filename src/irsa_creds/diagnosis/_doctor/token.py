@@ -24,7 +24,7 @@ from irsa_creds.diagnosis._claims import (
     subject_of,
 )
 from irsa_creds.diagnosis._doctor.fixes import annotate, restart
-from irsa_creds.diagnosis._fixes import WEBHOOK_PATH, mount_token, mount_token_as_comment
+from irsa_creds.diagnosis._fixes import MOUNT_TOKEN, MOUNT_TOKEN_AS_COMMENT, WEBHOOK_PATH
 
 if TYPE_CHECKING:
     from irsa_creds.diagnosis._doctor.pod_facts import Facts
@@ -58,7 +58,7 @@ def _expiry(facts: Facts) -> Check:
             "fail" if facts.uses_aws_sts else "warn",
             "The token has no expiry (exp), which STS requires; legacy tokens of a Secret have "
             "none.",
-            mount_token(STS),
+            MOUNT_TOKEN,
         )
     left = ends - facts.now
     data = {"exp": instant(ends), "seconds_left": round(left)}
@@ -105,7 +105,7 @@ def _audience(facts: Facts) -> Check:
         )
         return Check("T03", "ok", message, "", data)
     if not named:
-        return Check("T03", "fail", "The token has no audience (aud).", mount_token(STS), data)
+        return Check("T03", "fail", "The token has no audience (aud).", MOUNT_TOKEN, data)
     if STS_AUDIENCES.intersection(named):
         return Check("T03", "ok", f"The audience is {text}.", "", data)
     if POD_IDENTITY in named:
@@ -123,8 +123,7 @@ def _audience(facts: Facts) -> Check:
             "T03",
             "fail",
             f"The audience is {text}, probably a misspelling of {STS}.",
-            f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n"
-            f"{mount_token_as_comment(STS)}",
+            f"{annotate(facts, f'eks.amazonaws.com/audience={STS}')}\n{MOUNT_TOKEN_AS_COMMENT}",
             data,
         )
     return _foreign_audience(facts, named)
@@ -139,7 +138,7 @@ def _foreign_audience(facts: Facts, named: tuple[str, ...]) -> Check:
             "T03",
             "warn",
             f"The audience is {text}, not {STS}: {listed}.",
-            mount_token(STS),
+            MOUNT_TOKEN,
             data,
         )
     return Check("T03", "ok", f"The audience is {text}: {listed}.", "", data)
@@ -154,7 +153,7 @@ def _issuer(facts: Facts) -> Check:
     issuer = facts.issuer
     data = {"iss": redacted(facts.issuer)}
     if not issuer:
-        return Check("T04", "fail", "The token has no issuer (iss).", mount_token(STS), data)
+        return Check("T04", "fail", "The token has no issuer (iss).", MOUNT_TOKEN, data)
     if not facts.uses_aws_sts:
         return Check("T04", "ok", f"The issuer is {quoted(issuer)}, for this endpoint.", "", data)
     trouble = _unreachable(issuer)
@@ -203,7 +202,7 @@ def _subject(facts: Facts) -> Check:
     subject = (facts.claims or {}).get("sub")
     data = {"sub": redacted(subject)}
     if not isinstance(subject, str) or not subject:
-        return Check("T05", "fail", "The token has no subject (sub).", mount_token(STS), data)
+        return Check("T05", "fail", "The token has no subject (sub).", MOUNT_TOKEN, data)
     if not facts.is_kubernetes_token:
         return Check("T05", "ok", f"The subject is {quoted(subject)}.", "", data)
     if subject_of(facts.claims) is None:
@@ -211,7 +210,7 @@ def _subject(facts: Facts) -> Check:
             "T05",
             "warn",
             f"The subject is {quoted(subject)}, which is not a service account.",
-            mount_token(STS),
+            MOUNT_TOKEN,
             data,
         )
     if subject.endswith(":default"):

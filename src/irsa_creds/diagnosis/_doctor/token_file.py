@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from irsa_creds._errors import instant
 from irsa_creds._identity.claims import is_for_api_server
 from irsa_creds.diagnosis._checks import Check
-from irsa_creds.diagnosis._claims import STS, audiences, duration, redacted, seconds
+from irsa_creds.diagnosis._claims import audiences, duration, redacted, seconds
 from irsa_creds.diagnosis._doctor.fixes import annotate, name_role, restart, service_account
-from irsa_creds.diagnosis._fixes import WEBHOOK_PATH, mount_token, mount_token_as_comment
+from irsa_creds.diagnosis._fixes import MOUNT_TOKEN, MOUNT_TOKEN_AS_COMMENT, WEBHOOK_PATH
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
@@ -63,7 +63,7 @@ def _failed(facts: Facts, file: FileFacts, failure: Failure) -> tuple[Check, ...
         "F01": _fix_missing(facts, file),
         # A retryable error, such as that of a disk, is not about permissions.
         "F02": f"ls -l {file.shell_word}" if failure.retryable else _fix_unreadable(facts, file),
-        "F03": mount_token(STS),
+        "F03": MOUNT_TOKEN,
     }
     data = {"path": file.path, "owner": file.owner, "nearest_directory": file.nearest}
     if facts.user is not None:
@@ -106,7 +106,7 @@ def _content(facts: Facts, file: FileFacts) -> Check:
             "F03",
             "fail",
             f"The token file holds no JWT ({file.shape}), and AWS STS accepts nothing else.",
-            mount_token(STS),
+            MOUNT_TOKEN,
             data,
         )
     if file.padded:
@@ -133,7 +133,7 @@ def _wrong_token(facts: Facts, file: FileFacts) -> Check:
         "fail" if facts.uses_aws_sts else "warn",
         f"The token is for the cluster's API server ({why}), and no other server should "
         "see it" + (", and STS does not accept it." if facts.uses_aws_sts else "."),
-        f"{annotate(facts)}\n{mount_token_as_comment(STS)}",
+        f"{annotate(facts)}\n{MOUNT_TOKEN_AS_COMMENT}",
         {"path": file.path, "aud": [redacted(each) for each in audiences(file.claims)]},
     )
 
@@ -161,7 +161,7 @@ def _rotation(facts: Facts, file: FileFacts) -> Check:
             "fail",
             "The token file is mounted with subPath: the mount is not updated when the kubelet "
             "rotates the token, so the token expires.",
-            mount_token(STS),
+            MOUNT_TOKEN,
             {"mount_point": file.mount.point, "mount_root": file.mount.root},
         )
     if not file.projected:
@@ -170,7 +170,7 @@ def _rotation(facts: Facts, file: FileFacts) -> Check:
             "warn",
             "The token is not in a projected volume (no symlink ..data). A copy, or a directory "
             "mounted with subPath, is not rotated.",
-            mount_token(STS),
+            MOUNT_TOKEN,
             {"real_path": file.real},
         )
     return _age(facts)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._claims import (
     POD_IDENTITY,
-    STS,
     STS_AUDIENCES,
     is_known_audience,
     is_misspelled_sts,
 )
-from irsa_creds.diagnosis._fixes import mount_token
+from irsa_creds.diagnosis._fixes import MOUNT_TOKEN
 from irsa_creds.diagnosis._manifest.fields import mapping_at
 from irsa_creds.diagnosis._manifest.objects import (
     AUDIENCE,
@@ -81,7 +80,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             "fail",
             f"{where} uses the token of the cluster's API server ({quoted(path)}) for "
             "AWS, but its audience is another.",
-            mount_token(STS),
+            MOUNT_TOKEN,
         )
     elif mounts:
         mount = max(mounts, key=lambda each: len(str(each["mountPath"])))
@@ -93,7 +92,7 @@ def _token_file(workload: Workload, container: Container, *, injected: bool) -> 
             "M05",
             "warn",
             f"{where} reads its token from {quoted(path)}, but no volume is mounted there.",
-            mount_token(STS),
+            MOUNT_TOKEN,
         )
 
 
@@ -175,7 +174,7 @@ def _projected(workload: Workload, source: ProjectedToken, annotated: Any) -> It
             "warn" if custom and not is_misspelled(audience) else "fail",
             f"{where} has {what}; AWS accepts sts.amazonaws.com unless the IAM OIDC provider "
             "lists another.",
-            mount_token(STS),
+            MOUNT_TOKEN,
         )
     if seconds is not None:
         yield from _expiration(workload, where, seconds)
