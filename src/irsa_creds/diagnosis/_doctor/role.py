@@ -82,8 +82,7 @@ def _without_region(of_role: str, data: dict[str, str | None]) -> Check:
         "R02",
         "fail",
         f"The role is in the partition {of_role}, but no region is configured, and the global "
-        "endpoint "
-        "is in aws.",
+        "endpoint is in aws.",
         "export AWS_REGION=REGION AWS_DEFAULT_REGION=REGION",
         data,
     )

@@ -56,8 +56,8 @@ def _expiry(facts: Facts) -> Check:
         return Check(
             "T01",
             "fail" if facts.uses_aws_sts else "warn",
-            "The token has no expiry (exp), which STS requires; legacy tokens of a Secret have "
-            "none.",
+            "The token has no expiry (exp), which STS requires; legacy tokens of a Secret "
+            "have none.",
             MOUNT_TOKEN,
         )
     left = ends - facts.now
@@ -87,8 +87,7 @@ def _issued(facts: Facts) -> Check:
         "T02",
         "fail" if ahead > _FATAL_SKEW else "warn",
         f"By this machine's clock the token will be issued in {duration(ahead)}: the clock is "
-        "slow, "
-        "and AWS denies requests that are signed more than five minutes off.",
+        "slow, and AWS denies requests that are signed more than five minutes off.",
         "date -u; chronyc tracking  # on the node, which has the pod's clock",
         data,
     )
@@ -113,8 +112,7 @@ def _audience(facts: Facts) -> Check:
             "T03",
             "fail",
             f"The audience is {POD_IDENTITY}: this is the token of EKS Pod Identity, which STS "
-            "does "
-            "not accept.",
+            "does not accept.",
             f"export AWS_WEB_IDENTITY_TOKEN_FILE={WEBHOOK_PATH}",
             data,
         )
@@ -218,8 +216,7 @@ def _subject(facts: Facts) -> Check:
             "T05",
             "warn",
             f"The subject is {quoted(subject)}, the account of all pods without "
-            "serviceAccountName; "
-            "probably another one is intended.",
+            "serviceAccountName; probably another one is intended.",
             "# the pod's spec\nserviceAccountName: NAME",
             data,
         )

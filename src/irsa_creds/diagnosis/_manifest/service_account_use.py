@@ -80,8 +80,7 @@ def _misspelled_field(workload: Workload) -> Iterator[Check]:
                     "M02",
                     "fail",
                     f"{workload} has {printable(key)} in {'.'.join(path) or 'its top level'}, "
-                    "where "
-                    f"Kubernetes does not read it: it must be {'.'.join(right)}. The pod "
+                    f"where Kubernetes does not read it: it must be {'.'.join(right)}. The pod "
                     "runs as the account `default`.",
                     f"{'.'.join(right)}: {printable(keys[key] or 'NAME')}",
                 )
@@ -119,7 +118,6 @@ def _runs_as_another(
         "M02",
         "fail" if sure else "warn",
         f"{workload} {what}; the role {quoted(candidate.role_arn)} is on {candidate}, which "
-        "nothing "
-        "here uses.",
+        "nothing here uses.",
         f"{right}: {candidate.name}" if sure else f"{right}: NAME  # if it needs the role",
     )

@@ -188,8 +188,8 @@ def _tls(facts: OnlineFacts) -> Check:
             "N03",
             "fail",
             f"TLS with {facts.url} failed with {bundle}: {facts.probe.reason}.",
-            "export AWS_CA_BUNDLE=/path/of/ca-bundle.pem  # with the CA that signed the "
-            "certificate",
+            "export AWS_CA_BUNDLE=/path/of/ca-bundle.pem  "
+            "# with the CA that signed the certificate",
             _UNREACHED,
         )
     if facts.probe.status is None:
@@ -260,8 +260,7 @@ def _issuer(facts: OnlineFacts) -> Check:
             "N06",
             "unknown",
             f"The issuer {quoted(issuer.url)} is not reachable from here ({issuer.error}), but "
-            "only "
-            "AWS must reach it.",
+            "only AWS must reach it.",
             f"curl -sS {shlex.quote(clean.rstrip('/') + _DISCOVERY)}"
             if clean
             else "# the token's issuer (iss) is not a plain URL: check where the token comes from",
@@ -273,8 +272,8 @@ def _issuer(facts: OnlineFacts) -> Check:
             "fail",
             f"The token's issuer is {quoted(issuer.url)}, but its discovery document names "
             f"{quoted(issuer.named)}: they must be equal, slashes included.",
-            "# option of kube-apiserver, with the URL of the IAM OIDC "
-            "provider\n--service-account-issuer=...",
+            "# option of kube-apiserver, with the URL of the IAM OIDC provider\n"
+            "--service-account-issuer=...",
             data,
         )
     if issuer.kid not in issuer.kids:
@@ -283,8 +282,7 @@ def _issuer(facts: OnlineFacts) -> Check:
             "fail",
             f"The key {issuer.kid or '(without an id)'} that signed the token is not among the "
             f"{len(issuer.kids)} keys of {quoted(issuer.url)}: the token is from another cluster, "
-            "or the "
-            "published keys are old.",
+            "or the published keys are old.",
             "# publish the output at the issuer's URL\nkubectl get --raw /openid/v1/jwks",
             data,
         )
