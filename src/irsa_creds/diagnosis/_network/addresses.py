@@ -1,11 +1,12 @@
-"""The addresses that the host of an unverified URL has, and which of them may be contacted."""
+"""Host, port and addresses of a URL, and which addresses an unverified URL may lead to."""
 
 from __future__ import annotations
 
 import ipaddress
 from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import urlsplit
 
-__all__ = ["Address", "address_of", "is_metadata", "is_public"]
+__all__ = ["Address", "address_of", "host_and_port", "is_metadata", "is_public"]
 
 Address = IPv4Address | IPv6Address
 
@@ -22,6 +23,13 @@ _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 # RFC 3879; `is_global` counts these as public.
 _SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 _IPV4 = 0xFFFFFFFF
+_HTTP, _HTTPS = 80, 443
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return the host and the port of a valid URL; all schemes but http have the port of https."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (_HTTP if parts.scheme == "http" else _HTTPS)
 
 
 def address_of(text: str) -> Address:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from irsa_creds._errors import ConfigError, Failure, TokenError
 from irsa_creds._exchange.endpoint import endpoint_url
@@ -19,6 +18,7 @@ from irsa_creds._identity.config import Config, without_role
 from irsa_creds._identity.settings import EnvironSettings, follow_source_profiles
 from irsa_creds._identity.token import Token, TokenFile
 from irsa_creds._masking import bare_url, safe_str
+from irsa_creds.diagnosis._network.addresses import host_and_port
 from irsa_creds.diagnosis._network.caller import find_caller
 from irsa_creds.diagnosis._network.issuer import fetch_issuer
 from irsa_creds.diagnosis._network.network_facts import (
@@ -29,7 +29,6 @@ from irsa_creds.diagnosis._network.network_facts import (
     Probe,
 )
 from irsa_creds.diagnosis._network.probes import (
-    PORTS,
     STEP,
     StepError,
     addresses_of,
@@ -144,9 +143,7 @@ def _reach(facts: OnlineFacts, target: _Target, first: str) -> OnlineFacts:
         first: the URL to connect to, of STS or of the proxy.
     """
     # Both URLs were validated before.
-    parts = urlsplit(first)
-    host = parts.hostname or ""
-    port = parts.port or PORTS.get(parts.scheme.lower(), PORTS["https"])
+    host, port = host_and_port(first)
     try:
         found = within(_DNS, lambda: addresses_of(host, port))
     except StepError as error:

@@ -29,13 +29,13 @@ from irsa_creds._masking import mask, quoted
 from irsa_creds.diagnosis._network.addresses import (
     Address,
     address_of,
+    host_and_port,
     is_metadata,
     is_public,
 )
 from irsa_creds.diagnosis._network.network_facts import IssuerDocuments
 from irsa_creds.diagnosis._network.pinned import get_from
 from irsa_creds.diagnosis._network.probes import (
-    PORTS,
     STEP,
     StepError,
     addresses_of,
@@ -150,7 +150,8 @@ def _response(request: _IssuerRequest, url: str) -> Iterator[Any]:
     with muted(), contextlib.ExitStack() as stack:
         try:
             if proxy.url is None:
-                address = connect(addresses, parts.port or PORTS[parts.scheme])
+                _, port = host_and_port(url)
+                address = connect(addresses, port)
                 sent = get_from(
                     address, url, headers, ca_bundle=request.http.verify, timeouts=timeouts
                 )
@@ -235,11 +236,8 @@ def _is_private(request: _IssuerRequest) -> bool:
 
 def _addresses(url: str, *, proxied: bool) -> dict[str, Address]:
     """Return the addresses of a URL's host; with a proxy, only an address in the URL itself."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    found = (
-        (_spelled_out(host),) if proxied else addresses_of(host, parts.port or PORTS[parts.scheme])
-    )
+    host, port = host_and_port(url)
+    found = (_spelled_out(host),) if proxied else addresses_of(host, port)
     addresses = {}
     for each in found:
         # With a proxy, the host name is not resolved here.

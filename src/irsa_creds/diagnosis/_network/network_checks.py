@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from irsa_creds._identity.claims import clean_issuer
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import redacted
+from irsa_creds.diagnosis._network.addresses import host_and_port
 from irsa_creds.diagnosis._network.network_facts import Lookup, Probe
 from irsa_creds.diagnosis._network.sts_checks import exchange_check, identity_check
 
@@ -24,7 +24,6 @@ _UNREACHED = {"reached": False}
 # Seconds. AWS accepts a signature that is five minutes off (IAM User Guide, "Troubleshoot Signature
 # Version 4").
 _FATAL_SKEW, _NOTABLE_SKEW = 300, 30
-_PORTS = {"http": 80, "https": 443}
 # Source: AWS STS, "Using interface VPC endpoints": each is for the endpoint of a region.
 _GLOBAL = "sts.amazonaws.com"
 # Class names of errors of botocore and urllib3.
@@ -139,7 +138,7 @@ def _connection(facts: OnlineFacts) -> Check:
 
 def _is_global(facts: OnlineFacts) -> bool:
     """Return whether the endpoint is the global one, which is called without a proxy."""
-    return urlsplit(facts.url).hostname == _GLOBAL and not facts.proxy
+    return host_and_port(facts.url)[0] == _GLOBAL and not facts.proxy
 
 
 def _way(facts: OnlineFacts) -> str:
@@ -156,8 +155,7 @@ def _way(facts: OnlineFacts) -> str:
 
 def _reach(facts: OnlineFacts) -> str:
     """Return what lets the pod reach STS or the proxy."""
-    parts = urlsplit(facts.proxy or facts.url)
-    port = parts.port or _PORTS.get(parts.scheme.lower(), _PORTS["https"])
+    host, port = host_and_port(facts.proxy or facts.url)
     regional = (
         "# in the container's env, for a VPC without internet access\n"
         "export AWS_STS_REGIONAL_ENDPOINTS=regional AWS_REGION=REGION\n"
@@ -165,7 +163,7 @@ def _reach(facts: OnlineFacts) -> str:
     return (
         f"{regional if _is_global(facts) else ''}"
         "# security group, network policy and routes must let the pod reach "
-        f"{parts.hostname} (port {port})"
+        f"{host} (port {port})"
     )
 
 

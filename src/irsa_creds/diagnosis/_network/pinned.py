@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from botocore.httpsession import get_cert_path
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 
-from irsa_creds.diagnosis._network.probes import PORTS
+from irsa_creds.diagnosis._network.addresses import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,8 +39,7 @@ def get_from(
         timeouts: seconds to connect, and for each wait for the response.
     """
     parts = urlsplit(url)
-    port = parts.port or PORTS[parts.scheme]
-    host = parts.hostname or ""
+    host, port = host_and_port(url)
     timeout = Timeout(*timeouts)
     if parts.scheme == "https":
         pool: HTTPConnectionPool = HTTPSConnectionPool(

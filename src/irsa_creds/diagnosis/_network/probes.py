@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from irsa_creds._identity.config import Config
 
 __all__ = [
-    "PORTS",
     "STEP",
     "StepError",
     "addresses_of",
@@ -44,7 +43,6 @@ T = TypeVar("T")
 # Seconds.
 STEP = 6.0
 _CONNECT = 3.0
-PORTS = {"http": 80, "https": 443}
 _MOST_ADDRESSES = 3
 _OK = 200
 _GET_CALLER = f"Action=GetCallerIdentity&Version={API_VERSION}".encode()
