@@ -21,7 +21,7 @@ _POD_IDENTITY = ("169.254.170.23", "fd00:ec2::23")
 
 def environment_checks(facts: Facts) -> tuple[Check, ...]:
     """Return E01 to E04."""
-    return (_not_configured(facts), _incomplete(facts), _pod_identity(facts), _invalid(facts))
+    return (_not_configured(facts), _incomplete(facts), _container_endpoint(facts), _invalid(facts))
 
 
 def _not_configured(facts: Facts) -> Check:
@@ -80,7 +80,7 @@ def _incomplete(facts: Facts) -> Check:
     return Check("E02", "skipped", "Neither is set: see E01.")
 
 
-def _pod_identity(facts: Facts) -> Check:
+def _container_endpoint(facts: Facts) -> Check:
     full, relative = (facts.variables.get(name) for name in (FULL_URI, RELATIVE_URI))
     if full is None and relative is None:
         return Check(

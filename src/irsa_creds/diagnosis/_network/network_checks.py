@@ -15,6 +15,7 @@ from irsa_creds.diagnosis._network.network_facts import Lookup, Probe
 from irsa_creds.diagnosis._network.sts_checks import exchange_check, identity_check
 
 if TYPE_CHECKING:
+    from irsa_creds.diagnosis._network.addresses import Address
     from irsa_creds.diagnosis._network.network_facts import IssuerDocuments, OnlineFacts
 
 __all__ = ["online_checks"]
@@ -87,10 +88,9 @@ def _dns(facts: OnlineFacts) -> Check:
 
 
 def _kind_of(addresses: tuple[str, ...], *, aws: bool) -> str:
-    # `%eth0`, the scope of a link-local address, is not part of it.
-    found = [ipaddress.ip_address(each.partition("%")[0]) for each in addresses]
-    if all(each.is_loopback for each in found):
+    if _is_loopback(addresses):
         return "this machine"
+    found = _parsed(addresses)
     public = [each for each in found if each.is_global]
     if not public:
         return "private, so an interface VPC endpoint" if aws else "private"
@@ -101,6 +101,15 @@ def _kind_of(addresses: tuple[str, ...], *, aws: bool) -> str:
         if aws
         else "public"
     )
+
+
+def _is_loopback(addresses: tuple[str, ...]) -> bool:
+    return bool(addresses) and all(each.is_loopback for each in _parsed(addresses))
+
+
+def _parsed(addresses: tuple[str, ...]) -> list[Address]:
+    # `%eth0`, the scope of a link-local address, is not part of it.
+    return [ipaddress.ip_address(each.partition("%")[0]) for each in addresses]
 
 
 def _and_more(addresses: tuple[str, ...]) -> str:
@@ -118,7 +127,7 @@ def _connection(facts: OnlineFacts) -> Check:
             "N02",
             "fail",
             f"No connection to {target}: {facts.connection.error}.{_way(facts)}",
-            _reach(facts),
+            _fix_unreached(facts),
             _UNREACHED,
         )
     address = facts.connection.address
@@ -128,7 +137,7 @@ def _connection(facts: OnlineFacts) -> Check:
             "fail",
             f"{address} accepts a connection for {target} but sends no response: {probe.reason}."
             f"{_way(facts)}",
-            f"{_reach(facts)}\n# a firewall in between may drop the request",
+            f"{_fix_unreached(facts)}\n# a firewall in between may drop the request",
             _UNREACHED,
         )
     # If a proxy or TLS fails, N03 or N04 says that STS was not reached.
@@ -153,8 +162,8 @@ def _way(facts: OnlineFacts) -> str:
     return f" Kind of address: {_kind_of(facts.lookup.addresses, aws=True)}."
 
 
-def _reach(facts: OnlineFacts) -> str:
-    """Return what lets the pod reach STS or the proxy."""
+def _fix_unreached(facts: OnlineFacts) -> str:
+    """Return what to change so that the pod reaches STS or the proxy."""
     host, port = host_and_port(facts.proxy or facts.url)
     regional = (
         "# in the container's env, for a VPC without internet access\n"
@@ -193,10 +202,6 @@ def _tls(facts: OnlineFacts) -> Check:
     if facts.probe.status is None:
         return Check("N03", "skipped", "There was no response: see N02 and N04.")
     return Check("N03", "ok", f"The certificate of {facts.url} is valid with {bundle}.")
-
-
-def _is_loopback(addresses: tuple[str, ...]) -> bool:
-    return bool(addresses) and _kind_of(addresses, aws=False) == "this machine"
 
 
 def _proxy(facts: OnlineFacts) -> Check:
