@@ -28,21 +28,18 @@ class Group(NamedTuple):
     title: str
 
 
-_GROUPS = tuple(
-    Group(*pair)
-    for pair in (
-        ("E", "environment"),
-        ("A", "container credentials"),
-        ("F", "token file"),
-        ("T", "token"),
-        ("R", "role"),
-        ("C", "credential provider chain"),
-        ("V", "versions and region"),
-        ("M", "manifest"),
-        ("P", "trust policy"),
-        ("N", "network"),
-        ("S", "STS"),
-    )
+_GROUPS = (
+    Group("E", "environment"),
+    Group("A", "container credentials"),
+    Group("F", "token file"),
+    Group("T", "token"),
+    Group("R", "role"),
+    Group("C", "credential provider chain"),
+    Group("V", "versions and region"),
+    Group("M", "manifest"),
+    Group("P", "trust policy"),
+    Group("N", "network"),
+    Group("S", "STS"),
 )
 
 

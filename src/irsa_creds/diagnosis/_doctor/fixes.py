@@ -22,16 +22,15 @@ def service_account(facts: Facts) -> Subject:
     return found or Subject("NAMESPACE", "SERVICE_ACCOUNT")
 
 
-def annotate(facts: Facts, *annotations: str) -> str:
+def annotate(facts: Facts, annotation: str = "") -> str:
     """Return the commands that annotate the service account and restart the pods.
 
     Args:
         facts: name the service account.
-        annotations: arguments of `kubectl annotate`; by default the role's.
+        annotation: an argument of `kubectl annotate`; by default the role's.
     """
     namespace, name = service_account(facts)
-    role = f"eks.amazonaws.com/role-arn={_role(facts)}"
-    given = " ".join(annotations or (role,))
+    given = annotation or f"eks.amazonaws.com/role-arn={_role(facts)}"
     return (
         f"{_rights(namespace)}\n"
         f"kubectl annotate --overwrite serviceaccount {name} --namespace {namespace} \\\n"

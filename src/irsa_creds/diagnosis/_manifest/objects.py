@@ -183,7 +183,6 @@ class Container(NamedTuple):
 
     name: str
     document: Mapping[str, Any]
-    initial: bool
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -238,8 +237,8 @@ class Workload(Object):
     def containers(self) -> list[Container]:
         """The containers, init containers first."""
         return [
-            Container(printable(each.get("name", "?")), each, initial)
-            for key, initial in (("initContainers", True), ("containers", False))
+            Container(printable(each.get("name", "?")), each)
+            for key in ("initContainers", "containers")
             for each in mappings(self.spec, key)
         ]
 

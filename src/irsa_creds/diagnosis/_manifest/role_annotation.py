@@ -174,7 +174,7 @@ def _elsewhere(workload: Workload, account: Account) -> Check:
 
 
 def role_arns(
-    objects: Objects, role_arn: str | None, *, aws: bool, without_role: Subject | None = None
+    objects: Objects, role_arn: str | None, *, aws: bool, without_role: Subject | None
 ) -> Iterator[Check]:
     """Yield M04: the key or the value of the annotation is wrong, or this pod has another role.
 
