@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts", "Paths", "ProfileFacts", "User", "gather_facts"]
 
-DISTRIBUTIONS = ("botocore", "boto3", "aiobotocore", "urllib3", "filelock")
+_DISTRIBUTIONS = ("botocore", "boto3", "aiobotocore", "urllib3", "filelock")
 # Variables with values that are not secret.
 _OPEN_VARIABLES = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -198,9 +198,7 @@ def gather_facts(
         paths: files of the system.
     """
     paths = paths or Paths()
-    settings, found_profile = _settings(environ, profile)
-    # A profile name may be a token by mistake.
-    seen_profile = found_profile._replace(name=redacted(found_profile.name) or "")
+    settings, profile_facts = _settings(environ, profile)
     token_file = _named(settings, "web_identity_token_file")
     file = gather_file(str(token_file.value), paths.mountinfo) if token_file else None
     endpoint, endpoint_error = _endpoint(settings)
@@ -217,7 +215,7 @@ def gather_facts(
         token_origin="" if token_file is None else token_file.origin,
         session_name=find_web_identity(settings, "role_session_name"),
         host_session_name=session_name_from(socket.gethostname()),
-        profile=seen_profile,
+        profile=profile_facts,
         file=file,
         container=gather_container(settings),
         user=_user(),
@@ -239,7 +237,9 @@ def _settings(
     named_by = next((name for name in names if name in environ), "")
     if profile is not None:
         named_by = "The argument profile"
-    facts = ProfileFacts(settings.profile_name, named_by, settings.explicit_profile)
+    # A profile name may be a token by mistake.
+    shown = redacted(settings.profile_name) or ""
+    facts = ProfileFacts(shown, named_by, settings.explicit_profile)
     try:
         found = {key: settings.profile(key) for key in _PROFILE_KEYS}
         source, roles = follow_source_profiles(settings)
@@ -253,7 +253,7 @@ def _settings(
         for key, value in found.items()
         if value is not None
     }
-    shared = "aws_access_key_id" in keys and _in_shared_file(environ, facts.name)
+    shared = "aws_access_key_id" in keys and _in_shared_file(environ, settings.profile_name)
     own_process = keys.keys() <= _OF_PROCESS and bool(
         re.fullmatch(OWN_PROCESS, str(found["credential_process"]))
     )
@@ -323,7 +323,7 @@ def _user() -> User | None:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    for name in DISTRIBUTIONS:
+    for name in _DISTRIBUTIONS:
         try:
             yield name, metadata.version(name)
         except metadata.PackageNotFoundError:

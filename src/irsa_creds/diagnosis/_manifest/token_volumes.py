@@ -56,9 +56,10 @@ def volumes(workload: Workload, account: Account | None) -> Iterator[Check]:
     for container in workload.containers:
         yield from _token_file(workload, container, injected=injected)
     audience = None if account is None else account.annotations.get(AUDIENCE)
-    for source in _for_aws(workload):
+    sources = _for_aws(workload)
+    for source in sources:
         yield from _projected(workload, source, audience)
-    yield from _sub_paths(workload)
+    yield from _sub_paths(workload, sources)
 
 
 def is_misspelled(audience: object) -> bool:
@@ -227,8 +228,8 @@ def _unreadable(workload: Workload, where: str, mode: int) -> Iterator[Check]:
     )
 
 
-def _sub_paths(workload: Workload) -> Iterator[Check]:
-    names = {_VOLUME, *(each.volume for each in _for_aws(workload))}
+def _sub_paths(workload: Workload, sources: list[ProjectedToken]) -> Iterator[Check]:
+    names = {_VOLUME, *(each.volume for each in sources)}
     for container in workload.containers:
         for mount in container.mounts:
             if str(mount.get("name")) in names and _sub_path(mount):
