@@ -20,6 +20,7 @@ __all__ = [
     "echoes",
     "mask",
     "one_line",
+    "printable",
     "quoted",
     "quoted_path",
     "safe_str",
@@ -130,10 +131,15 @@ def bare_url(url: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Return `text` without line breaks and control characters, and no longer than `limit`."""
-    if not text.isprintable():
-        text = "".join(each if each.isprintable() else " " for each in text)
-    text = " ".join(text.split())
+    text = " ".join(printable(text, " ").split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def printable(text: str, substitute: str = "?") -> str:
+    """Return `text` with a substitute for each character that could control a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else substitute for each in text)
 
 
 def cut_log_line(record: logging.LogRecord) -> bool:

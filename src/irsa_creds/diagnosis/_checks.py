@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from irsa_creds._masking import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -66,8 +68,8 @@ class Check:
 
     def __post_init__(self) -> None:
         # Names, paths and claims are untrusted.
-        object.__setattr__(self, "message", _printable(self.message))
-        object.__setattr__(self, "fix", "\n".join(map(_printable, self.fix.split("\n"))))
+        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "fix", "\n".join(map(printable, self.fix.split("\n"))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -145,10 +147,3 @@ class Diagnosis:
         for check in self.checks:
             yield f"{check.id} {check.status}: {check.message}"
             yield from (f"    {line}" for line in check.fix.splitlines())
-
-
-def _printable(line: str) -> str:
-    """Replace the characters that could control a terminal."""
-    if line.isprintable():
-        return line
-    return "".join(each if each.isprintable() else "?" for each in line)

@@ -140,6 +140,22 @@ def test_what_only_aws_knows_is_unknown() -> None:
     assert [each.id for each in found.findings] == ["P15", "P12"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Sid": "a\x1b[31mb", "Action": "sts:AssumeRole"},
+        {"Sid": "a\x9b31mb", "Effect": "Deny"},
+        when("StringEquals", "aws:RequestTag/a\x1b[31mb", "shop"),
+        when("StringEquals", TAG, "a\x1b[31mb"),
+        {"Principal": {"Service": "a\x1b[31mb"}},
+    ],
+)
+def test_no_text_of_a_policy_controls_a_terminal(statement: dict[str, Any]) -> None:
+    found = explain(policy({}, statement) if "Effect" in statement else policy(statement), **WHO)
+    assert found.verdict == "deny"
+    assert all(line.isprintable() for line in str(found).split("\n"))
+
+
 def test_the_service_account_may_come_from_a_token() -> None:
     assert explain(policy({}), token=token("shop", "reports"), pod_identity=True).verdict == "allow"
     with pytest.raises(ConfigError, match="not a service account's"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from irsa_creds._masking import JWT, quoted
+from irsa_creds._masking import JWT, printable, quoted
 from irsa_creds.diagnosis._policy.patterns import matches
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Finding:
         message: what is wrong and what would be correct.
         fix: lines to paste or a step to take; empty if there is nothing to fix.
 
-    Everything in message and fix that looks like a token is masked.
+    Everything in message and fix that looks like a token is masked. Characters that could control
+    a terminal become "?".
     """
 
     id: str
@@ -65,7 +66,8 @@ class Finding:
     def __post_init__(self) -> None:
         # Names, keys and values of a policy are untrusted.
         for name in ("message", "fix"):
-            object.__setattr__(self, name, re.sub(JWT, "***", getattr(self, name)))
+            masked = re.sub(JWT, "***", getattr(self, name))
+            object.__setattr__(self, name, "\n".join(map(printable, masked.split("\n"))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""

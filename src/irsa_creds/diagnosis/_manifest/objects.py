@@ -21,7 +21,7 @@ from irsa_creds.diagnosis._manifest.fields import (
     references,
     text_at,
 )
-from irsa_creds.diagnosis._manifest.parse import printable
+from irsa_creds.diagnosis._manifest.parse import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,7 +156,7 @@ class Account(Object):
     def owner(self) -> str:
         """Kind and name of the object whose controller made it; empty without one."""
         for each in mappings(mapping_at(self.resource.document, "metadata"), "ownerReferences"):
-            return printable(f"{each.get('kind')} {each.get('name')}")
+            return short_name(f"{each.get('kind')} {each.get('name')}")
         return ""
 
 
@@ -237,7 +237,7 @@ class Workload(Object):
     def containers(self) -> list[Container]:
         """The containers, init containers first."""
         return [
-            Container(printable(each.get("name", "?")), each)
+            Container(short_name(each.get("name", "?")), each)
             for key in ("initContainers", "containers")
             for each in mappings(self.spec, key)
         ]

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irsa_creds._errors import ConfigError
-from irsa_creds._masking import mask
+from irsa_creds._masking import mask, printable
 from irsa_creds.diagnosis._manifest.fields import mapping_at, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["MANIFEST_LIMIT", "ManifestError", "Resource", "parse_manifest", "printable"]
+__all__ = ["MANIFEST_LIMIT", "ManifestError", "Resource", "parse_manifest", "short_name"]
 
 #: Bytes; the bundles of large operators have three million.
 MANIFEST_LIMIT = 4 * 1024 * 1024
@@ -254,9 +254,11 @@ def _resource(kind: str, document: Mapping[str, Any]) -> Resource:
     # Kubernetes rejects names that are not text.
     name = text_at(metadata, "name") or text_at(metadata, "generateName") or _NO_NAME
     namespace = text_at(metadata, "namespace")
-    return Resource(printable(kind), printable(name), namespace and printable(namespace), document)
+    return Resource(
+        short_name(kind), short_name(name), namespace and short_name(namespace), document
+    )
 
 
-def printable(value: object) -> str:
+def short_name(value: object) -> str:
     """Return a name for messages, bounded and printable."""
-    return "".join(c if c.isprintable() else "?" for c in str(value)[:_LONGEST_NAME])
+    return printable(str(value)[:_LONGEST_NAME])

@@ -20,7 +20,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     Other,
     Workload,
 )
-from irsa_creds.diagnosis._manifest.parse import printable
+from irsa_creds.diagnosis._manifest.parse import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def misplaced(objects: Objects) -> Iterator[Check]:
             for key, value in annotations_of(document).items():
                 if _is_like_role_arn(str(key), kube2iam=False):
                     yield _on_workload(
-                        objects, workload, f"{where}{workload}", printable(key), value
+                        objects, workload, f"{where}{workload}", short_name(key), value
                     )
 
     for other in objects.others:
@@ -70,7 +70,7 @@ def _on_other(other: Other, *, annotated: bool) -> Iterator[Check]:
         return
     if inside is not None or other.is_custom:
         place = ("metadata", "annotations") if inside is None else inside
-        where = ".".join(map(printable, place)) or "its top level"
+        where = ".".join(map(short_name, place)) or "its top level"
         yield other.check(
             "M01",
             "unknown",
@@ -230,7 +230,7 @@ def _bad_key(account: Account) -> Iterator[Check]:
                 _annotate(account.name, account.in_namespace, value)
                 + f"\nkubectl annotate serviceaccount {shlex.quote(account.name)}"
                 + account.in_namespace
-                + f" {shlex.quote(f'{printable(key)}-')}",
+                + f" {shlex.quote(f'{short_name(key)}-')}",
             )
 
 

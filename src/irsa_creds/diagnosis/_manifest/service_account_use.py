@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._manifest.fields import mapping_at
-from irsa_creds.diagnosis._manifest.parse import printable
+from irsa_creds.diagnosis._manifest.parse import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -79,10 +79,10 @@ def _misspelled_field(workload: Workload) -> Iterator[Check]:
                 yield workload.check(
                     "M02",
                     "fail",
-                    f"{workload} has {printable(key)} in {'.'.join(path) or 'its top level'}, "
+                    f"{workload} has {short_name(key)} in {'.'.join(path) or 'its top level'}, "
                     f"where Kubernetes does not read it: it must be {'.'.join(right)}. The pod "
                     "runs as the account `default`.",
-                    f"{'.'.join(right)}: {printable(keys[key] or 'NAME')}",
+                    f"{'.'.join(right)}: {short_name(keys[key] or 'NAME')}",
                 )
 
 

@@ -23,7 +23,7 @@ from irsa_creds.diagnosis._manifest.objects import (
     ProjectedToken,
     Workload,
 )
-from irsa_creds.diagnosis._manifest.parse import printable
+from irsa_creds.diagnosis._manifest.parse import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,11 +126,11 @@ def _file_in_volume(
     sources = [each for each in workload.token_sources if each.volume == volume]
     inside = posixpath.relpath(path, directory)
     if sources and not _sub_path(mount) and inside not in {each.path for each in sources}:
-        right = printable(posixpath.join(directory, sources[0].path))
+        right = short_name(posixpath.join(directory, sources[0].path))
         yield workload.check(
             "M05",
             "fail",
-            f"{where} reads its token from {quoted(path)}, but the volume {printable(volume)} has "
+            f"{where} reads its token from {quoted(path)}, but the volume {short_name(volume)} has "
             f"it at {right}.",
             f"{TOKEN_FILE}={right}",
         )
@@ -160,7 +160,7 @@ def _for_aws(workload: Workload) -> list[ProjectedToken]:
 
 def _projected(workload: Workload, source: ProjectedToken, annotated: Any) -> Iterator[Check]:
     """Yield what is wrong with a projected token for AWS."""
-    where = f"The volume {printable(source.volume)} of {workload}"
+    where = f"The volume {short_name(source.volume)} of {workload}"
     audience, seconds = source.audience, source.expiration
     known = isinstance(audience, str) and is_known_audience(audience)
     if not known and (audience != annotated or audience is None):
@@ -238,7 +238,7 @@ def _sub_paths(workload: Workload, sources: list[ProjectedToken]) -> Iterator[Ch
                     "fail",
                     f"The container {container.name} of {workload} mounts the token with subPath, "
                     "and such a mount is never updated: it works until the first token expires.",
-                    f"volumeMounts:\n- name: {printable(mount['name'])}\n  mountPath: {_MOUNT}\n"
+                    f"volumeMounts:\n- name: {short_name(mount['name'])}\n  mountPath: {_MOUNT}\n"
                     "  readOnly: true",
                 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._masking import JWT, quoted
+from irsa_creds._masking import JWT, printable, quoted
 from irsa_creds.diagnosis._policy.json_document import PolicyError, read_document
 from irsa_creds.diagnosis._policy.operators import operator_named
 
@@ -80,8 +80,8 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """Return its name for messages, without what looks like a token."""
-        sid = re.sub(JWT, "***", self.sid or "")
+        """Return its name for messages, printable and without what looks like a token."""
+        sid = printable(re.sub(JWT, "***", self.sid or ""))
         return f'statement "{sid}"' if sid else f"statement {self.index + 1}"
 
 
