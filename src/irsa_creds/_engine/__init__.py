@@ -21,8 +21,9 @@ start, unless many hang (`slots.Overdue`).
 
 The instants, all in seconds of `Clock.now`:
 
-    Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot sets it by
-                            timing.age_after_blocking or age_after_background; timing.shared_delay
+    Snapshot.refresh_at     when a refresh is due: RetryingFetcher._snapshot (`fetching`) sets it
+                            by timing.age_after_blocking, after a refresh that was created without
+                            valid credentials, or by age_after_background; timing.shared_delay
                             is added for credentials that another process put into the shared
                             cache; a forked child without that cache gets timing.refresh_in_child.
                             It comes earlier, at half the lifetime at the latest, if no code reads

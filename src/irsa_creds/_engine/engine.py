@@ -239,17 +239,17 @@ class Engine:
         self.slots.put(refresh, self, waited_for=True)
         return self.slots.pump() or refresh.is_claimed
 
-    def _follow_up(self, own: object = None) -> None:
+    def _follow_up(self, found: object = None) -> None:
         """Release callers, and let the timer start the refresh that is due, or start it here.
 
         Args:
-            own: the refresh that a caller starts.
+            found: what a caller got: if that is the refresh, the caller starts it.
         """
         self._release_callers()
         refresh = self.refresh
         if (
             refresh is not None
-            and refresh is not own
+            and refresh is not found
             and not refresh.is_claimed
             and not self.slots.holds(refresh)
         ):
@@ -257,7 +257,7 @@ class Engine:
         running = (
             self.wakes_at > LONG_AGO and self.timer is not None and self.timer.ensure_running()
         )
-        if not running and refresh is not own:
+        if not running and refresh is not found:
             self._start_in_background()
 
     def _start_in_background(self) -> None:

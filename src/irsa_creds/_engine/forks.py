@@ -11,9 +11,10 @@ timer's thread. In the child, `Registry.after_in_child` creates a new lock and c
 fetcher and subscribers. An engine keeps its snapshot, its back-off and when it was read. In parent
 and child, `Engine.resume` then restarts the timer where a provider is kept warm.
 
-Three parts do without these hooks: `_sessions/install` replaces its lock in a hook of its own, for
-which the order does not matter; the shared cache compares process ids; and the locks of
-`this_thread` belong to the thread that forks, the only one of the child.
+Four parts do without these hooks: `_sessions/install` replaces its lock in a hook of its own, for
+which the order does not matter; the lock of the metrics is free, because a fork waits for the two
+functions that take it; the shared cache compares process ids; and the locks of `this_thread` belong
+to the thread that forks, the only one of the child.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from irsa_creds._errors import instant
-from irsa_creds._identity.arns import ROLE_PARTS
 from irsa_creds._identity.claims import (
     OTHER_CLIENTS,
     POD_IDENTITY,
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from irsa_creds._errors import Failure
     from irsa_creds._exchange.response import ExchangeRequest
 
-__all__ = ["values"]
+__all__ = ["role_parts", "values"]
 
 # Seconds: STS's `Date` has whole ones, and a response takes time.
 _LEAST_SKEW = 5
@@ -41,7 +40,7 @@ def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> di
         skew: seconds by which STS's clock is ahead of this machine's; None if it is unknown.
     """
     assertion, duration = request.assertion, request.duration
-    partition, account, role_name = _role_parts(failure)
+    partition, account, role_name = role_parts(failure.role_arn) or ("aws", "", "ROLE")
     written = instant(assertion.written.timestamp()) if assertion.written else None
     provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
     provider_arn = shlex.quote(
@@ -190,10 +189,10 @@ def _fetch_discovery(failure: Failure) -> str:
     return shlex.join(["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"])
 
 
-def _role_parts(failure: Failure) -> tuple[str, ...]:
-    """Return partition, account and name of the role."""
-    role = re.fullmatch(ROLE_PARTS, failure.role_arn or "")
-    return role.groups() if role else ("aws", "", "ROLE")
+def role_parts(role_arn: str | None) -> tuple[str, ...] | None:
+    """Return partition, account and name of a role, without its path; None for other text."""
+    role = re.fullmatch(r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)", role_arn or "")
+    return role.groups() if role else None
 
 
 def _whole(claim: str | None) -> str | None:

@@ -11,7 +11,8 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     -   `_attempt` sends one request by `http.send_request`, inside of `http.without_frames`, which
         keeps its secrets out of tracebacks. It returns `_snapshot(...)`. If that is None or the
         request failed, it returns a `Failure` with its own text, without secrets (`mask`), and with
-        the `service` and `operation` of the class: `response` and `causes` are STS's.
+        the `service` and `operation` of the class. `Cause.advised` adds the advice; `classify` and
+        `response` are STS's, `container_response` is a model for JSON.
     -   The lifetime is finite: credentials without an expiration get `fetching.NO_EXPIRATION`, and
         `longest_age` says when to look for newer ones.
     -   `calls` counts requests, and `reset_after_fork` starts the count again.

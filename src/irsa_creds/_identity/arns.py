@@ -8,10 +8,8 @@ from irsa_creds._errors import ConfigError
 from irsa_creds._identity.validation import as_list, expect_at_most
 from irsa_creds._masking import quoted
 
-__all__ = ["ROLE_PARTS", "policy_arns", "role_arn"]
+__all__ = ["policy_arns", "role_arn"]
 
-#: Partition, account and name of a role; its path is arbitrary.
-ROLE_PARTS = r"arn:([^:]+):iam::([^:]*):role/(?:.*/)?([^/]+)"
 MAX_POLICY_ARNS = 10  # STS's API reference, PolicyArns
 
 _EXAMPLE = "arn:aws:iam::123456789012:role/NAME"

@@ -53,8 +53,9 @@ class Config(Record):
     -   a field here with a default, hashable and made of what JSON has, because the name of an
         entry of the shared cache is made of all fields; `provider()` pickles all its arguments. If
         it is not identity, `_NO_IDENTITY` lists it here, and `_NOT_IN_NAME` in `shared_fetcher`,
-    -   a line in `StsClient._form`; for target roles in `RoleConfig`, `ChainedRole`, `check_role`
-        and `SignedStsClient._form`, if they do not have it already, as they have `SourceIdentity`,
+    -   a line in `sts.role_form`, or in `StsClient._form` if target roles must not have it; for
+        these in `RoleConfig`, `ChainedRole`, `check_role` and `SignedStsClient._form`, if they do
+        not have it already, as they have `SourceIdentity`,
     -   if a variable or a profile key may give it, their names in `settings`, and in `profile`,
     -   for the command line its name and its option in `cli/_identity`; in `causes` what STS's
         errors about it mean.

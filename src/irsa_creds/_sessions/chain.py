@@ -98,8 +98,9 @@ def replace_providers(
 def adapt_chain(chain: CredentialResolver, session: Session, *, strict: bool) -> None:
     """Add irsa-creds' providers to a chain that has botocore's; change nothing the second time.
 
-    One replaces botocore's web identity provider. One is inserted before botocore's own
-    AssumeRoleProvider, which stays: other code sets its cache or its prompt for MFA codes.
+    They replace botocore's providers of the same sources (`sources_in_use`), but one is inserted
+    before botocore's own AssumeRoleProvider, which stays: other code sets its cache or its prompt
+    for MFA codes.
 
     Args:
         chain: the session's.

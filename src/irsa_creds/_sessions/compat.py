@@ -1,9 +1,9 @@
 """The private names of botocore and aiobotocore that `install()` needs, most with a check.
 
 Private is a name that botocore's documentation does not list, with or without an underscore: any
-release may change it. `install()` warns and changes nothing if one of the checked names is missing;
-a name that `getattr` reads with a default needs no check. These private names are elsewhere,
-because a check would not help there:
+release may change it. Methods of `Session` without an underscore count as public. `install()` warns
+and changes nothing if one of the checked names is missing; a name that `getattr` reads with a
+default needs no check. These private names are elsewhere, because a check would not help there:
 
     _identity/settings     `configloader`, and the argument of its ConfigParseError
     _exchange/http         `httpsession`, with the pool classes of its session; `awsrequest`;

@@ -221,7 +221,7 @@ def install(
     shared_cache: bool | str | os.PathLike[str] | None = None,
     duration_seconds: int | None = None,
 ) -> None:
-    """Replace the web identity provider in the credential provider chains of boto3 sessions.
+    """Replace the providers of IRSA and of container credentials in the chains of boto3 sessions.
 
     It covers boto3, botocore, aiobotocore and aioboto3. Call it before or after their import, more
     than once, and in any thread. It never imports aiobotocore.

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from irsa_creds._errors import Failure
-from irsa_creds._identity.arns import ROLE_PARTS
+from irsa_creds._exchange.advice import role_parts
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._fixes import ROLE_EXAMPLE
 
@@ -125,8 +125,7 @@ def _no_caller(caller: Caller) -> Check:
 
 def _is_session_of(arn: str, role_arn: str) -> bool:
     """Return whether a session is of a role; its ARN has the role's name without the path."""
-    role = re.fullmatch(ROLE_PARTS, role_arn)
-    return role is not None and role.groups() == _session(arn)[:3]
+    return role_parts(role_arn) == _session(arn)[:3]
 
 
 def _session(arn: str) -> _Session:
