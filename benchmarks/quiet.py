@@ -53,7 +53,7 @@ _ROLE = "arn:aws:iam::123456789012:role/app"
 class _Clock:
     """Both clocks, moved by hand."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self.at = 0.0
         self.uniform = Random(seed).uniform
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+import irsa_creds
 from engine_fakes import ROLE, failure
 from irsa_creds._errors import (
     ConfigError,
@@ -182,8 +183,11 @@ def test_every_error_pickles_as_itself(make: Callable[[], IrsaError]) -> None:
     assert again.failure == error.failure
 
 
-def test_a_traceback_names_the_public_module() -> None:
-    for each in (IrsaError, ConfigError, TokenError, ExchangeError, RefreshTimeout):
+def test_a_traceback_names_the_public_module_of_every_error() -> None:
+    public = [getattr(irsa_creds, name) for name in irsa_creds.__all__]
+    errors = [each for each in public if isinstance(each, type) and issubclass(each, Exception)]
+    assert {IrsaError, ExchangeError, irsa_creds.PolicyError} <= {*errors}
+    for each in errors:
         (line,) = traceback.format_exception_only(each("late"))
         assert line == f"irsa_creds.{each.__name__}: late\n"
 

@@ -45,7 +45,8 @@ class Failure(Record):
 
     Attributes:
         kind: the class of the exception: "token", "exchange" or "timeout".
-        code: STS's error code, or a name of this library if STS returned none.
+        code: STS's error code. If there is none, the class name of the network failure, or a name
+            of this library.
         message: the first line of the exception's text.
         advice: the most likely cause, and what to do.
         retryable: whether the same request may succeed later.

@@ -16,6 +16,7 @@ __all__ = [
     "MESSAGE_LIMIT",
     "bare_url",
     "claims_fields",
+    "clean_text",
     "cut_log_line",
     "echoes",
     "mask",
@@ -140,6 +141,11 @@ def printable(text: str, substitute: str = "?") -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else substitute for each in text)
+
+
+def clean_text(text: str) -> str:
+    """Return text of an untrusted document on one line, without what looks like a token."""
+    return printable(re.sub(JWT, "***", text))
 
 
 def cut_log_line(record: logging.LogRecord) -> bool:

@@ -52,7 +52,7 @@ def advised(
 ) -> Failure:
     """Return a failure of such a request, with its advice and command."""
     sent = request(**facts)
-    cause = classify(code, words, status, chained=sent.signer is not None)
+    cause = sent.cause(code, words, status)
     return failure_of(sent, cause, code, "It failed.", words=words, status=status, skew=skew)
 
 
@@ -169,6 +169,24 @@ def test_a_denied_target_role_is_simulated_with_its_source_role() -> None:
         "arn:aws:iam::123456789012:role/first --action-names sts:AssumeRole "
         f"--resource-arns {ROLE}"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessDenied", "may not assume the role"),
+        ("ExpiredTokenException", "The credentials of the role {} are expired for STS"),
+        ("InvalidClientTokenId", "does not know the credentials of the role {}."),
+        ("SignatureDoesNotMatch", "The signature by the role {} is not valid for STS"),
+        ("IncompleteSignature", "The signature by the role {} is not valid for STS"),
+        ("RequestExpired", "The signature by the role {} is not valid for STS"),
+        ("ValidationError", "at most one hour in role chaining"),
+    ],
+)
+def test_an_error_of_role_chaining_has_its_own_advice(code: str, advice: str) -> None:
+    signer = "arn:aws:iam::123456789012:role/first"
+    assert advice.format(signer) in advised(code, signer=signer).advice
+    assert advice.format(signer) not in advised(code).advice
 
 
 def test_an_issuer_other_than_eks_gets_its_provider_from_the_aws_cli() -> None:

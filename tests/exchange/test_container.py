@@ -14,7 +14,7 @@ from botocore.credentials import ContainerProvider
 from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
 
 import irsa_creds
-from engine_fakes import FakeClock, eventually, join_refreshes
+from engine_fakes import FakeClock, eventually, high, join_refreshes
 from irsa_creds._engine.refresh import Refresh
 from irsa_creds._engine.snapshot import Snapshot
 from irsa_creds._errors import Failure
@@ -235,6 +235,7 @@ def test_credentials_without_an_end_are_looked_at_once_an_hour(
     agent: StsServer, clock: FakeClock, expiration: str | None
 ) -> None:
     agent.script[:] = [send(answer(Expiration=expiration))]
+    clock.uniform = high
     provider = irsa_creds.provider()
     provider.get()
     refresh_at = engine_of(provider).snapshot.refresh_at

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 import irsa_creds
-from engine_fakes import FakeClock, eventually, join_refreshes
+from engine_fakes import FakeClock, eventually, high, join_refreshes
 from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import NO_EXPIRATION, RetryingFetcher
 from irsa_creds._exchange.preload import preload
@@ -277,6 +277,7 @@ def test_credentials_that_last_long_are_looked_at_within_an_hour(
     agent: Agent, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
+    clock.uniform = high
     clock.step_wall(time.time() - clock.wall())
     monkeypatch.setattr(REGISTRY, "_clock", clock)
     agent.expire_in(seconds)

@@ -159,7 +159,7 @@ _older: list[object] = []
 
 def _is_ours(thing: object) -> bool:
     module = str(type(thing).__module__)
-    return module.startswith("irsa_creds.") and not module.startswith("irsa_creds.testing")
+    return f"{module}.".startswith("irsa_creds.") and not module.startswith("irsa_creds.testing")
 
 
 @contextmanager

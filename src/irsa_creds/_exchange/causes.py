@@ -20,15 +20,15 @@ __all__ = ["INVALID_PARAMETER", "Cause", "classify", "codes"]
 class Cause(Record):
     """The likely cause of a failure, what to do about it, and how the refresh goes on.
 
-    The texts are templates over the values that `advised` gets, which `advice` makes. A log line
-    has the first sentence of the advice only.
+    The texts are templates over the values that `advised` gets: for STS, `advice.values`. A log
+    line has the first sentence of the advice only.
 
     Attributes:
         sentence: the cause; empty if the headline has it.
         fix: what to do.
         command: the next command to run; empty if no single command helps.
         retryable: the same request may succeed later.
-        throttled: STS wants fewer calls.
+        throttled: the service wants fewer calls.
         bad_token: another token may succeed.
         attempts: at most this many in one refresh that callers wait for; 0 is the usual number.
     """

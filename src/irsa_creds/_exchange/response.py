@@ -97,6 +97,10 @@ class ExchangeRequest(Record):
         sent = self.assertion.secrets
         return (*sent, external) if len(external) >= _SHORTEST_SECRET else sent
 
+    def cause(self, code: str, words: str = "", status: int | None = None) -> Cause:
+        """Return the likely cause of an error of this request."""
+        return classify(code, words, status, chained=self.signer is not None)
+
     def mask(self, text: str) -> str:
         """Return `text` without this request's secrets, and without what looks like one."""
         return mask(text, *self.secrets, *map(quote_plus, self.secrets))
@@ -149,7 +153,7 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
     code = "MalformedAnswer"
     return failure_of(
         request,
-        classify(code),
+        request.cause(code, status=response.status),
         code,
         f"STS returned an invalid response ({code}): it {defect}.",
         status=response.status,
@@ -160,7 +164,7 @@ def parse_response(response: HttpResponse, request: ExchangeRequest) -> Exchange
 def network_failure(error: HttpFailure, request: ExchangeRequest) -> Failure:
     """Return the failure of a request without a response."""
     message = f"{error.headline('STS')}: {request.mask(error.reason).rstrip('.')}."
-    return failure_of(request, classify(error.code), error.code, message, unreachable=True)
+    return failure_of(request, request.cause(error.code), error.code, message, unreachable=True)
 
 
 def failure_of(
@@ -225,7 +229,7 @@ def _error_failure(
     date = _date(response.headers.get("Date"))
     code = request.mask(code) or f"HTTP{status}"
     words = request.mask(words)
-    cause = classify(code, words, status, chained=request.signer is not None)
+    cause = request.cause(code, words, status)
     return failure_of(
         request,
         cause,

@@ -37,6 +37,18 @@ def wanting(**tests: Any) -> dict[str, Any]:
     return policy
 
 
+def test_a_cause_shows_no_token_in_the_name_of_a_provider() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJhIjogMX0.c2lnbmF0dXJl"
+    policy = right()
+    provider = f"oidc.eks.eu-west-1.{token}/id/{ID}"
+    policy["Statement"][0]["Principal"] = {
+        "Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}"
+    }
+    found = explained(policy)
+    assert "its host ends in ***" in found.cause
+    assert token not in str(found)
+
+
 @pytest.mark.parametrize(
     ("found", "says"),
     [

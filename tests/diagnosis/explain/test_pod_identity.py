@@ -147,13 +147,18 @@ def test_what_only_aws_knows_is_unknown() -> None:
         {"Sid": "a\x9b31mb", "Effect": "Deny"},
         when("StringEquals", "aws:RequestTag/a\x1b[31mb", "shop"),
         when("StringEquals", TAG, "a\x1b[31mb"),
+        when("StringEquals", "aws:RequestTag/a\n  P99 info: Fine.\nALLOW", "shop"),
+        when("StringEquals", "aws:SourceOrgId\n  P99 info: Fine.\nALLOW", "shop"),
+        {"Sid": "a\nALLOW", "Effect": "Deny"},
         {"Principal": {"Service": "a\x1b[31mb"}},
     ],
 )
-def test_no_text_of_a_policy_controls_a_terminal(statement: dict[str, Any]) -> None:
+def test_no_text_of_a_policy_controls_a_terminal_or_adds_a_line(statement: dict[str, Any]) -> None:
     found = explain(policy({}, statement) if "Effect" in statement else policy(statement), **WHO)
-    assert found.verdict == "deny"
-    assert all(line.isprintable() for line in str(found).split("\n"))
+    assert found.verdict in {"deny", "unknown"}
+    lines = str(found).split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.lstrip().startswith(("P99", "ALLOW")) for line in lines)
 
 
 def test_the_service_account_may_come_from_a_token() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from irsa_creds._errors import ConfigError
 from irsa_creds._identity.claims import POD_IDENTITY
-from irsa_creds._masking import quoted
+from irsa_creds._masking import clean_text, quoted
 from irsa_creds.diagnosis._explain.all_findings import changes, findings
 from irsa_creds.diagnosis._explain.changes import corrected, statement_of
 from irsa_creds.diagnosis._explain.finding import Finding, split_key
@@ -302,7 +302,7 @@ def _explanation(
         nearest=None if nearest is None else statement_of(policy.document, nearest),
         statement=None if nearest is None else nearest + 1,
         notes=time_notes(request.claims, time()),
-        cause=_cause(policy, judgement, found),
+        cause=clean_text(_cause(policy, judgement, found)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from irsa_creds._masking import JWT, printable, quoted
+from irsa_creds._masking import clean_text, quoted
 from irsa_creds.diagnosis._policy.patterns import matches
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         # Names, keys and values of a policy are untrusted.
-        for name in ("message", "fix"):
-            masked = re.sub(JWT, "***", getattr(self, name))
-            object.__setattr__(self, name, "\n".join(map(printable, masked.split("\n"))))
+        object.__setattr__(self, "message", clean_text(self.message))
+        object.__setattr__(self, "fix", "\n".join(map(clean_text, self.fix.split("\n"))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""

@@ -27,6 +27,9 @@ _WRAPPERS = ("Role", "AssumeRolePolicyDocument")
 class PolicyError(ConfigError, ValueError):
     """The policy is invalid; the message says where and why."""
 
+    # The public module, which tracebacks and pickles name.
+    __module__ = "irsa_creds"
+
 
 def read_document(source: object) -> dict[str, Any]:
     """Return the policy as a dictionary, from JSON (URL-encoded or not) or a mapping.

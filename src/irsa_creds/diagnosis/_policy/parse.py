@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from irsa_creds._masking import JWT, printable, quoted
+from irsa_creds._masking import clean_text, quoted
 from irsa_creds.diagnosis._policy.json_document import PolicyError, read_document
 from irsa_creds.diagnosis._policy.operators import operator_named
 
@@ -81,7 +80,7 @@ class Statement:
     @property
     def name(self) -> str:
         """Return its name for messages, printable and without what looks like a token."""
-        sid = printable(re.sub(JWT, "***", self.sid or ""))
+        sid = clean_text(self.sid or "")
         return f'statement "{sid}"' if sid else f"statement {self.index + 1}"
 
 
