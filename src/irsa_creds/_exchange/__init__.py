@@ -16,7 +16,7 @@ request:
     causes       the `Cause` of each code: sentence, fix and command, templates that advised fills
     advice       the values of these templates
     claims       (of `_identity`) what the token's claims mean, for `advice`
-    _masking     mask, for texts, and claims_fields, for claims, take secrets out
+    _masking     takes secrets out: mask of texts, claims_fields of claims, bare_url and quoted_path
     _errors      Failure.text joins the lines of the exception; Failure.line is that of the log
 
 How it gets on the screen:

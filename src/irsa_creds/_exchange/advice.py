@@ -12,8 +12,8 @@ from irsa_creds._identity.claims import (
     POD_IDENTITY,
     SERVICE_ACCOUNT,
     STS,
-    clean_issuer,
     is_for_api_server,
+    plain_issuer,
 )
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._masking import quoted_path
@@ -42,7 +42,7 @@ def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> di
     assertion, duration = request.assertion, request.duration
     partition, account, role_name = role_parts(failure.role_arn) or ("aws", "", "ROLE")
     written = instant(assertion.written.timestamp()) if assertion.written else None
-    provider = re.sub(r"^https?://", "", clean_issuer(failure.iss) or "ISSUER").rstrip("/")
+    provider = re.sub(r"^https?://", "", plain_issuer(failure.iss) or "ISSUER").rstrip("/")
     provider_arn = shlex.quote(
         f"arn:{partition}:iam::{account or 'ACCOUNT'}:oidc-provider/{provider}"
     )
@@ -145,7 +145,7 @@ def _token_options(failure: Failure, request: ExchangeRequest) -> str:
     A pod may not read the trust policy. If the claims say everything, the command needs no token
     and runs wherever iam:GetRole is allowed.
     """
-    iss, aud, account = clean_issuer(failure.iss), _whole(failure.aud), _service_account(failure)
+    iss, aud, account = plain_issuer(failure.iss), _whole(failure.aud), _service_account(failure)
     if account and iss and aud:
         token = ["--service-account", f"{account[1]}/{account[2]}", "--issuer", iss]
         return shlex.join([*token, "--audience", aud])
@@ -153,7 +153,7 @@ def _token_options(failure: Failure, request: ExchangeRequest) -> str:
 
 
 def _create_provider(failure: Failure) -> str:
-    iss = clean_issuer(failure.iss) or "ISSUER"
+    iss = plain_issuer(failure.iss) or "ISSUER"
     region = region_of_issuer(iss)
     if region:
         eksctl = "eksctl utils associate-iam-oidc-provider --cluster CLUSTER"
@@ -183,7 +183,7 @@ def _mount_token(failure: Failure) -> str:
 
 
 def _fetch_discovery(failure: Failure) -> str:
-    iss = clean_issuer(failure.iss)
+    iss = plain_issuer(failure.iss)
     if not iss:
         return ""
     return shlex.join(["curl", "-sS", f"{iss.rstrip('/')}/.well-known/openid-configuration"])

@@ -116,6 +116,7 @@ class StsClient:
         self, url: str, assertion: Assertion, duration: int | None, seconds: float
     ) -> ExchangeResult | Failure:
         request = ExchangeRequest(
+            # The role to assume: in role chaining the target role.
             role_arn=self._config.name,
             endpoint=url,
             duration=duration,

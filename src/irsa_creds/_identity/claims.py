@@ -9,8 +9,8 @@ __all__ = [
     "POD_IDENTITY",
     "SERVICE_ACCOUNT",
     "STS",
-    "clean_issuer",
     "is_for_api_server",
+    "plain_issuer",
 ]
 
 #: The audience that AWS's STS requires (EKS user guide, "IAM roles for service accounts").
@@ -33,7 +33,7 @@ _CLEAN_URL = r"(?ai:https?://(?:[a-z0-9][a-z0-9.-]*|\[[0-9a-f:]+\])(?::\d{1,5})?
 _LONGEST_URL = 255  # IAM's API reference, OpenIDConnectProviderUrlType
 
 
-def clean_issuer(iss: str | None) -> str | None:
+def plain_issuer(iss: str | None) -> str | None:
     """Return an issuer that may be part of a command; None if it is not a plain http(s) URL."""
     # `one_line` ends a URL that it cuts with three dots.
     if not iss or len(iss) > _LONGEST_URL or "..." in iss:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from irsa_creds._identity.arns import role_arn as checked_role_arn
-from irsa_creds._identity.claims import OTHER_CLIENTS, STS, clean_issuer
+from irsa_creds._identity.claims import OTHER_CLIENTS, STS, plain_issuer
 from irsa_creds._identity.endpoint_settings import region_of_issuer
 from irsa_creds._masking import JWT, mask, quoted
 from irsa_creds.cli._errors import UsageError
@@ -132,7 +132,7 @@ def check_provider(request: AccessRequest, role_arn: str) -> ProviderCheck | Non
 
 
 def _missing(request: AccessRequest, account: str, arn: str) -> ProviderCheck:
-    issuer = clean_issuer(request.issuer) or "ISSUER"
+    issuer = plain_issuer(request.issuer) or "ISSUER"
     fix = ["aws", "iam", "create-open-id-connect-provider"]
     fix += ["--url", issuer, "--client-id-list", STS]
     if region := region_of_issuer(issuer):

@@ -6,7 +6,7 @@ import ipaddress
 import shlex
 from typing import TYPE_CHECKING
 
-from irsa_creds._identity.claims import clean_issuer
+from irsa_creds._identity.claims import plain_issuer
 from irsa_creds._masking import quoted
 from irsa_creds.diagnosis._checks import Check
 from irsa_creds.diagnosis._claims import redacted
@@ -257,7 +257,7 @@ def _issuer(facts: OnlineFacts) -> Check:
     if issuer is None:
         return Check("N06", "skipped", f"There is no token: {facts.no_token}.")
     data = {"issuer": redacted(issuer.url), "kid": issuer.kid}
-    clean = clean_issuer(issuer.url)
+    clean = plain_issuer(issuer.url)
     if issuer.error:
         return Check(
             "N06",
