@@ -18,7 +18,7 @@ import irsa_creds
 from engine_fakes import FakeClock, eventually, high, join_refreshes
 from irsa_creds._engine import timing
 from irsa_creds._engine.fetching import NO_EXPIRATION, RetryingFetcher
-from irsa_creds._exchange.preload import preload
+from irsa_creds._exchange.preload import http_module
 from irsa_creds._exchange.sources import SOURCES, Source
 from irsa_creds._identity.endpoint_settings import HttpSettings
 from irsa_creds._provider import REGISTRY
@@ -88,7 +88,7 @@ class EndpointFetcher(RetryingFetcher):
         self._url = endpoint.name
 
     def prepare(self) -> ModuleType:
-        return preload(_import_http, tls=self._url.startswith("https:"))
+        return http_module(self._url)
 
     def _attempt(self, refresh: Refresh) -> Snapshot | Failure:
         http = self.prepare()
@@ -132,13 +132,6 @@ class EndpointFetcher(RetryingFetcher):
 
     def reset_after_fork(self) -> None:
         self.calls = 0
-
-
-def _import_http() -> ModuleType:
-    # Late, because it imports botocore.
-    from irsa_creds._exchange import http
-
-    return http
 
 
 # -- the row in `SOURCES` --------------------------------------------------------------------------

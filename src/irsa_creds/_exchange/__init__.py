@@ -40,7 +40,7 @@ This package may import `_engine`, `_identity` and the modules beside the packag
 Late imports, and the milliseconds that they save a process that does not need them:
 
     sts (botocore, urllib3, ssl)   70   preload: the shared cache has valid credentials
-    http (botocore, urllib3, ssl)  60   container: a refresh imports nothing
+    http (botocore, urllib3, ssl)  60   preload: a refresh imports nothing
     assume_role (botocore.auth)     1   preload: no role chaining
     chained_fetcher                 1   sources: no role chaining
     container (and its identity)    4   sources: IRSA needs none of it

@@ -17,7 +17,7 @@ from irsa_creds._exchange.container_response import (
     credentials_in,
     error_in,
 )
-from irsa_creds._exchange.preload import preload
+from irsa_creds._exchange.preload import http_module
 from irsa_creds._exchange.token_fetcher import TokenFetcher
 from irsa_creds._identity.claims import SERVICE_ACCOUNT
 from irsa_creds._identity.endpoint_settings import HttpSettings
@@ -70,7 +70,7 @@ class ContainerFetcher(TokenFetcher):
 
     def prepare(self) -> ModuleType:
         """Return the module of requests; the first call imports the modules that it needs."""
-        return preload(_import_http, tls=self._endpoint.url.startswith("https:"))
+        return http_module(self._endpoint.url)
 
     def reset_after_fork(self) -> None:
         """Count only a child's own requests."""
@@ -202,10 +202,3 @@ class ContainerFetcher(TokenFetcher):
 
     def _mask(self, text: str, token: Token) -> str:
         return mask(text, *token.secrets, *self._endpoint.secrets)
-
-
-def _import_http() -> ModuleType:
-    # Late, because it imports botocore.
-    from irsa_creds._exchange import http  # noqa: PLC0415
-
-    return http

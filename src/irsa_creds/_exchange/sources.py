@@ -1,36 +1,38 @@
 """The sources of credentials: how each finds its identity, and which fetcher gets its credentials.
 
-A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
+A further source is a file in `_identity`, a file here, and a row in `SOURCES`. `container`, in both
+packages, is a model for requests of JSON with a token.
 
 1.  In `_identity`, a hashable class with the members of `Identity`, and a function that returns
     one, or None if the settings do not configure this source. If it is a `last_resort` (see 3), no
     arguments but the region are given. The names of its variables are in `settings`, so that other
-    sources do not import that file.
+    sources do not import that file. Its `name` is in logs, events and metrics, so it has no secret.
 2.  In this package, a `RetryingFetcher`; with a token, a `TokenFetcher` that sends its
-    `_token_to_send(refresh)`.
-    -   `_attempt` sends one request by `http.send_request`, inside of `http.without_frames`, which
-        keeps its secrets out of tracebacks. It returns `_snapshot(...)`. If that is None or the
-        request failed, it returns a `Failure` with its own text, without secrets (`mask`), and with
-        the `service` and `operation` of the class. `Cause.advised` adds the advice; `classify` and
-        `response` are STS's, `container_response` is a model for JSON.
+    `_token_to_send(refresh)`. An optional token that is not given is `GivenToken("")`.
+    -   `prepare` returns `preload.http_module(url)`: the file does not import `http`, which imports
+        botocore.
+    -   `_attempt` sends one request by `http.send_request`, until the deadline, inside of
+        `http.without_frames`, which keeps its secrets out of tracebacks. It returns
+        `_snapshot(...)`. If that is None or the request failed, it returns a `Failure` with its own
+        text, without secrets (`mask`), and with the `service` and `operation` of the class.
+        `Cause.advised` adds the advice; `classify` and `response` are STS's.
     -   The lifetime is finite: credentials without an expiration get `fetching.NO_EXPIRATION`, and
         `longest_age` says when to look for newer ones.
     -   `calls` counts requests, and `reset_after_fork` starts the count again.
-    -   `http` imports botocore. So the file imports it in a function that `prepare` gives to
-        `preload`, not at its top.
     -   If the settings are to name certificates and proxies, the identity has what
         `HttpSettings.resolve` reads there, and `_attempt` sends with that.
 3.  In `SOURCES`, a row at its place in the order of precedence. Its key is the `METHOD` of
     botocore's provider that it replaces in the chains of sessions; if botocore has none, only
     `provider()` and strict sessions use the source. It may have a variable that turns it off. It is
-    a `last_resort` if it comes after the web identity and does not take its arguments, as every
-    source without a role does. The variables that name it are in `cli/_child_environ.REMOVED`.
-4.  For messages, a branch of the error in `_identity/not_configured`, and its variables in
-    `_OTHER_VARIABLES` there.
+    a `last_resort` if it comes after the web identity and does not take its arguments; a source
+    without a role always is.
+4.  For messages, a branch of the error in `_identity/not_configured`. If it replaces a provider of
+    botocore, its variables are in `_OTHER_VARIABLES` there. For `irsa-creds exec`, they are in
+    `cli/_child_environ.REMOVED`. `docs/reference/settings.md` has all variables.
 5.  For metrics, its label in `opentelemetry._source_of`, by the identity's `name`.
 6.  For clients of the AWS SDK for Python v4, a function in `_smithy/chain_providers`, its slot in
     `_smithy/interface`, and an entry point in pyproject.toml.
-7.  For `doctor`, what Pod Identity has:
+7.  For `doctor`, to which the text of each failure points, what Pod Identity has:
     -   its variables and `container_facts` in `pod_facts`, its place in `environment` and
         `provider_chain`, and in `injected` of `doctor`,
     -   the checks of `_doctor/container` and `_network/container`, which `doctor` lists, and their
@@ -39,9 +41,9 @@ A further source is a file in `_identity`, a file here, and a row in `SOURCES`:
     `whoami` uses `pod_facts` and `provider_chain` too; as an endpoint it shows the identity's
     `name`.
 
-`tests/exchange/test_second_source.py` adds a source by the first three steps. A provider needs no
-change, and only a `WebIdentityFetcher` uses the shared cache: the names of its entries are made of
-the claims of a JWT.
+`tests/exchange/test_second_source.py` adds a source by the first three steps, without a token. A
+provider needs no change, and only a `WebIdentityFetcher` uses the shared cache: the names of its
+entries are made of the claims of a JWT.
 """
 
 from __future__ import annotations
