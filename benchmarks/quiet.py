@@ -40,7 +40,7 @@ from irsa_creds._identity.token import Token
 from irsa_creds._provider import REGISTRY
 
 if TYPE_CHECKING:
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _URL_SECONDS = 900

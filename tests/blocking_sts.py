@@ -13,7 +13,7 @@ from irsa_creds._exchange.sts import ExchangeResult
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
 
 FAILURES = {
     "retryable": failure("ServiceUnavailable"),

@@ -14,7 +14,7 @@ from irsa_creds._exchange.chained_fetcher import AssumeRoleFetcher, SigningCrede
 if TYPE_CHECKING:
     from irsa_creds._engine.timing import Uniform
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
 
 SECOND = "arn:aws:iam::210987654321:role/second"

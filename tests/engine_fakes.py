@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.refresh import Outcome, Refresh
     from irsa_creds._engine.slots import Slots
     from irsa_creds._engine.timing import Uniform
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
 
 EPOCH = 1_800_000_000.0
 ROLE = "arn:aws:iam::123456789012:role/app"

@@ -40,6 +40,13 @@ def jwt(claims: object) -> str:
     return f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
 
 
+EKS_ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+EKS_CLAIMS = {
+    "iss": EKS_ISSUER,
+    "sub": "system:serviceaccount:ns:sa",
+    "aud": ["sts.amazonaws.com"],
+    "exp": 1_767_600_000,
+}
 CLAIMS = {"iss": "https://issuer.example", "sub": "system:serviceaccount:ns:sa", "aud": ["sts"]}
 JWT = jwt(CLAIMS)
 

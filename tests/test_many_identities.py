@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import Assertion, ExchangeResult
+    from irsa_creds._exchange.advice import Assertion
+    from irsa_creds._exchange.response import ExchangeResult
     from irsa_creds.testing import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")

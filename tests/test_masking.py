@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from irsa_creds._masking import claims_fields, mask, quoted, quoted_path
-from sts_server import jwt
+from sts_server import EKS_CLAIMS, EKS_ISSUER, jwt
 
 if TYPE_CHECKING:
     import pathlib
@@ -23,13 +23,6 @@ USER_ARN = "arn:aws:iam::123456789012:user/"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 JWE = "eyJhbGciOiJkaXIifQ..canary-vector.canary-cipher.canary-tag"
 SESSION = "IQoJb3JpZ2luX2VjEBYaCmV1LXdlc3QtMSJHMEUCIQDtYh/8vK3q+0xTzWnLr5uPa"
-ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-CLAIMS = {
-    "iss": ISSUER,
-    "sub": "system:serviceaccount:ns:sa",
-    "aud": ["sts.amazonaws.com"],
-    "exp": 1_767_600_000,
-}
 
 
 @pytest.mark.parametrize(
@@ -176,8 +169,8 @@ def test_a_bare_name_is_shown_if_the_file_exists(
 
 
 def test_claims_become_fields_of_a_failure() -> None:
-    assert claims_fields(CLAIMS) == {
-        "iss": ISSUER,
+    assert claims_fields(EKS_CLAIMS) == {
+        "iss": EKS_ISSUER,
         "sub": "system:serviceaccount:ns:sa",
         "aud": "sts.amazonaws.com",
         "exp": 1_767_600_000.0,
@@ -196,7 +189,7 @@ def test_a_token_without_claims_has_empty_fields() -> None:
         ("x" * 201, "x" * 197 + "..."),
         ("two\nlines\r\n\tof it", "two lines of it"),
         ("\x1b[31mred\x00 \u202ereversed\ud800", "[31mred reversed"),
-        (f"a {jwt(CLAIMS)} b", "a *** b"),
+        (f"a {jwt(EKS_CLAIMS)} b", "a *** b"),
         ("https://me:pw@issuer.example/x", "https://***@issuer.example/x"),
         ("repo:an-organisation/with-a-long-name-of-its-repository:ref", None),
         (["one", "two", 3, None], "one, two"),

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.causes import Cause, classify
-from irsa_creds._exchange.response import ExchangeRequest, failure_of
+from irsa_creds._exchange.response import failure_of
 from irsa_creds._identity.token import Token
-from sts_server import jwt
+from sts_server import EKS_CLAIMS, EKS_ISSUER, jwt
 
 if TYPE_CHECKING:
     from irsa_creds._errors import Failure
 
-ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-CLAIMS = {
-    "iss": ISSUER,
-    "sub": "system:serviceaccount:ns:sa",
-    "aud": ["sts.amazonaws.com"],
-    "exp": 1_767_600_000,
-}
 ROLE = "arn:aws:iam::123456789012:role/team/reader"
 URL = "https://sts.eu-west-1.amazonaws.com"
 NO_PROVIDER = ("InvalidIdentityToken", "No OpenIDConnect provider found in your account for ...")
@@ -33,7 +27,11 @@ NOT_VALIDATED = ("InvalidIdentityToken", "The web identity token could not be va
 
 
 def request(
-    claims: Any = CLAIMS, *, token: str | None = None, written: datetime | None = None, **facts: Any
+    claims: Any = EKS_CLAIMS,
+    *,
+    token: str | None = None,
+    written: datetime | None = None,
+    **facts: Any,
 ) -> ExchangeRequest:
     """Return a request with a token of these claims."""
     assertion = Token(token or jwt(claims), written)
@@ -120,11 +118,11 @@ def test_the_suffix_exception_changes_nothing(code: str) -> None:
 
 EXPLAIN = (
     "aws iam get-role --role-name reader > role.json && irsa-creds explain --policy role.json "
-    f"--service-account ns/sa --issuer {ISSUER} --audience sts.amazonaws.com"
+    f"--service-account ns/sa --issuer {EKS_ISSUER} --audience sts.amazonaws.com"
 )
 ADD = (
     "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn "
-    f"arn:aws:iam::123456789012:oidc-provider/{ISSUER.removeprefix('https://')} "
+    f"arn:aws:iam::123456789012:oidc-provider/{EKS_ISSUER.removeprefix('https://')} "
     "--client-id sts.amazonaws.com"
 )
 VALIDATE = (
@@ -145,8 +143,8 @@ VALIDATE = (
             ),
         ),
         (*AUDIENCE, ADD),
-        (*NO_KEYS, f"curl -sS {ISSUER}/.well-known/openid-configuration"),
-        ("IDPCommunicationError", "", f"curl -sS {ISSUER}/.well-known/openid-configuration"),
+        (*NO_KEYS, f"curl -sS {EKS_ISSUER}/.well-known/openid-configuration"),
+        ("IDPCommunicationError", "", f"curl -sS {EKS_ISSUER}/.well-known/openid-configuration"),
         (
             "ValidationError",
             "",
@@ -190,7 +188,7 @@ def test_an_error_of_role_chaining_has_its_own_advice(code: str, advice: str) ->
 
 
 def test_an_issuer_other_than_eks_gets_its_provider_from_the_aws_cli() -> None:
-    claims = {**CLAIMS, "iss": "https://issuer.example/a", "aud": "mine"}
+    claims = {**EKS_CLAIMS, "iss": "https://issuer.example/a", "aud": "mine"}
     assert advised(*NO_PROVIDER, claims=claims).command == (
         "aws iam create-open-id-connect-provider --url https://issuer.example/a "
         "--client-id-list mine"
@@ -209,7 +207,7 @@ def test_an_issuer_other_than_eks_gets_its_provider_from_the_aws_cli() -> None:
     ],
 )
 def test_explain_reads_the_token_itself_if_its_claims_are_incomplete(changed: Any) -> None:
-    claims, path = {**CLAIMS, **changed}, "/var/run/secrets/token"
+    claims, path = {**EKS_CLAIMS, **changed}, "/var/run/secrets/token"
     found = advised("AccessDenied", claims=claims, token_file=path).command
     read = "aws iam get-role --role-name reader > role.json"
     assert found == f"{read} && irsa-creds explain --policy role.json --token {path}"
@@ -249,19 +247,19 @@ def test_a_hostile_claim_does_nothing_in_a_shell(words: tuple[str, str]) -> None
 
 @pytest.mark.parametrize("iss", ["-o/root/.profile", "--output=/x", "file:///etc", "https://-x"])
 def test_an_issuer_that_is_not_a_plain_url_is_in_no_command(iss: str) -> None:
-    claims = {**CLAIMS, "iss": iss}
+    claims = {**EKS_CLAIMS, "iss": iss}
     assert advised(*NO_KEYS, claims=claims).command == ""
     for words in (NO_PROVIDER, AUDIENCE, ("AccessDenied", "")):
         assert iss not in advised(*words, claims=claims).command
 
 
 def test_an_audience_that_looks_like_an_option_is_in_no_command() -> None:
-    claims = {**CLAIMS, "aud": "--profile=admin", "sub": "repo:org/app"}
+    claims = {**EKS_CLAIMS, "aud": "--profile=admin", "sub": "repo:org/app"}
     assert "--client-id AUDIENCE" in advised(*AUDIENCE, claims=claims).command
 
 
 FOREIGN = [
-    ISSUER,
+    EKS_ISSUER,
     "https://kubernetes.default.svc",
     "https://kubernetes.default.svc.cluster.local",
     "k3s",
@@ -272,14 +270,14 @@ FOREIGN = [
 
 @pytest.mark.parametrize("aud", FOREIGN)
 def test_an_audience_of_every_pod_is_never_added_to_the_oidc_provider(aud: Any) -> None:
-    claims = {**CLAIMS, "aud": aud}
+    claims = {**EKS_CLAIMS, "aud": aud}
     found = advised(*AUDIENCE, claims=claims)
     assert found.command == (f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}")
     assert "must not be added" in found.advice
     unknown = advised(*AUDIENCE, claims={**claims, "sub": "repo:org/app"})
     assert unknown.command == ""
     elsewhere = {**claims, "iss": "https://issuer.example"}
-    if aud == ISSUER:
+    if aud == EKS_ISSUER:
         elsewhere["aud"] = "https://issuer.example"
     made = advised(*NO_PROVIDER, claims=elsewhere).command
     assert made.endswith("--client-id-list sts.amazonaws.com")
@@ -287,7 +285,7 @@ def test_an_audience_of_every_pod_is_never_added_to_the_oidc_provider(aud: Any) 
 
 @pytest.mark.parametrize("aud", ["vault", ["vault", "my-company"], ["vault", "amazonaws.com"]])
 def test_the_audience_of_another_system_is_not_added_to_the_oidc_provider(aud: Any) -> None:
-    found = advised(*AUDIENCE, claims={**CLAIMS, "aud": aud})
+    found = advised(*AUDIENCE, claims={**EKS_CLAIMS, "aud": aud})
     assert found.command == f"irsa-creds manifest --service-account ns/sa --role-arn {ROLE}"
     assert "OIDC provider. Mount a token for sts.amazonaws.com (" in found.advice
     assert "add-client-id-to-open-id-connect-provider" in found.advice
@@ -305,7 +303,7 @@ def test_the_audience_of_another_system_is_not_added_to_the_oidc_provider(aud: A
 def test_an_audience_that_may_be_a_client_id_is_added_to_the_oidc_provider(
     changed: dict[str, Any],
 ) -> None:
-    found = advised(*AUDIENCE, claims={**CLAIMS, **changed})
+    found = advised(*AUDIENCE, claims={**EKS_CLAIMS, **changed})
     assert "add-client-id-to-open-id-connect-provider" in found.command
 
 
@@ -346,13 +344,13 @@ def test_a_missing_provider_names_the_roles_account() -> None:
 def test_an_unusual_token_is_described(
     words: tuple[str, str], changed: dict[str, Any], clue: str
 ) -> None:
-    assert clue in advised(*words, claims={**CLAIMS, **changed}).advice
+    assert clue in advised(*words, claims={**EKS_CLAIMS, **changed}).advice
     assert clue not in advised(*words).advice
 
 
 def test_a_truncated_token_shows_only_its_shape() -> None:
     found = advised("InvalidIdentityToken", "not valid").advice
-    assert Token(jwt(CLAIMS)).shape() in found
+    assert Token(jwt(EKS_CLAIMS)).shape() in found
     assert "system:serviceaccount" not in found
 
 

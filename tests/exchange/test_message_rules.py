@@ -14,9 +14,10 @@ import pytest
 import irsa_creds
 from engine_fakes import eventually
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.causes import classify, codes
 from irsa_creds._exchange.http import HttpFailure, HttpResponse, _reason
-from irsa_creds._exchange.response import ExchangeRequest, network_failure, parse_response
+from irsa_creds._exchange.response import network_failure, parse_response
 from irsa_creds._identity.token import Token
 from sts_server import CLAIMS, JWT, ROLE, StsServer, error_xml, jwt, send_error
 

@@ -11,9 +11,10 @@ import pytest
 
 import irsa_creds
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.causes import codes
 from irsa_creds._exchange.http import HttpResponse
-from irsa_creds._exchange.response import ExchangeRequest, parse_response
+from irsa_creds._exchange.response import parse_response
 from irsa_creds._identity.token import Token
 from sts_server import error_xml, jwt
 

@@ -8,13 +8,9 @@ from typing import Any
 import pytest
 
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.http import BODY_LIMIT, HttpFailure, HttpResponse
-from irsa_creds._exchange.response import (
-    ExchangeRequest,
-    ExchangeResult,
-    network_failure,
-    parse_response,
-)
+from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
 from irsa_creds._identity.token import Token
 from irsa_creds._masking import bare_url
 from sts_server import (

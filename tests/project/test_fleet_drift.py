@@ -19,7 +19,7 @@ from irsa_creds._errors import Failure, IrsaError
 
 if TYPE_CHECKING:
     from benchmarks.fleet_rules import Process
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
 
 START = 1000.0

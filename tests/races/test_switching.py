@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
 
 REFRESHES = 120
 LIFETIME = 0.05

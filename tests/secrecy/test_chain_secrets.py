@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import irsa_creds
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.chained_fetcher import SigningCredentials
-from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.roles import RoleConfig
 from secrecy.leak_detector import chain
 from secrecy.test_secrets import responses, witness_all

@@ -15,8 +15,8 @@ import pytest
 import irsa_creds
 from irsa_creds import Credentials
 from irsa_creds._botocore.errors import to_botocore
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.http import HttpFailure, HttpRequest, HttpResponse
-from irsa_creds._exchange.response import ExchangeRequest
 from irsa_creds._identity.token import Token
 from irsa_creds._registry import engine_of
 from secrecy.leak_detector import OPAQUE, PASSWORD, TOKEN, chain, internals

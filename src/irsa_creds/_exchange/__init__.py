@@ -14,7 +14,7 @@ request:
                  them and classifies the code; _headline is the first line; failure_of makes the one
                  `Failure` of the refresh
     causes       the `Cause` of each code: sentence, fix and command, templates that advised fills
-    advice       the values of these templates
+    advice       the request's facts and secrets (ExchangeRequest), and the templates' values
     claims       (of `_identity`) what the token's claims mean, for `advice`
     _masking     takes secrets out: mask of texts, claims_fields of claims, bare_url and quoted_path
     _errors      Failure.text joins the lines of the exception; Failure.line is that of the log

@@ -1,12 +1,14 @@
-"""What the advice and the command of a failure quote, from its request and its token's claims."""
+"""What a failure quotes: the facts of its request, and the values of advice and command."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 from irsa_creds._errors import instant
+from irsa_creds._exchange.causes import classify
 from irsa_creds._identity.claims import (
     OTHER_CLIENTS,
     POD_IDENTITY,
@@ -16,16 +18,85 @@ from irsa_creds._identity.claims import (
     plain_issuer,
 )
 from irsa_creds._identity.endpoint_settings import region_of_issuer
-from irsa_creds._masking import quoted_path
+from irsa_creds._masking import mask, quoted_path
+from irsa_creds._record import Record
 
 if TYPE_CHECKING:
-    from irsa_creds._errors import Failure
-    from irsa_creds._exchange.response import ExchangeRequest
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any, Protocol
 
-__all__ = ["role_parts", "values"]
+    from irsa_creds._errors import Failure
+    from irsa_creds._exchange.causes import Cause
+
+    class Assertion(Protocol):
+        """Proves the identity to STS: a token, or the credentials that sign a request."""
+
+        @property
+        def value(self) -> str: ...
+        @property
+        def secrets(self) -> tuple[str, ...]: ...
+        @property
+        def claims(self) -> Mapping[str, Any] | None: ...
+        @property
+        def written(self) -> datetime | None: ...
+        def shape(self) -> str: ...
+
+
+__all__ = ["ExchangeRequest", "role_parts", "values"]
 
 # Seconds: STS's `Date` has whole ones, and a response takes time.
 _LEAST_SKEW = 5
+# A shorter external ID is not a secret, and may be an ordinary word.
+_SHORTEST_SECRET = 8
+
+
+class ExchangeRequest(Record):
+    """The facts of a call of STS that its failure quotes, and the secrets that no text may have.
+
+    Attributes:
+        role_arn: the role to assume.
+        endpoint: STS's URL.
+        duration: the requested lifetime in seconds; None leaves it to STS.
+        assertion: the token that was sent, or the credentials that signed the request.
+        signer: the source role, which signed, in role chaining.
+        token_file: the token's file; None if a callable returns the token.
+        external_id: of role chaining; some organizations use a passphrase.
+    """
+
+    __slots__ = ()
+
+    role_arn: str
+    endpoint: str
+    duration: int | None
+    assertion: Assertion
+    signer: str | None = None
+    token_file: str | None = None
+    external_id: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the external ID.
+        return f"<ExchangeRequest {self.operation} of {self.role_arn}>"
+
+    @property
+    def operation(self) -> str:
+        """The name of the API call."""
+        return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What was sent or used to sign."""
+        external = self.external_id or ""
+        sent = self.assertion.secrets
+        return (*sent, external) if len(external) >= _SHORTEST_SECRET else sent
+
+    def cause(self, code: str, words: str = "", status: int | None = None) -> Cause:
+        """Return the likely cause of an error of this request."""
+        return classify(code, words, status, chained=self.signer is not None)
+
+    def mask(self, text: str) -> str:
+        """Return `text` without this request's secrets, and without what looks like one."""
+        return mask(text, *self.secrets, *map(quote_plus, self.secrets))
 
 
 def values(failure: Failure, request: ExchangeRequest, skew: float | None) -> dict[str, str | None]:

@@ -14,8 +14,8 @@ from irsa_creds._exchange.muting import muted
 from irsa_creds._exchange.sts import StsClient, common_headers, role_form
 
 if TYPE_CHECKING:
+    from irsa_creds._exchange.advice import Assertion
     from irsa_creds._exchange.chained_fetcher import SigningCredentials
-    from irsa_creds._exchange.response import Assertion
     from irsa_creds._identity.config import Config
 
 __all__ = ["SignedStsClient", "signed_headers"]

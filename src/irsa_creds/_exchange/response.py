@@ -1,4 +1,4 @@
-"""A call of STS: the facts of its request, and credentials or a `Failure` from its response."""
+"""The response of STS: credentials out of its XML, or one `Failure`."""
 
 from __future__ import annotations
 
@@ -6,40 +6,24 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
 from xml.etree import ElementTree as ET
 
 from irsa_creds._credentials import Credentials
 from irsa_creds._errors import Failure
 from irsa_creds._exchange import advice
-from irsa_creds._exchange.causes import classify
 from irsa_creds._exchange.http import BODY_LIMIT
-from irsa_creds._masking import bare_url, claims_fields, echoes, mask
+from irsa_creds._masking import bare_url, claims_fields, echoes
 from irsa_creds._record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Protocol
+    from typing import Any
     from xml.etree.ElementTree import Element
 
+    from irsa_creds._exchange.advice import ExchangeRequest
     from irsa_creds._exchange.causes import Cause
     from irsa_creds._exchange.http import HttpFailure, HttpResponse
 
-    class Assertion(Protocol):
-        """Proves the identity to STS: a token, or the credentials that sign a request."""
-
-        @property
-        def value(self) -> str: ...
-        @property
-        def secrets(self) -> tuple[str, ...]: ...
-        @property
-        def claims(self) -> Mapping[str, Any] | None: ...
-        @property
-        def written(self) -> datetime | None: ...
-        def shape(self) -> str: ...
-
-
-__all__ = ["ExchangeRequest", "ExchangeResult", "failure_of", "network_failure", "parse_response"]
+__all__ = ["ExchangeResult", "failure_of", "network_failure", "parse_response"]
 
 _OK = 200
 _REDIRECTS = 300
@@ -54,56 +38,6 @@ _REQUEST_ID = r"[A-Za-z0-9-]{1,100}"
 _SECONDS = r"(?a:\s*(\d{1,9}(?:\.\d*)?)\s*)"
 _ARN_PARTS = 6
 _FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-# A shorter external ID is not a secret, and may be an ordinary word.
-_SHORTEST_SECRET = 8
-
-
-class ExchangeRequest(Record):
-    """The facts of a call of STS that its failure quotes, and the secrets that no text may have.
-
-    Attributes:
-        role_arn: the role to assume.
-        endpoint: STS's URL.
-        duration: the requested lifetime in seconds; None leaves it to STS.
-        assertion: the token that was sent, or the credentials that signed the request.
-        signer: the source role, which signed, in role chaining.
-        token_file: the token's file; None if a callable returns the token.
-        external_id: of role chaining; some organizations use a passphrase.
-    """
-
-    __slots__ = ()
-
-    role_arn: str
-    endpoint: str
-    duration: int | None
-    assertion: Assertion
-    signer: str | None = None
-    token_file: str | None = None
-    external_id: str | None = None
-
-    def __repr__(self) -> str:
-        # Without the external ID.
-        return f"<ExchangeRequest {self.operation} of {self.role_arn}>"
-
-    @property
-    def operation(self) -> str:
-        """The name of the API call."""
-        return "AssumeRole" if self.signer else "AssumeRoleWithWebIdentity"
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What was sent or used to sign."""
-        external = self.external_id or ""
-        sent = self.assertion.secrets
-        return (*sent, external) if len(external) >= _SHORTEST_SECRET else sent
-
-    def cause(self, code: str, words: str = "", status: int | None = None) -> Cause:
-        """Return the likely cause of an error of this request."""
-        return classify(code, words, status, chained=self.signer is not None)
-
-    def mask(self, text: str) -> str:
-        """Return `text` without this request's secrets, and without what looks like one."""
-        return mask(text, *self.secrets, *map(quote_plus, self.secrets))
 
 
 class ExchangeResult(Record):

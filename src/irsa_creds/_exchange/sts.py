@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import botocore
 
 from irsa_creds._errors import ConfigError, Failure
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.causes import INVALID_PARAMETER
 from irsa_creds._exchange.endpoint import API_VERSION, endpoint_url
 from irsa_creds._exchange.http import (
@@ -18,17 +19,12 @@ from irsa_creds._exchange.http import (
     without_frames,
 )
 from irsa_creds._exchange.muting import muted
-from irsa_creds._exchange.response import (
-    ExchangeRequest,
-    ExchangeResult,
-    network_failure,
-    parse_response,
-)
+from irsa_creds._exchange.response import ExchangeResult, network_failure, parse_response
 from irsa_creds._masking import claims_fields
 from irsa_creds._version import __version__
 
 if TYPE_CHECKING:
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
     from irsa_creds._identity.config import Config
     from irsa_creds._identity.roles import ChainedRole
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from irsa_creds._engine.clock import Clock
     from irsa_creds._engine.refresh import Refresh
     from irsa_creds._engine.snapshot import Snapshot
-    from irsa_creds._exchange.response import Assertion
+    from irsa_creds._exchange.advice import Assertion
     from irsa_creds._exchange.sts import ExchangeResult
     from irsa_creds._identity.token import Token
 

@@ -1,4 +1,4 @@
-"""What the claims of a token say: whom it is for, and whose it is."""
+"""What the claims of a token mean: its audience, issuer and service account."""
 
 from __future__ import annotations
 

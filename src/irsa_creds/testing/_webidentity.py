@@ -46,7 +46,7 @@ def verify_token(
 
     Returns:
         All claims; the audience that is one of the OIDC provider's client IDs; and the provider,
-        whose URL is host, port and path, as in condition keys.
+        with host, port and path as its URL, as in condition keys.
 
     Raises:
         AwsError: with AWS's code and message.

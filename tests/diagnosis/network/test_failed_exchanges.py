@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from irsa_creds._errors import Failure
+from irsa_creds._exchange.advice import ExchangeRequest
 from irsa_creds._exchange.http import HttpFailure, HttpResponse
-from irsa_creds._exchange.response import ExchangeRequest, network_failure, parse_response
+from irsa_creds._exchange.response import network_failure, parse_response
 from irsa_creds._identity.token import Token
 from irsa_creds.diagnosis._network.network_facts import OnlineFacts
 from irsa_creds.diagnosis._network.sts_checks import exchange_check
